@@ -1,0 +1,163 @@
+package policy
+
+import "slices"
+
+// Account is a node of the account tree.
+type Account struct {
+	ID     int64
+	Parent int64 // 0: a root
+	Name   string
+}
+
+// Tree is the account tree, immutable once built. Whether one account lies in
+// the branch of another is two comparisons: each account has the interval of
+// its branch in a walk through the tree.
+type Tree struct {
+	accounts []Account
+	spans    []span
+	byID     map[int64]int
+	roots    int
+}
+
+type span struct {
+	in, out int32
+	depth   int32
+}
+
+// TreeFault says what is wrong with one account.
+type TreeFault struct {
+	Index   int // position in the list that NewTree was given
+	Message string
+}
+
+// NewTree builds the tree. With faults there is no tree: an account that hangs
+// in the air must not make anybody's branch larger or smaller than it reads.
+func NewTree(accounts []Account, maxDepth int) (*Tree, []TreeFault) {
+	t := &Tree{accounts: slices.Clone(accounts), byID: make(map[int64]int, len(accounts))}
+	t.spans = make([]span, len(accounts))
+	var faults []TreeFault
+	for i, a := range accounts {
+		if _, twice := t.byID[a.ID]; twice {
+			faults = append(faults, TreeFault{i, "an account with this id stands above"})
+			continue
+		}
+		t.byID[a.ID] = i
+	}
+	children := make([][]int, len(accounts))
+	for i, a := range accounts {
+		switch p, found := t.byID[a.Parent]; {
+		case a.Parent == 0:
+			t.roots++
+		case !found:
+			faults = append(faults, TreeFault{i, "the parent is not among the accounts"})
+		default:
+			children[p] = append(children[p], i)
+		}
+	}
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	if faults = t.number(children, maxDepth); len(faults) > 0 {
+		return nil, faults
+	}
+	return t, nil
+}
+
+// number walks the branches from the roots. An account that no walk reaches
+// stands in a cycle.
+func (t *Tree) number(children [][]int, maxDepth int) (faults []TreeFault) {
+	clock := int32(0)
+	var walk func(i int, depth int32)
+	walk = func(i int, depth int32) {
+		clock++
+		t.spans[i] = span{in: clock, depth: depth}
+		if int(depth) == maxDepth+1 {
+			faults = append(faults, TreeFault{i, "the account lies deeper than policy.max_depth allows"})
+		}
+		// Below the fault nothing is walked: one message is enough, and the
+		// depth of a walk stays bounded.
+		if int(depth) <= maxDepth {
+			for _, c := range children[i] {
+				walk(c, depth+1)
+			}
+		}
+		t.spans[i].out = clock
+	}
+	for i, a := range t.accounts {
+		if a.Parent == 0 {
+			walk(i, 1)
+		}
+	}
+	if len(faults) > 0 {
+		return faults
+	}
+	for i := range t.accounts {
+		if t.spans[i].in == 0 {
+			faults = append(faults, TreeFault{i, "the account is its own ancestor"})
+		}
+	}
+	return faults
+}
+
+// Contains reports whether cid lies in the branch of top. An account that is
+// not in the tree lies in no branch and has none.
+func (t *Tree) Contains(top, cid int64) bool {
+	if t == nil {
+		return false
+	}
+	a, foundTop := t.byID[top]
+	b, found := t.byID[cid]
+	return foundTop && found && t.spans[a].in <= t.spans[b].in && t.spans[b].in <= t.spans[a].out
+}
+
+// Root reports whether cid is a root of the tree.
+func (t *Tree) Root(cid int64) bool {
+	i, found := t.byID[cid]
+	return found && t.accounts[i].Parent == 0
+}
+
+// Whole reports whether the branch of cid is the whole tree.
+func (t *Tree) Whole(cid int64) bool { return t.roots == 1 && t.Root(cid) }
+
+// Account returns the account called id.
+func (t *Tree) Account(id int64) (Account, bool) {
+	if t == nil {
+		return Account{}, false
+	}
+	i, found := t.byID[id]
+	if !found {
+		return Account{}, false
+	}
+	return t.accounts[i], true
+}
+
+// Accounts returns all accounts in the order given. It must not be changed.
+func (t *Tree) Accounts() []Account {
+	if t == nil {
+		return nil
+	}
+	return t.accounts
+}
+
+// Leaves returns the accounts that have none below them.
+func (t *Tree) Leaves() []int64 {
+	var leaves []int64
+	for i, s := range t.spans {
+		if s.in == s.out {
+			leaves = append(leaves, t.accounts[i].ID)
+		}
+	}
+	return leaves
+}
+
+// Ancestors calls f with cid and every account above it, up to the root.
+func (t *Tree) Ancestors(cid int64, f func(int64)) {
+	for {
+		a, found := t.Account(cid)
+		if !found {
+			return
+		}
+		f(a.ID)
+		cid = a.Parent
+	}
+}

@@ -1,0 +1,102 @@
+package policy
+
+import "slices"
+
+// Judged says which keys at the top level of a body mean something to the
+// gateway (SPEC 2, Body).
+type Judged struct {
+	ID  bool // names an item
+	CID bool // names an account
+}
+
+// Judged returns the keys that are judged in the body of a request by m. The
+// data of a POST of messages is the customer's own.
+func (r *Route) Judged(m Method) Judged {
+	switch {
+	case r.Body == BodyData && m == POST:
+		return Judged{}
+	case r.Creates && m == POST, r.Item && r.Slot == SlotItem:
+		return Judged{ID: true, CID: true}
+	}
+	return Judged{CID: true}
+}
+
+// Moves reports whether the route is PUT …/cid, whose body is the account and
+// nothing else.
+func (r *Route) Moves() bool { return r.Item && r.Slot == SlotCID }
+
+// Keys are the judged keys of one element of a body, read by proxy/body. 0
+// means that the key is not there: no id is 0.
+type Keys struct {
+	ID  int64
+	CID int64
+}
+
+// JudgeElement judges the keys of one element of the body of a request that d
+// permits (SPEC 2, 4.3, 4.4). NotJudged lets it pass.
+func (l *Law) JudgeElement(d *Decision, c *Case, k Keys) Reason {
+	r := c.Request
+	judged := r.Route.Judged(r.Method)
+	switch {
+	case !judged.ID || k.ID == 0:
+	case r.Route.Creates:
+		return BadBody // an id is not taken on creation
+	case !d.addresses(r, k.ID):
+		return BodyItem
+	}
+	if !judged.CID || k.CID == 0 {
+		return NotJudged
+	}
+	if !c.Scope.Tree.Contains(c.Scope.CID, k.CID) {
+		return BodyAccount
+	}
+	// Inside the branch it still is a move where the item exists already.
+	moves := r.Route.Item && r.Route.Slot == SlotItem && (r.Method == PUT || r.Method == PATCH)
+	if moves && !l.mayMove(d, c) {
+		return MoveNoEntry
+	}
+	return NotJudged
+}
+
+// addresses reports whether id is one of the items that the request goes to.
+// What is forwarded as a match is not known here, so it addresses nothing.
+func (d *Decision) addresses(r *Request, id int64) bool {
+	if len(d.Parts) == 0 {
+		return false
+	}
+	p := &d.Parts[0]
+	if p.As == AsAsked && r.Selectors[0].Kind == SelectAll {
+		return true
+	}
+	if len(d.sorted) != len(p.IDs) {
+		d.sorted = append(d.sorted[:0], p.IDs...)
+		slices.Sort(d.sorted)
+	}
+	_, found := slices.BinarySearch(d.sorted, id)
+	return found
+}
+
+// mayMove reports whether the token may move every item that the request goes
+// to: by the entry that PUT …/cid would be judged by.
+func (l *Law) mayMove(d *Decision, c *Case) bool {
+	if !l.acl(c.Token) {
+		return true
+	}
+	e := c.Token.ACL.Choose(c.Request.Route.Collection, SlotCID, PUT)
+	switch {
+	case e == nil:
+		return false
+	case !e.Limited():
+		return true
+	case d.Parts[0].As == AsAsked && c.Request.Selectors[0].Kind != SelectIDs:
+		return false
+	}
+	named := l.named(c, c.Request.Route.Collection, e)
+	cur := cursor{set: named}
+	for _, id := range d.Parts[0].IDs {
+		if !cur.has(id) {
+			return false
+		}
+	}
+	return true
+}

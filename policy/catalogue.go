@@ -1,0 +1,271 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// IDKind says what the ids of a collection look like.
+type IDKind uint8
+
+// The kinds of ids. Only integer ids are ever judged one by one.
+const (
+	IDNone   IDKind = iota // the collection has no items of its own
+	IDInt                  // [1-9][0-9]*
+	IDString               // opaque to the gateway
+)
+
+// Closed says why a route is closed to everyone (SPEC 4).
+type Closed uint8
+
+// The kinds of closed routes.
+const (
+	NotClosed    Closed = iota
+	ByCredential        // acts on whoever holds the credential: the gateway
+	ByKeys              // lists or issues keys of the backend
+)
+
+// BodyKind says how the body of a route is read.
+type BodyKind uint8
+
+// The kinds of bodies.
+const (
+	BodyJSON   BodyKind = iota // strict JSON, judged keys
+	BodyData                   // strict JSON; the keys of a POST are the customer's
+	BodyUpload                 // JSON, or multipart/form-data that streams through
+)
+
+// Own names the two routes that the gateway answers itself.
+type Own uint8
+
+// The gateway's own routes.
+const (
+	OwnNone    Own = iota
+	OwnInfo        // GET /auth/info
+	OwnRegions     // GET /auth/regions
+)
+
+// Slots of a collection: what of an item a request addresses. Slot 0 is the
+// item itself, or the collection; the others are submodules. Two of them have
+// the same number everywhere, because rights on them are asked for at routes
+// that do not name them: the right to move, and the right to read messages.
+const (
+	SlotItem     = 0
+	SlotCID      = 1
+	SlotMessages = 2
+	slotFirst    = 3
+)
+
+// Collection is a kind of item, or a group of routes without items. It is
+// immutable once the Catalogue is built.
+type Collection struct {
+	Index      int    // position in Catalogue.Collections
+	URI        string // gw/devices
+	Module     string // gw
+	Type       string // devices: what a code-6 reason names
+	EntryURI   string // the uri that an entry has to cover
+	IDs        IDKind
+	Scoped     bool // its items carry a cid
+	Open       bool // GET for every valid token
+	Submodules []string
+	Routes     []*Route
+}
+
+// Slot returns the slot of the submodule called name, or -1.
+func (c *Collection) Slot(name string) int {
+	if name == "" {
+		return -1
+	}
+	return slices.Index(c.Submodules, name)
+}
+
+// Route is one known shape of path with the methods that it takes.
+type Route struct {
+	Collection *Collection
+	Path       string // below the collection's uri, as the catalogue spells it
+	Methods    MethodSet
+	Slot       int           // what of the item it addresses
+	Selectors  []*Collection // whose ids each {} is, in path order; nil: local to its parent
+	Literals   []string      // printed text between the selectors; one more than Selectors
+	Item       bool          // the first selector names the collection's own items
+	Creates    bool          // POST makes an item of the collection
+	Link       bool          // the last segment is a linked selector
+	Closed     Closed
+	Body       BodyKind
+	Slash      bool // selectors may hold encoded "/ # +"
+	PerItem    bool // the answer has one element per item
+	Query      []string
+	Own        Own
+
+	pattern []bool // which segments of the whole path are selectors
+}
+
+// CarriesMessages reports whether a link made here carries messages out
+// (SPEC 4.3): streams and plugins send them away, calcs read them.
+func (r *Route) CarriesMessages() bool {
+	if !r.Link {
+		return false
+	}
+	switch r.Collection.URI {
+	case "gw/streams", "gw/plugins", "gw/calcs":
+		return true
+	}
+	return false
+}
+
+// Catalogue is every route that the gateway knows, compiled for look-up. It is
+// immutable and shared by all requests.
+type Catalogue struct {
+	Collections []*Collection
+	root        *node
+	dataKeys    map[string]bool
+}
+
+// node is one place of the tree of paths. At the same place a literal wins
+// over a selector.
+type node struct {
+	names    []string
+	children []*node
+	selector *node
+	routes   []*Route
+	allow    MethodSet
+	closed   bool // some route at or below belongs to a closed collection
+}
+
+func (n *node) child(segment []byte) *node {
+	for i, name := range n.names {
+		if string(segment) == name {
+			return n.children[i]
+		}
+	}
+	return n.selector
+}
+
+func (n *node) grow(segment string) *node {
+	if segment == "{}" {
+		if n.selector == nil {
+			n.selector = &node{}
+		}
+		return n.selector
+	}
+	if i := slices.Index(n.names, segment); i >= 0 {
+		return n.children[i]
+	}
+	n.names = append(n.names, segment)
+	n.children = append(n.children, &node{})
+	return n.children[len(n.children)-1]
+}
+
+// route returns the route at n that takes m, or nil.
+func (n *node) route(m Method) *Route {
+	for _, r := range n.routes {
+		if r.Methods.Has(m) {
+			return r
+		}
+	}
+	return nil
+}
+
+// NewCatalogue compiles collections and their routes. It fills in what follows
+// from the rest (Index, Module, Type, slots, literals), closes what has to be
+// closed whatever the data says, and adds the gateway's own two routes where
+// they are missing. An error names the route that cannot be.
+func NewCatalogue(cs []*Collection) (*Catalogue, error) {
+	c := &Catalogue{root: &node{}}
+	for _, col := range withOwn(cs) {
+		if err := c.add(col); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.link(); err != nil {
+		return nil, err
+	}
+	c.dataKeys = dataKeys(c.Collections)
+	return c, nil
+}
+
+// withOwn adds /auth/info and /auth/regions to a catalogue that lacks them:
+// the gateway answers them itself, so they exist in front of any backend.
+func withOwn(cs []*Collection) []*Collection {
+	for _, c := range cs {
+		if c.URI == "auth" {
+			return cs
+		}
+	}
+	return append(slices.Clip(cs), &Collection{URI: "auth", Routes: []*Route{
+		{Path: "/info", Methods: Methods(GET)}, {Path: "/regions", Methods: Methods(GET)},
+	}})
+}
+
+func (c *Catalogue) add(col *Collection) error {
+	if c.Collection(col.URI) != nil {
+		return fmt.Errorf("collection %q stands twice", col.URI)
+	}
+	col.Index = len(c.Collections)
+	col.Module, _, _ = strings.Cut(col.URI, "/")
+	col.Type = col.URI[strings.LastIndexByte(col.URI, '/')+1:]
+	if col.EntryURI == "" {
+		col.EntryURI = col.URI
+	}
+	col.Submodules = []string{"", "cid", "messages"}
+	c.Collections = append(c.Collections, col)
+	return nil
+}
+
+// link resolves what routes say about other collections and hangs them into
+// the tree, once all collections are known.
+func (c *Catalogue) link() error {
+	for _, col := range c.Collections {
+		for _, r := range col.Routes {
+			r.Collection = col
+			if err := r.compile(); err != nil {
+				return fmt.Errorf("route %s of %s: %w", r.Path, col.URI, err)
+			}
+			if err := c.hang(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Catalogue) hang(r *Route) error {
+	n := c.root
+	for _, segment := range strings.Split(r.segments(), "/") {
+		n = n.grow(segment)
+		n.closed = n.closed || r.Closed != NotClosed
+	}
+	if n.allow&r.Methods != 0 {
+		return fmt.Errorf("route %s of %s stands twice with the same method", r.Path, r.Collection.URI)
+	}
+	n.allow |= r.Methods
+	n.routes = append(n.routes, r)
+	return nil
+}
+
+// Collection returns the collection with this uri, or nil.
+func (c *Catalogue) Collection(uri string) *Collection {
+	for _, col := range c.Collections {
+		if col.URI == uri {
+			return col
+		}
+	}
+	return nil
+}
+
+// find returns the place of the tree that the segments lead to, or nil, and
+// whether a closed route stands on the way: what is unknown below one stays
+// closed.
+func (c *Catalogue) find(segments [][]byte) (found *node, closed bool) {
+	n := c.root
+	for _, s := range segments {
+		next := n.child(s)
+		if next == nil {
+			return nil, closed
+		}
+		n = next
+		closed = closed || n.closed
+	}
+	return n, closed
+}

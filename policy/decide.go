@@ -1,0 +1,194 @@
+package policy
+
+// Case is one request to be judged: who asks, for what, in which scope.
+type Case struct {
+	Request *Request
+	Token   *Token
+	Scope   Scope
+	Facts   *Facts // nil: nothing was asked of the backend yet
+}
+
+// Decide judges a case by steps 7 to 9 of SPEC 2 (route, entry, selectors) and
+// writes the outcome to d. With Unresolved the parts say what the backend has
+// to be asked; Decide is then called again with the Facts.
+func (l *Law) Decide(d *Decision, c *Case) {
+	d.reset()
+	if reason, verdict := l.route(c); reason != NotJudged {
+		d.end(verdict, reason)
+		return
+	}
+	entry, reason := l.entry(c)
+	if reason != NotJudged {
+		d.Entry = entry
+		d.end(Deny, reason)
+		return
+	}
+	d.Entry = entry
+	l.selectors(d, c)
+}
+
+// acl reports whether the entries of the token are to be asked.
+func (l *Law) acl(t *Token) bool { return t.Access == ACLAccess && !l.Unenforced }
+
+// route judges steps 7 and 8 as far as no entry is asked: unknown and closed
+// routes. NotJudged goes on to the entries.
+func (l *Law) route(c *Case) (Reason, Verdict) {
+	r, t := c.Request, c.Token
+	switch {
+	case t.Access == NoAccess || t.Access == NoAPI:
+		return TokenNoAPI, Deny
+	case r.Route == nil && l.masterRoute(c):
+		return MasterRoute, Allow
+	case r.Route == nil && r.Allow != 0:
+		return UnknownMethod, Deny
+	case r.Route == nil:
+		return UnknownRoute, Deny
+	case r.Route.Own != OwnNone:
+		return OwnAnswer, Allow
+	case l.closed(r.Route.Closed, t):
+		return closedReasons[r.Route.Closed], Deny
+	case r.Route.Collection.Module == "platform" && t.Access != Master:
+		return ClosedPlatform, Deny
+	case r.Route.Collection.Module == "mqtt":
+		return l.mqtt(c)
+	case l.blind(c):
+		return ClosedScope, Deny
+	}
+	return NotJudged, Deny
+}
+
+var closedReasons = [...]Reason{NotJudged, ClosedCredential, ClosedKeys}
+
+// closed reports whether a route of this kind is closed to t. Where the
+// caller's own credential goes upstream, the backend judges it by that.
+func (l *Law) closed(kind Closed, t *Token) bool {
+	if kind == NotClosed || l.CallersKey && (t.Access == Master || t.Access == Standard) {
+		return false
+	}
+	return kind == ByCredential || !l.ForwardKeys
+}
+
+// masterRoute reports whether an unknown path may be forwarded as it is: for
+// masters of a root account, if the settings say so, and never below a route
+// that is closed.
+func (l *Law) masterRoute(c *Case) bool {
+	r := c.Request
+	if !l.MasterRoutes || r.Method == NoMethod || r.Allow != 0 || r.nearClosed {
+		return false
+	}
+	switch string(r.segments[0]) {
+	case "auth", "realm", "ai", "mqtt":
+		return false
+	}
+	return string(r.segments[len(r.segments)-1]) != "assistance" && l.rootMaster(c)
+}
+
+// rootMaster reports whether the token is a master of a root account whose
+// scope was not narrowed to less than the backend would give. Where the
+// gateway is the only one that knows accounts, the root must be the only one.
+func (l *Law) rootMaster(c *Case) bool {
+	s := &c.Scope
+	if c.Token.Access != Master || !s.Tree.Root(c.Token.CID) {
+		return false
+	}
+	return l.Mode.Header() || s.Tree.Whole(s.CID)
+}
+
+// mqtt judges what only the backend can: topics are no items. A topic that
+// carries REST calls would go around the gateway (SPEC 4).
+func (l *Law) mqtt(c *Case) (Reason, Verdict) {
+	if c.Token.Access == ACLAccess || !l.Mode.Header() {
+		return ClosedMQTT, Deny
+	}
+	r := c.Request
+	for i := range r.Selectors {
+		if r.Selectors[i].Kind == SelectLocal && r.Route.Slash && ClosedTopicName(r.Selectors[i].Text) {
+			return ClosedTopic, Deny
+		}
+	}
+	return NotJudged, Deny
+}
+
+// ClosedTopicName reports whether the vendor takes REST calls over a topic.
+func ClosedTopicName(topic []byte) bool {
+	const prefix = "flespi/"
+	return len(topic) > 0 && topic[0] == '$' || len(topic) >= len(prefix) && string(topic[:len(prefix)]) == prefix
+}
+
+// blind reports whether the index cannot judge the route and nobody else will:
+// no header goes upstream, and the route names no items with integer ids.
+func (l *Law) blind(c *Case) bool {
+	r := c.Request.Route
+	if l.Mode.Header() || r.Collection.Open && c.Request.Method == GET {
+		return false
+	}
+	judged := r.Item || r.Creates && r.Collection.IDs == IDInt
+	return !(judged && r.Collection.Scoped) && !l.rootMaster(c)
+}
+
+// entry chooses the one entry that decides. Dictionaries, and tokens that have
+// no ACL, need none.
+func (l *Law) entry(c *Case) (*Entry, Reason) {
+	r := c.Request
+	if r.Route.Collection.Open && r.Method == GET || !l.acl(c.Token) {
+		return nil, NotJudged
+	}
+	e := c.Token.ACL.Choose(r.Route.Collection, r.Route.Slot, r.Method)
+	switch {
+	case e == nil:
+		return nil, NoEntry
+	case r.Route.Creates && r.Method == POST && e.Rule != IDsAbsent:
+		return e, CreateLimited
+	case e.Limited() && !r.Route.Item && !(r.Route.Creates && r.Method == POST):
+		// Named items only, and this is no item.
+		return e, NoEntry
+	}
+	return e, NotJudged
+}
+
+// selectors judges step 9: every selector on its own, then all of them.
+func (l *Law) selectors(d *Decision, c *Case) {
+	r := c.Request
+	open := r.Route.Collection.Open && r.Method == GET
+	d.ScopeAlone = !open && (len(r.Selectors) == 0 || !r.Route.Item)
+	for i := range r.Selectors {
+		d.Parts = append(d.Parts, Part{})
+		if len(r.Selectors[i].IDs) > l.MaxIDs && l.MaxIDs > 0 {
+			d.end(Deny, TooManyIDs)
+			return
+		}
+		if reason := l.part(d, c, i); reason != NotJudged {
+			d.end(Deny, reason)
+			return
+		}
+	}
+	d.conclude(r)
+	if d.Verdict == Allow && open {
+		d.Reason = OpenRoute
+	}
+}
+
+// conclude turns the parts into one verdict. One part with nothing left is
+// enough to forward nothing: a wider or an empty selector must never stand in
+// its place.
+func (d *Decision) conclude(r *Request) {
+	unresolved, empty, changed := false, false, false
+	for i := range d.Parts {
+		p := &d.Parts[i]
+		unresolved = unresolved || p.Match || len(p.Unknown) > 0
+		empty = empty || p.As == AsNothing || p.As == AsIDs && len(p.IDs) == 0
+		changed = changed || p.As != AsAsked
+	}
+	switch {
+	case unresolved:
+		d.end(Unresolved, NotJudged)
+	case empty && d.DeniedCount() > 0:
+		d.end(Deny, DeniedItems)
+	case empty:
+		d.end(Deny, NothingLeft)
+	case changed:
+		d.end(Narrow, Narrowed)
+	default:
+		d.end(Allow, Permitted)
+	}
+}

@@ -1,0 +1,176 @@
+package policy
+
+import (
+	"slices"
+	"strconv"
+)
+
+// MaxID is the largest item id (SPEC 2).
+const MaxID = 1<<63 - 1
+
+// ParseID reads an id spelled [1-9][0-9]* up to 2^63-1 and nothing else: no
+// sign, no leading zero, no blank. It reports whether b is one.
+func ParseID(b []byte) (int64, bool) {
+	if len(b) == 0 || len(b) > 19 || b[0] < '1' || b[0] > '9' {
+		return 0, false
+	}
+	var n uint64
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + uint64(c-'0')
+	}
+	// 19 digits stay below 2^64, so n has not wrapped.
+	return int64(n), n <= MaxID
+}
+
+// parseIDs appends the ids of a comma list to dst. It reports whether the
+// whole of b is such a list; an empty part, a sign or a zero makes it none.
+func parseIDs(dst []int64, b []byte) ([]int64, bool) {
+	for {
+		i, n := 0, uint64(0)
+		for i < len(b) && b[i]-'0' <= 9 && i < 19 {
+			n = n*10 + uint64(b[i]-'0')
+			i++
+		}
+		if i == 0 || b[0] == '0' || n > MaxID {
+			return dst, false
+		}
+		dst = append(dst, int64(n))
+		if i == len(b) {
+			return dst, true
+		}
+		if b[i] != ',' {
+			return dst, false
+		}
+		b = b[i+1:]
+	}
+}
+
+// dropDuplicates removes later duplicates from ids in place and keeps the
+// order. An ascending list, which is what most clients send, costs one pass;
+// any other is sorted in scratch first, so that the cost stays n log n.
+func dropDuplicates(ids, scratch []int64) (distinct, grown []int64) {
+	if ascending(ids) {
+		return ids, scratch
+	}
+	scratch = append(scratch[:0], ids...)
+	slices.Sort(scratch)
+	if ascending(scratch) {
+		return ids, scratch
+	}
+	scratch = slices.Compact(scratch)
+	// Each value is struck from scratch, by its sign, when it is first met.
+	kept := ids[:0]
+	for _, id := range ids {
+		i, _ := slices.BinarySearchFunc(scratch, id, compareStruck)
+		if scratch[i] > 0 {
+			scratch[i] = -scratch[i]
+			kept = append(kept, id)
+		}
+	}
+	return kept, scratch
+}
+
+func compareStruck(e, id int64) int {
+	if e < 0 {
+		e = -e
+	}
+	switch {
+	case e < id:
+		return -1
+	case e > id:
+		return 1
+	}
+	return 0
+}
+
+// ascending reports whether ids is strictly ascending.
+func ascending(ids []int64) bool {
+	for i := 1; i < len(ids); i++ {
+		if ids[i-1] >= ids[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// appendIDs appends ids as a comma list.
+func appendIDs(dst []byte, ids []int64) []byte {
+	for i, id := range ids {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = strconv.AppendInt(dst, id, 10)
+	}
+	return dst
+}
+
+// IDSet is an immutable set of ids with its printed form. The zero value is
+// empty.
+type IDSet struct {
+	sorted []int64
+	text   []byte
+}
+
+// NewIDSet returns the set of the given ids; the argument stays untouched.
+func NewIDSet(ids []int64) IDSet {
+	if len(ids) == 0 {
+		return IDSet{}
+	}
+	s := slices.Clone(ids)
+	slices.Sort(s)
+	s = slices.Clip(slices.Compact(s))
+	return IDSet{sorted: s, text: slices.Clip(appendIDs(nil, s))}
+}
+
+// IDs returns the ids ascending. They must not be changed.
+func (s *IDSet) IDs() []int64 { return s.sorted }
+
+// Text returns the ids ascending, as a comma list. It must not be changed.
+func (s *IDSet) Text() []byte { return s.text }
+
+// Len returns the number of ids.
+func (s *IDSet) Len() int { return len(s.sorted) }
+
+// Has reports whether id is in the set.
+func (s *IDSet) Has(id int64) bool {
+	_, found := slices.BinarySearch(s.sorted, id)
+	return found
+}
+
+// cursor walks a set beside ids that are asked for. As long as they come in
+// ascending order, which is what clients send, it only ever steps forward and
+// a long list costs one merge; an id out of order falls back to a search.
+type cursor struct {
+	set  []int64
+	next int
+	last int64
+}
+
+// has reports whether id is in the set.
+func (c *cursor) has(id int64) bool {
+	if id < c.last {
+		_, found := slices.BinarySearch(c.set, id)
+		return found
+	}
+	c.last = id
+	// Gallop: a short list against a long set must not walk the set.
+	step := 1
+	for c.next+step < len(c.set) && c.set[c.next+step] < id {
+		c.next += step
+		step <<= 1
+	}
+	for c.next < len(c.set) && c.set[c.next] < id {
+		if step > 1 {
+			hi := min(c.next+step, len(c.set))
+			i, _ := slices.BinarySearch(c.set[c.next:hi], id)
+			c.next += i
+			step = 1
+			continue
+		}
+		c.next++
+	}
+	return c.next < len(c.set) && c.set[c.next] == id
+}

@@ -1,0 +1,79 @@
+package policy
+
+// AppendTarget appends the target that may go to the backend: the path of the
+// route with what d permits of each selector, and the query. It is the inverse
+// of Parse. With a nil d every selector is printed as it was asked for.
+func AppendTarget(dst []byte, r *Request, d *Decision) []byte {
+	if r.Route == nil {
+		for _, s := range r.segments {
+			dst = appendEscaped(append(dst, '/'), s, inPath)
+		}
+		return AppendQuery(dst, r)
+	}
+	for i := range r.Selectors {
+		dst = append(dst, r.Route.Literals[i]...)
+		if d == nil {
+			dst = appendSelector(dst, &r.Selectors[i])
+		} else {
+			dst = d.Parts[i].appendTo(dst, &r.Selectors[i])
+		}
+	}
+	dst = append(dst, r.Route.Literals[len(r.Selectors)]...)
+	return AppendQuery(dst, r)
+}
+
+// AppendQuery appends "?" and the query of r, or nothing when it is empty.
+func AppendQuery(dst []byte, r *Request) []byte {
+	sep := byte('?')
+	for _, p := range r.Query {
+		dst = append(append(append(dst, sep), p.Name...), '=')
+		dst = appendEscaped(dst, p.Value, inQuery)
+		sep = '&'
+	}
+	return dst
+}
+
+func appendSelector(dst []byte, s *Selector) []byte {
+	if s.Kind == SelectIDs {
+		return appendIDs(dst, s.IDs)
+	}
+	return appendEscaped(dst, s.Text, inPath)
+}
+
+// AppendMatch appends the text of a match as a path segment, for resolving it.
+func AppendMatch(dst []byte, s *Selector) []byte { return appendSelector(dst, s) }
+
+// The places that a byte can stand in raw: less than RFC 3986 allows, so that
+// no backend can take "+", "&" or ";" for anything but data.
+const (
+	inPath = 1 << iota
+	inQuery
+)
+
+// rawBytes says where each byte needs no escape. In a path "," and "=" stay
+// readable, in a query "," and ":" do.
+var rawBytes = func() (t [256]byte) {
+	for c := range 256 {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if letter || c == '-' || c == '.' || c == '_' || c == '~' || c == ',' || c == ':' || c == '*' {
+			t[c] = inPath | inQuery
+		}
+	}
+	for _, c := range "=@!()" {
+		t[c] |= inPath
+	}
+	return t
+}()
+
+const upperHex = "0123456789ABCDEF"
+
+func appendEscaped(dst, text []byte, place byte) []byte {
+	for _, c := range text {
+		if rawBytes[c]&place != 0 {
+			dst = append(dst, c)
+			continue
+		}
+		dst = append(dst, '%', upperHex[c>>4], upperHex[c&15])
+	}
+	return dst
+}

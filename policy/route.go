@@ -1,0 +1,118 @@
+package policy
+
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
+// segments returns the whole path of the route without its leading slash.
+func (r *Route) segments() string {
+	if r.Path == "/" {
+		return r.Collection.URI
+	}
+	return r.Collection.URI + r.Path
+}
+
+// String returns the route as a path with {} for each selector.
+func (r *Route) String() string { return "/" + r.segments() }
+
+// compile derives what follows from the path. r.Selectors holds the links as
+// the catalogue gives them: whose ids the selectors after the own one are.
+func (r *Route) compile() error {
+	if !strings.HasPrefix(r.Path, "/") {
+		return errors.New("a path begins with /")
+	}
+	r.Literals = strings.Split(r.String(), "{}")
+	for segment := range strings.SplitSeq(r.segments(), "/") {
+		r.pattern = append(r.pattern, segment == "{}")
+	}
+	own := r.Collection.IDs != IDNone && strings.HasPrefix(r.Path, "/{}")
+	if own {
+		r.Selectors = slices.Insert(slices.Clone(r.Selectors), 0, r.Collection)
+	}
+	if len(r.Selectors) != len(r.Literals)-1 {
+		return errors.New("links must name a collection, or local, for each {} after the first")
+	}
+	r.Item = own && r.Collection.IDs == IDInt
+	r.Creates = r.Path == "/" && r.Collection.IDs != IDNone && r.Methods.Has(POST)
+	if n := len(r.Selectors); n > 0 && r.Literals[n] == "" {
+		r.Link = r.Selectors[n-1] != nil && r.Selectors[n-1] != r.Collection
+	}
+	r.Slot = r.slot(own)
+	r.Own = r.ownAnswer()
+	r.close()
+	return nil
+}
+
+// slot finds or makes the slot of the first literal segment after the item.
+func (r *Route) slot(own bool) int {
+	parts := strings.Split(strings.TrimPrefix(r.Path, "/"), "/")
+	if !own || len(parts) < 2 {
+		return SlotItem
+	}
+	c := r.Collection
+	if s := c.Slot(parts[1]); s > 0 {
+		return s
+	}
+	c.Submodules = append(c.Submodules, parts[1])
+	return len(c.Submodules) - 1
+}
+
+func (r *Route) ownAnswer() Own {
+	switch r.String() {
+	case "/auth/info":
+		return OwnInfo
+	case "/auth/regions":
+		return OwnRegions
+	}
+	return OwnNone
+}
+
+// close shuts what acts on the holder of the credential whatever a catalogue
+// of the operator's own says: the holder is the gateway (SPEC 4).
+func (r *Route) close() {
+	if r.Own != OwnNone {
+		r.Closed = NotClosed
+		return
+	}
+	switch r.Collection.Module {
+	case "auth", "realm", "ai":
+		r.Closed = ByCredential
+	}
+	if strings.HasSuffix(r.Path, "/assistance") {
+		r.Closed = ByCredential
+	}
+}
+
+// dataKeys collects the names that the data of a GET must not hold at its top
+// level, because they would select past the path (SPEC 2): accounts, every
+// scoped collection, and the ids of its items.
+func dataKeys(cs []*Collection) map[string]bool {
+	keys := map[string]bool{}
+	for _, name := range []string{"id", "ids", "cid", "cids", "account"} {
+		keys[name] = true
+	}
+	add := func(plural string) {
+		one := strings.TrimSuffix(plural, "s")
+		keys[plural], keys[one+"_id"], keys[one+"_ids"] = true, true, true
+	}
+	add("accounts")
+	for _, c := range cs {
+		if !c.Scoped || c.IDs != IDInt {
+			continue
+		}
+		add(c.Type)
+		add(strings.ReplaceAll(c.Type, "-", "_"))
+		if c.Module != "platform" { // "limit" is a page's length there
+			keys[strings.TrimSuffix(c.Type, "s")] = true
+		}
+	}
+	return keys
+}
+
+// NamesItems reports whether a top-level key of a GET's data names accounts, a
+// collection or the id of one. Case does not matter: a backend may not mind it.
+func (c *Catalogue) NamesItems(key []byte) bool {
+	return c.dataKeys[strings.ToLower(string(key))]
+}

@@ -1,0 +1,167 @@
+package policy
+
+import "bytes"
+
+// SelectorKind says how a selector names its items. The zero value names none.
+type SelectorKind uint8
+
+// The kinds of selectors (SPEC 2). Local ones name things of their parent:
+// they are printed as they came, and `all` among them is not rewritten.
+const (
+	SelectNone SelectorKind = iota
+	SelectAll
+	SelectIDs
+	SelectFields     // field=value, joined by commas
+	SelectExpression // {…}
+	SelectLocal
+)
+
+var selectorNames = [...]string{"none", "all", "ids", "fields", "expression", "local"}
+
+// String returns the word for explain.
+func (k SelectorKind) String() string { return selectorNames[k] }
+
+// Selector is one selector of a path.
+type Selector struct {
+	Kind       SelectorKind
+	Collection *Collection // nil: local to its parent
+	IDs        []int64     // SelectIDs: distinct, in the order asked
+	Text       []byte      // every other kind: decoded
+}
+
+// Match reports whether the selector has to be asked for at the backend.
+func (s *Selector) Match() bool {
+	return s.Kind == SelectFields || s.Kind == SelectExpression
+}
+
+// ByID reports whether the selector names items whose ids are integers.
+func (s *Selector) ByID() bool { return s.Collection != nil && s.Collection.IDs == IDInt }
+
+// Limits of a match (SPEC 2).
+const (
+	maxValue      = 1 << 10
+	maxExpression = 4 << 10
+	maxBrackets   = 32
+)
+
+// readSelector reads one selector. The answer is "" or what is wrong.
+func (r *Request) readSelector(s *Selector, text []byte, odd oddity, slash bool) string {
+	s.Text = text
+	if !s.ByID() {
+		s.Kind = SelectLocal
+		return localFault(text, odd, slash)
+	}
+	if odd&hasSlash != 0 {
+		return "a selector holds / or #"
+	}
+	switch c := text[0]; {
+	case string(text) == "all":
+		s.Kind = SelectAll
+	case c >= '0' && c <= '9':
+		return r.readIDs(s, text)
+	case c == '{':
+		s.Kind = SelectExpression
+		return expressionFault(text)
+	default:
+		s.Kind = SelectFields
+		return fieldsFault(text)
+	}
+	return ""
+}
+
+func (r *Request) readIDs(s *Selector, text []byte) string {
+	from := len(r.ids)
+	ids, ok := parseIDs(r.ids, text)
+	r.ids = ids
+	if !ok {
+		return "an id list is digits without leading zero, up to 2^63-1, with single commas"
+	}
+	list, scratch := dropDuplicates(ids[from:], r.scratch)
+	r.scratch, r.ids = scratch, ids[:from+len(list)]
+	s.Kind, s.IDs, s.Text = SelectIDs, list[:len(list):len(list)], nil
+	return ""
+}
+
+// localFault judges a selector whose meaning is its parent's business.
+func localFault(text []byte, odd oddity, slash bool) string {
+	switch {
+	case odd&hasQuestion != 0:
+		return "a selector holds ?"
+	case odd&hasSlash == 0:
+		return ""
+	case !slash:
+		return "a selector holds / or #"
+	}
+	// A backend that undoes the escape must not find a path to climb.
+	for rest, more := text, true; more; {
+		var part []byte
+		part, rest, more = bytes.Cut(rest, []byte{'/'})
+		if len(part) == 0 || dots(part) {
+			return "a part of a topic is empty, . or .."
+		}
+	}
+	return ""
+}
+
+// fieldsFault judges field=value[,field=value…].
+func fieldsFault(text []byte) string {
+	for rest, more := text, true; more; {
+		var part []byte
+		part, rest, more = bytes.Cut(rest, []byte{','})
+		field, value, found := bytes.Cut(part, []byte{'='})
+		if !found || !fieldName(field) {
+			return "a selector is all, an id list, field=value or one {expression}"
+		}
+		if len(value) > 0 && value[0] == '=' {
+			value = value[1:]
+		}
+		if len(value) == 0 || len(value) > maxValue || bytes.IndexByte(value, '=') >= 0 {
+			return "the value of a field is 1 to 1024 bytes without ="
+		}
+	}
+	return ""
+}
+
+func fieldName(b []byte) bool {
+	for i, c := range b {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'
+		if !letter && (i == 0 || c != '.' && (c < '0' || c > '9')) {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+// expressionFault judges the outline of one {…}: it has to end where its first
+// bracket closes, so that nothing can stand beside it. Brackets inside of
+// quotes are text.
+func expressionFault(text []byte) string {
+	if len(text) > maxExpression {
+		return "an expression is longer than 4096 bytes"
+	}
+	depth, quote := 0, byte(0)
+	for i, c := range text {
+		switch {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'':
+			quote = c
+		case c == '{' || c == '(' || c == '[':
+			depth++
+			if depth > maxBrackets {
+				return "an expression is nested deeper than 32 brackets"
+			}
+		case c == '}' || c == ')' || c == ']':
+			depth--
+			if depth == 0 && (i != len(text)-1 || c != '}') {
+				return "an expression does not end with its own }"
+			}
+		}
+	}
+	if depth != 0 {
+		return "an expression does not close its brackets"
+	}
+	return ""
+}

@@ -1,0 +1,179 @@
+package policy
+
+import (
+	"bytes"
+	"encoding/hex"
+	"net/netip"
+	"sync/atomic"
+)
+
+// Access is the access type of a token (SPEC 1). The zero value permits
+// nothing at all: a token whose type nobody set must not be a standard one.
+type Access uint8
+
+// The access types. The numbers of the wire (0 standard, 1 master, 2 acl,
+// 3 noapi) are the store's to translate.
+const (
+	NoAccess Access = iota
+	Standard
+	Master
+	ACLAccess
+	NoAPI
+)
+
+var accessNames = [...]string{"none", "standard", "master", "acl", "noapi"}
+
+// String returns the word of the access type.
+func (a Access) String() string { return accessNames[a] }
+
+// Number returns the access type as flespi's JSON spells it.
+func (a Access) Number() int {
+	switch a {
+	case Master:
+		return 1
+	case Standard:
+		return 0
+	case ACLAccess:
+		return 2
+	}
+	return 3
+}
+
+// Digest is the SHA-256 digest of a token's key: the only form in which store,
+// cache and logs know a key.
+type Digest [32]byte
+
+// Short returns the first 8 hex digits, which is what logs may show.
+func (d Digest) Short() string { return hex.EncodeToString(d[:4]) }
+
+// Token is a caller's credential, compiled and immutable but for its last use.
+type Token struct {
+	ID      int64
+	Digest  Digest
+	CID     int64
+	Access  Access
+	ACL     *ACL // of ACLAccess
+	Info    string
+	Enabled bool
+	Expire  int64         // unix seconds; 0: unused
+	TTL     int64         // seconds since the last use, or since Created; 0: unused
+	Created int64         // unix seconds; 0: unknown
+	Used    *atomic.Int64 // unix seconds of the last use; 0: never. Nil with TTL 0
+	Sources *Sources      // nil: any address
+	Origins []string      // nil: any
+	Line    int           // in the policy file, 0: unknown
+}
+
+// Valid returns NotJudged while the token may be used at now (unix seconds)
+// from addr by a page of origin ("" without one), or why not (SPEC 3). Nothing
+// of it may be cached.
+func (t *Token) Valid(now int64, addr netip.Addr, origin []byte) Reason {
+	switch {
+	case !t.Enabled:
+		return TokenDisabled
+	case !t.alive(now):
+		return TokenExpired
+	case t.Sources != nil && !t.Sources.Contain(addr):
+		return TokenAddress
+	case t.Origins != nil && len(origin) > 0 && !t.hasOrigin(origin):
+		return TokenOrigin
+	}
+	return NotJudged
+}
+
+// alive reports whether either of the two limits still holds; one that is
+// unused holds nothing.
+func (t *Token) alive(now int64) bool {
+	if t.Expire > 0 && now < t.Expire {
+		return true
+	}
+	if t.TTL <= 0 {
+		return false
+	}
+	return now < max(t.Created, t.LastUsed())+t.TTL
+}
+
+// LastUsed returns the unix second of the last use that is remembered, or 0.
+func (t *Token) LastUsed() int64 {
+	if t.Used == nil {
+		return 0
+	}
+	return t.Used.Load()
+}
+
+// Touch notes a use at now. It never moves backwards.
+func (t *Token) Touch(now int64) {
+	if t.Used == nil {
+		return
+	}
+	for last := t.Used.Load(); last < now; last = t.Used.Load() {
+		if t.Used.CompareAndSwap(last, now) {
+			return
+		}
+	}
+}
+
+func (t *Token) hasOrigin(origin []byte) bool {
+	for _, o := range t.Origins {
+		if bytes.EqualFold(origin, []byte(o)) {
+			return true
+		}
+	}
+	return false
+}
+
+// Sources are the addresses that a token may be used from: networks, and masks
+// with * and ? over the text of an address.
+type Sources struct {
+	Networks []netip.Prefix
+	Masks    []string
+}
+
+// Contain reports whether addr is one of them. An address that is not known
+// is none.
+func (s *Sources) Contain(addr netip.Addr) bool {
+	addr = addr.Unmap()
+	if !addr.IsValid() {
+		return false
+	}
+	for _, p := range s.Networks {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	if len(s.Masks) == 0 {
+		return false
+	}
+	var room [64]byte
+	text := addr.AppendTo(room[:0])
+	for _, m := range s.Masks {
+		if Wildcard(m, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// Wildcard reports whether text matches mask, where * is any run of bytes and
+// ? is any single one.
+func Wildcard(mask string, text []byte) bool {
+	m, i, star, back := 0, 0, -1, 0
+	for i < len(text) {
+		switch {
+		case m < len(mask) && mask[m] == '*':
+			star, back = m, i
+			m++
+		case m < len(mask) && (mask[m] == '?' || mask[m] == text[i]):
+			m, i = m+1, i+1
+		case star >= 0:
+			back++
+			m, i = star+1, back
+		default:
+			return false
+		}
+	}
+	for m < len(mask) && mask[m] == '*' {
+		m++
+	}
+	return m == len(mask)
+}
