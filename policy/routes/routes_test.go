@@ -1,0 +1,103 @@
+package routes
+
+import (
+	"strings"
+	"testing"
+
+	"aclgate/policy"
+)
+
+func TestDefaultIsSound(t *testing.T) {
+	c, err := Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(c.Collections); got < 40 {
+		t.Errorf("the built-in catalogue has %d collections, want all of the API", got)
+	}
+}
+
+func TestWhatFollowsFromThePath(t *testing.T) {
+	c, err := Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := []struct {
+		path  string
+		check func(r *policy.Route) bool
+	}{
+		{"/gw/devices", func(r *policy.Route) bool { return r.Creates && !r.Item }},
+		{"/gw/devices/{}", func(r *policy.Route) bool { return r.Item && r.Slot == policy.SlotItem }},
+		{"/gw/devices/{}/cid", func(r *policy.Route) bool { return r.Moves() }},
+		{"/gw/devices/{}/messages", func(r *policy.Route) bool { return r.Slot == policy.SlotMessages && r.Body == policy.BodyData }},
+		{"/gw/calcs/{}/devices/{}", func(r *policy.Route) bool { return r.Link && r.CarriesMessages() }},
+		{"/gw/calcs/{}/devices/{}/intervals/{}", func(r *policy.Route) bool { return !r.Link && len(r.Selectors) == 3 && r.Selectors[2] == nil }},
+		{"/gw/groups/{}/devices/{}", func(r *policy.Route) bool { return r.Link && !r.CarriesMessages() }},
+		{"/platform/customer/tokens/{}", func(r *policy.Route) bool { return r.Closed == policy.ByKeys && r.Collection.Type == "tokens" }},
+		{"/auth/info", func(r *policy.Route) bool { return r.Own == policy.OwnInfo && r.Closed == policy.NotClosed }},
+		{"/auth/password", func(r *policy.Route) bool { return r.Closed == policy.ByCredential }},
+		{"/realm/{}/login", func(r *policy.Route) bool { return !r.Item && len(r.Selectors) == 1 }},
+		{"/platform/deleted/{}", func(r *policy.Route) bool { return !r.Item && r.Slash }},
+	}
+	for _, row := range rows {
+		t.Run(row.path, func(t *testing.T) {
+			r := find(c, row.path)
+			if r == nil {
+				t.Fatal("there is no such route")
+			}
+			if !row.check(r) {
+				t.Errorf("got %+v", r)
+			}
+		})
+	}
+}
+
+func find(c *policy.Catalogue, path string) *policy.Route {
+	for _, col := range c.Collections {
+		for _, r := range col.Routes {
+			if r.String() == path {
+				return r
+			}
+		}
+	}
+	return nil
+}
+
+// An operator's catalogue must not open what acts on the gateway's own
+// credential, and the gateway's own two routes exist in front of any backend.
+func TestClosedWhateverTheDataSays(t *testing.T) {
+	c, faults := Parse("r.yaml", []byte(`collections:
+- {uri: ai, id: none, routes: [{path: /logs, methods: [GET]}]}
+- {uri: gw/things, id: int, routes: [{path: '/{}/assistance', methods: [POST]}]}
+`))
+	if faults.Err() != nil {
+		t.Fatal(faults)
+	}
+	for _, path := range []string{"/ai/logs", "/gw/things/{}/assistance"} {
+		if r := find(c, path); r.Closed != policy.ByCredential {
+			t.Errorf("%s: closed is %v, want by credential", path, r.Closed)
+		}
+	}
+	if r := find(c, "/auth/info"); r == nil || r.Own != policy.OwnInfo {
+		t.Error("there is no /auth/info")
+	}
+}
+
+func TestFaultsAreNamedWithTheirPlace(t *testing.T) {
+	rows := []struct{ name, text, want string }{
+		{"unknown key", "collections:\n- {uri: gw/a, id: int, scopd: true, routes: []}\n", `r.yaml:2:24: unknown key "scopd": did you mean "scoped"?`},
+		{"unknown method", "collections:\n- {uri: gw/a, id: int, routes: [{path: /, methods: [GRAB]}]}\n", "r.yaml:2:53:"},
+		{"link to nowhere", "collections:\n- {uri: gw/a, id: int, routes: [{path: '/{}/b/{}', methods: [GET], links: [gw/aa]}]}\n", `did you mean "gw/a"?`},
+		{"missing link", "collections:\n- {uri: gw/a, id: int, routes: [{path: '/{}/b/{}', methods: [GET]}]}\n", "links must name"},
+		{"twice", "collections:\n- {uri: gw/a, id: int, routes: [{path: /, methods: [POST]}, {path: /, methods: [POST]}]}\n", "stands twice"},
+		{"bad path", "collections:\n- {uri: gw/a, id: int, routes: [{path: '/{}/', methods: [GET]}]}\n", "expected a path"},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			_, faults := Parse("r.yaml", []byte(row.text))
+			if err := faults.Err(); err == nil || !strings.Contains(err.Error(), row.want) {
+				t.Errorf("got %v, want %q", err, row.want)
+			}
+		})
+	}
+}
