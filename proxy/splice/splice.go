@@ -1,0 +1,162 @@
+package splice
+
+import (
+	"bytes"
+	"errors"
+)
+
+// MaxDepth is how many objects and arrays may be open at once. One bit is kept
+// for each, to see that brackets match.
+const MaxDepth = 8192
+
+// What may be wrong with an answer. None of them says anything of its content.
+var (
+	ErrNotObject = errors.New("the answer is not a JSON object")
+	ErrBOM       = errors.New("the answer begins with a byte order mark")
+	ErrNotArray  = errors.New("errors of the answer is not an array")
+	ErrTwice     = errors.New("the answer has errors twice")
+	ErrSecond    = errors.New("a second value follows the answer")
+	ErrMalformed = errors.New("the answer is malformed JSON")
+	ErrTooDeep   = errors.New("the answer is nested too deeply")
+	ErrCut       = errors.New("the answer ends too early")
+)
+
+// place says what the next byte belongs to.
+type place uint8
+
+const (
+	begin    place = iota // before the object
+	mark                  // inside what may be a byte order mark
+	first                 // after the opening brace: a key or the closing brace
+	next                  // after a comma: a key
+	inKey                 // inside a key of the outermost level
+	colon                 // after such a key
+	value                 // after its colon
+	scalar                // inside a number or literal that is a member's value
+	deep                  // inside a string, object or array
+	inErrors              // inside the array errors itself
+	after                 // after a value: a comma or the closing brace
+	done                  // after the object
+)
+
+// Splicer adds errors to one answer. The zero value adds none and only looks
+// for faults; Reset makes it ready for an answer. It is about 1 KiB long and
+// allocates nothing.
+type Splicer struct {
+	errs  []byte
+	err   error
+	at    place
+	inStr bool // deep: inside a string
+	esc   bool // deep: after a backslash in a string
+	has   bool // a key errors was seen
+	last  byte // inErrors: the last byte that is not white space, 0 for none
+	bom   int  // mark: how many of its bytes were seen
+	key   keyReader
+	depth int // of open objects and arrays
+	floor int // deep: the depth that the value began at
+	kinds [MaxDepth / 64]uint64
+}
+
+// Reset makes s ready for the next answer. errs are the error objects to add,
+// as JSON, joined by commas; s keeps the slice until the next Reset. Without
+// any, the answer passes as it is.
+func (s *Splicer) Reset(errs []byte) {
+	s.errs, s.err, s.at = errs, nil, begin
+	s.inStr, s.esc, s.has = false, false, false
+	s.last, s.bom = 0, 0
+	s.depth, s.floor = 0, 0
+}
+
+// Feed reads the next part of the answer and appends to dst what may be sent
+// of it: all of it, with the errors where they belong.
+//
+// A fault ends the answer: dst then has the bytes before the fault, and every
+// later call returns the same error. Feed sends nothing itself, so a caller
+// who wants to know of faults before the first byte goes out feeds the first
+// part of the answer, as much as may be held (64 KiB), and looks at the error
+// first: on a fault the answer may still be passed untouched from the caller's
+// own copy. A fault behind that part means that the connection must end without
+// the final chunk.
+func (s *Splicer) Feed(dst, src []byte) ([]byte, error) {
+	sent, i := 0, 0
+	for i < len(src) && s.err == nil {
+		if s.due(src[i]) {
+			dst = s.insert(append(dst, src[sent:i]...))
+			sent = i
+		}
+		i += s.step(src[i:])
+	}
+	return append(dst, src[sent:i]...), s.err
+}
+
+// Finish says that the answer has ended, and returns an error if the object
+// is not complete. There is nothing left to send: the errors went out before
+// the closing brace.
+func (s *Splicer) Finish() error {
+	if s.err == nil && s.at != done {
+		s.err = ErrCut
+		if s.at == begin || s.at == mark {
+			s.err = ErrNotObject
+		}
+	}
+	return s.err
+}
+
+// Whole appends the answer text with errs added: at the end of its array
+// errors, or as the first member, as the vendor writes it. On a fault dst
+// comes back as it was.
+func Whole(dst, text, errs []byte) ([]byte, error) {
+	var s Splicer
+	s.Reset(errs)
+	start := len(dst)
+	dst, err := s.Feed(dst, text)
+	if err == nil {
+		err = s.Finish()
+	}
+	if err != nil {
+		return dst[:start], err
+	}
+	if s.has || len(errs) == 0 {
+		return dst, nil
+	}
+	open := bytes.IndexByte(text, '{') + 1
+	dst = append(dst[:start], text[:open]...)
+	dst = s.appendMember(dst)
+	if rest := bytes.TrimLeft(text[open:], " \t\r\n"); rest[0] != '}' {
+		dst = append(dst, ',')
+	}
+	return append(dst, text[open:]...), nil
+}
+
+// due reports whether the errors belong before b, the next byte.
+func (s *Splicer) due(b byte) bool {
+	switch {
+	case len(s.errs) == 0:
+		return false
+	case b == ']':
+		return s.at == inErrors && s.last != ','
+	case b == '}':
+		return !s.has && (s.at == first || s.at == after)
+	}
+	return false
+}
+
+// insert appends the errors to the open array, or a member of their own.
+func (s *Splicer) insert(dst []byte) []byte {
+	if s.at == inErrors {
+		if s.last != 0 {
+			dst = append(dst, ',')
+		}
+		return append(dst, s.errs...)
+	}
+	if s.at != first {
+		dst = append(dst, ',')
+	}
+	return s.appendMember(dst)
+}
+
+func (s *Splicer) appendMember(dst []byte) []byte {
+	dst = append(dst, `"errors":[`...)
+	dst = append(dst, s.errs...)
+	return append(dst, ']')
+}
