@@ -46,48 +46,52 @@ func TestCheckAccepts(t *testing.T) {
 	}
 }
 
+// The reasons of a refusal, as the client reads them.
+const (
+	top       = "neither null, an object nor an array of objects"
+	element   = "an element of the array is not an object"
+	comma     = "a comma or the end of the object or array is missing"
+	key       = "a key is missing"
+	colon     = "a colon is missing"
+	value     = "a value is missing"
+	number    = "bad number"
+	escape    = "bad escape"
+	surrogate = "lone surrogate"
+	unended   = "a string does not end"
+	control   = "control character in a string"
+	inKey     = "control character in a key"
+	twice     = "duplicate key"
+	follows   = "something follows the value"
+	encoding  = "not valid UTF-8"
+)
+
+// refused are texts by the reason that they are refused for.
+var refused = map[string][]string{
+	top:     {"1", `"x"`, "true", "NaN", "cid=777&enabled=false", "\x00", "}", "]", ",", "\f{}", "\v", "\u00a0{}", "//\n{}", "'a'"},
+	element: {"[1]", "[null]", `["a"]`, "[[]]", "[{},1]", "[{},]", "[,{}]", "[", "[{},"},
+	comma:   {`{"a":1`, `{"a":1]`, `[{}}`, `[{}`, `[{}{}]`, `{"a":1 "b":2}`, `{"a":[1 2]}`, `{"a":[1}`, `{"a":[1`, `{"a":{}`, `{"a":1;}`, `{"a":1/**/}`, `{"a":truer}`, `{"a":1a}`, `{"a":0x1}`, `{"a":1_000}`},
+	key: {"{", `{"a":1,}`, `{,}`, `{,"a":1}`, `{"a":1,,"b":2}`, `{1:1}`, `{a:1}`, `{'a':1}`, `{null:1}`, `{/*"*/"cid":777/*"*/}`, `{]`, `{[`, `{{}`,
+		"{\x00}", `{"a":1,`, "{\u00a0\"a\":1}"},
+	colon: {`{"a"`, `{"a"}`, `{"a" 1}`, `{"a",1}`, `{"a"=1}`},
+	value: {`{"a":`, `{"a":}`, `{"a"::1}`, `{"a":,}`, `{"a":[,1]}`, `{"a":[1,]}`, `{"a":[1,,2]}`, `{"a":NaN}`, `{"a":Infinity}`, `{"a":nul}`, `{"a":True}`,
+		`{"a":tru}`, `{"a":.5}`, `{"a":+1}`, `{"a":'x'}`, `{"a":undefined}`, `{"a":[`, "nul", "nulL", `{"a":[}`, `{"a":\u0031}`, "{\"a\":\uff11}"},
+	number: {`{"a":-}`, `{"a":01}`, `{"a":-01}`, `{"a":00}`, `{"a":1.}`, `{"a":1.e1}`, `{"a":1e}`, `{"a":1e+}`, `{"a":1E-x}`, `{"a":-Infinity}`, `{"a":--1}`, `{"a":-`, `{"a":1.`, `{"a":1e`, `{"a":-.5}`},
+	escape: {`{"a":"\x41"}`, `{"a":"\a"}`, `{"a":"\'"}`, `{"a":"\`, `{"a":"\u"}`, `{"a":"\u12"}`, `{"a":"\u12G4"}`, `{"a":"\U0041"}`, `{"a":"\u+041"}`, `{"\q":1}`, "{\"a\":\"\\\n\"}", "{\"a\":\"\\\u00e9\"}", `{"a":"\u00`},
+	surrogate: {`{"a":"\ud800"}`, `{"a":"\uDC00"}`, `{"a":"\ud800\ud800"}`, `{"a":"\ud834x\udd1e"}`, `{"a":"\udd1e\ud834"}`, `{"\ud800":1}`, `{"a":"\ud800\n"}`, `{"a":"\ud800\u0041"}`, `{"a":"\ud800\u"}`,
+		`{"a":["\ud834\`, `{"a":"\ud834\\udd1e"}`},
+	unended:  {`{"a`, `{"a":"`, `{"a":"b}`, `{"a":"\"`},
+	control:  {"{\"a\":\"\n\"}", "{\"a\":\"\x00\"}", "{\"a\":\"\x1f\"}", "{\"a\tb\":1}", "{\"cid\x00\":1}"},
+	inKey:    {`{"cid\u0000":777}`, `{"\u001f":1}`, `{"\n":1}`, "{\"\x7f\":1}", `{"\u007F":1}`, `{"a":{"\t":1}}`, `[{"a":[{"\u0000":1}]}]`},
+	twice:    {`{"cid":500,"cid":777}`, `{"cid":500,"c\u0069d":777}`, `{"":1,"":2}`, `{"a":1,"b":{},"a":1}`, `{"x":{"a":1,"a":1}}`, `{"x":[0,{"a":1,"\u0061":1}]}`, `[{"b":1},{"a":1,"a":2}]`, `{"/":1,"\/":2}`, "{\"\U0001d11e\":1,\"\\ud834\\uDD1E\":2}", `{"a":{"a":1},"a":2}`},
+	follows:  {"{}{}", "{},", "{}x", "[]]", "null null", "nullx", "{}\x00", "null\x00", "{}//", "[{}]\f", "{}\u00a0"},
+	encoding: {"\xff", "{\"a\":\"\xff\xfe\"}", "{\"a\":\"\xc0\xaf\"}", "{\"a\":\"\xed\xa0\x80\"}", "{\"a\":\"\xf4\x90\x80\x80\"}", "{\"\xe9\":1}", "{}\x80", "\xfe\xff\x00{\x00}"},
+	// A text in UTF-16 is either no UTF-8 or full of zero bytes.
+	"byte order mark": {"\xef\xbb\xbf", "\xef\xbb\xbf{\"cid\":777}"},
+}
+
 func TestCheckRefuses(t *testing.T) {
-	const (
-		top       = "neither null, an object nor an array of objects"
-		element   = "an element of the array is not an object"
-		comma     = "a comma or the end of the object or array is missing"
-		key       = "a key is missing"
-		colon     = "a colon is missing"
-		value     = "a value is missing"
-		number    = "bad number"
-		escape    = "bad escape"
-		surrogate = "lone surrogate"
-		unended   = "a string does not end"
-		control   = "control character in a string"
-		inKey     = "control character in a key"
-		twice     = "duplicate key"
-		follows   = "something follows the value"
-		encoding  = "not valid UTF-8"
-	)
-	rows := map[string][]string{
-		top:     {"1", `"x"`, "true", "NaN", "cid=777&enabled=false", "\x00", "}", "]", ",", "\f{}", "\v", "\u00a0{}", "//\n{}", "'a'"},
-		element: {"[1]", "[null]", `["a"]`, "[[]]", "[{},1]", "[{},]", "[,{}]", "[", "[{},"},
-		comma:   {`{"a":1`, `{"a":1]`, `[{}}`, `[{}`, `[{}{}]`, `{"a":1 "b":2}`, `{"a":[1 2]}`, `{"a":[1}`, `{"a":[1`, `{"a":{}`, `{"a":1;}`, `{"a":1/**/}`, `{"a":truer}`, `{"a":1a}`, `{"a":0x1}`, `{"a":1_000}`},
-		key: {"{", `{"a":1,}`, `{,}`, `{,"a":1}`, `{"a":1,,"b":2}`, `{1:1}`, `{a:1}`, `{'a':1}`, `{null:1}`, `{/*"*/"cid":777/*"*/}`, `{]`, `{[`, `{{}`,
-			"{\x00}", `{"a":1,`, "{\u00a0\"a\":1}"},
-		colon: {`{"a"`, `{"a"}`, `{"a" 1}`, `{"a",1}`, `{"a"=1}`},
-		value: {`{"a":`, `{"a":}`, `{"a"::1}`, `{"a":,}`, `{"a":[,1]}`, `{"a":[1,]}`, `{"a":[1,,2]}`, `{"a":NaN}`, `{"a":Infinity}`, `{"a":nul}`, `{"a":True}`,
-			`{"a":tru}`, `{"a":.5}`, `{"a":+1}`, `{"a":'x'}`, `{"a":undefined}`, `{"a":[`, "nul", "nulL", `{"a":[}`, `{"a":\u0031}`, "{\"a\":\uff11}"},
-		number: {`{"a":-}`, `{"a":01}`, `{"a":-01}`, `{"a":00}`, `{"a":1.}`, `{"a":1.e1}`, `{"a":1e}`, `{"a":1e+}`, `{"a":1E-x}`, `{"a":-Infinity}`, `{"a":--1}`, `{"a":-`, `{"a":1.`, `{"a":1e`, `{"a":-.5}`},
-		escape: {`{"a":"\x41"}`, `{"a":"\a"}`, `{"a":"\'"}`, `{"a":"\`, `{"a":"\u"}`, `{"a":"\u12"}`, `{"a":"\u12G4"}`, `{"a":"\U0041"}`, `{"a":"\u+041"}`, `{"\q":1}`, "{\"a\":\"\\\n\"}", "{\"a\":\"\\\u00e9\"}", `{"a":"\u00`},
-		surrogate: {`{"a":"\ud800"}`, `{"a":"\uDC00"}`, `{"a":"\ud800\ud800"}`, `{"a":"\ud834x\udd1e"}`, `{"a":"\udd1e\ud834"}`, `{"\ud800":1}`, `{"a":"\ud800\n"}`, `{"a":"\ud800\u0041"}`, `{"a":"\ud800\u"}`,
-			`{"a":["\ud834\`, `{"a":"\ud834\\udd1e"}`},
-		unended:  {`{"a`, `{"a":"`, `{"a":"b}`, `{"a":"\"`},
-		control:  {"{\"a\":\"\n\"}", "{\"a\":\"\x00\"}", "{\"a\":\"\x1f\"}", "{\"a\tb\":1}", "{\"cid\x00\":1}"},
-		inKey:    {`{"cid\u0000":777}`, `{"\u001f":1}`, `{"\n":1}`, "{\"\x7f\":1}", `{"\u007F":1}`, `{"a":{"\t":1}}`, `[{"a":[{"\u0000":1}]}]`},
-		twice:    {`{"cid":500,"cid":777}`, `{"cid":500,"c\u0069d":777}`, `{"":1,"":2}`, `{"a":1,"b":{},"a":1}`, `{"x":{"a":1,"a":1}}`, `{"x":[0,{"a":1,"\u0061":1}]}`, `[{"b":1},{"a":1,"a":2}]`, `{"/":1,"\/":2}`, "{\"\U0001d11e\":1,\"\\ud834\\uDD1E\":2}", `{"a":{"a":1},"a":2}`},
-		follows:  {"{}{}", "{},", "{}x", "[]]", "null null", "nullx", "{}\x00", "null\x00", "{}//", "[{}]\f", "{}\u00a0"},
-		encoding: {"\xff", "{\"a\":\"\xff\xfe\"}", "{\"a\":\"\xc0\xaf\"}", "{\"a\":\"\xed\xa0\x80\"}", "{\"a\":\"\xf4\x90\x80\x80\"}", "{\"\xe9\":1}", "{}\x80", "\xfe\xff\x00{\x00}"},
-		// A text in UTF-16 is either no UTF-8 or full of zero bytes.
-		"byte order mark": {"\xef\xbb\xbf", "\xef\xbb\xbf{\"cid\":777}"},
-	}
 	var s Scanner
-	for want, texts := range rows {
+	for want, texts := range refused {
 		for _, text := range texts {
 			if _, err := s.Check([]byte(text)); reason(t, err) != want {
 				t.Errorf("Check(%q): got %q, want %q", text, reason(t, err), want)

@@ -25,32 +25,34 @@ func stream(text, errs string, n int) (string, error) {
 	return string(dst), err
 }
 
-// In the rows E stands for the new errors.
+// spliced are answers as they come, as they stream and as Whole writes them. E
+// stands for the new errors.
+var spliced = []struct {
+	text, streamed, whole string
+}{
+	{`{}`, `{"errors":[E]}`, `{"errors":[E]}`},
+	{` { } `, ` { "errors":[E]} `, ` {"errors":[E] } `},
+	{`{"result":[]}`, `{"result":[],"errors":[E]}`, `{"errors":[E],"result":[]}`},
+	{"{\n \"result\" : 1\n}\n", "{\n \"result\" : 1\n,\"errors\":[E]}\n", "{\"errors\":[E],\n \"result\" : 1\n}\n"},
+	{`{"result":1}`, `{"result":1,"errors":[E]}`, `{"errors":[E],"result":1}`},
+	{`{"result":"x"}`, `{"result":"x","errors":[E]}`, `{"errors":[E],"result":"x"}`},
+	{`{"result":null}`, `{"result":null,"errors":[E]}`, `{"errors":[E],"result":null}`},
+	{`{"errors":[]}`, `{"errors":[E]}`, `{"errors":[E]}`},
+	{`{"errors":[ ],"result":[]}`, `{"errors":[ E],"result":[]}`, `{"errors":[ E],"result":[]}`},
+	{`{"errors":[{"code":1}],"result":[1]}`, `{"errors":[{"code":1},E],"result":[1]}`, `{"errors":[{"code":1},E],"result":[1]}`},
+	{`{"result":[],"errors":[{"a":["]"]}, "]" ] }`, `{"result":[],"errors":[{"a":["]"]}, "]" ,E] }`, `{"result":[],"errors":[{"a":["]"]}, "]" ,E] }`},
+	{`{"errors":[1]}`, `{"errors":[1,E]}`, `{"errors":[1,E]}`},
+	{`{"\u0065rror\u0073":[]}`, `{"\u0065rror\u0073":[E]}`, `{"\u0065rror\u0073":[E]}`},
+	// None of these is the key errors of the outermost level.
+	{`{"a":{"errors":[]}}`, `{"a":{"errors":[]},"errors":[E]}`, `{"errors":[E],"a":{"errors":[]}}`},
+	{`{"a":"\"errors\":[]"}`, `{"a":"\"errors\":[]","errors":[E]}`, `{"errors":[E],"a":"\"errors\":[]"}`},
+	{`{"a":"}","b":"\\","c":["}{",{"]":"\\\"}"}]}`, `{"a":"}","b":"\\","c":["}{",{"]":"\\\"}"}],"errors":[E]}`, `{"errors":[E],"a":"}","b":"\\","c":["}{",{"]":"\\\"}"}]}`},
+	{`{"Errors":1,"errors ":2,"error":3,"errorss":4,"\"errors":5,"errors\n":6}`, `{"Errors":1,"errors ":2,"error":3,"errorss":4,"\"errors":5,"errors\n":6,"errors":[E]}`, `{"errors":[E],"Errors":1,"errors ":2,"error":3,"errorss":4,"\"errors":5,"errors\n":6}`},
+	{`{"error\\u0073":1,"\u0165rrors":2}`, `{"error\\u0073":1,"\u0165rrors":2,"errors":[E]}`, `{"errors":[E],"error\\u0073":1,"\u0165rrors":2}`},
+}
+
 func TestSplice(t *testing.T) {
-	rows := []struct {
-		text, streamed, whole string
-	}{
-		{`{}`, `{"errors":[E]}`, `{"errors":[E]}`},
-		{` { } `, ` { "errors":[E]} `, ` {"errors":[E] } `},
-		{`{"result":[]}`, `{"result":[],"errors":[E]}`, `{"errors":[E],"result":[]}`},
-		{"{\n \"result\" : 1\n}\n", "{\n \"result\" : 1\n,\"errors\":[E]}\n", "{\"errors\":[E],\n \"result\" : 1\n}\n"},
-		{`{"result":1}`, `{"result":1,"errors":[E]}`, `{"errors":[E],"result":1}`},
-		{`{"result":"x"}`, `{"result":"x","errors":[E]}`, `{"errors":[E],"result":"x"}`},
-		{`{"result":null}`, `{"result":null,"errors":[E]}`, `{"errors":[E],"result":null}`},
-		{`{"errors":[]}`, `{"errors":[E]}`, `{"errors":[E]}`},
-		{`{"errors":[ ],"result":[]}`, `{"errors":[ E],"result":[]}`, `{"errors":[ E],"result":[]}`},
-		{`{"errors":[{"code":1}],"result":[1]}`, `{"errors":[{"code":1},E],"result":[1]}`, `{"errors":[{"code":1},E],"result":[1]}`},
-		{`{"result":[],"errors":[{"a":["]"]}, "]" ] }`, `{"result":[],"errors":[{"a":["]"]}, "]" ,E] }`, `{"result":[],"errors":[{"a":["]"]}, "]" ,E] }`},
-		{`{"errors":[1]}`, `{"errors":[1,E]}`, `{"errors":[1,E]}`},
-		{`{"\u0065rror\u0073":[]}`, `{"\u0065rror\u0073":[E]}`, `{"\u0065rror\u0073":[E]}`},
-		// None of these is the key errors of the outermost level.
-		{`{"a":{"errors":[]}}`, `{"a":{"errors":[]},"errors":[E]}`, `{"errors":[E],"a":{"errors":[]}}`},
-		{`{"a":"\"errors\":[]"}`, `{"a":"\"errors\":[]","errors":[E]}`, `{"errors":[E],"a":"\"errors\":[]"}`},
-		{`{"a":"}","b":"\\","c":["}{",{"]":"\\\"}"}]}`, `{"a":"}","b":"\\","c":["}{",{"]":"\\\"}"}],"errors":[E]}`, `{"errors":[E],"a":"}","b":"\\","c":["}{",{"]":"\\\"}"}]}`},
-		{`{"Errors":1,"errors ":2,"error":3,"errorss":4,"\"errors":5,"errors\n":6}`, `{"Errors":1,"errors ":2,"error":3,"errorss":4,"\"errors":5,"errors\n":6,"errors":[E]}`, `{"errors":[E],"Errors":1,"errors ":2,"error":3,"errorss":4,"\"errors":5,"errors\n":6}`},
-		{`{"error\\u0073":1,"\u0165rrors":2}`, `{"error\\u0073":1,"\u0165rrors":2,"errors":[E]}`, `{"errors":[E],"error\\u0073":1,"\u0165rrors":2}`},
-	}
-	for _, row := range rows {
+	for _, row := range spliced {
 		want := strings.ReplaceAll(row.streamed, "E]", denied+"]")
 		for n := 1; n <= len(row.text); n++ {
 			if got, err := stream(row.text, denied, n); err != nil || got != want {
