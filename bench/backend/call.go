@@ -39,7 +39,7 @@ func (c *call) release() {
 	if cap(picked) > keep/8 {
 		picked = nil
 	}
-	clear(picked[:cap(picked)])
+	clear(picked)
 	*c = call{segs: c.segs[:0], picked: picked[:0], out: answer{rows: rows[:0], errs: c.out.errs[:0]}}
 	calls.Put(c)
 }
@@ -243,7 +243,7 @@ func (c *call) pick(coll *collection, segment string, page query) ([]*item, bool
 		switch {
 		case !exists && sel.ids != nil:
 			c.out.fail(codeAbsent, id, "'/"+coll.kind+"/"+strconv.FormatInt(id, 10)+"' not found")
-		case !exists || sel.match != nil && !sel.match(it):
+		case !exists || sel.match != nil && !sel.match(&placed{it, c, coll}):
 		case page.offset > 0:
 			page.offset--
 		case page.limit >= 0 && int64(len(c.picked)-first) >= page.limit:

@@ -90,6 +90,26 @@ func TestStreamIsJSON(t *testing.T) {
 	}
 }
 
+// TestFeedReads: whoever reads gets what is written to others, of the size
+// that was promised.
+func TestFeedReads(t *testing.T) {
+	s := New(treeWorld(t), Options{ChunkBytes: 64})
+	fresh := func() *feed {
+		c := &call{s: s, w: s.world, coll: s.world.coll("gw/devices")}
+		return c.feed([]*item{truck(t)}, timeRange{Count: 100}, false)
+	}
+	var written strings.Builder
+	if _, err := fresh().WriteTo(&written); err != nil {
+		t.Fatal(err)
+	}
+	f := fresh()
+	size := f.size()
+	read, err := io.ReadAll(f)
+	if err != nil || string(read) != written.String() || int64(len(read)) != size {
+		t.Errorf("got %d bytes, %v, want %d, promised %d", len(read), err, written.Len(), size)
+	}
+}
+
 // TestFirstByte: a slow stream shows its head and first rows long before its
 // end, which never comes here: Close ends the pause.
 func TestFirstByte(t *testing.T) {

@@ -3,6 +3,7 @@ package backend
 import (
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // pair is one link. Its columns are called after the two collections:
@@ -47,6 +48,34 @@ func appendColumn(dst []byte, name string, id int64) []byte {
 	dst = append(dst, name...)
 	dst = append(dst, '"', ':')
 	return strconv.AppendInt(dst, id, 10)
+}
+
+// placed is an item with its neighbours: groups=12 selects the devices of that
+// group as if the item had a field of that name.
+type placed struct {
+	*item
+	call *call
+	coll *collection
+}
+
+func (p *placed) value(name string) any {
+	if v := p.item.value(name); v != nil {
+		return v
+	}
+	module := p.coll.uri[:strings.IndexByte(p.coll.uri, '/')+1]
+	parents := p.call.w.colls[module+name]
+	if parents == nil {
+		return nil
+	}
+	var near []any
+	for id, children := range p.call.w.links[parents.uri+"/"+p.coll.kind] {
+		it := parents.items[id]
+		_, linked := slices.BinarySearch(children, p.id)
+		if linked && it != nil && p.call.scope.has(it.cid) {
+			near = append(near, id)
+		}
+	}
+	return near
 }
 
 // links answers for /gw/groups/{}/devices/{} and its kind.

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -96,13 +97,21 @@ func parseConditions(s string) (matcher, error) {
 	}
 	return func(f fieldset) bool {
 		for _, c := range all {
-			text, ok := asText(f.value(c.field))
-			if !ok || !glob(c.mask, text) {
+			if !fits(c.mask, f.value(c.field)) {
 				return false
 			}
 		}
 		return true
 	}, nil
+}
+
+// fits reports whether a value, or any element of a list, fits the mask.
+func fits(mask string, v any) bool {
+	if list, ok := v.([]any); ok {
+		return slices.ContainsFunc(list, func(v any) bool { return fits(mask, v) })
+	}
+	text, ok := asText(v)
+	return ok && glob(mask, text)
 }
 
 func isName(s string) bool {

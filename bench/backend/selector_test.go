@@ -23,53 +23,55 @@ func truck(t testing.TB) *item {
 	return it
 }
 
+var matches = []struct {
+	sel  string
+	want bool
+}{
+	{"name=truck-1", true},
+	{"name==truck-1", true},
+	{"name=Truck-1", false},
+	{"name=truck*", true},
+	{"name=*k-?", true},
+	{"name=?", false},
+	{"name=*", true},
+	{"note=*", false},
+	{"missing=*", false},
+	{"id=101", true},
+	{"id=1*", true},
+	{"cid=11,enabled=true", true},
+	{"cid=11,enabled=false", false},
+	{"speed=42.5", true},
+	{"configuration.ident=352*", true},
+	{"configuration.deep.x=1", true},
+	{"configuration=*", false},
+	{"position.lat=54", true},
+
+	{`{name=="truck-1"}`, true},
+	{`{name=='truck-1' && id==101}`, true},
+	{`{ name != "truck-1" || id > 100 }`, true},
+	{`{id<101}`, false},
+	{`{id<=101&&id>=101}`, true},
+	{`{!(id<101)}`, true},
+	{`{!enabled}`, false},
+	{`{enabled==true}`, true},
+	{`{$configuration.ident ~ "35*"}`, true},
+	{`{missing}`, false},
+	{`{missing==null}`, true},
+	{`{missing!="x"}`, true},
+	{`{missing>0}`, false},
+	{`{name>0}`, false},
+	{`{speed>42 && speed<43}`, true},
+	{`{speed==42.5e0}`, true},
+	{`{big==9007199254740993}`, true},
+	{`{big==9007199254740992}`, false},
+	{`{id>-1}`, true},
+	{`{false||true&&false}`, false},
+	{`{name=="a\"b"}`, false},
+}
+
 func TestMatch(t *testing.T) {
 	it := truck(t)
-	for _, r := range []struct {
-		sel  string
-		want bool
-	}{
-		{"name=truck-1", true},
-		{"name==truck-1", true},
-		{"name=Truck-1", false},
-		{"name=truck*", true},
-		{"name=*k-?", true},
-		{"name=?", false},
-		{"name=*", true},
-		{"note=*", false},
-		{"missing=*", false},
-		{"id=101", true},
-		{"id=1*", true},
-		{"cid=11,enabled=true", true},
-		{"cid=11,enabled=false", false},
-		{"speed=42.5", true},
-		{"configuration.ident=352*", true},
-		{"configuration.deep.x=1", true},
-		{"configuration=*", false},
-		{"position.lat=54", true},
-
-		{`{name=="truck-1"}`, true},
-		{`{name=='truck-1' && id==101}`, true},
-		{`{ name != "truck-1" || id > 100 }`, true},
-		{`{id<101}`, false},
-		{`{id<=101&&id>=101}`, true},
-		{`{!(id<101)}`, true},
-		{`{!enabled}`, false},
-		{`{enabled==true}`, true},
-		{`{$configuration.ident ~ "35*"}`, true},
-		{`{missing}`, false},
-		{`{missing==null}`, true},
-		{`{missing!="x"}`, true},
-		{`{missing>0}`, false},
-		{`{name>0}`, false},
-		{`{speed>42 && speed<43}`, true},
-		{`{speed==42.5e0}`, true},
-		{`{big==9007199254740993}`, true},
-		{`{big==9007199254740992}`, false},
-		{`{id>-1}`, true},
-		{`{false||true&&false}`, false},
-		{`{name=="a\"b"}`, false},
-	} {
+	for _, r := range matches {
 		sel, err := parseSelector(r.sel)
 		if err != nil {
 			t.Errorf("%s: %v", r.sel, err)

@@ -23,13 +23,19 @@ func (c *call) submodule() {
 	if !ok {
 		return
 	}
-	if child != nil {
+	switch {
+	case child != nil:
 		c.links(items, child)
-		return
+	case len(c.rest) > 2 && (name == "messages" || name == "logs"):
+		// …/calculate is known, and has nothing to say.
+	default:
+		c.below(items, name)
 	}
-	if len(c.rest) > 2 && (name == "messages" || name == "logs") {
-		return // …/calculate: known, and nothing to say
-	}
+}
+
+// below answers for a submodule that is no link. Those that are not named here
+// exist, but never have rows.
+func (c *call) below(items []*item, name string) {
 	switch name {
 	case "cid":
 		c.move(items)
@@ -45,7 +51,6 @@ func (c *call) submodule() {
 	case "commands":
 		c.commands(items)
 	}
-	// Every other submodule that the collection has answers without rows.
 }
 
 // values answers for telemetry and settings: one element per item, whose

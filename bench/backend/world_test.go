@@ -140,6 +140,11 @@ func TestLinks(t *testing.T) {
 		{"GET /gw/groups/all/devices/group_id=66", 200, result(`{"device_id":601,"group_id":66}`)},
 		{"GET /gw/groups/12/devices", 404, `{"errors":[{"code":4,"reason":"not found: GET"}],"result":[]}`},
 	})
+	play(t, url, []row{
+		{"GET /gw/devices/groups=12?fields=id", 200, result(`{"id":101},{"id":601}`)},
+		{"GET /gw/devices/groups=13?fields=id", 200, result("")},
+		{"GET /gw/devices/groups=66,name=truck*?fields=id", 200, result(`{"id":601}`)},
+	})
 	// In the scope of 500 its group has one member: 601 does not exist there.
 	play(t, url, []row{
 		{"GET /gw/groups/all/devices/all", 200, result(`{"device_id":101,"group_id":12}`)},
