@@ -1,0 +1,23 @@
+// Package metrics remembers what happened to requests: one Record for each,
+// counters and histograms over all of them, and a Ring of the last few.
+//
+// The rules:
+//
+//   - A Record is filled along the way by whoever serves the request and is
+//     observed once, at its end. It never holds a credential, a query or a
+//     body, and whatever it copies from a client is bounded and escaped.
+//   - One table names every metric with its type, its help and its labels. What
+//     the table does not name cannot be exported, and what it names is what the
+//     documentation prints.
+//   - No label has an open set of values. A client can therefore never make a
+//     series: what does not belong is counted under the first value of its
+//     label ("other", "unknown", "none"). Token ids, paths, item ids, addresses
+//     and error texts are never labels.
+//   - Every label value is resolved at start. To count is one atomic addition;
+//     no lock is taken, nothing is allocated. Of the larger families only the
+//     combinations that happened are exported.
+//   - The registry is passed in; the global one is never touched.
+//
+// Durations are seconds on the wire. Every histogram is classic and native at
+// once; the scraper picks.
+package metrics

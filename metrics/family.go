@@ -1,0 +1,160 @@
+package metrics
+
+import "slices"
+
+// Family names one metric of the table: what Prometheus calls a metric family.
+type Family uint8
+
+// The families. A new one is a line here and a line in the table.
+const (
+	Requests Family = iota
+	Responses
+	Decisions
+	DeniedIDs
+	RequestBytes
+	ResponseBytes
+	Duration
+	OwnDuration
+	UpstreamDuration
+	InFlight
+	Draining
+	ConnectionsOpen
+	ConnectionsRefused
+	HeadFaults
+	Panics
+	CacheRequests
+	CacheEvictions
+	CacheDroppedSets
+	CacheEntries
+	CacheBytes
+	Tokens
+	Accounts
+	Reloads
+	ReloadTimestamp
+	PolicyStale
+	PolicyRevision
+	ScopeHeaderIgnored
+	ScopeHeaderChecked
+	UpstreamUnauthorized
+	UpstreamRetries
+	UpstreamRequests
+	UpstreamConnections
+	UpstreamDialErrors
+	UpstreamEjected
+	UpstreamQueue
+	UpstreamQueueRefused
+	SeriesDropped
+	BuildInfo
+	familyCount
+)
+
+// Kind is the type of a metric, as Prometheus names it.
+type Kind uint8
+
+// The kinds.
+const (
+	Counter Kind = iota
+	Gauge
+	Histogram
+)
+
+// String returns the word of the exposition format.
+func (k Kind) String() string { return [...]string{"counter", "gauge", "histogram"}[k] }
+
+// Desc describes one family. Name carries the prefix and the unit.
+type Desc struct {
+	Name   string
+	Kind   Kind
+	Help   string
+	Labels []string
+
+	// pull marks a family whose samples a callback supplies when somebody
+	// scrapes, because their owner keeps them anyway.
+	pull bool
+}
+
+// Documented returns every metric that the gateway exports beside go_* and
+// process_*, in the order in which they are best explained. The caller may
+// keep and change it.
+func Documented() []Desc {
+	all := slices.Clone(table[:])
+	for i := range all {
+		all[i].Labels = slices.Clone(all[i].Labels)
+	}
+	return all
+}
+
+// row describes a family that is counted here. Its labels name closed sets.
+func row(name string, k Kind, help string, labels ...string) Desc {
+	return Desc{Name: "aclgate_" + name, Kind: k, Help: help, Labels: labels}
+}
+
+// pulled describes a family that a callback of Watch supplies.
+func pulled(name string, k Kind, help string, labels ...string) Desc {
+	d := row(name, k, help, labels...)
+	d.pull = true
+	return d
+}
+
+// table is the one place where metrics are named.
+var table = [familyCount]Desc{
+	Requests: row("requests_total", Counter,
+		"Requests answered, by method, collection of the route, and class of the status (none: nobody was left to answer).",
+		"method", "collection", "class"),
+	Responses: row("responses_total", Counter, "Requests answered, by status; rare statuses under their class.", "code"),
+	Decisions: row("decisions_total", Counter, "What became of requests, and why.", "verdict", "reason"),
+	DeniedIDs: row("denied_ids_total", Counter, "Ids that were asked for by number and are not permitted."),
+	RequestBytes: row("request_bytes_total", Counter,
+		"Bytes of request bodies read from clients."),
+	ResponseBytes: row("response_bytes_total", Counter,
+		"Bytes of answers' bodies sent to clients."),
+	Duration: row("request_duration_seconds", Histogram,
+		"From the whole head to the last byte of the answer.", "verdict"),
+	OwnDuration: row("own_duration_seconds", Histogram,
+		"The gateway's own share of a request: neither waiting for the backend nor for the client."),
+	UpstreamDuration: row("upstream_duration_seconds", Histogram,
+		"Waiting for the backend; only of requests that it was asked about."),
+	InFlight:        row("requests_in_flight", Gauge, "Requests whose head was read and whose answer is not complete."),
+	Draining:        row("draining", Gauge, "1 while the gateway takes no new connections because it is about to end."),
+	ConnectionsOpen: row("connections_open", Gauge, "Open connections of clients."),
+	ConnectionsRefused: row("connections_refused_total", Counter,
+		"Connections of clients closed at once because a bound was reached."),
+	HeadFaults: row("head_faults_total", Counter,
+		"Requests refused by their head alone, by the status of the answer.", "code"),
+	Panics: row("panics_total", Counter, "Faults of the gateway itself that ended one request with a 500."),
+	CacheRequests: pulled("cache_requests_total", Counter,
+		"Look-ups of tokens, by result; negative: known to be unknown, stale: found, but older than the policy.", "result"),
+	CacheEvictions: pulled("cache_evictions_total", Counter, "Tokens dropped from the cache for want of room."),
+	CacheDroppedSets: pulled("cache_dropped_sets_total", Counter,
+		"Tokens that the cache did not take; each costs a read of the store."),
+	CacheEntries: pulled("cache_entries", Gauge, "Tokens in the cache."),
+	CacheBytes:   pulled("cache_bytes", Gauge, "Estimated size of the cache."),
+	Tokens:       pulled("tokens", Gauge, "Tokens of the policy, by access type.", "access"),
+	Accounts:     pulled("accounts", Gauge, "Accounts of the policy."),
+	Reloads:      row("policy_reloads_total", Counter, "Readings of the policy, by result.", "result"),
+	ReloadTimestamp: row("policy_last_reload_success_timestamp_seconds", Gauge,
+		"When a policy was last read without a fault; 0: never."),
+	PolicyStale: row("policy_stale", Gauge,
+		"1 while the policy file is broken and an older policy stays in force."),
+	PolicyRevision: row("policy_revision", Gauge, "Revision of the policy in force."),
+	ScopeHeaderIgnored: row("scope_header_ignored", Gauge,
+		"1 while the backend is known to ignore x-flespi-cid: it showed a row from outside the scope."),
+	ScopeHeaderChecked: row("scope_header_checked", Gauge,
+		"1 once the backend was seen to obey x-flespi-cid; 0: nothing is known."),
+	UpstreamUnauthorized: row("upstream_unauthorized_total", Counter,
+		"Answers 401 of the backend to the gateway's own credential."),
+	UpstreamRetries: row("upstream_retries_total", Counter,
+		"Requests sent once more because a reused connection had ended."),
+	UpstreamRequests:    pulled("upstream_requests_total", Counter, "Requests sent to the backend.", "upstream"),
+	UpstreamConnections: pulled("upstream_connections", Gauge, "Connections to the backend.", "upstream", "state"),
+	UpstreamDialErrors:  pulled("upstream_dial_errors_total", Counter, "Failed attempts to connect.", "upstream"),
+	UpstreamEjected: pulled("upstream_ejected", Gauge,
+		"1 while the url is left out because it failed too often.", "upstream"),
+	UpstreamQueue: pulled("upstream_queue_length", Gauge, "Requests waiting for a connection to the backend."),
+	UpstreamQueueRefused: pulled("upstream_queue_refused_total", Counter,
+		"Requests answered 503 because the queue was full or the wait too long."),
+	SeriesDropped: row("series_dropped_total", Counter,
+		"Samples left out of /metrics: a callback gave one twice, too many, or none that can be exported."),
+	BuildInfo: pulled("build_info", Gauge, "Always 1; the labels say what is running.",
+		"version", "revision", "goversion"),
+}

@@ -1,0 +1,121 @@
+package metrics
+
+import (
+	"slices"
+	"strconv"
+
+	"aclgate/policy"
+)
+
+// Label values have numbers, which are their place in the list. Number 0 of
+// every list is where whatever does not belong is counted.
+
+// Results of Reloads.
+const (
+	Failed = iota
+	Succeeded
+)
+
+// statuses are the statuses that have a series of their own in Responses and
+// HeadFaults: those that the gateway answers, and those that an API backend
+// can be expected to answer. The rest is folded into its class.
+var statuses = [...]int{
+	200, 201, 202, 204, 206, 301, 302, 303, 304, 307, 308,
+	400, 401, 402, 403, 404, 405, 406, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 423, 429, 431,
+	500, 501, 502, 503, 504, 505, 507,
+}
+
+// firstStatus is the number of statuses[0] as a code: before it stand "none"
+// and the five classes.
+const firstStatus = 6
+
+func classes() []string { return []string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"} }
+
+func codes() []string {
+	all := classes()
+	for _, s := range statuses {
+		all = append(all, strconv.Itoa(s))
+	}
+	return all
+}
+
+// class returns the number of a status's class, 0 for what is no status: a
+// client that went away was answered nothing.
+func class(status int) int {
+	if status < 100 || status > 599 {
+		return 0
+	}
+	return status / 100
+}
+
+// code returns the number of a status as a code.
+func code(status int) int {
+	if i, found := slices.BinarySearch(statuses[:], status); found {
+		return firstStatus + i
+	}
+	return class(status)
+}
+
+// methods returns the values of the label method, in the order of
+// policy.Method, whose zero value is none of the five.
+func methods() []string {
+	all := []string{"other"}
+	for m := policy.GET; m.String() != ""; m++ {
+		all = append(all, m.String())
+	}
+	return all
+}
+
+// verdicts are those that a request can end in, in the order of their numbers;
+// number 0 is deny, as it has to be.
+func verdicts() []string {
+	var all []string
+	for _, v := range policy.Verdicts() {
+		all = append(all, v.String())
+	}
+	return all
+}
+
+// verdict returns the number of a verdict. One that is no end denied.
+func verdict(v policy.Verdict) int {
+	switch v {
+	case policy.Narrow:
+		return 1
+	case policy.Allow:
+		return 2
+	}
+	return 0
+}
+
+// end returns the verdict that a request with v ended in, by the same rule.
+func end(v policy.Verdict) policy.Verdict {
+	if verdict(v) == 0 {
+		return policy.Deny
+	}
+	return v
+}
+
+func reasons() []string {
+	var all []string
+	for _, r := range policy.Reasons() {
+		all = append(all, r.String())
+	}
+	return all
+}
+
+func collections(cat *policy.Catalogue) []string {
+	all := []string{"unknown"}
+	for _, c := range cat.Collections {
+		all = append(all, c.URI)
+	}
+	return all
+}
+
+// closedSets returns the values of every label that is counted here, by the
+// label's name.
+func closedSets(cat *policy.Catalogue) map[string][]string {
+	return map[string][]string{
+		"method": methods(), "collection": collections(cat), "class": classes(), "code": codes(),
+		"verdict": verdicts(), "reason": reasons(), "result": {"failed", "succeeded"},
+	}
+}

@@ -1,0 +1,213 @@
+package metrics
+
+import (
+	"encoding/hex"
+	"errors"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"aclgate/policy"
+)
+
+// ID names one decision: what x-aclgate-decision carries and `why` asks for.
+// It is random, so that it says nothing about other requests.
+type ID [12]byte
+
+// ErrID is the error of a text that is no decision id.
+var ErrID = errors.New("a decision id is 24 hex digits")
+
+// NewID returns a fresh id. Nothing is granted to whoever knows one, so the
+// runtime's ChaCha8 generator, which takes no lock, is enough.
+func NewID() ID {
+	var id ID
+	a, b := rand.Uint64(), rand.Uint32()
+	for i := range 8 {
+		id[i] = byte(a >> (8 * i))
+	}
+	for i := range 4 {
+		id[8+i] = byte(b >> (8 * i))
+	}
+	return id
+}
+
+// ParseID is the inverse of Append; its error is ErrID.
+func ParseID(text string) (ID, error) {
+	var id ID
+	if len(text) != 2*len(id) {
+		return ID{}, ErrID
+	}
+	if _, err := hex.Decode(id[:], []byte(text)); err != nil {
+		return ID{}, ErrID
+	}
+	return id, nil
+}
+
+// Append appends the id as 24 hex digits.
+func (id ID) Append(dst []byte) []byte { return hex.AppendEncode(dst, id[:]) }
+
+// String returns the id as 24 hex digits.
+func (id ID) String() string { return hex.EncodeToString(id[:]) }
+
+// Bounds of what a Record copies from a request.
+const (
+	maxTarget = 256
+	traceLen  = 55 // of a version 00 traceparent, the only one there is
+)
+
+// Record is what is remembered of one request. Whoever serves the request
+// fills it along the way and hands it to Metrics.Observe and Ring.Add at the
+// end; it may then be reset and used for the next one. It has no pointers into
+// the request, and never holds a credential.
+type Record struct {
+	ID      ID
+	Start   time.Time // when the whole head had been read
+	Verdict policy.Verdict
+	Reason  policy.Reason
+	Method  policy.Method
+	Route   *policy.Route // nil: unknown
+	Status  int           // of the answer; 0: nobody was left to answer
+
+	TokenID int64   // 0: no token was recognised
+	Digest  [4]byte // the first 8 hex digits of the key's digest
+	CID     int64   // the token's account
+	Scope   int64   // the account whose branch the request may touch
+	Source  netip.Addr
+	Denied  int // ids that were asked for by number and are not permitted
+
+	Entry     int // the entry that decided, counted from 1; 0: none
+	EntryLine int // its line in the policy file; 0: unknown
+
+	Total    time.Duration // from Start to the last byte of the answer
+	Own      time.Duration // the gateway's own share of it
+	Upstream time.Duration // waiting for the backend; 0: it was not asked
+	BytesIn  int64         // of the request's body
+	BytesOut int64         // of the answer's body
+
+	target    [maxTarget]byte
+	targetLen uint16
+	cut       bool // the target was longer
+	trace     [traceLen]byte
+	traced    bool
+}
+
+// Reset makes r ready for the next request.
+func (r *Record) Reset() { *r = Record{} }
+
+// AppendID appends the decision id as 24 hex digits.
+func (r *Record) AppendID(dst []byte) []byte { return r.ID.Append(dst) }
+
+// SetToken remembers who called, by the token's id and the part of its digest
+// that logs may show.
+func (r *Record) SetToken(t *policy.Token) {
+	r.TokenID, r.CID = t.ID, t.CID
+	copy(r.Digest[:], t.Digest[:])
+}
+
+// SetTarget remembers the route of a target that could be parsed, nil for an
+// unknown one, and its path. What could not be parsed may hold a key in the
+// wrong place and is not to be kept; nor is the query. For the same reason the
+// path is left out where a closed route deals in keys, and a match shows the
+// field that it compares, but not with what: /gw/devices/name=*.
+//
+// Bytes that could deceive a terminal or end a JSON string are percent-encoded,
+// and what exceeds 256 bytes is cut off.
+func (r *Record) SetTarget(route *policy.Route, target []byte) {
+	r.Route, r.targetLen, r.cut = route, 0, false
+	if route != nil && route.Closed != policy.NotClosed {
+		return
+	}
+	masked := false
+	for i := 0; i < len(target) && target[i] != '?' && !r.cut; i++ {
+		c, opens := target[i], match(target[i:])
+		switch {
+		case c == '/':
+			masked = false
+			r.put(c)
+		case masked:
+		case opens != 0:
+			masked = true
+			r.put(opens)
+			r.put('*')
+		default:
+			r.put(c)
+		}
+	}
+}
+
+// match returns '=' or '{' where the rest of a segment compares with values,
+// also when it is spelled with an escape, and 0 elsewhere.
+func match(rest []byte) byte {
+	if rest[0] == '=' || rest[0] == '{' {
+		return rest[0]
+	}
+	if len(rest) < 3 || rest[0] != '%' {
+		return 0
+	}
+	switch string(rest[:3]) {
+	case "%3D", "%3d":
+		return '='
+	case "%7B", "%7b":
+		return '{'
+	}
+	return 0
+}
+
+// put appends one byte of the target if there is room for it, and never half
+// an escape. Once something did not fit, nothing follows.
+func (r *Record) put(c byte) {
+	const digits = "0123456789ABCDEF"
+	n := int(r.targetLen)
+	plain := c > 0x20 && c < 0x7f && c != '"' && c != '\\'
+	switch {
+	case r.cut || n+3 > maxTarget && !(plain && n < maxTarget):
+		r.cut = true
+	case plain:
+		r.target[n] = c
+		r.targetLen++
+	default:
+		r.target[n], r.target[n+1], r.target[n+2] = '%', digits[c>>4], digits[c&15]
+		r.targetLen += 3
+	}
+}
+
+// AppendTarget appends the remembered path, with "…" where it was cut off.
+func (r *Record) AppendTarget(dst []byte) []byte {
+	dst = append(dst, r.target[:r.targetLen]...)
+	if r.cut {
+		dst = append(dst, "…"...)
+	}
+	return dst
+}
+
+// SetTrace remembers the client's traceparent. What does not have the form that
+// W3C Trace Context prescribes is forgotten: it is a client's text, and joins
+// nothing.
+func (r *Record) SetTrace(traceparent []byte) {
+	r.traced = len(traceparent) == traceLen
+	for i := 0; r.traced && i < traceLen; i++ {
+		r.traced = traceByte(i, traceparent[i])
+	}
+	if r.traced {
+		copy(r.trace[:], traceparent)
+	}
+}
+
+// traceByte reports whether c may stand at i of "00-32 hex-16 hex-2 hex".
+func traceByte(i int, c byte) bool {
+	switch i {
+	case 0, 1:
+		return c == '0'
+	case 2, 35, 52:
+		return c == '-'
+	}
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f'
+}
+
+// AppendTrace appends the remembered traceparent, if there was one.
+func (r *Record) AppendTrace(dst []byte) []byte {
+	if !r.traced {
+		return dst
+	}
+	return append(dst, r.trace[:]...)
+}

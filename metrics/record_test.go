@@ -1,0 +1,163 @@
+package metrics
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"aclgate/policy"
+)
+
+func TestIDs(t *testing.T) {
+	a, b := NewID(), NewID()
+	if a == b {
+		t.Errorf("got %v twice", a)
+	}
+	got, err := ParseID(a.String())
+	if err != nil || got != a {
+		t.Errorf("got %v, %v, want %v", got, err, a)
+	}
+	for _, text := range []string{"", "00", strings.Repeat("g", 24), strings.Repeat("0", 23), strings.Repeat("0", 26)} {
+		if id, err := ParseID(text); err != ErrID || id != (ID{}) {
+			t.Errorf("%q: got %v, %v, want %v", text, id, err, ErrID)
+		}
+	}
+}
+
+func FuzzParseID(f *testing.F) {
+	f.Add("0123456789abcdefABCDEF00")
+	f.Add("\x00")
+	f.Fuzz(func(t *testing.T, text string) {
+		id, err := ParseID(text)
+		if err == nil && id.String() != strings.ToLower(text) {
+			t.Errorf("%q: printed as %q", text, id)
+		}
+	})
+}
+
+func TestSetTarget(t *testing.T) {
+	for target, want := range map[string]string{
+		"/gw/devices/1,2":                           "/gw/devices/1,2",
+		"/gw/devices/1?token=secret":                "/gw/devices/1",
+		"/gw/devices/name=secret,x=y/messages":      "/gw/devices/name=*/messages",
+		"/platform/tokens/key%3Dsecret":             "/platform/tokens/key=*",
+		"/platform/tokens/{key==\"secret\"}/logs":   "/platform/tokens/{*/logs",
+		"/platform/tokens/%7bkey%3d%22secret%22%7D": "/platform/tokens/{*",
+		"/a\x1b[31m\"\\\x7f\xff":                    "/a%1B[31m%22%5C%7F%FF",
+		strings.Repeat("/a", 128):                   strings.Repeat("/a", 128),
+		strings.Repeat("/a", 128) + "b":             strings.Repeat("/a", 128) + "…",
+		strings.Repeat("a", 254) + "\x01z":          strings.Repeat("a", 254) + "…",
+	} {
+		var r Record
+		r.SetTarget(nil, []byte(target))
+		if got := string(r.AppendTarget(nil)); got != want {
+			t.Errorf("%q: got %q, want %q", target, got, want)
+		}
+	}
+}
+
+// A string selector of a route that deals in keys may be one.
+func TestTargetOfAClosedRouteIsNotKept(t *testing.T) {
+	var r Record
+	r.SetTarget(nil, []byte("/x"))
+	r.SetTarget(&policy.Route{Closed: policy.ByKeys}, []byte("/platform/oauth/secret"))
+	if got := r.AppendTarget(nil); len(got) != 0 {
+		t.Errorf("got %q, want nothing", got)
+	}
+}
+
+// Whatever a client sends: what is remembered is bounded, printable, without
+// query and compared values, and makes a line of valid JSON that says the same.
+func FuzzSetTarget(f *testing.F) {
+	f.Add([]byte("/gw/devices/name=x/messages?data={}"), []byte(trace))
+	f.Add([]byte("/\"\\\n%3d"), []byte("00-\"}"))
+	f.Fuzz(func(t *testing.T, target, traceparent []byte) {
+		var r Record
+		r.SetTarget(nil, target)
+		r.SetTrace(traceparent)
+		kept := strings.TrimSuffix(string(r.AppendTarget(nil)), "…")
+		if len(kept) > maxTarget || strings.ContainsAny(kept, "?\"\\ ") {
+			t.Fatalf("%q: kept %q", target, kept)
+		}
+		for segment := range strings.SplitSeq(kept, "/") {
+			if _, after, found := strings.Cut(segment, "="); found && strings.Trim(after, "*") != "" {
+				t.Fatalf("%q: kept the value %q", target, after)
+			}
+		}
+		line := r.AppendJSON(nil)
+		var back struct{ Target, Trace string }
+		if err := json.Unmarshal(line, &back); err != nil || bytes.ContainsAny(line, "\r\n") {
+			t.Fatalf("%q: %v in %s", target, err, line)
+		}
+		if want := string(r.AppendTarget(nil)); back.Target != want || back.Trace != string(r.AppendTrace(nil)) {
+			t.Fatalf("got %q, want %q", back, want)
+		}
+	})
+}
+
+const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+func TestSetTrace(t *testing.T) {
+	for text, want := range map[string]string{
+		trace: trace, "": "", trace + "0": "", trace[:54]: "",
+		strings.ToUpper(trace): "", "01" + trace[2:]: "", trace[:54] + "\"": "",
+	} {
+		var r Record
+		r.SetTrace([]byte(trace))
+		r.SetTrace([]byte(text))
+		if got := string(r.AppendTrace(nil)); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+// full is a record that says everything.
+func full(t testing.TB) *Record {
+	t.Helper()
+	r := &Record{
+		ID: ID{1, 2, 3}, Start: time.Date(2026, 11, 22, 1, 2, 3, 4000, time.UTC), Verdict: policy.Narrow,
+		Reason: policy.Narrowed, Method: policy.GET, Status: 200, Scope: 12,
+		Source: netip.MustParseAddr("::ffff:10.0.0.7"), Denied: 2, Entry: 1, EntryLine: 8,
+		Total: time.Second, Own: 41 * time.Microsecond, Upstream: time.Millisecond, BytesIn: 3, BytesOut: 1<<53 + 1,
+	}
+	r.SetToken(&policy.Token{ID: 17, CID: 11, Digest: policy.Digest{0x6c, 0xa1, 0x3d, 0x52, 0xca}})
+	r.SetTarget(catalogue(t, 1).Collections[0].Routes[0], []byte("/gw/kind-0s/1,2"))
+	r.SetTrace([]byte(trace))
+	return r
+}
+
+func TestAppendJSON(t *testing.T) {
+	for _, row := range []struct {
+		r    *Record
+		want string
+	}{
+		{full(t), `{"time":"2026-11-22T01:02:03.000004Z","decision":"010203000000000000000000","verdict":"narrow",` +
+			`"reason":"narrowed","method":"GET","status":200,"route":"/gw/kind-0s/{}","target":"/gw/kind-0s/1,2",` +
+			`"trace":"` + trace + `","entry":1,"line":8,"denied":2,"token":17,"digest":"6ca13d52","cid":11,"scope":12,` +
+			`"source":"10.0.0.7","bytes_in":3,"bytes_out":9007199254740993,"total_us":1000000,"own_us":41,"upstream_us":1000}`},
+		{&Record{Verdict: 9, Reason: 250, Method: 9}, `{"time":"0001-01-01T00:00:00.000000Z",` +
+			`"decision":"000000000000000000000000","verdict":"deny","reason":"not-judged","method":""}`},
+	} {
+		if got := string(row.r.AppendJSON(nil)); got != row.want {
+			t.Errorf("got  %s\nwant %s", got, row.want)
+		}
+	}
+}
+
+func TestRecordAllocatesNothing(t *testing.T) {
+	r := full(t)
+	route := r.Route
+	dst := make([]byte, 0, 2048)
+	target, tp := []byte("/gw/devices/name=x"), []byte(trace)
+	for name, f := range map[string]func(){
+		"fill": func() { r.Reset(); r.SetTarget(route, target); r.SetTrace(tp); r.ID = NewID() },
+		"json": func() { dst = r.AppendJSON(dst[:0]) },
+	} {
+		if got := testing.AllocsPerRun(100, f); got != 0 {
+			t.Errorf("%s: got %v allocations, want 0", name, got)
+		}
+	}
+}

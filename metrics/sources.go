@@ -1,0 +1,91 @@
+package metrics
+
+import (
+	"runtime"
+
+	"aclgate/policy"
+)
+
+// CacheStats is what the cache of tokens counts. Counters grow for the life of
+// the process.
+type CacheStats struct {
+	Hits, Misses, Negative, Stale uint64
+	Evictions, DroppedSets        uint64
+	Entries, Bytes                int64
+}
+
+// WatchCache exports what stats returns at every scrape.
+func (m *Metrics) WatchCache(stats func() CacheStats) {
+	m.Watch(func(emit Emit) {
+		s := stats()
+		emit(CacheRequests, float64(s.Hits), "hit")
+		emit(CacheRequests, float64(s.Misses), "miss")
+		emit(CacheRequests, float64(s.Negative), "negative")
+		emit(CacheRequests, float64(s.Stale), "stale")
+		emit(CacheEvictions, float64(s.Evictions))
+		emit(CacheDroppedSets, float64(s.DroppedSets))
+		emit(CacheEntries, float64(s.Entries))
+		emit(CacheBytes, float64(s.Bytes))
+	})
+}
+
+// PolicyStats is what the policy in force holds.
+type PolicyStats struct {
+	Tokens   map[policy.Access]int
+	Accounts int
+}
+
+// WatchPolicy exports what stats returns at every scrape. An access type
+// without tokens is exported as 0.
+func (m *Metrics) WatchPolicy(stats func() PolicyStats) {
+	m.Watch(func(emit Emit) {
+		s := stats()
+		for _, a := range []policy.Access{policy.Master, policy.Standard, policy.ACLAccess, policy.NoAPI} {
+			emit(Tokens, float64(s.Tokens[a]), a.String())
+		}
+		emit(Accounts, float64(s.Accounts))
+	})
+}
+
+// UpstreamStats is what the transport counts for one url of the settings.
+type UpstreamStats struct {
+	Name       string // host:port, never userinfo
+	Requests   uint64
+	DialErrors uint64
+	Busy, Idle int64 // connections
+	Ejected    bool
+}
+
+// QueueStats is what the transport counts for all urls together.
+type QueueStats struct {
+	Waiting int64
+	Refused uint64
+}
+
+// WatchUpstream exports what stats returns at every scrape.
+func (m *Metrics) WatchUpstream(stats func() ([]UpstreamStats, QueueStats)) {
+	m.Watch(func(emit Emit) {
+		urls, queue := stats()
+		for _, u := range urls {
+			emit(UpstreamRequests, float64(u.Requests), u.Name)
+			emit(UpstreamDialErrors, float64(u.DialErrors), u.Name)
+			emit(UpstreamConnections, float64(u.Busy), u.Name, "busy")
+			emit(UpstreamConnections, float64(u.Idle), u.Name, "idle")
+			emit(UpstreamEjected, number(u.Ejected), u.Name)
+		}
+		emit(UpstreamQueue, float64(queue.Waiting))
+		emit(UpstreamQueueRefused, float64(queue.Refused))
+	})
+}
+
+// Build exports what is running, once at start.
+func (m *Metrics) Build(version, revision string) {
+	m.Watch(func(emit Emit) { emit(BuildInfo, 1, version, revision, runtime.Version()) })
+}
+
+func number(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
