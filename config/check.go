@@ -1,0 +1,120 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+
+	"aclgate/config/strict"
+)
+
+// check reports what takes more than one setting to be judged, at the setting that should change.
+func (s *Settings) check(report *strict.Report) {
+	s.checkListeners(report)
+	s.checkTLS(report)
+	s.checkScope(report)
+	s.checkLimits(report)
+	if len(s.Listen.CORS.Origins) > 1 && slices.Contains(s.Listen.CORS.Origins, "*") {
+		s.warn(report, "listen.cors.origins", "* allows every origin: the others have no effect")
+	}
+	if s.Policy.BackendKeys == BackendKeysForward {
+		s.warn(report, "policy.backend_keys", "master tokens can list and issue keys of the backend, which go around the gateway")
+	}
+	if !s.Policy.Enforce {
+		s.warn(report, "policy.enforce", "acl tokens are judged as standard ones: their entries are not enforced")
+	}
+}
+
+// checkListeners refuses an admin listener on the public address, where it would be found by everyone
+// or, at random, not at all.
+func (s *Settings) checkListeners(report *strict.Report) {
+	host, port, _ := net.SplitHostPort(s.Listen.Address)
+	adminHost, adminPort, _ := net.SplitHostPort(s.Admin.Address)
+	overlap := host == adminHost || isEverywhere(host) || isEverywhere(adminHost)
+	if port != "0" && port == adminPort && overlap {
+		s.fault(report, s.named("admin.address", "listen.address"), "the public and the admin listener are at one address: take another port")
+	}
+}
+
+// isEverywhere reports whether a listener on host takes the connections to every address.
+func isEverywhere(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "" || err == nil && a.IsUnspecified()
+}
+
+// checkTLS refuses halves of a pair, which would listen in clear text without a word.
+func (s *Settings) checkTLS(report *strict.Report) {
+	in, out := s.Listen.TLS, s.Upstream.TLS
+	s.checkPair(report, "listen.tls.", in.Cert, in.Key)
+	s.checkPair(report, "upstream.tls.", out.Cert, out.Key)
+	if in.ClientCA.IsSet() && !in.Cert.IsSet() && !in.Key.IsSet() {
+		s.fault(report, "listen.tls.client_ca_file", "clients show certificates over TLS only: set cert_file and key_file")
+	}
+	isClear := !slices.ContainsFunc(s.Upstream.URLs, Origin.TLS)
+	for path, f := range map[string]File{"ca_file": out.CA, "cert_file": out.Cert} {
+		if isClear && f.IsSet() {
+			s.warn(report, "upstream.tls."+path, "has no effect: no URL begins with https://")
+		}
+	}
+}
+
+// checkPair refuses a certificate without key and a key without certificate.
+func (s *Settings) checkPair(report *strict.Report, section string, cert, key File) {
+	switch {
+	case cert.IsSet() && !key.IsSet():
+		s.fault(report, section+"cert_file", "needs key_file beside it")
+	case key.IsSet() && !cert.IsSet():
+		s.fault(report, section+"key_file", "needs cert_file beside it")
+	}
+}
+
+// checkScope refuses an index that is too old before it is read again, and warns of one that is read
+// without a credential.
+func (s *Settings) checkScope(report *strict.Report) {
+	if s.Scope.MaxStaleness < s.Scope.Refresh {
+		path := s.named("scope.max_staleness", "scope.refresh")
+		s.fault(report, path, "the index would be too old (max_staleness) before it is read again (refresh)")
+	}
+	if s.Scope.Mode != ScopeHeader && !s.Upstream.Token.IsSet() {
+		s.warn(report, "scope.mode", "the item index is read from the backend without a credential: upstream.token_file is empty")
+	}
+}
+
+// checkLimits warns of bursts that nothing refills.
+func (s *Settings) checkLimits(report *strict.Report) {
+	rows := []struct {
+		path  string
+		limit Limit
+	}{
+		{"limits.per_token.burst", s.Limits.PerToken},
+		{"limits.per_account.burst", s.Limits.PerAccount},
+		{"limits.unauthenticated.burst", s.Limits.Unauthenticated},
+	}
+	for _, row := range rows {
+		if s.isNamed(row.path) && row.limit.Burst > 0 && row.limit.Rate == (strict.Rate{}) {
+			s.warn(report, row.path, "has no effect without a rate")
+		}
+	}
+}
+
+// isNamed reports whether the file has a value for the setting of that path.
+func (s *Settings) isNamed(path string) bool { return s.Pos(path) != (strict.Pos{}) }
+
+// named returns the first path, or the second if the file has a value for that one alone: of two settings
+// that do not fit, a fault stands at one that can be found in the file.
+func (s *Settings) named(first, second string) string {
+	if !s.isNamed(first) && s.isNamed(second) {
+		return second
+	}
+	return first
+}
+
+// fault reports what makes the setting of that path unusable beside another.
+func (s *Settings) fault(report *strict.Report, path, message string) {
+	report.Fault(s.Pos(path), "%s: %s", path, message)
+}
+
+// warn reports what is legal and probably not meant.
+func (s *Settings) warn(report *strict.Report, path, message string) {
+	report.Warn(s.Pos(path), "%s: %s", path, message)
+}

@@ -1,0 +1,76 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+// Ensure one run names every fault of a file, each with its place and with what was expected.
+func TestEveryFault(t *testing.T) {
+	_, faults := Parse("f.yaml", readTestdata(t, "faults.yaml"))
+	want := strings.Split(strings.TrimSpace(string(readTestdata(t, "faults.txt"))), "\n")
+	if len(want) < 20 {
+		t.Errorf("got %d faults in the list, want 20 at least", len(want))
+	}
+	wantFaults(t, faults, want...)
+}
+
+// Ensure what takes two settings to be judged is reported at one that the file names.
+func TestChecks(t *testing.T) {
+	const same = "the public and the admin listener are at one address: take another port"
+	const stale = "the index would be too old (max_staleness) before it is read again (refresh)"
+	rows := []struct{ text, want string }{
+		{"admin: {address: 127.0.0.1:8080}", "f:1:18: admin.address: " + same},
+		{"listen: {address: 127.0.0.1:9090}", "f:1:19: listen.address: " + same},
+		{"listen: {address: ':9090'}", "f:1:19: listen.address: " + same},
+		{"listen: {address: '[::]:9090'}", "f:1:19: listen.address: " + same},
+		{"listen: {address: 127.0.0.2:9090}", ""},
+		{"listen: {address: 127.0.0.1:0}\nadmin: {address: 127.0.0.1:0}", ""},
+		{"listen: {tls: {cert_file: a}}", "f:1:27: listen.tls.cert_file: needs key_file beside it"},
+		{"listen: {tls: {key_file: a}}", "f:1:26: listen.tls.key_file: needs cert_file beside it"},
+		{"listen: {tls: {client_ca_file: a}}", "f:1:32: listen.tls.client_ca_file: clients show certificates over TLS only: set cert_file and key_file"},
+		{"upstream: {tls: {ca_file: a}}", "f:1:27: warning: upstream.tls.ca_file: has no effect: no URL begins with https://"},
+		{"upstream: {urls: ['https://a'], tls: {ca_file: a}}", ""},
+		{"scope: {max_staleness: 29s}", "f:1:24: scope.max_staleness: " + stale},
+		{"scope: {refresh: 3m}", "f:1:18: scope.refresh: " + stale},
+		{"scope: {mode: ids}", "f:1:15: warning: scope.mode: the item index is read from the backend without a credential: upstream.token_file is empty"},
+		{"limits: {per_token: {burst: 5}}", "f:1:29: warning: limits.per_token.burst: has no effect without a rate"},
+		{"limits: {unauthenticated: {rate: 0}}", ""},
+		{"listen: {cors: {origins: ['*', 'https://a']}}", "f:1:26: warning: listen.cors.origins: * allows every origin: the others have no effect"},
+		{"listen: {trusted_proxies: [0.0.0.0/0]}", "f:1:28: warning: listen.trusted_proxies[0]: every client is believed to be a proxy, and may name any address as its own"},
+		{"upstream: {headers: [User-Agent]}", "f:1:22: warning: upstream.headers[0]: is passed anyway: leave it out"},
+		{"policy: {query: [limit]}", "f:1:18: warning: policy.query[0]: is passed anyway: leave it out"},
+	}
+	for _, row := range rows {
+		s, faults := Parse("f", []byte(row.text))
+		got := ""
+		if len(faults) > 0 {
+			got = faults.Error()
+		}
+		if got != row.want {
+			t.Errorf("%s\ngot  %s\nwant %s", row.text, got, row.want)
+		}
+		if len(s.Upstream.Headers)+len(s.Policy.Query) > 0 {
+			t.Errorf("%s: got %v %v, want what is passed anyway left out", row.text, s.Upstream.Headers, s.Policy.Query)
+		}
+	}
+}
+
+// Ensure a password in a URL, and a key where its file should stand, are not shown.
+func TestNoCredentialShown(t *testing.T) {
+	for _, text := range []string{
+		"upstream: {urls: ['http://user:SECRET@host']}", "upstream: {urls: 'http://user:SECRET@host'}",
+		"upstream: {urls: ['SECRET']}", "upstream: {token_file: [SECRET]}", "upstream: {token_file: {a: SECRET}}",
+		"listen: {public_url: 'https://SECRET@host'}", "upstream: {token_file: *SECRET}", "upstream: {token_file: &SECRET }",
+		"admin: {token_file: \"SECRET\\n\"}", "admin: {token_file: @SECRET}", "admin: {token_file: %SECRET}", "admin: {token_file: !SECRET x}",
+		"upstream: {token_file: SECRETSECRETSECRET}",
+	} {
+		s, faults := Parse("f", []byte(text))
+		if s != nil {
+			faults = append(faults, CheckFiles(s)...)
+		}
+		if got := faults.Error(); got == "" || strings.Contains(got, "SECRET") {
+			t.Errorf("%s: got %q, want faults without the secret", text, got)
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package config
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"aclgate/config/strict"
+)
+
+// maxKeyFile bounds what is read of a key file, in bytes: a key, its line end, and enough more to see
+// that it is not one.
+const maxKeyFile = 4 << 10
+
+// CheckFiles reports the files that the settings name and that the gateway could not start with: key
+// files without a key, certificates that do not load. The policy and the catalogue are checked by those
+// who read them. A fault stands where the settings name the file.
+func CheckFiles(s *Settings) strict.Faults {
+	report := strict.NewReport(s.file)
+	verify := func(path string, err error) {
+		if err != nil {
+			s.fault(report, path, err.Error())
+		}
+	}
+	if s.Admin.Token.IsSet() {
+		_, err := ReadKeyFile(s.Admin.Token.Path)
+		verify("admin.token_file", err)
+	}
+	if s.Upstream.Token.IsSet() {
+		_, err := ReadKeyFile(s.Upstream.Token.Path)
+		verify("upstream.token_file", err)
+	}
+	verify("listen.tls.cert_file", checkCert(s.Listen.TLS.Cert, s.Listen.TLS.Key))
+	verify("listen.tls.client_ca_file", checkCA(s.Listen.TLS.ClientCA))
+	verify("upstream.tls.ca_file", checkCA(s.Upstream.TLS.CA))
+	verify("upstream.tls.cert_file", checkCert(s.Upstream.TLS.Cert, s.Upstream.TLS.Key))
+	return report.Faults()
+}
+
+// ReadKeyFile returns the one key that the file holds (SPEC 8: 8 to 256 characters of [A-Za-z0-9._~-]),
+// without the line end behind it. Its errors show neither what the file holds nor its name, since the
+// name is sometimes the key itself; the caller says which setting it is about.
+func ReadKeyFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("cannot read the key file: %w", reason(err))
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	if err != nil {
+		return "", fmt.Errorf("cannot read the key file: %w", reason(err))
+	}
+	key := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	if !strict.IsKey(key) {
+		return "", errors.New("the key file does not hold one key (8 to 256 characters out of A-Z a-z 0-9 . _ ~ -, and a line end)")
+	}
+	return key, nil
+}
+
+// checkCert reports why a pair does not load. Halves of a pair are reported elsewhere.
+func checkCert(cert, key File) error {
+	if !cert.IsSet() || !key.IsSet() {
+		return nil
+	}
+	if _, err := tls.LoadX509KeyPair(cert.Path, key.Path); err != nil {
+		return fmt.Errorf("cannot load the certificate and its key: %w", err)
+	}
+	return nil
+}
+
+// checkCA reports why a file of certificates does not load.
+func checkCA(ca File) error {
+	if !ca.IsSet() {
+		return nil
+	}
+	text, err := os.ReadFile(ca.Path)
+	if err != nil {
+		return fmt.Errorf("cannot read the certificates: %w", err)
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(text) {
+		return errors.New("the file holds no certificate in PEM")
+	}
+	return nil
+}

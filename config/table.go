@@ -1,0 +1,143 @@
+package config
+
+import (
+	"math"
+	"time"
+
+	"aclgate/config/strict"
+)
+
+// Setting is one row of the table of settings.
+type Setting struct {
+	Path    string // of its key: "listen.timeouts.read"
+	Type    string // what it takes, in words
+	Default string // as it would stand in the file
+	Doc     string // what it means, in a sentence
+
+	read func(*strict.Node) // checks a value and puts it into the settings that the row was made for
+}
+
+// Reference returns a row for every setting there is, in the order of the example file.
+func Reference() []Setting { return table(new(Settings)) }
+
+// Bounds that many rows share.
+const (
+	kib, mib, gib, tib = 1 << 10, 1 << 20, 1 << 30, 1 << 40
+	many               = math.MaxInt32
+	soon               = time.Millisecond // the shortest time that is one
+	day                = 24 * time.Hour
+)
+
+// table returns the rows, with readers that fill s.
+func table(s *Settings) []Setting {
+	var rows []Setting
+	for _, section := range []func(*Settings) []Setting{
+		listenRows, listenBoundRows, adminRows, upstreamRows, upstreamBoundRows, scopeRows, storeRows, policyRows,
+		limitRows, auditRows, processRows,
+	} {
+		rows = append(rows, section(s)...)
+	}
+	return rows
+}
+
+func listenRows(s *Settings) []Setting {
+	l := &s.Listen
+	return []Setting{
+		{"listen.address", "host:port", "127.0.0.1:8080",
+			"Where clients connect. Port 0 takes a free one; no host, all addresses.", into(&l.Address, address)},
+		{"listen.hosts", "list of hosts", "[]",
+			"The names that a request's Host may have, without port. Empty: any.", into(&l.Hosts, set(host))},
+		{"listen.public_url", "URL", `""`,
+			"The gateway's own address as clients see it, named by /auth/regions. Empty: from the request's Host.", into(&l.PublicURL, optional(origin))},
+		{"listen.tls.cert_file", "file", `""`,
+			"The certificate, with its chain, in PEM; read again when it changes. Empty: no TLS.", into(&l.TLS.Cert, s.path)},
+		{"listen.tls.key_file", "file", `""`,
+			"The key of the certificate, in PEM.", into(&l.TLS.Key, s.path)},
+		{"listen.tls.client_ca_file", "file", `""`,
+			"Who signs the certificates that clients must show, in PEM. Empty: none are asked for.", into(&l.TLS.ClientCA, s.path)},
+		{"listen.trusted_proxies", "list of address ranges", "[]",
+			"Whose X-Forwarded-For is believed.", into(&l.TrustedProxies, set(trusted))},
+		{"listen.chunked", "refuse | accept", "refuse",
+			"What becomes of a body without Content-Length: 411, or it is checked and framed anew.", into(&l.Chunked, strict.Enum(ChunkedRefuse, ChunkedAccept))},
+		{"listen.cors.origins", "list of origins", `["*"]`,
+			"The web pages that may call from a browser: * for all. Empty: none.", into(&l.CORS.Origins, set(corsOrigin))},
+		{"listen.cors.max_age", "duration", "10m",
+			"How long a browser may remember the answer to OPTIONS.", into(&l.CORS.MaxAge, strict.Duration(0, day))},
+	}
+}
+
+func listenBoundRows(s *Settings) []Setting {
+	l := &s.Listen
+	return []Setting{
+		{"listen.max_header_bytes", "size", "64KiB",
+			"The longest head of a request, its first line included. Above: 431.", into(&l.MaxHeaderBytes, size(kib, mib))},
+		{"listen.max_body_bytes", "size", "8MiB",
+			"The longest JSON body. Above: 413.", into(&l.MaxBodyBytes, strict.Bytes(1, gib))},
+		{"listen.max_upload_bytes", "size", "1GiB",
+			"The longest upload, which is streamed. Above: 413.", into(&l.MaxUploadBytes, strict.Bytes(1, tib))},
+		{"listen.max_connections", "number", "20000",
+			"Connections of clients at one time.", into(&l.MaxConnections, count(1, many))},
+		{"listen.max_connections_per_ip", "number", "0",
+			"Connections of one address at one time. 0: no bound.", into(&l.MaxConnectionsPerIP, count(0, many))},
+		{"listen.timeouts.read", "duration", "15s",
+			"For a whole head, and for a body that makes no progress.", into(&l.Timeouts.Read, strict.Duration(soon, day))},
+		{"listen.timeouts.write", "duration", "1m",
+			"For an answer that makes no progress.", into(&l.Timeouts.Write, strict.Duration(soon, day))},
+		{"listen.timeouts.idle", "duration", "75s",
+			"Between two requests of a connection.", into(&l.Timeouts.Idle, strict.Duration(soon, day))},
+	}
+}
+
+func adminRows(s *Settings) []Setting {
+	a := &s.Admin
+	return []Setting{
+		{"admin.address", "host:port", "127.0.0.1:9090",
+			"Where /metrics, /healthz, /readyz and the administration are; never the public listener.", into(&a.Address, address)},
+		{"admin.token_file", "file", `""`,
+			"Holds the key of the administration. Empty: only /metrics, /healthz and /readyz exist.", into(&a.Token, s.path)},
+	}
+}
+
+func upstreamRows(s *Settings) []Setting {
+	u := &s.Upstream
+	return []Setting{
+		{"upstream.urls", "list of URLs", `["http://127.0.0.1:9000"]`,
+			"The backend: one address or several equal ones, without path.", into(&u.URLs, some(set(origin)))},
+		{"upstream.token_file", "file", `""`,
+			"Holds the gateway's own credential. Empty: the caller's own is passed on.", into(&u.Token, s.path)},
+		{"upstream.headers", "list of header names", "[]",
+			"Further headers of clients that are passed on.", into(&u.Headers, headers)},
+		{"upstream.tls.ca_file", "file", `""`,
+			"Who signs the backend's certificate, in PEM. Empty: whom the system trusts.", into(&u.TLS.CA, s.path)},
+		{"upstream.tls.cert_file", "file", `""`,
+			"The certificate that the gateway shows, in PEM. Empty: none.", into(&u.TLS.Cert, s.path)},
+		{"upstream.tls.key_file", "file", `""`,
+			"The key of that certificate, in PEM.", into(&u.TLS.Key, s.path)},
+		{"upstream.timeouts.dial", "duration", "2s",
+			"For a new connection.", into(&u.Timeouts.Dial, strict.Duration(soon, day))},
+		{"upstream.timeouts.first_byte", "duration", "90s",
+			"From the request to the answer's first byte; commands block up to a minute.", into(&u.Timeouts.FirstByte, strict.Duration(soon, day))},
+		{"upstream.timeouts.idle", "duration", "30s",
+			"Of an unused connection, and of an answer that makes no progress.", into(&u.Timeouts.Idle, strict.Duration(soon, day))},
+	}
+}
+
+func upstreamBoundRows(s *Settings) []Setting {
+	u := &s.Upstream
+	return []Setting{
+		{"upstream.max_connections", "number", "512",
+			"Connections to one URL at one time.", into(&u.MaxConnections, count(1, many))},
+		{"upstream.max_url_bytes", "size", "8000",
+			"The longest target that the backend accepts.", into(&u.MaxURLBytes, size(256, mib))},
+		{"upstream.queue.max", "number", "1024",
+			"Requests that wait for a connection at one time. 0: none, the next one is a 503.", into(&u.Queue.Max, count(0, many))},
+		{"upstream.queue.for", "duration", "1s",
+			"How long a request waits for a connection before it is a 503.", into(&u.Queue.For, strict.Duration(soon, day))},
+		{"upstream.eject.failures", "number", "5",
+			"Failures in a row after which a URL gets no requests for a while. 0: never.", into(&u.Eject.Failures, count(0, many))},
+		{"upstream.eject.for", "duration", "10s",
+			"How long that is.", into(&u.Eject.For, strict.Duration(soon, day))},
+		{"upstream.probe", "path", `""`,
+			"The path of an active check of each URL, such as /. Empty: none.", into(&u.Probe, probe)},
+	}
+}

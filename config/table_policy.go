@@ -1,0 +1,107 @@
+package config
+
+import "aclgate/config/strict"
+
+func scopeRows(s *Settings) []Setting {
+	c := &s.Scope
+	return []Setting{
+		{"scope.mode", "header | ids | both", "header",
+			"Who enforces the account tree: the backend by x-flespi-cid, the gateway by an index of ids, or both.",
+			into(&c.Mode, strict.Enum(ScopeHeader, ScopeIDs, ScopeBoth))},
+		{"scope.trust_header", "bool", "false",
+			"In header mode, skips the check that the backend obeys the header.", into(&c.TrustHeader, strict.Bool)},
+		{"scope.accounts", "policy | backend", "policy",
+			"Where the account tree comes from: the policy file, or GET /platform/subaccounts/all.", into(&c.Accounts, strict.Enum(AccountsPolicy, AccountsBackend))},
+		{"scope.refresh", "duration", "30s",
+			"In ids mode, the pause between two readings of the item index.", into(&c.Refresh, strict.Duration(soon, day))},
+		{"scope.max_staleness", "duration", "2m",
+			"The age at which the index is too old to decide by: 503. At least scope.refresh.", into(&c.MaxStaleness, strict.Duration(soon, 7*day))},
+		{"scope.match", "resolve | deny", "resolve",
+			"What becomes of match selectors of tokens limited to ids.", into(&c.Match, strict.Enum(MatchResolve, MatchDeny))},
+		{"scope.linked", "lenient | strict", "lenient",
+			"What a GET with a linked selector needs: the scope alone, or an entry of its own.", into(&c.Linked, strict.Enum(LinkedLenient, LinkedStrict))},
+	}
+}
+
+func storeRows(s *Settings) []Setting {
+	return []Setting{
+		{"store.kind", "file", "file",
+			"Where tokens and accounts live.", into(&s.Store.Kind, strict.Enum(StoreFile))},
+		{"store.path", "file", "policy.yaml",
+			"The policy file.", into(&s.Store.Path, s.needPath)},
+		{"cache.max_bytes", "size", "128MiB",
+			"The memory for compiled tokens.", into(&s.Cache.MaxBytes, strict.Bytes(mib, tib))},
+	}
+}
+
+func policyRows(s *Settings) []Setting {
+	p := &s.Policy
+	return []Setting{
+		{"policy.enforce", "bool", "true",
+			"If false, the entries of acl tokens are judged, counted and logged, not enforced.", into(&p.Enforce, strict.Bool)},
+		{"policy.shadow", "file", `""`,
+			"A second policy file that is judged and counted, not enforced. Empty: none.", into(&p.Shadow, s.path)},
+		{"policy.max_ids", "number", "10000",
+			"Ids in one list of a request. Above: 400.", into(&p.MaxIDs, count(1, mib))},
+		{"policy.max_depth", "number", "4",
+			"Levels of accounts.", into(&p.MaxDepth, count(1, 64))},
+		{"policy.unknown_routes", "deny | master", "deny",
+			"Who may use routes that the catalogue does not know: nobody, or master tokens of a root account.",
+			into(&p.UnknownRoutes, strict.Enum(UnknownDeny, UnknownMaster))},
+		{"policy.backend_keys", "closed | forward", "closed",
+			"Whether the routes that list or issue the backend's own keys are open.", into(&p.BackendKeys, strict.Enum(BackendKeysClosed, BackendKeysForward))},
+		{"policy.routes_file", "file", `""`,
+			"Replaces the built-in catalogue of routes. Empty: the built-in one.", into(&p.RoutesFile, s.path)},
+		{"policy.query", "list of names", "[]",
+			"Further query parameters that are passed on.", into(&p.Query, queryNames)},
+	}
+}
+
+func limitRows(s *Settings) []Setting {
+	token, account, stranger := &s.Limits.PerToken, &s.Limits.PerAccount, &s.Limits.Unauthenticated
+	return []Setting{
+		{"limits.per_token.rate", "rate", "0",
+			"Requests of one token, as 50/s or 600/m. 0: no bound. Above: 429.", into(&token.Rate, strict.ReadRate)},
+		{"limits.per_token.burst", "number", "0",
+			"Requests of one token that may come at once. 0: what the rate gives in a second.", into(&token.Burst, count(0, many))},
+		{"limits.per_token.concurrent", "number", "0",
+			"Requests of one token at one time. 0: no bound.", into(&token.Concurrent, count(0, many))},
+		{"limits.per_account.rate", "rate", "0",
+			"Requests of the tokens of one account. 0: no bound.", into(&account.Rate, strict.ReadRate)},
+		{"limits.per_account.burst", "number", "0",
+			"Requests of one account that may come at once. 0: what the rate gives in a second.", into(&account.Burst, count(0, many))},
+		{"limits.per_account.concurrent", "number", "0",
+			"Requests of one account at one time. 0: no bound.", into(&account.Concurrent, count(0, many))},
+		{"limits.unauthenticated.rate", "rate", "20/s",
+			"Requests of one address without a valid token. 0: no bound.", into(&stranger.Rate, strict.ReadRate)},
+		{"limits.unauthenticated.burst", "number", "100",
+			"Such requests that may come at once. 0: what the rate gives in a second.", into(&stranger.Burst, count(0, many))},
+	}
+}
+
+func auditRows(s *Settings) []Setting {
+	a := &s.Audit
+	return []Setting{
+		{"audit.path", "file", `""`,
+			"The audit log, one JSON object per decision. Empty: none.", into(&a.Path, s.path)},
+		{"audit.allow_sample", "number from 0 to 1", "0",
+			"The share of allowed requests that is written; denials are written always.", into(&a.AllowSample, strict.Fraction)},
+		{"audit.max_size", "size", "100MiB",
+			"The size at which a new file is begun.", into(&a.MaxSize, strict.Bytes(mib, tib))},
+		{"audit.keep", "number", "10",
+			"How many older files are kept.", into(&a.Keep, count(0, 10000))},
+	}
+}
+
+func processRows(s *Settings) []Setting {
+	return []Setting{
+		{"log.level", "debug | info | warn | error", "info",
+			"What is worth a line.", into(&s.Log.Level, strict.Enum(LogDebug, LogInfo, LogWarn, LogError))},
+		{"log.format", "auto | text | json", "auto",
+			"How a line looks. auto: text on a terminal, json elsewhere.", into(&s.Log.Format, strict.Enum(LogAuto, LogText, LogJSON))},
+		{"shutdown.delay", "duration", "0s",
+			"Between the end of readiness and the end of listening, for balancers to notice.", into(&s.Shutdown.Delay, strict.Duration(0, day))},
+		{"shutdown.drain", "duration", "30s",
+			"How long requests under way may take to end.", into(&s.Shutdown.Drain, strict.Duration(soon, day))},
+	}
+}
