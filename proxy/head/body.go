@@ -1,0 +1,134 @@
+package head
+
+import "io"
+
+// ReadBody reads bytes of the body, less its framing, and returns io.EOF at the end. A body that breaks the rules or comes
+// too slowly ends in a *Fault; io.ErrUnexpectedEOF says that the client went away in its middle. Every error is final. Only
+// one goroutine may read at a time, and none after the handler returned.
+func (c *Conn) ReadBody(p []byte) (int, error) {
+	m := c.msg
+	if m == nil {
+		return 0, io.EOF
+	}
+	if m.err != nil || len(p) == 0 {
+		return 0, m.err
+	}
+	err := c.Continue()
+	n := 0
+	switch {
+	case err != nil:
+		err = io.ErrUnexpectedEOF
+	case m.head.Length < 0:
+		n, err = c.readChunked(p)
+	default:
+		n, err = c.readLeft(p)
+	}
+	if err == nil && m.head.Length >= 0 && m.left == 0 {
+		c.end(io.EOF)
+	}
+	if err != nil {
+		c.end(err)
+	}
+	return n, err
+}
+
+// end makes err the answer to every further read of the body.
+func (c *Conn) end(err error) {
+	c.msg.err = err
+	if err == io.EOF {
+		c.lingers.Store(false)
+	}
+}
+
+// readLeft reads bytes that belong to the body, or to the current chunk, and no byte behind them.
+func (c *Conn) readLeft(p []byte) (int, error) {
+	m := c.msg
+	if int64(len(p)) > m.left {
+		p = p[:m.left]
+	}
+	n, err := m.take(p), error(nil)
+	if n == 0 {
+		n, err = c.receive(p)
+	}
+	m.left -= int64(n)
+	return n, err
+}
+
+// receive reads from the client during a body.
+func (c *Conn) receive(p []byte) (int, error) {
+	if !c.in.enter(phaseBody) {
+		return 0, errTime
+	}
+	n, _ := c.Conn.Read(p)
+	if !c.in.enter(phaseServing) {
+		return 0, errTime
+	}
+	if n == 0 {
+		return 0, io.ErrUnexpectedEOF
+	}
+	return n, nil
+}
+
+// fill reads more bytes into the buffer during a head, where next says what is waited for.
+func (c *Conn) fill() (int, error) {
+	m := c.msg
+	m.room()
+	n, err := c.Conn.Read(m.buf[m.w:])
+	m.w += n
+	return n, err
+}
+
+// refill is fill during a body.
+func (c *Conn) refill() error {
+	m := c.msg
+	m.room()
+	n, err := c.receive(m.buf[m.w:])
+	m.w += n
+	return err
+}
+
+// Continue sends 100 Continue if the client waits for it and did not get it yet. ReadBody calls it. An error means that the
+// client is gone.
+func (c *Conn) Continue() error {
+	if c.msg == nil || c.msg.continued {
+		return nil
+	}
+	c.msg.continued = true
+	_, err := c.Write(continueAnswer)
+	return err
+}
+
+// continueAnswer is the interim answer to Expect: 100-continue (RFC 9110 15.2.1).
+var continueAnswer = []byte("HTTP/1.1 100 Continue\r\n\r\n")
+
+// skippable reports whether what is unread of the body can be discarded. A chunked one says nothing about its length. A
+// client that waits for 100 Continue may send the body or leave it out: the next byte cannot be told.
+func (c *Conn) skippable() bool {
+	m := c.msg
+	if m.err != nil {
+		return m.err == io.EOF
+	}
+	return m.head.Length >= 0 && m.left <= discardable && m.continued
+}
+
+// discard reads and drops the rest of the body, and reports whether the next byte is that of another request.
+func (c *Conn) discard() bool {
+	m := c.msg
+	if !c.skippable() {
+		return false
+	}
+	if m.err != nil {
+		return true
+	}
+	for {
+		n := min(m.left, int64(m.w-m.r))
+		m.r += int(n)
+		m.left -= n
+		if m.left == 0 {
+			return true
+		}
+		if c.refill() != nil {
+			return false
+		}
+	}
+}

@@ -1,0 +1,216 @@
+package head
+
+import (
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+)
+
+// What Conn.Read returns for one head: constants that tell the server above nothing but how its answer is to be framed
+// (none for HEAD, no chunks for HTTP/1.0).
+const (
+	Placeholder       = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+	placeholderHEAD   = "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"
+	placeholder10     = "GET / HTTP/1.0\r\nHost: a\r\n\r\n"
+	placeholder10HEAD = "HEAD / HTTP/1.0\r\nHost: a\r\n\r\n"
+)
+
+// discardable is how many bytes of an unread body are read and dropped to keep a connection. More cost more than a new one.
+const discardable = 64 << 10
+
+// Conn is one client connection. The goroutine that serves it reads and writes; only Close and OnGone's function are called
+// from others.
+type Conn struct {
+	net.Conn                       // what is read and written: TCP or, above it, TLS
+	raw      net.Conn              // the TCP connection
+	sys      syscall.RawConn       // of raw; nil where it cannot be had
+	tryRead  func(fd uintptr) bool // readReady, bound once so that waiting allocates nothing; nil where raw is not what is read
+	https    bool
+	listener *Listener
+	index    int // in listener.conns; its mutex guards it
+
+	in, out watch // what is being waited for, for the reaper
+	closed  atomic.Bool
+	lingers atomic.Bool // the client may be sending still: see Close
+
+	goneMu  sync.Mutex
+	gone    func()
+	guarded bool // OnGone has set gone for this request
+
+	msg     *message // nil while idle
+	pending string   // rest of the placeholder that Read has begun to hand out
+	readErr error    // of tryRead
+	first   [1]byte  // of readFirst
+}
+
+// Head returns the head of the request that is being served; nil between requests.
+func (c *Conn) Head() *Head {
+	if c.msg == nil {
+		return nil
+	}
+	return &c.msg.head
+}
+
+// TLS reports whether the connection is a TLS one.
+func (c *Conn) TLS() bool { return c.https }
+
+// Read waits for the next head and returns a placeholder for it, or io.EOF when there will be none. It never returns more
+// than one placeholder, so the server above cannot read ahead and sends each answer before it asks for the next head.
+func (c *Conn) Read(p []byte) (int, error) {
+	if c.pending == "" {
+		if !c.next() {
+			c.drop()
+			return 0, io.EOF
+		}
+		c.pending = c.msg.head.placeholder()
+	}
+	n := copy(p, c.pending)
+	c.pending = c.pending[n:]
+	return n, nil
+}
+
+func (h *Head) placeholder() string {
+	switch head := string(h.Method) == "HEAD"; {
+	case h.HTTP10 && head:
+		return placeholder10HEAD
+	case h.HTTP10:
+		return placeholder10
+	case head:
+		return placeholderHEAD
+	}
+	return Placeholder
+}
+
+// next ends the request that was answered and reads the next head. It reports whether there is one to serve.
+func (c *Conn) next() bool {
+	if c.msg != nil && !c.finish() {
+		return false
+	}
+	if c.msg == nil && !c.await() {
+		return false
+	}
+	return c.readHead()
+}
+
+// finish leaves behind what remains of the request that was answered. It reports whether the connection goes on.
+func (c *Conn) finish() bool {
+	if c.guarded {
+		c.OnGone(nil)
+	}
+	if c.msg.head.last() || !c.discard() {
+		return false
+	}
+	c.msg.shift()
+	if c.msg.w == 0 {
+		c.drop()
+	}
+	return true
+}
+
+// last reports whether no request may follow this one, whatever the handler thinks.
+func (h *Head) last() bool { return h.Fault != nil || h.HTTP10 || h.Close }
+
+// drop gives the buffer back.
+func (c *Conn) drop() {
+	if c.msg != nil {
+		c.msg.release()
+		c.msg = nil
+	}
+}
+
+// await waits for the first byte of a request without holding a buffer, and reports whether it came.
+func (c *Conn) await() bool {
+	if !c.in.is(phaseFresh) && !c.in.enter(phaseIdle) {
+		return false
+	}
+	if c.tryRead == nil {
+		return c.readFirst()
+	}
+	if err := c.sys.Read(c.tryRead); err != nil || c.readErr != nil {
+		return false
+	}
+	return c.msg != nil
+}
+
+// readFirst is await where the bytes are not to be had from the file descriptor: under TLS, where the rest of the record
+// lies in memory once its first byte was read.
+func (c *Conn) readFirst() bool {
+	n, _ := c.Conn.Read(c.first[:])
+	if n == 0 {
+		return false
+	}
+	c.msg = newMessage()
+	c.msg.w = copy(c.msg.buf, c.first[:])
+	return true
+}
+
+// readHead reads until the head in c.msg is complete or refused, and reports whether there is something to answer. A client
+// that goes away in the middle of a head gets no answer; one that is too slow gets a 408.
+func (c *Conn) readHead() bool {
+	m, limit := c.msg, c.listener.rules.maxHead
+	end, fault := m.scan.find(m.buf[:m.w], limit)
+	for ; end == 0 && fault == nil; end, fault = m.scan.find(m.buf[:m.w], limit) {
+		if !c.wait() {
+			return false
+		}
+		if n, _ := c.fill(); n == 0 {
+			if !c.in.expired(phaseHead) {
+				return false
+			}
+			fault = errTime
+			break
+		}
+	}
+	if !c.in.enter(phaseServing) {
+		if !c.in.is(phaseHead) {
+			return false
+		}
+		fault = errTime
+	}
+	c.begin(end, fault)
+	return true
+}
+
+// wait says what the next read waits for. Empty lines do not begin a request: old clients send one behind a body, and an
+// answer to it would be taken for that of their next request.
+func (c *Conn) wait() bool {
+	want := phaseIdle
+	if c.msg.scan.begun(c.msg.w) {
+		want = phaseHead
+	}
+	return c.in.is(want) || (want == phaseIdle && c.in.is(phaseFresh)) || c.in.enter(want)
+}
+
+// begin parses the complete head and prepares its body.
+func (c *Conn) begin(end int, fault *Fault) {
+	m := c.msg
+	if fault == nil {
+		fault = c.listener.rules.parse(&m.head, m.buf[m.scan.start:end], c.https)
+		m.r, m.body, m.left = end, end, m.head.Length
+	}
+	m.head.Fault = fault
+	m.continued = !m.head.Expect
+	if fault != nil || m.head.Length == 0 {
+		m.err = io.EOF
+	}
+	c.lingers.Store(m.err == nil || fault != nil)
+}
+
+// MustClose reports whether the answer has to carry Connection: close, because the connection will not serve another
+// request: after a fault, on HTTP/1.0, when the client asked for it, while draining, and when what is unread of the body
+// cannot be discarded. Ask when the answer is made: reading the body changes it.
+func (c *Conn) MustClose() bool {
+	return c.msg == nil || c.msg.head.last() || !c.skippable() || c.listener.draining.Load()
+}
+
+// OnGone has f called, once, when the client is found gone while its request is being handled, which is looked at after a
+// second and then a few times a second. nil takes f back, and so does the end of the request; after OnGone returns, the
+// earlier function is not running and will not be called. f is called from the reaper: it must not block, and must not call OnGone. A client that shut down its
+// sending side counts as gone. One that has more bytes under way, as TLS has when it ends in order, is not seen.
+func (c *Conn) OnGone(f func()) {
+	c.goneMu.Lock()
+	c.gone, c.guarded = f, f != nil
+	c.goneMu.Unlock()
+}

@@ -1,0 +1,196 @@
+package head
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// Ensure that a body is exactly as long as its head says, and what follows it is the next request or nothing.
+func TestFraming(t *testing.T) {
+	next := get()
+	rows := []struct{ name, stream, want string }{
+		{"no body", get() + next, `GET / | "" <nil> | GET / | "" <nil> | end`},
+		{"length", put("Content-Length: 2") + "{}" + next, `PUT / | "{}" <nil> | GET / | "" <nil> | end`},
+		{"length cut", put("Content-Length: 3") + "{}", `PUT / | "{}" unexpected EOF | close`},
+		{"zero length on GET", get("Content-Length: 0") + next, `GET / | "" <nil> | GET / | "" <nil> | end`},
+		{"body on GET", get("Content-Length: 2") + "{}", "400 | close"},
+		{"body on HEAD", "HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}", "400 | close"},
+		{"body on OPTIONS", "OPTIONS / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}", "400 | close"},
+		{"PUT without length", put() + next, "411 | close"},
+		{"PATCH without length", "PATCH / HTTP/1.1\r\nHost: a\r\n\r\n", "411 | close"},
+		{"POST without length", "POST / HTTP/1.1\r\nHost: a\r\n\r\n" + next, `POST / | "" <nil> | GET / | "" <nil> | end`},
+		{"DELETE without length", "DELETE / HTTP/1.1\r\nHost: a\r\n\r\n" + next, `DELETE / | "" <nil> | GET / | "" <nil> | end`},
+		{"DELETE with body", "DELETE / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n1", `DELETE / | "1" <nil> | end`},
+		{"length list", put("Content-Length: 2, 2") + "{}", "400 | close"},
+		{"length signed", put("Content-Length: +2") + "{}", "400 | close"},
+		{"length negative", put("Content-Length: -1") + "{}", "400 | close"},
+		{"length hex", put("Content-Length: 0x2") + "{}", "400 | close"},
+		{"length leading zero", put("Content-Length: 02") + "{}", "400 | close"},
+		{"length empty", put("Content-Length:") + "{}", "400 | close"},
+		{"length overflow", put("Content-Length: 21000000000000000000") + "{}", "400 | close"},
+		{"length 2^63", put("Content-Length: 9223372036854775808") + "{}", "400 | close"},
+		{"chunked", put("Transfer-Encoding: chunked") + "0\r\n\r\n", "411 | close"},
+		{"chunked with length", put("Content-Length: 2", "Transfer-Encoding: chunked") + "{}", "411 | close"},
+		{"identity", put("Transfer-Encoding: identity"), "411 | close"},
+		{"expectation", put("Expect: 100-continue", "Content-Length: 2") + "{}", `PUT / | "{}" <nil> | end`},
+		{"expectation without body", get("Expect: 100-continue") + next, `GET / | "" <nil> | GET / | "" <nil> | end`},
+		{"other expectation", put("Expect: x 100-continue", "Content-Length: 2") + "{}", "417 | close"},
+		{"HTTP/1.0 ends the connection", "GET / HTTP/1.0\r\nHost: a\r\n\r\n" + next, `GET / | "" <nil> | close`},
+		{"close ends it", get("Connection: close") + next, `GET / | "" <nil> | close`},
+		{"a fault ends it", get("Bad Name: 1") + next, "400 | close"},
+		{"head cut", "GET / HTTP/1.1\r\nHost: a\r\n", "end"},
+		{"nothing", "", "end"},
+		{"empty line alone", get() + "\r\n", `GET / | "" <nil> | end`},
+	}
+	l := quietListener(t, Config{})
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			if got := verdicts(l, row.stream); got != row.want {
+				t.Errorf("got %s, want %s", got, row.want)
+			}
+		})
+	}
+}
+
+// Ensure that the reasons which clients are meant to act upon are spelled as promised.
+func TestPromisedReasons(t *testing.T) {
+	l := quietListener(t, Config{})
+	rows := []struct{ stream, want string }{
+		{put("Transfer-Encoding: chunked"), "chunked bodies are off here: send Content-Length"},
+		{get("Content-Length: 5"), "send it as ?data="},
+	}
+	for _, row := range rows {
+		if got := fault(l, row.stream).Error(); got != row.want {
+			t.Errorf("got %q, want %q", got, row.want)
+		}
+	}
+}
+
+// Ensure that chunked framing, where it is taken, has one reading.
+func TestChunked(t *testing.T) {
+	const te = "Transfer-Encoding: chunked"
+	ok := func(body string) string { return fmt.Sprintf(`PUT / | %q <nil> | GET / | "" <nil> | end`, body) }
+	bad := func(f *Fault, body string) string { return fmt.Sprintf(`PUT / | %q %v | close`, body, f) }
+	rows := []struct{ name, head, body, want string }{
+		{"empty", put(te), "0\r\n\r\n", ok("")},
+		{"two chunks", put("Transfer-Encoding: \tCHUNKED "), "2\r\n{ \r\nA\r\n         }\r\n0\r\n\r\n", ok("{          }")},
+		{"padded size", put(te), "00000002\r\n{}\r\n000\r\n\r\n", ok("{}")},
+		{"trailer dropped", put(te), "2\r\n{}\r\n0\r\nX-Checksum: abc\r\nY:\r\n\r\n", ok("{}")},
+		{"protected trailer", put(te), "2\r\n{}\r\n0\r\nAuthorization: x\r\n\r\n", bad(errTrailer, "{}")},
+		{"protected with underscore", put(te), "0\r\nx_flespi_cid: 1\r\n\r\n", bad(errTrailer, "")},
+		{"override trailer", put(te), "0\r\nX-Http-Method: PUT\r\n\r\n", bad(errTrailer, "")},
+		{"folded trailer", put(te), "0\r\nA: b\r\n c\r\n\r\n", bad(errTrailer, "")},
+		{"control byte in a trailer", put(te), "0\r\nA: \x01\r\n\r\n", bad(errTrailer, "")},
+		{"long trailer", put(te), "0\r\nA: " + strings.Repeat("x", 2000) + "\r\n\r\n", bad(errTrailer, "")},
+		{"many trailers", put(te), "0\r\n" + strings.Repeat("A: "+strings.Repeat("x", 1000)+"\r\n", 5) + "\r\n", bad(errTrailer, "")},
+		{"0x", put(te), "0x2\r\n{}\r\n0\r\n\r\n", bad(errChunk, "")},
+		{"sign", put(te), "+2\r\n{}\r\n0\r\n\r\n", bad(errChunk, "")},
+		{"extension", put(te), "2;a=b\r\n{}\r\n0\r\n\r\n", bad(errChunk, "")},
+		{"space behind the size", put(te), "2 \r\n{}\r\n0\r\n\r\n", bad(errChunk, "")},
+		{"nine digits", put(te), "000000002\r\n{}\r\n0\r\n\r\n", bad(errChunk, "")},
+		{"no size", put(te), "\r\n{}\r\n0\r\n\r\n", bad(errChunk, "")},
+		{"bare LF behind the size", put(te), "2\n{}\r\n0\r\n\r\n", bad(errChunk, "")},
+		{"bare LF behind data", put(te), "2\r\n{}\n0\r\n\r\n", bad(errChunk, "{}")},
+		{"data longer than its size", put(te), "1\r\n{}\r\n0\r\n\r\n", bad(errChunk, "{")},
+		{"bare LF at the end", put(te), "0\r\n\n", bad(errTrailer, "")},
+		{"with length", put(te, "Content-Length: 2"), "{}", "400 | close"},
+		{"twice", put(te, te), "0\r\n\r\n", "400 | close"},
+		{"list", put("Transfer-Encoding: gzip, chunked"), "0\r\n\r\n", "400 | close"},
+		{"identity", put("Transfer-Encoding: identity"), "", "400 | close"},
+		{"quoted", put(`Transfer-Encoding: "chunked"`), "0\r\n\r\n", "400 | close"},
+		{"on HTTP/1.0", "PUT / HTTP/1.0\r\nHost: a\r\n" + te + "\r\n\r\n", "0\r\n\r\n", "400 | close"},
+		{"on GET", get(te), "0\r\n\r\n", "400 | close"},
+	}
+	l := quietListener(t, Config{Chunked: true})
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			if got := verdicts(l, row.head+row.body+get()); got != row.want {
+				t.Errorf("got %s, want %s", got, row.want)
+			}
+		})
+	}
+}
+
+// Ensure that what a handler leaves unread is dropped by its length or ends the connection, and is never served.
+func TestUnreadBody(t *testing.T) {
+	body := func(n int) string {
+		return put(fmt.Sprintf("Content-Length: %d", n)) + strings.Repeat(get(), n/len(get())+1)[:n]
+	}
+	rows := []struct {
+		name, stream string
+		mustClose    bool
+	}{
+		{"short", body(100), false},
+		{"64 KiB", body(64 << 10), false},
+		{"longer", body(64<<10 + 1), true},
+		{"awaits 100 Continue", put("Expect: 100-continue", "Content-Length: 2"), true},
+		{"chunked", put("Transfer-Encoding: chunked") + "0\r\n\r\n", true},
+		{"nearly full buffer", put("X: "+strings.Repeat("x", 4000), "Content-Length: 30000") + strings.Repeat("y", 30000), false},
+	}
+	l := quietListener(t, Config{Chunked: true})
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			c := l.wrap(&script{stream: row.stream + "GET /next HTTP/1.1\r\nHost: a\r\n\r\n", cut: whole})
+			room := make([]byte, 64)
+			if _, err := c.Read(room); err != nil || c.Head().Fault != nil {
+				t.Fatalf("got %v, want a request", err)
+			}
+			if got := c.MustClose(); got != row.mustClose {
+				t.Errorf("MustClose: got %v, want %v", got, row.mustClose)
+			}
+			_, err := c.Read(room)
+			if ended := err != nil; ended != row.mustClose {
+				t.Fatalf("got %v, want the connection to end: %v", err, row.mustClose)
+			}
+			if err == nil && string(c.Head().Target) != "/next" {
+				t.Errorf("got %s, want the request behind the body", c.Head().Target)
+			}
+		})
+	}
+}
+
+// Ensure that 100 Continue is sent once, when the body is about to be read.
+func TestContinue(t *testing.T) {
+	s := &script{stream: put("Expect: 100-continue", "Content-Length: 2") + "{}", cut: whole}
+	c := quietListener(t, Config{}).wrap(s)
+	if _, err := c.Read(make([]byte, 64)); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.sent.String(); got != "" {
+		t.Errorf("got %q before the body is read, want nothing", got)
+	}
+	for range 3 {
+		_, _ = c.ReadBody(make([]byte, 1))
+	}
+	if got, want := s.sent.String(), "HTTP/1.1 100 Continue\r\n\r\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Ensure that a placeholder is handed out whole, alone and in any room, and says how the answer is framed.
+func TestPlaceholder(t *testing.T) {
+	rows := []struct{ stream, want string }{
+		{get(), Placeholder},
+		{put(), Placeholder},
+		{"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", placeholderHEAD},
+		{"GET / HTTP/1.0\r\nHost: a\r\n\r\n", placeholder10},
+		{"HEAD / HTTP/1.0\r\nHost: a\r\n\r\n", placeholder10HEAD},
+		{"\n", Placeholder},
+	}
+	l := quietListener(t, Config{})
+	for _, row := range rows {
+		c := l.wrap(&script{stream: row.stream + row.stream, cut: whole})
+		var got []byte
+		for room := make([]byte, 7); len(got) < len(row.want); {
+			n, err := c.Read(room)
+			if err != nil {
+				t.Fatalf("%q: got %v, want a placeholder", row.stream, err)
+			}
+			got = append(got, room[:n]...)
+		}
+		if string(got) != row.want {
+			t.Errorf("%q: got %q, want %q", row.stream, got, row.want)
+		}
+	}
+}

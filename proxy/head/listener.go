@@ -1,0 +1,253 @@
+package head
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Config says what a listener takes. Zero values of numbers and times are no bound, but for MaxHeadBytes.
+type Config struct {
+	MaxHeadBytes  int      // of a head, request line included; 0: 64 KiB
+	Hosts         []string // the hosts that are served, compared without case and port; empty: any
+	Chunked       bool     // chunked bodies are taken
+	MaxConns      int      // connections at once
+	MaxConnsPerIP int      // connections at once from one IPv4 address or one IPv6 /64
+
+	Read  time.Duration // a head, from its first byte; the first byte of a new connection; a body, without progress
+	Write time.Duration // an answer, without progress
+	Idle  time.Duration // between two requests
+
+	Overload []byte // complete answer for a connection that is not taken, nil: none; not sent under TLS, where it would need a handshake
+}
+
+// Bounds of the pause after a failed Accept.
+const (
+	minPause = 5 * time.Millisecond
+	maxPause = time.Second
+)
+
+// Listener hands out connections as *Conn. It counts and bounds them, and runs their reaper.
+type Listener struct {
+	net.Listener
+	config   Config
+	rules    rules
+	pace     pace
+	start    time.Time
+	draining atomic.Bool
+
+	refusedConns, refusedPerIP atomic.Uint64
+
+	mu    sync.Mutex // of what follows; taken per connection, never per request
+	conns []*Conn
+	perIP map[netip.Addr]int
+	over  bool // the reaper has stopped: nothing is taken any more
+
+	closeOnce sync.Once
+	closed    chan struct{} // closed by Close
+	empty     chan struct{} // the last connection has gone
+	done      chan struct{} // closed when the reaper has stopped
+}
+
+// NewListener wraps ln. Its goroutine ends when the listener is closed and the last connection has gone: see Close, Wait.
+func NewListener(ln net.Listener, config Config) *Listener {
+	return newListener(ln, config, defaultPace(config))
+}
+
+func newListener(ln net.Listener, config Config, p pace) *Listener {
+	if config.MaxHeadBytes <= 0 {
+		config.MaxHeadBytes = 64 << 10
+	}
+	l := &Listener{
+		Listener: ln,
+		config:   config,
+		rules:    rules{maxHead: config.MaxHeadBytes, chunked: config.Chunked},
+		pace:     p,
+		start:    time.Now(),
+		perIP:    make(map[netip.Addr]int),
+		closed:   make(chan struct{}),
+		empty:    make(chan struct{}, 1),
+		done:     make(chan struct{}),
+	}
+	for _, host := range config.Hosts {
+		l.rules.hosts = append(l.rules.hosts, withoutPort(host))
+	}
+	go l.reap()
+	return l
+}
+
+// withoutPort returns the name that a setting means. One that is no host name is kept: it equals no Host that is read, and
+// so serves nobody.
+func withoutPort(host string) string {
+	if name := hostName([]byte(host)); name != nil {
+		return strings.ToLower(string(name))
+	}
+	return host
+}
+
+// Accept returns the next connection, a *Conn. Only the end of the listener is an error: a server ends its loop on the
+// first one, and running out of file descriptors must not end the gateway.
+func (l *Listener) Accept() (net.Conn, error) {
+	pause := minPause
+	for {
+		nc, err := l.Listener.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) || !l.rest(pause) {
+				_ = l.Close() // for the reaper, if somebody closed what is beneath
+				return nil, net.ErrClosed
+			}
+			pause = min(2*pause, maxPause)
+			continue
+		}
+		pause = minPause
+		if c := l.wrap(nc); l.add(c) {
+			return c, nil
+		}
+		l.refuse(nc)
+	}
+}
+
+// rest waits, and reports whether the listener is still open.
+func (l *Listener) rest(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-l.closed:
+		return false
+	}
+}
+
+// wrap makes a Conn of what was accepted. It does not speak: the TLS handshake is part of the first Read.
+func (l *Listener) wrap(nc net.Conn) *Conn {
+	c := &Conn{Conn: nc, raw: nc, listener: l}
+	if t, ok := nc.(*tls.Conn); ok {
+		c.raw, c.https = t.NetConn(), true
+	}
+	c.bind()
+	c.in.start(phaseFresh)
+	c.out.start(phaseQuiet)
+	return c
+}
+
+// add counts a connection, unless it is one too many.
+func (l *Listener) add(c *Conn) bool {
+	ip := source(c.raw)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return false
+	}
+	if l.config.MaxConns > 0 && len(l.conns) >= l.config.MaxConns {
+		l.refusedConns.Add(1)
+		return false
+	}
+	if l.config.MaxConnsPerIP > 0 && ip.IsValid() {
+		if l.perIP[ip] >= l.config.MaxConnsPerIP {
+			l.refusedPerIP.Add(1)
+			return false
+		}
+		l.perIP[ip]++
+	}
+	c.index = len(l.conns)
+	l.conns = append(l.conns, c)
+	return true
+}
+
+// remove takes a connection out of the count.
+func (l *Listener) remove(c *Conn) {
+	ip := source(c.raw)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last := l.conns[len(l.conns)-1]
+	l.conns[c.index], last.index = last, c.index
+	l.conns[len(l.conns)-1] = nil
+	l.conns = l.conns[:len(l.conns)-1]
+	if n := l.perIP[ip]; n > 1 {
+		l.perIP[ip] = n - 1
+	} else {
+		delete(l.perIP, ip)
+	}
+	if len(l.conns) == 0 {
+		select {
+		case l.empty <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// source returns what connections are counted by: the IPv4 address, or the /64 of an IPv6 one, because that is what one
+// customer holds. Not valid where there is no address.
+func source(nc net.Conn) netip.Addr {
+	tcp, ok := nc.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.Addr{}
+	}
+	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
+	if ip.Is6() {
+		prefix, _ := ip.Prefix(64)
+		return prefix.Addr()
+	}
+	return ip
+}
+
+// refuse says so to a connection that is not taken, if that can be said without waiting, and closes it.
+func (l *Listener) refuse(nc net.Conn) {
+	if _, https := nc.(*tls.Conn); !https && len(l.config.Overload) > 0 {
+		// The buffer of a new socket is empty, so this does not wait; the deadline is for what is no socket.
+		_ = nc.SetWriteDeadline(time.Now().Add(minPause))
+		_, _ = nc.Write(l.config.Overload)
+		closeWrite(nc)
+	}
+	_ = nc.Close()
+}
+
+// Open returns the number of connections.
+func (l *Listener) Open() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.conns)
+}
+
+// RefusedConns returns how many connections were refused because of Config.MaxConns.
+func (l *Listener) RefusedConns() uint64 { return l.refusedConns.Load() }
+
+// RefusedPerIP returns how many connections were refused because of Config.MaxConnsPerIP.
+func (l *Listener) RefusedPerIP() uint64 { return l.refusedPerIP.Load() }
+
+// Drain begins the end: every answer from now on has to close its connection, and connections that have been idle for about
+// a second are closed. That second lets a client that is about to reuse one get its answer. The listener goes on accepting.
+func (l *Listener) Drain() { l.draining.Store(true) }
+
+// Close stops accepting. Connections go on; the reaper runs until the last one has gone.
+func (l *Listener) Close() error {
+	err := net.ErrClosed
+	l.closeOnce.Do(func() {
+		close(l.closed)
+		err = l.Listener.Close()
+	})
+	return err
+}
+
+// CloseConns cuts every connection at once, without a word. Their handlers see errors.
+func (l *Listener) CloseConns() {
+	for _, c := range l.snapshot(nil) {
+		_ = c.raw.Close()
+	}
+}
+
+// Wait returns when the listener is closed, the last connection has gone and the reaper has stopped.
+func (l *Listener) Wait() { <-l.done }
+
+// snapshot appends the connections of this moment to dst.
+func (l *Listener) snapshot(dst []*Conn) []*Conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append(dst, l.conns...)
+}

@@ -1,0 +1,128 @@
+package head
+
+import "bytes"
+
+// rules are the settings that a head is read by.
+type rules struct {
+	maxHead int      // bytes, request line included
+	hosts   []string // lower case, without port; empty: any
+	chunked bool     // chunked bodies are taken
+}
+
+// parse reads a complete head, from the request line to the empty line. https says whether the connection is a TLS one.
+func (r *rules) parse(h *Head, b []byte, https bool) *Fault {
+	line, rest := cutLine(b)
+	if f := h.requestLine(line); f != nil {
+		return f
+	}
+	for line, rest = cutLine(rest); len(line) > 0; line, rest = cutLine(rest) {
+		if f := r.field(h, line); f != nil {
+			return f
+		}
+	}
+	if f := r.checkHost(h, https); f != nil {
+		return f
+	}
+	return h.checkBody()
+}
+
+// requestLine reads method, target and version. The version comes first: what a HTTP/2 preface has for a target says less
+// about the mistake.
+func (h *Head) requestLine(line []byte) *Fault {
+	method, rest, _ := bytes.Cut(line, []byte(" "))
+	target, version, _ := bytes.Cut(rest, []byte(" "))
+	if len(method) == 0 || !tokenByte.all(method) || len(target) == 0 {
+		return errRequestLine
+	}
+	h.Method = method
+	if f := h.version(version); f != nil {
+		return f
+	}
+	return h.target(target)
+}
+
+// version takes HTTP/1.1 and HTTP/1.0. Other versions that are spelled like one are told so; a second space, lower case and
+// two-digit numbers are malformed.
+func (h *Head) version(v []byte) *Fault {
+	switch string(v) {
+	case "HTTP/1.1":
+		return nil
+	case "HTTP/1.0":
+		h.HTTP10 = true
+		return nil
+	}
+	const form = "HTTP/d.d"
+	if len(v) == len(form) && string(v[:5]) == form[:5] && digitByte[v[5]] && v[6] == '.' && digitByte[v[7]] {
+		return errVersion
+	}
+	return errRequestLine
+}
+
+// target takes origin-form, and absolute-form whose authority checkHost compares. "*" and the authority of CONNECT begin
+// with neither a slash nor a scheme.
+func (h *Head) target(t []byte) *Fault {
+	if !targetByte.all(t) {
+		return errTarget
+	}
+	if t[0] == '/' {
+		h.Target = t
+		return nil
+	}
+	scheme, rest, ok := bytes.Cut(t, []byte("://"))
+	slash := bytes.IndexByte(rest, '/')
+	if !ok || slash < 0 {
+		return errTarget
+	}
+	h.https = equalFold(scheme, "https")
+	if !h.https && !equalFold(scheme, "http") {
+		return errTarget
+	}
+	h.authority, h.Target = rest[:slash], rest[slash:]
+	return nil
+}
+
+// checkHost compares the Host with the target and with the hosts that are served. The authority of an absolute-form target
+// replaces Host for the next hop (RFC 9112 3.2.2), so it may say nothing else.
+func (r *rules) checkHost(h *Head, https bool) *Fault {
+	host := hostName(h.Host)
+	if host == nil {
+		return errHost
+	}
+	if h.authority != nil && (h.https != https || !equalFold(h.authority, h.Host)) {
+		return errAuthority
+	}
+	if len(r.hosts) == 0 {
+		return nil
+	}
+	for _, served := range r.hosts {
+		if equalFold(host, served) {
+			return nil
+		}
+	}
+	return errMisrouted
+}
+
+// hostName returns v without its port; nil if v is not host or host:digits.
+func hostName(v []byte) []byte {
+	end := bytes.IndexByte(v, ':')
+	if len(v) > 0 && v[0] == '[' {
+		end = bytes.IndexByte(v, ']') + 1
+		if end < len("[::]") || !literalByte.all(v[1:end-1]) || bytes.IndexByte(v[:end], ':') < 0 {
+			return nil
+		}
+	} else {
+		if end < 0 {
+			end = len(v)
+		}
+		if end == 0 || !hostByte.all(v[:end]) {
+			return nil
+		}
+	}
+	if end < len(v) && (v[end] != ':' || !isPort(v[end+1:])) {
+		return nil
+	}
+	return v[:end]
+}
+
+// isPort reports whether b is one to five digits.
+func isPort(b []byte) bool { return len(b) > 0 && len(b) <= 5 && digitByte.all(b) }

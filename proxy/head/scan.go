@@ -1,0 +1,117 @@
+package head
+
+import "bytes"
+
+// Limits of a head beside Config.MaxHeadBytes.
+const (
+	maxLines      = 100     // header lines
+	maxLine       = 8 << 10 // bytes of one header line, without its CRLF
+	maxEmptyLines = 2       // before the request line (RFC 9112 2.2 asks for one)
+)
+
+// scan is the search for the end of a head: how far it has come, so that no byte is looked at twice.
+type scan struct {
+	start int // of the request line: behind the empty lines
+	line  int // start of the line that is being read
+	next  int // first byte that was not looked at
+	empty int // empty lines before the request line
+	lines int // complete lines, the request line among them
+}
+
+// find continues the search in b, which holds everything since the end of the previous message, and returns the index
+// behind the head, or 0 if b does not hold all of it yet. Its faults come in stream order, each at the earliest byte that
+// proves it, so that the verdict does not depend on how much has arrived.
+func (s *scan) find(b []byte, limit int) (int, *Fault) {
+	for {
+		bound := s.bound(limit)
+		window := b[:min(len(b), bound)]
+		if s.lines == 0 && len(window) > s.line && !startsRequest(window[s.line]) {
+			return 0, errRequestLine
+		}
+		i := bytes.IndexByte(window[s.next:], '\n')
+		if i < 0 {
+			return 0, s.pending(window, bound)
+		}
+		i += s.next
+		if f := s.complete(window, i); f != nil {
+			return 0, f
+		}
+		if i-1 == s.line && s.lines > 0 {
+			return i + 1, nil
+		}
+		if f := s.count(i); f != nil {
+			return 0, f
+		}
+	}
+}
+
+// startsRequest reports whether a request line, or an empty line before it, may begin with b. A TLS hello or a PROXY
+// preamble is told at its first byte instead of after a time-out.
+func startsRequest(b byte) bool { return tokenByte[b] || b == '\r' || b == '\n' }
+
+// bound returns the index by which the line that is being read has to have ended.
+func (s *scan) bound(limit int) int {
+	if s.lines == 0 {
+		return limit
+	}
+	return min(limit, s.line+maxLine+len("\r\n"))
+}
+
+// pending looks at the bytes of a line whose end has not arrived. A CR at the end waits for the byte behind it.
+func (s *scan) pending(window []byte, bound int) *Fault {
+	seen := len(window)
+	if seen > s.next && window[seen-1] == '\r' {
+		seen--
+	}
+	if !textByte.all(window[s.next:seen]) {
+		return errControl
+	}
+	s.next = seen
+	switch {
+	case len(window) < bound:
+		return nil
+	case s.lines == 0:
+		return errURITooLong
+	case bound == s.line+maxLine+len("\r\n"):
+		return errLineTooLong
+	}
+	return errTooLarge
+}
+
+// complete looks at the rest of the line that ends with the LF at i.
+func (s *scan) complete(window []byte, i int) *Fault {
+	if i == s.next {
+		return errCRLF // pending leaves a CR unread, so there is none before this LF
+	}
+	switch last := window[i-1]; {
+	case !textByte.all(window[s.next : i-1]):
+		return errControl
+	case last == '\r':
+		return nil
+	case !textByte[last]:
+		return errControl
+	}
+	return errCRLF
+}
+
+// count takes note of the line that ends with the LF at i, which is not the end of the head.
+func (s *scan) count(i int) *Fault {
+	empty := i-1 == s.line
+	s.line, s.next = i+1, i+1
+	if empty {
+		s.start = s.line
+		s.empty++
+	} else {
+		s.lines++
+	}
+	switch {
+	case s.empty > maxEmptyLines:
+		return errEmptyLines
+	case s.lines > 1+maxLines:
+		return errTooManyLines
+	}
+	return nil
+}
+
+// begun reports whether a byte of a request is among the first n: empty lines are none.
+func (s *scan) begun(n int) bool { return s.lines > 0 || n > s.line }

@@ -1,0 +1,102 @@
+package head
+
+import (
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	// writePiece is how much is written before progress is noted: a slow reader of a large answer is not a stalled one.
+	writePiece = 64 << 10
+	// copySize is the size of the buffers that streams and discarded bytes pass through.
+	copySize = 32 << 10
+	// A client that may be sending still is listened to this long and this far before its connection is closed.
+	lingerTime  = time.Second
+	lingerBytes = 1 << 20
+)
+
+// copyBuffers is the pool of buffers of copySize bytes.
+var copyBuffers = sync.Pool{New: func() any { return new([copySize]byte) }}
+
+// Write writes to the client. An answer that the client does not take for Config.Write ends in an error.
+func (c *Conn) Write(p []byte) (int, error) {
+	done := 0
+	for {
+		if !c.out.enter(phaseWriting) {
+			return done, net.ErrClosed
+		}
+		n, err := c.Conn.Write(p[done:min(len(p), done+writePiece)])
+		done += n
+		if !c.out.enter(phaseQuiet) && err == nil {
+			err = net.ErrClosed
+		}
+		if err != nil || done == len(p) {
+			return done, err
+		}
+	}
+}
+
+// ReadFrom writes what r yields, each piece as it comes: a streamed answer is not held back to fill a buffer.
+func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
+	buf := copyBuffers.Get().(*[copySize]byte)
+	defer copyBuffers.Put(buf)
+	var total int64
+	for {
+		n, err := r.Read(buf[:])
+		if n > 0 {
+			written, werr := c.Write(buf[:n])
+			total += int64(written)
+			if werr != nil {
+				return total, werr
+			}
+		}
+		if err == io.EOF {
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+	}
+}
+
+// Close closes the connection. If the client may be sending still, the answer is followed by the end of the stream and what
+// the client sends is dropped for a moment: closing at once would reset the connection, and the reset can overtake the
+// answer (RFC 9112 9.6).
+func (c *Conn) Close() error {
+	if !c.closed.CompareAndSwap(false, true) {
+		return nil
+	}
+	if c.lingers.Load() {
+		c.linger()
+	}
+	err := c.Conn.Close()
+	c.listener.remove(c)
+	return err
+}
+
+// linger ends the stream to the client and drops what still comes from it.
+func (c *Conn) linger() {
+	if c.Conn != c.raw {
+		closeWrite(c.Conn)
+	}
+	if !closeWrite(c.raw) || c.raw.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+		return
+	}
+	buf := copyBuffers.Get().(*[copySize]byte)
+	defer copyBuffers.Put(buf)
+	for dropped := 0; dropped < lingerBytes; {
+		n, err := c.raw.Read(buf[:])
+		if err != nil {
+			return
+		}
+		dropped += n
+	}
+}
+
+// closeWrite ends the stream that nc sends, and reports whether that worked.
+func closeWrite(nc net.Conn) bool {
+	half, ok := nc.(interface{ CloseWrite() error })
+	return ok && half.CloseWrite() == nil
+}
