@@ -40,6 +40,7 @@ func table(s *Settings) []Setting {
 	return rows
 }
 
+// listenRows are who may connect, and how the gateway presents itself to them.
 func listenRows(s *Settings) []Setting {
 	l := &s.Listen
 	return []Setting{
@@ -66,6 +67,8 @@ func listenRows(s *Settings) []Setting {
 	}
 }
 
+// listenBoundRows bound what a client may send and hold. Only the bound per address can be taken away; a
+// 0 for one of the others is refused, since it means "no bound" to some and "nothing at all" to others.
 func listenBoundRows(s *Settings) []Setting {
 	l := &s.Listen
 	return []Setting{
@@ -88,6 +91,7 @@ func listenBoundRows(s *Settings) []Setting {
 	}
 }
 
+// adminRows are the private listener.
 func adminRows(s *Settings) []Setting {
 	a := &s.Admin
 	return []Setting{
@@ -98,6 +102,7 @@ func adminRows(s *Settings) []Setting {
 	}
 }
 
+// upstreamRows are the backend and how the gateway speaks to it.
 func upstreamRows(s *Settings) []Setting {
 	u := &s.Upstream
 	return []Setting{
@@ -122,6 +127,7 @@ func upstreamRows(s *Settings) []Setting {
 	}
 }
 
+// upstreamBoundRows keep a slow or broken backend from taking the gateway with it.
 func upstreamBoundRows(s *Settings) []Setting {
 	u := &s.Upstream
 	return []Setting{

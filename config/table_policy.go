@@ -2,6 +2,8 @@ package config
 
 import "aclgate/config/strict"
 
+// scopeRows are how accounts bound a request. Each default is the choice that trusts less, but for the
+// linked selectors of a GET, where clients of the vendor expect to read what they can reach.
 func scopeRows(s *Settings) []Setting {
 	c := &s.Scope
 	return []Setting{
@@ -23,6 +25,7 @@ func scopeRows(s *Settings) []Setting {
 	}
 }
 
+// storeRows are where tokens live, and the memory in front of them.
 func storeRows(s *Settings) []Setting {
 	return []Setting{
 		{"store.kind", "file", "file",
@@ -34,6 +37,7 @@ func storeRows(s *Settings) []Setting {
 	}
 }
 
+// policyRows are how the policy is read. The defaults enforce it and close what it does not name.
 func policyRows(s *Settings) []Setting {
 	p := &s.Policy
 	return []Setting{
@@ -57,6 +61,8 @@ func policyRows(s *Settings) []Setting {
 	}
 }
 
+// limitRows bound one caller. Callers without a valid token are bounded from the start, since guessing
+// keys costs them nothing else.
 func limitRows(s *Settings) []Setting {
 	token, account, stranger := &s.Limits.PerToken, &s.Limits.PerAccount, &s.Limits.Unauthenticated
 	return []Setting{
@@ -79,6 +85,7 @@ func limitRows(s *Settings) []Setting {
 	}
 }
 
+// auditRows are the record of decisions.
 func auditRows(s *Settings) []Setting {
 	a := &s.Audit
 	return []Setting{
@@ -93,6 +100,7 @@ func auditRows(s *Settings) []Setting {
 	}
 }
 
+// processRows are the process around it all.
 func processRows(s *Settings) []Setting {
 	return []Setting{
 		{"log.level", "debug | info | warn | error", "info",

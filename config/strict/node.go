@@ -135,8 +135,9 @@ func (n *Node) List() []*Node {
 	return items
 }
 
-// maxQuote bounds what a message shows of a value, in bytes.
-const maxQuote = 60
+// maxQuote bounds what a message shows of a value, in bytes: enough to find it again, and half of a
+// vendor's key at most, should one stand where a number was expected.
+const maxQuote = 32
 
 // quote returns a text as a message shows it: escaped, because it may hold what moves a terminal's
 // cursor, and cut when long.
