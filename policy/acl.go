@@ -30,6 +30,7 @@ type Entry struct {
 	Submodules []Submodule
 	Named      bool // submodules were given, even if none: nothing is inherited
 	Line       int  // in the policy file, 0: unknown
+	Number     int  // its place in the ACL, from 1; NewACL fills it in
 }
 
 // Submodule is one submodule that an entry names, with its own methods.
@@ -81,7 +82,10 @@ type aclRow struct {
 // NewACL compiles entries for a catalogue. The choice of SPEC 4.1 is made
 // here, once; at run time it is a look-up.
 func NewACL(entries []Entry, c *Catalogue) *ACL {
-	a := &ACL{entries: entries}
+	a := &ACL{entries: slices.Clone(entries)}
+	for i := range a.entries {
+		a.entries[i].Number = i + 1
+	}
 	for _, col := range c.Collections {
 		if row, any := a.row(col); any {
 			a.rows = append(a.rows, row)

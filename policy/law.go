@@ -77,6 +77,9 @@ type Decision struct {
 	// no id list stands between the caller and a foreign item.
 	ScopeAlone bool
 
+	// Account is the account that was asked for in vain; for the answer.
+	Account int64
+
 	kept, denied, unknown []int64 // what the parts alias
 	sorted                []int64 // the ids of the first part, for JudgeElement
 }

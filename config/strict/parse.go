@@ -19,6 +19,11 @@ const (
 // then says why. With faults of other kinds the tree is as good as it can be, so that a decoder may go
 // on and find the others. A file with nothing in it is an empty mapping.
 func Parse(file string, text []byte) (*Node, *Report) {
+	return parse(file, text, func(*yaml.Node) {})
+}
+
+// parse is Parse with a step between parsing and screening.
+func parse(file string, text []byte, prepare func(*yaml.Node)) (*Node, *Report) {
 	report := NewReport(file)
 	if !screenText(report, text) {
 		return nil, report
@@ -43,6 +48,7 @@ func Parse(file string, text []byte) (*Node, *Report) {
 		refuseSecond(report, lines, dec)
 	}
 	unmarkSlashes(root, mark)
+	prepare(root)
 	screenTree(report, root, 1)
 	return &Node{y: root, report: report}, report
 }

@@ -44,7 +44,7 @@ func Load(path string) (*policy.Catalogue, error) {
 
 // Parse reads a catalogue. With a fault there is none.
 func Parse(file string, text []byte) (*policy.Catalogue, strict.Faults) {
-	root, report := strict.Parse(file, text)
+	root, report := strict.ParseWithAliases(file, text)
 	list := root.Map("collections").Need("collections")
 	b := builder{byURI: map[string]*policy.Collection{}}
 	for _, n := range list.List() {

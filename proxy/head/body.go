@@ -125,6 +125,7 @@ func (c *Conn) discard() bool {
 		m.r += int(n)
 		m.left -= n
 		if m.left == 0 {
+			c.end(io.EOF)
 			return true
 		}
 		if c.refill() != nil {

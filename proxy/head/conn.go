@@ -8,8 +8,9 @@ import (
 	"syscall"
 )
 
-// What Conn.Read returns for one head: constants that tell the server above nothing but how its answer is to be framed
-// (none for HEAD, no chunks for HTTP/1.0).
+// What Conn.Read returns for one head: constants that tell the server above nothing but what its answer depends on: HEAD has
+// no body, and HTTP/1.0 ends the connection. fasthttp sends a stream of unknown length in chunks to HTTP/1.0 all the same:
+// the handler has to know better.
 const (
 	Placeholder       = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 	placeholderHEAD   = "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -223,3 +223,15 @@ func TestReadFromErrors(t *testing.T) {
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrNoProgress }
+
+// Ensure that a connection whose body was discarded is kept, and closed without lingering when the client ends it.
+func TestDiscardOnTheWire(t *testing.T) {
+	s := serve(t, Config{}, func(c *Conn) { fmt.Fprintf(c, "%s\n", c.Head().Target) })
+	nc := s.dial(t)
+	send(t, nc, put("Content-Length: 60000"))
+	expect(t, nc, "/\n")
+	send(t, nc, strings.Repeat("GET /x HTTP/1.1\r\n", 4000)[:60000]+"GET /next HTTP/1.1\r\nHost: a\r\n\r\n")
+	expect(t, nc, "/next\n")
+	nc.CloseWrite()
+	expectEnd(t, nc, "")
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"aclgate/config"
+)
+
+// adminTimeout bounds a call of the admin listener. A reload of a large policy
+// takes a while.
+const adminTimeout = 30 * time.Second
+
+// callAdmin calls the admin listener of a running gateway and returns status
+// and body.
+func (e *env) callAdmin(ctx context.Context, s *config.Settings, method, path string) (int, string, error) {
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+dialable(s.Admin.Address)+path, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	if s.Admin.Token.IsSet() {
+		key, err := config.ReadKeyFile(s.Admin.Token.Path)
+		if err != nil {
+			return 0, "", fmt.Errorf("cannot read admin.token_file: %w", err)
+		}
+		req.Header.Set("Authorization", "Bearer "+key)
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, "", fmt.Errorf("cannot reach the admin listener at %s: is the gateway running?", s.Admin.Address)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	return resp.StatusCode, strings.TrimSpace(string(body)), err
+}
+
+// dialable turns an address to listen on into one to call: a listener on every
+// address is called on this machine.
+func dialable(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return address
+}
+
+// loadQuietly reads the settings for a command that only needs an address.
+func (e *env) loadQuietly() (*config.Settings, error) {
+	s, faults := config.Load(e.file)
+	if err := faults.Err(); err != nil {
+		return nil, badSettings(err)
+	}
+	return s, nil
+}
+
+func (e *env) reload() *cobra.Command {
+	return &cobra.Command{
+		Use:   "reload",
+		Short: "Have the running gateway read its policy again",
+		Long: `Have the running gateway read its policy and its own credential again.
+
+When this returns without an error, every request that starts afterwards obeys
+the new policy. A broken policy is refused whole, with every fault named, and
+the old one stays in force. It needs admin.token_file; without one send SIGHUP.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return e.runReload(cmd.Context()) },
+	}
+}
+
+func (e *env) runReload(ctx context.Context) error {
+	s, err := e.loadQuietly()
+	if err != nil {
+		return err
+	}
+	if !s.Admin.Token.IsSet() {
+		return failed(errors.New("reload needs admin.token_file in the settings; or send SIGHUP to the process"))
+	}
+	status, body, err := e.callAdmin(ctx, s, http.MethodPost, "/reload")
+	switch {
+	case err != nil:
+		return failed(err)
+	case status == http.StatusOK:
+		fmt.Fprintln(e.stdout, "reloaded")
+		return nil
+	case status == http.StatusUnprocessableEntity:
+		return badSettings(errors.New(body))
+	}
+	return failed(fmt.Errorf("the admin listener answered %d: %s", status, body))
+}
+
+func (e *env) health() *cobra.Command {
+	var ready bool
+	c := &cobra.Command{
+		Use:   "health",
+		Short: "Ask the running gateway whether it is alive, or ready",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return e.runHealth(cmd.Context(), ready) },
+	}
+	c.Flags().BoolVar(&ready, "ready", false, "ask whether it is ready to serve")
+	return c
+}
+
+func (e *env) runHealth(ctx context.Context, ready bool) error {
+	s, err := e.loadQuietly()
+	if err != nil {
+		return err
+	}
+	path := "/healthz"
+	if ready {
+		path = "/readyz"
+	}
+	status, body, err := e.callAdmin(ctx, s, http.MethodGet, path)
+	if err != nil {
+		return failed(err)
+	}
+	fmt.Fprintln(e.stdout, body)
+	if status != http.StatusOK {
+		return &exitError{code: exitFailed}
+	}
+	return nil
+}

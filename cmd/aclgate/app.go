@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"aclgate/config"
+	"aclgate/metrics"
+	"aclgate/policy"
+	"aclgate/policy/cache"
+	"aclgate/policy/routes"
+	"aclgate/policy/store"
+	"aclgate/proxy"
+	"aclgate/proxy/admin"
+	"aclgate/upstream"
+)
+
+// ringSize is how many requests `why` can find.
+const ringSize = 4096
+
+// app is one running gateway: everything that New made and Run serves.
+type app struct {
+	settings  *config.Settings
+	log       *slog.Logger
+	law       *policy.Law
+	store     *store.File
+	cache     *cache.Cache
+	transport *upstream.Transport
+	watch     *upstream.Watch
+	metrics   *metrics.Metrics
+	registry  *prometheus.Registry
+	ring      *metrics.Ring
+	gateway   *proxy.Gateway
+	admin     *admin.Server
+	key       atomic.Pointer[string]
+	draining  atomic.Bool
+	served    func(r *metrics.Record, asked, sent []byte) // of demo
+	ready     func()                                      // of demo: both addresses are taken
+
+	public, private net.Listener
+	server          *proxy.Server
+}
+
+// newApp builds a gateway from settings. Nothing runs yet and no address is
+// taken. The error may hold many faults.
+func newApp(s *config.Settings, log *slog.Logger) (*app, error) {
+	a := &app{settings: s, log: log, registry: prometheus.NewRegistry()}
+	for _, step := range []func() error{a.readKey, a.makeLaw, a.openStore, a.makeUpstream, a.makeGateway, a.makeAdmin} {
+		if err := step(); err != nil {
+			a.close()
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// readKey reads the gateway's own credential, again on every reload.
+func (a *app) readKey() error {
+	key := ""
+	if f := a.settings.Upstream.Token; f.IsSet() {
+		var err error
+		if key, err = config.ReadKeyFile(f.Path); err != nil {
+			return fmt.Errorf("cannot read upstream.token_file: %w", err)
+		}
+	}
+	a.key.Store(&key)
+	return nil
+}
+
+func (a *app) makeLaw() error {
+	cat, err := routes.Load(a.settings.Policy.RoutesFile.Path)
+	if err != nil {
+		return err
+	}
+	a.law = lawOf(a.settings, cat)
+	a.metrics = metrics.New(a.registry, cat)
+	a.ring = metrics.NewRing(ringSize)
+	return nil
+}
+
+// lawOf returns what the settings say about judging.
+func lawOf(s *config.Settings, cat *policy.Catalogue) *policy.Law {
+	p := s.Policy
+	return &policy.Law{
+		Catalogue: cat, Query: p.Query, MaxIDs: p.MaxIDs, Mode: modes[s.Scope.Mode],
+		DenyMatch:    s.Scope.Match == config.MatchDeny,
+		StrictLinks:  s.Scope.Linked == config.LinkedStrict,
+		MasterRoutes: p.UnknownRoutes == config.UnknownMaster,
+		ForwardKeys:  p.BackendKeys == config.BackendKeysForward,
+		CallersKey:   !s.Upstream.Token.IsSet(),
+		Unenforced:   !p.Enforce,
+	}
+}
+
+var modes = map[config.ScopeMode]policy.Mode{
+	config.ScopeHeader: policy.ModeHeader, config.ScopeIDs: policy.ModeIDs, config.ScopeBoth: policy.ModeBoth,
+}
+
+func (a *app) openStore() (err error) {
+	a.store, err = store.OpenFile(store.FileOptions{
+		Path: a.settings.Store.Path.Path, Catalogue: a.law.Catalogue, MaxDepth: a.settings.Policy.MaxDepth, Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	a.cache, err = cache.New(a.store, a.law.Catalogue, a.settings.Cache.MaxBytes)
+	return err
+}
+
+// Lookup implements proxy.Tokens.
+func (a *app) Lookup(d policy.Digest) (*policy.Token, error) {
+	tok, err := a.cache.Lookup(d)
+	switch {
+	case err == nil:
+		return tok, nil
+	case errors.Is(err, store.ErrNotFound):
+		return nil, policy.TokenUnknown
+	}
+	return nil, policy.StoreStale
+}
+
+func (a *app) makeUpstream() (err error) {
+	u := a.settings.Upstream
+	urls := make([]string, len(u.URLs))
+	for i, o := range u.URLs {
+		urls[i] = o.String()
+	}
+	a.transport, err = upstream.New(upstream.Options{
+		URLs: urls, CAFile: u.TLS.CA.Path, CertFile: u.TLS.Cert.Path, KeyFile: u.TLS.Key.Path,
+		Dial: u.Timeouts.Dial, FirstByte: u.Timeouts.FirstByte, Idle: u.Timeouts.Idle,
+		MaxConns: u.MaxConnections, QueueMax: u.Queue.Max, QueueFor: u.Queue.For,
+		EjectFailures: u.Eject.Failures, EjectFor: u.Eject.For, Probe: u.Probe,
+	})
+	return err
+}
+
+func (a *app) makeGateway() error {
+	l := a.settings.Listen
+	a.gateway = proxy.New(proxy.Options{
+		Law: a.law, Tokens: a, Accounts: a.store, Backend: a.transport,
+		Metrics: a.metrics, Ring: a.ring, Log: a.log,
+		Key:         func() string { return *a.key.Load() },
+		PassHeaders: a.settings.Upstream.Headers, PublicURL: l.PublicURL.String(),
+		TLS: l.TLS.Cert.IsSet(), TrustedProxies: l.TrustedProxies,
+		Origins: l.CORS.Origins, CORSMaxAge: int(l.CORS.MaxAge / time.Second),
+		MaxBody: l.MaxBodyBytes, MaxUpload: l.MaxUploadBytes, MaxURL: a.settings.Upstream.MaxURLBytes,
+		Served: func(r *metrics.Record, asked, sent []byte) {
+			if a.served != nil {
+				a.served(r, asked, sent)
+			}
+		},
+	})
+	return nil
+}
+
+// run takes the addresses, serves until ctx ends, and drains.
+func (a *app) run(ctx context.Context) error {
+	if err := a.listen(); err != nil {
+		return err
+	}
+	background, stop := context.WithCancel(context.Background())
+	var group sync.WaitGroup
+	group.Go(func() { a.store.Run(background) })
+	group.Go(func() { a.admin.Serve(a.private) })
+	ended := make(chan error, 1)
+	group.Go(func() { ended <- a.server.Serve() })
+	a.log.Info("serving", "address", a.public.Addr().String(), "admin", a.private.Addr().String(),
+		"mode", a.settings.Scope.Mode, "version", version())
+	if a.ready != nil {
+		a.ready()
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+		err = a.shutdown()
+	case err = <-ended:
+	}
+	stop()
+	a.stopAdmin()
+	group.Wait()
+	a.close()
+	return err
+}
+
+// shutdown ends without failing a request: readiness off, time for balancers
+// to see it, then Connection: close on every answer until nobody is left.
+func (a *app) shutdown() error {
+	s := a.settings.Shutdown
+	a.draining.Store(true)
+	a.metrics.SetBool(metrics.Draining, true)
+	a.log.Info("draining", "delay", s.Delay, "drain", s.Drain)
+	time.Sleep(s.Delay)
+	ctx, cancel := context.WithTimeout(context.Background(), s.Drain)
+	defer cancel()
+	if err := a.server.Shutdown(ctx); err != nil {
+		return fmt.Errorf("requests were cut: shutdown.drain of %s was too short", s.Drain)
+	}
+	a.log.Info("drained")
+	return nil
+}
+
+func (a *app) stopAdmin() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := a.admin.Shutdown(ctx); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		a.log.Debug("the admin listener ended late", "error", err)
+	}
+}
+
+func (a *app) close() {
+	if a.transport != nil {
+		a.transport.Close()
+	}
+	if a.cache != nil {
+		a.cache.Close()
+	}
+}
+
+// reload reads the policy and the gateway's own credential again. When it
+// returns nil, every request judged later obeys the new ones.
+func (a *app) reload() error {
+	if err := a.readKey(); err != nil {
+		a.metrics.Reloaded(err, 0, time.Now())
+		return err
+	}
+	return a.store.Reload()
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"aclgate/config"
+	"aclgate/config/strict"
+	"aclgate/policy"
+	"aclgate/policy/routes"
+	"aclgate/policy/store"
+)
+
+func (e *env) check() *cobra.Command {
+	var live bool
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Name every fault of settings and policy, each with its place",
+		Long: `Read settings, policy and the files they name, and print every fault and every
+warning as file:line:col. With --live, also ask the backend: whether it can be
+reached, takes the gateway's credential, and obeys x-flespi-cid.
+
+Exit code 3 says that there are faults; warnings alone are 0.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return e.runCheck(cmd.Context(), live) },
+	}
+	c.Flags().BoolVar(&live, "live", false, "ask the backend as well")
+	return c
+}
+
+func (e *env) runCheck(ctx context.Context, live bool) error {
+	s, faults := config.Load(e.file)
+	var pol *store.Policy
+	if faults.Err() == nil {
+		faults = append(faults, config.CheckFiles(s)...)
+		more := strict.Faults{}
+		pol, more = checkPolicy(s)
+		faults = append(faults, more...)
+		faults = append(faults, advice(s)...)
+	}
+	for _, f := range faults {
+		fmt.Fprintln(e.stderr, f)
+	}
+	if n := countFaults(faults); n > 0 {
+		return badSettings(fmt.Errorf("%d %s", n, plural(n, "fault", "faults")))
+	}
+	fmt.Fprintf(e.stdout, "%s and %s are sound: %d accounts, %d tokens\n",
+		e.file, s.Store.Path.Text, len(pol.Tree.Accounts()), pol.Len())
+	if !live {
+		return nil
+	}
+	return e.checkLive(ctx, s)
+}
+
+// checkPolicy reads catalogue and policy.
+func checkPolicy(s *config.Settings) (*store.Policy, strict.Faults) {
+	cat, err := routes.Load(s.Policy.RoutesFile.Path)
+	var faults strict.Faults
+	switch {
+	case errors.As(err, &faults):
+		return nil, faults
+	case err != nil:
+		return nil, strict.Faults{{File: s.Name(), Message: "policy.routes_file: " + err.Error()}}
+	}
+	text, err := os.ReadFile(s.Store.Path.Path)
+	if err != nil {
+		at := s.Pos("store.path")
+		return nil, strict.Faults{{File: s.Name(), Line: at.Line, Col: at.Col, Message: "store.path: " + err.Error()}}
+	}
+	return store.ReadPolicy(s.Store.Path.Path, text, cat, s.Policy.MaxDepth)
+}
+
+// advice warns of settings that are sound but open more than they seem to.
+func advice(s *config.Settings) strict.Faults {
+	var faults strict.Faults
+	warn := func(path, message string) {
+		at := s.Pos(path)
+		faults = append(faults, strict.Fault{File: s.Name(), Line: at.Line, Col: at.Col, Message: path + ": " + message, Warning: true})
+	}
+	if s.Policy.BackendKeys == config.BackendKeysForward {
+		warn("policy.backend_keys", "master tokens can list and issue keys of the backend, which go around the gateway")
+	}
+	if !s.Policy.Enforce {
+		warn("policy.enforce", "the ACLs of tokens are judged and counted, but not enforced")
+	}
+	if s.Scope.TrustHeader {
+		warn("scope.trust_header", "nobody looks whether the backend obeys x-flespi-cid")
+	}
+	if !s.Upstream.Token.IsSet() {
+		warn("upstream.token_file", "the callers' own keys are passed on: each has to be a key of the backend too")
+	}
+	return faults
+}
+
+func countFaults(faults strict.Faults) int {
+	n := 0
+	for _, f := range faults {
+		if !f.Warning {
+			n++
+		}
+	}
+	return n
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// checkLive asks the backend.
+func (e *env) checkLive(ctx context.Context, s *config.Settings) error {
+	a, err := newApp(s, newLogger(config.Log{Level: config.LogError, Format: config.LogText}, e.stderr))
+	if err != nil {
+		return badSettings(err)
+	}
+	defer a.close()
+	if a.law.Mode == policy.ModeIDs || s.Scope.TrustHeader {
+		return e.checkReachable(ctx, a)
+	}
+	result, err := a.watch.Check(ctx)
+	if err != nil {
+		return failed(fmt.Errorf("the backend cannot be asked: %w", err))
+	}
+	fmt.Fprintln(e.stdout, result)
+	if result.Ignored() {
+		return &exitError{code: exitFailed}
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"aclgate/bench/backend"
+	"aclgate/config"
+	"aclgate/metrics"
+	"aclgate/policy"
+)
+
+// demoKey is the gateway's own credential at the demo's backend.
+const demoKey = "demo-upstream-credential"
+
+// demoPolicy holds the tokens of the vendor's published ACL tutorial.
+const demoPolicy = `accounts:
+  - {id: 1, name: operator}
+  - {id: 11, name: ACME Fleet, parent: 1}
+  - {id: 12, name: Harbour Depot, parent: 1}
+tokens:
+  - {id: 1, key: demo-master, info: demo-master, cid: 1, expire: 2099-01-01T00:00:00Z, access: {type: master}}
+  - id: 2
+    key: demo-channels
+    info: demo-channels
+    cid: 1
+    expire: 2099-01-01T00:00:00Z
+    access: {type: acl, acl: [{uri: gw/channels, methods: [GET, PUT], ids: [2025, 2026]}]}
+  - id: 3
+    key: demo-storage
+    info: demo-storage
+    cid: 1
+    expire: 2099-01-01T00:00:00Z
+    access: {type: acl, acl: [{uri: storage, methods: [GET]}]}
+  - id: 4
+    key: demo-containers
+    info: demo-containers
+    cid: 1
+    expire: 2099-01-01T00:00:00Z
+    access: {type: acl, acl: [{uri: storage/containers, methods: [GET, POST, PUT, DELETE]}]}
+`
+
+const demoSettings = `listen: {address: %q}
+admin: {address: %q}
+upstream: {urls: [%q], token_file: upstream.token}
+store: {kind: file, path: policy.yaml}
+log: {level: error}
+`
+
+// demoAddresses are what the flags of demo set.
+type demoAddresses struct{ listen, backend, admin string }
+
+func (e *env) demo() *cobra.Command {
+	var at demoAddresses
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "Play the whole main job here: a fake backend, the gateway, four tokens",
+		Long: `Start a fake telematics backend, the gateway in front of it and the four tokens
+of the vendor's ACL tutorial, all on this machine. Each request that you send
+shows in one line what became of it. Ctrl-C ends it; nothing is left behind.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return e.runDemo(cmd.Context(), at) },
+	}
+	c.Flags().StringVar(&at.listen, "listen", "127.0.0.1:8080", "address of the API")
+	c.Flags().StringVar(&at.backend, "backend", "127.0.0.1:9000", "address of the fake backend")
+	c.Flags().StringVar(&at.admin, "admin", "127.0.0.1:9090", "address of the admin listener")
+	return c
+}
+
+func (e *env) runDemo(ctx context.Context, at demoAddresses) error {
+	folder, err := os.MkdirTemp("", "aclgate-demo-")
+	if err != nil {
+		return failed(err)
+	}
+	defer os.RemoveAll(folder)
+	fake := backend.New(backend.DemoWorld(), backend.Options{Key: demoKey})
+	url, err := fake.Start(at.backend)
+	if err != nil {
+		return failed(fmt.Errorf("cannot start the fake backend: %w", err))
+	}
+	defer fake.Close()
+	s, err := writeDemo(folder, at, url)
+	if err != nil {
+		return failed(err)
+	}
+	a, err := newApp(s, newLogger(s.Log, e.stderr))
+	if err != nil {
+		return failed(err)
+	}
+	screen := &demoScreen{w: e.stdout, names: map[int64]string{1: "demo-master", 2: "demo-channels", 3: "demo-storage", 4: "demo-containers"}}
+	a.served = screen.show
+	a.ready = func() { screen.intro(a, url) }
+	if err := a.run(ctx); err != nil {
+		return failed(err)
+	}
+	return nil
+}
+
+// writeDemo writes the demo's files and reads them as serve would.
+func writeDemo(folder string, at demoAddresses, url string) (*config.Settings, error) {
+	file := filepath.Join(folder, "aclgate.yaml")
+	for name, text := range map[string]string{
+		"policy.yaml":    demoPolicy,
+		"upstream.token": demoKey + "\n",
+		"aclgate.yaml":   fmt.Sprintf(demoSettings, at.listen, at.admin, url),
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	s, faults := config.Load(file)
+	return s, faults.Err()
+}
+
+// demoScreen shows requests as they are answered.
+type demoScreen struct {
+	mu    sync.Mutex
+	w     io.Writer
+	names map[int64]string
+}
+
+func (d *demoScreen) intro(a *app, backendURL string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	api := "http://" + a.public.Addr().String()
+	fmt.Fprintf(d.w, `aclgate demo
+  API      %s
+  backend  %s  (fake: channels 2024-2026, containers 5126-5128, abques 7756-7758)
+  admin    http://%s/metrics
+
+Try, in another terminal:
+  curl -s -H 'Authorization: FlespiToken demo-master'     '%s/gw/channels/all?fields=id'
+  curl -s -H 'Authorization: FlespiToken demo-channels'   '%s/gw/channels/all?fields=id'
+  curl -s -H 'Authorization: FlespiToken demo-channels'   '%s/gw/channels/2024?fields=id'
+  curl -s -H 'Authorization: FlespiToken demo-storage'    '%s/gw/channels/all?fields=id'
+  curl -s -H 'Authorization: FlespiToken demo-containers' '%s/storage/containers' -d '[{"name": "container 42"}]'
+
+What becomes of each request (Ctrl-C ends the demo):
+`, api, backendURL, a.private.Addr(), api, api, api, api, api)
+}
+
+// show prints one request in one line: who asked for what, the verdict and why,
+// and what the backend got.
+func (d *demoScreen) show(r *metrics.Record, asked, sent []byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	who := d.names[r.TokenID]
+	if who == "" {
+		who = "-"
+	}
+	outcome := r.Reason.String()
+	switch {
+	case len(sent) > 0 && r.Denied > 0:
+		outcome = fmt.Sprintf("%d denied, backend gets %s", r.Denied, sent)
+	case len(sent) > 0 && string(sent) != string(asked):
+		outcome = "backend gets " + string(sent)
+	case len(sent) > 0:
+		outcome = "as asked"
+	}
+	fmt.Fprintf(d.w, "%-15s %-6s %-36s %-6s %d  %s\n", who, method(r.Method), shown(asked), r.Verdict, r.Status, outcome)
+}
+
+func method(m policy.Method) string {
+	if m == policy.NoMethod {
+		return "?"
+	}
+	return m.String()
+}
+
+// shown returns what a client asked for, fit for a terminal.
+func shown(asked []byte) string {
+	const most = 80
+	b := make([]byte, 0, most)
+	for _, c := range asked[:min(len(asked), most)] {
+		if c <= ' ' || c > '~' {
+			c = '?'
+		}
+		b = append(b, c)
+	}
+	return string(b)
+}

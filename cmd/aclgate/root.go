@@ -1,0 +1,37 @@
+package main
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// env is what every command shares.
+type env struct {
+	file   string // -c
+	stdout io.Writer
+	stderr io.Writer
+}
+
+func newRoot(stdout, stderr io.Writer) *cobra.Command {
+	e := &env{stdout: stdout, stderr: stderr}
+	root := &cobra.Command{
+		Use:   "aclgate",
+		Short: "An API gateway that narrows requests to the items that the caller may touch",
+		Long: `aclgate stands in front of a telematics REST API that speaks the flespi
+conventions and enforces who may touch which item.
+
+Start with "aclgate demo". Put it in front of your own backend with
+"aclgate init --upstream URL", "aclgate check" and "aclgate serve".`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.PersistentFlags().StringVarP(&e.file, "config", "c", "aclgate.yaml", "settings file")
+	root.AddCommand(e.demo(), e.init(), e.serve(), e.check(), e.explain(), e.token(), e.routes(),
+		e.reload(), e.health(), e.version())
+	return root
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"aclgate/config"
+	"aclgate/config/strict"
+)
+
+func (e *env) serve() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Serve requests until SIGTERM; SIGHUP reads the policy again",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return e.runServe(cmd.Context()) },
+	}
+}
+
+func (e *env) runServe(ctx context.Context) error {
+	s, err := e.settings()
+	if err != nil {
+		return err
+	}
+	a, err := newApp(s, newLogger(s.Log, e.stderr))
+	if err != nil {
+		return badSettings(err)
+	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.reloadOn(ctx, hangup)
+	}()
+	err = a.run(ctx)
+	signal.Stop(hangup)
+	close(hangup)
+	<-done
+	if err != nil {
+		return failed(err)
+	}
+	return nil
+}
+
+func (a *app) reloadOn(ctx context.Context, hangup <-chan os.Signal) {
+	for range hangup {
+		if err := a.reload(); err != nil {
+			a.log.Error("reload refused: the old policy stays in force", "error", err)
+			continue
+		}
+		a.log.Info("reloaded", "revision", a.store.Revision())
+	}
+}
+
+// settings reads the settings file and what it names. All faults come at once.
+func (e *env) settings() (*config.Settings, error) {
+	s, faults := config.Load(e.file)
+	if faults.Err() == nil {
+		faults = append(faults, config.CheckFiles(s)...)
+	}
+	if err := faults.Err(); err != nil {
+		return nil, badSettings(err)
+	}
+	e.warn(faults)
+	return s, nil
+}
+
+// warn shows the faults that stop nothing.
+func (e *env) warn(faults strict.Faults) {
+	for _, f := range faults {
+		if f.Warning {
+			io.WriteString(e.stderr, f.String()+"\n")
+		}
+	}
+}
+
+// newLogger returns the log of the settings: text where a person reads it,
+// JSON elsewhere.
+func newLogger(s config.Log, w io.Writer) *slog.Logger {
+	levels := map[config.LogLevel]slog.Level{
+		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+	}
+	options := &slog.HandlerOptions{Level: levels[s.Level]}
+	if s.Format == "json" || s.Format == "auto" && !terminal(w) {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// terminal reports whether w is a character device, which is what a person
+// reads.
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,139 @@
+package proxy
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+
+	"aclgate/policy"
+)
+
+// authenticate finds the token of the caller (SPEC 3). Whatever is wrong with
+// it, the client hears one and the same 401; which it was stands in the record.
+func (g *Gateway) authenticate(c *call) policy.Reason {
+	c.source = g.sourceOf(c)
+	c.rec.Source = c.source
+	if c.head.Authorization == nil {
+		return policy.TokenMissing
+	}
+	key, ok := keyOf(c.head.Authorization)
+	if !ok {
+		return policy.TokenMalformed
+	}
+	digest := policy.Digest(sha256.Sum256(key))
+	tok, err := g.Tokens.Lookup(digest)
+	if err != nil {
+		return tokenReason(err)
+	}
+	c.tok, c.key = tok, key
+	c.rec.SetToken(tok)
+	unix := c.began.Unix()
+	if reason := tok.Valid(unix, c.source, c.head.Origin); reason != policy.NotJudged {
+		return reason
+	}
+	tok.Touch(unix)
+	if tok.Access == policy.NoAPI {
+		return policy.TokenNoAPI
+	}
+	return policy.NotJudged
+}
+
+func tokenReason(err error) policy.Reason {
+	var reason policy.Reason
+	if errors.As(err, &reason) {
+		return reason
+	}
+	return policy.Internal
+}
+
+// keyOf returns the key of an Authorization value: FlespiToken or Bearer in any
+// case, one space and the key, or the key alone.
+func keyOf(value []byte) ([]byte, bool) {
+	scheme, key, found := bytes.Cut(value, []byte{' '})
+	switch {
+	case !found:
+		key = value
+	case !bytes.EqualFold(scheme, []byte("FlespiToken")) && !bytes.EqualFold(scheme, []byte("Bearer")):
+		return nil, false
+	}
+	if len(key) < 8 || len(key) > 256 {
+		return nil, false
+	}
+	for _, b := range key {
+		if !keyByte(b) {
+			return nil, false
+		}
+	}
+	return key, true
+}
+
+func keyByte(b byte) bool {
+	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' ||
+		b == '.' || b == '_' || b == '~' || b == '-'
+}
+
+// sourceOf returns the address of the client: the peer's, or, behind a trusted
+// proxy, the last one in X-Forwarded-For that is not a trusted proxy itself.
+// What a client writes there is believed from nobody else.
+func (g *Gateway) sourceOf(c *call) netip.Addr {
+	addr := c.peer()
+	if len(g.TrustedProxies) == 0 || !g.trusted(addr) {
+		return addr
+	}
+	for i := len(c.head.Fields) - 1; i >= 0; i-- {
+		f := &c.head.Fields[i]
+		if !bytes.EqualFold(f.Name, []byte("X-Forwarded-For")) {
+			continue
+		}
+		var done bool
+		if addr, done = g.walkBack(addr, f.Value); done {
+			break
+		}
+	}
+	return addr
+}
+
+// walkBack reads one X-Forwarded-For line from its end. It is done at the first
+// address that no trusted proxy wrote, and at anything that is no address.
+func (g *Gateway) walkBack(addr netip.Addr, list []byte) (netip.Addr, bool) {
+	for len(list) > 0 {
+		i := bytes.LastIndexByte(list, ',')
+		hop, err := netip.ParseAddr(string(bytes.TrimSpace(list[i+1:])))
+		if err != nil {
+			return addr, true
+		}
+		addr = hop.Unmap()
+		if !g.trusted(addr) {
+			return addr, true
+		}
+		list = list[:max(i, 0)]
+	}
+	return addr, false
+}
+
+// peer returns the address at the other end of the connection.
+func (c *call) peer() netip.Addr {
+	tcp, ok := c.conn.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.Addr{}
+	}
+	return tcp.AddrPort().Addr().Unmap()
+}
+
+func (g *Gateway) trustedPeer(c *call) bool { return g.trusted(c.peer()) }
+
+func (g *Gateway) trusted(addr netip.Addr) bool {
+	for _, p := range g.TrustedProxies {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+func now() time.Time { return time.Now() }
+
+func since(t time.Time) time.Duration { return time.Since(t) }

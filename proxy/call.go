@@ -1,0 +1,106 @@
+package proxy
+
+import (
+	"net/netip"
+	"runtime/debug"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"aclgate/metrics"
+	"aclgate/policy"
+	"aclgate/proxy/head"
+	"aclgate/upstream"
+)
+
+// call is one request on its way. Calls are pooled; begin and reset leave
+// nothing of one caller for the next.
+type call struct {
+	gateway *Gateway
+	ctx     *fasthttp.RequestCtx
+	conn    *head.Conn
+	head    *head.Head
+
+	method policy.Method
+	req    policy.Request
+	tok    *policy.Token
+	dec    policy.Decision
+	facts  policy.Facts
+	cas    policy.Case
+	source netip.Addr
+	key    []byte // the caller's key, aliasing the head
+	reason policy.Reason
+	public string // completes a refusal for the client; fixed text
+	status int    // of a refusal, 0: that of the reason
+	retry  int    // seconds of Retry-After, 0: the default of the reason
+	offset int    // of a fault in the body, 0: not known
+	item   int64  // of BodyItem
+
+	text   []byte // the body of the request
+	upload bool   // it streams instead
+	out    upstream.Request
+	ans    *upstream.Answer
+	target []byte
+	sent   []byte // the target, once it was forwarded
+	fields []byte
+	merge  []byte // scratch for what the gateway writes itself
+	stream answerStream
+
+	began     time.Time
+	waited    time.Duration // for the backend
+	streaming bool
+	rec       metrics.Record
+}
+
+// maxKept bounds the buffers that a pooled call keeps.
+const maxKept = 64 << 10
+
+func (c *call) begin(ctx *fasthttp.RequestCtx, conn *head.Conn) {
+	c.ctx, c.conn, c.head = ctx, conn, conn.Head()
+	c.began = time.Now()
+	c.rec.Start, c.rec.ID = c.began, metrics.NewID()
+}
+
+// end completes the record with what is only known at the end.
+func (c *call) end() {
+	c.rec.Upstream = c.waited
+	c.rec.Total = time.Since(c.began)
+	c.rec.Own = c.rec.Total - c.waited
+	c.rec.BytesIn = int64(len(c.text))
+	if c.rec.BytesOut == 0 && !c.ctx.Response.IsBodyStream() {
+		c.rec.BytesOut = int64(len(c.ctx.Response.Body()))
+	}
+	c.rec.Status = c.ctx.Response.StatusCode()
+}
+
+func (c *call) reset() {
+	c.conn.OnGone(nil)
+	*c = call{
+		gateway: c.gateway, req: c.req, dec: c.dec, ans: c.ans, facts: policy.Facts{Matches: c.facts.Matches[:0]},
+		text: kept(c.text), target: kept(c.target), fields: kept(c.fields), merge: kept(c.merge),
+		stream: answerStream{splicer: c.stream.splicer},
+	}
+}
+
+func kept(b []byte) []byte {
+	if cap(b) > maxKept {
+		return nil
+	}
+	return b[:0]
+}
+
+// ends notes the reason of a step and reports whether the line ends with it.
+func (c *call) ends(r policy.Reason) bool {
+	c.reason = r
+	return r != policy.NotJudged
+}
+
+// refusal ends a step with a fixed text for the client.
+func (c *call) refusal(r policy.Reason, public string) policy.Reason {
+	c.public = public
+	return r
+}
+
+func (c *call) id() string { return string(c.rec.AppendID(nil)) }
+
+func stack() string { return string(debug.Stack()) }

@@ -1,0 +1,210 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+
+	"aclgate/policy"
+	"aclgate/proxy/splice"
+	"aclgate/upstream"
+)
+
+// maxHeld is the most of an answer that is held at once: what is not longer is
+// answered whole, the rest streams (SPEC 5).
+const maxHeld = 64 << 10
+
+// deliver passes the backend's answer on, byte for byte unless errors of denied
+// items have to be merged into it.
+func (g *Gateway) deliver(c *call) policy.Reason {
+	g.passHead(c)
+	switch {
+	case c.rec.Denied > 0:
+		return g.merge(c)
+	case c.ans.Framing == upstream.NoBody:
+		c.ctx.Response.SkipBody = true
+		return policy.NotJudged
+	}
+	if whole, here := c.ans.Buffered(); here {
+		c.ctx.Response.AppendBody(whole)
+		return policy.NotJudged
+	}
+	if c.ans.Length >= 0 && c.ans.Length <= maxHeld {
+		return g.hold(c)
+	}
+	return g.streamRest(c, c.ans.Length)
+}
+
+// hold reads a short answer to its end before any of it is sent: if the backend
+// breaks off, the client still gets an error instead of a piece.
+func (g *Gateway) hold(c *call) policy.Reason {
+	began := now()
+	err := c.readHeld(int(c.ans.Length))
+	c.waited += since(began)
+	if err != io.EOF {
+		c.ctx.Response.Reset()
+		return g.failed(c, err)
+	}
+	c.ctx.Response.AppendBody(c.merge)
+	return policy.NotJudged
+}
+
+// readHeld reads the answer into the scratch buffer, up to n bytes. The error
+// is io.EOF when that was all of it, nil when there is more.
+func (c *call) readHeld(n int) error {
+	if cap(c.merge) < n+1 {
+		c.merge = make([]byte, 0, n+1)
+	}
+	c.merge = c.merge[:0]
+	for len(c.merge) <= n {
+		m, err := c.ans.Read(c.merge[len(c.merge) : n+1])
+		c.merge = c.merge[:len(c.merge)+m]
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// droppedFields are the headers of the backend that do not pass: hop-by-hop
+// ones, framing, which is written anew, and what is the gateway's to say.
+var droppedFields = [...]string{
+	"Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate",
+	"Proxy-Authorization", "TE", "Trailer", "Upgrade", "Set-Cookie", "Set-Cookie2", "Alt-Svc", "WWW-Authenticate",
+}
+
+func dropped(name []byte) bool {
+	for _, d := range droppedFields {
+		if len(d) == len(name) && equalFold(name, d) {
+			return true
+		}
+	}
+	return hasPrefixFold(name, "Access-Control-") || hasPrefixFold(name, "x-aclgate-")
+}
+
+func hasPrefixFold(name []byte, prefix string) bool {
+	return len(name) >= len(prefix) && equalFold(name[:len(prefix)], prefix)
+}
+
+// passHead writes status and headers of the backend's answer, and what every
+// answer carries. Without a Cache-Control no shared cache may keep it.
+func (g *Gateway) passHead(c *call) {
+	resp := &c.ctx.Response
+	resp.SetStatusCode(c.ans.Status)
+	cached := false
+	for i := range c.ans.Fields {
+		f := &c.ans.Fields[i]
+		if dropped(f.Name) || c.namedByConnection(f.Name) {
+			continue
+		}
+		cached = cached || len(f.Name) == len("Cache-Control") && equalFold(f.Name, "Cache-Control")
+		resp.Header.AddBytesKV(f.Name, f.Value)
+	}
+	if !cached {
+		resp.Header.Set("Cache-Control", "private")
+	}
+	g.commonHeaders(c)
+}
+
+// namedByConnection reports whether the backend's Connection header makes a
+// header hop-by-hop (RFC 9110 7.6.1).
+func (c *call) namedByConnection(name []byte) bool {
+	for i := range c.ans.Fields {
+		f := &c.ans.Fields[i]
+		if len(f.Name) == len("Connection") && equalFold(f.Name, "Connection") && listed(f.Value, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// answerStream is the body of an answer on its way to the client. fasthttp
+// reads it after the handler has returned and closes it at its end, which is
+// where the request ends.
+type answerStream struct {
+	call    *call
+	splicer *splice.Splicer // kept for reuse
+	splices bool            // the bytes go through the splicer
+	out     []byte          // to be read before anything else
+	done    bool            // out is the last of it
+	err     error
+}
+
+// streamRest hands the rest of the answer to fasthttp. length is -1 when it is
+// not known or not kept.
+func (g *Gateway) streamRest(c *call, length int64) policy.Reason {
+	c.stream.call, c.streaming = c, true
+	if length < 0 && c.head.HTTP10 {
+		return g.streamUntilClose(c)
+	}
+	c.ctx.Response.ImmediateHeaderFlush = true
+	c.ctx.Response.SetBodyStream(&c.stream, int(length))
+	return policy.NotJudged
+}
+
+// streamUntilClose answers a client of HTTP/1.0, which knows no chunks: the end
+// of the connection is the end of the body. fasthttp would frame it in chunks,
+// so the answer is written here, and its own finds the connection closed.
+func (g *Gateway) streamUntilClose(c *call) policy.Reason {
+	h := &c.ctx.Response.Header
+	h.SetConnectionClose()
+	h.SetNoDefaultContentType(true)
+	h.SetContentLength(-2)
+	_, err := c.conn.Write(h.Header())
+	if err == nil {
+		_, err = io.Copy(c.conn, &c.stream)
+	}
+	c.streaming = false
+	if err != nil {
+		c.conn.Abort()
+		return policy.NotJudged
+	}
+	c.conn.Close()
+	return policy.NotJudged
+}
+
+// Read implements io.Reader.
+func (s *answerStream) Read(p []byte) (int, error) {
+	for len(s.out) == 0 {
+		switch {
+		case s.err != nil:
+			return 0, s.err
+		case s.done:
+			return 0, io.EOF
+		case !s.splices:
+			return s.readRaw(p)
+		}
+		s.spliceMore()
+	}
+	n := copy(p, s.out)
+	s.out = s.out[n:]
+	s.call.rec.BytesOut += int64(n)
+	return n, nil
+}
+
+func (s *answerStream) readRaw(p []byte) (int, error) {
+	began := now()
+	n, err := s.call.ans.Read(p)
+	s.call.waited += since(began)
+	if !s.splices {
+		s.call.rec.BytesOut += int64(n)
+	}
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
+// Close ends the request. It is called once, after the last byte or the first
+// failure.
+func (s *answerStream) Close() error {
+	c := s.call
+	if c == nil {
+		return nil
+	}
+	if s.err != nil && !errors.Is(s.err, upstream.ErrCanceled) {
+		c.gateway.Log.Warn("an answer was cut", "decision", c.id(), "error", s.err)
+	}
+	c.streaming = false
+	c.gateway.finish(c)
+	return nil
+}

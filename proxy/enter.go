@@ -1,0 +1,114 @@
+package proxy
+
+import (
+	"bytes"
+
+	"aclgate/policy"
+)
+
+// head ends the line for what proxy/head refused.
+func (g *Gateway) head(c *call) policy.Reason {
+	if c.head.Fault != nil {
+		g.Metrics.HeadFault(c.head.Fault.Status)
+		return policy.BadHead
+	}
+	return policy.NotJudged
+}
+
+// parse reads method and target (SPEC 2). A method that the API does not have
+// is parsed as far as the target goes: which fault comes first is part of the
+// contract.
+func (g *Gateway) parse(c *call) policy.Reason {
+	c.method = policy.ParseMethod(c.head.Method)
+	c.rec.Method = c.method
+	reason := c.req.Parse(g.law, c.method, c.head.Target)
+	if reason != policy.NotJudged {
+		return reason
+	}
+	path, _, _ := bytes.Cut(c.head.Target, []byte{'?'})
+	c.rec.SetTarget(c.req.Route, path)
+	if trace := c.head.Get("traceparent"); trace != nil {
+		c.rec.SetTrace(trace)
+	}
+	switch {
+	case c.req.CID != 0 && c.head.CID != nil:
+		return c.refusal(policy.BadQuery, "the account is named twice: by x-flespi-cid and by cid")
+	case c.req.Data != nil && c.head.Length != 0:
+		return c.refusal(policy.BadQuery, "the body is given twice: as a body and as data")
+	}
+	return policy.NotJudged
+}
+
+// preflight answers what needs no token: OPTIONS, and where the API is.
+func (g *Gateway) preflight(c *call) policy.Reason {
+	switch {
+	case string(c.head.Method) == "OPTIONS":
+		g.options(c)
+		return policy.OwnAnswer
+	case c.req.Route != nil && c.req.Route.Own == policy.OwnRegions:
+		g.regions(c)
+		return policy.OwnAnswer
+	}
+	return policy.NotJudged
+}
+
+// limit is the place of rate and concurrency limits.
+func (g *Gateway) limit(c *call) policy.Reason { return policy.NotJudged }
+
+// scope finds the branch that the request may touch.
+func (g *Gateway) scope(c *call) policy.Reason {
+	asked := c.req.CID
+	if c.head.CID != nil {
+		asked, _ = policy.ParseID(c.head.CID) // proxy/head has checked it
+	}
+	scope, reason := g.law.Scope(g.Accounts.Tree(), c.tok, asked)
+	if reason != policy.NotJudged {
+		c.dec.Account = asked
+		return reason
+	}
+	c.rec.Scope = scope.CID
+	c.cas = policy.Case{Request: &c.req, Token: c.tok, Scope: scope}
+	return policy.NotJudged
+}
+
+// decide asks the law. A denial ends the line; so does a request that only the
+// account scope limits while the backend is known to ignore the scope.
+func (g *Gateway) decide(c *call) policy.Reason {
+	g.law.Decide(&c.dec, &c.cas)
+	return g.judged(c)
+}
+
+// resolve asks the backend what the law has to know and asks the law again. It
+// returns at once for all other requests.
+func (g *Gateway) resolve(c *call) policy.Reason {
+	if c.dec.Verdict != policy.Unresolved {
+		return policy.NotJudged
+	}
+	began := now()
+	err := g.Resolver.Resolve(&c.cas, &c.dec, &c.facts)
+	c.waited += since(began)
+	if err != nil {
+		return g.failed(c, err)
+	}
+	c.cas.Facts = &c.facts
+	g.law.Decide(&c.dec, &c.cas)
+	if c.dec.Verdict == policy.Unresolved {
+		return policy.Internal
+	}
+	return g.judged(c)
+}
+
+func (g *Gateway) judged(c *call) policy.Reason {
+	c.rec.Verdict, c.rec.Reason = c.dec.Verdict, c.dec.Reason
+	c.rec.Denied = c.dec.DeniedCount()
+	if c.dec.Entry != nil {
+		c.rec.Entry, c.rec.EntryLine = c.dec.Entry.Number, c.dec.Entry.Line
+	}
+	switch {
+	case c.dec.Verdict == policy.Deny:
+		return c.dec.Reason
+	case c.dec.ScopeAlone && g.Watch != nil && g.Watch.Ignored():
+		return policy.ScopeIgnored
+	}
+	return policy.NotJudged
+}

@@ -1,0 +1,61 @@
+package proxy
+
+import (
+	"errors"
+
+	"aclgate/metrics"
+	"aclgate/policy"
+	"aclgate/proxy/head"
+	"aclgate/upstream"
+)
+
+// forward sends the printed request and waits for the head of the answer.
+func (g *Gateway) forward(c *call) policy.Reason {
+	if c.method == policy.GET {
+		// Nobody waits for what a client that is gone has asked for. A write
+		// goes on: half of it could be done already.
+		c.conn.OnGone(c.ans.Cancel)
+	}
+	c.sent = c.target
+	began := now()
+	err := g.Backend.Do(&c.out, c.ans)
+	c.waited += since(began)
+	if err != nil {
+		return g.failed(c, err)
+	}
+	switch c.ans.Status {
+	case 301, 302, 303, 307, 308:
+		return policy.UpstreamRedirect
+	case 401:
+		if g.Key() != "" {
+			g.Metrics.Add(metrics.UpstreamUnauthorized, 1)
+			g.Log.Error("the backend refuses the gateway's own credential: renew upstream.token_file", "decision", c.id())
+			return policy.UpstreamUnauthorized
+		}
+	}
+	return policy.NotJudged
+}
+
+// failed maps what went wrong between gateway and backend.
+func (g *Gateway) failed(c *call, err error) policy.Reason {
+	var reason policy.Reason
+	var fault *head.Fault
+	switch {
+	case errors.As(err, &reason):
+		return reason
+	case errors.As(err, &fault):
+		return g.bodyFailed(c, err)
+	case errors.Is(err, upstream.ErrBody), errors.Is(err, upstream.ErrCanceled):
+		return policy.ClientGone
+	case errors.Is(err, upstream.ErrTimeout):
+		reason = policy.UpstreamSlow
+	case errors.Is(err, upstream.ErrBusy):
+		reason = policy.UpstreamBusy
+	case errors.Is(err, upstream.ErrRequest):
+		reason = policy.Internal
+	default:
+		reason = policy.UpstreamBroken
+	}
+	g.Log.Warn("the backend did not answer", "decision", c.id(), "reason", reason.String(), "error", err)
+	return reason
+}

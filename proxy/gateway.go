@@ -1,0 +1,171 @@
+package proxy
+
+import (
+	"log/slog"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"github.com/valyala/fasthttp"
+
+	"aclgate/metrics"
+	"aclgate/policy"
+	"aclgate/proxy/head"
+	"aclgate/upstream"
+)
+
+// Tokens finds a token by the digest of its key. The error is a policy.Reason:
+// TokenUnknown, or StoreStale when the store cannot say.
+type Tokens interface {
+	Lookup(policy.Digest) (*policy.Token, error)
+}
+
+// Accounts returns the account tree that is in force.
+type Accounts interface {
+	Tree() *policy.Tree
+}
+
+// Backend sends one printed request and reads the head of its answer.
+type Backend interface {
+	Do(*upstream.Request, *upstream.Answer) error
+}
+
+// Resolver asks the backend what the law has to know first. Its errors are a
+// policy.Reason, or those of Backend.
+type Resolver interface {
+	Resolve(*policy.Case, *policy.Decision, *policy.Facts) error
+}
+
+// Watch tells whether the backend obeys x-flespi-cid. Nil means that nobody
+// looks.
+type Watch interface {
+	Ignored() bool
+}
+
+// Options is everything that a Gateway is made of. All of it is shared by all
+// requests and none of it changes.
+type Options struct {
+	Law      *policy.Law
+	Tokens   Tokens
+	Accounts Accounts
+	Backend  Backend
+	Resolver Resolver
+	Watch    Watch
+	Metrics  *metrics.Metrics
+	Ring     *metrics.Ring
+	Log      *slog.Logger
+
+	Key            func() string // the gateway's own credential; "": the caller's own goes upstream
+	PassHeaders    []string      // further client headers to pass
+	PublicURL      string
+	TLS            bool
+	TrustedProxies []netip.Prefix
+	Origins        []string // of CORS; "*" is any
+	CORSMaxAge     int      // seconds
+	MaxBody        int64
+	MaxUpload      int64
+	MaxURL         int
+
+	// Served is called once per request, at its end: with what was asked for
+	// and, if it was forwarded, what the backend was sent. Both are only valid
+	// during the call. It may be nil.
+	Served func(r *metrics.Record, asked, sent []byte)
+}
+
+// Gateway serves requests. It is safe for concurrent use.
+type Gateway struct {
+	Options
+	law   *policy.Law
+	pass  []passHeader
+	calls sync.Pool
+	busy  atomic.Int64
+}
+
+// New returns a Gateway.
+func New(o Options) *Gateway {
+	g := &Gateway{Options: o, law: o.Law, pass: passHeaders(o.PassHeaders)}
+	g.calls.New = func() any { return &call{gateway: g, ans: new(upstream.Answer)} }
+	return g
+}
+
+// Busy returns how many requests are being served.
+func (g *Gateway) Busy() int64 { return g.busy.Load() }
+
+// Handle serves one request of a connection that proxy/head has read.
+func (g *Gateway) Handle(ctx *fasthttp.RequestCtx) {
+	c := g.take(ctx)
+	defer g.recovered(c)
+	if reason := g.serve(c); reason != policy.NotJudged {
+		g.refuse(c, reason)
+	}
+	g.finish(c)
+}
+
+// serve is the straight line of a request. A reason other than NotJudged is why
+// it ended early.
+func (g *Gateway) serve(c *call) policy.Reason {
+	switch {
+	case c.ends(g.head(c)): // what proxy/head found wrong
+	case c.ends(g.parse(c)): // method and target become a policy.Request
+	case c.ends(g.preflight(c)): // OPTIONS, and what needs no token
+	case c.ends(g.authenticate(c)): // key → token, valid here and now
+	case c.ends(g.limit(c)): // rate and concurrency
+	case c.ends(g.scope(c)): // the branch that the request may touch
+	case c.ends(g.decide(c)): // deny, narrow, allow, or unresolved
+	case c.ends(g.resolve(c)): // unresolved becomes one of the others
+	case c.ends(g.own(c)): // /auth/info
+	case c.ends(g.body(c)): // read, checked, its judged keys judged
+	case c.ends(g.print(c)): // the request to the backend
+	case c.ends(g.forward(c)): // sent; the head of the answer is there
+	default:
+		return g.deliver(c) // the answer, with the errors of denied items
+	}
+	return c.reason
+}
+
+func (g *Gateway) take(ctx *fasthttp.RequestCtx) *call {
+	g.busy.Add(1)
+	g.Metrics.Add(metrics.InFlight, 1)
+	c := g.calls.Get().(*call)
+	c.begin(ctx, ctx.Conn().(*head.Conn))
+	return c
+}
+
+// finish closes the books on a request: its record goes out, its connection to
+// the backend goes back. A streamed answer does this when its stream ends.
+func (g *Gateway) finish(c *call) {
+	if c.streaming {
+		return
+	}
+	c.ans.Close()
+	c.end()
+	g.Metrics.Observe(&c.rec)
+	if g.Ring != nil {
+		g.Ring.Add(&c.rec)
+	}
+	if g.Served != nil {
+		g.Served(&c.rec, c.head.Target, c.sent)
+	}
+	g.Metrics.Add(metrics.InFlight, -1)
+	g.busy.Add(-1)
+	c.reset()
+	g.calls.Put(c)
+}
+
+// recovered turns a panic into a 500 for this request alone. The call is not
+// used again: nobody knows in what state it is.
+func (g *Gateway) recovered(c *call) {
+	fault := recover()
+	if fault == nil {
+		return
+	}
+	g.Metrics.Add(metrics.Panics, 1)
+	g.Log.Error("panic while serving a request", "decision", c.id(), "fault", fault, "stack", stack())
+	c.ans.Cancel()
+	c.ctx.Response.Reset()
+	g.refuse(c, policy.Internal)
+	c.ctx.Response.Header.SetConnectionClose()
+	g.Metrics.Observe(&c.rec)
+	g.Metrics.Add(metrics.InFlight, -1)
+	g.busy.Add(-1)
+}

@@ -1,0 +1,255 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"aclgate/metrics"
+	"aclgate/policy"
+	"aclgate/policy/routes"
+	"aclgate/proxy/head"
+	"aclgate/upstream"
+)
+
+// upstreamKey is the gateway's own credential in the tests.
+const upstreamKey = "UPSTREAM-SECRET-0123456789"
+
+// fixture is a gateway that runs in the test's own process, in front of a
+// backend of the test's choice.
+type fixture struct {
+	t       *testing.T
+	addr    string
+	gateway *Gateway
+	server  *Server
+	metrics *prometheus.Registry
+	tokens  map[policy.Digest]*policy.Token
+	tree    *policy.Tree
+}
+
+func (f *fixture) Tree() *policy.Tree { return f.tree }
+
+func (f *fixture) Lookup(d policy.Digest) (*policy.Token, error) {
+	if t := f.tokens[d]; t != nil {
+		return t, nil
+	}
+	return nil, policy.TokenUnknown
+}
+
+// setup changes what a fixture is made of before it starts.
+type setup func(*Options, *policy.Law, *head.Config)
+
+// newFixture starts a gateway for the accounts and tokens of a policy, in front
+// of the backend at url. It ends with the test.
+func newFixture(t *testing.T, url string, change ...setup) *fixture {
+	t.Helper()
+	cat, err := routes.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport, err := upstream.New(upstream.Options{
+		URLs: []string{url}, Dial: time.Second, FirstByte: 5 * time.Second, Idle: 5 * time.Second,
+		MaxConns: 256, QueueMax: 256, QueueFor: time.Second,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{t: t, tokens: map[policy.Digest]*policy.Token{}, metrics: prometheus.NewRegistry()}
+	law := &policy.Law{Catalogue: cat, MaxIDs: 10000}
+	o := Options{
+		Law: law, Tokens: f, Accounts: f, Backend: transport, Metrics: metrics.New(f.metrics, cat),
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Key: func() string { return upstreamKey },
+		Origins: []string{"*"}, CORSMaxAge: 600, MaxBody: 8 << 20, MaxUpload: 1 << 30, MaxURL: 8000,
+	}
+	c := head.Config{MaxHeadBytes: 64 << 10, Read: 5 * time.Second, Write: 5 * time.Second, Idle: 5 * time.Second}
+	for _, apply := range change {
+		apply(&o, law, &c)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.addr, f.gateway = ln.Addr().String(), New(o)
+	f.server = NewServer(f.gateway, ln, c)
+	done := make(chan error, 1)
+	go func() { done <- f.server.Serve() }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		defer cancel()
+		f.server.Shutdown(ctx)
+		<-done
+		transport.Close()
+	})
+	return f
+}
+
+// accounts gives the fixture its tree: pairs of id and parent.
+func (f *fixture) accounts(pairs ...[2]int64) {
+	f.t.Helper()
+	var list []policy.Account
+	for _, p := range pairs {
+		list = append(list, policy.Account{ID: p[0], Parent: p[1]})
+	}
+	tree, faults := policy.NewTree(list, 4)
+	if len(faults) > 0 {
+		f.t.Fatal(faults)
+	}
+	f.tree = tree
+}
+
+// jsonACE is an entry as the cases spell it.
+type jsonACE struct {
+	URI        string
+	Methods    []string
+	IDs        json.RawMessage
+	Submodules *[]struct {
+		Name    string
+		Methods []string
+	}
+}
+
+func methodSet(names []string) (s policy.MethodSet) {
+	for _, n := range names {
+		s |= policy.Methods(policy.ParseMethod([]byte(n)))
+	}
+	return s
+}
+
+func (e jsonACE) entry(t *testing.T) policy.Entry {
+	t.Helper()
+	out := policy.Entry{URI: e.URI, Methods: methodSet(e.Methods)}
+	var ids []int64
+	switch {
+	case len(e.IDs) == 0:
+	case string(e.IDs) == `"all"`:
+		out.Rule = policy.IDsAll
+	case string(e.IDs) == `"in-groups"`:
+		out.Rule = policy.IDsInGroups
+	case json.Unmarshal(e.IDs, &ids) == nil:
+		out.Rule, out.IDs = policy.IDsList, policy.NewIDSet(ids)
+	default:
+		t.Fatalf("ids %s", e.IDs)
+	}
+	if e.Submodules != nil {
+		out.Named = true
+		for _, s := range *e.Submodules {
+			out.Submodules = append(out.Submodules, policy.Submodule{Name: s.Name, Methods: methodSet(s.Methods)})
+		}
+	}
+	return out
+}
+
+// token adds a token. acl is JSON; it is only looked at for access type acl.
+func (f *fixture) token(key, access string, cid int64, acl string) {
+	f.t.Helper()
+	kinds := map[string]policy.Access{
+		"master": policy.Master, "standard": policy.Standard, "acl": policy.ACLAccess, "noapi": policy.NoAPI,
+	}
+	tok := &policy.Token{ID: int64(len(f.tokens) + 1), CID: cid, Access: kinds[access], Enabled: true, Expire: 4102444800}
+	tok.Digest = digestOf(key)
+	if tok.Access == policy.ACLAccess {
+		var aces []jsonACE
+		if err := json.Unmarshal([]byte(acl), &aces); err != nil {
+			f.t.Fatal(err)
+		}
+		var entries []policy.Entry
+		for _, a := range aces {
+			entries = append(entries, a.entry(f.t))
+		}
+		tok.ACL = policy.NewACL(entries, f.gateway.law.Catalogue)
+	}
+	f.tokens[tok.Digest] = tok
+}
+
+// dial opens a connection to the gateway.
+func (f *fixture) dial() net.Conn {
+	f.t.Helper()
+	c, err := net.Dial("tcp", f.addr)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	return c
+}
+
+// answer is what a client got.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// raw sends bytes over a fresh connection and reads one answer.
+func (f *fixture) raw(request string) answer {
+	f.t.Helper()
+	c := f.dial()
+	if _, err := io.WriteString(c, request); err != nil {
+		f.t.Fatal(err)
+	}
+	method, _, _ := strings.Cut(request, " ")
+	return f.read(bufio.NewReader(c), method)
+}
+
+func (f *fixture) read(r *bufio.Reader, method string) answer {
+	f.t.Helper()
+	resp, err := http.ReadResponse(r, &http.Request{Method: method})
+	if err != nil {
+		f.t.Fatalf("cannot read an answer: %v", err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		f.t.Fatalf("cannot read the body of an answer: %v", err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(body)}
+}
+
+// call sends one ordinary request. headers are complete lines without CRLF.
+func (f *fixture) call(key, method, target, body string, headers ...string) answer {
+	f.t.Helper()
+	return f.raw(request(key, method, target, body, headers...))
+}
+
+func request(key, method, target, body string, headers ...string) string {
+	var b strings.Builder
+	b.WriteString(method + " " + target + " HTTP/1.1\r\nHost: gw.test\r\nConnection: close\r\n")
+	if key != "" {
+		b.WriteString("Authorization: FlespiToken " + key + "\r\n")
+	}
+	for _, h := range headers {
+		b.WriteString(h + "\r\n")
+	}
+	if body != "" || method == "PUT" || method == "PATCH" {
+		b.WriteString("Content-Length: " + itoa(len(body)) + "\r\n")
+	}
+	return b.String() + "\r\n" + body
+}
+
+// readLines decodes a JSONL file of cases.
+func readLines[T any](t *testing.T, path string) []T {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []T
+	for line := range strings.Lines(string(text)) {
+		var row T
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}

@@ -1,0 +1,178 @@
+package proxy
+
+import (
+	"bytes"
+	"io"
+	"strconv"
+
+	"aclgate/policy"
+	"aclgate/proxy/splice"
+	"aclgate/upstream"
+)
+
+// maxNamed is how many denied ids x-aclgate-denied names.
+const maxNamed = 100
+
+// merge puts one error per denied item into the backend's answer (SPEC 5). An
+// answer that cannot take them passes as it is, with the ids in a header.
+func (g *Gateway) merge(c *call) policy.Reason {
+	errs := appendDenied(nil, c)
+	if !mergeable(c) {
+		return g.passNamed(c)
+	}
+	if whole, here := c.ans.Buffered(); here {
+		return g.mergeWhole(c, whole, errs)
+	}
+	if c.ans.Length < 0 || c.ans.Length > maxHeld {
+		return g.mergeStream(c, errs)
+	}
+	began := now()
+	err := c.readHeld(int(c.ans.Length))
+	c.waited += since(began)
+	if err != io.EOF {
+		c.ctx.Response.Reset()
+		return g.failed(c, err)
+	}
+	return g.mergeWhole(c, c.merge, errs)
+}
+
+// mergeable reports whether an answer may be a JSON object that errors can be
+// merged into: a whole, plain, successful one.
+func mergeable(c *call) bool {
+	if c.ans.Status < 200 || c.ans.Status > 299 || c.ans.Status == 204 || c.ans.Status == 206 {
+		return false
+	}
+	json := false
+	for i := range c.ans.Fields {
+		f := &c.ans.Fields[i]
+		switch {
+		case equalName(f.Name, "Content-Encoding") && !bytes.EqualFold(f.Value, []byte("identity")):
+			return false
+		case equalName(f.Name, "Content-Type"):
+			media, _, _ := bytes.Cut(f.Value, []byte{';'})
+			json = bytes.EqualFold(bytes.TrimSpace(media), []byte("application/json"))
+		}
+	}
+	return json
+}
+
+func equalName(name []byte, want string) bool { return len(name) == len(want) && equalFold(name, want) }
+
+// mergeWhole answers with the whole text and the errors in it.
+func (g *Gateway) mergeWhole(c *call, text, errs []byte) policy.Reason {
+	merged, err := splice.Whole(make([]byte, 0, len(text)+len(errs)+16), text, errs)
+	if err != nil {
+		g.nameDenied(c)
+		merged = text
+	}
+	g.unlabel(c)
+	c.ctx.Response.AppendBody(merged)
+	return policy.NotJudged
+}
+
+// mergeStream splices while the answer passes. What has arrived by now is
+// looked at first: a fault in it still lets the answer pass untouched.
+func (g *Gateway) mergeStream(c *call, errs []byte) policy.Reason {
+	s := &c.stream
+	if s.splicer == nil {
+		s.splicer = new(splice.Splicer)
+	}
+	s.splicer.Reset(errs)
+	first := make([]byte, maxHeld/2)
+	began := now()
+	n, readErr := c.ans.Read(first)
+	c.waited += since(began)
+	if readErr != nil && readErr != io.EOF {
+		c.ctx.Response.Reset()
+		return g.failed(c, readErr)
+	}
+	out, err := s.splicer.Feed(nil, first[:n])
+	s.done = readErr == io.EOF
+	if err == nil && s.done {
+		err = s.splicer.Finish()
+	}
+	if err != nil {
+		g.nameDenied(c)
+		s.out = first[:n]
+		return g.streamRest(c, c.ans.Length)
+	}
+	g.unlabel(c)
+	s.out, s.splices = out, true
+	return g.streamRest(c, -1)
+}
+
+// spliceMore reads and splices the next piece of the answer.
+func (s *answerStream) spliceMore() {
+	c := s.call
+	if cap(c.text) < maxHeld/2 {
+		c.text = make([]byte, maxHeld/2)
+	}
+	raw := c.text[:cap(c.text)]
+	n, err := s.readRaw(raw[:min(len(raw), maxHeld/2)])
+	if err != nil && err != io.EOF {
+		return // readRaw has kept it
+	}
+	out, fault := s.splicer.Feed(c.merge[:0], raw[:n])
+	if err == io.EOF && fault == nil {
+		s.done = true
+		fault = s.splicer.Finish()
+	}
+	// After a fault the answer must not look whole: the stream fails, and the
+	// connection ends without the last chunk.
+	c.merge, s.out, s.err = out, out, fault
+	if fault != nil {
+		s.out = nil
+	}
+}
+
+// passNamed passes an answer that takes no errors, with the denied ids named
+// beside it.
+func (g *Gateway) passNamed(c *call) policy.Reason {
+	g.nameDenied(c)
+	if c.ans.Framing == upstream.NoBody {
+		c.ctx.Response.SkipBody = true
+		return policy.NotJudged
+	}
+	if c.ans.Length >= 0 && c.ans.Length <= maxHeld {
+		return g.hold(c)
+	}
+	return g.streamRest(c, c.ans.Length)
+}
+
+// nameDenied writes x-aclgate-denied: at most 100 ids.
+func (g *Gateway) nameDenied(c *call) {
+	var b []byte
+	n := 0
+	for i := range c.dec.Parts {
+		for _, id := range c.dec.Parts[i].Denied {
+			if n == maxNamed {
+				c.ctx.Response.Header.SetBytesV("x-aclgate-denied", append(b, ",…"...))
+				return
+			}
+			if n > 0 {
+				b = append(b, ',')
+			}
+			b, n = strconv.AppendInt(b, id, 10), n+1
+		}
+	}
+	c.ctx.Response.Header.SetBytesV("x-aclgate-denied", b)
+}
+
+// unlabel drops what described the answer before it was changed.
+func (g *Gateway) unlabel(c *call) {
+	for _, name := range []string{"ETag", "Content-MD5", "Digest", "Content-Digest", "Repr-Digest", "Accept-Ranges", "Last-Modified"} {
+		c.ctx.Response.Header.Del(name)
+	}
+}
+
+// listed reports whether a comma list holds an element, without case.
+func listed(list, element []byte) bool {
+	for more := true; more; {
+		var item []byte
+		item, list, more = bytes.Cut(list, []byte{','})
+		if bytes.EqualFold(bytes.TrimSpace(item), element) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,42 @@
+package proxy
+
+import "unicode/utf8"
+
+// maxClientText is how much of its own request a client is shown again.
+const maxClientText = 80
+
+const hexDigits = "0123456789abcdef"
+
+// appendJSONText appends s as the inside of a JSON string.
+func appendJSONText(b []byte, s string) []byte { return appendJSONBytes(b, []byte(s)) }
+
+// appendJSONBytes appends s as the inside of a JSON string. Bytes that are no
+// UTF-8 become U+FFFD; "<", ">" and "&" are escaped, so that the text is
+// harmless in a page as well.
+func appendJSONBytes(b, s []byte) []byte {
+	for len(s) > 0 {
+		r, n := utf8.DecodeRune(s)
+		switch {
+		case r == utf8.RuneError && n == 1:
+			b = append(b, `\ufffd`...)
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case r < 0x20 || r == 0x7f || r == '<' || r == '>' || r == '&':
+			b = append(b, `\u00`...)
+			b = append(b, hexDigits[r>>4], hexDigits[r&15])
+		default:
+			b = append(b, s[:n]...)
+		}
+		s = s[n:]
+	}
+	return b
+}
+
+// appendClientText appends a piece of the client's own request, escaped and
+// cut.
+func appendClientText(b, s []byte) []byte {
+	if len(s) <= maxClientText {
+		return appendJSONBytes(b, s)
+	}
+	return append(appendJSONBytes(b, s[:maxClientText]), "…"...)
+}

@@ -1,0 +1,111 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+)
+
+// TLSFiles are the files that a TLS listener reads: PEM, re-read when they
+// change.
+type TLSFiles struct {
+	Cert, Key string
+	ClientCA  string // clients have to show a certificate of it; "": none is asked for
+}
+
+// recheck is how often a handshake looks whether the files have changed.
+const recheck = time.Second
+
+// reloader serves the newest configuration that could be read whole. Files that
+// are broken or half-written change nothing.
+type reloader struct {
+	files   TLSFiles
+	failed  func(error)
+	mu      sync.Mutex
+	config  *tls.Config
+	stamp   [3]fileStamp
+	checked time.Time
+}
+
+type fileStamp struct {
+	size int64
+	time time.Time
+}
+
+// TLSConfig returns the configuration of a listener. The error is about files
+// that cannot be used now; failed hears of those that cannot later.
+func TLSConfig(files TLSFiles, failed func(error)) (*tls.Config, error) {
+	r := &reloader{files: files, failed: failed}
+	stamp, err := r.stamps()
+	if err != nil {
+		return nil, err
+	}
+	if r.config, err = files.load(); err != nil {
+		return nil, err
+	}
+	r.stamp, r.checked = stamp, time.Now()
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: r.current}, nil
+}
+
+func (r *reloader) current(*tls.ClientHelloInfo) (*tls.Config, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(r.checked) < recheck {
+		return r.config, nil
+	}
+	r.checked = time.Now()
+	stamp, err := r.stamps()
+	if err == nil && stamp == r.stamp {
+		return r.config, nil
+	}
+	var fresh *tls.Config
+	if err == nil {
+		fresh, err = r.files.load()
+	}
+	if err != nil {
+		r.failed(err)
+		return r.config, nil
+	}
+	r.config, r.stamp = fresh, stamp
+	return r.config, nil
+}
+
+func (r *reloader) stamps() (stamps [3]fileStamp, err error) {
+	for i, name := range []string{r.files.Cert, r.files.Key, r.files.ClientCA} {
+		if name == "" {
+			continue
+		}
+		info, err := os.Stat(name)
+		if err != nil {
+			return stamps, fmt.Errorf("cannot read TLS file: %w", err)
+		}
+		stamps[i] = fileStamp{info.Size(), info.ModTime()}
+	}
+	return stamps, nil
+}
+
+func (f TLSFiles) load() (*tls.Config, error) {
+	cert, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use TLS certificate %q: %w", f.Cert, err)
+	}
+	config := &tls.Config{
+		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"},
+	}
+	if f.ClientCA == "" {
+		return config, nil
+	}
+	pem, err := os.ReadFile(f.ClientCA)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read client CA: %w", err)
+	}
+	config.ClientCAs, config.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
+	if !config.ClientCAs.AppendCertsFromPEM(pem) {
+		return nil, errors.New("the client CA file holds no certificate")
+	}
+	return config, nil
+}
