@@ -130,7 +130,7 @@ type node struct {
 	selector *node
 	routes   []*Route
 	allow    MethodSet
-	closed   bool // some route at or below belongs to a closed collection
+	closed   bool // a route here is closed, or all that is below
 }
 
 func (n *node) child(segment []byte) *node {
@@ -157,6 +157,25 @@ func (n *node) grow(segment string) *node {
 	return n.children[len(n.children)-1]
 }
 
+// seal marks the places at and below which an unknown path stays closed, and
+// reports whether anything here is open. A place above both kinds is not
+// marked: one closed route must not close the whole module.
+func (n *node) seal() (open bool) {
+	shut := false
+	for _, r := range n.routes {
+		open = open || r.Closed == NotClosed
+		shut = shut || r.Closed != NotClosed
+	}
+	for _, child := range n.children {
+		open = child.seal() || open
+	}
+	if n.selector != nil {
+		open = n.selector.seal() || open
+	}
+	n.closed = shut || !open
+	return open
+}
+
 // route returns the route at n that takes m, or nil.
 func (n *node) route(m Method) *Route {
 	for _, r := range n.routes {
@@ -181,6 +200,7 @@ func NewCatalogue(cs []*Collection) (*Catalogue, error) {
 	if err := c.link(); err != nil {
 		return nil, err
 	}
+	c.root.seal()
 	c.dataKeys = dataKeys(c.Collections)
 	return c, nil
 }
@@ -234,7 +254,6 @@ func (c *Catalogue) hang(r *Route) error {
 	n := c.root
 	for _, segment := range strings.Split(r.segments(), "/") {
 		n = n.grow(segment)
-		n.closed = n.closed || r.Closed != NotClosed
 	}
 	if n.allow&r.Methods != 0 {
 		return fmt.Errorf("route %s of %s stands twice with the same method", r.Path, r.Collection.URI)

@@ -84,14 +84,14 @@ func (l *Law) masterRoute(c *Case) bool {
 }
 
 // rootMaster reports whether the token is a master of a root account whose
-// scope was not narrowed to less than the backend would give. Where the
-// gateway is the only one that knows accounts, the root must be the only one.
+// scope nobody narrows but the backend: where the gateway is the only one that
+// knows accounts, x-flespi-cid must not name one below the root.
 func (l *Law) rootMaster(c *Case) bool {
 	s := &c.Scope
 	if c.Token.Access != Master || !s.Tree.Root(c.Token.CID) {
 		return false
 	}
-	return l.Mode.Header() || s.Tree.Whole(s.CID)
+	return l.Mode.Header() || s.Tree.Root(s.CID)
 }
 
 // mqtt judges what only the backend can: topics are no items. A topic that
@@ -151,16 +151,18 @@ func (l *Law) selectors(d *Decision, c *Case) {
 	r := c.Request
 	open := r.Route.Collection.Open && r.Method == GET
 	d.ScopeAlone = !open && (len(r.Selectors) == 0 || !r.Route.Item)
+	tooMany := false
 	for i := range r.Selectors {
 		d.Parts = append(d.Parts, Part{})
-		if len(r.Selectors[i].IDs) > l.MaxIDs && l.MaxIDs > 0 {
-			d.end(Deny, TooManyIDs)
-			return
-		}
+		tooMany = tooMany || l.MaxIDs > 0 && len(r.Selectors[i].IDs) > l.MaxIDs
 		if reason := l.part(d, c, i); reason != NotJudged {
 			d.end(Deny, reason)
 			return
 		}
+	}
+	if tooMany { // after what an entry does not permit (SPEC 2, Order of faults)
+		d.end(Deny, TooManyIDs)
+		return
 	}
 	d.conclude(r)
 	if d.Verdict == Allow && open {

@@ -79,7 +79,7 @@ func (l *Law) linkedLimits(c *Case, col *Collection) (limits, Reason) {
 	case r.Method.Write() || l.StrictLinks:
 		return b, LinkNoEntry
 	}
-	if r.Method.Write() && r.Method != DELETE && r.Route.CarriesMessages() && !b.nothing {
+	if r.Method.Write() && r.Method != DELETE && r.Route.CarriesMessages() {
 		reason := l.messageLimits(&b, acl, col)
 		return b, reason
 	}

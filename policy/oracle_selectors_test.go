@@ -1,0 +1,218 @@
+package policy_test
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// bound is what limits a token on the collection of one selector: the items
+// that all of lists name; without lists the scope alone.
+type bound struct {
+	lists [][]int64
+	entry *worldEntry
+}
+
+func (b bound) permits(id int64) bool {
+	for _, list := range b.lists {
+		if !slices.Contains(list, id) {
+			return false
+		}
+	}
+	return true
+}
+
+func (b *bound) add(e *worldEntry) {
+	switch e.rule {
+	case "list":
+		b.lists = append(b.lists, e.ids)
+	case "in-groups":
+		b.lists = append(b.lists, nil) // groups come later: no items for now
+	}
+}
+
+// outcome is what became of one selector.
+type outcome struct {
+	ids    []int64
+	asked  bool // printed as it was asked
+	denied []int64
+}
+
+// selectors judges them one by one (SPEC 4.3): first what is no matter of ids.
+// In ids mode the scope limits every token, so that a match at a linked place
+// is nobody's to forward there.
+func (t *trial) selectors(method string) opinion {
+	bounds := make([]bound, len(t.r.sels))
+	var eights []string
+	bad := false
+	for i, s := range t.r.sels {
+		var reasons []string
+		bounds[i], reasons = t.bound(i, s, method)
+		reasons = append(reasons, t.unreadable(i, s, bounds[i])...)
+		eights = append(eights, reasons...)
+		indexed := t.mode == "ids" && isInt(s.collection) && collectionOf(s.collection).Scoped
+		linkedMatch := !t.isOwn(i) && isMatch(s) && (len(bounds[i].lists) > 0 || indexed)
+		bad = bad || linkedMatch
+	}
+	switch {
+	case len(eights) > 0:
+		return deny(eights...)
+	case t.tooMany() && bad:
+		return deny("too-many-ids", "linked-match")
+	case t.tooMany():
+		return deny("too-many-ids")
+	case bad:
+		return deny("linked-match")
+	}
+	return t.conclude(bounds)
+}
+
+func isMatch(s selection) bool { return s.kind == "fields" || s.kind == "expression" }
+
+func (t *trial) isOwn(i int) bool { return i == 0 && t.r.route.own }
+
+// conclude puts the selectors together: nothing left of one, nothing forwarded.
+func (t *trial) conclude(bounds []bound) opinion {
+	var denied []string
+	empty, narrowed := false, false
+	printed := slices.Clone(t.r.segments)
+	for i, s := range t.r.sels {
+		o := t.outcome(i, s, bounds[i])
+		for _, id := range o.denied {
+			parts := strings.Split(s.collection, "/")
+			denied = append(denied, parts[len(parts)-1]+"/"+strconv.FormatInt(id, 10))
+		}
+		if o.asked {
+			continue
+		}
+		printed[s.at] = joinIDs(o.ids)
+		empty = empty || len(o.ids) == 0
+		narrowed = narrowed || s.kind != "ids" || len(o.denied) > 0
+	}
+	switch {
+	case empty && len(denied) > 0:
+		return opinion{verdicts: []string{"deny"}, reasons: []string{"denied-items"}, denied: denied}
+	case empty:
+		return deny("nothing-left")
+	case narrowed:
+		return opinion{verdicts: []string{"narrow"}, reasons: []string{"narrowed"}, segments: printed, query: t.r.query, denied: denied}
+	}
+	return opinion{verdicts: []string{"allow"}, reasons: []string{"permitted"}, segments: printed, query: t.r.query}
+}
+
+// bound finds what limits the token at selector i.
+func (t *trial) bound(i int, s selection, method string) (b bound, reasons []string) {
+	if t.as != "acl" || !isInt(s.collection) {
+		return b, nil
+	}
+	if t.isOwn(i) {
+		b.entry = t.entry
+		b.add(t.entry)
+		return b, nil
+	}
+	if !t.tok.covers(s.collection) {
+		if method != "GET" || t.w.law.strictLinks {
+			reasons = append(reasons, "link-no-entry")
+		}
+		return b, reasons
+	}
+	b.entry = t.tok.choose(s.collection, "", "GET")
+	if b.entry == nil {
+		b.lists = append(b.lists, nil) // an entry without GET permits no id
+	} else {
+		b.add(b.entry)
+	}
+	if t.carries(i, method) {
+		reasons = t.messages(&b, s.collection)
+	}
+	return b, reasons
+}
+
+// carries tells links that take messages out of the linked items. PATCH counts
+// as the PUT that it is a part of.
+func (t *trial) carries(i int, method string) bool {
+	owner := []string{"gw/streams", "gw/plugins", "gw/calcs"}
+	return i == len(t.r.sels)-1 && t.r.route.linkLast && slices.Contains(owner, t.r.route.of.URI) && (method == "POST" || method == "PUT" || method == "PATCH")
+}
+
+func (t *trial) messages(b *bound, collection string) []string {
+	if collection == "gw/groups" {
+		item, read := t.tok.choose("gw/devices", "", "GET"), t.tok.choose("gw/devices", "messages", "GET")
+		if item == nil || read == nil || item.limited() || read.limited() {
+			return []string{"link-messages"}
+		}
+		return nil
+	}
+	read := t.tok.choose(collection, "messages", "GET")
+	if read == nil {
+		return []string{"link-messages"}
+	}
+	b.add(read)
+	return nil
+}
+
+// unreadable tells matches that read what the entry does not permit.
+func (t *trial) unreadable(i int, s selection, b bound) (reasons []string) {
+	if !isMatch(s) || b.entry == nil {
+		return nil
+	}
+	if !b.entry.permits("", "GET") || b.entry.named && s.kind == "expression" {
+		reasons = append(reasons, "match-unreadable")
+	}
+	if t.isOwn(i) && t.w.law.denyMatch && len(b.lists) > 0 {
+		reasons = append(reasons, "match-denied")
+	}
+	return reasons
+}
+
+// outcome is the table of SPEC 4.3 for one selector.
+func (t *trial) outcome(i int, s selection, b bound) (o outcome) {
+	indexed := t.mode != "header" && s.collection != "" && collectionOf(s.collection).Scoped
+	switch {
+	case s.kind == "local":
+		o.asked = true
+	case s.kind == "ids":
+		for _, id := range s.ids {
+			if b.permits(id) && (!indexed || t.inScope(s.collection, id)) {
+				o.ids = append(o.ids, id)
+			} else {
+				o.denied = append(o.denied, id)
+			}
+		}
+	case len(b.lists) == 0 && !indexed, isMatch(s) && !t.isOwn(i):
+		o.asked = true
+	default:
+		for _, id := range t.candidates(s, b) {
+			cid, known := t.w.index[s.collection][id]
+			if b.permits(id) && (!indexed || known && t.w.inBranch(t.scope, cid)) {
+				o.ids = append(o.ids, id)
+			}
+		}
+	}
+	return o
+}
+
+// candidates are the ids that all or a match can mean, ascending.
+func (t *trial) candidates(s selection, b bound) (ids []int64) {
+	switch {
+	case isMatch(s):
+		ids = t.w.matches[s.collection+" "+s.text]
+	case len(b.lists) > 0:
+		ids = b.lists[0]
+	default:
+		for id := range t.w.index[s.collection] {
+			ids = append(ids, id)
+		}
+	}
+	return sortedCopy(ids)
+}
+
+// inScope looks an item up that was asked for by number: in the index, or
+// where only a look-up finds it.
+func (t *trial) inScope(collection string, id int64) bool {
+	cid, known := t.w.index[collection][id]
+	if !known {
+		cid, known = t.w.unlisted[collection][id]
+	}
+	return known && t.w.inBranch(t.scope, cid)
+}

@@ -1,0 +1,257 @@
+package policy_test
+
+import (
+	"slices"
+	"strings"
+)
+
+// opinion is what the oracle expects. Where the SPEC gives a code but no order
+// among its reasons, any of reasons will do.
+type opinion struct {
+	verdicts []string
+	reasons  []string
+	segments []string // of the printed target, decoded; nil: nothing is printed
+	query    [][2]string
+	denied   []string // type/id, in path order, then order asked
+}
+
+func deny(reasons ...string) opinion {
+	return opinion{verdicts: []string{"deny"}, reasons: reasons}
+}
+
+// trial is one request before the oracle.
+type trial struct {
+	w     *world
+	r     *reading
+	tok   *worldToken
+	as    string // the access type that it is judged as
+	scope int64
+	mode  string
+	entry *worldEntry // the chosen one, nil without
+}
+
+// judge is the order of faults of SPEC 2, steps 2 and 6 to 9.
+func judge(w *world, a ask) opinion {
+	r := read(w, a.method, a.target)
+	if len(r.faults) > 0 {
+		return deny(r.faults...)
+	}
+	t := &trial{w: w, r: r, tok: w.tokens[a.token], mode: w.law.mode}
+	t.as = t.tok.access
+	if t.as == "acl" && w.law.unenforced {
+		t.as = "standard"
+	}
+	if a.cid != 0 && r.cid != 0 {
+		return deny("bad-query")
+	}
+	t.scope = t.tok.cid
+	if asked := max(a.cid, r.cid); asked != 0 {
+		t.scope = asked
+	}
+	switch {
+	case t.as == "noapi":
+		return deny("token-noapi")
+	case !w.inBranch(t.tok.cid, t.scope):
+		return deny("foreign-account")
+	case r.shape == nil:
+		return t.unknown(a.method)
+	case r.route == nil:
+		return deny("unknown-method")
+	}
+	return t.known(a.method)
+}
+
+// rootMaster tells the master tokens of a root account. In ids mode nobody
+// else enforces a narrower x-flespi-cid, so there it must not be one.
+func (t *trial) rootMaster() bool {
+	root := t.tok.access == "master" && t.w.parent[t.tok.cid] == 0
+	return root && (t.mode != "ids" || t.scope == t.tok.cid)
+}
+
+// unknown is a path that no route has. Under policy.unknown_routes: master the
+// masters of a root account get through, but not to what stays closed.
+func (t *trial) unknown(method string) opinion {
+	known := slices.Contains([]string{"GET", "POST", "PUT", "PATCH", "DELETE"}, method)
+	if t.w.law.masterRoutes && known && t.rootMaster() && !t.nearClosed() {
+		return t.forward("allow", "master-route")
+	}
+	return deny("unknown-route")
+}
+
+// nearClosed is SPEC 4, "Closed", for paths that the catalogue lacks, whatever
+// the settings open: what acts on the credential by its first segment or its
+// last, and what continues a closed route or leads to nothing but closed ones.
+func (t *trial) nearClosed() bool {
+	path := t.r.segments
+	if slices.Contains([]string{"auth", "realm", "ai", "mqtt"}, path[0]) || path[len(path)-1] == "assistance" {
+		return true
+	}
+	for n := 1; n <= len(path); n++ {
+		below, shut, here := 0, 0, false
+		for _, r := range oracleRoutes() {
+			if len(r.pattern) < n || !fits(r.pattern[:n], path[:n]) {
+				continue
+			}
+			below++
+			if r.closed != "" {
+				shut++
+				here = here || len(r.pattern) == n
+			}
+		}
+		if here || below > 0 && below == shut {
+			return true
+		}
+	}
+	return false
+}
+
+func fits(pattern, path []string) bool {
+	for i, p := range pattern {
+		if p != "{}" && p != path[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func (t *trial) forward(verdict, reason string) opinion {
+	return opinion{verdicts: []string{verdict}, reasons: []string{reason}, segments: slices.Clone(t.r.segments), query: t.r.query}
+}
+
+// known judges a route of the catalogue: step 8, then the selectors.
+func (t *trial) known(method string) opinion {
+	route := t.r.route
+	if path := strings.Join(route.pattern, "/"); path == "auth/info" || path == "auth/regions" {
+		return opinion{verdicts: []string{"allow"}, reasons: []string{"own-answer"}}
+	}
+	closed := t.closed()
+	open := route.of.Open && method == "GET"
+	if !open {
+		closed = append(closed, t.blind()...)
+	}
+	if t.as == "acl" && !open {
+		closed = append(closed, t.choose(method)...)
+	}
+	if len(closed) > 0 {
+		return deny(closed...)
+	}
+	if open {
+		if t.tooMany() {
+			return deny("too-many-ids")
+		}
+		return t.forward("allow", "open-route")
+	}
+	return t.selectors(method)
+}
+
+// closed names what closes the route to this token whatever it asks for.
+func (t *trial) closed() (reasons []string) {
+	route, law := t.r.route, t.w.law
+	own := law.callersKey && (t.tok.access == "master" || t.tok.access == "standard")
+	if route.closed == "credential" && !own {
+		reasons = append(reasons, "closed-credential")
+	}
+	if route.closed == "keys" && !own && !law.forwardKeys {
+		reasons = append(reasons, "closed-keys")
+	}
+	if route.pattern[0] == "platform" && t.as != "master" {
+		reasons = append(reasons, "closed-platform")
+	}
+	if route.pattern[0] != "mqtt" {
+		return reasons
+	}
+	if t.as == "acl" || t.mode == "ids" {
+		reasons = append(reasons, "closed-mqtt")
+	}
+	for _, s := range t.r.sels {
+		if s.kind == "local" && (strings.HasPrefix(s.text, "flespi/") || strings.HasPrefix(s.text, "$")) {
+			reasons = append(reasons, "closed-topic")
+		}
+	}
+	return reasons
+}
+
+// blind is what the index cannot judge in ids mode.
+func (t *trial) blind() []string {
+	route := t.r.route
+	if t.mode != "ids" || t.rootMaster() {
+		return nil
+	}
+	if route.of.ID != "int" || !route.of.Scoped || !route.own && !route.creates {
+		return []string{"closed-scope"}
+	}
+	return nil
+}
+
+// choose finds the one entry that decides.
+func (t *trial) choose(method string) []string {
+	route := t.r.route
+	t.entry = t.tok.choose(route.of.URI, route.sub, method)
+	if t.entry == nil {
+		return []string{"no-entry"}
+	}
+	if route.creates && method == "POST" && t.entry.rule != "" {
+		return []string{"create-limited"}
+	}
+	if t.entry.limited() && !route.own && !route.creates {
+		return []string{"no-entry"} // [G] it names items, and this is none
+	}
+	return nil
+}
+
+func (t *trial) tooMany() bool {
+	for _, s := range t.r.sels {
+		if t.w.law.maxIDs > 0 && len(s.ids) > t.w.law.maxIDs {
+			return true
+		}
+	}
+	return false
+}
+
+// choose is SPEC 4.1: candidates, rank, the first one and only that one.
+func (tok *worldToken) choose(collection, sub, method string) *worldEntry {
+	var best *worldEntry
+	for i := range tok.entries {
+		e := &tok.entries[i]
+		if !e.covers(collection) || !e.permits(sub, method) {
+			continue
+		}
+		longer := best != nil && len(e.uri) > len(best.uri)
+		firmer := best != nil && len(e.uri) == len(best.uri) && e.rule != "" && best.rule == ""
+		if best == nil || longer || firmer {
+			best = e
+		}
+	}
+	return best
+}
+
+func (tok *worldToken) covers(collection string) bool {
+	for i := range tok.entries {
+		if tok.entries[i].covers(collection) {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *worldEntry) covers(collection string) bool {
+	return e.uri == collection || e.uri == strings.Split(collection, "/")[0]
+}
+
+func (e *worldEntry) limited() bool { return e.rule == "list" || e.rule == "in-groups" }
+
+func (e *worldEntry) permits(sub, method string) bool {
+	if sub == "" || !e.named && sub != "cid" {
+		return permitted(e.methods, method)
+	}
+	for _, s := range e.subs {
+		if s.name == sub && permitted(s.methods, method) {
+			return true
+		}
+	}
+	return false
+}
+
+func permitted(methods []string, method string) bool {
+	return slices.Contains(methods, method) || method == "PATCH" && slices.Contains(methods, "PUT")
+}
