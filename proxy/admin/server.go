@@ -63,6 +63,7 @@ func New(o Options) *Server {
 	s.http = http.Server{
 		Handler: s, ErrorLog: o.Log, MaxHeaderBytes: maxHeaderBytes, ReadHeaderTimeout: headTimeout,
 		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		DisableGeneralOptionsHandler: true, // OPTIONS * is no resource either
 	}
 	if o.Log == nil {
 		s.http.ErrorLog = log.New(io.Discard, "", 0)

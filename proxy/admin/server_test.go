@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,14 +27,20 @@ func start(t *testing.T, o Options) (*Server, string) {
 	if o.Gatherer == nil {
 		o.Gatherer = prometheus.NewRegistry()
 	}
+	s := New(o)
+	s.Handle(http.MethodDelete, "/below/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		Answer(w, r.URL.Path)
+	}))
+	return s, serve(t, s)
+}
+
+func serve(t *testing.T, s *Server) (address string) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, done := New(o), make(chan error, 1)
-	s.Handle(http.MethodDelete, "/below/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		Answer(w, r.URL.Path)
-	}))
+	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	t.Cleanup(func() {
 		if err := s.Shutdown(context.Background()); err != nil {
@@ -43,7 +50,7 @@ func start(t *testing.T, o Options) (*Server, string) {
 			t.Errorf("Serve: %v", err)
 		}
 	})
-	return s, l.Addr().String()
+	return l.Addr().String()
 }
 
 // ask sends one request on a connection of its own; headers are name, value.
@@ -194,17 +201,13 @@ func TestShutdownWaitsForAnswers(t *testing.T) {
 		status <- resp.StatusCode
 	}()
 	<-entered
-	cancelled, cancel := context.WithCancel(context.Background())
-	stopped := make(chan error, 1)
-	s.http.RegisterOnShutdown(func() { leave <- true })
-	go func() { stopped <- s.Shutdown(cancelled) }()
+	s.http.RegisterOnShutdown(sync.OnceFunc(func() { close(leave) }))
+	if err := s.Shutdown(context.Background()); err != nil {
+		t.Errorf("got %v, want nil", err)
+	}
 	if got := <-status; got != 200 {
 		t.Errorf("got %d, want 200", got)
 	}
-	if err := <-stopped; err != nil {
-		t.Errorf("got %v, want nil", err)
-	}
-	cancel()
 }
 
 // Whoever does not want to wait any longer does not have to.
