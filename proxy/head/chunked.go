@@ -33,8 +33,8 @@ func (c *Conn) readChunked(p []byte) (int, error) {
 func (c *Conn) nextChunk() error {
 	m := c.msg
 	if m.chunk.inData {
-		if line, err := c.readLine(0, errChunk); err != nil || len(line) > 0 {
-			return orChunk(err)
+		if _, err := c.readLine(0, errChunk); err != nil {
+			return err
 		}
 	}
 	line, err := c.readLine(maxChunkDigits, errChunk)
@@ -50,13 +50,6 @@ func (c *Conn) nextChunk() error {
 	}
 	m.chunk.inData = true
 	return nil
-}
-
-func orChunk(err error) error {
-	if err == nil {
-		return errChunk
-	}
-	return err
 }
 
 // hex returns the value of 1 to 8 hexadecimal digits; -1 if b is anything else.

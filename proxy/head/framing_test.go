@@ -6,10 +6,23 @@ import (
 	"testing"
 )
 
+// verdictRow is a stream and what verdicts says of it.
+type verdictRow struct{ name, stream, want string }
+
+func checkVerdicts(t *testing.T, config Config, rows []verdictRow) {
+	t.Helper()
+	l := quietListener(t, config)
+	for _, row := range rows {
+		if got := verdicts(l, row.stream); got != row.want {
+			t.Errorf("%s: got %s, want %s", row.name, got, row.want)
+		}
+	}
+}
+
 // Ensure that a body is exactly as long as its head says, and what follows it is the next request or nothing.
 func TestFraming(t *testing.T) {
 	next := get()
-	rows := []struct{ name, stream, want string }{
+	checkVerdicts(t, Config{}, []verdictRow{
 		{"no body", get() + next, `GET / | "" <nil> | GET / | "" <nil> | end`},
 		{"length", put("Content-Length: 2") + "{}" + next, `PUT / | "{}" <nil> | GET / | "" <nil> | end`},
 		{"length cut", put("Content-Length: 3") + "{}", `PUT / | "{}" unexpected EOF | close`},
@@ -22,6 +35,12 @@ func TestFraming(t *testing.T) {
 		{"POST without length", "POST / HTTP/1.1\r\nHost: a\r\n\r\n" + next, `POST / | "" <nil> | GET / | "" <nil> | end`},
 		{"DELETE without length", "DELETE / HTTP/1.1\r\nHost: a\r\n\r\n" + next, `DELETE / | "" <nil> | GET / | "" <nil> | end`},
 		{"DELETE with body", "DELETE / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n1", `DELETE / | "1" <nil> | end`},
+	})
+}
+
+// Ensure that a length has one spelling, and that nothing beside it frames a body.
+func TestMalformedFraming(t *testing.T) {
+	checkVerdicts(t, Config{}, []verdictRow{
 		{"length list", put("Content-Length: 2, 2") + "{}", "400 | close"},
 		{"length signed", put("Content-Length: +2") + "{}", "400 | close"},
 		{"length negative", put("Content-Length: -1") + "{}", "400 | close"},
@@ -33,6 +52,13 @@ func TestFraming(t *testing.T) {
 		{"chunked", put("Transfer-Encoding: chunked") + "0\r\n\r\n", "411 | close"},
 		{"chunked with length", put("Content-Length: 2", "Transfer-Encoding: chunked") + "{}", "411 | close"},
 		{"identity", put("Transfer-Encoding: identity"), "411 | close"},
+	})
+}
+
+// Ensure that connections end where they have to, and expectations are met or refused.
+func TestEnds(t *testing.T) {
+	next := get()
+	checkVerdicts(t, Config{}, []verdictRow{
 		{"expectation", put("Expect: 100-continue", "Content-Length: 2") + "{}", `PUT / | "{}" <nil> | end`},
 		{"expectation without body", get("Expect: 100-continue") + next, `GET / | "" <nil> | GET / | "" <nil> | end`},
 		{"other expectation", put("Expect: x 100-continue", "Content-Length: 2") + "{}", "417 | close"},
@@ -42,15 +68,7 @@ func TestFraming(t *testing.T) {
 		{"head cut", "GET / HTTP/1.1\r\nHost: a\r\n", "end"},
 		{"nothing", "", "end"},
 		{"empty line alone", get() + "\r\n", `GET / | "" <nil> | end`},
-	}
-	l := quietListener(t, Config{})
-	for _, row := range rows {
-		t.Run(row.name, func(t *testing.T) {
-			if got := verdicts(l, row.stream); got != row.want {
-				t.Errorf("got %s, want %s", got, row.want)
-			}
-		})
-	}
+	})
 }
 
 // Ensure that the reasons which clients are meant to act upon are spelled as promised.
@@ -67,49 +85,61 @@ func TestPromisedReasons(t *testing.T) {
 	}
 }
 
-// Ensure that chunked framing, where it is taken, has one reading.
+// te is the header of a chunked body.
+const te = "Transfer-Encoding: chunked"
+
+// Ensure that chunked bodies, where they are taken, are read to their end and not further.
 func TestChunked(t *testing.T) {
-	const te = "Transfer-Encoding: chunked"
 	ok := func(body string) string { return fmt.Sprintf(`PUT / | %q <nil> | GET / | "" <nil> | end`, body) }
-	bad := func(f *Fault, body string) string { return fmt.Sprintf(`PUT / | %q %v | close`, body, f) }
-	rows := []struct{ name, head, body, want string }{
-		{"empty", put(te), "0\r\n\r\n", ok("")},
-		{"two chunks", put("Transfer-Encoding: \tCHUNKED "), "2\r\n{ \r\nA\r\n         }\r\n0\r\n\r\n", ok("{          }")},
-		{"padded size", put(te), "00000002\r\n{}\r\n000\r\n\r\n", ok("{}")},
-		{"trailer dropped", put(te), "2\r\n{}\r\n0\r\nX-Checksum: abc\r\nY:\r\n\r\n", ok("{}")},
-		{"protected trailer", put(te), "2\r\n{}\r\n0\r\nAuthorization: x\r\n\r\n", bad(errTrailer, "{}")},
-		{"protected with underscore", put(te), "0\r\nx_flespi_cid: 1\r\n\r\n", bad(errTrailer, "")},
-		{"override trailer", put(te), "0\r\nX-Http-Method: PUT\r\n\r\n", bad(errTrailer, "")},
-		{"folded trailer", put(te), "0\r\nA: b\r\n c\r\n\r\n", bad(errTrailer, "")},
-		{"control byte in a trailer", put(te), "0\r\nA: \x01\r\n\r\n", bad(errTrailer, "")},
-		{"long trailer", put(te), "0\r\nA: " + strings.Repeat("x", 2000) + "\r\n\r\n", bad(errTrailer, "")},
-		{"many trailers", put(te), "0\r\n" + strings.Repeat("A: "+strings.Repeat("x", 1000)+"\r\n", 5) + "\r\n", bad(errTrailer, "")},
-		{"0x", put(te), "0x2\r\n{}\r\n0\r\n\r\n", bad(errChunk, "")},
-		{"sign", put(te), "+2\r\n{}\r\n0\r\n\r\n", bad(errChunk, "")},
-		{"extension", put(te), "2;a=b\r\n{}\r\n0\r\n\r\n", bad(errChunk, "")},
-		{"space behind the size", put(te), "2 \r\n{}\r\n0\r\n\r\n", bad(errChunk, "")},
-		{"nine digits", put(te), "000000002\r\n{}\r\n0\r\n\r\n", bad(errChunk, "")},
-		{"no size", put(te), "\r\n{}\r\n0\r\n\r\n", bad(errChunk, "")},
-		{"bare LF behind the size", put(te), "2\n{}\r\n0\r\n\r\n", bad(errChunk, "")},
-		{"bare LF behind data", put(te), "2\r\n{}\n0\r\n\r\n", bad(errChunk, "{}")},
-		{"data longer than its size", put(te), "1\r\n{}\r\n0\r\n\r\n", bad(errChunk, "{")},
-		{"bare LF at the end", put(te), "0\r\n\n", bad(errTrailer, "")},
-		{"with length", put(te, "Content-Length: 2"), "{}", "400 | close"},
-		{"twice", put(te, te), "0\r\n\r\n", "400 | close"},
-		{"list", put("Transfer-Encoding: gzip, chunked"), "0\r\n\r\n", "400 | close"},
-		{"identity", put("Transfer-Encoding: identity"), "", "400 | close"},
-		{"quoted", put(`Transfer-Encoding: "chunked"`), "0\r\n\r\n", "400 | close"},
-		{"on HTTP/1.0", "PUT / HTTP/1.0\r\nHost: a\r\n" + te + "\r\n\r\n", "0\r\n\r\n", "400 | close"},
-		{"on GET", get(te), "0\r\n\r\n", "400 | close"},
+	checkVerdicts(t, Config{Chunked: true}, []verdictRow{
+		{"empty", put(te) + "0\r\n\r\n" + get(), ok("")},
+		{"two chunks", put("Transfer-Encoding: \tCHUNKED ") + "2\r\n{ \r\nA\r\n         }\r\n0\r\n\r\n" + get(), ok("{          }")},
+		{"padded size", put(te) + "00000002\r\n{}\r\n000\r\n\r\n" + get(), ok("{}")},
+		{"trailer dropped", put(te) + "2\r\n{}\r\n0\r\nX-Checksum: abc\r\nY:\r\n\r\n" + get(), ok("{}")},
+	})
+}
+
+// Ensure that chunked framing has one spelling, and that trailers say nothing that matters.
+func TestMalformedChunks(t *testing.T) {
+	rows := []struct {
+		name, chunks, body string
+		want               *Fault
+	}{
+		{"protected trailer", "2\r\n{}\r\n0\r\nAuthorization: x\r\n\r\n", "{}", errTrailer},
+		{"protected with underscore", "0\r\nx_flespi_cid: 1\r\n\r\n", "", errTrailer},
+		{"override trailer", "0\r\nX-Http-Method: PUT\r\n\r\n", "", errTrailer},
+		{"folded trailer", "0\r\nA: b\r\n c\r\n\r\n", "", errTrailer},
+		{"control byte in a trailer", "0\r\nA: \x01\r\n\r\n", "", errTrailer},
+		{"long trailer", "0\r\nA: " + strings.Repeat("x", 2000) + "\r\n\r\n", "", errTrailer},
+		{"many trailers", "0\r\n" + strings.Repeat("A: "+strings.Repeat("x", 1000)+"\r\n", 5) + "\r\n", "", errTrailer},
+		{"0x", "0x2\r\n{}\r\n0\r\n\r\n", "", errChunk},
+		{"sign", "+2\r\n{}\r\n0\r\n\r\n", "", errChunk},
+		{"extension", "2;a=b\r\n{}\r\n0\r\n\r\n", "", errChunk},
+		{"space behind the size", "2 \r\n{}\r\n0\r\n\r\n", "", errChunk},
+		{"nine digits", "000000002\r\n{}\r\n0\r\n\r\n", "", errChunk},
+		{"no size", "\r\n{}\r\n0\r\n\r\n", "", errChunk},
+		{"bare LF behind the size", "2\n{}\r\n0\r\n\r\n", "", errChunk},
+		{"bare LF behind data", "2\r\n{}\n0\r\n\r\n", "{}", errChunk},
+		{"data longer than its size", "1\r\n{}\r\n0\r\n\r\n", "{", errChunk},
+		{"bare LF at the end", "0\r\n\n", "", errTrailer},
 	}
-	l := quietListener(t, Config{Chunked: true})
 	for _, row := range rows {
-		t.Run(row.name, func(t *testing.T) {
-			if got := verdicts(l, row.head+row.body+get()); got != row.want {
-				t.Errorf("got %s, want %s", got, row.want)
-			}
-		})
+		want := fmt.Sprintf("PUT / | %q %v | close", row.body, row.want)
+		checkVerdicts(t, Config{Chunked: true}, []verdictRow{{row.name, put(te) + row.chunks + get(), want}})
 	}
+}
+
+// Ensure that a body is chunked in one way only.
+func TestTransferEncoding(t *testing.T) {
+	checkFaults(t, Config{Chunked: true}, []faultRow{
+		{"with length", put(te, "Content-Length: 2"), errCoding},
+		{"twice", put(te, te), errTwice},
+		{"list", put("Transfer-Encoding: gzip, chunked"), errCoding},
+		{"identity", put("Transfer-Encoding: identity"), errCoding},
+		{"quoted", put(`Transfer-Encoding: "chunked"`), errCoding},
+		{"on HTTP/1.0", "PUT / HTTP/1.0\r\nHost: a\r\n" + te + "\r\n\r\n", errCoding},
+		{"on GET", get(te), errGetBody},
+	})
 }
 
 // Ensure that what a handler leaves unread is dropped by its length or ends the connection, and is never served.

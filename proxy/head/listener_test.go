@@ -28,6 +28,16 @@ func certificate(t *testing.T) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
+// tlsListener listens on loopback with a certificate that nobody knows.
+func tlsListener(t *testing.T) net.Listener {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{certificate(t)}})
+}
+
 // Ensure that what is one too many gets its answer, is counted, and makes no room for itself.
 func TestConnectionLimits(t *testing.T) {
 	rows := []struct {

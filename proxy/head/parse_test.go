@@ -17,13 +17,25 @@ func joined(lines []string) string {
 	return strings.Join(lines, "\r\n")
 }
 
-// Ensure that each rule of a head refuses what it is there for, and its neighbour passes.
-func TestHeads(t *testing.T) {
-	long := func(n int) string { return strings.Repeat("x", n) }
-	rows := []struct {
-		name, stream string
-		want         *Fault
-	}{
+// faultRow is a stream and what its first request is refused for; nil: it is served.
+type faultRow struct {
+	name, stream string
+	want         *Fault
+}
+
+func checkFaults(t *testing.T, config Config, rows []faultRow) {
+	t.Helper()
+	l := quietListener(t, config)
+	for _, row := range rows {
+		if got := fault(l, row.stream); got != row.want {
+			t.Errorf("%s: got %v, want %v", row.name, got, row.want)
+		}
+	}
+}
+
+// Ensure that lines end in CRLF and are headers, and nothing else is read past.
+func TestLines(t *testing.T) {
+	checkFaults(t, Config{}, []faultRow{
 		{"plain", get(), nil},
 		{"two empty lines before", "\r\n\r\n" + get(), nil},
 		{"three empty lines before", "\r\n\r\n\r\n" + get(), errEmptyLines},
@@ -47,7 +59,12 @@ func TestHeads(t *testing.T) {
 		{"no colon", get("X"), errName},
 		{"empty name", get(": x"), errName},
 		{"name not ASCII", get("X\xc3\xa9: 1"), errName},
+	})
+}
 
+// Ensure that the request line has one reading.
+func TestRequestLine(t *testing.T) {
+	checkFaults(t, Config{}, []faultRow{
 		{"no version", "GET /\r\n\r\n", errRequestLine},
 		{"two spaces", "GET  / HTTP/1.1\r\nHost: a\r\n\r\n", errRequestLine},
 		{"space behind the version", "GET / HTTP/1.1 \r\nHost: a\r\n\r\n", errRequestLine},
@@ -60,7 +77,12 @@ func TestHeads(t *testing.T) {
 		{"HTTP/1.0 without Host", "GET / HTTP/1.0\r\n\r\n", errHost},
 		{"method no token", "GE(T / HTTP/1.1\r\nHost: a\r\n\r\n", errRequestLine},
 		{"unknown method", "get / HTTP/1.1\r\nHost: a\r\n\r\n", nil},
+	})
+}
 
+// Ensure that the target is a path, or names this very host.
+func TestTarget(t *testing.T) {
+	checkFaults(t, Config{}, []faultRow{
 		{"raw bytes that clients send", "GET /a/{b=\"c|d\"}?x=^<>,[]%zz HTTP/1.1\r\nHost: a\r\n\r\n", nil},
 		{"fragment", "GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", errTarget},
 		{"backslash", `GET /a\b HTTP/1.1` + "\r\nHost: a\r\n\r\n", errTarget},
@@ -76,22 +98,20 @@ func TestHeads(t *testing.T) {
 		{"absolute-form, no path", "GET http://a HTTP/1.1\r\nHost: a\r\n\r\n", errTarget},
 		{"absolute-form, query alone", "GET http://a?/x HTTP/1.1\r\nHost: a\r\n\r\n", errAuthority},
 		{"foreign scheme", "GET ftp://a/x HTTP/1.1\r\nHost: a\r\n\r\n", errTarget},
+	})
+}
 
+// Ensure that a head is bounded in lines and bytes.
+func TestLimits(t *testing.T) {
+	long := func(n int) string { return strings.Repeat("x", n) }
+	checkFaults(t, Config{MaxHeadBytes: 20 << 10}, []faultRow{
 		{"100 header lines", get(strings.Split(strings.Repeat("X: 1\n", 98)+"X: 1", "\n")...), nil},
 		{"101 header lines", get(strings.Split(strings.Repeat("X: 1\n", 99)+"X: 1", "\n")...), errTooManyLines},
 		{"8 KiB line", get("X: " + long(8<<10-3)), nil},
 		{"longer line", get("X: " + long(8<<10-2)), errLineTooLong},
 		{"too large", get("A: "+long(8000), "B: "+long(8000), "C: "+long(8000)), errTooLarge},
 		{"endless request line", "GET /" + long(20<<10), errURITooLong},
-	}
-	l := quietListener(t, Config{MaxHeadBytes: 20 << 10})
-	for _, row := range rows {
-		t.Run(row.name, func(t *testing.T) {
-			if got := fault(l, row.stream); got != row.want {
-				t.Errorf("got %v, want %v", got, row.want)
-			}
-		})
-	}
+	})
 }
 
 // fault returns the fault of the first request of a stream.

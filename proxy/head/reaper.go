@@ -1,9 +1,6 @@
 package head
 
-import (
-	"net"
-	"time"
-)
+import "time"
 
 // pace is how often the reaper walks, and after what time it looks at what no setting bounds.
 type pace struct {
@@ -70,7 +67,7 @@ func (l *Listener) look(c *Conn, now time.Duration) {
 	}
 	out, age := c.out.look(now)
 	if out == phaseWriting && l.config.Write > 0 && age >= l.config.Write && c.out.reap() {
-		c.cut()
+		_ = c.Abort()
 	}
 }
 
@@ -99,13 +96,4 @@ func (c *Conn) checkGone() {
 	f := c.gone
 	c.gone = nil
 	f()
-}
-
-// cut closes the connection under a write that makes no progress. Without lingering, the kernel would keep what was written
-// and go on trying.
-func (c *Conn) cut() {
-	if tcp, ok := c.raw.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
-	}
-	_ = c.raw.Close()
 }

@@ -2,12 +2,29 @@ package head
 
 import (
 	"crypto/tls"
-	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 )
+
+// Ensure that the reaper walks often enough for the shortest setting, and seldom where none needs it.
+func TestPace(t *testing.T) {
+	rows := []struct {
+		config Config
+		want   time.Duration
+	}{
+		{Config{}, 250 * time.Millisecond},
+		{Config{Read: 15 * time.Second, Write: time.Minute, Idle: 75 * time.Second}, 250 * time.Millisecond},
+		{Config{Read: 15 * time.Second, Idle: 100 * time.Millisecond}, 25 * time.Millisecond},
+		{Config{Write: 1}, time.Millisecond},
+	}
+	for _, row := range rows {
+		if got := defaultPace(row.config).tick; got != row.want {
+			t.Errorf("%+v: got %v, want %v", row.config, got, row.want)
+		}
+	}
+}
 
 const short = 50 * time.Millisecond
 
@@ -148,12 +165,12 @@ func TestDrain(t *testing.T) {
 
 // Ensure that TLS connections are served, and say https.
 func TestTLS(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{certificate(t)}})
-	s := serveOn(t, ln, Config{Read: 40 * short, Idle: short}, echo)
+	s := serveOn(t, tlsListener(t), Config{Read: 40 * short, Idle: short}, func(c *Conn) {
+		if !c.TLS() {
+			t.Error("got a connection in the clear, want TLS")
+		}
+		echo(c)
+	})
 	nc := tls.Client(s.dial(t), &tls.Config{InsecureSkipVerify: true})
 	send(t, nc, "GET https://a/x HTTP/1.1\r\nHost: a\r\n\r\n"+get())
 	expectEnd(t, nc, "GET /x \nGET / \n")
@@ -164,10 +181,6 @@ func TestTLS(t *testing.T) {
 
 // Ensure that a connection that never begins its handshake does not stay.
 func TestTLSSilent(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := serveOn(t, tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{certificate(t)}}), Config{Read: short}, echo)
+	s := serveOn(t, tlsListener(t), Config{Read: short}, echo)
 	expectEnd(t, s.dial(t), "")
 }

@@ -1,6 +1,7 @@
 package head
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -234,4 +235,21 @@ func TestDiscardOnTheWire(t *testing.T) {
 	expect(t, nc, "/next\n")
 	nc.CloseWrite()
 	expectEnd(t, nc, "")
+}
+
+// Ensure that an aborted answer cannot be taken for a whole one, in the clear or under TLS, and that the connection goes.
+func TestAbort(t *testing.T) {
+	handle := func(c *Conn) {
+		io.WriteString(c, "part")
+		c.Abort()
+	}
+	plain := serve(t, Config{}, handle)
+	secure := serveOn(t, tlsListener(t), Config{}, handle)
+	for _, nc := range []net.Conn{plain.dial(t), tls.Client(secure.dial(t), &tls.Config{InsecureSkipVerify: true})} {
+		send(t, nc, get())
+		if got, err := io.ReadAll(nc); err == nil {
+			t.Errorf("got %q and an orderly end, want an error", got)
+		}
+	}
+	eventually(t, "connections gone", func() bool { return plain.Open()+secure.Open() == 0 })
 }

@@ -76,6 +76,16 @@ func (c *Conn) Close() error {
 	return err
 }
 
+// Abort ends the connection with a reset instead of an orderly end, so that a client cannot take what it has of an answer
+// for the whole. Under TLS no closing alert is sent, for the same reason. What was written and not taken is forgotten: the
+// kernel would go on trying. The server above still has to Close.
+func (c *Conn) Abort() error {
+	if tcp, ok := c.raw.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	return c.raw.Close()
+}
+
 // linger ends the stream to the client and drops what still comes from it.
 func (c *Conn) linger() {
 	if c.Conn != c.raw {
