@@ -83,18 +83,18 @@ func (l *Law) mayMove(d *Decision, c *Case) bool {
 		return true
 	}
 	e := c.Token.ACL.Choose(c.Request.Route.Collection, SlotCID, PUT)
-	switch {
-	case e == nil:
-		return false
-	case !e.Limited():
-		return true
-	case d.Parts[0].As == AsAsked && c.Request.Selectors[0].Kind != SelectIDs:
+	if e == nil || !e.Limited() {
+		return e != nil
+	}
+	if d.Parts[0].As == AsAsked && c.Request.Selectors[0].Kind != SelectIDs {
 		return false
 	}
-	named := l.named(c, c.Request.Route.Collection, e)
-	cur := cursor{set: named}
+	col := c.Request.Route.Collection
+	var b limits
+	l.add(&b, c, col, l.right(c.Token.ACL, col, SlotCID, PUT))
+	cur := b.walks()
 	for _, id := range d.Parts[0].IDs {
-		if !cur.has(id) {
+		if !b.permits(&cur, id) {
 			return false
 		}
 	}

@@ -120,6 +120,7 @@ type Catalogue struct {
 	Collections []*Collection
 	root        *node
 	dataKeys    map[string]bool
+	groups      *Collection // gw/groups, nil: there are none
 }
 
 // node is one place of the tree of paths. At the same place a literal wins
@@ -201,7 +202,7 @@ func NewCatalogue(cs []*Collection) (*Catalogue, error) {
 		return nil, err
 	}
 	c.root.seal()
-	c.dataKeys = dataKeys(c.Collections)
+	c.dataKeys, c.groups = dataKeys(c.Collections), c.Collection(groupsURI)
 	return c, nil
 }
 

@@ -17,14 +17,16 @@ func (l *Law) Decide(d *Decision, c *Case) {
 		d.end(verdict, reason)
 		return
 	}
-	entry, reason := l.entry(c)
-	if reason != NotJudged {
-		d.Entry = entry
+	found, reason := l.entry(c)
+	d.right, d.Entry = found, found.entry
+	switch {
+	case reason != NotJudged:
 		d.end(Deny, reason)
-		return
+	case l.Mode.Index() && c.Scope.Items == nil:
+		d.end(Deny, IndexStale) // nobody can say whose an item is
+	default:
+		l.selectors(d, c)
 	}
-	d.Entry = entry
-	l.selectors(d, c)
 }
 
 // acl reports whether the entries of the token are to be asked.
@@ -128,22 +130,30 @@ func (l *Law) blind(c *Case) bool {
 
 // entry chooses the one entry that decides. Dictionaries, and tokens that have
 // no ACL, need none.
-func (l *Law) entry(c *Case) (*Entry, Reason) {
+func (l *Law) entry(c *Case) (right, Reason) {
 	r := c.Request
 	if r.Route.Collection.Open && r.Method == GET || !l.acl(c.Token) {
-		return nil, NotJudged
+		return right{}, NotJudged
 	}
-	e := c.Token.ACL.Choose(r.Route.Collection, r.Route.Slot, r.Method)
+	creates := r.Route.Creates && r.Method == POST
+	if creates { // members exist already: groups confer nothing here
+		e := c.Token.ACL.Choose(r.Route.Collection, SlotItem, POST)
+		switch {
+		case e == nil:
+			return right{}, NoEntry
+		case e.Rule != IDsAbsent:
+			return right{entry: e}, CreateLimited
+		}
+		return right{entry: e}, NotJudged
+	}
+	found := l.right(c.Token.ACL, r.Route.Collection, r.Route.Slot, r.Method)
 	switch {
-	case e == nil:
-		return nil, NoEntry
-	case r.Route.Creates && r.Method == POST && e.Rule != IDsAbsent:
-		return e, CreateLimited
-	case e.Limited() && !r.Route.Item && !(r.Route.Creates && r.Method == POST):
-		// Named items only, and this is no item.
-		return e, NoEntry
+	case found.entry == nil:
+		return right{}, NoEntry
+	case found.entry.Limited() && !r.Route.Item:
+		return found, NoEntry // named items only, and this is no item
 	}
-	return e, NotJudged
+	return found, NotJudged
 }
 
 // selectors judges step 9: every selector on its own, then all of them.

@@ -3,26 +3,36 @@ package policy
 import "slices"
 
 // limits is what stands between a caller and the items of one collection. An
-// id has to pass all of it.
+// id has to be in every set; without a set nothing limits but the scope.
 type limits struct {
-	entries [2]*Entry // id lists and groups; nil: none
-	nothing bool      // no id passes
-	reads   *Entry    // the entry whose rights a match needs; nil: no ACL asked
+	sets    [2]idList
+	count   int
+	nothing bool   // no id passes
+	reads   *Entry // the entry whose rights a match needs; nil: no ACL asked
 	linked  bool
 }
 
-func (b *limits) limited() bool {
-	return b.nothing || b.entries[0] != nil || b.entries[1] != nil
+// idList is a set of ids, ascending, and its printed form if there is one.
+type idList struct {
+	ids  []int64
+	text []byte
 }
 
-func (b *limits) add(e *Entry) {
+func (b *limits) limited() bool { return b.nothing || b.count > 0 }
+
+// add narrows b to what a right names.
+func (l *Law) add(b *limits, c *Case, col *Collection, r right) {
+	var set idList
 	switch {
-	case !e.Limited():
-	case b.entries[0] == nil || b.entries[0] == e:
-		b.entries[0] = e
+	case r.through != nil || r.entry.Rule == IDsInGroups:
+		set.ids = l.members(c, col, r.through)
+	case r.entry.Rule == IDsList:
+		set = idList{r.entry.IDs.sorted, r.entry.IDs.text}
 	default:
-		b.entries[1] = e
+		return
 	}
+	b.sets[b.count] = set
+	b.count++
 }
 
 // part judges selector i and writes the outcome to the last part of d. A
@@ -60,7 +70,7 @@ func (l *Law) limitsOf(d *Decision, c *Case, col *Collection, own bool) (b limit
 	}
 	if own {
 		b.reads = d.Entry
-		b.add(d.Entry)
+		l.add(&b, c, col, d.right)
 		return b, NotJudged
 	}
 	return l.linkedLimits(c, col)
@@ -70,17 +80,18 @@ func (l *Law) limitsOf(d *Decision, c *Case, col *Collection, own bool) (b limit
 // for that collection, chosen as for a GET of the item.
 func (l *Law) linkedLimits(c *Case, col *Collection) (limits, Reason) {
 	acl, r := c.Token.ACL, c.Request
-	b := limits{linked: true, reads: acl.Choose(col, SlotItem, GET)}
+	reads := l.right(acl, col, SlotItem, GET)
+	b := limits{linked: true, reads: reads.entry}
 	switch {
-	case b.reads != nil:
-		b.add(b.reads)
+	case reads.entry != nil:
+		l.add(&b, c, col, reads)
 	case acl.Covers(col):
 		b.nothing = true
 	case r.Method.Write() || l.StrictLinks:
 		return b, LinkNoEntry
 	}
 	if r.Method.Write() && r.Method != DELETE && r.Route.CarriesMessages() {
-		reason := l.messageLimits(&b, acl, col)
+		reason := l.messageLimits(&b, c, col)
 		return b, reason
 	}
 	return b, NotJudged
@@ -89,13 +100,16 @@ func (l *Law) linkedLimits(c *Case, col *Collection) (limits, Reason) {
 // messageLimits adds what it takes to make a link that carries messages out:
 // GET on the messages of what is linked. Of a group nobody knows the members
 // to come, so the right has to be there for every device [G].
-func (l *Law) messageLimits(b *limits, acl *ACL, col *Collection) Reason {
-	if col.URI != "gw/groups" {
-		e := acl.Choose(col, SlotMessages, GET)
-		if e == nil {
+func (l *Law) messageLimits(b *limits, c *Case, col *Collection) Reason {
+	acl := c.Token.ACL
+	if col.URI != groupsURI {
+		messages := l.right(acl, col, SlotMessages, GET)
+		if messages.entry == nil {
 			return LinkMessages
 		}
-		b.add(e)
+		if messages.entry != b.reads {
+			l.add(b, c, col, messages)
+		}
 		return NotJudged
 	}
 	devices := l.Catalogue.Collection("gw/devices")
@@ -110,44 +124,34 @@ func (l *Law) messageLimits(b *limits, acl *ACL, col *Collection) Reason {
 	return NotJudged
 }
 
-// permits reports whether id passes the entries; cur holds a walk per entry.
+// permits reports whether id passes; cur holds a walk per set.
 func (b *limits) permits(cur *[2]cursor, id int64) bool {
 	if b.nothing {
 		return false
 	}
-	for i, e := range b.entries {
-		if e != nil && !cur[i].has(id) {
+	for i := range b.count {
+		if !cur[i].has(id) {
 			return false
 		}
 	}
 	return true
 }
 
-// walks returns a cursor for each entry over the ids that it permits.
-func (l *Law) walks(c *Case, col *Collection, b *limits) (cur [2]cursor) {
-	for i, e := range b.entries {
-		if e != nil {
-			cur[i].set = l.named(c, col, e)
-		}
+// walks returns a cursor for each set.
+func (b *limits) walks() (cur [2]cursor) {
+	for i := range b.count {
+		cur[i].set = b.sets[i].ids
 	}
 	return cur
 }
 
-// named returns the ids that a limited entry names, ascending.
-func (l *Law) named(c *Case, col *Collection, e *Entry) []int64 {
-	if e.Rule == IDsList {
-		return e.IDs.sorted
-	}
-	return nil
-}
-
 // scoped reports whether the index has a say about col.
-func (c *Case) scoped(col *Collection) bool { return c.Scope.Items != nil && col.Scoped }
+func (l *Law) scoped(col *Collection) bool { return l.Mode.Index() && col.Scoped }
 
 // all judges the selector "all": everything in scope, or what is permitted.
 func (l *Law) all(p *Part, c *Case, s *Selector, b *limits) {
 	col := s.Collection
-	if !b.limited() && !c.scoped(col) {
+	if !b.limited() && !l.scoped(col) {
 		p.As = AsAsked
 		return
 	}
@@ -156,20 +160,20 @@ func (l *Law) all(p *Part, c *Case, s *Selector, b *limits) {
 	case b.nothing:
 	case !b.limited():
 		p.IDs = c.Scope.Items.Of(col, c.Scope.CID)
-	case b.entries[1] == nil && b.entries[0].Rule == IDsList && !c.scoped(col):
-		p.IDs, p.Text = b.entries[0].IDs.sorted, b.entries[0].IDs.text
+	case b.count == 1 && !l.scoped(col):
+		p.IDs, p.Text = b.sets[0].ids, b.sets[0].text
 	default:
-		l.intersect(p, c, col, b, l.named(c, col, b.entries[0]))
+		l.intersect(p, c, col, b, b.sets[0].ids)
 	}
 }
 
 // intersect keeps of candidates what passes the limits and the scope. It is
 // the slow path of `all` and of matches and may allocate.
 func (l *Law) intersect(p *Part, c *Case, col *Collection, b *limits, candidates []int64) {
-	cur := l.walks(c, col, b)
+	cur := b.walks()
 	p.IDs = make([]int64, 0, len(candidates))
 	for _, id := range candidates {
-		if b.permits(&cur, id) && (!c.scoped(col) || c.inScope(col, id)) {
+		if b.permits(&cur, id) && (!l.scoped(col) || c.inScope(col, id)) {
 			p.IDs = append(p.IDs, id)
 		}
 	}
@@ -184,12 +188,12 @@ func (c *Case) inScope(col *Collection, id int64) bool {
 // whether it exists or not. What the index does not place in the scope, known
 // or not, waits for the same look-up, so that time tells nothing.
 func (l *Law) list(d *Decision, p *Part, c *Case, s *Selector, b *limits) {
-	scoped := c.scoped(s.Collection)
+	scoped := l.scoped(s.Collection)
 	p.As, p.IDs = AsAsked, s.IDs
 	if !b.limited() && !scoped {
 		return
 	}
-	cur := l.walks(c, s.Collection, b)
+	cur := b.walks()
 	lookedUp := c.Facts != nil && c.Facts.LookedUp
 	kept, denied, unknown := len(d.kept), len(d.denied), len(d.unknown)
 	for i, id := range s.IDs {
@@ -227,7 +231,7 @@ func (l *Law) match(d *Decision, c *Case, i int, b *limits) Reason {
 	if reason := readable(s, b.reads); reason != NotJudged {
 		return reason
 	}
-	indexed := c.scoped(s.Collection)
+	indexed := l.scoped(s.Collection)
 	switch {
 	case b.linked && (b.limited() || indexed && !l.Mode.Header()):
 		return LinkedMatch

@@ -35,7 +35,7 @@ type Law struct {
 type Scope struct {
 	CID   int64
 	Tree  *Tree
-	Items Items // nil in header mode
+	Items Items // nil in header mode, but where groups have to be known
 }
 
 // Items tells whose an item is: one snapshot for one request. Implementations
@@ -80,6 +80,7 @@ type Decision struct {
 	// Account is the account that was asked for in vain; for the answer.
 	Account int64
 
+	right                 right   // what Entry is a part of
 	kept, denied, unknown []int64 // what the parts alias
 	sorted                []int64 // the ids of the first part, for JudgeElement
 }
