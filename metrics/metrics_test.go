@@ -214,7 +214,7 @@ func TestHostileMixStaysBelowTheCeiling(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	for range 100_000 {
 		r := Record{
-			Method: policy.Method(rnd.Uint32()), Verdict: policy.Verdict(rnd.Uint32()), Reason: policy.Reason(rnd.Uint32()),
+			Method: policy.Method(rnd.IntN(8)), Verdict: policy.Verdict(rnd.IntN(6)), Reason: policy.Reason(rnd.Uint32()),
 			Status: rnd.IntN(1200) - 300, Denied: rnd.IntN(9) - 4, TokenID: rnd.Int64(), CID: rnd.Int64(),
 			Total: time.Duration(rnd.Int64() - rnd.Int64()), Upstream: time.Duration(rnd.Int64N(1 << rnd.IntN(60))),
 			Own: time.Duration(rnd.Int64N(1 << rnd.IntN(60))), BytesIn: rnd.Int64N(1<<40) - 1<<30,
