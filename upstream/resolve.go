@@ -1,0 +1,107 @@
+package upstream
+
+import (
+	"slices"
+
+	"aclgate/policy"
+)
+
+// maxMatches bounds the ids that one match may name.
+const maxMatches = 1_000_000
+
+// Ask is one request whose verdict waits for the backend.
+type Ask struct {
+	Case       *policy.Case
+	Decision   *policy.Decision // Unresolved
+	Facts      *policy.Facts    // what is found out is added here
+	CallersKey []byte           // sent where the gateway has no credential of its own
+	Answer     *Answer          // used for the questions and left closed, so that Cancel ends them; nil: one of our own
+}
+
+// Seeker finds out whose the items are that the index does not place in the scope: those
+// of Decision.Parts[i].Unknown. What it finds the next policy.Items of the case must know;
+// it may put those in the case itself. Its errors are those of Resolve.
+type Seeker interface {
+	Seek(*Ask) error
+}
+
+// ResolverOptions say how questions are asked.
+type ResolverOptions struct {
+	Backend   Sender
+	Key       func() string // the gateway's own credential; "": the caller's is used
+	Mode      policy.Mode   // of scope.mode
+	MaxTarget int           // upstream.max_url_bytes
+	Index     Seeker        // nil: ids are never unknown
+}
+
+// Resolver asks the backend what the law has to know before it can judge (SPEC 4.3,
+// Resolving). It is safe for concurrent use.
+type Resolver struct {
+	asker
+	mode      policy.Mode
+	maxTarget int
+	index     Seeker
+}
+
+// NewResolver returns a Resolver.
+func NewResolver(o ResolverOptions) *Resolver {
+	return &Resolver{asker: asker{o.Backend, o.Key}, mode: o.Mode, maxTarget: o.MaxTarget, index: o.Index}
+}
+
+// Resolve completes the facts of an unresolved decision: the ids of its matches, and whose
+// the unknown ids are. The error is a policy.Reason, an *AnswerError, which is the client's
+// answer, ErrRows, ErrRowCount, or an *Error, whose kind may be ErrRedirect or
+// ErrUnauthorized too.
+func (r *Resolver) Resolve(q *Ask) error {
+	if q.Answer == nil {
+		q.Answer = new(Answer)
+	}
+	defer q.Answer.Close()
+	unknown := false
+	for i := range q.Decision.Parts {
+		p := &q.Decision.Parts[i]
+		unknown = unknown || len(p.Unknown) > 0
+		if !p.Match {
+			continue
+		}
+		ids, err := r.match(q, i)
+		if err != nil {
+			return err
+		}
+		q.Facts.Matches = append(q.Facts.Matches, policy.MatchFact{Selector: i, IDs: ids})
+	}
+	if !unknown {
+		return nil
+	}
+	if r.index != nil {
+		if err := r.index.Seek(q); err != nil {
+			return err
+		}
+	}
+	q.Facts.LookedUp = true
+	return nil
+}
+
+// match returns the ids that a match names, ascending. Errors that the backend tells beside
+// the rows are left to the request that follows, which it judges anew.
+func (r *Resolver) match(q *Ask, selector int) ([]int64, error) {
+	s := &q.Case.Request.Selectors[selector]
+	target := append([]byte{'/'}, s.Collection.URI...)
+	target = policy.AppendMatch(append(target, '/'), s)
+	target = append(target, "?fields=id"...)
+	if r.maxTarget > 0 && len(target) > r.maxTarget-len("&limit=1000&offset=1000000") {
+		return nil, policy.BadSelector
+	}
+	list := listing{
+		target: target, caller: q.CallersKey, max: maxMatches, columns: Columns{Names: []string{"id"}, Required: 1},
+	}
+	if r.mode.Header() {
+		list.cid = q.Case.Scope.CID
+	}
+	var ids []int64
+	if err := r.all(q.Answer, &list, func(row *Row) { ids = append(ids, row.ID[0]) }); err != nil {
+		return nil, err
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
+}
