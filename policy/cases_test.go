@@ -103,6 +103,11 @@ func (r *caseReader) read(words []string, indented bool) {
 		place(r.w.index, words[1], r.id(words[2]), r.id(words[4]))
 	case words[0] == "unlisted":
 		place(r.w.unlisted, words[1], r.id(words[2]), r.id(words[4]))
+	case words[0] == "group":
+		if r.w.members[words[3]] == nil {
+			r.w.members[words[3]] = map[int64][]int64{}
+		}
+		r.w.members[words[3]][r.id(words[1])] = r.ids(words[4])
 	case words[0] == "match":
 		r.w.matches[words[1]+" "+words[2]] = r.ids(words[4])
 	default:

@@ -16,7 +16,7 @@ type engine struct {
 	law    policy.Law
 	tree   *policy.Tree
 	tokens map[string]*policy.Token
-	items  *fakeItems // nil in header mode
+	items  *fakeItems // in header mode only groups may be asked for
 	w      *world
 	r      policy.Request
 	d      policy.Decision
@@ -56,9 +56,7 @@ func newEngine(t testing.TB, w *world) *engine {
 		t.Fatalf("the world's accounts: %v", faults)
 	}
 	e.tree = tree
-	if mode.Index() {
-		e.items = &fakeItems{w: w, known: map[string]map[int64]int64{}}
-	}
+	e.items = &fakeItems{w: w, known: map[string]map[int64]int64{}}
 	for name, tok := range w.tokens {
 		e.tokens[name] = tok.compile(e.law.Catalogue)
 	}
@@ -109,11 +107,9 @@ func (e *engine) ask(a ask) answer {
 		}
 		return answer{verdict: "deny", reason: reason.String()}
 	}
+	clear(e.items.known)
+	scope.Items = e.items
 	c := policy.Case{Request: &e.r, Token: tok, Scope: scope}
-	if e.items != nil {
-		clear(e.items.known)
-		c.Scope.Items = e.items
-	}
 	e.law.Decide(&e.d, &c)
 	unresolved := e.d.Verdict == policy.Unresolved
 	if unresolved {
@@ -184,7 +180,12 @@ func (f *fakeItems) Of(c *policy.Collection, cid int64) (ids []int64) {
 	return sortedCopy(ids)
 }
 
-func (f *fakeItems) Members(*policy.Collection, []int64) []int64 { return nil }
+func (f *fakeItems) Members(c *policy.Collection, groups []int64) (ids []int64) {
+	for _, group := range groups {
+		ids = append(ids, f.w.members[c.URI][group]...)
+	}
+	return sortedCopy(ids)
+}
 
 // differs explains in what the engine's answer is not what the oracle expects,
 // or returns "".

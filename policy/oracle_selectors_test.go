@@ -22,12 +22,9 @@ func (b bound) permits(id int64) bool {
 	return true
 }
 
-func (b *bound) add(e *worldEntry) {
-	switch e.rule {
-	case "list":
-		b.lists = append(b.lists, e.ids)
-	case "in-groups":
-		b.lists = append(b.lists, nil) // groups come later: no items for now
+func (b *bound) add(r right) {
+	if r.limited() {
+		b.lists = append(b.lists, r.ids)
 	}
 }
 
@@ -106,21 +103,21 @@ func (t *trial) bound(i int, s selection, method string) (b bound, reasons []str
 		return b, nil
 	}
 	if t.isOwn(i) {
-		b.entry = t.entry
-		b.add(t.entry)
+		b.entry = t.right.entry
+		b.add(t.right)
 		return b, nil
 	}
-	if !t.tok.covers(s.collection) {
+	read := t.rightOn(s.collection, "", "GET")
+	if read.entry == nil && !t.tok.covers(s.collection) {
 		if method != "GET" || t.w.law.strictLinks {
 			reasons = append(reasons, "link-no-entry")
 		}
 		return b, reasons
 	}
-	b.entry = t.tok.choose(s.collection, "", "GET")
-	if b.entry == nil {
+	b.entry = read.entry
+	b.add(read)
+	if read.entry == nil {
 		b.lists = append(b.lists, nil) // an entry without GET permits no id
-	} else {
-		b.add(b.entry)
 	}
 	if t.carries(i, method) {
 		reasons = t.messages(&b, s.collection)
@@ -137,14 +134,14 @@ func (t *trial) carries(i int, method string) bool {
 
 func (t *trial) messages(b *bound, collection string) []string {
 	if collection == "gw/groups" {
-		item, read := t.tok.choose("gw/devices", "", "GET"), t.tok.choose("gw/devices", "messages", "GET")
-		if item == nil || read == nil || item.limited() || read.limited() {
+		item, read := t.rightOn("gw/devices", "", "GET"), t.rightOn("gw/devices", "messages", "GET")
+		if item.entry == nil || read.entry == nil || item.limited() || read.limited() {
 			return []string{"link-messages"}
 		}
 		return nil
 	}
-	read := t.tok.choose(collection, "messages", "GET")
-	if read == nil {
+	read := t.rightOn(collection, "messages", "GET")
+	if read.entry == nil {
 		return []string{"link-messages"}
 	}
 	b.add(read)

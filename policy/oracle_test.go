@@ -27,7 +27,7 @@ type trial struct {
 	as    string // the access type that it is judged as
 	scope int64
 	mode  string
-	entry *worldEntry // the chosen one, nil without
+	right right // what permits it to an acl token
 }
 
 // judge is the order of faults of SPEC 2, steps 2 and 6 to 9.
@@ -115,7 +115,13 @@ func fits(pattern, path []string) bool {
 }
 
 func (t *trial) forward(verdict, reason string) opinion {
-	return opinion{verdicts: []string{verdict}, reasons: []string{reason}, segments: slices.Clone(t.r.segments), query: t.r.query}
+	printed := slices.Clone(t.r.segments)
+	for _, s := range t.r.sels {
+		if s.kind == "ids" {
+			printed[s.at] = joinIDs(s.ids)
+		}
+	}
+	return opinion{verdicts: []string{verdict}, reasons: []string{reason}, segments: printed, query: t.r.query}
 }
 
 // known judges a route of the catalogue: step 8, then the selectors.
@@ -160,7 +166,7 @@ func (t *trial) closed() (reasons []string) {
 	if route.pattern[0] != "mqtt" {
 		return reasons
 	}
-	if t.as == "acl" || t.mode == "ids" {
+	if t.tok.access == "acl" || t.mode == "ids" { // policy.enforce is about entries, and this is none
 		reasons = append(reasons, "closed-mqtt")
 	}
 	for _, s := range t.r.sels {
@@ -183,18 +189,23 @@ func (t *trial) blind() []string {
 	return nil
 }
 
-// choose finds the one entry that decides.
+// choose finds the one entry that decides. Groups confer methods of the item
+// on members, which are there already: nothing to create.
 func (t *trial) choose(method string) []string {
 	route := t.r.route
-	t.entry = t.tok.choose(route.of.URI, route.sub, method)
-	if t.entry == nil {
-		return []string{"no-entry"}
+	if route.creates && method == "POST" {
+		entry := t.tok.choose(route.of.URI, "", "POST")
+		switch {
+		case entry == nil:
+			return []string{"no-entry"}
+		case entry.rule != "":
+			return []string{"create-limited"}
+		}
+		return nil
 	}
-	if route.creates && method == "POST" && t.entry.rule != "" {
-		return []string{"create-limited"}
-	}
-	if t.entry.limited() && !route.own && !route.creates {
-		return []string{"no-entry"} // [G] it names items, and this is none
+	t.right = t.rightOn(route.of.URI, route.sub, method)
+	if t.right.entry == nil || t.right.limited() && !route.own {
+		return []string{"no-entry"} // [G] one that names items, where there is none, is no entry
 	}
 	return nil
 }
@@ -237,8 +248,6 @@ func (tok *worldToken) covers(collection string) bool {
 func (e *worldEntry) covers(collection string) bool {
 	return e.uri == collection || e.uri == strings.Split(collection, "/")[0]
 }
-
-func (e *worldEntry) limited() bool { return e.rule == "list" || e.rule == "in-groups" }
 
 func (e *worldEntry) permits(sub, method string) bool {
 	if sub == "" || !e.named && sub != "cid" {

@@ -14,9 +14,10 @@ type world struct {
 	order    []int64         // the accounts in the order they were named
 	tokens   map[string]*worldToken
 	law      worldLaw
-	index    map[string]map[int64]int64 // collection → id → account: what the index knows
-	unlisted map[string]map[int64]int64 // the same for items that only a look-up finds
-	matches  map[string][]int64         // "collection selector" → what the backend resolves it to
+	index    map[string]map[int64]int64   // collection → id → account: what the index knows
+	unlisted map[string]map[int64]int64   // the same for items that only a look-up finds
+	members  map[string]map[int64][]int64 // collection → group → its members
+	matches  map[string][]int64           // "collection selector" → what the backend resolves it to
 }
 
 type worldToken struct {
@@ -69,7 +70,8 @@ func (a ask) String() string {
 func newWorld() *world {
 	return &world{
 		parent: map[int64]int64{}, tokens: map[string]*worldToken{}, law: worldLaw{mode: "header"},
-		index: map[string]map[int64]int64{}, unlisted: map[string]map[int64]int64{}, matches: map[string][]int64{},
+		index: map[string]map[int64]int64{}, unlisted: map[string]map[int64]int64{},
+		members: map[string]map[int64][]int64{}, matches: map[string][]int64{},
 	}
 }
 
