@@ -1,0 +1,115 @@
+package store
+
+import (
+	"slices"
+
+	"aclgate/config/strict"
+	"aclgate/policy"
+)
+
+// entryKeys are the keys of an entry. topic and actions belong to mqtt entries:
+// they are checked and read by nobody yet.
+var entryKeys = []string{"uri", "methods", "ids", "submodules", "topic", "actions"}
+
+// methodNames are the five methods, in policy's order from GET on.
+var methodNames = []string{"GET", "POST", "PUT", "PATCH", "DELETE"}
+
+// entryPlaces says where the parts of an entry stand, for warnings.
+type entryPlaces struct{ entry, uri, methods, submodules *strict.Node }
+
+// readEntries reads an ACL and warns about what it cannot mean.
+func (r *reader) readEntries(rec *Record, nodes []*strict.Node) {
+	places := make([]entryPlaces, 0, len(nodes))
+	sound := true
+	for _, n := range nodes {
+		m := n.Map(entryKeys...)
+		e, ok := r.readEntry(m)
+		sound = sound && ok
+		rec.Entries = append(rec.Entries, e)
+		places = append(places, entryPlaces{n, m.Get("uri"), m.Get("methods"), m.Get("submodules")})
+	}
+	if !sound || r.lint.count(rec.Entries) == 0 {
+		return
+	}
+	for _, f := range r.lint.find(rec.Entries) {
+		p := places[f.entry]
+		n := [...]*strict.Node{aboutEntry: p.entry, aboutURI: p.uri, aboutMethods: p.methods, aboutSubmodules: p.submodules}[f.about]
+		r.caution(n, "%s", f.message)
+	}
+}
+
+func (r *reader) readEntry(m *strict.Map) (e policy.Entry, ok bool) {
+	e.Line = r.at(m.Node()).Line
+	uri, ok := readIfThere(m.Need("uri"), strict.Word)
+	e.URI = r.word(uri)
+	methods, okMethods := readIfThere(m.Get("methods"), readMethods)
+	e.Methods = methods
+	okIDs := readIDs(&e, m.Get("ids"))
+	okSubs := r.readSubmodules(&e, m.Get("submodules"))
+	_, okTopic := readIfThere(m.Get("topic"), strict.Str)
+	_, okActions := readIfThere(m.Get("actions"), strict.ListOf(strict.Word))
+	return e, ok && uri != "" && okMethods && okIDs && okSubs && okTopic && okActions
+}
+
+// readIfThere reads a value that may be absent.
+func readIfThere[T any](n *strict.Node, read func(*strict.Node) (T, bool)) (v T, ok bool) {
+	if n == nil {
+		return v, true
+	}
+	return read(n)
+}
+
+func readMethods(n *strict.Node) (policy.MethodSet, bool) {
+	names, ok := strict.ListOf(strict.Enum(methodNames...))(n)
+	var set policy.MethodSet
+	for _, name := range names {
+		set |= methodNamed(name)
+	}
+	return set, ok
+}
+
+// methodNamed returns the set of the method called name, empty for any other.
+func methodNamed[T string | []byte](name T) policy.MethodSet {
+	return policy.Methods(policy.ParseMethod([]byte(name)))
+}
+
+// readIDs reads which items an entry is about. A null is a fault: taken for an
+// absent key it would be every item.
+func readIDs(e *policy.Entry, n *strict.Node) bool {
+	text, isText := scalar(n)
+	switch {
+	case n == nil:
+		return true
+	case n.Kind() == strict.List:
+		ids, ok := strict.ListOf(strict.ID)(n)
+		e.Rule, e.IDs = policy.IDsList, policy.NewIDSet(ids)
+		return ok
+	case isText && text == "all":
+		e.Rule = policy.IDsAll
+		return true
+	case isText && text == "in-groups":
+		e.Rule = policy.IDsInGroups
+		return true
+	}
+	n.Expected("a list of ids, all, or in-groups")
+	return false
+}
+
+// readSubmodules reads the submodules that an entry names. With none of them
+// between the brackets the entry permits nothing below the item.
+func (r *reader) readSubmodules(e *policy.Entry, n *strict.Node) bool {
+	if n == nil {
+		return true
+	}
+	e.Named = true
+	ok := n.Kind() == strict.List
+	for _, s := range n.List() {
+		m := s.Map("name", "methods")
+		name, okName := readIfThere(m.Need("name"), strict.Word)
+		methods, okMethods := readIfThere(m.Get("methods"), readMethods)
+		ok = ok && okName && okMethods && name != ""
+		e.Submodules = append(e.Submodules, policy.Submodule{Name: r.word(name), Methods: methods})
+	}
+	e.Submodules = slices.Clip(e.Submodules)
+	return ok
+}

@@ -1,0 +1,172 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"aclgate/config/strict"
+	"aclgate/policy"
+)
+
+// FileOptions say what a File store reads and how.
+type FileOptions struct {
+	Path      string
+	Catalogue *policy.Catalogue // for warnings about entries; nil: none
+	MaxDepth  int               // levels of accounts
+	Logger    *slog.Logger      // nil: slog.Default()
+}
+
+// File is the store of one policy file. Its Run has to be running for changes
+// of the file to be noticed and for last uses to be kept.
+type File struct {
+	opts FileOptions
+	uses *uses
+
+	current atomic.Pointer[snapshot]
+	state   atomic.Pointer[State]
+
+	reading sync.Mutex // one reload at a time; requests never take it
+	sum     [sha256.Size]byte
+	read    bool  // sum is that of a text that was judged
+	result  error // what Reload said about it
+}
+
+var _ Store = (*File)(nil)
+
+// snapshot is everything that one version of the file says.
+type snapshot struct {
+	revision uint64
+	sum      [sha256.Size]byte
+	policy   *Policy
+	warnings strict.Faults
+}
+
+// State is what a File tells about itself.
+type State struct {
+	Revision uint64
+	Stale    bool          // the file as it is now was refused, an older one is obeyed
+	Loaded   time.Time     // when the file that is obeyed was last read
+	Faults   strict.Faults // of the last reading: why it was refused, or warnings
+	Tokens   map[policy.Access]int
+	Accounts int
+}
+
+// OpenFile reads the policy file and the last uses beside it. A file with a
+// fault is an error that holds all strict.Faults.
+func OpenFile(opts FileOptions) (*File, error) {
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	f := &File{opts: opts, uses: newUses(opts.Path + ".uses")}
+	f.state.Store(&State{})
+	for _, fault := range f.uses.load(time.Now().Unix()) {
+		opts.Logger.Warn("last uses of tokens", "fault", fault.String())
+	}
+	if err := f.Reload(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Revision implements Store.
+func (f *File) Revision() uint64 { return f.current.Load().revision }
+
+// Load implements Store. It never ends with ErrStale: what the file said last
+// is the truth until it says something else.
+func (f *File) Load(d policy.Digest) (*Record, error) {
+	if r := f.current.Load().policy.Find(d); r != nil {
+		return r, nil
+	}
+	return nil, ErrNotFound
+}
+
+// Tree implements Store.
+func (f *File) Tree() *policy.Tree { return f.current.Load().policy.Tree }
+
+// State returns how the store is doing. It waits for nothing, and what it
+// returns must not be changed.
+func (f *File) State() State { return *f.state.Load() }
+
+// Reload reads the file and, if there is no fault in it, obeys it from now on:
+// every Load that begins after Reload returned nil does. Otherwise nothing
+// changes and the error holds every fault as strict.Faults.
+func (f *File) Reload() error {
+	f.reading.Lock()
+	defer f.reading.Unlock()
+	return f.refresh()
+}
+
+// refresh reads the file. A text that was judged before is not judged again.
+func (f *File) refresh() error {
+	start := time.Now()
+	text, err := readStill(f.opts.Path)
+	if err != nil {
+		f.read = false
+		return f.refuse(strict.Faults{{File: f.opts.Path, Message: err.Error()}})
+	}
+	sum := sha256.Sum256(text)
+	if f.read && sum == f.sum && f.result != nil {
+		return f.result
+	}
+	f.sum, f.read, f.result = sum, true, nil
+	if now := f.current.Load(); now != nil && now.sum == sum {
+		f.publish(now)
+		return nil
+	}
+	p, faults := ReadPolicy(f.opts.Path, text, f.opts.Catalogue, f.opts.MaxDepth)
+	if p == nil {
+		f.result = f.refuse(faults)
+		return f.result
+	}
+	f.swap(&snapshot{revision: 1, sum: sum, policy: p, warnings: faults})
+	f.opts.Logger.Info("policy loaded", "file", f.opts.Path, "revision", f.Revision(), "tokens", len(p.Records),
+		"accounts", len(p.Tree.Accounts()), "warnings", len(faults), "took", time.Since(start).Round(time.Millisecond))
+	f.logFaults(slog.LevelWarn, "policy file", faults)
+	return nil
+}
+
+// swap puts a snapshot in the place of the one that is obeyed.
+func (f *File) swap(next *snapshot) {
+	if old := f.current.Load(); old != nil {
+		next.revision = old.revision + 1
+	}
+	f.uses.adopt(next.policy)
+	f.current.Store(next)
+	f.publish(next)
+}
+
+// publish notes that s is what the file says.
+func (f *File) publish(s *snapshot) {
+	st := &State{Revision: s.revision, Loaded: time.Now(), Faults: s.warnings, Tokens: map[policy.Access]int{}}
+	for _, r := range s.policy.Records {
+		st.Tokens[r.Token.Access]++
+	}
+	st.Accounts = len(s.policy.Tree.Accounts())
+	f.state.Store(st)
+}
+
+// refuse notes that the file is not obeyed, and why.
+func (f *File) refuse(faults strict.Faults) error {
+	st := *f.state.Load()
+	st.Stale, st.Faults = true, faults
+	f.state.Store(&st)
+	f.logFaults(slog.LevelError, "policy file refused", faults)
+	return faults
+}
+
+// maxLogged bounds the lines of one reading in the log; check names all.
+const maxLogged = 20
+
+func (f *File) logFaults(level slog.Level, message string, faults strict.Faults) {
+	for i, fault := range faults {
+		if i == maxLogged {
+			f.opts.Logger.Log(context.Background(), level, message, "more", len(faults)-i)
+			return
+		}
+		f.opts.Logger.Log(context.Background(), level, message, "fault", fault.String())
+	}
+}

@@ -1,0 +1,158 @@
+package store
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+
+	"aclgate/policy"
+)
+
+// Alphabet and length of new keys: 381 random bits.
+const (
+	keyAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	keyLength   = 64
+)
+
+// NewKey returns a new key and its digest. The key has to be shown once and
+// forgotten. crypto/rand ends the process rather than return few random bits.
+func NewKey() (key string, digest policy.Digest) {
+	b := make([]byte, 0, keyLength)
+	var random [keyLength]byte
+	for len(b) < keyLength {
+		rand.Read(random[:])
+		for _, c := range random {
+			// Only the largest multiple of 62 below 256 is even-handed.
+			if int(c) < 256/len(keyAlphabet)*len(keyAlphabet) && len(b) < keyLength {
+				b = append(b, keyAlphabet[int(c)%len(keyAlphabet)])
+			}
+		}
+	}
+	return string(b), DigestOf(b)
+}
+
+// TokenYAML prints a record as an element of the list of tokens. What it prints
+// reads as the same record again.
+func TokenYAML(rec *Record) []byte {
+	t := &rec.Token
+	b := fmt.Appendf(nil, "  - id: %d\n    key_sha256: %s\n", t.ID, hex.EncodeToString(t.Digest[:]))
+	if t.Info != "" {
+		b = fmt.Appendf(b, "    info: %s\n", strconv.QuoteToASCII(t.Info))
+	}
+	b = fmt.Appendf(b, "    cid: %d\n", t.CID)
+	for _, v := range []struct {
+		key   string
+		value int64
+	}{{"expire", t.Expire}, {"ttl", t.TTL}, {"created", t.Created}} {
+		if v.value != 0 {
+			b = fmt.Appendf(b, "    %s: %d\n", v.key, v.value)
+		}
+	}
+	if !t.Enabled {
+		b = append(b, "    enabled: false\n"...)
+	}
+	b = appendBounds(b, t)
+	b = fmt.Appendf(b, "    access: {type: %s", t.Access)
+	if len(rec.Entries) == 0 {
+		return append(b, "}\n"...)
+	}
+	b = append(b, ", acl: [\n"...)
+	for i := range rec.Entries {
+		b = appendEntry(append(b, "      "...), &rec.Entries[i])
+		b = append(b, ",\n"...)
+	}
+	return append(bytes.TrimSuffix(b, []byte(",\n")), "]}\n"...)
+}
+
+// appendBounds appends what a token's callers have to fit.
+func appendBounds(b []byte, t *policy.Token) []byte {
+	if t.Sources != nil {
+		var items []string
+		for _, p := range t.Sources.Networks {
+			items = append(items, p.String())
+		}
+		b = append(b, "    ips: "...)
+		b = append(appendTexts(b, append(items, t.Sources.Masks...)), '\n')
+	}
+	if t.Origins != nil {
+		b = append(b, "    origins: "...)
+		b = append(appendTexts(b, t.Origins), '\n')
+	}
+	return b
+}
+
+func appendTexts(b []byte, texts []string) []byte {
+	b = append(b, '[')
+	for i, text := range texts {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = strconv.AppendQuoteToASCII(b, text)
+	}
+	return append(b, ']')
+}
+
+func appendEntry(b []byte, e *policy.Entry) []byte {
+	b = append(b, "{uri: "...)
+	b = strconv.AppendQuoteToASCII(b, e.URI)
+	b = fmt.Appendf(b, ", methods: [%s]", e.Methods)
+	switch e.Rule {
+	case policy.IDsList:
+		b = append(append(append(b, ", ids: ["...), e.IDs.Text()...), ']')
+	case policy.IDsAll, policy.IDsInGroups:
+		b = append(append(b, ", ids: "...), e.Rule.String()...)
+	}
+	if !e.Named {
+		return append(b, '}')
+	}
+	b = append(b, ", submodules: ["...)
+	for i, s := range e.Submodules {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = strconv.AppendQuoteToASCII(append(b, "{name: "...), s.Name)
+		b = fmt.Appendf(b, ", methods: [%s]}", s.Methods)
+	}
+	return append(b, "]}"...)
+}
+
+// template stands around the first tokens of a new policy file.
+const template = `# Who may do what: accounts and tokens. Read by aclgate; edit it and save, and
+# within two seconds it is obeyed. "aclgate check" names every fault in it.
+
+accounts:                         # a tree: a token sees its account and all below it
+  - {id: 1, name: operator}
+  # - {id: 11, name: ACME Fleet, parent: 1}
+
+# A token: "aclgate token new" prints one, and its key once.
+#
+#  - id: 17
+#    key_sha256: 6ca13d52ca70c883e0f0bb101e425a89e8624de51db2d2392593af6a84118090
+#    info: ops viewer
+#    cid: 11
+#    expire: 2027-01-01T00:00:00Z # or ttl: 30d, since its last use, with created:
+#    ips: 10.0.0.0/8, 192.168.1.* # only from there
+#    access:                      # type: master, standard, acl or noapi
+#      type: acl
+#      acl:                       # of the entries that fit, one decides
+#        - uri: gw/devices
+#          methods: [GET]
+#          ids: [7, 9]            # a list, all, in-groups; without: all, and creating
+#          submodules:            # without: what methods say; with: only these
+#            - {name: messages, methods: [GET]}
+`
+
+// Template returns the text of a new policy file with the given tokens, whose
+// account is 1.
+func Template(tokens ...*Record) []byte {
+	if len(tokens) == 0 {
+		return append([]byte(template), "\ntokens: []\n"...)
+	}
+	b := append([]byte(template), "\ntokens:\n"...)
+	for _, t := range tokens {
+		b = append(b, TokenYAML(t)...)
+	}
+	return b
+}

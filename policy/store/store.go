@@ -1,0 +1,37 @@
+package store
+
+import (
+	"crypto/sha256"
+	"errors"
+
+	"aclgate/policy"
+)
+
+// Record is a token as it was loaded, and the entries to compile its ACL from.
+// It is immutable, but for the last use that Token.Used counts.
+type Record struct {
+	Token   policy.Token // without ACL
+	Entries []policy.Entry
+}
+
+// Store tells tokens and accounts. Its methods may be called from any number of
+// goroutines and do not wait for changes that are under way.
+type Store interface {
+	// Revision grows whenever anything that Load or Tree return may have
+	// changed, and not before they return it.
+	Revision() uint64
+	// Load returns the record of the token with this digest, ErrNotFound
+	// without one, and ErrStale when the store cannot tell.
+	Load(policy.Digest) (*Record, error)
+	// Tree returns the account tree.
+	Tree() *policy.Tree
+}
+
+// What Load ends with instead of a record.
+var (
+	ErrNotFound = errors.New("no token has this digest")
+	ErrStale    = errors.New("the store is too old to tell")
+)
+
+// DigestOf returns the digest of a key.
+func DigestOf(key []byte) policy.Digest { return sha256.Sum256(key) }

@@ -1,0 +1,139 @@
+package store
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"aclgate/config/strict"
+	"aclgate/policy"
+)
+
+// uses holds the last use of every token that has a ttl, one counter per token
+// id for the whole life of the process, so that a reload forgets none. Its
+// file has a line for each: the id and the unix second.
+type uses struct {
+	path string
+
+	mu      sync.Mutex // adopt and save; requests touch the counters alone
+	last    map[int64]*atomic.Int64
+	living  []int64 // ids of the tokens that the policy knows, ascending
+	written []byte
+}
+
+const usesHead = "# aclgate: last uses of tokens with a ttl: id, unix seconds\n"
+
+func newUses(path string) *uses { return &uses{path: path, last: make(map[int64]*atomic.Int64)} }
+
+// load merges the file into the counters, by maximum. Whatever is damaged is a
+// warning: without its last use a token ends sooner, never later. For the same
+// reason no use lies after now.
+func (u *uses) load(now int64) strict.Faults {
+	text, err := os.ReadFile(u.path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return strict.Faults{{File: u.path, Message: err.Error(), Warning: true}}
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	damaged := faultList{file: u.path}
+	for i, line := range bytes.Split(text, []byte{'\n'}) {
+		if len(line) == 0 || line[0] == '#' {
+			continue
+		}
+		id, at, found := bytes.Cut(line, []byte{' '})
+		token, okID := policy.ParseID(id)
+		used, okAt := policy.ParseID(at)
+		if !found || !okID || !okAt {
+			damaged.warn(strict.Pos{Line: i + 1, Col: 1}, "expected an id and unix seconds; the line is left out")
+			continue
+		}
+		raise(u.counter(token), min(used, now))
+	}
+	return damaged.all()
+}
+
+// raise lifts a counter to v unless it is higher already.
+func raise(c *atomic.Int64, v int64) {
+	for last := c.Load(); last < v; last = c.Load() {
+		if c.CompareAndSwap(last, v) {
+			return
+		}
+	}
+}
+
+func (u *uses) counter(id int64) *atomic.Int64 {
+	c := u.last[id]
+	if c == nil {
+		c = new(atomic.Int64)
+		u.last[id] = c
+	}
+	return c
+}
+
+// adopt gives every token with a ttl its counter. It has to be called before
+// anybody sees the records of p.
+func (u *uses) adopt(p *Policy) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	living := make([]int64, 0, len(u.living))
+	for _, r := range p.Records {
+		if r.Token.TTL > 0 {
+			r.Token.Used = u.counter(r.Token.ID)
+			living = append(living, r.Token.ID)
+		}
+	}
+	slices.Sort(living)
+	u.living = living
+}
+
+// save writes the last uses of the tokens that the policy knows, if they have
+// changed since. The old file stays whole until the new one is.
+func (u *uses) save() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	text := []byte(usesHead)
+	for _, id := range u.living {
+		if at := u.last[id].Load(); at > 0 {
+			text = append(strconv.AppendInt(text, id, 10), ' ')
+			text = append(strconv.AppendInt(text, at, 10), '\n')
+		}
+	}
+	if len(text) == len(usesHead) && u.written == nil || bytes.Equal(text, u.written) {
+		return nil
+	}
+	if err := replaceFile(u.path, text); err != nil {
+		return fmt.Errorf("cannot write %q: %w", u.path, err)
+	}
+	u.written = text
+	return nil
+}
+
+// replaceFile writes a file beside path, sees it to the disk, and puts it in
+// the place of path.
+func replaceFile(path string, text []byte) error {
+	temp := path + ".tmp"
+	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(file)
+	_, err = w.Write(text)
+	err = errors.Join(err, w.Flush(), file.Sync(), file.Close())
+	if err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		os.Remove(temp)
+	}
+	return err
+}
