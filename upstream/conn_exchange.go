@@ -1,0 +1,44 @@
+package upstream
+
+// exchange sends the request and reads the head of the answer. The connection belongs to
+// the answer afterwards, or is gone.
+func (c *conn) exchange(r *Request, a *Answer) error {
+	c.rewind()
+	a.own(c)
+	var err error
+	if r.streamed() {
+		err = c.sendStream(r, a)
+	} else {
+		err = c.send(r, a)
+	}
+	if err != nil {
+		a.stale = c.used && !c.got && c.kind() == ErrBroken
+		err = a.fail(err)
+		a.clear()
+		return err
+	}
+	c.used = true
+	a.begin()
+	return nil
+}
+
+// send writes the request in one piece and waits for the answer.
+func (c *conn) send(r *Request, a *Answer) error {
+	a.stream.buf = getBuffer(r.headSize(c.pool.host) + len(r.Body))
+	out := r.appendHead(a.stream.buf[:0], c.pool.host)
+	sendErr := c.write(append(out, r.Body...))
+	if len(a.stream.buf) != smallBuffer {
+		putBuffer(a.stream.buf)
+		a.stream.buf = getBuffer(smallBuffer)
+	}
+	if sendErr != nil && len(r.Body) == 0 {
+		return sendErr
+	}
+	// A backend that refuses a body may answer and close before it has read all of it.
+	c.written()
+	if err := a.readHead(); err != nil {
+		return err
+	}
+	a.keep = a.keep && sendErr == nil
+	return nil
+}

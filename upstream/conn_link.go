@@ -1,0 +1,78 @@
+package upstream
+
+import (
+	"io"
+	"net"
+	"syscall"
+)
+
+// errNothing is what a look at a connection without bytes returns. It is temporary, so
+// crypto/tls goes on afterwards.
+const errNothing nothing = "nothing to read"
+
+type nothing string
+
+func (n nothing) Error() string { return string(n) }
+func (nothing) Timeout() bool   { return true }
+func (nothing) Temporary() bool { return true }
+
+// link is the TCP connection below everything. It can be read without waiting, and it
+// remembers that the other side ended it.
+type link struct {
+	net.Conn
+	raw     syscall.RawConn
+	polling bool // Read takes what is there and never waits
+	ended   bool // Read has seen the end
+
+	// What receive works on: a closure made once, or every look would allocate.
+	receive func(fd uintptr) bool
+	p       []byte
+	flags   int
+	n       int
+	err     error
+}
+
+// newLink wraps a connection that a net.Dialer opened for "tcp".
+func newLink(c net.Conn) (*link, error) {
+	raw, err := c.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	l := &link{Conn: c, raw: raw}
+	l.receive = l.recv
+	return l, nil
+}
+
+// Read reads as net.Conn does, or without waiting while polling is set.
+func (l *link) Read(p []byte) (n int, err error) {
+	if l.polling {
+		n, err = l.take(p, noWait)
+	} else {
+		n, err = l.Conn.Read(p)
+	}
+	if err == io.EOF {
+		l.ended = true
+	}
+	return n, err
+}
+
+// peek looks at the next bytes and leaves them there.
+func (l *link) peek(p []byte) (int, error) { return l.take(p, noWait|peekOnly) }
+
+// take returns errNothing if it would have to wait, io.EOF at the end.
+func (l *link) take(p []byte, flags int) (int, error) {
+	l.p, l.flags = p, flags
+	err := l.raw.Read(l.receive)
+	l.p = nil
+	switch {
+	case err != nil:
+		return 0, err
+	case l.err == syscall.EAGAIN:
+		return 0, errNothing
+	case l.err != nil:
+		return 0, l.err
+	case l.n == 0:
+		return 0, io.EOF
+	}
+	return l.n, nil
+}

@@ -1,0 +1,115 @@
+package upstream
+
+import (
+	"bytes"
+	"io"
+	"strconv"
+)
+
+const (
+	// maxInline is the longest body that is copied behind its head and written with it.
+	maxInline = 48 << 10
+	// headRoom covers the fixed parts of a printed head: version, Host, length, line ends.
+	headRoom = 96
+)
+
+// Request is one request, printed but for its Host and framing. Its slices are read until
+// Do returns and never changed.
+type Request struct {
+	Method string // capital letters
+	Target []byte // origin-form, begins with "/"
+	Head   []byte // field lines, each ended by CRLF; no Host, Content-Length, Transfer-Encoding
+
+	Body       []byte    // the whole body; or
+	BodyReader io.Reader // the body as a stream, read by the goroutine that called Do
+	BodyLength int64     // of the stream; -1: unknown, sent in chunks
+
+	HasBody    bool // print a Content-Length even if it is 0: POST, PUT, PATCH
+	Repeatable bool // a GET; counts only without a body
+}
+
+// check reports what would make the request anything but one message. It is the last
+// wall behind the printer: a line end in the target or an empty line in the head would
+// begin a second request, sent with the gateway's credential.
+func (r *Request) check() error {
+	switch {
+	case !isMethod(r.Method):
+		return fault("the method is none")
+	case !isTarget(r.Target):
+		return fault("the target holds a byte that ends it")
+	case !isBlock(r.Head):
+		return fault("the head is not a block of lines")
+	case r.BodyReader != nil && (len(r.Body) > 0 || r.BodyLength < -1):
+		return fault("the body is given twice or its length is none")
+	}
+	return nil
+}
+
+func isMethod(method string) bool {
+	for _, c := range []byte(method) {
+		if c < 'A' || c > 'Z' {
+			return false
+		}
+	}
+	return method != ""
+}
+
+func isTarget(target []byte) bool {
+	for _, c := range target {
+		if c <= ' ' || c >= 0x7f || c == '#' {
+			return false
+		}
+	}
+	return len(target) > 0 && target[0] == '/'
+}
+
+func isBlock(head []byte) bool {
+	if len(head) == 0 {
+		return true
+	}
+	return bytes.HasSuffix(head, crlf) && !bytes.HasPrefix(head, crlf) &&
+		!bytes.Contains(head, []byte("\r\n\r\n")) && !bytes.Contains(head, []byte("\n\n"))
+}
+
+// length returns the length of the body, -1 if it is not known.
+func (r *Request) length() int64 {
+	if r.BodyReader != nil {
+		return r.BodyLength
+	}
+	return int64(len(r.Body))
+}
+
+// streamed reports whether the body is written piece by piece.
+func (r *Request) streamed() bool {
+	return r.BodyReader != nil && r.BodyLength != 0 || len(r.Body) > maxInline
+}
+
+// repeatable reports whether the request may be sent a second time.
+func (r *Request) repeatable() bool {
+	return r.Repeatable && r.Method == "GET" && r.length() == 0
+}
+
+// headSize returns a bound of what appendHead appends.
+func (r *Request) headSize(host string) int {
+	return headRoom + len(r.Method) + len(r.Target) + len(host) + len(r.Head)
+}
+
+// appendHead prints the request up to and with the empty line.
+func (r *Request) appendHead(dst []byte, host string) []byte {
+	dst = append(dst, r.Method...)
+	dst = append(dst, ' ')
+	dst = append(dst, r.Target...)
+	dst = append(dst, " HTTP/1.1\r\nHost: "...)
+	dst = append(dst, host...)
+	dst = append(dst, "\r\n"...)
+	dst = append(dst, r.Head...)
+	switch n := r.length(); {
+	case n < 0:
+		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	case n > 0 || r.HasBody:
+		dst = append(dst, "Content-Length: "...)
+		dst = strconv.AppendInt(dst, n, 10)
+		dst = append(dst, "\r\n"...)
+	}
+	return append(dst, "\r\n"...)
+}

@@ -1,0 +1,230 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// hasty returns options whose named limits are short.
+func hasty(url string) Options {
+	o := options(url)
+	o.FirstByte, o.Idle = 80*time.Millisecond, 80*time.Millisecond
+	return o
+}
+
+// Ensure that each way to be slow ends in a timeout and a closed connection.
+func TestSlowBackend(t *testing.T) {
+	rows := []struct {
+		name   string
+		script func(*peer)
+	}{
+		{"no answer", func(p *peer) { p.request(); p.end() }},
+		{"interim answers only", func(p *peer) { p.request(); p.say("HTTP/1.1 100 Continue\r\n\r\n"); p.end() }},
+		{"half a head", func(p *peer) { p.request(); p.say("HTTP/1.1 200 OK\r\n"); p.end() }},
+		{"a head byte by byte", func(p *peer) {
+			p.request()
+			for i := 0; i < 1000; i++ {
+				if _, err := io.WriteString(p, ok[i%len(ok):][:1]); err != nil {
+					return
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+		}},
+		{"half a body", func(p *peer) { p.request(); p.say(ok + "Content-Length: 3\r\n\r\nhi"); p.end() }},
+		{"half a chunk", func(p *peer) { p.request(); p.say(ok + "Transfer-Encoding: chunked\r\n\r\n3\r\nhi"); p.end() }},
+		{"no close", func(p *peer) { p.request(); p.say(ok + "\r\nhi"); p.end() }},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			transport := start(t, hasty(listen(t, row.script)))
+			_, err := ask(transport, get())
+			wantKind(t, err, ErrTimeout)
+			wantConns(t, transport, 0, 0)
+		})
+	}
+}
+
+// Ensure that a backend which takes no bytes ends in a timeout, for a body in memory and
+// for a stream.
+func TestBackendTakesNothing(t *testing.T) {
+	quit := make(chan bool)
+	url := listen(t, func(*peer) { <-quit })
+	defer close(quit)
+	big := strings.Repeat("z", 32<<20)
+	for name, r := range map[string]*Request{
+		"memory": post(big),
+		"stream": {Method: "POST", Target: []byte("/"), BodyReader: strings.NewReader(big), BodyLength: int64(len(big))},
+	} {
+		_, err := ask(start(t, hasty(url)), r)
+		t.Run(name, func(t *testing.T) { wantKind(t, err, ErrTimeout) })
+	}
+}
+
+// Ensure that neither a slow but steady body nor a slow caller runs into a limit.
+func TestSteadyBodyAndSlowCaller(t *testing.T) {
+	o := options(listen(t, func(p *peer) {
+		p.request()
+		p.say(ok + "Content-Length: 12\r\n\r\n")
+		for range 10 {
+			time.Sleep(30 * time.Millisecond)
+			p.say("x")
+		}
+		p.say("yz")
+		p.end()
+	}))
+	o.Idle = 250 * time.Millisecond
+	transport := start(t, o)
+	var a Answer
+	if err := transport.Do(get(), &a); err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	body := make([]byte, 12)
+	if _, err := io.ReadFull(&a, body[:10]); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(500 * time.Millisecond)
+	if _, err := io.ReadFull(&a, body[10:]); err != nil || string(body) != "xxxxxxxxxxyz" {
+		t.Errorf("got %q, %v", body, err)
+	}
+}
+
+// Ensure that the final answer may take FirstByte even if Idle is shorter and interim
+// answers came.
+func TestInterimWaitsForFinal(t *testing.T) {
+	o := options(listen(t, func(p *peer) {
+		p.request()
+		p.say("HTTP/1.1 102 Processing\r\n\r\n")
+		time.Sleep(300 * time.Millisecond)
+		p.say(hi)
+		p.end()
+	}))
+	o.Idle = 60 * time.Millisecond
+	wantAsk(t, start(t, o), get(), "200 hi")
+}
+
+// Ensure that unused connections are closed.
+func TestIdleClosed(t *testing.T) {
+	transport := start(t, hasty(listen(t, func(p *peer) {
+		p.request()
+		p.say(hi)
+		p.end()
+	})))
+	wantAsk(t, transport, get(), "200 hi")
+	wantConns(t, transport, 0, 0)
+}
+
+// Ensure that a handshake which stalls is a slow dial, and that a refused dial is none.
+func TestDialFailures(t *testing.T) {
+	quit := make(chan bool)
+	defer close(quit)
+	o := options(strings.Replace(listen(t, func(*peer) { <-quit }), "http:", "https:", 1))
+	o.Dial = 50 * time.Millisecond
+	_, err := ask(start(t, o), get())
+	wantKind(t, err, ErrTimeout)
+
+	l, _ := net.Listen("tcp", "127.0.0.1:0")
+	l.Close()
+	transport := start(t, options("http://"+l.Addr().String()))
+	_, err = ask(transport, get())
+	wantKind(t, err, ErrDial)
+	wantConns(t, transport, 0, 0)
+	if s := transport.Stats()[0]; s.Dials != 1 || s.DialErrors != 1 || s.Failures != 1 {
+		t.Errorf("got %+v", s)
+	}
+}
+
+// Ensure that a lack of ports or descriptors is not taken for the backend's fault.
+func TestDialKinds(t *testing.T) {
+	for _, row := range []struct{ err, want error }{
+		{&net.OpError{Op: "dial", Err: errors.New("connection refused")}, ErrDial},
+		{&net.OpError{Op: "dial", Err: syscall.EADDRNOTAVAIL}, ErrBusy},
+		{context.DeadlineExceeded, ErrTimeout},
+		{context.Canceled, ErrCanceled},
+		{&net.DNSError{IsTimeout: true}, ErrTimeout},
+		{&net.DNSError{IsNotFound: true}, ErrDial},
+	} {
+		if got := dialKind(row.err); got != row.want {
+			t.Errorf("%v: got %v, want %v", row.err, got, row.want)
+		}
+	}
+}
+
+// Ensure that Cancel ends a request wherever it is stuck, and only that request.
+func TestCancel(t *testing.T) {
+	rows := []struct {
+		name   string
+		https  bool
+		script func(*peer, func())
+	}{
+		{"in the handshake", true, func(p *peer, stuck func()) { stuck(); p.end() }},
+		{"before the answer", false, func(p *peer, stuck func()) { p.request(); stuck(); p.end() }},
+		{"in the body", false, func(p *peer, stuck func()) {
+			p.request()
+			p.say(ok + "Content-Length: 3\r\n\r\nhi")
+			stuck()
+			p.end()
+		}},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			stuck := make(chan bool)
+			url := listen(t, func(p *peer) { row.script(p, func() { stuck <- true }) })
+			if row.https {
+				url = strings.Replace(url, "http:", "https:", 1)
+			}
+			transport := start(t, options(url))
+			var a Answer
+			go func() { <-stuck; a.Cancel() }()
+			err := transport.Do(get(), &a)
+			if err == nil {
+				_, err = io.ReadAll(&a)
+			}
+			wantKind(t, err, ErrCanceled)
+			wantConns(t, transport, 0, 0)
+			wantKind(t, transport.Do(get(), &a), ErrCanceled)
+			a.Reset()
+			if s := transport.Stats()[0]; s.Failures != 0 {
+				t.Errorf("the backend was blamed for %d cancels", s.Failures)
+			}
+		})
+	}
+}
+
+// Ensure that a Cancel that comes late does not hit the next user of the connection.
+func TestCancelLate(t *testing.T) {
+	asked, answer := make(chan bool, 2), make(chan bool)
+	transport := start(t, options(listen(t, func(p *peer) {
+		for p.request() != "" {
+			asked <- true
+			<-answer
+			p.say(hi)
+		}
+	})))
+	var first, second Answer
+	go func() { answer <- true }()
+	if err := transport.Do(get(), &first); err != nil {
+		t.Fatal(err)
+	}
+	first.Buffered()
+	<-asked
+	go func() {
+		<-asked
+		first.Cancel()
+		answer <- true
+	}()
+	if err := transport.Do(get(), &second); err != nil {
+		t.Fatal(err)
+	}
+	if body, whole := second.Buffered(); string(body) != "hi" || !whole {
+		t.Errorf("got %q, %v", body, whole)
+	}
+	second.Close()
+	first.Close()
+}
