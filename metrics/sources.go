@@ -78,6 +78,22 @@ func (m *Metrics) WatchUpstream(stats func() ([]UpstreamStats, QueueStats)) {
 	})
 }
 
+// ListenerStats is what the public listener counts.
+type ListenerStats struct {
+	Open                  int
+	Refused, RefusedPerIP uint64 // by listen.max_connections, by max_connections_per_ip
+}
+
+// WatchListener exports what stats returns at every scrape.
+func (m *Metrics) WatchListener(stats func() ListenerStats) {
+	m.Watch(func(emit Emit) {
+		s := stats()
+		emit(ConnectionsOpen, float64(s.Open))
+		emit(ConnectionsRefused, float64(s.Refused), "total")
+		emit(ConnectionsRefused, float64(s.RefusedPerIP), "per_ip")
+	})
+}
+
 // Build exports what is running, once at start.
 func (m *Metrics) Build(version, revision string) {
 	m.Watch(func(emit Emit) { emit(BuildInfo, 1, version, revision, runtime.Version()) })

@@ -14,6 +14,7 @@ type Case struct {
 func (l *Law) Decide(d *Decision, c *Case) {
 	d.reset()
 	if reason, verdict := l.route(c); reason != NotJudged {
+		d.ScopeAlone = reason == MasterRoute
 		d.end(verdict, reason)
 		return
 	}

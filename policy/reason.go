@@ -90,6 +90,7 @@ const (
 	BodyItem     // 403, code 6: id in the body is not addressed and permitted
 	MoveNoEntry  // 403, code 8: no entry names the submodule cid
 
+	BackendRefused       // the backend's own 4xx about a match that was to be resolved
 	UpstreamBroken       // 502
 	UpstreamRedirect     // 502
 	UpstreamUnauthorized // 502: the gateway's own credential was refused
@@ -118,7 +119,7 @@ var reasonNames = [reasonCount]string{
 	IndexStale: "index-stale", ScopeIgnored: "scope-ignored", DeniedItems: "denied-items",
 	NothingLeft: "nothing-left", BodyTooLarge: "body-too-large", BodyCoding: "body-coding",
 	BadBody: "bad-body", BodyAccount: "body-account", BodyItem: "body-item", MoveNoEntry: "move-no-entry",
-	UpstreamBroken: "upstream-broken", UpstreamRedirect: "upstream-redirect",
+	BackendRefused: "backend-refused", UpstreamBroken: "upstream-broken", UpstreamRedirect: "upstream-redirect",
 	UpstreamUnauthorized: "upstream-unauthorized", UpstreamSlow: "upstream-slow",
 	UpstreamBusy: "upstream-busy", Overloaded: "overloaded", ClientGone: "client-gone", Internal: "internal",
 }

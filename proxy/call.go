@@ -70,7 +70,9 @@ func (c *call) end() {
 	if c.rec.BytesOut == 0 && !c.ctx.Response.IsBodyStream() {
 		c.rec.BytesOut = int64(len(c.ctx.Response.Body()))
 	}
-	c.rec.Status = c.ctx.Response.StatusCode()
+	if c.reason != policy.ClientGone {
+		c.rec.Status = c.ctx.Response.StatusCode()
+	}
 }
 
 func (c *call) reset() {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"aclgate/policy"
+	"aclgate/upstream"
 )
 
 // head ends the line for what proxy/head refused.
@@ -85,7 +86,9 @@ func (g *Gateway) resolve(c *call) policy.Reason {
 		return policy.NotJudged
 	}
 	began := now()
-	err := g.Resolver.Resolve(&c.cas, &c.dec, &c.facts)
+	err := g.Resolver.Resolve(&upstream.Ask{
+		Case: &c.cas, Decision: &c.dec, Facts: &c.facts, CallersKey: c.key, Answer: c.ans,
+	})
 	c.waited += since(began)
 	if err != nil {
 		return g.failed(c, err)

@@ -28,23 +28,36 @@ func (g *Gateway) forward(c *call) policy.Reason {
 		return policy.UpstreamRedirect
 	case 401:
 		if g.Key() != "" {
-			g.Metrics.Add(metrics.UpstreamUnauthorized, 1)
-			g.Log.Error("the backend refuses the gateway's own credential: renew upstream.token_file", "decision", c.id())
-			return policy.UpstreamUnauthorized
+			return g.unauthorized(c)
 		}
 	}
 	return policy.NotJudged
+}
+
+// unauthorized raises the alarm: the backend does not take the gateway's own
+// credential. The client's was good and must not be thrown away for it.
+func (g *Gateway) unauthorized(c *call) policy.Reason {
+	g.Metrics.Add(metrics.UpstreamUnauthorized, 1)
+	g.Log.Error("the backend refuses the gateway's own credential: renew upstream.token_file", "decision", c.id())
+	return policy.UpstreamUnauthorized
 }
 
 // failed maps what went wrong between gateway and backend.
 func (g *Gateway) failed(c *call, err error) policy.Reason {
 	var reason policy.Reason
 	var fault *head.Fault
+	var answer *upstream.AnswerError
 	switch {
 	case errors.As(err, &reason):
 		return reason
+	case errors.As(err, &answer):
+		return g.passError(c, answer)
 	case errors.As(err, &fault):
 		return g.bodyFailed(c, err)
+	case errors.Is(err, upstream.ErrUnauthorized):
+		return g.unauthorized(c)
+	case errors.Is(err, upstream.ErrRedirect):
+		return policy.UpstreamRedirect
 	case errors.Is(err, upstream.ErrBody), errors.Is(err, upstream.ErrCanceled):
 		return policy.ClientGone
 	case errors.Is(err, upstream.ErrTimeout):
@@ -58,4 +71,14 @@ func (g *Gateway) failed(c *call, err error) policy.Reason {
 	}
 	g.Log.Warn("the backend did not answer", "decision", c.id(), "reason", reason.String(), "error", err)
 	return reason
+}
+
+// passError gives the client what the backend said against its match: a 4xx is
+// about the client's own selector (SPEC 4.3, Resolving).
+func (g *Gateway) passError(c *call, a *upstream.AnswerError) policy.Reason {
+	g.answerBytes(c, a.Status, a.Body)
+	if a.ContentType != "" {
+		c.ctx.Response.Header.SetContentType(a.ContentType)
+	}
+	return policy.BackendRefused
 }

@@ -31,9 +31,9 @@ type Backend interface {
 }
 
 // Resolver asks the backend what the law has to know first. Its errors are a
-// policy.Reason, or those of Backend.
+// policy.Reason, an *upstream.AnswerError, or those of Backend.
 type Resolver interface {
-	Resolve(*policy.Case, *policy.Decision, *policy.Facts) error
+	Resolve(*upstream.Ask) error
 }
 
 // Watch tells whether the backend obeys x-flespi-cid. Nil means that nobody

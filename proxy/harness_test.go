@@ -194,6 +194,7 @@ type answer struct {
 func (f *fixture) raw(request string) answer {
 	f.t.Helper()
 	c := f.dial()
+	defer c.Close()
 	if _, err := io.WriteString(c, request); err != nil {
 		f.t.Fatal(err)
 	}
@@ -253,3 +254,6 @@ func readLines[T any](t *testing.T, path string) []T {
 	}
 	return rows
 }
+
+// chunkedBodies is listen.chunked: accept.
+func chunkedBodies(_ *Options, _ *policy.Law, c *head.Config) { c.Chunked = true }

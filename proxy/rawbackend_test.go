@@ -211,3 +211,6 @@ func reply(status, body string, fields ...string) string {
 	}
 	return text + "\r\n" + body
 }
+
+// hangUp is a backend that ends the connection instead of answering.
+func hangUp(c net.Conn, _ *wireRequest) { c.Close() }

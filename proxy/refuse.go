@@ -69,7 +69,7 @@ const (
 
 func classOf(r policy.Reason) class {
 	switch r {
-	case policy.OwnAnswer:
+	case policy.OwnAnswer, policy.BackendRefused:
 		return classAnswered
 	case policy.TokenMissing, policy.TokenMalformed, policy.TokenUnknown, policy.TokenExpired,
 		policy.TokenDisabled, policy.TokenAddress, policy.TokenOrigin:
@@ -102,14 +102,12 @@ func (g *Gateway) refuse(c *call, r policy.Reason) {
 	if kind == classGateway && g.hidesRoutes(c, r) {
 		kind = classNotPermitted
 	}
-	c.rec.Reason = r
-	if kind != classAnswered {
-		c.rec.Verdict = policy.Deny
-	} else {
-		c.rec.Verdict = policy.Allow
-		return
-	}
+	c.rec.Verdict, c.rec.Reason = policy.Deny, r
 	switch kind {
+	case classAnswered:
+		if r == policy.OwnAnswer {
+			c.rec.Verdict = policy.Allow
+		}
 	case classUnauthorized:
 		g.answer(c, 401, bodyUnauthorized)
 	case classNotPermitted:

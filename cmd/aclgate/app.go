@@ -35,7 +35,8 @@ type app struct {
 	store     *store.File
 	cache     *cache.Cache
 	transport *upstream.Transport
-	watch     *upstream.Watch
+	resolver  *upstream.Resolver
+	watch     *upstream.Watch // nil: nobody has to look
 	metrics   *metrics.Metrics
 	registry  *prometheus.Registry
 	ring      *metrics.Ring
@@ -107,7 +108,7 @@ var modes = map[config.ScopeMode]policy.Mode{
 
 func (a *app) openStore() (err error) {
 	a.store, err = store.OpenFile(store.FileOptions{
-		Path: a.settings.Store.Path.Path, Catalogue: a.law.Catalogue, MaxDepth: a.settings.Policy.MaxDepth, Log: a.log,
+		Path: a.settings.Store.Path.Path, Catalogue: a.law.Catalogue, MaxDepth: a.settings.Policy.MaxDepth, Logger: a.log,
 	})
 	if err != nil {
 		return err
@@ -140,15 +141,40 @@ func (a *app) makeUpstream() (err error) {
 		MaxConns: u.MaxConnections, QueueMax: u.Queue.Max, QueueFor: u.Queue.For,
 		EjectFailures: u.Eject.Failures, EjectFor: u.Eject.For, Probe: u.Probe,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	a.resolver = upstream.NewResolver(upstream.ResolverOptions{
+		Backend: a.transport, Key: a.ownKey, Mode: a.law.Mode, MaxTarget: u.MaxURLBytes,
+	})
+	a.makeWatch()
+	return nil
 }
+
+// makeWatch has somebody look whether the backend obeys x-flespi-cid, where it
+// is the only wall between accounts. Without a credential of its own the
+// gateway cannot look; the callers' own keys are the wall then.
+func (a *app) makeWatch() {
+	if a.law.Mode != policy.ModeHeader || a.settings.Scope.TrustHeader || a.ownKey() == "" {
+		return
+	}
+	a.watch = upstream.NewWatch(upstream.WatchOptions{
+		Backend: a.transport, Key: a.ownKey, Tree: a.store.Tree, Catalogue: a.law.Catalogue, Log: a.log,
+		Changed: func(o upstream.Obedience) {
+			a.metrics.SetBool(metrics.ScopeHeaderIgnored, o == upstream.Ignored)
+			a.metrics.SetBool(metrics.ScopeHeaderChecked, o == upstream.Obeyed)
+		},
+	})
+}
+
+func (a *app) ownKey() string { return *a.key.Load() }
 
 func (a *app) makeGateway() error {
 	l := a.settings.Listen
-	a.gateway = proxy.New(proxy.Options{
+	o := proxy.Options{
 		Law: a.law, Tokens: a, Accounts: a.store, Backend: a.transport,
 		Metrics: a.metrics, Ring: a.ring, Log: a.log,
-		Key:         func() string { return *a.key.Load() },
+		Resolver: a.resolver, Key: a.ownKey,
 		PassHeaders: a.settings.Upstream.Headers, PublicURL: l.PublicURL.String(),
 		TLS: l.TLS.Cert.IsSet(), TrustedProxies: l.TrustedProxies,
 		Origins: l.CORS.Origins, CORSMaxAge: int(l.CORS.MaxAge / time.Second),
@@ -158,7 +184,11 @@ func (a *app) makeGateway() error {
 				a.served(r, asked, sent)
 			}
 		},
-	})
+	}
+	if a.watch != nil {
+		o.Watch = a.watch
+	}
+	a.gateway = proxy.New(o)
 	return nil
 }
 
@@ -170,6 +200,9 @@ func (a *app) run(ctx context.Context) error {
 	background, stop := context.WithCancel(context.Background())
 	var group sync.WaitGroup
 	group.Go(func() { a.store.Run(background) })
+	if a.watch != nil {
+		group.Go(func() { a.watch.Run(background) })
+	}
 	group.Go(func() { a.admin.Serve(a.private) })
 	ended := make(chan error, 1)
 	group.Go(func() { ended <- a.server.Serve() })

@@ -10,9 +10,9 @@ import (
 
 	"aclgate/config"
 	"aclgate/config/strict"
-	"aclgate/policy"
 	"aclgate/policy/routes"
 	"aclgate/policy/store"
+	"aclgate/upstream"
 )
 
 func (e *env) check() *cobra.Command {
@@ -49,7 +49,7 @@ func (e *env) runCheck(ctx context.Context, live bool) error {
 		return badSettings(fmt.Errorf("%d %s", n, plural(n, "fault", "faults")))
 	}
 	fmt.Fprintf(e.stdout, "%s and %s are sound: %d accounts, %d tokens\n",
-		e.file, s.Store.Path.Text, len(pol.Tree.Accounts()), pol.Len())
+		e.file, s.Store.Path.Text, len(pol.Tree.Accounts()), len(pol.Records))
 	if !live {
 		return nil
 	}
@@ -113,23 +113,28 @@ func plural(n int, one, many string) string {
 	return many
 }
 
-// checkLive asks the backend.
+// checkLive asks the backend what only it can say.
 func (e *env) checkLive(ctx context.Context, s *config.Settings) error {
 	a, err := newApp(s, newLogger(config.Log{Level: config.LogError, Format: config.LogText}, e.stderr))
 	if err != nil {
 		return badSettings(err)
 	}
 	defer a.close()
-	if a.law.Mode == policy.ModeIDs || s.Scope.TrustHeader {
-		return e.checkReachable(ctx, a)
+	if a.watch == nil {
+		fmt.Fprintln(e.stdout, "live: nothing to ask the backend with these settings")
+		return nil
 	}
-	result, err := a.watch.Check(ctx)
-	if err != nil {
-		return failed(fmt.Errorf("the backend cannot be asked: %w", err))
+	found, err := a.watch.Check(ctx)
+	switch {
+	case err != nil:
+		return failed(fmt.Errorf("live: the backend cannot be asked: %w", err))
+	case found.Obedience == upstream.Ignored:
+		return failed(fmt.Errorf("live: the backend ignores x-flespi-cid: %s shows items of account %d under account %d. "+
+			"Set scope.mode to ids, so that the gateway keeps accounts apart itself", found.Collection, found.Foreign, found.Account))
+	case found.Obedience == upstream.Unknown:
+		fmt.Fprintf(e.stdout, "live: the backend answers, but shows no items under any account (%d pages): nothing is known\n", found.Probes)
+		return nil
 	}
-	fmt.Fprintln(e.stdout, result)
-	if result.Ignored() {
-		return &exitError{code: exitFailed}
-	}
+	fmt.Fprintf(e.stdout, "live: the backend obeys x-flespi-cid (%s under account %d)\n", found.Collection, found.Account)
 	return nil
 }

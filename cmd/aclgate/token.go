@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"aclgate/policy"
 	"aclgate/policy/store"
 )
 
@@ -25,8 +27,21 @@ access, and run "aclgate check".`,
 	return token
 }
 
+// sample returns a token to be edited: it may read one device for a year.
+func sample(digest policy.Digest) []byte {
+	return store.TokenYAML(&store.Record{
+		Token: policy.Token{
+			ID: 1, Digest: digest, CID: 1, Info: "who uses it and for what", Enabled: true, Access: policy.ACLAccess,
+			Expire: time.Now().AddDate(1, 0, 0).Truncate(24 * time.Hour).Unix(),
+		},
+		Entries: []policy.Entry{{
+			URI: "gw/devices", Methods: policy.Methods(policy.GET), Rule: policy.IDsList, IDs: policy.NewIDSet([]int64{7}),
+		}},
+	})
+}
+
 func (e *env) newToken() error {
 	key, digest := store.NewKey()
-	fmt.Fprintf(e.stdout, "# The key. It is not stored anywhere: keep it now.\n# %s\n\n%s", key, store.TokenYAML(digest))
+	fmt.Fprintf(e.stdout, "# The key. It is not stored anywhere: keep it now.\n# %s\n\n%s", key, sample(digest))
 	return nil
 }

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"aclgate/config"
+	"aclgate/metrics"
+	"aclgate/proxy/admin"
+)
+
+// errDraining is what /readyz says while the gateway ends.
+var errDraining = errors.New("the gateway is draining")
+
+// makeAdmin builds the admin listener and has everything that counts export
+// what it counts.
+func (a *app) makeAdmin() error {
+	key := ""
+	if f := a.settings.Admin.Token; f.IsSet() {
+		var err error
+		if key, err = config.ReadKeyFile(f.Path); err != nil {
+			return err
+		}
+	}
+	a.admin = admin.New(admin.Options{
+		Gatherer: a.registry, Checks: a.checks(), Key: key, Reload: a.reload, Ring: a.ring,
+		Log: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	})
+	a.metrics.Reloaded(nil, a.store.Revision(), time.Now())
+	a.metrics.WatchCache(a.cache.Stats)
+	a.metrics.WatchPolicy(func() metrics.PolicyStats {
+		state := a.store.State()
+		return metrics.PolicyStats{Tokens: state.Tokens, Accounts: state.Accounts}
+	})
+	a.metrics.WatchUpstream(a.upstreamStats)
+	a.metrics.WatchListener(func() metrics.ListenerStats {
+		if a.server == nil { // not listening yet
+			return metrics.ListenerStats{}
+		}
+		l := a.server.Listener()
+		return metrics.ListenerStats{Open: l.Open(), Refused: l.RefusedConns(), RefusedPerIP: l.RefusedPerIP()}
+	})
+	a.metrics.Build(version(), revision())
+	return nil
+}
+
+// checks are the conditions under which a balancer may send requests here.
+func (a *app) checks() []admin.Check {
+	checks := []admin.Check{{Name: "draining", Func: func() error {
+		if a.draining.Load() {
+			return errDraining
+		}
+		return nil
+	}}}
+	if a.watch != nil {
+		checks = append(checks, admin.Check{Name: "scope", Func: a.watch.Ready})
+	}
+	return checks
+}
+
+func (a *app) upstreamStats() ([]metrics.UpstreamStats, metrics.QueueStats) {
+	var urls []metrics.UpstreamStats
+	var queue metrics.QueueStats
+	for _, s := range a.transport.Stats() {
+		name := s.URL
+		if u, err := url.Parse(s.URL); err == nil {
+			name = u.Host
+		}
+		urls = append(urls, metrics.UpstreamStats{
+			Name: name, Requests: s.Dials + s.Reuses, DialErrors: s.DialErrors,
+			Busy: int64(s.InUse()), Idle: int64(s.Idle), Ejected: s.Ejected,
+		})
+		queue.Waiting += int64(s.Waiting)
+	}
+	return urls, queue
+}
