@@ -91,6 +91,7 @@ func everything(m *Metrics, cat *policy.Catalogue) {
 	m.Reloaded(nil, 3, time.Unix(1700000000, 0))
 	m.WatchCache(func() CacheStats { return CacheStats{Hits: 5, Entries: 2} })
 	m.WatchPolicy(func() PolicyStats { return PolicyStats{Accounts: 3} })
+	m.WatchListener(func() ListenerStats { return ListenerStats{Open: 1} })
 	m.WatchUpstream(func() ([]UpstreamStats, QueueStats) {
 		return []UpstreamStats{{Name: "127.0.0.1:9000", Ejected: true}}, QueueStats{Waiting: 1}
 	})
