@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -225,18 +226,19 @@ func TestResolveEndless(t *testing.T) {
 	if !errors.Is(err, ErrBroken) || len(s.Take()) != 3 {
 		t.Errorf("got %v", err)
 	}
-	offset := int64(0)
+	var pages atomic.Int64
 	s.SetFault(func(*fake.Request) *fake.Canned {
 		ids := upTo(1000)
+		from := 1000 * (pages.Add(1) - 1)
 		for i := range ids {
-			ids[i] += offset
+			ids[i] += from
 		}
-		offset += 1000
 		return &fake.Canned{Status: 200, Body: []byte(rowsOf(ids))}
 	})
-	err = resolver(tr, ownKey, policy.ModeHeader).Resolve(unresolved(t, "/gw/devices/name=truck"))
-	if !errors.Is(err, ErrRowCount) || offset > maxMatches {
-		t.Errorf("got %v after %d rows", err, offset)
+	q := listing{target: []byte("/gw/devices/name=truck?fields=id"), columns: Columns{Names: []string{"id"}}, max: 5000}
+	err = (&asker{tr, ownKey}).all(new(Answer), &q, func(*Row) {})
+	if !errors.Is(err, ErrRowCount) || pages.Load() != 5 {
+		t.Errorf("got %v after %d pages", err, pages.Load())
 	}
 }
 

@@ -18,9 +18,9 @@ var (
 	ErrUnauthorized = errors.New("the gateway's own credential is refused")
 	// ErrRedirect says that the backend sends the gateway elsewhere.
 	ErrRedirect = errors.New("redirected")
-	// ErrNoKey says that there is no credential to ask with: upstream.token_file is empty
-	// and nobody's request is being served.
-	ErrNoKey = errors.New("no credential to ask the backend with")
+	// ErrNoKey says that the backend wants a credential for a question of the gateway's own
+	// and that there is none: upstream.token_file is empty.
+	ErrNoKey = errors.New("the backend wants a credential and upstream.token_file is empty")
 )
 
 // AnswerError is a 4xx of the backend to a question that was asked for a client: it is the
@@ -51,7 +51,8 @@ type listing struct {
 	cid     int64  // the scope to ask under, 0: no x-flespi-cid is sent
 	caller  []byte // whose key serves where the gateway has none of its own
 	columns Columns
-	max     int // rows of all pages; so many or more are too many; 0: no bound
+	max     int  // rows of all pages; so many or more are too many; 0: no bound
+	whole   bool // errors beside the rows are a failure
 }
 
 // page is what is remembered of a page: enough to see that it came again.
@@ -94,7 +95,7 @@ func (k *asker) unpaged(a *Answer, q *listing, total int) error {
 	return nil
 }
 
-// page reads one page. When each returns false the rest is not read, and nobody knows
+// page reads one page, or what comes without a limit for 0. When each returns false the rest is not read, and nobody knows
 // whether it would have been whole.
 func (k *asker) page(a *Answer, q *listing, limit, offset int, each func(*Row) bool) (page, error) {
 	if err := k.do(a, q, limit, offset); err != nil {
@@ -115,6 +116,9 @@ func (k *asker) page(a *Answer, q *listing, limit, offset int, each func(*Row) b
 		if !each(row) {
 			return p, nil
 		}
+	}
+	if r.Err() == nil && q.whole && r.Failed() {
+		return p, &Error{Kind: ErrBroken, Cause: fault("errors beside the rows of a listing")}
 	}
 	return p, r.Err()
 }
@@ -137,40 +141,44 @@ func (r *Rows) release() {
 
 // do sends the question and judges the status of the answer.
 func (k *asker) do(a *Answer, q *listing, limit, offset int) error {
-	head, own := k.head(q)
-	if head == nil {
-		return ErrNoKey
+	key := k.key()
+	target := q.target
+	if limit > 0 {
+		target = append(target[:len(target):len(target)], "&limit="...)
+		target = strconv.AppendInt(target, int64(limit), 10)
+		target = strconv.AppendInt(append(target, "&offset="...), int64(offset), 10)
 	}
-	target := append(q.target[:len(q.target):len(q.target)], "&limit="...)
-	target = strconv.AppendInt(target, int64(limit), 10)
-	target = strconv.AppendInt(append(target, "&offset="...), int64(offset), 10)
-	if err := k.send.Do(&Request{Method: "GET", Target: target, Head: head, Repeatable: true}, a); err != nil {
+	if err := k.send.Do(&Request{Method: "GET", Target: target, Head: q.head(key), Repeatable: true}, a); err != nil {
 		return err
 	}
 	if a.Status == 200 {
 		return nil
 	}
 	defer a.Close()
-	return refused(a, own)
+	if a.Status == 401 && key == "" && len(q.caller) == 0 {
+		return ErrNoKey
+	}
+	return refused(a, key != "")
 }
 
-// head prints the header lines, and reports whether the credential is the gateway's own.
-// Without any credential there are no lines.
-func (k *asker) head(q *listing) (lines []byte, own bool) {
-	key := k.key()
-	if key == "" && len(q.caller) == 0 {
-		return nil, false
-	}
-	lines = append(lines, "Authorization: FlespiToken "...)
-	if key != "" {
-		lines = append(lines, key...)
-	} else {
-		lines = append(lines, q.caller...)
+// head prints the header lines. Without any credential the backend is asked without: some
+// need none.
+func (q *listing) head(key string) []byte {
+	lines := []byte("Accept: application/json\r\n")
+	if key != "" || len(q.caller) > 0 {
+		lines = append(lines, "Authorization: FlespiToken "...)
+		if key != "" {
+			lines = append(lines, key...)
+		} else {
+			lines = append(lines, q.caller...)
+		}
+		lines = append(lines, "\r\n"...)
 	}
 	if q.cid != 0 {
-		lines = strconv.AppendInt(append(lines, "\r\nx-flespi-cid: "...), q.cid, 10)
+		lines = strconv.AppendInt(append(lines, "x-flespi-cid: "...), q.cid, 10)
+		lines = append(lines, "\r\n"...)
 	}
-	return append(lines, "\r\nAccept: application/json\r\n"...), key != ""
+	return lines
 }
 
 // refused returns what an answer other than 200 means.

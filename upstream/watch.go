@@ -138,7 +138,7 @@ func (w *Watch) look(ctx context.Context) time.Duration {
 	case errors.Is(err, ErrNoKey):
 		// The caller's own credential goes upstream: it is the backend that judges by it.
 		w.looked.Store(true)
-		w.Log.Warn("nobody looks whether the backend obeys x-flespi-cid: upstream.token_file is empty")
+		w.Log.Warn("cannot look whether the backend obeys x-flespi-cid", "error", err)
 		return watchKnown
 	case err != nil:
 		w.Log.Warn("cannot look whether the backend obeys x-flespi-cid", "error", err)
@@ -173,8 +173,7 @@ func (w *Watch) note(f *Finding) {
 }
 
 // Check takes one look, of at most 200 pages, and leaves no trace of it but where the next
-// one begins. It must not be called beside Run. The error says why nothing could be seen; it is ErrNoKey where
-// there is no credential to look with.
+// one begins. It must not be called beside Run. The error says why nothing could be seen.
 func (w *Watch) Check(ctx context.Context) (Finding, error) {
 	var a Answer
 	defer context.AfterFunc(ctx, a.Cancel)()

@@ -208,7 +208,7 @@ func TestWatchRun(t *testing.T) {
 
 func TestWatchWithoutKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := watch(t, &bubble{})
+		w := watch(t, &bubble{answer: func(*Request) (int, string) { return 401, "{}" }})
 		w.key = noKey
 		if w.look(t.Context()); w.Ready() != nil || w.State() != Unknown {
 			t.Errorf("got %v, %v", w.State(), w.Ready())
