@@ -29,7 +29,13 @@ func (a *app) makeAdmin() error {
 		Log: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	})
 	a.metrics.Reloaded(nil, a.store.Revision(), time.Now())
-	a.metrics.WatchCache(a.cache.Stats)
+	a.metrics.WatchCache(func() metrics.CacheStats {
+		s := a.cache.Stats()
+		return metrics.CacheStats{
+			Hits: s.Hits, Misses: s.Misses, Negative: s.NegativeHits, Stale: s.StaleHits, Evictions: s.Evictions,
+			DroppedSets: s.Dropped + s.Rejected, Entries: s.Entries, Bytes: s.Bytes,
+		}
+	})
 	a.metrics.WatchPolicy(func() metrics.PolicyStats {
 		state := a.store.State()
 		return metrics.PolicyStats{Tokens: state.Tokens, Accounts: state.Accounts}
