@@ -61,7 +61,7 @@ func OpenFile(opts FileOptions) (*File, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
-	f := &File{opts: opts, uses: newUses(opts.Path + ".uses")}
+	f := &File{opts: opts, uses: newUses(opts.Path + usesSuffix)}
 	f.state.Store(&State{})
 	for _, fault := range f.uses.load(time.Now().Unix()) {
 		opts.Logger.Warn("last uses of tokens", "fault", fault.String())

@@ -28,6 +28,9 @@ type uses struct {
 	written []byte
 }
 
+// usesSuffix makes the name of the file of last uses out of the policy's.
+const usesSuffix = ".uses"
+
 const usesHead = "# aclgate: last uses of tokens with a ttl: id, unix seconds\n"
 
 func newUses(path string) *uses { return &uses{path: path, last: make(map[int64]*atomic.Int64)} }
@@ -78,6 +81,15 @@ func (u *uses) counter(id int64) *atomic.Int64 {
 		u.last[id] = c
 	}
 	return c
+}
+
+// AdoptUses gives the tokens of a policy the last uses that stand beside its
+// file, for whoever judges without a running File. It returns warnings only.
+func (p *Policy) AdoptUses(file string, now int64) strict.Faults {
+	u := newUses(file + usesSuffix)
+	faults := u.load(now)
+	u.adopt(p)
+	return faults
 }
 
 // adopt gives every token with a ttl its counter. It has to be called before

@@ -33,7 +33,11 @@ func TestLastUsesSurvive(t *testing.T) {
 	if got := used(t, again, 1); got != 1000 {
 		t.Errorf("after a restart: got %d, want 1000", got)
 	}
-	info, err := os.Stat(f.opts.Path + ".uses")
+	p, _ := ReadPolicy("p.yaml", []byte(ttlToken(1)), nil, 4)
+	if faults := p.AdoptUses(f.opts.Path, 5000); len(faults) > 0 || p.Records[0].Token.LastUsed() != 1000 {
+		t.Errorf("without a File: got %d, %v", p.Records[0].Token.LastUsed(), faults)
+	}
+	info, err := os.Stat(f.opts.Path + usesSuffix)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("got %v, %v", info, err)
 	}
@@ -76,7 +80,7 @@ func TestDamagedUsesAreLeftOut(t *testing.T) {
 
 func TestUsesAreWrittenWhenTheyChange(t *testing.T) {
 	f := open(t, ttlToken(1))
-	path := f.opts.Path + ".uses"
+	path := f.opts.Path + usesSuffix
 	save := func() {
 		t.Helper()
 		if err := f.uses.save(); err != nil {
@@ -103,4 +107,36 @@ func TestUsesAreWrittenWhenTheyChange(t *testing.T) {
 	if err := f.uses.save(); err == nil {
 		t.Error("no error")
 	}
+}
+
+// FuzzUses: any text loads with warnings at most, nothing lies in the future,
+// and what is saved loads as the same.
+func FuzzUses(f *testing.F) {
+	f.Add([]byte("# c\n1 100\n2 x\n1 90\n4 99999"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		const now = 1000
+		u := newUses(filepath.Join(t.TempDir(), "uses"))
+		write(t, u.path, string(text))
+		if err := u.load(now).Err(); err != nil {
+			t.Fatal(err)
+		}
+		for id, at := range u.last {
+			if at.Load() > now {
+				t.Fatalf("id %d was used at %d", id, at.Load())
+			}
+			u.living = append(u.living, id)
+		}
+		if err := u.save(); err != nil {
+			t.Fatal(err)
+		}
+		again := newUses(u.path)
+		if faults := again.load(now); len(u.last) > 0 && len(faults) > 0 || len(u.last) > 0 && len(again.last) != len(u.last) {
+			t.Fatalf("saved %d, loaded %d: %v", len(u.last), len(again.last), faults)
+		}
+		for id, at := range u.last {
+			if again.last[id].Load() != at.Load() {
+				t.Fatalf("id %d: saved %d, loaded %d", id, at.Load(), again.last[id].Load())
+			}
+		}
+	})
 }
