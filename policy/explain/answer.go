@@ -1,0 +1,126 @@
+package explain
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"aclgate/policy"
+)
+
+// answer says what the client gets.
+func (x *explainer) answer() Answer {
+	if x.verdict == policy.Unresolved {
+		return Answer{Says: "an answer that is known once this was asked"}
+	}
+	doc := x.doc()
+	a := Answer{Status: doc.Status, Code: doc.Code}
+	switch {
+	case doc.Status == 0:
+		a.Says = "the backend's answer"
+		if denied := x.denied(); denied != "" {
+			a.Code, a.Says = codeDenied, "the backend's answer, with code 6 (access denied) merged into it for "+denied
+		}
+	case x.reason == policy.OwnAnswer:
+		a.Says = "200, answered by the gateway itself"
+	case x.reason == policy.NothingLeft:
+		a.Says = `200 with an empty list: {"result":[]}`
+	case doc.Code == codeDenied:
+		a.Says = fmt.Sprintf("%d, code 6: access denied to %s", doc.Status, x.denied())
+	case doc.Code == codeNotPermitted:
+		a.Says = fmt.Sprintf("%d, code 8: action is not permitted by ACL", doc.Status)
+	case doc.Code == 401:
+		a.Says = "401: invalid or expired token (the client is not told which)"
+	default:
+		a.Says = fmt.Sprintf("%d, code %d, with the reason in words", doc.Status, doc.Code)
+	}
+	return a
+}
+
+// doc returns the documentation of the reason as it is answered to this token:
+// one with an ACL does not learn which paths exist.
+func (x *explainer) doc() ReasonDoc {
+	doc := docOf(x.reason)
+	hides := x.reason == policy.UnknownRoute || x.reason == policy.UnknownMethod
+	if hides && x.tok != nil && x.tok.Access == policy.ACLAccess {
+		doc.Status, doc.Code = 403, codeNotPermitted
+	}
+	return doc
+}
+
+// denied names what the code-6 errors of the answer are about.
+func (x *explainer) denied() string {
+	switch x.reason {
+	case policy.ForeignAccount, policy.BodyAccount:
+		return fmt.Sprintf("accounts %d", x.account)
+	case policy.BodyItem:
+		return fmt.Sprintf("%s %d", x.req.Route.Collection.Type, x.item)
+	}
+	var lists []string
+	for i := range x.dec.Parts {
+		if ids := x.dec.Parts[i].Denied; len(ids) > 0 {
+			lists = append(lists, x.req.Selectors[i].Collection.Type+" "+shortIDs(ids))
+		}
+	}
+	return strings.Join(lists, " and ")
+}
+
+// backend says what is forwarded; nil for nothing.
+func (x *explainer) backend() *Backend {
+	if x.verdict != policy.Narrow && x.verdict != policy.Allow || x.reason == policy.OwnAnswer {
+		return nil
+	}
+	b := &Backend{Method: x.req.Method.String(), Target: string(policy.AppendTarget(nil, &x.req, &x.dec)), Key: "the gateway's"}
+	if x.law.CallersKey {
+		b.Key = "the caller's"
+	}
+	if x.law.Mode.Header() {
+		b.CID = x.cas.Scope.CID
+	}
+	return b
+}
+
+// open says what has to be asked before the request can be judged.
+func (x *explainer) open() (questions []string) {
+	if x.verdict != policy.Unresolved {
+		return nil
+	}
+	for i := range x.dec.Parts {
+		s, p := &x.req.Selectors[i], &x.dec.Parts[i]
+		if p.Match {
+			q := "the backend is asked which items match: " + x.resolving(s, string(policy.AppendMatch(nil, s)), "id")
+			if limits := x.barsOf(i).limits; len(limits) > 0 {
+				q += fmt.Sprintf("; of these, what entry %d is about is kept", limits[0].source().Number)
+			}
+			questions = append(questions, q)
+		}
+		if len(p.Unknown) > 0 {
+			questions = append(questions, "the backend is asked whose they are: "+x.resolving(s, joinIDs(p.Unknown), "id,cid"))
+		}
+		if r := x.groups(x.barsOf(i)); x.blind && r != nil {
+			questions = append(questions, fmt.Sprintf("the index of the running gateway knows which %s are members of the groups of entry %d",
+				s.Collection.Type, r.source().Number))
+		}
+		if x.blind && x.indexed(i) {
+			questions = append(questions, fmt.Sprintf(
+				"the index of the running gateway knows which of these items of %s lie in the branch of account %d: those are kept",
+				s.Collection.URI, x.cas.Scope.CID))
+		}
+	}
+	return questions
+}
+
+// indexed reports whether the index has a say about selector i.
+func (x *explainer) indexed(i int) bool {
+	s := &x.req.Selectors[i]
+	return x.law.Mode.Index() && s.ByID() && s.Collection.Scoped && !(s.Collection.Open && x.req.Method == policy.GET)
+}
+
+// resolving prints the request that resolves a selector, shortened.
+func (x *explainer) resolving(s *policy.Selector, selector, fields string) string {
+	text := "GET /" + s.Collection.URI + "/" + shorten(selector) + "?fields=" + fields
+	if x.law.Mode.Header() {
+		text += " with x-flespi-cid: " + strconv.FormatInt(x.cas.Scope.CID, 10)
+	}
+	return text
+}

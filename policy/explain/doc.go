@@ -1,0 +1,22 @@
+// Package explain says a decision in words: how a request was read, which
+// entry of the token's ACL was chosen and why each other one lost, what became
+// of every id, what the client and the backend get, and what to do about it.
+//
+// Its readers are the one who runs the gateway and hears "a customer cannot
+// see device 7", and the one who owns the product and asks whether that is
+// right. Hence the rules:
+//
+//   - The verdict is the law's own: Explain takes the steps of the proxy in
+//     their order and ends with the first fault, as a request does. It derives
+//     on its own only why an entry lost, and a test holds the two together.
+//   - What cannot be known here, it does not guess: a match that the backend
+//     has to resolve, or items that only the running gateway's index can place,
+//     end in "unresolved" with the question that is open.
+//   - No credential comes out. Of a target that was refused the query is not
+//     shown, since it may hold one. What came from a client is escaped.
+//   - It is a pure function of its arguments, time and address included, so
+//     that command line, policy tests and comparisons can share it.
+//
+// Docs is the other half: every reason with its answer, its meaning and a hint,
+// from which the documentation is made.
+package explain

@@ -1,0 +1,99 @@
+package explain
+
+import (
+	"slices"
+
+	"aclgate/policy"
+)
+
+// right is what permits what a question asks: an entry for the collection or,
+// where the token has none, its entry for the groups that items belong to
+// (SPEC 4.4, Groups). The zero value permits nothing.
+type right struct {
+	entry   *policy.Entry
+	through *policy.Entry // the entry for groups, where members are what is permitted
+}
+
+// limited reports whether the right is about some items only.
+func (r right) limited() bool {
+	return r.entry != nil && (r.through != nil || r.entry.Limited())
+}
+
+// right answers a question for good: by entries, and by groups where those are
+// asked.
+func (x *explainer) right(q question) right {
+	covering, _ := q.ranked(x.tok.ACL.Entries())
+	e := q.winner(covering)
+	gq, asked := x.groupQuestion(q, len(covering) == 0, e)
+	if !asked {
+		return right{entry: e}
+	}
+	groups, _ := gq.ranked(x.tok.ACL.Entries())
+	g := gq.winner(groups)
+	if x.confersNot(q, e, g) != "" {
+		g = nil
+	}
+	if e == nil {
+		e = g
+	}
+	return right{e, g}
+}
+
+// groupQuestion returns what is asked about the groups that items may belong
+// to, and whether it is: where no entry is about the collection, or where the
+// one that decides says so.
+func (x *explainer) groupQuestion(q question, uncovered bool, e *policy.Entry) (question, bool) {
+	groups := x.law.Catalogue.Collection("gw/groups")
+	grouped := slices.Contains([]string{"gw/devices", "gw/assets", "gw/geofences"}, q.collection.URI)
+	gq := question{collection: groups, slot: policy.SlotItem, method: q.method}
+	switch {
+	case groups == nil || !grouped || q.creates:
+		return gq, false
+	case e != nil:
+		gq.method = policy.GET
+		return gq, e.Rule == policy.IDsInGroups
+	}
+	return gq, uncovered && q.slot != policy.SlotCID
+}
+
+// confersNot says why the entry g for groups gives members nothing, "" when it
+// gives them what q asks. e is the entry for the collection itself, if any.
+func (x *explainer) confersNot(q question, e, g *policy.Entry) string {
+	if g == nil {
+		return "no entry"
+	}
+	groups := x.law.Catalogue.Collection("gw/groups")
+	adding := question{collection: groups, slot: groups.Slot(q.collection.Type), method: policy.POST}
+	switch {
+	case adding.slot > 0 && adding.fault(g) == "":
+		return "permits it, but could itself choose which " + q.collection.Type + " are members, so it confers nothing on them"
+	case e == nil && q.slot != policy.SlotItem && g.Named:
+		return "permits it, but names its submodules, so it confers the item alone on members"
+	}
+	return ""
+}
+
+// groupChoice describes the choice among entries for groups, and reports
+// whether q asks them and there are any.
+func (x *explainer) groupChoice(q question) (Choice, bool) {
+	covering, _ := q.ranked(x.tok.ACL.Entries())
+	e := q.winner(covering)
+	gq, asked := x.groupQuestion(q, len(covering) == 0, e)
+	if !asked || x.nearest(gq) == nil {
+		return Choice{}, false
+	}
+	c := x.choice(gq)
+	c.For += ", for " + q.collection.Type + " that are members"
+	for i := range c.Entries {
+		line := &c.Entries[i]
+		if !line.Chosen {
+			continue
+		}
+		line.Why = "decides, for members of the groups it is about"
+		groups, _ := gq.ranked(x.tok.ACL.Entries())
+		if why := x.confersNot(q, e, gq.winner(groups)); why != "" {
+			c.Chosen, line.Chosen, line.Why = 0, false, why
+		}
+	}
+	return c, true
+}

@@ -1,0 +1,159 @@
+package explain
+
+import (
+	"fmt"
+
+	"aclgate/policy"
+)
+
+// hint returns one sentence of advice: about the very entry or id where there
+// is one, else the general one of the reason.
+func (x *explainer) hint() string {
+	if x.verdict == policy.Unresolved {
+		return x.hintOpen()
+	}
+	text := ""
+	switch x.reason {
+	case policy.NoEntry:
+		text = x.hintEntry(x.ownQuestion())
+	case policy.LinkNoEntry, policy.LinkMessages:
+		text = x.hintLink()
+	case policy.MoveNoEntry:
+		text = x.hintMove()
+	case policy.CreateLimited:
+		text = fmt.Sprintf("Add an entry for %s with POST and without ids, or take the ids out of entry %d%s: to create takes an entry without ids.",
+			x.dec.Entry.URI, x.dec.Entry.Number, x.at(x.dec.Entry))
+	case policy.DeniedItems, policy.Narrowed:
+		text = x.hintDenied()
+	case policy.UnknownMethod:
+		text = fmt.Sprintf("Use one of the methods that the path takes: %s.", x.req.Allow)
+	case policy.TokenExpired:
+		text = fmt.Sprintf("Set a later expire, or a longer ttl, for token %d%s, or give the caller a new token.", x.tok.ID, at(x.place(x.tok.Line)))
+	case policy.TokenDisabled:
+		text = fmt.Sprintf("Set enabled: true for token %d%s, if it should work again.", x.tok.ID, at(x.place(x.tok.Line)))
+	}
+	if text == "" {
+		text = docOf(x.reason).Hint
+	}
+	return text
+}
+
+// hintOpen says how to come to know what is open here.
+func (x *explainer) hintOpen() string {
+	for i := range x.dec.Parts {
+		if x.dec.Parts[i].Match {
+			return "Explain the request with the items named by id, or send it to the running gateway."
+		}
+	}
+	return "Send the request to the running gateway: it has the index."
+}
+
+// at says where something stands, in brackets.
+func at(place string) string {
+	if place == "" {
+		return ""
+	}
+	return " (" + place + ")"
+}
+
+func (x *explainer) at(e *policy.Entry) string { return at(x.place(e.Line)) }
+
+// hintEntry says what to add so that q has an answer. It speaks of the entry
+// of the highest rank: once that one permits the method, it decides.
+func (x *explainer) hintEntry(q question) string {
+	const ifRight = ", if the token is meant to do this."
+	nearest := x.nearest(q)
+	chosen := x.right(q).entry
+	switch {
+	case chosen != nil:
+		return fmt.Sprintf("Add an entry for %s with %s and without ids%s Entry %d is about some items, and this path names none.",
+			q.collection.EntryURI, q.method, ifRight, chosen.Number)
+	case nearest == nil:
+		return fmt.Sprintf("No entry is about %s: add one with this uri and methods: [%s]%s%s",
+			q.collection.EntryURI, q.method, q.submoduleToo(), ifRight)
+	case q.slot == policy.SlotItem || !nearest.Named && q.slot != policy.SlotCID:
+		return fmt.Sprintf("Add %s to the methods of entry %d%s%s", q.method, nearest.Number, x.at(nearest), ifRight)
+	}
+	text := fmt.Sprintf("Add {name: %s, methods: [%s]} to the submodules of entry %d%s%s",
+		q.submodule(), q.method, nearest.Number, x.at(nearest), ifRight)
+	if !nearest.Named {
+		text += " Then its other submodules have to be named, too."
+	}
+	return text
+}
+
+// hintMove says what a move takes: an entry that names the submodule cid, and
+// that is about every item which the request goes to.
+func (x *explainer) hintMove() string {
+	q := question{collection: x.req.Route.Collection, slot: policy.SlotCID, method: policy.PUT}
+	if e := x.right(q).entry; e != nil {
+		return fmt.Sprintf("Add the items to the ids of entry %d%s, if the token is meant to move them, and name them by id.",
+			e.Number, x.at(e))
+	}
+	return x.hintEntry(q)
+}
+
+// submoduleToo adds what an entry has to name to permit a move.
+func (q question) submoduleToo() string {
+	if q.slot != policy.SlotCID {
+		return ""
+	}
+	return fmt.Sprintf(" and submodules: [{name: cid, methods: [%s]}]", q.method)
+}
+
+// hintLink speaks of the first question about a link that has no answer.
+func (x *explainer) hintLink() string {
+	for _, q := range x.questions()[1:] {
+		switch chosen := x.right(q).entry; {
+		case chosen == nil:
+			return x.hintEntry(q)
+		case q.collection.URI == "gw/devices" && chosen.Limited() && x.reason == policy.LinkMessages:
+			return fmt.Sprintf("Entry %d%s is about some devices only, and to link a group takes all of them: link the devices instead.",
+				chosen.Number, x.at(chosen))
+		}
+	}
+	return ""
+}
+
+// hintDenied says for the first denied ids what would let them in.
+func (x *explainer) hintDenied() string {
+	for i := range x.dec.Parts {
+		denied := x.dec.Parts[i].Denied
+		if len(denied) == 0 {
+			continue
+		}
+		b := x.barsOf(i)
+		if b.nothing != "" {
+			return x.hintEntry(question{collection: b.collection, slot: policy.SlotItem, method: policy.GET})
+		}
+		for _, r := range b.limits {
+			missing := without(denied, r.entry)
+			switch {
+			case r.through != nil:
+				return fmt.Sprintf("Make %s a member of one of the groups of entry %d%s, if the token may touch %s.",
+					shortIDs(denied), r.through.Number, x.at(r.through), themOrIt(len(denied)))
+			case r.entry.Rule == policy.IDsList && len(missing) > 0:
+				return fmt.Sprintf("Add %s to the ids of entry %d%s, if the token may touch %s; otherwise the denial is right.",
+					shortIDs(missing), r.entry.Number, x.at(r.entry), themOrIt(len(missing)))
+			}
+		}
+	}
+	return ""
+}
+
+// without returns the ids that an entry does not name.
+func without(ids []int64, e *policy.Entry) (missing []int64) {
+	for _, id := range ids {
+		if !e.IDs.Has(id) {
+			missing = append(missing, id)
+		}
+	}
+	return missing
+}
+
+func themOrIt(n int) string {
+	if n == 1 {
+		return "it"
+	}
+	return "them"
+}

@@ -1,0 +1,258 @@
+package explain
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"aclgate/policy"
+)
+
+// selector describes selector i and what the law made of it.
+func (x *explainer) selector(i int) Selector {
+	s := &x.req.Selectors[i]
+	d := Selector{Number: i + 1, Kind: s.Kind.String(), Asked: clean(string(s.Text))}
+	if s.Kind == policy.SelectIDs {
+		d.Asked = joinIDs(s.IDs)
+	}
+	if s.Collection != nil {
+		d.Collection = s.Collection.URI
+	}
+	d.Linked = x.req.Route != nil && s.ByID() && !(i == 0 && x.req.Route.Item)
+	// A part whose request ended there says nothing about its items.
+	if i < len(x.dec.Parts) && (x.verdict != policy.Deny || x.bodyFault() || leftNothing(x.reason)) {
+		d.Fates = x.fates(i, d.Asked)
+	}
+	return d
+}
+
+// bodyFault reports whether the selectors had passed when the body failed.
+func (x *explainer) bodyFault() bool { return x.verdict != x.dec.Verdict && x.verdict == policy.Deny }
+
+// fates groups the items of selector i by what became of them and why.
+func (x *explainer) fates(i int, asked string) []Fate {
+	s, p := &x.req.Selectors[i], &x.dec.Parts[i]
+	b := x.barsOf(i)
+	var list fateList
+	switch {
+	case x.groups(b) != nil && b.nothing == "":
+		why := fmt.Sprintf("members of the groups of entry %d pass, and only the gateway's index knows those", x.groups(b).source().Number)
+		return []Fate{{Outcome: Unknown, What: shorten(asked), Why: why}}
+	case p.Match:
+		return []Fate{{Outcome: Unknown, What: "the items that match", Why: "which these are only the backend can say"}}
+	case s.Kind != policy.SelectIDs && p.As == policy.AsAsked:
+		return []Fate{{Outcome: Passes, What: shorten(asked), Why: x.whole(s, b)}}
+	case s.Kind == policy.SelectIDs:
+		denied, unknown := setOf(p.Denied), setOf(p.Unknown)
+		for _, id := range s.IDs {
+			switch {
+			case unknown[id]:
+				list.add(Unknown, id, "the index does not place it in the scope: the backend is asked before it is denied")
+			case denied[id]:
+				list.add(Refused, id, x.whyDenied(s, b, id))
+			default:
+				list.add(Passes, id, x.whyPermitted(s, b))
+			}
+		}
+		return list
+	}
+	for _, id := range p.IDs {
+		list.add(Passes, id, x.whyPermitted(s, b))
+	}
+	permitted := setOf(p.IDs)
+	for _, id := range b.candidates() {
+		if !permitted[id] {
+			list.add(Dropped, id, x.whyDenied(s, b, id))
+		}
+	}
+	if len(list) == 0 {
+		return []Fate{{Outcome: Dropped, What: "every item", Why: x.whyEmpty(s, b)}}
+	}
+	return list
+}
+
+// fateList collects ids with the same outcome and reason.
+type fateList []Fate
+
+func (l *fateList) add(outcome string, id int64, why string) {
+	for i := range *l {
+		if f := &(*l)[i]; f.Outcome == outcome && f.Why == why {
+			f.IDs = append(f.IDs, id)
+			return
+		}
+	}
+	*l = append(*l, Fate{Outcome: outcome, IDs: []int64{id}, Why: why})
+}
+
+func setOf(ids []int64) map[int64]bool {
+	set := make(map[int64]bool, len(ids))
+	for _, id := range ids {
+		set[id] = true
+	}
+	return set
+}
+
+// bars is what stands between the caller and the items of one selector.
+type bars struct {
+	collection *policy.Collection
+	linked     bool
+	asked      bool          // the ACL was asked
+	entry      *policy.Entry // that decides about the items; nil: none
+	nothing    string        // why no item passes at all
+	limits     []right       // those with an id list or groups
+}
+
+// barsOf finds what limits selector i.
+func (x *explainer) barsOf(i int) bars {
+	c := x.req.Selectors[i].Collection
+	b := bars{collection: c, linked: x.linked(i)}
+	qs := x.questions()
+	if len(qs) == 0 || c == nil {
+		return b
+	}
+	b.asked = true
+	asked := qs[:1]
+	if b.linked {
+		asked = x.linkQuestions(c)
+		if c.URI == "gw/groups" {
+			asked = asked[:1] // the rest is about devices
+		}
+	}
+	for n, q := range asked {
+		r := x.right(q)
+		switch {
+		case r.entry == nil && x.nearest(q) != nil:
+			b.nothing = "no entry permits " + q.String()
+		case r.limited() && !slices.Contains(b.limits, r):
+			b.limits = append(b.limits, r)
+		}
+		if n == 0 {
+			b.entry = r.entry
+		}
+	}
+	return b
+}
+
+// groups returns the right of which only an index of groups can tell the
+// items, if there is no such index here.
+func (x *explainer) groups(b bars) *right {
+	for i := range b.limits {
+		if r := &b.limits[i]; x.ask.Items == nil && (r.through != nil || r.entry.Rule == policy.IDsInGroups) {
+			return r
+		}
+	}
+	return nil
+}
+
+// candidates returns every id that a limit names.
+func (b bars) candidates() []int64 {
+	if len(b.limits) == 0 || b.limits[0].through != nil {
+		return nil
+	}
+	return b.limits[0].entry.IDs.IDs()
+}
+
+// whole says why a selector passes as it was asked.
+func (x *explainer) whole(s *policy.Selector, b bars) string {
+	switch {
+	case !s.ByID():
+		return "local to its parent, whose matter it is"
+	case s.Collection.Open && x.req.Method == policy.GET:
+		return "a dictionary, open to every valid token"
+	}
+	return x.whyPermitted(s, b)
+}
+
+// whyPermitted says what let an item in.
+func (x *explainer) whyPermitted(s *policy.Selector, b bars) string {
+	text := ""
+	switch {
+	case len(b.limits) > 0:
+		text = namedBy(b.limits)
+	case !b.asked:
+		text = fmt.Sprintf("a %s token reaches every item of its scope", x.tok.Access)
+		if x.tok.Access == policy.ACLAccess {
+			text = "entries are not enforced, so every item of the scope passes"
+		}
+	case b.entry == nil:
+		text = "the token has no entry about " + s.Collection.URI + ", and scope.linked is lenient: the scope alone limits it"
+	case b.entry.Rule == policy.IDsAll:
+		text = fmt.Sprintf("entry %d has ids: all", b.entry.Number)
+	default:
+		text = fmt.Sprintf("entry %d has no ids, so it is about every item", b.entry.Number)
+	}
+	return text + x.scopeClause(s)
+}
+
+// scopeClause says who judges the account of an item that the entries permit.
+func (x *explainer) scopeClause(s *policy.Selector) string {
+	switch {
+	case !s.Collection.Scoped:
+		return ""
+	case x.ask.Items != nil && x.law.Mode.Index():
+		return fmt.Sprintf("; it lies in the branch of account %d", x.cas.Scope.CID)
+	case x.law.Mode.Index():
+		return "; whose it is, the gateway's index knows"
+	}
+	return "; whose it is, the backend judges by x-flespi-cid"
+}
+
+// whyDenied says what kept an id out.
+func (x *explainer) whyDenied(s *policy.Selector, b bars, id int64) string {
+	if b.nothing != "" {
+		return b.nothing
+	}
+	for _, r := range b.limits {
+		switch {
+		case r.through != nil:
+			return fmt.Sprintf("entry %d lets in members of its groups, which it is not", r.through.Number)
+		case r.entry.Rule == policy.IDsInGroups:
+			return fmt.Sprintf("entry %d is about members of groups, and no entry for gw/groups confers them", r.entry.Number)
+		case !r.entry.IDs.Has(id):
+			return fmt.Sprintf("not among the ids of entry %d", r.entry.Number)
+		}
+	}
+	if x.ask.Items == nil {
+		return "not permitted"
+	}
+	cid, known := x.ask.Items.Account(s.Collection, id)
+	if !known {
+		return "no such item is known"
+	}
+	return fmt.Sprintf("it belongs to account %s, outside the branch of account %d", x.accountName(cid), x.cas.Scope.CID)
+}
+
+// whyEmpty says why a selector without numbers names nothing at all.
+func (x *explainer) whyEmpty(s *policy.Selector, b bars) string {
+	switch {
+	case b.nothing != "":
+		return b.nothing
+	case len(b.limits) > 0 && b.limits[0].through != nil:
+		return fmt.Sprintf("the groups of entry %d have no members here", b.limits[0].through.Number)
+	case len(b.limits) > 0 && b.limits[0].entry.Rule == policy.IDsInGroups:
+		return fmt.Sprintf("entry %d is about members of groups, and no entry for gw/groups confers them", b.limits[0].entry.Number)
+	case len(b.limits) > 0:
+		return fmt.Sprintf("the id list of entry %d is empty", b.limits[0].entry.Number)
+	}
+	return fmt.Sprintf("no item of %s is known in the branch of account %d", s.Collection.URI, x.cas.Scope.CID)
+}
+
+// source returns the entry that tells which items a limited right is about.
+func (r right) source() *policy.Entry {
+	if r.through != nil {
+		return r.through
+	}
+	return r.entry
+}
+
+func namedBy(limits []right) string {
+	var names []string
+	for _, r := range limits {
+		if r.through != nil {
+			names = append(names, fmt.Sprintf("entry %d lets in members of its groups", r.through.Number))
+		} else {
+			names = append(names, fmt.Sprintf("entry %d names it", r.entry.Number))
+		}
+	}
+	return strings.Join(names, " and ")
+}
