@@ -30,15 +30,34 @@ const wholeTextMax = 4 << 20
 // there is no policy. Warnings about entries are against cat; nil asks for
 // none. maxDepth bounds the levels of accounts.
 func ReadPolicy(file string, text []byte, cat *policy.Catalogue, maxDepth int) (*Policy, strict.Faults) {
+	text, lines := plainLines(text)
 	r := newReader(file, cat)
-	// One kind of line end: it moves no column, and YAML makes one of them too.
-	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 	p, ok := split(text)
-	if !ok || !r.readParts(p, len(text) <= wholeTextMax) {
+	if !ok || !lines || !r.readParts(p, len(text) <= wholeTextMax) {
 		r = newReader(file, cat)
 		r.readWhole(text)
 	}
 	return r.finish(maxDepth)
+}
+
+// plainLines returns a text with LF at the end of each line for CRLF, which
+// moves no column and is one line end to YAML too. It reports whether the text
+// is free of what ends a line for YAML alone: split does not look for that.
+func plainLines(text []byte) (plain []byte, ok bool) {
+	crlf := []byte("\r\n")
+	returns := bytes.Count(text, crlf[:1])
+	if returns != bytes.Count(text, crlf) {
+		return text, false
+	}
+	for _, end := range []string{"\u0085", "\u2028", "\u2029"} {
+		if bytes.Contains(text, []byte(end)) {
+			return text, false
+		}
+	}
+	if returns == 0 {
+		return text, true
+	}
+	return bytes.ReplaceAll(text, crlf, crlf[1:]), true
 }
 
 // reader reads one policy file.
