@@ -16,7 +16,6 @@ type Tree struct {
 	accounts []Account
 	spans    []span
 	byID     map[int64]int
-	roots    int
 }
 
 type span struct {
@@ -47,7 +46,6 @@ func NewTree(accounts []Account, maxDepth int) (*Tree, []TreeFault) {
 	for i, a := range accounts {
 		switch p, found := t.byID[a.Parent]; {
 		case a.Parent == 0:
-			t.roots++
 		case !found:
 			faults = append(faults, TreeFault{i, "the parent is not among the accounts"})
 		default:
@@ -112,12 +110,9 @@ func (t *Tree) Contains(top, cid int64) bool {
 
 // Root reports whether cid is a root of the tree.
 func (t *Tree) Root(cid int64) bool {
-	i, found := t.byID[cid]
-	return found && t.accounts[i].Parent == 0
+	a, found := t.Account(cid)
+	return found && a.Parent == 0
 }
-
-// Whole reports whether the branch of cid is the whole tree.
-func (t *Tree) Whole(cid int64) bool { return t.roots == 1 && t.Root(cid) }
 
 // Account returns the account called id.
 func (t *Tree) Account(id int64) (Account, bool) {

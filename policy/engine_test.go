@@ -20,6 +20,7 @@ type engine struct {
 	w      *world
 	r      policy.Request
 	d      policy.Decision
+	c      policy.Case
 }
 
 // answer is what the engine said, in the words of the cases.
@@ -109,12 +110,12 @@ func (e *engine) ask(a ask) answer {
 	}
 	clear(e.items.known)
 	scope.Items = e.items
-	c := policy.Case{Request: &e.r, Token: tok, Scope: scope}
-	e.law.Decide(&e.d, &c)
+	e.c = policy.Case{Request: &e.r, Token: tok, Scope: scope}
+	e.law.Decide(&e.d, &e.c)
 	unresolved := e.d.Verdict == policy.Unresolved
 	if unresolved {
-		c.Facts = e.facts()
-		e.law.Decide(&e.d, &c)
+		e.c.Facts = e.facts()
+		e.law.Decide(&e.d, &e.c)
 	}
 	got := e.answer()
 	got.unresolved = unresolved
