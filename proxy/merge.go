@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strconv"
 
 	"aclgate/policy"
@@ -158,10 +159,19 @@ func (g *Gateway) nameDenied(c *call) {
 	c.ctx.Response.Header.SetBytesV("x-aclgate-denied", b)
 }
 
-// unlabel drops what described the answer before it was changed.
+// labels describe an answer's bytes: they are wrong once those were changed.
+var labels = [...]string{
+	"ETag", "Content-MD5", "Digest", "Content-Digest", "Repr-Digest", "Accept-Ranges", "Last-Modified",
+}
+
+// unlabel drops what described the answer before it was changed, however the
+// backend spells it.
 func (g *Gateway) unlabel(c *call) {
-	for _, name := range []string{"ETag", "Content-MD5", "Digest", "Content-Digest", "Repr-Digest", "Accept-Ranges", "Last-Modified"} {
-		c.ctx.Response.Header.Del(name)
+	for i := range c.ans.Fields {
+		name := c.ans.Fields[i].Name
+		if slices.ContainsFunc(labels[:], func(l string) bool { return equalName(name, l) }) {
+			c.ctx.Response.Header.DelBytes(name)
+		}
 	}
 }
 
