@@ -82,6 +82,8 @@ func (a *Answer) attach(x interrupter) bool {
 	return true
 }
 
+// detach says that there is nothing to interrupt. From here on a Cancel is only noted: the
+// connection may belong to another request the next moment.
 func (a *Answer) detach() {
 	a.mu.Lock()
 	a.busy = nil

@@ -78,6 +78,8 @@ func (a *Answer) Read(p []byte) (int, error) {
 	}
 }
 
+// readRest reads a body of declared length. Its end is known without another read, so the
+// connection is free before the caller has seen io.EOF.
 func (a *Answer) readRest(p []byte) (int, error) {
 	n, err := a.stream.read(p[:min(int64(len(p)), a.rest)])
 	if err != nil {
@@ -90,6 +92,8 @@ func (a *Answer) readRest(p []byte) (int, error) {
 	return n, nil
 }
 
+// readAll reads until the connection ends. Only a clean end counts: what a reset or a
+// missing TLS alert ended may be the half of it.
 func (a *Answer) readAll(p []byte) (int, error) {
 	n, err := a.stream.read(p)
 	if err == io.EOF {
@@ -102,6 +106,8 @@ func (a *Answer) readAll(p []byte) (int, error) {
 	return n, nil
 }
 
+// readChunks reads data of one chunk. Whatever frames it is consumed in the buffer; the
+// data may go past it.
 func (a *Answer) readChunks(p []byte) (int, error) {
 	for {
 		more, err := a.unchunk()
@@ -214,6 +220,7 @@ func (a *Answer) chunkLine(line []byte) error {
 		}
 		return err
 	case chunkEnd:
+		// A chunk that runs on behind its size is where readers lose each other.
 		if len(line) > 0 {
 			return fault("a chunk longer than its size")
 		}

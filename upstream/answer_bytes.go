@@ -14,6 +14,7 @@ func tokenTable() (table [256]bool) {
 	return table
 }
 
+// isToken reports whether b is a token; an empty one is none.
 func isToken(b []byte) bool {
 	for _, c := range b {
 		if !tokenBytes[c] {
@@ -23,7 +24,8 @@ func isToken(b []byte) bool {
 	return len(b) > 0
 }
 
-// isText reports whether b holds no control byte but the tab.
+// isText reports whether b holds no control byte but the tab. Bytes above 0x7f are opaque
+// text (RFC 9110, 5.5); a NUL or a bare CR ends the value for some readers.
 func isText(b []byte) bool {
 	for _, c := range b {
 		if c < ' ' && c != '\t' || c == 0x7f {
@@ -52,7 +54,8 @@ func isFold(b []byte, lower string) bool {
 	return true
 }
 
-// trimSpace drops spaces and tabs, and nothing else, from both ends.
+// trimSpace drops spaces and tabs, and nothing else, from both ends. bytes.TrimSpace also
+// drops vertical tabs and Unicode spaces, behind which `chunked` would look like chunked.
 func trimSpace(b []byte) []byte {
 	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
 		b = b[1:]

@@ -142,7 +142,7 @@ func (a *Answer) parseStatus(line []byte, f *framing) error {
 	if len(line) < size || string(line[:7]) != "HTTP/1." || line[7]|1 != '1' || line[8] != ' ' {
 		return fault("not a status line of HTTP/1.1 or 1.0")
 	}
-	f.old = line[7] == '0'
+	f.old = line[7] == '0' // its keep-alive was never defined for proxies
 	a.Status = 0
 	for _, c := range line[9:size] {
 		if !isDigit(c) {
@@ -196,6 +196,7 @@ func (f *framing) noteLength(value []byte) error {
 	if f.length >= 0 {
 		return fault("two content-length")
 	}
+	// 18 digits fit an int64 whatever they are.
 	if len(value) == 0 || len(value) > 18 {
 		return fault("a content-length that is no length")
 	}
@@ -209,6 +210,8 @@ func (f *framing) noteLength(value []byte) error {
 	return nil
 }
 
+// noteCoding takes the one Transfer-Encoding that has a single meaning. A backend was not
+// asked for any other (TE is not printed).
 func (f *framing) noteCoding(value []byte) error {
 	if f.chunked || !isFold(value, "chunked") {
 		return fault("a transfer-encoding other than one chunked")

@@ -46,6 +46,7 @@ func (t *Transport) choose(tried uint64) *backend {
 	return best
 }
 
+// better reports whether b should be asked rather than other.
 func (b *backend) better(other *backend, now int64) bool {
 	mine, others := b.ejected(now), other.ejected(now)
 	switch {
@@ -68,6 +69,8 @@ func (b *backend) succeeded() {
 	}
 }
 
+// failed counts a failure. After an ejection the row goes on, so a single failure more
+// takes the url out again.
 func (b *backend) failed() {
 	now := b.timing.now.Load()
 	b.counts.failures.Add(1)
@@ -112,6 +115,7 @@ func (b *backend) acquire(a *Answer, fresh bool) (*conn, error) {
 		b.busy.Add(-1)
 		return nil, a.refuse(err, nil)
 	}
+	// Behind one dead connection there are often more: a backend that restarted.
 	for c != nil && (fresh || !c.silent()) {
 		b.discard(c)
 		c = nil

@@ -82,6 +82,7 @@ func (c *conn) set(p phase) {
 	}
 }
 
+// phase returns what the connection is in, or was broken by.
 func (c *conn) phase() phase { return phase(c.mark.Load() & (1<<phaseBits - 1)) }
 
 // kind tells why the connection does not work any more.
@@ -197,7 +198,7 @@ func (c *conn) silent() bool {
 	return err == errNothing
 }
 
-// rewind makes the connection ready for the next exchange.
+// rewind forgets the exchange before; used is what remains of it.
 func (c *conn) rewind() {
 	c.part, c.upload, c.got = partFirst, false, false
 }

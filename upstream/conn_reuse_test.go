@@ -192,17 +192,7 @@ func TestBuffered(t *testing.T) {
 			}
 			defer a.Close()
 			io.ReadFull(&a, make([]byte, row.read))
-			got, whole := a.Buffered()
-			if !whole {
-				if _, again := a.Buffered(); again {
-					t.Error("the second look saw more than the first")
-				}
-			}
-			close(looked)
-			if !whole {
-				got, _ = io.ReadAll(&a)
-			}
-			if whole != row.whole || string(got) != row.buffered {
+			if got, whole := lookTwice(t, &a, looked); whole != row.whole || string(got) != row.buffered {
 				t.Errorf("got %q, %v; want %q, %v", got, whole, row.buffered, row.whole)
 			}
 			if n, err := a.Read(make([]byte, 1)); n != 0 || err != io.EOF {
@@ -210,6 +200,22 @@ func TestBuffered(t *testing.T) {
 			}
 		})
 	}
+}
+
+// lookTwice returns what Buffered gives, or, if that is nothing even at a second look, the
+// rest of the body once looked is closed.
+func lookTwice(t *testing.T, a *Answer, looked chan bool) ([]byte, bool) {
+	t.Helper()
+	defer close(looked)
+	if got, whole := a.Buffered(); whole {
+		return got, true
+	}
+	if _, again := a.Buffered(); again {
+		t.Error("the second look saw more than the first")
+	}
+	looked <- true
+	got, _ := io.ReadAll(a)
+	return got, false
 }
 
 // Ensure that the connection is free as soon as the body ended, while the answer lives.

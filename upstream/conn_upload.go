@@ -20,11 +20,11 @@ type bodyError struct{ cause error }
 func (e *bodyError) Error() string { return e.cause.Error() }
 func (e *bodyError) Unwrap() error { return e.cause }
 
-// States of an upload. Whoever leaves sending first decides whether the answer came early.
+// States of an upload. Whoever leaves sending first tells the other.
 const (
 	sending int32 = iota
-	sent          // the request went out whole
-	early         // the answer, or the end of the connection, came before
+	sent          // nothing more is written
+	early         // the answer, or the end of the connection, came before that
 )
 
 // upload is a request body on its way.
@@ -60,15 +60,34 @@ func (c *conn) sendStream(r *Request, a *Answer) error {
 		<-heard
 		return failed
 	}
-	whole := err == nil && u.state.CompareAndSwap(sending, sent)
+	whole := err == nil && u.whole()
+	u.state.CompareAndSwap(sending, sent)
 	c.written()
 	err = <-heard
 	c.upload = false
 	c.set(phaseHeld)
 	a.keep = a.keep && whole
+	if whole && u.state.Load() == early {
+		// The answer overtook the note that the last byte was out. Nothing was cut off.
+		c.net.SetWriteDeadline(time.Time{})
+	}
 	return err
 }
 
+// whole reports whether the last piece was made.
+func (u *upload) whole() bool {
+	switch {
+	case u.r.BodyReader == nil:
+		return len(u.body) == 0
+	case u.r.BodyLength < 0:
+		return u.last
+	default:
+		return u.rest == 0
+	}
+}
+
+// sendHead writes the head on its own, so that the backend can refuse before the body
+// comes. Its buffer is not the one that the answer is read into: both go on at once.
 func (c *conn) sendHead(r *Request, a *Answer) error {
 	buf := getBuffer(r.headSize(c.pool.host))
 	defer putBuffer(buf)
@@ -118,6 +137,7 @@ func (u *upload) next() ([]byte, error) {
 	return u.buf[:n], uncut(err)
 }
 
+// nextOfBody cuts a body in memory into pieces without copying it.
 func (u *upload) nextOfBody() ([]byte, error) {
 	if len(u.body) == 0 {
 		return nil, io.EOF

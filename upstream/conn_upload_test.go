@@ -36,17 +36,7 @@ func TestUploadBytes(t *testing.T) {
 		{"chunks, big", uploadOf(strings.NewReader(big[:pieceSize+1]), -1), chunked + "10000\r\n" + big[:pieceSize] + "\r\n1\r\n" + big[pieceSize:pieceSize+1] + "\r\n0\r\n\r\n"},
 	}
 	expect, got := make(chan int, 1), make(chan string, 1)
-	transport := start(t, options(listen(t, func(p *peer) {
-		for {
-			if _, err := p.r.Peek(1); err != nil {
-				return
-			}
-			raw := make([]byte, <-expect)
-			io.ReadFull(p.r, raw)
-			got <- string(raw)
-			p.say(hi)
-		}
-	})))
+	transport := start(t, options(listen(t, recording(expect, got))))
 	host := strings.TrimPrefix(transport.Stats()[0].URL, "http://")
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
@@ -58,6 +48,21 @@ func TestUploadBytes(t *testing.T) {
 			}
 			wantConns(t, transport, 1, 1)
 		})
+	}
+}
+
+// recording is a backend that reads as many bytes as it is told to and hands them over.
+func recording(expect chan int, got chan string) func(*peer) {
+	return func(p *peer) {
+		for {
+			if _, err := p.r.Peek(1); err != nil {
+				return
+			}
+			raw := make([]byte, <-expect)
+			io.ReadFull(p.r, raw)
+			got <- string(raw)
+			p.say(hi)
+		}
 	}
 }
 

@@ -36,6 +36,7 @@ type waiter struct {
 	stop    sync.Once
 }
 
+// interrupt is called by Cancel, perhaps more than once.
 func (w *waiter) interrupt() { w.stop.Do(func() { close(w.stopped) }) }
 
 // slot returns an idle connection, or nil and with it the right to dial one. The errors
@@ -87,6 +88,7 @@ func (p *pool) await(w *waiter, place *list.Element, a *Answer) (*conn, error) {
 	return granted(c, ok)
 }
 
+// granted turns what came in the grant into what slot returns.
 func granted(c *conn, ok bool) (*conn, error) {
 	if !ok {
 		return nil, ErrBusy
@@ -117,6 +119,8 @@ func (p *pool) nextLocked() *waiter {
 	return w
 }
 
+// popLocked takes the idle connection used last: it is the least likely to have been
+// closed meanwhile, and the others may grow old enough to be closed.
 func (p *pool) popLocked() *conn {
 	last := len(p.idle) - 1
 	c := p.idle[last]
@@ -162,7 +166,8 @@ func (p *pool) discard(c *conn) {
 	p.all = p.all[:last]
 }
 
-// vacate gives a slot to the first in line or frees it.
+// vacate gives a slot to the first in line or frees it. The grant has room for one value
+// and each waiter gets one, so sending under the lock does not block.
 func (p *pool) vacate() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -182,6 +187,7 @@ func (p *pool) drop(c *conn) {
 
 // release takes back a connection that may be used again.
 func (p *pool) release(c *conn) {
+	// The reaper or a Cancel may have hit in the last moment; their deadline stays.
 	c.set(phaseHeld)
 	if c.phase() != phaseHeld || !p.park(c) {
 		p.drop(c)
@@ -190,6 +196,8 @@ func (p *pool) release(c *conn) {
 	p.busy.Add(-1)
 }
 
+// park hands the connection to the first in line or lays it aside, and reports false if
+// the pool is closed.
 func (p *pool) park(c *conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -206,9 +214,9 @@ func (p *pool) park(c *conn) bool {
 	return true
 }
 
-// sweep breaks connections that waited too long and closes those unused for too long.
-func (p *pool) sweep() {
-	now := p.timing.now.Load()
+// sweep breaks connections that by now waited too long and closes those unused for too
+// long.
+func (p *pool) sweep(now int64) {
 	p.mu.Lock()
 	for _, c := range p.all {
 		c.expire(now)

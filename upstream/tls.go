@@ -63,6 +63,7 @@ func (f *tlsFiles) refresh() {
 	}
 }
 
+// stat looks at the files without reading them.
 func (f *tlsFiles) stat() (infos [3]os.FileInfo, err error) {
 	for i, path := range []string{f.ca, f.cert, f.key} {
 		if path == "" {
@@ -75,6 +76,8 @@ func (f *tlsFiles) stat() (infos [3]os.FileInfo, err error) {
 	return infos, nil
 }
 
+// unchanged compares with the files as they were read. A rename over the old file is seen
+// even if time and size are the same.
 func (f *tlsFiles) unchanged(now [3]os.FileInfo) bool {
 	for i, info := range now {
 		old := f.seen[i]
@@ -88,6 +91,8 @@ func (f *tlsFiles) unchanged(now [3]os.FileInfo) bool {
 	return true
 }
 
+// read makes settings from the files. There is no cache of sessions: a resumed session
+// would outlive the authority that vouched for it.
 func (f *tlsFiles) read() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
 	if f.ca != "" {

@@ -52,6 +52,7 @@ func tickOf(o *Options) time.Duration {
 	return max(5*time.Millisecond, min(250*time.Millisecond, o.FirstByte/4, o.Idle/4))
 }
 
+// backend makes the state of one url.
 func (t *Transport) backend(o *Options, origin origin, files *tlsFiles) *backend {
 	b := &backend{
 		dialer:   net.Dialer{Timeout: o.Dial},
@@ -68,6 +69,7 @@ func (t *Transport) backend(o *Options, origin origin, files *tlsFiles) *backend
 	return b
 }
 
+// start begins the work that goes on beside the requests.
 func (t *Transport) start(o *Options, tick time.Duration) {
 	t.work.Go(func() { t.reap(tick) })
 	if o.Probe == "" {
@@ -87,9 +89,10 @@ func (t *Transport) reap(tick time.Duration) {
 		case <-t.ctx.Done():
 			return
 		case <-ticker.C:
-			t.timing.now.Store(time.Since(t.began).Milliseconds())
+			now := time.Since(t.began).Milliseconds()
+			t.timing.now.Store(now)
 			for _, b := range t.backends {
-				b.sweep()
+				b.sweep(now)
 			}
 		}
 	}

@@ -163,7 +163,14 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	t.Fatalf("never: %s", what)
 }
 
-// wantIdle waits until the connections of the only url are so many.
+func wantDials(t *testing.T, transport *Transport, want uint64) {
+	t.Helper()
+	if got := transport.Stats()[0].Dials; got != want {
+		t.Errorf("got %d dials, want %d", got, want)
+	}
+}
+
+// wantConns waits until the connections of the only url are so many.
 func wantConns(t *testing.T, transport *Transport, open, idle int) {
 	t.Helper()
 	var s URLStats

@@ -86,6 +86,8 @@ func parseOrigins(urls []string) ([]origin, error) {
 	return origins, errors.Join(faults...)
 }
 
+// parseOrigin takes one url apart. Whatever it holds beyond an authority would have to be
+// joined with the target of a request, and nothing is ever joined with a judged target.
 func parseOrigin(text string) (origin, error) {
 	u, err := url.Parse(text)
 	switch {
@@ -111,6 +113,7 @@ func parseOrigin(text string) (origin, error) {
 	return o, nil
 }
 
+// portOf returns the port to dial.
 func portOf(u *url.URL) (string, error) {
 	port := u.Port()
 	switch {

@@ -16,7 +16,7 @@ const (
 // Request is one request, printed but for its Host and framing. Its slices are read until
 // Do returns and never changed.
 type Request struct {
-	Method string // capital letters
+	Method string // capital letters; not HEAD or CONNECT
 	Target []byte // origin-form, begins with "/"
 	Head   []byte // field lines, each ended by CRLF; no Host, Content-Length, Transfer-Encoding
 
@@ -34,7 +34,7 @@ type Request struct {
 func (r *Request) check() error {
 	switch {
 	case !isMethod(r.Method):
-		return fault("the method is none")
+		return fault("the method is none, or one whose answer is framed otherwise")
 	case !isTarget(r.Target):
 		return fault("the target holds a byte that ends it")
 	case !isBlock(r.Head):
@@ -45,7 +45,12 @@ func (r *Request) check() error {
 	return nil
 }
 
+// isMethod refuses HEAD and CONNECT too: their answers have no body whatever the head
+// says, and none of our routes has them.
 func isMethod(method string) bool {
+	if method == "HEAD" || method == "CONNECT" {
+		return false
+	}
 	for _, c := range []byte(method) {
 		if c < 'A' || c > 'Z' {
 			return false
@@ -54,6 +59,7 @@ func isMethod(method string) bool {
 	return method != ""
 }
 
+// isTarget reports whether target is an origin-form of printable ASCII without a fragment.
 func isTarget(target []byte) bool {
 	for _, c := range target {
 		if c <= ' ' || c >= 0x7f || c == '#' {
@@ -63,6 +69,7 @@ func isTarget(target []byte) bool {
 	return len(target) > 0 && target[0] == '/'
 }
 
+// isBlock reports whether head is empty or lines without an empty one among them.
 func isBlock(head []byte) bool {
 	if len(head) == 0 {
 		return true

@@ -5,15 +5,16 @@ import (
 	"testing"
 )
 
-// Ensure that what is on the wire is the printed request, byte for byte. A library that
-// prints the target anew turns a judged list of ids back into something else.
-func TestWireBytes(t *testing.T) {
+// wireRow is a request and the bytes it must be, with HOST for the authority of the url.
+type wireRow struct {
+	name string
+	r    Request
+	want string
+}
+
+func wireRows() []wireRow {
 	long := strings.Repeat("17,", 5000)
-	rows := []struct {
-		name string
-		r    Request
-		want string // HOST stands for the authority of the url
-	}{
+	return []wireRow{
 		{"get", Request{Method: "GET", Target: []byte("/gw/devices/7,9?fields=id")},
 			"GET /gw/devices/7,9?fields=id HTTP/1.1\r\nHost: HOST\r\n\r\n"},
 		{"what a library would clean", Request{Method: "GET", Target: []byte("//a/../b/./%2e%2E/%41?x=%20+")},
@@ -35,6 +36,12 @@ func TestWireBytes(t *testing.T) {
 		{"body of 1 MB", Request{Method: "POST", Target: []byte("/"), Body: []byte(strings.Repeat("z", 1000000))},
 			"POST / HTTP/1.1\r\nHost: HOST\r\nContent-Length: 1000000\r\n\r\n" + strings.Repeat("z", 1000000)},
 	}
+}
+
+// Ensure that what is on the wire is the printed request, byte for byte. A library that
+// prints the target anew turns a judged list of ids back into something else.
+func TestWireBytes(t *testing.T) {
+	rows := wireRows()
 	seen := make(chan string, 1)
 	url := listen(t, func(p *peer) {
 		for request := p.request(); request != ""; request = p.request() {
@@ -64,6 +71,7 @@ func TestMalformedRequest(t *testing.T) {
 	good := Request{Method: "GET", Target: []byte("/")}
 	rows := map[string]func(r *Request){
 		"no method":              func(r *Request) { r.Method = "" },
+		"HEAD":                   func(r *Request) { r.Method = "HEAD" },
 		"method with space":      func(r *Request) { r.Method = "GET /" },
 		"no target":              func(r *Request) { r.Target = nil },
 		"absolute target":        func(r *Request) { r.Target = []byte("http://x/") },
