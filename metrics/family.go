@@ -33,6 +33,8 @@ const (
 	ReloadTimestamp
 	PolicyStale
 	PolicyRevision
+	LimitDecisions
+	LimitEntries
 	ScopeHeaderIgnored
 	ScopeHeaderChecked
 	UpstreamUnauthorized
@@ -137,6 +139,9 @@ var table = [familyCount]Desc{
 	PolicyStale: row("policy_stale", Gauge,
 		"1 while the policy file is broken and an older policy stays in force."),
 	PolicyRevision: row("policy_revision", Gauge, "Revision of the policy in force."),
+	LimitDecisions: pulled("limit_decisions_total", Counter,
+		"What limits decided, by scope (token, account, source) and result; a request asks each account above it.", "scope", "result"),
+	LimitEntries: pulled("limit_entries", Gauge, "Tokens, accounts and sources whose use is remembered.", "scope"),
 	ScopeHeaderIgnored: row("scope_header_ignored", Gauge,
 		"1 while the backend is known to ignore x-flespi-cid: it showed a row from outside the scope."),
 	ScopeHeaderChecked: row("scope_header_checked", Gauge,

@@ -90,6 +90,7 @@ func everything(m *Metrics, cat *policy.Catalogue) {
 	m.HeadFault(431)
 	m.Reloaded(nil, 3, time.Unix(1700000000, 0))
 	m.WatchCache(func() CacheStats { return CacheStats{Hits: 5, Entries: 2} })
+	m.WatchLimits(func() []LimitStats { return []LimitStats{{Scope: "token", Admitted: 7, Refused: 1, Entries: 3}} })
 	m.WatchPolicy(func() PolicyStats { return PolicyStats{Accounts: 3} })
 	m.WatchListener(func() ListenerStats { return ListenerStats{Open: 1} })
 	m.WatchUpstream(func() ([]UpstreamStats, QueueStats) {

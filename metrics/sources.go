@@ -47,6 +47,26 @@ func (m *Metrics) WatchPolicy(stats func() PolicyStats) {
 	})
 }
 
+// LimitStats is what the limits of one scope have decided, and of how many they
+// remember what they used.
+type LimitStats struct {
+	Scope             string // token, account or source
+	Admitted, Refused uint64
+	Entries           int64
+}
+
+// WatchLimits exports what stats returns at every scrape. A scope without a
+// bound is left out.
+func (m *Metrics) WatchLimits(stats func() []LimitStats) {
+	m.Watch(func(emit Emit) {
+		for _, s := range stats() {
+			emit(LimitDecisions, float64(s.Admitted), s.Scope, "admitted")
+			emit(LimitDecisions, float64(s.Refused), s.Scope, "refused")
+			emit(LimitEntries, float64(s.Entries), s.Scope)
+		}
+	})
+}
+
 // UpstreamStats is what the transport counts for one url of the settings.
 type UpstreamStats struct {
 	Name       string // host:port, never userinfo

@@ -48,6 +48,7 @@ func (g *Gateway) commonHeaders(c *call) {
 	h.Add("Vary", varyOn)
 	var room [24]byte
 	h.SetBytesV("x-aclgate-decision", c.rec.AppendID(room[:0]))
+	g.quotaHeaders(c)
 	if origin := g.allowOrigin(c); origin != "" {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Expose-Headers", exposed)

@@ -11,9 +11,9 @@ import (
 	"aclgate/policy"
 )
 
-// authenticate finds the token of the caller (SPEC 3). Whatever is wrong with
-// it, the client hears one and the same 401; which it was stands in the record.
-func (g *Gateway) authenticate(c *call) policy.Reason {
+// identify finds the token of the caller (SPEC 3). Whatever is wrong with it,
+// the client hears one and the same 401; which it was stands in the record.
+func (g *Gateway) identify(c *call) policy.Reason {
 	c.source = g.sourceOf(c)
 	c.rec.Source = c.source
 	if c.head.Authorization == nil {

@@ -10,6 +10,7 @@ import (
 	"aclgate/metrics"
 	"aclgate/policy"
 	"aclgate/proxy/head"
+	"aclgate/proxy/limit"
 	"aclgate/upstream"
 )
 
@@ -28,7 +29,8 @@ type call struct {
 	facts  policy.Facts
 	cas    policy.Case
 	source netip.Addr
-	key    []byte // the caller's key, aliasing the head
+	limits limit.Hold // what the request takes of its bounds
+	key    []byte     // the caller's key, aliasing the head
 	reason policy.Reason
 	public string // completes a refusal for the client; fixed text
 	status int    // of a refusal, 0: that of the reason
@@ -80,7 +82,7 @@ func (c *call) reset() {
 	*c = call{
 		gateway: c.gateway, req: c.req, dec: c.dec, ans: c.ans, facts: policy.Facts{Matches: c.facts.Matches[:0]},
 		text: kept(c.text), target: kept(c.target), fields: kept(c.fields), merge: kept(c.merge),
-		stream: answerStream{splicer: c.stream.splicer},
+		stream: answerStream{splicer: c.stream.splicer}, limits: c.limits,
 	}
 }
 

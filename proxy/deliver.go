@@ -93,7 +93,7 @@ func (g *Gateway) passHead(c *call) {
 	cached := false
 	for i := range c.ans.Fields {
 		f := &c.ans.Fields[i]
-		if dropped(f.Name) || c.namedByConnection(f.Name) {
+		if dropped(f.Name) || c.namedByConnection(f.Name) || c.limits.Quota.Limit > 0 && hasPrefixFold(f.Name, quotaPrefix) {
 			continue
 		}
 		cached = cached || len(f.Name) == len("Cache-Control") && equalFold(f.Name, "Cache-Control")

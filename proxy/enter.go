@@ -47,14 +47,14 @@ func (g *Gateway) preflight(c *call) policy.Reason {
 		g.options(c)
 		return policy.OwnAnswer
 	case c.req.Route != nil && c.req.Route.Own == policy.OwnRegions:
+		if reason := g.limitRegions(c); reason != policy.NotJudged {
+			return reason
+		}
 		g.regions(c)
 		return policy.OwnAnswer
 	}
 	return policy.NotJudged
 }
-
-// limit is the place of rate and concurrency limits.
-func (g *Gateway) limit(c *call) policy.Reason { return policy.NotJudged }
 
 // scope finds the branch that the request may touch.
 func (g *Gateway) scope(c *call) policy.Reason {

@@ -5,12 +5,14 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"aclgate/metrics"
 	"aclgate/policy"
 	"aclgate/proxy/head"
+	"aclgate/proxy/limit"
 	"aclgate/upstream"
 )
 
@@ -51,6 +53,7 @@ type Options struct {
 	Backend  Backend
 	Resolver Resolver
 	Watch    Watch
+	Limits   *limit.Limiter // nil: nobody is bounded
 	Metrics  *metrics.Metrics
 	Ring     *metrics.Ring
 	Log      *slog.Logger
@@ -77,13 +80,14 @@ type Gateway struct {
 	Options
 	law   *policy.Law
 	pass  []passHeader
+	epoch time.Time // where the clock of the limits begins
 	calls sync.Pool
 	busy  atomic.Int64
 }
 
 // New returns a Gateway.
 func New(o Options) *Gateway {
-	g := &Gateway{Options: o, law: o.Law, pass: passHeaders(o.PassHeaders)}
+	g := &Gateway{Options: o, law: o.Law, pass: passHeaders(o.PassHeaders), epoch: time.Now()}
 	g.calls.New = func() any { return &call{gateway: g, ans: new(upstream.Answer)} }
 	return g
 }
@@ -138,6 +142,7 @@ func (g *Gateway) finish(c *call) {
 		return
 	}
 	c.ans.Close()
+	c.limits.Release()
 	c.end()
 	g.Metrics.Observe(&c.rec)
 	if g.Ring != nil {
@@ -164,6 +169,7 @@ func (g *Gateway) recovered(c *call) {
 	c.ans.Cancel()
 	c.ctx.Response.Reset()
 	g.refuse(c, policy.Internal)
+	c.limits.Release()
 	c.ctx.Response.Header.SetConnectionClose()
 	g.Metrics.Observe(&c.rec)
 	g.Metrics.Add(metrics.InFlight, -1)

@@ -109,12 +109,25 @@ var modes = map[config.ScopeMode]policy.Mode{
 func (a *app) openStore() (err error) {
 	a.store, err = store.OpenFile(store.FileOptions{
 		Path: a.settings.Store.Path.Path, Catalogue: a.law.Catalogue, MaxDepth: a.settings.Policy.MaxDepth, Logger: a.log,
+		Changed: a.policyChanged,
 	})
 	if err != nil {
 		return err
 	}
 	a.cache, err = cache.New(a.store, a.law.Catalogue, a.settings.Cache.MaxBytes)
 	return err
+}
+
+// policyChanged hears of every reading of the policy.
+func (a *app) policyChanged(s store.State) {
+	var refused error
+	if s.Stale {
+		refused = s.Faults
+	}
+	a.metrics.Reloaded(refused, s.Revision, time.Now())
+	if a.watch != nil && !s.Stale {
+		a.watch.PolicyLoaded()
+	}
 }
 
 // Lookup implements proxy.Tokens.
@@ -172,7 +185,7 @@ func (a *app) ownKey() string { return *a.key.Load() }
 func (a *app) makeGateway() error {
 	l := a.settings.Listen
 	o := proxy.Options{
-		Law: a.law, Tokens: a, Accounts: a.store, Backend: a.transport,
+		Law: a.law, Tokens: a, Accounts: a.store, Backend: a.transport, Limits: a.makeLimits(),
 		Metrics: a.metrics, Ring: a.ring, Log: a.log,
 		Resolver: a.resolver, Key: a.ownKey,
 		PassHeaders: a.settings.Upstream.Headers, PublicURL: l.PublicURL.String(),

@@ -1,0 +1,167 @@
+package limit
+
+import (
+	"encoding/binary"
+	"net/netip"
+
+	"aclgate/policy"
+)
+
+// defaultSources is how many sources have a bucket of their own: about 10 MiB.
+const defaultSources = 1 << 16
+
+// Options is what a Limiter bounds.
+type Options struct {
+	Token   Limit // of each token
+	Account Limit // of each account with everything below it
+	Source  Limit // of each source of requests without a valid token; its Concurrent is not used
+
+	MaxSources int // sources with a bucket of their own; 0: 65536
+}
+
+// Limiter bounds callers. The nil Limiter bounds nothing and does nothing. It
+// is safe for concurrent use, has no goroutine and needs no end.
+type Limiter struct {
+	tokens, accounts, sources *table // nil: no bound
+}
+
+// New returns a Limiter, nil where o bounds nothing.
+func New(o Options) *Limiter {
+	if o.MaxSources <= 0 {
+		o.MaxSources = defaultSources
+	}
+	o.Source.Concurrent = 0
+	l := &Limiter{tokens: newTable(o.Token, 0), accounts: newTable(o.Account, 0), sources: newTable(o.Source, o.MaxSources)}
+	if *l == (Limiter{}) {
+		return nil
+	}
+	return l
+}
+
+// Hold is what one request has taken, and what its client is told of it. The
+// zero Hold is empty. It belongs to one request at a time and is used again
+// after Release.
+type Hold struct {
+	Quota Quota // of the bucket with the fewest requests left
+	Retry int64 // seconds until a refused request would pass, at least 1; 0: it was not refused
+
+	taken []taken // from the token up
+	path  []int64 // accounts, from the token's own up
+}
+
+// taken is one bucket that the request is in.
+type taken struct {
+	bucket *bucket
+	rule   *rule
+	full   int64 // what charge returned; 0: nothing was charged
+}
+
+// Admit charges a request of tok, which came at now, to its token and to its
+// accounts up to the root of tree. It returns NotJudged and has filled h, whose
+// Release ends the request; or LimitToken or LimitAccount, and then nothing was
+// charged and nothing is held. h is empty before.
+func (l *Limiter) Admit(h *Hold, tok *policy.Token, tree *policy.Tree, now int64) policy.Reason {
+	if l == nil {
+		return policy.NotJudged
+	}
+	// The token comes first: whoever exceeds the bound of its own token must
+	// take nothing from its neighbours in the account, not even for a moment.
+	if l.tokens != nil && !h.take(l.tokens, tok.ID, now) {
+		return h.refused(policy.LimitToken, now)
+	}
+	if l.accounts != nil {
+		h.path = h.path[:0]
+		tree.Ancestors(tok.CID, func(cid int64) { h.path = append(h.path, cid) })
+		for _, cid := range h.path {
+			if !h.take(l.accounts, cid, now) {
+				return h.refused(policy.LimitAccount, now)
+			}
+		}
+	}
+	h.measure(now)
+	return policy.NotJudged
+}
+
+// take enters one bucket and charges it. It reports whether both were possible.
+func (h *Hold) take(t *table, id, now int64) bool {
+	b, in := t.enter(uint64(id), now)
+	wait := int64(1) // nobody knows when a request ends: a second is a polite guess
+	if in {
+		var full int64
+		full, wait = b.charge(&t.rule, now)
+		h.taken = append(h.taken, taken{b, &t.rule, full})
+	}
+	b.count(wait)
+	if wait > 0 {
+		h.Retry = seconds(wait)
+	}
+	return wait == 0
+}
+
+// refused gives everything back.
+func (h *Hold) refused(r policy.Reason, now int64) policy.Reason {
+	for _, t := range h.taken {
+		if t.full != 0 {
+			t.bucket.giveBack(t.rule, t.full)
+		}
+	}
+	h.measure(now)
+	h.leave()
+	return r
+}
+
+// measure notes the tightest bucket. One without a rate is none: nobody knows
+// when a request ends, so there is nothing to tell.
+func (h *Hold) measure(now int64) {
+	for _, t := range h.taken {
+		if t.rule.interval == 0 {
+			continue
+		}
+		if q := t.bucket.quota(t.rule, now); h.Quota.Limit == 0 || q.Remaining < h.Quota.Remaining {
+			h.Quota = q
+		}
+	}
+}
+
+func (h *Hold) leave() {
+	for _, t := range h.taken {
+		t.bucket.leave()
+	}
+	clear(h.taken) // a pooled Hold must not keep buckets from being collected
+	h.taken = h.taken[:0]
+}
+
+// Release ends the request and empties h. A second call does nothing.
+func (h *Hold) Release() {
+	h.leave()
+	h.Quota, h.Retry = Quota{}, 0
+}
+
+// Source charges a request without a valid token to the address that it came
+// from at now. It returns 0, or the seconds until one would pass.
+func (l *Limiter) Source(addr netip.Addr, now int64) int64 {
+	if l == nil || l.sources == nil {
+		return 0
+	}
+	b, _ := l.sources.enter(sourceKey(addr), now)
+	_, wait := b.charge(&l.sources.rule, now)
+	b.count(wait)
+	b.leave()
+	return seconds(wait)
+}
+
+// sourceKey returns the source of an address. One subscriber has at least a
+// whole /64 (RFC 6177), so that single IPv6 addresses are no bound at all. An
+// IPv4 address counts as its own 6to4 prefix (RFC 3056), which is where its
+// holder could come from as well. 0 is an address that is not known.
+func sourceKey(addr netip.Addr) uint64 {
+	switch addr = addr.Unmap(); {
+	case addr.Is4():
+		v4 := addr.As4()
+		return 0x2002<<48 | uint64(binary.BigEndian.Uint32(v4[:]))<<16
+	case addr.Is6():
+		v6 := addr.As16()
+		return binary.BigEndian.Uint64(v6[:8])
+	}
+	return 0
+}
