@@ -79,6 +79,7 @@ func (c *call) end() {
 
 func (c *call) reset() {
 	c.conn.OnGone(nil)
+	c.ans.Reset() // forgets a Cancel: it was meant for this request alone
 	*c = call{
 		gateway: c.gateway, req: c.req, dec: c.dec, ans: c.ans, facts: policy.Facts{Matches: c.facts.Matches[:0]},
 		text: kept(c.text), target: kept(c.target), fields: kept(c.fields), merge: kept(c.merge),
