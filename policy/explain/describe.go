@@ -197,7 +197,12 @@ func (x *explainer) notes() {
 	if forwarded && x.dec.ScopeAlone && x.law.Mode == policy.ModeHeader {
 		x.note("Nothing but x-flespi-cid keeps this request in its scope, so the backend has to obey it: \"aclgate check --live\" looks.")
 	}
-	if len(x.ask.Body) > 0 && x.verdict == policy.Unresolved {
+	switch {
+	case len(x.ask.Body) > 0 && x.verdict == policy.Unresolved:
 		x.note("The body is judged only after that.")
+	case forwarded && len(x.ask.Body) == 0 && x.req.Data != nil:
+		x.note("The data of the query was not read: what it names would be judged, too.")
+	case forwarded && len(x.ask.Body) == 0 && x.req.Route != nil && x.req.Method.Write():
+		x.note("No body was given: the id and cid of one would be judged, too.")
 	}
 }

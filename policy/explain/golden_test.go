@@ -87,6 +87,7 @@ var situations = []situation{
 	{"unknown-method", "root", "PATCH", "/gw/devices/7/messages", nil},
 	{"bad-selector", "root", "GET", "/gw/devices/7,name=van", nil},
 	{"bad-query", "root", "GET", "/gw/devices/7?token=SECRETSECRET", nil},
+	{"data-not-read", "root", "GET", "/gw/devices/7/messages?data={\"cid\":1}", nil},
 	{"bad-byte", "root", "GET", "/gw/devices/all\x1b[2J?data=\x07", nil},
 	{"body-moves", "viewer", "PUT", "/gw/devices/7", func(_ *world, ask *explain.Ask) { ask.Body = []policy.Keys{{ID: 7, CID: 111}} }},
 	{"body-foreign-id", "viewer", "PUT", "/gw/devices/7", func(_ *world, ask *explain.Ask) { ask.Body = []policy.Keys{{ID: 8}} }},

@@ -1,6 +1,8 @@
 package explain_test
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -47,4 +49,35 @@ func TestDocsHaveTheStatusOfSpec5(t *testing.T) {
 			t.Errorf("%s: got code %d, want the status %d", d.Reason, d.Code, d.Status)
 		}
 	}
+}
+
+// The page of the documentation is made from the table: -update writes it.
+func TestPageOfReasons(t *testing.T) {
+	const file = "../../docs/reasons.md"
+	var b strings.Builder
+	b.WriteString("# Reasons\n\nThe same word is metric label, audit field and explain output. Without a status, the answer is the backend's own.\n" +
+		"Made by `go test ./policy/explain -update` from the table in `policy/explain/reasons.go`.\n\n" +
+		"| reason | status | code | because | what to do |\n|---|---|---|---|---|\n")
+	for _, d := range explain.Docs() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", d.Reason, number(d.Status), number(d.Code), d.Meaning, d.Hint)
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(page) != b.String() {
+		t.Errorf("%s is not what the table says: run go test ./policy/explain -update", file)
+	}
+}
+
+func number(n int) string {
+	if n == 0 {
+		return "–"
+	}
+	return fmt.Sprint(n)
 }

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"aclgate/config"
+	"aclgate/config/strict"
+	"aclgate/policy"
+	"aclgate/policy/explain"
+	"aclgate/policy/routes"
+	"aclgate/policy/store"
+)
+
+// keyVariable is the environment variable that may hold the key to explain. A
+// key never comes as a flag: those stand in the list of processes.
+const keyVariable = "ACLGATE_KEY"
+
+// explainFlags say who asks, from where and when.
+type explainFlags struct {
+	token, digest, info, keyFile string
+	cid, at, source, origin      string
+	json                         bool
+}
+
+func (e *env) explain() *cobra.Command {
+	var f explainFlags
+	c := &cobra.Command{
+		Use:   "explain METHOD PATH",
+		Short: "Explain what one request of one token gets, and why",
+		Long: `Judge one request by the rights of one token, without sending it, and explain:
+how the path is read, which entry of the ACL decides and why each other one
+does not, what becomes of every id, what client and backend get, and what to do.
+
+Name the token by its id, by 8 or more hex digits of its digest, or by a piece of
+its info. Or give the key itself, in a file, on stdin (--key-file -) or in the
+environment variable ` + keyVariable + `.
+
+  aclgate explain --token 17 GET '/gw/devices/7/messages'
+
+The body of a request is not judged here. Exit code 0 says that it was explained,
+allowed or not; 1 that there is no such token.`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error { return e.runExplain(cmd.InOrStdin(), &f, args) },
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.token, "token", "", "id of the token")
+	flags.StringVar(&f.digest, "digest", "", "first 8 or more hex digits of the token's digest")
+	flags.StringVar(&f.info, "info", "", "a piece of the token's info")
+	flags.StringVar(&f.keyFile, "key-file", "", "file that holds the token's key, - for stdin")
+	flags.StringVar(&f.cid, "cid", "", "account of x-flespi-cid")
+	flags.StringVar(&f.at, "at", "", "when: RFC 3339 or unix seconds (default now)")
+	flags.StringVar(&f.source, "source", "", "address of the client (default: not judged)")
+	flags.StringVar(&f.origin, "origin", "", "origin of the page that asks")
+	flags.BoolVar(&f.json, "json", false, "print JSON")
+	c.MarkFlagsMutuallyExclusive("token", "digest", "info", "key-file")
+	return c
+}
+
+func (e *env) runExplain(stdin io.Reader, f *explainFlags, args []string) error {
+	ask, err := f.ask(args)
+	if err != nil {
+		return err
+	}
+	s, faults := config.Load(e.file)
+	if err := faults.Err(); err != nil {
+		return badSettings(err)
+	}
+	pol, faults := checkPolicy(s)
+	if err := faults.Err(); err != nil {
+		return badSettings(err)
+	}
+	pol.AdoptUses(s.Store.Path.Path, ask.At)
+	cat, err := routes.Load(s.Policy.RoutesFile.Path)
+	if err != nil {
+		return badSettings(err)
+	}
+	rec, err := f.find(stdin, pol)
+	if err != nil {
+		return failed(err)
+	}
+	tok := rec.Token
+	tok.ACL = policy.NewACL(rec.Entries, cat)
+	ask.File = s.Store.Path.Text
+	return e.print(explain.Explain(lawOf(s, cat), pol.Tree, &tok, ask), f.json)
+}
+
+func (e *env) print(r *explain.Report, asJSON bool) error {
+	if !asJSON {
+		_, err := r.WriteTo(e.stdout)
+		return err
+	}
+	w := json.NewEncoder(e.stdout)
+	w.SetEscapeHTML(false)
+	w.SetIndent("", "  ")
+	return w.Encode(r)
+}
+
+// ask reads everything but the token.
+func (f *explainFlags) ask(args []string) (ask explain.Ask, err error) {
+	ask = explain.Ask{Method: args[0], Target: args[1], Origin: f.origin, At: time.Now().Unix()}
+	if !strings.HasPrefix(ask.Target, "/") {
+		return ask, errors.New("a path begins with / and comes without the address: /gw/devices/7")
+	}
+	if f.cid != "" {
+		cid, ok := strict.ParseID(f.cid)
+		if !ok {
+			return ask, fmt.Errorf("--cid is the id of an account, not %q", f.cid)
+		}
+		ask.CID = cid
+	}
+	if f.source != "" {
+		if ask.Source, err = netip.ParseAddr(f.source); err != nil {
+			return ask, fmt.Errorf("--source is an address: %w", err)
+		}
+	}
+	if f.at != "" {
+		ask.At, err = parseMoment(f.at)
+	}
+	return ask, err
+}
+
+// parseMoment reads unix seconds or a time of RFC 3339.
+func parseMoment(text string) (int64, error) {
+	if unix, ok := strict.ParseID(text); ok {
+		return unix, nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return 0, fmt.Errorf("--at is unix seconds or a time such as 2027-01-01T00:00:00Z, not %q", text)
+	}
+	return t.Unix(), nil
+}
+
+// find returns the one token that the flags, or the environment, name.
+func (f *explainFlags) find(stdin io.Reader, pol *store.Policy) (*store.Record, error) {
+	switch {
+	case f.token != "":
+		id, _ := strict.ParseID(f.token) // 0 is nobody's
+		return one(pol, "the id "+f.token, func(t *policy.Token) bool { return t.ID == id })
+	case f.digest != "":
+		return findDigest(pol, strings.ToLower(f.digest))
+	case f.info != "":
+		want := strings.ToLower(f.info)
+		return one(pol, fmt.Sprintf("%q in its info", f.info),
+			func(t *policy.Token) bool { return strings.Contains(strings.ToLower(t.Info), want) })
+	}
+	key, err := f.key(stdin)
+	if err != nil {
+		return nil, err
+	}
+	digest := store.DigestOf([]byte(key))
+	return one(pol, "this key", func(t *policy.Token) bool { return t.Digest == digest })
+}
+
+func findDigest(pol *store.Policy, digits string) (*store.Record, error) {
+	if len(digits) < 8 || strings.Trim(digits, "0123456789abcdef") != "" {
+		return nil, errors.New("--digest is 8 or more hex digits")
+	}
+	return one(pol, "the digest "+digits,
+		func(t *policy.Token) bool { return strings.HasPrefix(hex.EncodeToString(t.Digest[:]), digits) })
+}
+
+// one returns the only record that fits. Which of several is meant is not
+// guessed.
+func one(pol *store.Policy, what string, fits func(*policy.Token) bool) (found *store.Record, err error) {
+	var ids []string
+	for _, rec := range pol.Records {
+		if fits(&rec.Token) {
+			found = rec
+			ids = append(ids, fmt.Sprint(rec.Token.ID))
+		}
+	}
+	switch len(ids) {
+	case 0:
+		return nil, fmt.Errorf("no token has %s", what)
+	case 1:
+		return found, nil
+	}
+	const most = 20
+	if more := len(ids) - most; more > 0 {
+		ids = append(ids[:most], fmt.Sprintf("and %d more", more))
+	}
+	return nil, fmt.Errorf("several tokens have %s: name one by --token: %s", what, strings.Join(ids, ", "))
+}
+
+// key returns the key to explain, from a file, stdin or the environment. No
+// error shows any of it.
+func (f *explainFlags) key(stdin io.Reader) (string, error) {
+	key := os.Getenv(keyVariable)
+	switch f.keyFile {
+	case "":
+	case "-":
+		text, err := io.ReadAll(io.LimitReader(stdin, 4<<10))
+		if err != nil {
+			return "", fmt.Errorf("cannot read the key: %w", err)
+		}
+		key = strings.TrimSpace(string(text))
+	default:
+		return config.ReadKeyFile(f.keyFile)
+	}
+	if !strict.IsKey(key) {
+		return "", errors.New("name a token: --token, --digest, --info or --key-file, or a key in " + keyVariable)
+	}
+	return key, nil
+}
