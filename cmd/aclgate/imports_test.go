@@ -1,0 +1,193 @@
+package main_test
+
+import (
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "aclgate/"
+
+// rule is one row of the table of packages: what a package may import of ours,
+// and what it must never import, with the reason.
+type rule struct {
+	may    []string // of ours; "*": anything
+	never  []string // imports of its own
+	reach  []string // not even through others
+	reason string
+}
+
+const (
+	fasthttp = "github.com/valyala/fasthttp"
+	yaml     = "gopkg.in/yaml.v3"
+)
+
+// table says for every package what it may know.
+var table = map[string]rule{
+	"policy": {
+		never:  []string{"net", "net/http", "os", "io", "io/fs", "time", "log", "log/slog", "encoding/json", yaml},
+		reach:  []string{fasthttp},
+		reason: "the law is pure: bytes in, verdict out; time and address are arguments",
+	},
+	"policy/routes": {
+		may: []string{"policy", "config/strict"}, reach: []string{fasthttp},
+		reason: "the catalogue is data; it knows nothing of connections",
+	},
+	"policy/store": {
+		may: []string{"policy", "policy/routes", "config/strict"}, reach: []string{fasthttp},
+		reason: "where tokens live must not hang on how they arrive",
+	},
+	"policy/cache": {
+		may: []string{"policy", "policy/store"}, reach: []string{fasthttp},
+		reason: "the cache is memory in front of a store, never truth, and no part of HTTP",
+	},
+	"policy/explain": {
+		may: []string{"policy", "policy/routes"}, never: []string{"net", "net/http"},
+		reason: "a decision as text is explained from values, without a connection",
+	},
+	"upstream": {
+		may: []string{"policy", "policy/routes", "config"}, reach: []string{module + "policy/store", module + "proxy"},
+		reason: "the backend's side must not see credentials, nor the clients' side",
+	},
+	"proxy/head": {
+		reach:  []string{fasthttp},
+		reason: "heads are checked before fasthttp sees them, which lets most faults pass",
+	},
+	"proxy/body": {
+		reach:  []string{fasthttp},
+		reason: "bodies are read strictly by a reader of their own, from bytes alone",
+	},
+	"proxy/splice": {
+		reach:  []string{fasthttp},
+		reason: "merging is from bytes to bytes",
+	},
+	"proxy/limit": {
+		may: []string{"policy"}, reach: []string{fasthttp},
+		reason: "limits count; they know nothing of HTTP",
+	},
+	"proxy": {
+		may:    []string{"policy", "proxy/head", "proxy/body", "proxy/splice", "proxy/limit", "upstream", "metrics", "config"},
+		never:  []string{yaml, "encoding/json"},
+		reason: "the straight line parses neither settings nor JSON values on the hot path",
+	},
+	"proxy/admin": {
+		may: []string{"policy", "policy/explain", "policy/store", "metrics"}, reach: []string{module + "upstream"},
+		reason: "nothing of the admin listener reaches the backend",
+	},
+	"metrics": {
+		may:    []string{"policy"},
+		reason: "a record is made of the law's words and of nothing else",
+	},
+	"config": {
+		may:    []string{"config/strict"},
+		reason: "settings are values; whoever needs them reads them",
+	},
+	"config/strict": {
+		reason: "how a file is read knows nothing of what stands in it",
+	},
+	"bench/backend": {
+		reach:  []string{module + "proxy", module + "policy"},
+		reason: "it must not share the parser that it checks",
+	},
+	"bench": {may: []string{"*"}, reason: "the harness drives all of it"},
+	"cmd":   {may: []string{"*"}, reason: "the only place that knows all packages"},
+}
+
+// rowOf finds the row of a package: its own, or for bench and cmd that of the
+// folder.
+func rowOf(path string) (rule, bool) {
+	row, found := table[path]
+	if top, _, below := strings.Cut(path, "/"); !found && below && (top == "bench" || top == "cmd") {
+		row, found = table[top]
+	}
+	return row, found
+}
+
+type listed struct {
+	ImportPath, Dir        string
+	Imports, Deps, GoFiles []string
+}
+
+func packages(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Dir,Imports,Deps,GoFiles", "./...")
+	cmd.Dir = filepath.Join("..", "..")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("cannot list the packages: %v", err)
+	}
+	var all []listed
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatalf("cannot read the list of packages: %v", err)
+		}
+		all = append(all, p)
+	}
+}
+
+// TestImports: every package imports what the table lets it, and the table has
+// a row for every package.
+func TestImports(t *testing.T) {
+	for _, p := range packages(t) {
+		path := strings.TrimPrefix(p.ImportPath, module)
+		row, found := rowOf(path)
+		if !found {
+			t.Errorf("%s has no row in the table: say what it may import, and why", path)
+			continue
+		}
+		for _, i := range p.Imports {
+			ours, own := strings.CutPrefix(i, module)
+			if own && !slices.Contains(row.may, ours) && !slices.Contains(row.may, "*") {
+				t.Errorf("%s imports %s, which it may not: %s", path, ours, row.reason)
+			}
+			if slices.Contains(row.never, i) {
+				t.Errorf("%s imports %s, which it must not: %s", path, i, row.reason)
+			}
+		}
+		for _, banned := range row.reach {
+			if slices.ContainsFunc(p.Deps, func(d string) bool { return d == banned || strings.HasPrefix(d, banned+"/") }) {
+				t.Errorf("%s depends on %s, which it must not even through others: %s", path, banned, row.reason)
+			}
+		}
+	}
+}
+
+// TestNoGlobalRegistry: collectors go into the registry that was passed in. One
+// that is global is shared by whatever else lives in the process, and by tests.
+func TestNoGlobalRegistry(t *testing.T) {
+	global := []string{"DefaultRegisterer", "DefaultGatherer", "MustRegister", "Register"}
+	for _, p := range packages(t) {
+		for _, i := range p.Imports {
+			if strings.HasSuffix(i, "/prometheus/promauto") {
+				t.Errorf("%s imports %s", p.ImportPath, i)
+			}
+		}
+		for _, name := range p.GoFiles {
+			file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				sel, ok := n.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				if x, isName := sel.X.(*ast.Ident); isName && x.Name == "prometheus" && slices.Contains(global, sel.Sel.Name) {
+					t.Errorf("%s/%s uses prometheus.%s", p.ImportPath, name, sel.Sel.Name)
+				}
+				return true
+			})
+		}
+	}
+}
