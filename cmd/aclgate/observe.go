@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/url"
-	"time"
 
 	"aclgate/config"
 	"aclgate/metrics"
@@ -28,7 +27,6 @@ func (a *app) makeAdmin() error {
 		Gatherer: a.registry, Checks: a.checks(), Key: key, Reload: a.reload, Ring: a.ring,
 		Log: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	})
-	a.metrics.Reloaded(nil, a.store.Revision(), time.Now())
 	a.metrics.WatchCache(func() metrics.CacheStats {
 		s := a.cache.Stats()
 		return metrics.CacheStats{

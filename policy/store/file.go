@@ -18,6 +18,10 @@ type FileOptions struct {
 	Catalogue *policy.Catalogue // for warnings about entries; nil: none
 	MaxDepth  int               // levels of accounts
 	Logger    *slog.Logger      // nil: slog.Default()
+
+	// Changed is told what every reading led to, the first one too, before
+	// Reload returns. It must not call the File; nil: nobody is told.
+	Changed func(State)
 }
 
 // File is the store of one policy file. Its Run has to be running for changes
@@ -146,14 +150,21 @@ func (f *File) publish(s *snapshot) {
 		st.Tokens[r.Token.Access]++
 	}
 	st.Accounts = len(s.policy.Tree.Accounts())
+	f.tell(st)
+}
+
+func (f *File) tell(st *State) {
 	f.state.Store(st)
+	if f.opts.Changed != nil {
+		f.opts.Changed(*st)
+	}
 }
 
 // refuse notes that the file is not obeyed, and why.
 func (f *File) refuse(faults strict.Faults) error {
 	st := *f.state.Load()
 	st.Stale, st.Faults = true, faults
-	f.state.Store(&st)
+	f.tell(&st)
 	f.logFaults(slog.LevelError, "policy file refused", faults)
 	return faults
 }
