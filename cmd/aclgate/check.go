@@ -10,6 +10,7 @@ import (
 
 	"aclgate/config"
 	"aclgate/config/strict"
+	"aclgate/policy"
 	"aclgate/policy/routes"
 	"aclgate/policy/store"
 	"aclgate/upstream"
@@ -37,7 +38,7 @@ func (e *env) runCheck(ctx context.Context, live bool) error {
 	var pol *store.Policy
 	if faults.Err() == nil {
 		faults = append(faults, config.CheckFiles(s)...)
-		more := strict.Faults{}
+		var more strict.Faults
 		pol, more = checkPolicy(s)
 		faults = append(faults, more...)
 		faults = append(faults, advice(s)...)
@@ -129,12 +130,25 @@ func (e *env) checkLive(ctx context.Context, s *config.Settings) error {
 	case err != nil:
 		return failed(fmt.Errorf("live: the backend cannot be asked: %w", err))
 	case found.Obedience == upstream.Ignored:
-		return failed(fmt.Errorf("live: the backend ignores x-flespi-cid: %s shows items of account %d under account %d. "+
-			"Set scope.mode to ids, so that the gateway keeps accounts apart itself", found.Collection, found.Foreign, found.Account))
+		return failed(errors.New(ignored(a.store.Tree(), found)))
 	case found.Obedience == upstream.Unknown:
 		fmt.Fprintf(e.stdout, "live: the backend answers, but shows no items under any account (%d pages): nothing is known\n", found.Probes)
 		return nil
 	}
 	fmt.Fprintf(e.stdout, "live: the backend obeys x-flespi-cid (%s under account %d)\n", found.Collection, found.Account)
 	return nil
+}
+
+// ignored says what was seen and what to do. An account that the policy does
+// not know looks the same as a backend that does not know the header.
+func ignored(tree *policy.Tree, f upstream.Finding) string {
+	text := fmt.Sprintf("live: under account %d the backend shows items of account %d (%s)", f.Account, f.Foreign, f.Collection)
+	if f.Foreign == 0 {
+		return fmt.Sprintf("live: the backend shows items without cid (%s): nobody can tell whose they are", f.Collection)
+	}
+	if _, known := tree.Account(f.Foreign); known {
+		return text + ".\nIt ignores x-flespi-cid: set scope.mode to ids, so that the gateway keeps accounts apart itself."
+	}
+	return text + fmt.Sprintf(", which the policy does not know.\nIf %d lies below %d, add it to accounts in the policy. "+
+		"Otherwise the backend ignores x-flespi-cid: set scope.mode to ids.", f.Foreign, f.Account)
 }

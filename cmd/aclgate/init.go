@@ -58,9 +58,10 @@ func (e *env) runInit(url string) error {
 	fmt.Fprintf(e.stdout, `
 Next:
   1. Put the backend's key, which the gateway uses, into %s.
-  2. aclgate token new      then put the token into policy.yaml
-  3. aclgate check
-  4. aclgate serve
+  2. aclgate token new      then put the token under "tokens:" in policy.yaml, in the place of []
+  3. Name the accounts of your backend under "accounts:".
+  4. aclgate check --live
+  5. aclgate serve
 `, filepath.Join(folder, "upstream.token"))
 	return nil
 }
