@@ -17,10 +17,10 @@ import (
 	"aclgate/upstream"
 )
 
-// bounded starts a gateway with limits, in front of a backend of plain sockets.
+// newLimited starts a gateway with limits, in front of a backend of plain sockets.
 // Its tokens are limits-a and limits-b of account 111 (below 11, below 1) and
 // limits-c of 12.
-func bounded(t *testing.T, o limit.Options, b *wireBackend, change ...setup) *fixture {
+func newLimited(t *testing.T, o limit.Options, b *wireBackend, change ...setup) *fixture {
 	t.Helper()
 	change = append(change, func(p *Options, _ *policy.Law, _ *head.Config) { p.Limits = limit.New(o) })
 	f := newFixture(t, b.url, change...)
@@ -50,7 +50,7 @@ func wantAnswer(t *testing.T, what string, got answer, status int, body string) 
 
 // A refusal to the byte.
 func TestLimitAnswer(t *testing.T) {
-	f := bounded(t, limit.Options{Token: perMinute(1)}, startText(t, plain("{}")))
+	f := newLimited(t, limit.Options{Token: perMinute(1)}, startText(t, plain("{}")))
 	f.call("limits-a", "GET", "/gw/devices/1", "")
 	c := f.dial()
 	io.WriteString(c, request("limits-a", "GET", "/gw/devices/1", ""))
@@ -79,7 +79,7 @@ func sortedHead(message string) string {
 // of the gateway's own credential does not pass.
 func TestQuotaHeaders(t *testing.T) {
 	b := startText(t, plain("{}", "X-RateLimit-Limit: 999", "x-ratelimit-remaining: 998"))
-	f := bounded(t, limit.Options{Token: perMinute(10), Account: perMinute(4)}, b)
+	f := newLimited(t, limit.Options{Token: perMinute(10), Account: perMinute(4)}, b)
 	for i, row := range []struct {
 		key, target string
 		status      int
@@ -97,7 +97,7 @@ func TestQuotaHeaders(t *testing.T) {
 			t.Errorf("%d: got %d %q, want %d %q", i, got.status, all, row.status, []string{row.limit, row.left})
 		}
 	}
-	off := bounded(t, limit.Options{}, b)
+	off := newLimited(t, limit.Options{}, b)
 	if got := off.call("limits-a", "GET", "/gw/devices/1", "").header.Get("X-RateLimit-Limit"); got != "999" {
 		t.Errorf("without limits: got %q, want the backend's", got)
 	}
@@ -106,7 +106,7 @@ func TestQuotaHeaders(t *testing.T) {
 // SPEC 2, order of faults: the limit comes after the token and before the
 // account, and what comes before it costs nothing.
 func TestLimitOrder(t *testing.T) {
-	f := bounded(t, limit.Options{Token: perMinute(1)}, startText(t, plain("{}")))
+	f := newLimited(t, limit.Options{Token: perMinute(1)}, startText(t, plain("{}")))
 	foreign := "x-flespi-cid: 12"
 	for _, row := range []struct {
 		key, method, target string
@@ -132,7 +132,7 @@ func TestLimitOrder(t *testing.T) {
 
 // A child's use counts for its ancestors, on the wire as well.
 func TestLimitOfAccounts(t *testing.T) {
-	f := bounded(t, limit.Options{Account: perMinute(2)}, startText(t, plain("{}")))
+	f := newLimited(t, limit.Options{Account: perMinute(2)}, startText(t, plain("{}")))
 	wantAnswer(t, "first", f.call("limits-a", "GET", "/gw/devices/1", ""), 200, "{}")
 	wantAnswer(t, "second", f.call("limits-c", "GET", "/gw/devices/1", ""), 200, "{}")
 	got := f.call("limits-b", "GET", "/gw/devices/1", "")
@@ -148,7 +148,7 @@ func TestLimitOfSources(t *testing.T) {
 	trust := func(o *Options, _ *policy.Law, _ *head.Config) {
 		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	}
-	f := bounded(t, limit.Options{Source: perMinute(3)}, startText(t, plain("{}")), trust)
+	f := newLimited(t, limit.Options{Source: perMinute(3)}, startText(t, plain("{}")), trust)
 	from := "X-Forwarded-For: 192.0.2.7"
 	wantAnswer(t, "no key", f.call("", "GET", "/gw/devices/1", "", from), 401, bodyUnauthorized)
 	wantAnswer(t, "unknown key", f.call("limits-x", "GET", "/gw/devices/1", "", from), 401, bodyUnauthorized)
@@ -199,7 +199,7 @@ func TestLimitIsReleasedAfterStream(t *testing.T) {
 		<-more
 		io.WriteString(c, "1\r\n]\r\n0\r\n\r\n")
 	})
-	f := bounded(t, oneAtATime, b)
+	f := newLimited(t, oneAtATime, b)
 	c := f.dial()
 	io.WriteString(c, request("limits-a", "GET", "/gw/devices/1", ""))
 	in := bufio.NewReader(c)
@@ -224,7 +224,7 @@ func TestLimitIsReleasedByVanishedClients(t *testing.T) {
 		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000000\r\n\r\n")
 		io.Copy(c, endlessSpace{})
 	})
-	f := bounded(t, oneAtATime, b)
+	f := newLimited(t, oneAtATime, b)
 	for range 3 {
 		c := f.dial()
 		io.WriteString(c, request("limits-a", "GET", "/gw/devices/1", ""))
@@ -258,7 +258,7 @@ func (p panicky) Do(r *upstream.Request, a *upstream.Answer) error {
 // and each only once.
 func TestLimitIsReleasedAfterRefusals(t *testing.T) {
 	fault := func(o *Options, _ *policy.Law, _ *head.Config) { o.Backend = panicky{o.Backend} }
-	f := bounded(t, oneAtATime, startText(t, plain("{}")), fault)
+	f := newLimited(t, oneAtATime, startText(t, plain("{}")), fault)
 	for range 3 {
 		for target, status := range map[string]int{"/gw/devices/13": 500, "/platform/customer": 403, "/gw/unknown": 404} {
 			if got := f.call("limits-a", "GET", target, ""); got.status != status {

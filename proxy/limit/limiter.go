@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"cmp"
 	"encoding/binary"
 	"net/netip"
 
@@ -110,14 +111,16 @@ func (h *Hold) refused(r policy.Reason, now int64) policy.Reason {
 	return r
 }
 
-// measure notes the tightest bucket. One without a rate is none: nobody knows
-// when a request ends, so there is nothing to tell.
+// measure notes the tightest bucket: the fewest requests left, then the longest
+// to wait for more. One without a rate is none: nobody knows when a request
+// ends, so there is nothing to tell.
 func (h *Hold) measure(now int64) {
 	for _, t := range h.taken {
 		if t.rule.interval == 0 {
 			continue
 		}
-		if q := t.bucket.quota(t.rule, now); h.Quota.Limit == 0 || q.Remaining < h.Quota.Remaining {
+		q := t.bucket.quota(t.rule, now)
+		if h.Quota.Limit == 0 || cmp.Or(cmp.Compare(q.Remaining, h.Quota.Remaining), cmp.Compare(h.Quota.Reset, q.Reset)) < 0 {
 			h.Quota = q
 		}
 	}

@@ -128,7 +128,7 @@ func TestRetryAfter(t *testing.T) {
 // The quota is that of the tightest bucket.
 func TestTightest(t *testing.T) {
 	l, tr := New(Options{Token: Limit{Rate: 1, Burst: 3}, Account: Limit{Rate: 1, Burst: 5}}), tree(t)
-	for i, want := range []Quota{{3, 2, 1}, {3, 2, 1}, {3, 2, 1}, {5, 1, 4}, {5, 0, 5}} {
+	for i, want := range []Quota{{3, 2, 1}, {3, 2, 1}, {5, 2, 3}, {5, 1, 4}, {5, 0, 5}} {
 		var h Hold
 		if l.Admit(&h, token(int64(i), 12), tr, second); h.Quota != want {
 			t.Errorf("request %d: got %+v, want %+v", i, h.Quota, want)
