@@ -38,15 +38,16 @@ type call struct {
 	offset int    // of a fault in the body, 0: not known
 	item   int64  // of BodyItem
 
-	text   []byte // the body of the request
-	upload bool   // it streams instead
-	out    upstream.Request
-	ans    *upstream.Answer
-	target []byte
-	sent   []byte // the target, once it was forwarded
-	fields []byte
-	merge  []byte // scratch for what the gateway writes itself
-	stream answerStream
+	text     []byte // the body of the request
+	upload   bool   // it streams instead
+	uploaded int64  // bytes of it so far
+	out      upstream.Request
+	ans      *upstream.Answer
+	target   []byte
+	sent     []byte // the target, once it was forwarded
+	fields   []byte
+	merge    []byte // scratch for what the gateway writes itself
+	stream   answerStream
 
 	began     time.Time
 	waited    time.Duration // for the backend
@@ -68,7 +69,7 @@ func (c *call) end() {
 	c.rec.Upstream = c.waited
 	c.rec.Total = time.Since(c.began)
 	c.rec.Own = c.rec.Total - c.waited
-	c.rec.BytesIn = int64(len(c.text))
+	c.rec.BytesIn = int64(len(c.text)) + c.uploaded
 	if c.rec.BytesOut == 0 && !c.ctx.Response.IsBodyStream() {
 		c.rec.BytesOut = int64(len(c.ctx.Response.Body()))
 	}

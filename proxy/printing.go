@@ -59,10 +59,19 @@ func (c *call) printBody() {
 	c.out.Body = c.text
 }
 
-// bodyReader streams an upload from the client to the backend.
+// bodyReader streams an upload from the client to the backend. It counts,
+// because nobody knows the length of a chunked one before its end.
 type bodyReader struct{ c *call }
 
-func (r bodyReader) Read(p []byte) (int, error) { return r.c.conn.ReadBody(p) }
+// Read implements io.Reader.
+func (r bodyReader) Read(p []byte) (int, error) {
+	n, err := r.c.conn.ReadBody(p)
+	r.c.uploaded += int64(n)
+	if r.c.uploaded > r.c.gateway.MaxUpload {
+		return 0, policy.BodyTooLarge
+	}
+	return n, err
+}
 
 // appendFields prints the header lines.
 func (g *Gateway) appendFields(dst []byte, c *call) []byte {
