@@ -14,6 +14,7 @@ type answerRow struct {
 	answer string
 	want   string // "status body"; empty: the exchange or the body fails as broken
 	keep   bool   // the connection is used again
+	hold   bool   // the backend leaves it open even if it is not to be used again
 }
 
 const ok = "HTTP/1.1 200 OK\r\n"
@@ -22,45 +23,53 @@ const ok = "HTTP/1.1 200 OK\r\n"
 func TestGoodAnswers(t *testing.T) {
 	long := strings.Repeat("x", 100000)
 	checkAnswers(t, []answerRow{
-		{"length", ok + "Content-Length: 5\r\n\r\nhello", "200 hello", true},
-		{"length 0", ok + "Content-Length: 0\r\n\r\n", "200 ", true},
-		{"long body", ok + "Content-Length: 100000\r\n\r\n" + long, "200 " + long, true},
-		{"no reason", "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", "200 ", true},
-		{"empty reason", "HTTP/1.1 404 \r\nContent-Length: 0\r\n\r\n", "404 ", true},
-		{"names and white space", ok + "cONTENT-lENGTH:\t 2 \t\r\nEmpty:\r\nhigh: \xff\r\n\r\nhi", "200 hi", true},
-		{"chunks", ok + "Transfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\n2;a=b;c\r\nde\r\n0\r\n\r\n", "200 abcde", true},
-		{"chunk sizes", ok + "Transfer-Encoding: chunked\r\n\r\n000000000000000a\r\n0123456789\r\nA\r\n0123456789\r\n00\r\n\r\n", "200 01234567890123456789", true},
-		{"trailers are dropped", ok + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nContent-Length: 9\r\nx: y\r\n\r\n", "200 a", true},
-		{"large chunk", ok + "Transfer-Encoding: chunked\r\n\r\n186a0\r\n" + long + "\r\n0\r\n\r\n", "200 " + long, true},
-		{"until close", ok + "\r\nhello", "200 hello", false},
-		{"close announced", ok + "Content-Length: 2\r\nConnection: x, Close\r\n\r\nhi", "200 hi", false},
-		{"HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nhi", "200 hi", false},
-		{"one 100", "HTTP/1.1 100 Continue\r\n\r\n" + ok + "Content-Length: 2\r\n\r\nhi", "200 hi", true},
-		{"eight 103", strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", 8) + ok + "Content-Length: 2\r\n\r\nhi", "200 hi", true},
-		{"204", "HTTP/1.1 204 No Content\r\n\r\n", "204 ", true},
-		{"304", "HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n", "304 ", true},
-		{"304 with the length of what it stands for", "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", "304 ", false},
-		{"redirects are answers", "HTTP/1.1 302 Found\r\nLocation: http://evil/\r\nContent-Length: 0\r\n\r\n", "302 ", true},
-		{"500 with retry-after", "HTTP/1.1 503 Busy\r\nRetry-After: 1\r\nContent-Length: 2\r\n\r\n{}", "503 {}", true},
-		{"200 lines", ok + strings.Repeat("a: b\r\n", 198) + "Content-Length: 0\r\n\r\n", "200 ", true},
-		{"head of 60 kB", ok + "a: " + strings.Repeat("b", 60000) + "\r\nContent-Length: 2\r\n\r\nhi", "200 hi", true},
-		{"head that just fits the buffer", ok + "a: " + strings.Repeat("b", smallBuffer-50) + "\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", "200 a", true},
+		{"length", ok + "Content-Length: 5\r\n\r\nhello", "200 hello", true, false},
+		{"length 0", ok + "Content-Length: 0\r\n\r\n", "200 ", true, false},
+		{"long body", ok + "Content-Length: 100000\r\n\r\n" + long, "200 " + long, true, false},
+		{"no reason", "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", "200 ", true, false},
+		{"empty reason", "HTTP/1.1 404 \r\nContent-Length: 0\r\n\r\n", "404 ", true, false},
+		{"names and white space", ok + "cONTENT-lENGTH:\t 2 \t\r\nEmpty:\r\nhigh: \xff\r\n\r\nhi", "200 hi", true, false},
+		{"chunks", ok + "Transfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\n2;a=b;c\r\nde\r\n0\r\n\r\n", "200 abcde", true, false},
+		{"chunk sizes", ok + "Transfer-Encoding: chunked\r\n\r\n000000000000000a\r\n0123456789\r\nA\r\n0123456789\r\n00\r\n\r\n", "200 01234567890123456789", true, false},
+		{"trailers are dropped", ok + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nContent-Length: 9\r\nx: y\r\n\r\n", "200 a", true, false},
+		{"large chunk", ok + "Transfer-Encoding: chunked\r\n\r\n186a0\r\n" + long + "\r\n0\r\n\r\n", "200 " + long, true, false},
+		{"until close", ok + "\r\nhello", "200 hello", false, false},
+		{"one 100", "HTTP/1.1 100 Continue\r\n\r\n" + ok + "Content-Length: 2\r\n\r\nhi", "200 hi", true, false},
+		{"eight 103", strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", 8) + ok + "Content-Length: 2\r\n\r\nhi", "200 hi", true, false},
+		{"204", "HTTP/1.1 204 No Content\r\n\r\n", "204 ", true, false},
+		{"304", "HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n", "304 ", true, false},
+		{"redirects are answers", "HTTP/1.1 302 Found\r\nLocation: http://evil/\r\nContent-Length: 0\r\n\r\n", "302 ", true, false},
+		{"500 with retry-after", "HTTP/1.1 503 Busy\r\nRetry-After: 1\r\nContent-Length: 2\r\n\r\n{}", "503 {}", true, false},
+		{"200 lines", ok + strings.Repeat("a: b\r\n", 198) + "Content-Length: 0\r\n\r\n", "200 ", true, false},
+		{"head of 60 kB", ok + "a: " + strings.Repeat("b", 60000) + "\r\nContent-Length: 2\r\n\r\nhi", "200 hi", true, false},
+		{"head that just fits the buffer", ok + "a: " + strings.Repeat("b", smallBuffer-50) + "\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", "200 a", true, false},
 	})
 }
 
-// Ensure that what comes behind an answer is never read as the next one.
+// Ensure that what comes behind an answer is never read as the next one, and that a
+// connection of which that may be expected is dropped though the backend leaves it open.
 func TestLeftovers(t *testing.T) {
 	next := ok + "Content-Length: 6\r\n\r\nforged"
-	checkAnswers(t, []answerRow{
-		{"behind a length", ok + "Content-Length: 2\r\n\r\nhi" + next, "200 hi", false},
-		{"behind length 0", ok + "Content-Length: 0\r\n\r\n" + next, "200 ", false},
-		{"behind the last chunk", ok + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n" + next, "200 a", false},
-		{"204 with a body", "HTTP/1.1 204 No Content\r\n\r\n" + next, "204 ", false},
-		{"204 that announces a body", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", "204 ", false},
-		{"304 with a body", "HTTP/1.1 304 Not Modified\r\n\r\n" + next, "304 ", false},
-		{"304 that announces chunks", "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n", "304 ", false},
-		{"one byte", ok + "Content-Length: 2\r\n\r\nhi\r", "200 hi", false},
-	})
+	rows := []answerRow{
+		{name: "behind a length", answer: hi + next, want: "200 hi"},
+		{name: "behind length 0", answer: ok + "Content-Length: 0\r\n\r\n" + next, want: "200 "},
+		{name: "behind the last chunk", answer: ok + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n" + next, want: "200 a"},
+		{name: "204 with a body", answer: "HTTP/1.1 204 No Content\r\n\r\n" + next, want: "204 "},
+		{name: "204 that announces a body", answer: "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", want: "204 "},
+		{name: "304 with a body", answer: "HTTP/1.1 304 Not Modified\r\n\r\n" + next, want: "304 "},
+		{name: "304 that announces a body", answer: "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", want: "304 "},
+		{name: "304 that announces chunks", answer: "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n", want: "304 "},
+		{name: "one byte", answer: hi + "\r", want: "200 hi"},
+		{name: "close announced", answer: ok + "Content-Length: 2\r\nConnection: x, Close\r\n\r\nhi", want: "200 hi"},
+		{name: "HTTP/1.0", answer: "HTTP/1.0 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nhi", want: "200 hi"},
+		{name: "two lengths", answer: ok + "Content-Length: 0\r\nContent-Length: 0\r\n\r\n"},
+		{name: "101", answer: "HTTP/1.1 101 Switching Protocols\r\n\r\n"},
+		{name: "bad chunk", answer: ok + "Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n"},
+	}
+	for i := range rows {
+		rows[i].hold = true
+	}
+	checkAnswers(t, rows)
 }
 
 // Ensure that what does not begin as an answer is none.
@@ -179,7 +188,7 @@ func checkAnswers(t *testing.T, rows []answerRow) {
 				}
 				p.request()
 				io.WriteString(p, row.answer)
-				if !row.keep {
+				if !row.keep && !row.hold {
 					return
 				}
 				if p.request() != "" {

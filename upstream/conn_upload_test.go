@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 )
 
 func uploadOf(r io.Reader, length int64) *Request {
@@ -107,7 +108,9 @@ func TestEarlyAnswer(t *testing.T) {
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			done := make(chan bool)
-			transport := start(t, options(listen(t, func(p *peer) { row.script(p, done) })))
+			o := options(listen(t, func(p *peer) { row.script(p, done) }))
+			o.Idle = time.Hour // the answer itself must end the write
+			transport := start(t, o)
 			defer close(done)
 			r := uploadOf(row.body, row.length)
 			if row.body == nil {

@@ -80,7 +80,7 @@ func (p *pool) await(w *waiter, place *list.Element, a *Answer) (*conn, error) {
 	case <-w.stopped:
 		reason = ErrCanceled
 	}
-	if p.leave(w, place) {
+	if p.leave(place) {
 		return nil, reason
 	}
 	// The grant was faster: it is used, or it would be lost.
@@ -96,8 +96,8 @@ func granted(c *conn, ok bool) (*conn, error) {
 	return c, nil
 }
 
-// leave takes w out of the line and reports whether it still stood there.
-func (p *pool) leave(w *waiter, place *list.Element) bool {
+// leave gives up a place in the line and reports whether it was still taken.
+func (p *pool) leave(place *list.Element) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if place.Value == nil {

@@ -108,6 +108,40 @@ func TestQueueAfterBreak(t *testing.T) {
 	}
 }
 
+// Ensure that one who leaves the line in the moment of being served says so: the slot
+// would be lost otherwise.
+func TestGrantBeatsLeaving(t *testing.T) {
+	p := &start(t, options("http://127.0.0.1")).backends[0].pool
+	if c, err := p.slot(new(Answer)); c != nil || err != nil {
+		t.Fatal(c, err)
+	}
+	w := &waiter{grant: make(chan *conn, 1)}
+	place := p.waiting.PushBack(w)
+	p.vacate()
+	if p.leave(place) {
+		t.Error("left the line, but was served")
+	}
+	if <-w.grant; p.open != 1 {
+		t.Errorf("got %d slots taken, want 1", p.open)
+	}
+	p.vacate()
+}
+
+// Ensure that a connection which was broken just when its answer ended is not kept.
+func TestBrokenAtTheEnd(t *testing.T) {
+	transport := start(t, options(listen(t, func(p *peer) { p.request(); p.say(hi); p.end() })))
+	var a Answer
+	if err := transport.Do(get(), &a); err != nil {
+		t.Fatal(err)
+	}
+	a.conn.interrupt()
+	if body, whole := a.Buffered(); string(body) != "hi" || !whole {
+		t.Errorf("got %q, %v", body, whole)
+	}
+	wantConns(t, transport, 0, 0)
+	a.Close()
+}
+
 // Ensure that Close ends what is idle, in use and waiting, and that nothing starts after.
 func TestTransportClose(t *testing.T) {
 	url, came, gate := gated(t)
