@@ -18,7 +18,12 @@ func Dial(to netip.AddrPort) (int, error) {
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
-	err = errors.Join(syscall.Connect(fd, address(to)), settle(fd))
+	// SO_SNDTIMEO bounds connect(2) too (socket(7)); a host that drops packets would take two minutes.
+	bound := syscall.Timeval{Sec: 5}
+	err = syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_SNDTIMEO, &bound)
+	if err == nil {
+		err = errors.Join(syscall.Connect(fd, address(to)), settle(fd))
+	}
 	if err != nil {
 		syscall.Close(fd)
 		return -1, fmt.Errorf("cannot connect to %s: %w", to, err)
