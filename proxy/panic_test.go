@@ -1,0 +1,111 @@
+package proxy
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	"aclgate/policy"
+	"aclgate/proxy/head"
+	"aclgate/upstream"
+)
+
+// panicky breaks whatever it is asked for one token.
+type panicky struct {
+	Tokens
+	at policy.Digest
+}
+
+func (p panicky) Lookup(d policy.Digest) (*policy.Token, error) {
+	if d == p.at {
+		panic("token store: nil map")
+	}
+	return p.Tokens.Lookup(d)
+}
+
+// A panic is a 500 in JSON for its own request. The connections of others, and
+// their requests that are under way, go on; no key stands in the log.
+func TestPanicIsForOneRequest(t *testing.T) {
+	arrived, release := make(chan struct{}), make(chan struct{})
+	b := startWire(t, func(c net.Conn, r *wireRequest) {
+		if r.target() == "/gw/devices/2" {
+			arrived <- struct{}{}
+			<-release
+		}
+		io.WriteString(c, plain("{}"))
+	})
+	var log lockedBuffer
+	w := newWired(t, b, func(o *Options, _ *policy.Law, _ *head.Config) {
+		o.Tokens = panicky{o.Tokens, digestOf("breaks-the-store")}
+		o.Log = slog.New(slog.NewTextHandler(&log, nil))
+	})
+	other := make(chan answer, 1)
+	go func() { other <- w.call(readerKey, "GET", "/gw/devices/2", "") }()
+	<-arrived
+	for range 3 {
+		got := w.raw("GET /gw/devices/1 HTTP/1.1\r\nHost: a\r\nAuthorization: breaks-the-store\r\nOrigin: https://a.example\r\n\r\n")
+		if got.status != 500 || got.body != own(500, "internal error") || got.header.Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("got %d %s %q", got.status, got.body, got.header)
+		}
+		checkOwnHeaders(t, "panic", got)
+		if got := w.call(readerKey, "GET", "/gw/devices/1", ""); got.status != 200 {
+			t.Errorf("got %d %s behind a panic", got.status, got.body)
+		}
+	}
+	close(release)
+	if got := <-other; got.status != 200 {
+		t.Errorf("got %d for a request that was under way", got.status)
+	}
+	if n := w.counter("aclgate_panics_total"); n != 3 {
+		t.Errorf("got %v panics counted, want 3", n)
+	}
+	if n := w.gateway.Busy(); n != 0 {
+		t.Errorf("got %d requests that are never over", n)
+	}
+	if text := log.String(); strings.Contains(text, "breaks-the-store") || !strings.Contains(text, "nil map") {
+		t.Errorf("got the log %.300s", text)
+	}
+}
+
+// lockedBuffer is a buffer that several goroutines may write to.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// breaking is a backend that panics once the request is printed.
+type breaking struct{}
+
+func (breaking) Do(*upstream.Request, *upstream.Answer) error { panic("transport: index out of range") }
+
+// A panic in the middle of a request on a kept connection ends that connection
+// behind the 500: what is left of its body is nobody's request.
+func TestPanicEndsTheConnection(t *testing.T) {
+	w := textWired(t, plain("{}"), func(o *Options, _ *policy.Law, _ *head.Config) { o.Backend = breaking{} })
+	c := w.dial()
+	io.WriteString(c, "GET /gw/devices/1 HTTP/1.1\r\nHost: a\r\nAuthorization: "+allKey+"\r\n\r\n"+request(allKey, "GET", "/auth/info", ""))
+	in := bufio.NewReader(c)
+	if got := w.read(in, "GET"); got.status != 500 || got.body != own(500, "internal error") {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+	if rest, _ := io.ReadAll(in); len(rest) != 0 {
+		t.Errorf("got %q behind the end", rest)
+	}
+}
