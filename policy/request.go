@@ -40,9 +40,27 @@ type Param struct {
 type oddity uint8
 
 const (
-	hasSlash    oddity = 1 << iota // / or #
-	hasQuestion                    // ?
+	hasSlash     oddity = 1 << iota // / or #
+	hasQuestion                     // ?
+	hasSeparator                    // \ ; or %, which some parsers split on or decode again
+	hasControl
+	hasHigh // a byte of a UTF-8 sequence
 )
+
+// oddities says what each byte is, so that a segment costs one look-up a byte.
+var oddities = func() (t [256]oddity) {
+	for c := range t {
+		switch {
+		case c < 0x20 || c == 0x7f:
+			t[c] = hasControl
+		case c >= 0x80:
+			t[c] = hasHigh
+		}
+	}
+	t['/'], t['#'], t['?'] = hasSlash, hasSlash, hasQuestion
+	t['\\'], t[';'], t['%'] = hasSeparator, hasSeparator, hasSeparator
+	return t
+}()
 
 // maxSegments bounds a path; the deepest route of the catalogue has eight.
 const maxSegments = 32
@@ -125,22 +143,17 @@ func (r *Request) decodeSegment(raw []byte) (text []byte, odd oddity, fault stri
 		return nil, 0, "a segment is . or .."
 	}
 	for _, c := range text {
-		switch c {
-		case '\\', ';', '%':
-			return nil, 0, `a segment holds \ ; or %`
-		case '/', '#':
-			odd |= hasSlash
-		case '?':
-			odd |= hasQuestion
-		}
-		if c < 0x20 || c == 0x7f {
-			return nil, 0, "a segment holds a control byte"
-		}
+		odd |= oddities[c]
 	}
-	if !utf8.Valid(text) {
+	switch {
+	case odd&hasSeparator != 0:
+		return nil, 0, `a segment holds \ ; or %`
+	case odd&hasControl != 0:
+		return nil, 0, "a segment holds a control byte"
+	case odd&hasHigh != 0 && !utf8.Valid(text):
 		return nil, 0, "a segment is not valid UTF-8"
 	}
-	return text, odd, ""
+	return text, odd & (hasSlash | hasQuestion), ""
 }
 
 func dots(b []byte) bool { return string(b) == "." || string(b) == ".." }
