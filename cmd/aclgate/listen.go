@@ -23,7 +23,9 @@ func (a *app) listen() error {
 	if files := a.settings.Listen.TLS; files.Cert.IsSet() {
 		config, err := proxy.TLSConfig(
 			proxy.TLSFiles{Cert: files.Cert.Path, Key: files.Key.Path, ClientCA: files.ClientCA.Path},
-			func(err error) { a.log.Error("the TLS files changed and cannot be used: the old ones stay", "error", err) })
+			func(err error) {
+				a.log.Error("the TLS files changed and cannot be used: the old ones stay", "error", err)
+			})
 		if err != nil {
 			a.public.Close()
 			a.private.Close()

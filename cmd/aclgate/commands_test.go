@@ -1,0 +1,125 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// check names every fault of a file, each with its place, and exits with 3.
+func TestCheckNamesEveryFault(t *testing.T) {
+	folder := write(t, map[string]string{
+		"aclgate.yaml": "upstream: {urls: [\"http://127.0.0.1:9000\"]}\nstore: {kind: file, path: policy.yaml}\n",
+		"policy.yaml": `accounts:
+  - {id: 01, name: a}
+  - {id: 2, parent: 99}
+  - {id: 3, nme: x}
+  - {name: nobody}
+  - {id: 4, parent: 5}
+  - {id: 5, parent: 4}
+tokens:
+  - {id: 1, key: short, cid: 2, expire: 1, access: {type: master}}
+  - {id: x, key: long-enough, cid: 2, expire: 1, access: {type: master}}
+  - {id: 3, key: long-enough, cid: 77, expire: 1, access: {type: master}}
+  - {id: 4, key_sha256: abc, cid: 2, expire: 1, access: {type: master}}
+  - {id: 5, key: another-key, cid: 2, access: {type: master}}
+  - {id: 6, key: third-key-1, cid: 2, expire: never, access: {type: master}}
+  - {id: 7, key: fourth-key1, cid: 2, expire: 1, access: {type: mastr}}
+  - {id: 8, key: fifth-key-1, cid: 2, expire: 1}
+  - {id: 9, cid: 2, expire: 1, access: {type: master}}
+  - {id: 10, key: sixth-key-1, cid: 2, expire: 1, access: {type: acl, acl: [{methods: [GET]}]}}
+  - {id: 11, key: seventh-ke1, cid: 2, expire: 1, access: {type: acl, acl: [{uri: gw/devices, methods: [GTE]}]}}
+  - {id: 12, key: eighth-key1, cid: 2, expire: 1, access: {type: acl, acl: [{uri: gw/devices, ids: [0]}]}}
+  - {id: 13, key: ninth-key-1, cid: 2, expire: 1, ips: 300.1.1.1, access: {type: master}}
+  - {id: 14, key: tenth-key-1, cid: 2, ttl: 30d, access: {type: master}}
+  - {id: 15, key: long-enough, cid: 2, expire: 1, access: {type: master}, extra: 1}
+`,
+	})
+	code, _, stderr := once(t, "check", "-c", filepath.Join(folder, "aclgate.yaml"))
+	if code != exitSettings {
+		t.Errorf("exit code %d, want %d", code, exitSettings)
+	}
+	policy := filepath.Join(folder, "policy.yaml")
+	for line := 2; line <= 23; line++ {
+		if line == 8 { // "tokens:"
+			continue
+		}
+		place := policy + ":" + itoa(line) + ":"
+		if !strings.Contains(stderr, place) {
+			t.Errorf("no fault is named in line %d:\n%s", line, stderr)
+		}
+	}
+	if strings.Contains(stderr, "long-enough") {
+		t.Error("a key is shown")
+	}
+}
+
+func itoa(n int) string {
+	digits := ""
+	for ; n > 0; n /= 10 {
+		digits = string(rune('0'+n%10)) + digits
+	}
+	return digits
+}
+
+func TestExitCodes(t *testing.T) {
+	empty := t.TempDir()
+	rows := []struct {
+		name string
+		args []string
+		code int
+		says string
+	}{
+		{"version", []string{"version"}, exitOK, "aclgate "},
+		{"help", []string{"help"}, exitOK, "Available Commands"},
+		{"no such command", []string{"serv"}, exitUsage, "serv"},
+		{"no such flag", []string{"serve", "--nope"}, exitUsage, "nope"},
+		{"no settings", []string{"serve", "-c", filepath.Join(empty, "none.yaml")}, exitSettings, "none.yaml"},
+		{"init without url", []string{"init", "-c", filepath.Join(empty, "a.yaml")}, exitUsage, "--upstream"},
+		{"init with a bad url", []string{"init", "-c", filepath.Join(empty, "a.yaml"), "--upstream", "ftp://x"}, exitUsage, "http://HOST:PORT"},
+		{"token new", []string{"token", "new"}, exitOK, "key_sha256"},
+		{"routes", []string{"routes", "/gw/devices/7/messages"}, exitOK, "submodule messages"},
+		{"an unknown route", []string{"routes", "/gw/nothing"}, exitFailed, "unknown-route"},
+		{"completion", []string{"completion", "bash"}, exitOK, "aclgate"},
+		{"nobody is running", []string{"health", "-c", filepath.Join("testdata", "lonely.yaml")}, exitFailed, "is the gateway running"},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			code, stdout, stderr := once(t, row.args...)
+			if code != row.code {
+				t.Errorf("exit code %d, want %d: %s", code, row.code, stderr)
+			}
+			if !strings.Contains(stdout+stderr, row.says) {
+				t.Errorf("got %q, want %q in it", stdout+stderr, row.says)
+			}
+		})
+	}
+}
+
+// init never touches a file that is there.
+func TestInitOverwritesNothing(t *testing.T) {
+	folder := write(t, map[string]string{"policy.yaml": "mine"})
+	code, _, stderr := once(t, "init", "-c", filepath.Join(folder, "aclgate.yaml"), "--upstream", "http://127.0.0.1:9000")
+	if code != exitFailed || !strings.Contains(stderr, "policy.yaml exists already") {
+		t.Errorf("got %d %q", code, stderr)
+	}
+	if code, _, _ := once(t, "check", "-c", filepath.Join(folder, "aclgate.yaml")); code != exitSettings {
+		t.Error("one of the two files was written")
+	}
+}
+
+// The commands of a running gateway: health, reload.
+func TestCommandsOfARunningGateway(t *testing.T) {
+	g := startGate(t, "")
+	file := filepath.Join(g.folder, "aclgate.yaml")
+	if code, stdout, stderr := once(t, "health", "--ready", "-c", file); code != exitOK || !strings.Contains(stdout, "ok") {
+		t.Errorf("health: %d %s%s", code, stdout, stderr)
+	}
+	if code, stdout, stderr := once(t, "reload", "-c", file); code != exitOK || stdout != "reloaded\n" {
+		t.Errorf("reload: %d %s%s", code, stdout, stderr)
+	}
+	g.policy("accounts: [{id: 0}]\ntokens: []\n")
+	if code, _, stderr := once(t, "reload", "-c", file); code != exitSettings || !strings.Contains(stderr, "policy.yaml:1:") {
+		t.Errorf("reload of a broken policy: %d %s", code, stderr)
+	}
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+)
+
+// The vendor's published tutorial plays on the demo word for word, and each
+// request shows in one line what became of it (SPEC 8).
+func TestDemoPlaysTheTutorial(t *testing.T) {
+	text, err := os.ReadFile("../../proxy/testdata/tutorial.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listen, admin := freeAddr(t), freeAddr(t)
+	p := start(t, "demo", "--listen", listen, "--backend", freeAddr(t), "--admin", admin)
+	p.await("http://"+admin+"/readyz", 200)
+	intro := strings.Count(p.stdout.String(), "\n")
+	played := 0
+	for line := range strings.Lines(string(text)) {
+		var row struct {
+			ID, Token, Method, URL, Answer string
+			Body                           *string
+		}
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			t.Fatal(err)
+		}
+		body := ""
+		if row.Body != nil {
+			body = *row.Body
+		}
+		if _, got := call(t, row.Token, row.Method, "http://"+listen+row.URL, body); got != row.Answer {
+			t.Errorf("%s: got %s, want %s", row.ID, got, row.Answer)
+		}
+		played++
+	}
+	if code := p.end(); code != exitOK {
+		t.Errorf("the demo ended with %d, want %d", code, exitOK)
+	}
+	screen := p.stdout.String()
+	if got := strings.Count(screen, "\n") - intro; got != played {
+		t.Errorf("%d lines for %d requests:\n%s", got, played, screen)
+	}
+	for _, want := range []string{
+		"demo-channels   GET    /gw/channels/all?fields=id           narrow 200  backend gets /gw/channels/2025,2026?fields=id",
+		"demo-channels   GET    /gw/channels/2024?fields=id          deny   403  denied-items",
+		"demo-storage    GET    /gw/channels/all?fields=id           deny   403  no-entry",
+	} {
+		if !strings.Contains(screen, want) {
+			t.Errorf("the screen does not show %q:\n%s", want, screen)
+		}
+	}
+	if strings.Contains(p.stderr.String(), "demo-master") {
+		t.Error("a key is in the log")
+	}
+}
