@@ -43,10 +43,12 @@ type call struct {
 	uploaded int64  // bytes of it so far
 	out      upstream.Request
 	ans      *upstream.Answer
+	cancel   func() // ans.Cancel, bound once: binding allocates
 	target   []byte
 	sent     []byte // the target, once it was forwarded
 	fields   []byte
 	merge    []byte // scratch for what the gateway writes itself
+	errs     []byte // errors of denied items, until they are merged
 	stream   answerStream
 
 	began     time.Time
@@ -82,8 +84,9 @@ func (c *call) reset() {
 	c.conn.OnGone(nil)
 	c.ans.Reset() // forgets a Cancel: it was meant for this request alone
 	*c = call{
-		gateway: c.gateway, req: c.req, dec: c.dec, ans: c.ans, facts: policy.Facts{Matches: c.facts.Matches[:0]},
-		text: kept(c.text), target: kept(c.target), fields: kept(c.fields), merge: kept(c.merge),
+		gateway: c.gateway, req: c.req, dec: c.dec, ans: c.ans, cancel: c.cancel,
+		facts: policy.Facts{Matches: c.facts.Matches[:0]}, text: kept(c.text), target: kept(c.target),
+		fields: kept(c.fields), merge: kept(c.merge), errs: kept(c.errs),
 		stream: answerStream{splicer: c.stream.splicer}, limits: c.limits,
 	}
 }

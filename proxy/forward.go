@@ -14,7 +14,7 @@ func (g *Gateway) forward(c *call) policy.Reason {
 	if c.method == policy.GET {
 		// Nobody waits for what a client that is gone has asked for. A write
 		// goes on: half of it could be done already.
-		c.conn.OnGone(c.ans.Cancel)
+		c.conn.OnGone(c.cancel)
 	}
 	c.sent = c.target
 	began := now()

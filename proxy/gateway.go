@@ -88,7 +88,10 @@ type Gateway struct {
 // New returns a Gateway.
 func New(o Options) *Gateway {
 	g := &Gateway{Options: o, law: o.Law, pass: passHeaders(o.PassHeaders), epoch: time.Now()}
-	g.calls.New = func() any { return &call{gateway: g, ans: new(upstream.Answer)} }
+	g.calls.New = func() any {
+		answer := new(upstream.Answer)
+		return &call{gateway: g, ans: answer, cancel: answer.Cancel}
+	}
 	return g
 }
 

@@ -28,7 +28,7 @@ const upstreamKey = "UPSTREAM-SECRET-0123456789"
 // fixture is a gateway that runs in the test's own process, in front of a
 // backend of the test's choice.
 type fixture struct {
-	t       *testing.T
+	t       testing.TB
 	addr    string
 	gateway *Gateway
 	server  *Server
@@ -51,7 +51,7 @@ type setup func(*Options, *policy.Law, *head.Config)
 
 // newFixture starts a gateway for the accounts and tokens of a policy, in front
 // of the backend at url. It ends with the test.
-func newFixture(t *testing.T, url string, change ...setup) *fixture {
+func newFixture(t testing.TB, url string, change ...setup) *fixture {
 	t.Helper()
 	cat, err := routes.Default()
 	if err != nil {
@@ -125,7 +125,7 @@ func methodSet(names []string) (s policy.MethodSet) {
 	return s
 }
 
-func (e jsonACE) entry(t *testing.T) policy.Entry {
+func (e jsonACE) entry(t testing.TB) policy.Entry {
 	t.Helper()
 	out := policy.Entry{URI: e.URI, Methods: methodSet(e.Methods)}
 	var ids []int64

@@ -17,15 +17,15 @@ const maxNamed = 100
 // merge puts one error per denied item into the backend's answer (SPEC 5). An
 // answer that cannot take them passes as it is, with the ids in a header.
 func (g *Gateway) merge(c *call) policy.Reason {
-	errs := appendDenied(nil, c)
+	c.errs = appendDenied(c.errs[:0], c)
 	if !mergeable(c) {
 		return g.passNamed(c)
 	}
 	if whole, here := c.ans.Buffered(); here {
-		return g.mergeWhole(c, whole, errs)
+		return g.mergeWhole(c, whole)
 	}
 	if c.ans.Length < 0 || c.ans.Length > maxHeld {
-		return g.mergeStream(c, errs)
+		return g.mergeStream(c)
 	}
 	began := now()
 	err := c.readHeld(int(c.ans.Length))
@@ -34,7 +34,7 @@ func (g *Gateway) merge(c *call) policy.Reason {
 		c.ctx.Response.Reset()
 		return g.failed(c, err)
 	}
-	return g.mergeWhole(c, c.merge, errs)
+	return g.mergeWhole(c, c.merge)
 }
 
 // mergeable reports whether an answer may be a JSON object that errors can be
@@ -59,13 +59,16 @@ func mergeable(c *call) bool {
 
 func equalName(name []byte, want string) bool { return len(name) == len(want) && equalFold(name, want) }
 
-// mergeWhole answers with the whole text and the errors in it.
-func (g *Gateway) mergeWhole(c *call, text, errs []byte) policy.Reason {
-	merged, err := splice.Whole(make([]byte, 0, len(text)+len(errs)+16), text, errs)
+// mergeWhole answers with the whole text and the errors in it. The fields of the
+// request were sent; their buffer is free.
+func (g *Gateway) mergeWhole(c *call, text []byte) policy.Reason {
+	merged, err := splice.Whole(c.fields[:0], text, c.errs)
 	if err != nil {
 		g.nameDenied(c)
-		merged = text
+		c.ctx.Response.AppendBody(text)
+		return policy.NotJudged
 	}
+	c.fields = merged
 	g.unlabel(c)
 	c.ctx.Response.AppendBody(merged)
 	return policy.NotJudged
@@ -73,13 +76,13 @@ func (g *Gateway) mergeWhole(c *call, text, errs []byte) policy.Reason {
 
 // mergeStream splices while the answer passes. What has arrived by now is
 // looked at first: a fault in it still lets the answer pass untouched.
-func (g *Gateway) mergeStream(c *call, errs []byte) policy.Reason {
+func (g *Gateway) mergeStream(c *call) policy.Reason {
 	s := &c.stream
 	if s.splicer == nil {
 		s.splicer = new(splice.Splicer)
 	}
-	s.splicer.Reset(errs)
-	first := make([]byte, maxHeld/2)
+	s.splicer.Reset(c.errs)
+	first := c.room()
 	began := now()
 	n, readErr := c.ans.Read(first)
 	c.waited += since(began)
@@ -87,7 +90,8 @@ func (g *Gateway) mergeStream(c *call, errs []byte) policy.Reason {
 		c.ctx.Response.Reset()
 		return g.failed(c, readErr)
 	}
-	out, err := s.splicer.Feed(nil, first[:n])
+	out, err := s.splicer.Feed(c.merge[:0], first[:n])
+	c.merge = out
 	s.done = readErr == io.EOF
 	if err == nil && s.done {
 		err = s.splicer.Finish()
@@ -102,14 +106,20 @@ func (g *Gateway) mergeStream(c *call, errs []byte) policy.Reason {
 	return g.streamRest(c, -1)
 }
 
+// room returns space for a piece of an answer, where the body of the request
+// was: that has been sent.
+func (c *call) room() []byte {
+	if cap(c.text) < maxHeld/2 {
+		c.text = append(make([]byte, 0, maxHeld/2), c.text...)
+	}
+	return c.text[:maxHeld/2]
+}
+
 // spliceMore reads and splices the next piece of the answer.
 func (s *answerStream) spliceMore() {
 	c := s.call
-	if cap(c.text) < maxHeld/2 {
-		c.text = make([]byte, maxHeld/2)
-	}
-	raw := c.text[:cap(c.text)]
-	n, err := s.readRaw(raw[:min(len(raw), maxHeld/2)])
+	raw := c.room()
+	n, err := s.readRaw(raw)
 	if err != nil && err != io.EOF {
 		return // readRaw has kept it
 	}

@@ -199,6 +199,10 @@ func TestMergedIsUnlabelled(t *testing.T) {
 			}
 		}
 	}
+	untouched := textWired(t, plain(`[]`, labels...))
+	if got := untouched.call(readerKey, "GET", "/gw/devices/1,3", ""); got.header.Get("ETag") == "" {
+		t.Errorf("an answer that passes untouched lost its ETag")
+	}
 	w := textWired(t, plain(`{}`, "etag: \"a\""))
 	if got := w.call(readerKey, "GET", "/gw/devices/1,3", ""); len(got.header.Values("ETag")) != 0 {
 		t.Errorf("etag in small letters stays")

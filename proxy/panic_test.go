@@ -15,13 +15,13 @@ import (
 	"aclgate/upstream"
 )
 
-// panicky breaks whatever it is asked for one token.
-type panicky struct {
+// brokenStore breaks whatever it is asked for one token.
+type brokenStore struct {
 	Tokens
 	at policy.Digest
 }
 
-func (p panicky) Lookup(d policy.Digest) (*policy.Token, error) {
+func (p brokenStore) Lookup(d policy.Digest) (*policy.Token, error) {
 	if d == p.at {
 		panic("token store: nil map")
 	}
@@ -41,7 +41,7 @@ func TestPanicIsForOneRequest(t *testing.T) {
 	})
 	var log lockedBuffer
 	w := newWired(t, b, func(o *Options, _ *policy.Law, _ *head.Config) {
-		o.Tokens = panicky{o.Tokens, digestOf("breaks-the-store")}
+		o.Tokens = brokenStore{o.Tokens, digestOf("breaks-the-store")}
 		o.Log = slog.New(slog.NewTextHandler(&log, nil))
 	})
 	other := make(chan answer, 1)
