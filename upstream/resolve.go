@@ -19,7 +19,7 @@ type Ask struct {
 }
 
 // Seeker finds out whose the items are that the index does not place in the scope: those
-// of Decision.Parts[i].Unknown. What it finds the next policy.Items of the case must know;
+// of Decision.Parts[i].Unknown. It asks with Answer, which is there. What it finds the next policy.Items of the case must know;
 // it may put those in the case itself. Its errors are those of Resolve.
 type Seeker interface {
 	Seek(*Ask) error
@@ -45,7 +45,7 @@ type Resolver struct {
 
 // NewResolver returns a Resolver.
 func NewResolver(o ResolverOptions) *Resolver {
-	return &Resolver{asker: asker{o.Backend, o.Key}, mode: o.Mode, maxTarget: o.MaxTarget, index: o.Index}
+	return &Resolver{asker: asker{send: o.Backend, key: o.Key}, mode: o.Mode, maxTarget: o.MaxTarget, index: o.Index}
 }
 
 // Resolve completes the facts of an unresolved decision: the ids of its matches, and whose

@@ -3,6 +3,7 @@ package upstream
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"strconv"
 	"sync"
 )
@@ -43,6 +44,7 @@ type Sender interface {
 type asker struct {
 	send Sender
 	key  func() string // the gateway's own credential; "": there is none
+	log  *slog.Logger
 }
 
 // listing is one list that the backend is asked for, in pages.
@@ -51,8 +53,9 @@ type listing struct {
 	cid     int64  // the scope to ask under, 0: no x-flespi-cid is sent
 	caller  []byte // whose key serves where the gateway has none of its own
 	columns Columns
-	max     int  // rows of all pages; so many or more are too many; 0: no bound
-	whole   bool // errors beside the rows are a failure
+	max     int     // rows of all pages; so many or more are too many; 0: no bound
+	whole   bool    // errors beside the rows are a failure
+	roots   []int64 // of everywhere: the scopes to ask under in turn
 }
 
 // page is what is remembered of a page: enough to see that it came again.

@@ -74,7 +74,7 @@ type Watch struct {
 
 // NewWatch returns a Watch that has not looked yet.
 func NewWatch(o WatchOptions) *Watch {
-	w := &Watch{asker: asker{o.Backend, o.Key}, WatchOptions: o, loaded: make(chan struct{}, 1)}
+	w := &Watch{asker: asker{o.Backend, o.Key, o.Log}, WatchOptions: o, loaded: make(chan struct{}, 1)}
 	for _, c := range o.Catalogue.Collections {
 		if !c.Scoped || c.IDs != policy.IDInt {
 			continue

@@ -56,7 +56,6 @@ func TestWatchCheck(t *testing.T) {
 			if err := w.Add("storage/containers", row.item); err != nil {
 				t.Fatal(err)
 			}
-			row.options.Key = gatewayKey
 			s, tr := play(t, w, row.options)
 			f, err := watch(t, tr).Check(t.Context())
 			if err != nil || f.Obedience != row.want || f.Foreign != row.foreign {
@@ -148,25 +147,27 @@ func (b *bubble) Do(r *Request, a *Answer) error {
 	return nil
 }
 
+// watchStep is what the backend answers from now on, and what is known a while later.
+type watchStep struct {
+	name   string
+	status int
+	body   string
+	after  time.Duration // within which the next look has to come
+	want   Obedience
+	ready  error
+}
+
 // Ensure that what was seen decides until something else is seen, and when the next look is.
 func TestWatchRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var status atomic.Int64
-		var cid atomic.Value
-		b := &bubble{answer: func(*Request) (int, string) { return int(status.Load()), cid.Load().(string) }}
+		var now atomic.Pointer[watchStep]
+		b := &bubble{answer: func(*Request) (int, string) { return now.Load().status, now.Load().body }}
 		w := watch(t, b)
-		var told atomic.Int32
-		w.Changed = func(Obedience) { told.Add(1) }
+		told := Unknown
+		w.Changed = func(o Obedience) { told = o }
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
-		steps := []struct {
-			name   string
-			status int64
-			body   string
-			after  time.Duration // that the next look has to come within
-			want   Obedience
-			ready  error
-		}{
+		for i, step := range []watchStep{
 			{"the backend is down", 0, ``, time.Second, Unknown, ErrNotLooked},
 			{"no rows", 200, `{"result":[]}`, 11 * time.Second, Unknown, nil},
 			{"foreign rows", 200, `{"result":[{"cid":1}]}`, 61 * time.Second, Ignored, ErrHeaderIgnored},
@@ -174,32 +175,38 @@ func TestWatchRun(t *testing.T) {
 			{"down again", 500, ``, time.Minute, Ignored, ErrHeaderIgnored},
 			{"own rows", 200, `{"result":[{"cid":11}]}`, time.Minute, Obeyed, nil},
 			{"down, late", 500, ``, time.Hour, Obeyed, nil},
-		}
-		for i, step := range steps {
-			status.Store(step.status)
-			cid.Store(step.body)
+		} {
+			now.Store(&step)
+			before := b.asked.Load()
 			if i == 0 {
 				go func() { defer close(done); w.Run(ctx) }()
 			}
-			before := b.asked.Load()
 			time.Sleep(step.after)
 			synctest.Wait()
-			if b.asked.Load() == before {
-				t.Errorf("%s: nobody looked", step.name)
-			}
-			if w.State() != step.want || w.Ready() != step.ready {
-				t.Errorf("%s: got %v, %v", step.name, w.State(), w.Ready())
+			if b.asked.Load() == before || w.State() != step.want || told != step.want || w.Ready() != step.ready {
+				t.Errorf("%s: asked %d times, %v, told %v, %v", step.name, b.asked.Load()-before, w.State(), told, w.Ready())
 			}
 		}
-		if told.Load() == 0 {
-			t.Error("nobody was told")
-		}
+		stop()
+		<-done
+	})
+}
+
+// Ensure that a policy load makes the watch look at once.
+func TestWatchPolicyLoaded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bubble{answer: func(*Request) (int, string) { return 200, `{"result":[{"cid":11}]}` }}
+		w := watch(t, b)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); w.Run(ctx) }()
+		synctest.Wait()
 		before := b.asked.Load()
 		w.PolicyLoaded()
 		w.PolicyLoaded()
 		synctest.Wait()
 		if b.asked.Load() == before {
-			t.Error("no look after a policy load")
+			t.Error("nobody looked")
 		}
 		stop()
 		<-done

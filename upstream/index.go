@@ -1,0 +1,295 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"aclgate/policy"
+)
+
+// ErrNotRead says that the index has not been read whole once.
+var ErrNotRead = errors.New("the item index was not read yet")
+
+// Need is what some token can reach; nothing else is read.
+type Need struct {
+	Collections []*policy.Collection // whose items
+	Members     []*policy.Collection // whose members of groups: devices, assets, geofences
+}
+
+// IndexOptions say what the index reads, and how often.
+type IndexOptions struct {
+	Backend      Sender
+	Key          func() string // the gateway's own credential; "": the backend needs none
+	Mode         policy.Mode   // of scope.mode
+	Catalogue    *policy.Catalogue
+	Tree         func() *policy.Tree // the accounts in force
+	Need         func() Need         // asked at the start and after every PolicyLoaded
+	Refresh      time.Duration       // pause between two readings
+	MaxStaleness time.Duration       // older is too old to judge by
+	MaxTarget    int                 // upstream.max_url_bytes
+	Log          *slog.Logger
+}
+
+// Index knows whose every item is (SPEC 4.4): the tree is enforced by it where the backend
+// does not. What it knows is one immutable state behind one pointer. A request takes a View
+// and keeps it to its end; nobody ever waits for a reading.
+//
+// A reading replaces what is known of one collection as a whole, or not at all: half a list
+// would take items away from their owners. What passes through the gateway meanwhile
+// (Created, Deleted, Moved) has a number and is applied again to a reading that began
+// before it, so that an old page cannot give an item back to whom it was taken from.
+type Index struct {
+	asker
+	opt    IndexOptions
+	groups *policy.Collection // nil: the catalogue has none
+	state  atomic.Pointer[indexState]
+	seen   atomic.Pointer[places]
+
+	mu      sync.Mutex // guards what follows, and every change of state
+	seq     uint64     // of the last change
+	readers map[readerName]*reader
+
+	ready  atomic.Bool   // all that was needed at some time was read
+	loaded chan struct{} // PolicyLoaded wakes Run
+	slots  chan struct{} // bounds collections read at one time
+	seeks  seekMemory
+}
+
+// readCount is how many collections are read at one time.
+const readCount = 4
+
+// indexState is all that is known at one moment. It is immutable but for the view, which
+// is made when it is first asked for.
+type indexState struct {
+	stocks  []*stock // by Collection.Index; nil: not needed
+	members []*links // likewise
+	view    atomic.Pointer[View]
+}
+
+// NewIndex returns an index that knows nothing; Run makes it read.
+func NewIndex(o IndexOptions) *Index {
+	x := &Index{asker: asker{o.Backend, o.Key, o.Log}, opt: o, readers: map[readerName]*reader{}}
+	x.groups = o.Catalogue.Collection("gw/groups")
+	x.loaded = make(chan struct{}, 1)
+	x.slots = make(chan struct{}, readCount)
+	x.seeks.begin(o.Refresh)
+	n := len(o.Catalogue.Collections)
+	x.state.Store(&indexState{stocks: make([]*stock, n), members: make([]*links, n)})
+	return x
+}
+
+// View is what is known, for one request, together with the tree that it is judged by. It
+// is a policy.Items.
+type View struct {
+	state  *indexState
+	places *places
+}
+
+// View returns what is known now. It allocates nothing as long as nothing changes.
+func (x *Index) View(tree *policy.Tree) *View {
+	state := x.state.Load()
+	if v := state.view.Load(); v != nil && v.places.tree == tree {
+		return v
+	}
+	p := x.seen.Load()
+	if p == nil || p.tree != tree {
+		p = placesOf(tree)
+		x.seen.Store(p)
+	}
+	v := &View{state, p}
+	state.view.Store(v)
+	return v
+}
+
+// Account returns the account of an item of c, and whether it is known.
+func (v *View) Account(c *policy.Collection, id int64) (cid int64, known bool) {
+	if s := v.state.stocks[c.Index]; s != nil {
+		return s.account(id)
+	}
+	return 0, false
+}
+
+// Of returns the ids of the items of c in the branch of cid, ascending and shared.
+func (v *View) Of(c *policy.Collection, cid int64) []int64 {
+	if s := v.state.stocks[c.Index]; s != nil {
+		return s.of(v.places, cid)
+	}
+	return nil
+}
+
+// Members returns the ids of the items of c that belong to a group of groups, ascending and
+// shared.
+func (v *View) Members(c *policy.Collection, groups []int64) []int64 {
+	if l := v.state.members[c.Index]; l != nil {
+		return l.of(groups)
+	}
+	return nil
+}
+
+// Stale reports whether what is known about a collection is too old to judge by, or is
+// nothing: the answer is policy.IndexStale then. Collections that are not indexed never are.
+func (x *Index) Stale(c *policy.Collection) bool {
+	if !indexed(c) {
+		return false
+	}
+	s := x.state.Load().stocks[c.Index]
+	return s == nil || x.old(s.began)
+}
+
+// StaleFor reports whether what is known is too old to judge a request by: of a collection
+// that it names or, for tokens with entries, of the members that groups have in it.
+func (x *Index) StaleFor(c *policy.Case) bool {
+	for i := range c.Request.Selectors {
+		col := c.Request.Selectors[i].Collection
+		if col == nil {
+			continue
+		}
+		if x.Stale(col) || c.Token.Access == policy.ACLAccess && x.membersStale(col) {
+			return true
+		}
+	}
+	return false
+}
+
+// membersStale reports whether somebody needs the members of groups in c, and they, or the
+// groups, are too old.
+func (x *Index) membersStale(c *policy.Collection) bool {
+	l := x.state.Load().members[c.Index]
+	return l != nil && (x.old(l.began) || x.groups != nil && x.Stale(x.groups))
+}
+
+// old reports whether a reading that began then is too old. Rows are as old as the question.
+func (x *Index) old(began time.Time) bool {
+	return began.IsZero() || time.Since(began) > x.opt.MaxStaleness
+}
+
+// Ready returns nil once all that is needed was read, else ErrNotRead. What a later policy
+// needs besides is Stale until it was read.
+func (x *Index) Ready() error {
+	if x.ready.Load() {
+		return nil
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.seq == 0 { // Run has not asked yet what is needed
+		return ErrNotRead
+	}
+	for _, r := range x.readers {
+		if !r.succeeded() {
+			return ErrNotRead
+		}
+	}
+	x.ready.Store(true)
+	return nil
+}
+
+// indexed reports whether items of c have accounts that the index could know.
+func indexed(c *policy.Collection) bool { return c.Scoped && c.IDs == policy.IDInt }
+
+// Created notes an item that was created through the gateway. Like all changes it counts
+// for every View taken later, and outlives readings that began before it.
+func (x *Index) Created(c *policy.Collection, id, cid int64) { x.change(c, []int64{id}, cid) }
+
+// Moved notes items that were given to another account.
+func (x *Index) Moved(c *policy.Collection, ids []int64, cid int64) { x.change(c, ids, cid) }
+
+// Deleted notes items that are gone.
+func (x *Index) Deleted(c *policy.Collection, ids []int64) { x.change(c, ids, gone) }
+
+func (x *Index) change(c *policy.Collection, ids []int64, cid int64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	s := x.state.Load().stocks[c.Index]
+	if s == nil || len(ids) == 0 {
+		return
+	}
+	x.seq++
+	changes := make([]change, 0, len(ids))
+	for _, id := range ids {
+		changes = append(changes, change{id, cid, x.seq})
+	}
+	x.put(c, s.with(distinct(changes)))
+}
+
+// distinct sorts changes and drops those of items that come twice.
+func distinct(changes []change) []change {
+	slices.SortFunc(changes, func(a, b change) int { return byID(a, b.id) })
+	return slices.CompactFunc(changes, func(a, b change) bool { return a.id == b.id })
+}
+
+// found notes what a look-up has shown that was not known and that began after change seq.
+// What has changed since counts more: the look-up may have seen the item before it was moved.
+func (x *Index) found(c *policy.Collection, rows []change, seq uint64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	s := x.state.Load().stocks[c.Index]
+	if s == nil {
+		return
+	}
+	rows = slices.DeleteFunc(rows, func(row change) bool {
+		was, changed := s.changed(row.id)
+		cid, known := s.account(row.id)
+		return changed && was.seq > seq || known && cid == row.cid
+	})
+	if len(rows) == 0 {
+		return
+	}
+	x.seq++
+	for i := range rows {
+		rows[i].seq = x.seq
+	}
+	x.put(c, s.with(distinct(rows)))
+}
+
+// mark returns the number of the last change, from which a question begins.
+func (x *Index) mark() uint64 {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.seq
+}
+
+// put makes s what is known about c. The caller holds mu.
+func (x *Index) put(c *policy.Collection, s *stock) {
+	state := x.state.Load()
+	next := &indexState{stocks: slices.Clone(state.stocks), members: state.members}
+	next.stocks[c.Index] = s
+	x.state.Store(next)
+}
+
+// putMembers makes l what is known about the members of groups in c. The caller holds mu.
+func (x *Index) putMembers(c *policy.Collection, l *links) {
+	state := x.state.Load()
+	next := &indexState{stocks: state.stocks, members: slices.Clone(state.members)}
+	next.members[c.Index] = l
+	x.state.Store(next)
+}
+
+// GroupsChanged reads the members of groups in c again, after a link that passed through,
+// and returns when a reading that began after the call has ended. If it failed, what was
+// known before does not count any more: it could let an item go on that was taken out.
+func (x *Index) GroupsChanged(ctx context.Context, c *policy.Collection) error {
+	x.mu.Lock()
+	r := x.readers[readerName{c, true}]
+	x.mu.Unlock()
+	if r == nil {
+		return nil
+	}
+	err := r.again(ctx)
+	if err != nil {
+		x.forgetMembers(c)
+	}
+	return err
+}
+
+func (x *Index) forgetMembers(c *policy.Collection) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.state.Load().members[c.Index] != nil {
+		x.putMembers(c, new(links))
+	}
+}

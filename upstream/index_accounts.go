@@ -1,0 +1,210 @@
+package upstream
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"aclgate/policy"
+)
+
+// AccountsOptions say where the account tree comes from (scope.accounts: backend).
+type AccountsOptions struct {
+	Backend      Sender
+	Key          func() string // the gateway's own credential; "": the backend needs none
+	Mode         policy.Mode
+	Policy       func() *policy.Tree // the accounts of the policy: its roots count, and its names
+	MaxDepth     int                 // policy.max_depth
+	Refresh      time.Duration       // pause between two readings
+	MaxStaleness time.Duration
+	Log          *slog.Logger
+	// Changed is told after the tree has changed, while it cannot change again; it may be nil.
+	Changed func()
+}
+
+// Accounts is the account tree as the backend has it, below the roots that the policy names.
+// An account that hangs below none of them, or too deep, is in nobody's branch. It is read
+// whole or not at all, like the index, and creations that pass through count at once.
+type Accounts struct {
+	asker
+	opt    AccountsOptions
+	tree   atomic.Pointer[policy.Tree]
+	began  atomic.Pointer[time.Time] // when the reading in force began
+	loaded chan struct{}
+
+	mu      sync.Mutex // guards what follows
+	rows    []policy.Account
+	created []policy.Account // since the last reading began
+}
+
+// NewAccounts returns the roots of the policy, with nothing below them yet.
+func NewAccounts(o AccountsOptions) *Accounts {
+	a := &Accounts{asker: asker{o.Backend, o.Key, o.Log}, opt: o, loaded: make(chan struct{}, 1)}
+	a.build()
+	return a
+}
+
+// Tree returns the tree in force.
+func (a *Accounts) Tree() *policy.Tree { return a.tree.Load() }
+
+// Stale reports whether the tree is too old to judge by, or was never read.
+func (a *Accounts) Stale() bool {
+	began := a.began.Load()
+	return began == nil || time.Since(*began) > a.opt.MaxStaleness
+}
+
+// Ready returns nil once the tree was read, else ErrNotRead.
+func (a *Accounts) Ready() error {
+	if a.began.Load() == nil {
+		return ErrNotRead
+	}
+	return nil
+}
+
+// PolicyLoaded takes the roots of the policy in force, at once, and makes Run read again:
+// below a new root there may be accounts that nobody has read.
+func (a *Accounts) PolicyLoaded() {
+	a.mu.Lock()
+	a.build()
+	a.mu.Unlock()
+	select {
+	case a.loaded <- struct{}{}:
+	default:
+	}
+}
+
+// Created notes an account that was created through the gateway. It counts at once and
+// outlives a reading that began before it.
+func (a *Accounts) Created(id, parent int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.created = append(a.created, policy.Account{ID: id, Parent: parent})
+	a.build()
+}
+
+// Run reads the tree until ctx ends.
+func (a *Accounts) Run(ctx context.Context) {
+	failing := false
+	for ctx.Err() == nil {
+		err := a.read(ctx)
+		pause := a.opt.Refresh
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			pause = min(pause, retryRead)
+			if !failing {
+				a.opt.Log.Warn("cannot read the account tree", "error", err)
+			}
+		case failing:
+			a.opt.Log.Info("the account tree can be read again")
+		}
+		failing = err != nil
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+		case <-a.loaded:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// read reads all accounts below the roots.
+func (a *Accounts) read(ctx context.Context) error {
+	began := time.Now()
+	a.mu.Lock()
+	before := len(a.created)
+	a.mu.Unlock()
+	q := listing{
+		target:  []byte("/platform/subaccounts/all?fields=id%2Ccid"),
+		columns: Columns{Names: []string{"id", "cid"}, Required: 1}, max: maxItems, whole: true,
+		roots: rootsOf(a.opt.Mode, a.opt.Policy()),
+	}
+	var rows []policy.Account
+	each := func(r *Row) { rows = append(rows, policy.Account{ID: r.ID[0], Parent: r.ID[1]}) }
+	if err := a.everywhere(ctx, &q, each); err != nil {
+		return err
+	}
+	rows, err := distinctAccounts(rows)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.rows, a.created = rows, slices.Delete(a.created, 0, before)
+	a.build()
+	a.began.Store(&began)
+	return nil
+}
+
+// distinctAccounts sorts accounts by id. One that came twice, below two parents, is below
+// neither: nobody can say whose it is.
+func distinctAccounts(rows []policy.Account) ([]policy.Account, error) {
+	slices.SortFunc(rows, func(a, b policy.Account) int { return byID(change{id: a.ID}, b.ID) })
+	rows = slices.Compact(rows)
+	for i := range rows {
+		if i > 0 && rows[i].ID == rows[i-1].ID {
+			return nil, &Error{Kind: ErrBroken, Cause: fault("one account came with two parents")}
+		}
+	}
+	return rows, nil
+}
+
+// build makes the tree from what is known. The caller holds mu, or is alone. A tree that is
+// the same as before stays, because much is remembered by it.
+func (a *Accounts) build() {
+	accounts := a.reachable()
+	now := a.tree.Load()
+	if now != nil && slices.Equal(now.Accounts(), accounts) {
+		return
+	}
+	tree, faults := policy.NewTree(accounts, a.opt.MaxDepth)
+	if len(faults) > 0 {
+		a.opt.Log.Error("the accounts of the backend are no tree", "account", accounts[faults[0].Index].ID, "fault", faults[0].Message)
+		return
+	}
+	a.tree.Store(tree)
+	if a.opt.Changed != nil {
+		a.opt.Changed()
+	}
+}
+
+// reachable returns the roots and what hangs below them, parents first, down to the depth
+// that is allowed.
+func (a *Accounts) reachable() []policy.Account {
+	named := a.opt.Policy()
+	below := map[int64][]int64{}
+	for _, rows := range [][]policy.Account{a.rows, a.created} {
+		for _, row := range rows {
+			below[row.Parent] = append(below[row.Parent], row.ID)
+		}
+	}
+	for _, ids := range below {
+		slices.Sort(ids) // so that the same accounts make the same tree
+	}
+	var out []policy.Account
+	met := map[int64]bool{}
+	for _, root := range named.Accounts() {
+		if root.Parent == 0 {
+			out, met[root.ID] = append(out, root), true
+		}
+	}
+	for from, depth := 0, 1; depth < a.opt.MaxDepth && from < len(out); depth++ {
+		to := len(out)
+		for _, parent := range out[from:to] {
+			for _, id := range below[parent.ID] {
+				if met[id] {
+					continue
+				}
+				known, _ := named.Account(id)
+				out, met[id] = append(out, policy.Account{ID: id, Parent: parent.ID, Name: known.Name}), true
+			}
+		}
+		from = to
+	}
+	return out
+}
