@@ -45,7 +45,7 @@ type app struct {
 	key       atomic.Pointer[string]
 	draining  atomic.Bool
 	served    func(r *metrics.Record, asked, sent []byte) // of demo
-	ready     func()                                      // of demo: both addresses are taken
+	ready     func()                                      // told when both addresses are taken
 
 	public, private net.Listener
 	server          *proxy.Server
@@ -242,6 +242,7 @@ func (a *app) run(ctx context.Context) error {
 func (a *app) shutdown() error {
 	s := a.settings.Shutdown
 	a.draining.Store(true)
+	a.notify(notifyStopping)
 	a.metrics.SetBool(metrics.Draining, true)
 	a.log.Info("draining", "delay", s.Delay, "drain", s.Drain)
 	time.Sleep(s.Delay)

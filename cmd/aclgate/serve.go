@@ -32,6 +32,7 @@ func (e *env) runServe(ctx context.Context) error {
 	if err != nil {
 		return badSettings(err)
 	}
+	a.ready = func() { a.notify(notifyReady) }
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -52,11 +53,13 @@ func (e *env) runServe(ctx context.Context) error {
 
 func (a *app) reloadOn(ctx context.Context, hangup <-chan os.Signal) {
 	for range hangup {
+		a.notify(notifyReloading)
 		if err := a.reload(); err != nil {
 			a.log.Error("reload refused: the old policy stays in force", "error", err)
-			continue
+		} else {
+			a.log.Info("reloaded", "revision", a.store.Revision())
 		}
-		a.log.Info("reloaded", "revision", a.store.Revision())
+		a.notify(notifyReady) // a reload that was refused has ended, too
 	}
 }
 

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"aclgate/metrics"
+	"aclgate/policy"
+)
+
+func (e *env) metrics() *cobra.Command {
+	var markdown bool
+	c := &cobra.Command{
+		Use:   "metrics",
+		Short: "Print every metric of /metrics, with its type, labels and meaning",
+		Long: `Print every metric that the gateway exports, with its type, its labels and what
+it counts. The list and /metrics come from the same table. Beside them there are
+go_* and process_*, which the Prometheus client library documents.`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if markdown {
+				return writeMetricsPage(e.stdout)
+			}
+			return writeMetrics(e.stdout)
+		},
+	}
+	c.Flags().BoolVar(&markdown, "markdown", false, "print the page of the documentation")
+	return c
+}
+
+func writeMetrics(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, "METRIC\tTYPE\tLABELS\tMEANING")
+	for _, d := range metrics.Documented() {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", d.Name, d.Kind, strings.Join(d.Labels, ","), d.Help)
+	}
+	return w.Flush()
+}
+
+const metricsIntro = `# Metrics
+
+Made by ` + "`aclgate metrics --markdown`" + `, from the table that /metrics is made of.
+
+The admin listener serves them at ` + "`/metrics`" + ` as text, OpenMetrics or protobuf, whichever the scraper asks for.
+Every histogram is classic and native at once; the native form needs protobuf.
+
+No label has an open set of values: token ids, paths, item ids and addresses are never labels. What does not belong
+is counted under the first value of its label (` + "`other`, `unknown`, `none`" + `). So a client cannot make a series.
+
+| metric | type | labels | meaning |
+|---|---|---|---|
+`
+
+// writeMetricsPage prints docs/metrics.md.
+func writeMetricsPage(w io.Writer) error {
+	page := []byte(metricsIntro)
+	for _, d := range metrics.Documented() {
+		labels := "–"
+		if len(d.Labels) > 0 {
+			labels = "`" + strings.Join(d.Labels, "`, `") + "`"
+		}
+		page = fmt.Appendf(page, "| `%s` | %s | %s | %s |\n", d.Name, d.Kind, labels, d.Help)
+	}
+	page = fmt.Appendf(page, "\nBeside them stand `go_*` and `process_*` of the Prometheus client library.\n\n"+
+		"## Values of labels\n\n| label | values |\n|---|---|\n")
+	for _, row := range labelRows() {
+		page = fmt.Appendf(page, "| `%s` | %s |\n", row[0], row[1])
+	}
+	_, err := w.Write(page)
+	return err
+}
+
+// labelRows says what each label can be. Which labels there are is compared
+// with the table by a test.
+func labelRows() [][2]string {
+	var verdicts []string
+	for _, v := range policy.Verdicts() {
+		verdicts = append(verdicts, v.String())
+	}
+	return [][2]string{
+		{"access", "`master`, `standard`, `acl`, `noapi`"},
+		{"bound", "`total`: `listen.max_connections`, `per_ip`: `listen.max_connections_per_ip`"},
+		{"class", "`2xx` to `5xx`, `1xx`, `none`"},
+		{"code", "a status such as `403`; rare ones under their class"},
+		{"collection", "module and type such as `gw/devices`, see `aclgate routes`; `unknown`"},
+		{"goversion", "the Go version that built the binary"},
+		{"method", "`GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `other`"},
+		{"reason", fmt.Sprintf("one of %d words, see [reasons](reasons.md)", len(policy.Reasons()))},
+		{"result", "of a reload `succeeded`, `failed`; of the cache `hit`, `miss`, `negative`, `stale`; of limits `admitted`, `refused`"},
+		{"revision", "the commit that the binary was built from"},
+		{"scope", "`token`, `account`, `source`"},
+		{"state", "`busy`, `idle`"},
+		{"upstream", "host and port of one of `upstream.urls`"},
+		{"verdict", "`" + strings.Join(verdicts, "`, `") + "`"},
+		{"version", "the release"},
+	}
+}

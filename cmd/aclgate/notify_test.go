@@ -1,0 +1,47 @@
+package main
+
+import (
+	"net"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestNotify: a service manager hears of the start, of each reload, also of one
+// that is refused, and of the end; in this order.
+func TestNotify(t *testing.T) {
+	address := filepath.Join(t.TempDir(), "notify")
+	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: address, Net: "unixgram"})
+	if err != nil {
+		t.Skipf("no unix sockets here: %v", err)
+	}
+	defer socket.Close()
+	t.Setenv("NOTIFY_SOCKET", address)
+	heard := func() string {
+		t.Helper()
+		b := make([]byte, 256)
+		socket.SetReadDeadline(time.Now().Add(10 * time.Second))
+		n, err := socket.Read(b)
+		if err != nil {
+			t.Fatalf("got %v, want a word", err)
+		}
+		return string(b[:n])
+	}
+	g := startGate(t, "")
+	words := []string{heard()}
+	for _, policy := range []string{"accounts: []", "accounts: [{id: 1, name: operator}]\ntokens: []\n"} {
+		g.policy(policy)
+		if err := syscall.Kill(syscall.Getpid(), syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		words = append(words, heard(), heard())
+	}
+	g.end()
+	words = append(words, heard())
+	want := []string{notifyReady, notifyReloading, notifyReady, notifyReloading, notifyReady, notifyStopping}
+	if !slices.Equal(words, want) {
+		t.Errorf("got %q, want %q", words, want)
+	}
+}
