@@ -168,8 +168,9 @@ func (x *Index) old(began time.Time) bool {
 	return began.IsZero() || time.Since(began) > x.opt.MaxStaleness
 }
 
-// Ready returns nil once all that is needed was read, else ErrNotRead. What a later policy
-// needs besides is Stale until it was read.
+// Ready returns nil once all that is needed was read, else ErrNotRead. A collection that the
+// backend refuses to show is waited for only as long as it shows none at all: it stays Stale,
+// like what a later policy needs besides.
 func (x *Index) Ready() error {
 	if x.ready.Load() {
 		return nil
@@ -179,13 +180,26 @@ func (x *Index) Ready() error {
 	if x.seq == 0 { // Run has not asked yet what is needed
 		return ErrNotRead
 	}
+	read := 0
 	for _, r := range x.readers {
-		if !r.succeeded() {
+		switch ok, err := r.outcome(); {
+		case ok:
+			read++
+		case !hidden(err):
 			return ErrNotRead
 		}
 	}
+	if read == 0 && len(x.readers) > 0 {
+		return ErrNotRead
+	}
 	x.ready.Store(true)
 	return nil
+}
+
+// hidden reports whether a reading failed because the backend refuses to show a collection.
+func hidden(err error) bool {
+	var refused *AnswerError
+	return errors.As(err, &refused) && refused.Status == 403
 }
 
 // indexed reports whether items of c have accounts that the index could know.

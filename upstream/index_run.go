@@ -145,7 +145,7 @@ func (x *Index) keepReading(ctx context.Context, r *reader) {
 		x.report(r, err, time.Since(began))
 		r.finish(turn, err)
 		pause := x.opt.Refresh
-		if err != nil {
+		if err != nil && !hidden(err) {
 			pause = min(pause, retryRead)
 		}
 		r.rest(ctx, pause)
@@ -167,11 +167,11 @@ func (x *Index) readOnce(ctx context.Context, r *reader, turn uint64) error {
 // that they are old when they end.
 func (x *Index) report(r *reader, err error, took time.Duration) {
 	log := x.opt.Log.With("collection", r.name.collection.URI, "members", r.name.members)
-	failed := r.failing()
+	_, before := r.outcome()
 	switch {
-	case err != nil && !failed:
+	case err != nil && before == nil:
 		log.Warn("cannot read the item index", "error", err)
-	case err == nil && failed:
+	case err == nil && before != nil:
 		log.Info("the item index can be read again")
 	case err == nil && took+x.opt.Refresh > x.opt.MaxStaleness:
 		log.Warn("reading the item index takes too long for scope.max_staleness", "took", took)
@@ -255,16 +255,9 @@ func (r *reader) counts(turn uint64) bool {
 	return turn >= r.floor
 }
 
-// succeeded reports whether there was a reading that worked.
-func (r *reader) succeeded() bool {
+// outcome returns whether any reading has worked, and how the last one has failed.
+func (r *reader) outcome() (ok bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.ok
-}
-
-// failing reports whether the last reading has failed.
-func (r *reader) failing() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.err != nil
+	return r.ok, r.err
 }

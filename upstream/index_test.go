@@ -1,11 +1,11 @@
 package upstream
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -14,97 +14,6 @@ import (
 	fake "aclgate/bench/backend"
 	"aclgate/policy"
 )
-
-// An index plays with devices and groups of the tree 1 → 11, 12 and, for the members of
-// groups, with devices.
-type indexTest struct {
-	*Index
-	t       testing.TB
-	cat     *policy.Catalogue
-	tree    *policy.Tree
-	devices *policy.Collection
-	need    atomic.Pointer[Need]
-}
-
-func newIndexTest(t testing.TB, s Sender, mode policy.Mode) *indexTest {
-	t.Helper()
-	x := &indexTest{t: t, cat: catalogue(t), tree: twoFleets(t)}
-	x.devices = x.cat.Collection("gw/devices")
-	x.need.Store(&Need{Collections: []*policy.Collection{x.devices}})
-	x.Index = NewIndex(IndexOptions{
-		Backend: s, Key: ownKey, Mode: mode, Catalogue: x.cat, Log: quiet(), MaxTarget: 8000,
-		Tree: func() *policy.Tree { return x.tree }, Need: func() Need { return *x.need.Load() },
-		Refresh: time.Hour, MaxStaleness: 2 * time.Hour,
-	})
-	return x
-}
-
-// run starts the index until the test ends.
-func (x *indexTest) run() {
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); x.Run(ctx) }()
-	x.t.Cleanup(func() { stop(); <-done })
-}
-
-// load starts the index and waits for its first reading.
-func (x *indexTest) load() {
-	x.t.Helper()
-	x.run()
-	x.until("ready", func() bool { return x.Ready() == nil })
-}
-
-func (x *indexTest) until(what string, ok func() bool) {
-	x.t.Helper()
-	for range 5000 {
-		if ok() {
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
-	x.t.Fatalf("never: %s", what)
-}
-
-// want checks what is known now: "101:11 102:12", ascending.
-func (x *indexTest) want(name, want string) {
-	x.t.Helper()
-	v := x.View(x.tree)
-	var got []string
-	for id := range int64(1200) {
-		if cid, known := v.Account(x.devices, id); known {
-			got = append(got, fmt.Sprintf("%d:%d", id, cid))
-		}
-	}
-	if text := strings.Join(got, " "); text != want {
-		x.t.Errorf("%s: got %q, want %q", name, text, want)
-	}
-}
-
-// reread makes the readers read now and waits until they have begun.
-func (x *indexTest) reread() {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for _, r := range x.readers {
-		r.wake()
-	}
-}
-
-// items makes a listing of ids and accounts, alternating; no account for 0.
-func items(rows ...int64) string {
-	var b strings.Builder
-	for i := 0; i < len(rows); i += 2 {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		if fmt.Fprintf(&b, `{"id":%d`, rows[i]); rows[i+1] != 0 {
-			fmt.Fprintf(&b, `,"cid":%d`, rows[i+1])
-		}
-		b.WriteByte('}')
-	}
-	return `{"result":[` + b.String() + `]}`
-}
-
-func isList(r *fake.Request) bool { return strings.Contains(r.Target, "/gw/devices/all?") }
 
 func TestIndexReads(t *testing.T) {
 	rows := []struct {
@@ -179,7 +88,7 @@ func TestIndexBadReadings(t *testing.T) {
 			s.Take()
 			x.reread()
 			x.until("a second reading", func() bool { return len(s.Take()) > 0 })
-			x.until("its end", func() bool { return x.readers[readerName{x.devices, false}].failing() })
+			x.until("its end", func() bool { return x.ended(1) })
 			x.want("after it", "1:11 2:11")
 		})
 	}
@@ -247,12 +156,7 @@ func TestIndexRoots(t *testing.T) {
 		x := newIndexTest(t, tr, policy.ModeBoth)
 		x.tree = tree
 		x.run()
-		x.until("a reading", func() bool {
-			x.mu.Lock()
-			defer x.mu.Unlock()
-			r := x.readers[readerName{x.devices, false}]
-			return r != nil && (r.succeeded() || r.failing())
-		})
+		x.until("a reading", func() bool { return x.ended(0) || x.Ready() == nil })
 		if err := x.Ready(); !errors.Is(err, row.ready) {
 			t.Errorf("%s: got %v", row.name, err)
 		}
@@ -329,6 +233,31 @@ func TestIndexNeed(t *testing.T) {
 	}
 }
 
+// A collection that the backend hides must not keep the others from being served.
+func TestIndexHidden(t *testing.T) {
+	s, tr := play(t, fleet(t, 2), fake.Options{})
+	s.SetFault(func(r *fake.Request) *fake.Canned {
+		if isList(r) {
+			return nil
+		}
+		return &fake.Canned{Status: 403, Body: []byte(`{"errors":[{"code":8}],"result":[]}`)}
+	})
+	x := newIndexTest(t, tr, policy.ModeIDs)
+	limits := x.cat.Collection("platform/limits")
+	x.need.Store(&Need{Collections: []*policy.Collection{limits}})
+	x.run()
+	x.until("a refusal", func() bool { return len(s.Take()) > 0 })
+	if time.Sleep(10 * time.Millisecond); x.Ready() == nil {
+		t.Error("ready with nothing to show")
+	}
+	x.need.Store(&Need{Collections: []*policy.Collection{limits, x.devices}})
+	x.PolicyLoaded()
+	x.until("ready", func() bool { return x.Ready() == nil })
+	if !x.Stale(limits) || x.Stale(x.devices) {
+		t.Error("what is hidden counts as known")
+	}
+}
+
 // Ensure that readings follow each other by the clock, and that old ones do not count.
 func TestIndexClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -366,4 +295,39 @@ func TestIndexClock(t *testing.T) {
 		}
 		x.want("old", "7:11")
 	})
+}
+
+// Ensure that requests, changes and readings do not meet: each view is one moment, in which
+// an item is either in both places that tell of it or in none.
+func TestIndexConcurrent(t *testing.T) {
+	_, tr := play(t, fleet(t, 50), fake.Options{})
+	x := newIndexTest(t, tr, policy.ModeIDs)
+	x.opt.Refresh = time.Millisecond
+	x.load()
+	var work sync.WaitGroup
+	stop := make(chan struct{})
+	for range 2 {
+		work.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				v := x.View(x.tree)
+				_, listed := slices.BinarySearch(v.Of(x.devices, 12), 500)
+				if cid, known := v.Account(x.devices, 500); listed != (known && cid == 12) {
+					t.Errorf("listed: %v, account %d, known: %v", listed, cid, known)
+					return
+				}
+			}
+		})
+	}
+	for i := range 300 {
+		x.Created(x.devices, 500, 12)
+		x.Moved(x.devices, []int64{500}, 11+int64(i%2))
+		x.Deleted(x.devices, []int64{500})
+	}
+	close(stop)
+	work.Wait()
 }

@@ -76,7 +76,9 @@ type Watch struct {
 func NewWatch(o WatchOptions) *Watch {
 	w := &Watch{asker: asker{o.Backend, o.Key, o.Log}, WatchOptions: o, loaded: make(chan struct{}, 1)}
 	for _, c := range o.Catalogue.Collections {
-		if !c.Scoped || c.IDs != policy.IDInt {
+		// What /platform shows of an account may be the account itself, whose own account
+		// lies above.
+		if !indexed(c) || c.Module == "platform" {
 			continue
 		}
 		w.collections = append(w.collections, c)
