@@ -38,13 +38,13 @@ const (
 	ScopeHeaderIgnored
 	ScopeHeaderChecked
 	UpstreamUnauthorized
-	UpstreamRetries
 	UpstreamRequests
+	UpstreamRetries
+	UpstreamFailures
 	UpstreamConnections
 	UpstreamDialErrors
 	UpstreamEjected
 	UpstreamQueue
-	UpstreamQueueRefused
 	SeriesDropped
 	BuildInfo
 	familyCount
@@ -148,16 +148,16 @@ var table = [familyCount]Desc{
 		"1 once the backend was seen to obey x-flespi-cid; 0: nothing is known."),
 	UpstreamUnauthorized: row("upstream_unauthorized_total", Counter,
 		"Answers 401 of the backend to the gateway's own credential."),
-	UpstreamRetries: row("upstream_retries_total", Counter,
-		"Requests sent once more because a reused connection had ended."),
-	UpstreamRequests:    pulled("upstream_requests_total", Counter, "Requests sent to the backend.", "upstream"),
+	UpstreamRequests: pulled("upstream_requests_total", Counter, "Requests sent to the backend.", "upstream"),
+	UpstreamRetries: pulled("upstream_retries_total", Counter,
+		"Requests sent once more because a reused connection had ended.", "upstream"),
+	UpstreamFailures: pulled("upstream_failures_total", Counter,
+		"Failed attempts to connect, broken or late answers, and failed probes.", "upstream"),
 	UpstreamConnections: pulled("upstream_connections", Gauge, "Connections to the backend.", "upstream", "state"),
 	UpstreamDialErrors:  pulled("upstream_dial_errors_total", Counter, "Failed attempts to connect.", "upstream"),
 	UpstreamEjected: pulled("upstream_ejected", Gauge,
 		"1 while the url is left out because it failed too often.", "upstream"),
-	UpstreamQueue: pulled("upstream_queue_length", Gauge, "Requests waiting for a connection to the backend."),
-	UpstreamQueueRefused: pulled("upstream_queue_refused_total", Counter,
-		"Requests answered 503 because the queue was full or the wait too long."),
+	UpstreamQueue: pulled("upstream_queue_length", Gauge, "Requests waiting for a connection to the backend; those sent away have the reason upstream-busy."),
 	SeriesDropped: row("series_dropped_total", Counter,
 		"Samples left out of /metrics: a callback gave one twice, too many, or none that can be exported."),
 	BuildInfo: pulled("build_info", Gauge, "Always 1; the labels say what is running.",

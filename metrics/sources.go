@@ -71,16 +71,15 @@ func (m *Metrics) WatchLimits(stats func() []LimitStats) {
 type UpstreamStats struct {
 	Name       string // host:port, never userinfo
 	Requests   uint64
+	Retries    uint64
+	Failures   uint64 // DialErrors included
 	DialErrors uint64
 	Busy, Idle int64 // connections
 	Ejected    bool
 }
 
 // QueueStats is what the transport counts for all urls together.
-type QueueStats struct {
-	Waiting int64
-	Refused uint64
-}
+type QueueStats struct{ Waiting int64 }
 
 // WatchUpstream exports what stats returns at every scrape.
 func (m *Metrics) WatchUpstream(stats func() ([]UpstreamStats, QueueStats)) {
@@ -88,13 +87,14 @@ func (m *Metrics) WatchUpstream(stats func() ([]UpstreamStats, QueueStats)) {
 		urls, queue := stats()
 		for _, u := range urls {
 			emit(UpstreamRequests, float64(u.Requests), u.Name)
+			emit(UpstreamRetries, float64(u.Retries), u.Name)
+			emit(UpstreamFailures, float64(u.Failures), u.Name)
 			emit(UpstreamDialErrors, float64(u.DialErrors), u.Name)
 			emit(UpstreamConnections, float64(u.Busy), u.Name, "busy")
 			emit(UpstreamConnections, float64(u.Idle), u.Name, "idle")
 			emit(UpstreamEjected, number(u.Ejected), u.Name)
 		}
 		emit(UpstreamQueue, float64(queue.Waiting))
-		emit(UpstreamQueueRefused, float64(queue.Refused))
 	})
 }
 

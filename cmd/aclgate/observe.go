@@ -73,7 +73,7 @@ func (a *app) upstreamStats() ([]metrics.UpstreamStats, metrics.QueueStats) {
 			name = u.Host
 		}
 		urls = append(urls, metrics.UpstreamStats{
-			Name: name, Requests: s.Dials + s.Reuses, DialErrors: s.DialErrors,
+			Name: name, Requests: s.Dials + s.Reuses, Retries: s.Repeats, Failures: s.Failures, DialErrors: s.DialErrors,
 			Busy: int64(s.InUse()), Idle: int64(s.Idle), Ejected: s.Ejected,
 		})
 		queue.Waiting += int64(s.Waiting)
