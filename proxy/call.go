@@ -38,6 +38,7 @@ type call struct {
 	offset int    // of a fault in the body, 0: not known
 	item   int64  // of BodyItem
 
+	account  int64  // that a body gives all its items; 0: none, -1: not one
 	text     []byte // the body of the request
 	upload   bool   // it streams instead
 	uploaded int64  // bytes of it so far
@@ -48,6 +49,8 @@ type call struct {
 	sent     []byte // the target, once it was forwarded
 	fields   []byte
 	merge    []byte // scratch for what the gateway writes itself
+	held     bool   // merge holds the answer, as far as heldErr says
+	heldErr  error  // io.EOF: all of it; nil: its beginning
 	errs     []byte // errors of denied items, until they are merged
 	stream   answerStream
 

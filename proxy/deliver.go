@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"io"
+	"slices"
 
 	"aclgate/policy"
 	"aclgate/proxy/splice"
@@ -18,6 +19,8 @@ const maxHeld = 64 << 10
 func (g *Gateway) deliver(c *call) policy.Reason {
 	g.passHead(c)
 	switch {
+	case c.held:
+		return g.deliverHeld(c)
 	case c.rec.Denied > 0:
 		return g.merge(c)
 	case c.ans.Framing == upstream.NoBody:
@@ -48,21 +51,44 @@ func (g *Gateway) hold(c *call) policy.Reason {
 	return policy.NotJudged
 }
 
+// deliverHeld passes on an answer that was read already, to be learnt from.
+func (g *Gateway) deliverHeld(c *call) policy.Reason {
+	switch {
+	case c.heldErr == nil: // there is more of it
+		if c.rec.Denied > 0 {
+			g.nameDenied(c)
+		}
+		c.stream.out = c.merge
+		return g.streamRest(c, c.ans.Length)
+	case c.heldErr != io.EOF:
+		c.ctx.Response.Reset()
+		return g.failed(c, c.heldErr)
+	case c.rec.Denied > 0 && mergeable(c):
+		return g.mergeWhole(c, c.merge, appendDenied(nil, c))
+	case c.rec.Denied > 0:
+		g.nameDenied(c)
+	}
+	c.ctx.Response.AppendBody(c.merge)
+	return policy.NotJudged
+}
+
 // readHeld reads the answer into the scratch buffer, up to n bytes. The error
 // is io.EOF when that was all of it, nil when there is more.
 func (c *call) readHeld(n int) error {
-	if cap(c.merge) < n+1 {
-		c.merge = make([]byte, 0, n+1)
-	}
 	c.merge = c.merge[:0]
-	for len(c.merge) <= n {
-		m, err := c.ans.Read(c.merge[len(c.merge) : n+1])
+	for {
+		if len(c.merge) == cap(c.merge) {
+			c.merge = slices.Grow(c.merge, min(n+1, max(4096, cap(c.merge))))
+		}
+		m, err := c.ans.Read(c.merge[len(c.merge):cap(c.merge)])
 		c.merge = c.merge[:len(c.merge)+m]
 		if err != nil {
 			return err
 		}
+		if len(c.merge) > n {
+			return nil
+		}
 	}
-	return nil
 }
 
 // droppedFields are the headers of the backend that do not pass: hop-by-hop
@@ -162,8 +188,20 @@ func (g *Gateway) streamUntilClose(c *call) policy.Reason {
 	return policy.NotJudged
 }
 
-// Read implements io.Reader.
-func (s *answerStream) Read(p []byte) (int, error) {
+// Read implements io.Reader. A panic cuts this answer: nobody above would stop
+// it from ending the process.
+func (s *answerStream) Read(p []byte) (n int, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			s.call.gateway.panicked(s.call, fault)
+			s.err = policy.Internal
+			n, err = 0, s.err
+		}
+	}()
+	return s.next(p)
+}
+
+func (s *answerStream) next(p []byte) (int, error) {
 	for len(s.out) == 0 {
 		switch {
 		case s.err != nil:
@@ -205,6 +243,12 @@ func (s *answerStream) Close() error {
 		c.gateway.Log.Warn("an answer was cut", "decision", c.id(), "error", s.err)
 	}
 	c.streaming = false
+	defer func() {
+		if fault := recover(); fault != nil {
+			c.gateway.panicked(c, fault)
+			c.gateway.over(c)
+		}
+	}()
 	c.gateway.finish(c)
 	return nil
 }

@@ -69,6 +69,7 @@ func (g *Gateway) scope(c *call) policy.Reason {
 	}
 	c.rec.Scope = scope.CID
 	c.cas = policy.Case{Request: &c.req, Token: c.tok, Scope: scope}
+	g.items(c)
 	return policy.NotJudged
 }
 
@@ -108,6 +109,8 @@ func (g *Gateway) judged(c *call) policy.Reason {
 		c.rec.Entry, c.rec.EntryLine = c.dec.Entry.Number, c.dec.Entry.Line
 	}
 	switch {
+	case g.tooOld(c):
+		return policy.IndexStale
 	case c.dec.Verdict == policy.Deny:
 		return c.dec.Reason
 	case c.dec.ScopeAlone && g.Watch != nil && g.Watch.Ignored():

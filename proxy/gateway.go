@@ -47,16 +47,18 @@ type Watch interface {
 // Options is everything that a Gateway is made of. All of it is shared by all
 // requests and none of it changes.
 type Options struct {
-	Law      *policy.Law
-	Tokens   Tokens
-	Accounts Accounts
-	Backend  Backend
-	Resolver Resolver
-	Watch    Watch
-	Limits   *limit.Limiter // nil: nobody is bounded
-	Metrics  *metrics.Metrics
-	Ring     *metrics.Ring
-	Log      *slog.Logger
+	Law         *policy.Law
+	Tokens      Tokens
+	Accounts    Accounts
+	Backend     Backend
+	Resolver    Resolver
+	Watch       Watch
+	Index       Index          // nil: nobody has to know whose an item is
+	AccountTree AccountTree    // nil: the tree is the policy's
+	Limits      *limit.Limiter // nil: nobody is bounded
+	Metrics     *metrics.Metrics
+	Ring        *metrics.Ring
+	Log         *slog.Logger
 
 	Key            func() string // the gateway's own credential; "": the caller's own goes upstream
 	PassHeaders    []string      // further client headers to pass
@@ -124,6 +126,7 @@ func (g *Gateway) serve(c *call) policy.Reason {
 	case c.ends(g.body(c)): // read, checked, its judged keys judged
 	case c.ends(g.print(c)): // the request to the backend
 	case c.ends(g.forward(c)): // sent; the head of the answer is there
+	case c.ends(g.learn(c)): // what a write has changed, for the index
 	default:
 		return g.deliver(c) // the answer, with the errors of denied items
 	}
@@ -145,7 +148,6 @@ func (g *Gateway) finish(c *call) {
 		return
 	}
 	c.ans.Close()
-	c.limits.Release()
 	c.end()
 	g.Metrics.Observe(&c.rec)
 	if g.Ring != nil {
@@ -154,10 +156,16 @@ func (g *Gateway) finish(c *call) {
 	if g.Served != nil {
 		g.Served(&c.rec, c.head.Target, c.sent)
 	}
-	g.Metrics.Add(metrics.InFlight, -1)
-	g.busy.Add(-1)
+	g.over(c)
 	c.reset()
 	g.calls.Put(c)
+}
+
+// over gives back what a request holds of the gateway.
+func (g *Gateway) over(c *call) {
+	c.limits.Release()
+	g.Metrics.Add(metrics.InFlight, -1)
+	g.busy.Add(-1)
 }
 
 // recovered turns a panic into a 500 for this request alone. The call is not
@@ -167,14 +175,17 @@ func (g *Gateway) recovered(c *call) {
 	if fault == nil {
 		return
 	}
-	g.Metrics.Add(metrics.Panics, 1)
-	g.Log.Error("panic while serving a request", "decision", c.id(), "fault", fault, "stack", stack())
+	g.panicked(c, fault)
 	c.ans.Cancel()
+	c.ans.Close() // its connection would be missing from the pool for ever
 	c.ctx.Response.Reset()
 	g.refuse(c, policy.Internal)
-	c.limits.Release()
 	c.ctx.Response.Header.SetConnectionClose()
 	g.Metrics.Observe(&c.rec)
-	g.Metrics.Add(metrics.InFlight, -1)
-	g.busy.Add(-1)
+	g.over(c)
+}
+
+func (g *Gateway) panicked(c *call, fault any) {
+	g.Metrics.Add(metrics.Panics, 1)
+	g.Log.Error("panic while serving a request", "decision", c.id(), "fault", fault, "stack", stack())
 }

@@ -144,12 +144,20 @@ func (g *Gateway) judge(c *call, text []byte) policy.Reason {
 	if c.req.Route.Moves() && shape != body.Object {
 		return c.refusal(policy.BadBody, textMove)
 	}
+	if reason := g.judgeElements(c, s, shape, text); reason != policy.NotJudged {
+		return reason
+	}
+	return g.withAccount(c, s, shape, text)
+}
+
+// judgeElements judges the object, or each object of the array.
+func (g *Gateway) judgeElements(c *call, s *body.Scanner, shape body.Kind, text []byte) policy.Reason {
 	if shape != body.Object && shape != body.Array {
 		return policy.NotJudged
 	}
 	j := c.req.Route.Judged(c.method)
 	names := judgedNames[bit(j.ID)][bit(j.CID)][bit(c.topics())]
-	err = s.Elements(text, names, func(e *body.Element) error { return reasonError(g.judgeElement(c, e)) })
+	err := s.Elements(text, names, func(e *body.Element) error { return reasonError(g.judgeElement(c, e, shape)) })
 	var reason policy.Reason
 	switch {
 	case err == nil:
@@ -195,7 +203,7 @@ func (g *Gateway) judgeData(c *call, s *body.Scanner, text []byte) policy.Reason
 }
 
 // judgeElement judges one object of the body.
-func (g *Gateway) judgeElement(c *call, e *body.Element) policy.Reason {
+func (g *Gateway) judgeElement(c *call, e *body.Element, shape body.Kind) policy.Reason {
 	route := c.req.Route
 	if c.topics() {
 		if reason := c.judgeTopic(e); reason != policy.NotJudged {
@@ -213,6 +221,8 @@ func (g *Gateway) judgeElement(c *call, e *body.Element) policy.Reason {
 	}
 	reason := g.law.JudgeElement(&c.dec, &c.cas, policy.Keys{ID: id, CID: cid})
 	switch reason {
+	case policy.NotJudged:
+		c.noteAccount(cid, shape)
 	case policy.BodyAccount:
 		c.dec.Account = cid
 	case policy.BodyItem:

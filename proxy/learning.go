@@ -1,0 +1,200 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"time"
+
+	"aclgate/policy"
+	"aclgate/proxy/body"
+	"aclgate/upstream"
+)
+
+// Index knows whose every item is, and hears of what passes through before the
+// client does (SPEC 4.4). Nil where nobody has to know.
+type Index interface {
+	View(*policy.Tree) *upstream.View
+	StaleFor(*policy.Case) bool
+	Created(c *policy.Collection, id, cid int64)
+	Moved(c *policy.Collection, ids []int64, cid int64)
+	Deleted(c *policy.Collection, ids []int64)
+	GroupsChanged(context.Context, *policy.Collection) error
+}
+
+// AccountTree hears of accounts that are made or changed through the gateway.
+// Nil where the tree comes from the policy alone.
+type AccountTree interface {
+	Created(id, parent int64)
+	PolicyLoaded()
+}
+
+const (
+	// maxLearnt is the longest answer that is read for what it says about
+	// items. Of a longer one nothing is learnt: its items are asked for again
+	// when somebody names them.
+	maxLearnt = 8 << 20
+	// groupsFor bounds the reading of memberships after a link has changed.
+	groupsFor = 30 * time.Second
+)
+
+// items gives the request one snapshot of what is known, from begin to end.
+func (g *Gateway) items(c *call) {
+	if g.Index != nil {
+		c.cas.Scope.Items = g.Index.View(c.cas.Scope.Tree)
+	}
+}
+
+// tooOld reports whether a verdict rests on an index that is too old. What an
+// entry refuses, it refuses whoever the item belongs to.
+func (g *Gateway) tooOld(c *call) bool {
+	if g.Index == nil || c.req.Route == nil || c.req.Route.Own != policy.OwnNone || c.req.Route.Collection.Open {
+		return false
+	}
+	switch {
+	case c.dec.Verdict != policy.Deny, c.dec.Reason == policy.DeniedItems, c.dec.Reason == policy.NothingLeft,
+		c.dec.Reason == policy.IndexStale:
+		return g.Index.StaleFor(&c.cas)
+	}
+	return false
+}
+
+// withAccount gives the objects of a creation the scope's account where the
+// backend would not: the one change that a body ever sees (SPEC 4.4, ids).
+func (g *Gateway) withAccount(c *call, s *body.Scanner, shape body.Kind, text []byte) policy.Reason {
+	r := c.req.Route
+	if g.law.Mode != policy.ModeIDs || c.method != policy.POST || !r.Creates || !r.Collection.Scoped {
+		return policy.NotJudged
+	}
+	if shape != body.Object && shape != body.Array {
+		return c.refusal(policy.BadBody, "a creation needs an object, or an array of objects")
+	}
+	with := s.AppendWithCID(nil, text, c.cas.Scope.CID)
+	if c.req.Data == nil {
+		c.text = with
+		return policy.NotJudged
+	}
+	for i := range c.req.Query {
+		if c.req.Query[i].Name == "data" {
+			c.req.Query[i].Value = with
+		}
+	}
+	return policy.NotJudged
+}
+
+// noteAccount remembers the account that an element of a body gives its item,
+// where that is one and the same for all.
+func (c *call) noteAccount(cid int64, shape body.Kind) {
+	creates := c.req.Route.Creates
+	switch {
+	case cid == 0 && !creates:
+		return
+	case cid == 0:
+		cid = c.cas.Scope.CID
+	}
+	if c.account != 0 && c.account != cid || !creates && shape == body.Array {
+		cid = -1
+	}
+	c.account = cid
+}
+
+// learn notes what a write that passed through has changed, before its client
+// has the answer. Of what the answer leaves open the items are forgotten: who
+// names them next has them looked up.
+func (g *Gateway) learn(c *call) policy.Reason {
+	r := c.req.Route
+	if g.Index == nil || r == nil || !c.method.Write() || c.ans.Status > 299 {
+		return policy.NotJudged
+	}
+	switch {
+	case r.Creates && c.method == policy.POST && r.Collection.Scoped && r.Collection.IDs == policy.IDInt:
+		g.learnCreated(c)
+	case !r.Item:
+	case r.Slot == policy.SlotItem && c.method == policy.DELETE:
+		g.Index.Deleted(r.Collection, c.dec.Parts[0].IDs)
+		g.accountsChanged(r.Collection)
+	case c.moves():
+		g.learnMoved(c)
+	case r.Link && r.Collection.URI == "gw/groups":
+		g.learnMembers(c, r.Selectors[len(r.Selectors)-1])
+	}
+	return policy.NotJudged
+}
+
+// moves reports whether the request gives items to another account.
+func (c *call) moves() bool {
+	r := c.req.Route
+	return r.Moves() || r.Slot == policy.SlotItem && c.account != 0
+}
+
+func (g *Gateway) accountsChanged(col *policy.Collection) {
+	if g.AccountTree != nil && col.URI == "platform/subaccounts" {
+		g.AccountTree.PolicyLoaded()
+	}
+}
+
+// learnCreated reads the ids of new items off the answer.
+func (g *Gateway) learnCreated(c *call) {
+	col := c.req.Route.Collection
+	g.readAnswer(c, func(row *upstream.Row) {
+		cid := row.ID[1]
+		if !row.Is[1] {
+			cid = c.account
+		}
+		if cid <= 0 {
+			return
+		}
+		g.Index.Created(col, row.ID[0], cid)
+		if g.AccountTree != nil && col.URI == "platform/subaccounts" {
+			g.AccountTree.Created(row.ID[0], cid)
+		}
+	})
+}
+
+// learnMoved notes moves that the answer shows to be complete.
+func (g *Gateway) learnMoved(c *call) {
+	col, ids := c.req.Route.Collection, c.dec.Parts[0].IDs
+	if whole := g.readAnswer(c, func(*upstream.Row) {}); whole && c.account > 0 {
+		g.Index.Moved(col, ids, c.account)
+	} else {
+		g.Index.Deleted(col, ids)
+	}
+	g.accountsChanged(col)
+}
+
+func (g *Gateway) learnMembers(c *call, members *policy.Collection) {
+	ctx, cancel := context.WithTimeout(context.Background(), groupsFor)
+	defer cancel()
+	if err := g.Index.GroupsChanged(ctx, members); err != nil {
+		g.Log.Warn("cannot read the members of groups after a change: nobody is let in by them until it works",
+			"decision", c.id(), "error", err)
+	}
+}
+
+// readAnswer reads the whole answer, keeps it for the client, and visits its
+// rows. It reports whether it is a listing without errors.
+func (g *Gateway) readAnswer(c *call, visit func(*upstream.Row)) bool {
+	if c.ans.Length > maxLearnt {
+		return false
+	}
+	began := now()
+	c.heldErr = c.readHeld(maxLearnt)
+	c.waited += since(began)
+	c.held = true
+	if c.heldErr != io.EOF {
+		return false
+	}
+	var rows upstream.Rows
+	rows.Reset(bytes.NewReader(c.merge), upstream.Columns{Names: []string{"id", "cid"}, Required: 1})
+	var seen []upstream.Row // a row counts only when the listing is whole
+	for rows.Next() {
+		seen = append(seen, *rows.Row())
+	}
+	if rows.Err() != nil {
+		return false
+	}
+	for i := range seen {
+		visit(&seen[i])
+	}
+	return !rows.Failed()
+}
