@@ -64,7 +64,8 @@ func (g *Gateway) deliverHeld(c *call) policy.Reason {
 		c.ctx.Response.Reset()
 		return g.failed(c, c.heldErr)
 	case c.rec.Denied > 0 && mergeable(c):
-		return g.mergeWhole(c, c.merge, appendDenied(nil, c))
+		c.errs = appendDenied(c.errs[:0], c)
+		return g.mergeWhole(c, c.merge)
 	case c.rec.Denied > 0:
 		g.nameDenied(c)
 	}
