@@ -9,7 +9,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"aclgate/metrics"
 	"aclgate/policy"
 	"aclgate/proxy/head"
 	"aclgate/upstream"
@@ -107,5 +109,63 @@ func TestPanicEndsTheConnection(t *testing.T) {
 	}
 	if rest, _ := io.ReadAll(in); len(rest) != 0 {
 		t.Errorf("got %q behind the end", rest)
+	}
+}
+
+// late is a backend that answers and panics then, for one target.
+type late struct{ Backend }
+
+func (l late) Do(r *upstream.Request, a *upstream.Answer) error {
+	err := l.Backend.Do(r, a)
+	if string(r.Target) == "/gw/devices/2" {
+		panic("behind the answer")
+	}
+	return err
+}
+
+// A panic while a connection to the backend is held does not hold it for ever.
+func TestPanicGivesTheConnectionBack(t *testing.T) {
+	b := startText(t, plain("{}"))
+	transport, err := upstream.New(upstream.Options{URLs: []string{b.url}, Dial: time.Second, FirstByte: time.Second, Idle: time.Second, MaxConns: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer transport.Close()
+	w := newWired(t, b, func(o *Options, _ *policy.Law, _ *head.Config) { o.Backend = late{transport} })
+	for range 4 {
+		if got := w.call(readerKey, "GET", "/gw/devices/2", ""); got.status != 500 {
+			t.Fatalf("got %d %s", got.status, got.body)
+		}
+	}
+	if got := w.call(readerKey, "GET", "/gw/devices/1", ""); got.status != 200 {
+		t.Errorf("got %d %s behind panics", got.status, got.body)
+	}
+}
+
+// A panic while an answer streams, or at its end, is behind the handler's back:
+// it cuts this answer and nothing else.
+func TestPanicInAStream(t *testing.T) {
+	w := textWired(t, plain(longResult("")), func(o *Options, _ *policy.Law, _ *head.Config) {
+		o.Served = func(_ *metrics.Record, asked, _ []byte) {
+			if bytes.HasSuffix(asked, []byte("fields=id")) {
+				panic("audit: closed file")
+			}
+		}
+	})
+	s := &answerStream{call: &call{gateway: w.gateway}}
+	if n, err := s.Read(make([]byte, 10)); n != 0 || err == nil || err == io.EOF {
+		t.Errorf("got %d, %v from a stream that panics", n, err)
+	}
+	for range 3 {
+		w.exchange(request(readerKey, "GET", "/gw/devices/1?fields=id", ""))
+		if got := w.call(readerKey, "GET", "/gw/devices/1", ""); got.status != 200 {
+			t.Errorf("got %d", got.status)
+		}
+	}
+	if n := w.counter("aclgate_panics_total"); n != 4 {
+		t.Errorf("got %v panics counted, want 4", n)
+	}
+	if n := w.gateway.Busy(); n != 0 {
+		t.Errorf("got %d requests that are never over", n)
 	}
 }
