@@ -159,7 +159,7 @@ func (l *Law) all(p *Part, c *Case, s *Selector, b *limits) {
 	switch {
 	case b.nothing:
 	case !b.limited():
-		p.IDs = c.Scope.Items.Of(col, c.Scope.CID)
+		p.IDs, p.Whole = c.Scope.Items.Of(col, c.Scope.CID), true
 	case b.count == 1 && !l.scoped(col):
 		p.IDs, p.Text = b.sets[0].ids, b.sets[0].text
 	default:

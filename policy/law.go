@@ -93,6 +93,7 @@ type Part struct {
 	Denied  []int64 // asked for by number and not permitted, in the order asked
 	Unknown []int64 // Unresolved: ids that the index does not place in the scope
 	Match   bool    // Unresolved: the match has to be resolved
+	Whole   bool    // IDs are all that the scope holds: "all" under it says the same
 }
 
 // PartAs says how a part is printed. The zero value is nothing at all: a part
