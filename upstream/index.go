@@ -149,7 +149,7 @@ func (x *Index) StaleFor(c *policy.Case) bool {
 		if col == nil {
 			continue
 		}
-		if x.Stale(col) || c.Token.Access == policy.ACLAccess && x.membersStale(col) {
+		if x.opt.Mode.Index() && x.Stale(col) || c.Token.Access == policy.ACLAccess && x.membersStale(col) {
 			return true
 		}
 	}
@@ -212,10 +212,12 @@ func (x *Index) Created(c *policy.Collection, id, cid int64) { x.change(c, []int
 // Moved notes items that were given to another account.
 func (x *Index) Moved(c *policy.Collection, ids []int64, cid int64) { x.change(c, ids, cid) }
 
-// Deleted notes items that are gone.
+// Deleted notes items that are gone, or of which nobody knows any more whose they are: who
+// names one has it looked up.
 func (x *Index) Deleted(c *policy.Collection, ids []int64) { x.change(c, ids, gone) }
 
 func (x *Index) change(c *policy.Collection, ids []int64, cid int64) {
+	x.seeks.forget(c, ids)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	s := x.state.Load().stocks[c.Index]

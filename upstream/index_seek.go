@@ -176,6 +176,16 @@ func (m *seekMemory) remember(c *policy.Collection, ids []int64) {
 	}
 }
 
+// forget makes ids worth looking up again.
+func (m *seekMemory) forget(c *policy.Collection, ids []int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range ids {
+		delete(m.recent, seekID{c.Index, id})
+		delete(m.before, seekID{c.Index, id})
+	}
+}
+
 // allow takes one look-up of a token, and reports whether it had one left.
 func (m *seekMemory) allow(token int64) bool {
 	m.mu.Lock()

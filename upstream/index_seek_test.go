@@ -86,6 +86,10 @@ func TestSeek(t *testing.T) {
 			t.Error("did not ask for another one")
 		}
 		x.want("for all", "1:11 2:12 3:11 8:11 9:12")
+		x.Deleted(x.devices, []int64{9})
+		if got := x.seek(r, x.asks(17, 9)); got != "9:12" || len(s.Take()) != 1 {
+			t.Errorf("an item that was forgotten is not looked up: got %q", got)
+		}
 	}
 }
 
@@ -337,26 +341,32 @@ func TestSeekLaw(t *testing.T) {
 		{"/gw/devices/name=truck", "/gw/devices/1,2,8"},
 	}
 	for _, row := range rows {
-		c := &policy.Case{Request: new(policy.Request), Token: &policy.Token{ID: 17, CID: 11, Access: policy.Standard}}
-		if reason := c.Request.Parse(law, policy.GET, []byte(row.target)); reason != policy.NotJudged {
-			t.Fatal(reason)
-		}
-		c.Scope = policy.Scope{CID: 11, Tree: x.tree, Items: x.View(x.tree)}
-		var d policy.Decision
-		if law.Decide(&d, c); d.Verdict == policy.Unresolved {
-			var facts policy.Facts
-			if err := r.Resolve(&Ask{Case: c, Decision: &d, Facts: &facts}); err != nil {
-				t.Fatal(err)
-			}
-			c.Facts = &facts
-			law.Decide(&d, c)
-		}
-		got := string(policy.AppendTarget(nil, c.Request, &d))
-		if denied := d.Parts[0].Denied; len(denied) > 0 {
-			got += fmt.Sprint(" ", denied)
-		}
+		got := x.judge(law, r, row.target)
 		if got != row.want {
 			t.Errorf("%s: got %s, want %s", row.target, got, row.want)
 		}
 	}
+}
+
+// judge returns what a standard token of 11 may send for a target, and the denied ids.
+func (x *indexTest) judge(law *policy.Law, r *Resolver, target string) string {
+	x.t.Helper()
+	c := &policy.Case{Request: new(policy.Request), Token: &policy.Token{ID: 17, CID: 11, Access: policy.Standard}}
+	if reason := c.Request.Parse(law, policy.GET, []byte(target)); reason != policy.NotJudged {
+		x.t.Fatal(reason)
+	}
+	c.Scope = policy.Scope{CID: 11, Tree: x.tree, Items: x.View(x.tree)}
+	var d policy.Decision
+	if law.Decide(&d, c); d.Verdict == policy.Unresolved {
+		c.Facts = new(policy.Facts)
+		if err := r.Resolve(&Ask{Case: c, Decision: &d, Facts: c.Facts}); err != nil {
+			x.t.Fatal(err)
+		}
+		law.Decide(&d, c)
+	}
+	out := string(policy.AppendTarget(nil, c.Request, &d))
+	if denied := d.Parts[0].Denied; len(denied) > 0 {
+		out += fmt.Sprint(" ", denied)
+	}
+	return out
 }
