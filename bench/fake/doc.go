@@ -15,6 +15,7 @@
 package fake
 
 import (
+	"bytes"
 	"math/bits"
 	"strconv"
 )
@@ -112,10 +113,14 @@ func appendRows(dst, selector []byte) []byte {
 	return dst
 }
 
+// longList is where looking at each byte would cost more than the rest of an answer. What is no list and
+// as long as that has a sum that nobody expects.
+const longList = 1 << 10
+
 // countIDs returns how many ids a list holds, 0 if it is none.
 func countIDs(selector []byte) int {
-	if len(selector) == 0 {
-		return 0
+	if len(selector) > longList {
+		return bytes.Count(selector, []byte(",")) + 1
 	}
 	n, digits := 1, 0
 	for _, c := range selector {

@@ -1,0 +1,146 @@
+package report
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"aclgate/bench/load"
+)
+
+// Title names a run in figures and tables: its mix, and the rate of an open loop.
+func (r *Run) Title() string {
+	if r.Rate > 0 {
+		return fmt.Sprintf("%s@%.0f", r.Mix, r.Rate)
+	}
+	return r.Mix
+}
+
+// Add takes a run in and makes its figures. Those of an invalid run are not made; its findings count
+// all the same.
+func (r *Result) Add(run Run) {
+	if r.Figures == nil {
+		r.Figures = map[string]Figure{}
+	}
+	r.Runs = append(r.Runs, run)
+	for i := range run.Lanes {
+		r.find(&run.Lanes[i])
+	}
+	if run.Invalid != "" || len(run.Lanes) == 0 {
+		return
+	}
+	own := &run.Lanes[0]
+	title := run.Title() + "/" + own.Name
+	r.Figures[title+"/cpu_us"] = Each(own, "µs", CPU)
+	r.Figures[title+"/p50_us"] = Each(own, "µs", P50)
+	r.Figures[title+"/p99_us"] = Each(own, "µs", P99)
+	r.Figures[title+"/rss_mib"] = Exact(float64(own.RSS)/(1<<20), "MiB")
+	for i := range run.Lanes[1:] {
+		r.compare(&run, own, &run.Lanes[1+i])
+	}
+}
+
+// find adds up what the oracle found about the gateway, which is the lane of that name. What it finds
+// about rivals is in the table: it says how far they can do the job.
+func (r *Result) find(l *Lane) {
+	if l.Name != Subject {
+		return
+	}
+	for name, n := range map[string]int64{
+		"leaks": l.Counts.Leaks, "wrong_denials": l.Counts.WrongDenials, "errors": l.Counts.Faults, "requests": l.Counts.Requests,
+	} {
+		r.Figures[name] = Exact(r.Figures[name].Value+float64(n), "")
+	}
+	if l.Bad != "" {
+		r.Notes = append(r.Notes, "first bad answer: "+l.Bad)
+	}
+}
+
+// Subject is the name of the lane whose findings decide.
+const Subject = "aclgate"
+
+// compare makes the ratios of the gateway to one rival.
+func (r *Result) compare(run *Run, own, rival *Lane) {
+	name := run.Title() + "/" + rival.Name
+	r.Figures[name+"/cpu_us"] = Each(rival, "µs", CPU)
+	r.Figures[name+"/cpu_ratio"] = Ratio(own, rival, CPU)
+	r.Figures[name+"/rss_mib"] = Exact(float64(rival.RSS)/(1<<20), "MiB")
+	if run.Rate > 0 {
+		r.Figures[name+"/p50_ratio"] = Ratio(own, rival, P50)
+		r.Figures[name+"/p99_ratio"] = Ratio(own, rival, P99)
+		r.Figures[name+"/p99_us"] = Each(rival, "µs", P99)
+	}
+}
+
+// WriteJSON writes the whole result.
+func (r *Result) WriteJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", " ")
+	return e.Encode(r)
+}
+
+// ReadFile reads a result that WriteJSON wrote.
+func ReadFile(path string) (*Result, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var r Result
+	if err := json.Unmarshal(text, &r); err != nil {
+		return nil, fmt.Errorf("cannot read %s: %w", path, err)
+	}
+	if r.Schema != Schema {
+		return nil, errors.New(path + " is not of this program's version of the report")
+	}
+	return &r, nil
+}
+
+// TableHead is the head of the table whose lines Line makes.
+const TableHead = "mix                  rival       aclgate       rival   ratio  95 %           p99 µs          RSS MiB     idle  leaks  wrong  errors\n"
+
+// Line shows a run in one line: what both need per request, the ratio and how sure it is.
+func (r *Run) Line() string {
+	own := &r.Lanes[0]
+	var b strings.Builder
+	rival := &Lane{Name: "–"}
+	if len(r.Lanes) > 1 {
+		rival = &r.Lanes[1]
+	}
+	ratio := Ratio(own, rival, CPU)
+	fmt.Fprintf(&b, "%-20s %-8s %8s µs %8s µs  %6.3f  %.3f–%.3f  %6.0f / %-6.0f %5d / %-5d %4.0f %%  %5d  %5d  %6d", r.Title(), rival.Name,
+		perRequest(own), perRequest(rival), ratio.Value, ratio.Low, ratio.High, Each(own, "", P99).Value, Each(rival, "", P99).Value,
+		own.RSS>>20, rival.RSS>>20, 100*r.Idle, own.Counts.Leaks, own.Counts.WrongDenials, own.Counts.Faults)
+	if bad := findings(rival.Counts); bad != "" {
+		b.WriteString("  " + rival.Name + ": " + bad)
+	}
+	if r.Invalid != "" {
+		b.WriteString("  INVALID: " + r.Invalid)
+	}
+	return b.String()
+}
+
+// perRequest shows the CPU time per request, or that it is not known.
+func perRequest(l *Lane) string {
+	f := Each(l, "", CPU)
+	if f.Value == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f", f.Value)
+}
+
+// findings says what was wrong with a rival's answers.
+func findings(c load.Counts) string {
+	var parts []string
+	for _, f := range []struct {
+		n    int64
+		what string
+	}{{c.Leaks, "leaks"}, {c.WrongDenials, "wrong denials"}, {c.Faults, "errors"}} {
+		if f.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", f.n, f.what))
+		}
+	}
+	return strings.Join(parts, ", ")
+}

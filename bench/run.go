@@ -1,0 +1,190 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"aclgate/bench/report"
+	"aclgate/bench/rivals"
+	"aclgate/bench/world"
+)
+
+// openRate is the rate of the open loop of a whole bench, per proxy.
+const openRate = 5000
+
+// play is one pair to measure.
+type play struct {
+	mix   string
+	rival *rivals.Rival // nil: the gateway alone
+	rate  float64
+}
+
+// Run measures every pair and returns the result. What was measured before an error is in it.
+func Run(ctx context.Context, o Options) (*report.Result, error) {
+	s, err := open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	result := s.result("run")
+	defer func() { result.Took = time.Since(result.Started) }()
+	plays, err := s.plays(result)
+	if err != nil {
+		return result, err
+	}
+	o.Say("%s", report.TableHead)
+	for _, p := range plays {
+		if err := s.play(ctx, p, result); err != nil {
+			return result, err
+		}
+	}
+	return result, nil
+}
+
+// result returns an empty result of this host.
+func (s *stage) result(command string) *report.Result {
+	return &report.Result{
+		Schema: report.Schema, Command: command, Started: time.Now(), Seed: s.Seed, Host: s.host(),
+		Figures: map[string]report.Figure{"leaks": {}, "wrong_denials": {}, "errors": {}},
+	}
+}
+
+// plays returns the pairs to measure, and notes in the result which rivals are here.
+func (s *stage) plays(result *report.Result) ([]play, error) {
+	here, err := s.found(result)
+	if err != nil {
+		return nil, err
+	}
+	names := s.Mixes
+	if len(names) == 0 {
+		names = []string{"one-id", "all-rewrite", "long-lists", "deny-flood", "telematics", "messages", "hot-token", "cold-cache"}
+	}
+	var plays []play
+	for i, name := range names {
+		mix, err := world.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		n := len(plays)
+		for _, r := range here {
+			// The mixes behind the first four tell how the gateway does, not how rivals do.
+			if r.Can(mix) && (len(s.Mixes) > 0 || i < 4 || !r.Checks && r.Name == "bare") {
+				plays = append(plays, play{name, r, s.Rate})
+			}
+		}
+		if len(plays) == n {
+			plays = append(plays, play{name, nil, s.Rate})
+		}
+	}
+	if bare, ok := rivals.Named("bare"); ok && len(s.Mixes) == 0 && s.Rate == 0 {
+		plays = append(plays, play{"one-id", bare, openRate})
+	}
+	return plays, nil
+}
+
+// found returns the rivals that were asked for and are installed.
+func (s *stage) found(result *report.Result) ([]*rivals.Rival, error) {
+	asked := rivals.All()
+	if len(s.Rivals) > 0 {
+		asked = nil
+		for _, name := range s.Rivals {
+			r, ok := rivals.Named(name)
+			if !ok {
+				return nil, fmt.Errorf("no rival is called %q; there are bare, nginx, lua, lua-set and haproxy", name)
+			}
+			asked = append(asked, r)
+		}
+	}
+	var here []*rivals.Rival
+	for _, r := range asked {
+		version, err := r.Find()
+		entry := report.Rival{Name: r.Name, About: r.About, Version: version}
+		if err != nil {
+			entry.Missing = err.Error()
+			s.Say("%s is left out: %v\n", r.Name, err)
+		} else {
+			here = append(here, r)
+		}
+		result.Rivals = append(result.Rivals, entry)
+	}
+	return here, nil
+}
+
+// play measures one pair: the gateway first, the rival beside it.
+func (s *stage) play(ctx context.Context, p play, result *report.Result) error {
+	w, err := s.world(p.mix)
+	if err != nil {
+		return err
+	}
+	gateway, err := s.gateway(ctx, w)
+	if err != nil {
+		return err
+	}
+	defer gateway.stop()
+	proxies := []*proxy{gateway}
+	if p.rival != nil {
+		other, err := s.rival(ctx, p.rival, w)
+		if err != nil {
+			return err
+		}
+		defer other.stop()
+		proxies = append(proxies, other)
+	}
+	at := *s
+	at.Rate = p.rate
+	run, err := at.measure(ctx, w, proxies...)
+	if err != nil {
+		return errors.Join(err, said(proxies))
+	}
+	result.Add(run)
+	s.Say("%s\n", run.Line())
+	return nil
+}
+
+// said returns what the children have said, which tells why a run broke off.
+func said(proxies []*proxy) error {
+	var errs []error
+	for _, p := range proxies {
+		if p.process != nil && p.process.Said() != "" {
+			errs = append(errs, fmt.Errorf("%s: %s", p.name, p.process.Said()))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// host describes this machine.
+func (s *stage) host() report.Host {
+	h := report.Host{
+		Cores: runtime.NumCPU(), Go: runtime.Version(), Version: s.Version, ProxyCPU: s.proxyCPU, LoadCPU: s.loadCPU,
+		Kernel: firstLineOf("/proc/sys/kernel/osrelease"), CPU: "unknown",
+	}
+	h.Name, _ = os.Hostname() // a machine without a name is fine
+	text, err := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(text)) {
+		if name, value, found := strings.Cut(line, ":"); err == nil && found && strings.TrimSpace(name) == "model name" {
+			h.CPU = strings.TrimSpace(value)
+			break
+		}
+	}
+	return h
+}
+
+func firstLineOf(path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "unknown"
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	return line
+}
+
+// Interrupted reports whether err is that of a bench that was told to end.
+func Interrupted(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, syscall.EINTR)
+}

@@ -1,0 +1,177 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+
+	"aclgate/bench/child"
+	"aclgate/bench/rivals"
+	"aclgate/bench/sys"
+	"aclgate/bench/world"
+)
+
+// memoryLimit bounds this process while the collector is off.
+const memoryLimit = 1 << 30
+
+// stage is what all runs of a bench share: cores, a folder, the backend, worlds.
+type stage struct {
+	Options
+	dir      string
+	proxyCPU int // of what is measured
+	loadCPU  int // of the generator, which is this process
+	backCPU  int // of the backend: a third core, or the generator's
+	backend  netip.AddrPort
+	process  *child.Process // the backend
+	worlds   map[string]*world.World
+}
+
+// open starts the backend and pins this process to a core of its own.
+func open(ctx context.Context, o Options) (*stage, error) {
+	s := &stage{Options: o, worlds: map[string]*world.World{}}
+	cpus, err := sys.CPUs()
+	if err != nil {
+		return nil, err
+	}
+	if len(cpus) < 2 {
+		return nil, errors.New("the bench needs two cores: one for what is measured, one for what measures")
+	}
+	s.proxyCPU, s.loadCPU, s.backCPU = cpus[len(cpus)-1], cpus[0], cpus[min(1, len(cpus)-2)]
+	if s.dir, err = os.MkdirTemp("", "aclgate-bench-"); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(sys.PinAll(s.loadCPU), s.startBackend(ctx)); err != nil {
+		s.close()
+		return nil, err
+	}
+	// Nothing is allocated per request; what the oracle leaves may wait until a run is over.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(memoryLimit)
+	return s, nil
+}
+
+func (s *stage) startBackend(ctx context.Context) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if s.backend, err = freePort(); err != nil {
+		return err
+	}
+	s.process, err = child.Start("the backend", s.backCPU, []string{self, "bench", "backend", "--listen", s.backend.String()})
+	if err != nil {
+		return err
+	}
+	return s.process.WaitFor(ctx, s.backend)
+}
+
+func (s *stage) close() {
+	if s.process != nil {
+		s.process.Stop()
+	}
+	os.RemoveAll(s.dir)
+	debug.SetGCPercent(100)
+}
+
+// world returns the world of a mix, made once.
+func (s *stage) world(name string) (*world.World, error) {
+	if w := s.worlds[name]; w != nil {
+		return w, nil
+	}
+	mix, err := world.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	// One world at a time: they are large, and runs go mix by mix.
+	clear(s.worlds)
+	runtime.GC()
+	s.worlds[name] = world.New(mix, s.Seed)
+	return s.worlds[name], nil
+}
+
+// proxy is one running proxy under measurement. A nil process is one that somebody else runs.
+type proxy struct {
+	name    string
+	addr    netip.AddrPort
+	checks  bool
+	process *child.Process
+	files   gatewayFiles // of the gateway
+}
+
+func (p *proxy) stop() {
+	if p.process != nil {
+		p.process.Stop()
+	}
+}
+
+// gateway starts the gateway on a world, or takes the one that runs already.
+func (s *stage) gateway(ctx context.Context, w *world.World) (*proxy, error) {
+	if s.Against != "" {
+		addr, err := Target(ctx, s.Against, s.Mine)
+		return &proxy{name: "aclgate", addr: addr, checks: true}, err
+	}
+	files := gatewayFiles{dir: filepath.Join(s.dir, "aclgate"), backend: s.backend}
+	var err error
+	if files.listen, err = freePort(); err != nil {
+		return nil, err
+	}
+	if files.admin, err = freePort(); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(os.MkdirAll(files.dir, 0o700), files.write(w)); err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	p := &proxy{name: "aclgate", addr: files.listen, checks: true, files: files}
+	return p, s.start(ctx, p, []string{self, "serve", "-c", filepath.Join(files.dir, "aclgate.yaml")})
+}
+
+// rival starts a rival on a world.
+func (s *stage) rival(ctx context.Context, r *rivals.Rival, w *world.World) (*proxy, error) {
+	addr, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(s.dir, r.Name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	argv, err := r.Setup(rivals.Site{Dir: dir, Listen: addr, Backend: s.backend, World: w})
+	if err != nil {
+		return nil, err
+	}
+	p := &proxy{name: r.Name, addr: addr, checks: r.Checks}
+	return p, s.start(ctx, p, argv)
+}
+
+func (s *stage) start(ctx context.Context, p *proxy, argv []string) (err error) {
+	p.process, err = child.Start(p.name, s.proxyCPU, argv)
+	if err != nil {
+		return err
+	}
+	if err := p.process.WaitFor(ctx, p.addr); err != nil {
+		p.stop()
+		return err
+	}
+	return nil
+}
+
+// freePort returns a loopback address that nobody listens on. Somebody may take it before the child
+// does; the child then says so and the run ends.
+func freePort() (netip.AddrPort, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("cannot find a free port: %w", err)
+	}
+	defer ln.Close()
+	return netip.ParseAddrPort(ln.Addr().String())
+}
