@@ -32,7 +32,7 @@ func (l *Law) right(acl *ACL, col *Collection, slot int, m Method) right {
 // col, or nil. Whoever may choose the members gains nothing by them.
 func (l *Law) conferring(acl *ACL, col *Collection, m Method) *Entry {
 	groups := l.Catalogue.groups
-	if groups == nil || !col.grouped() {
+	if groups == nil || !col.Grouped() {
 		return nil
 	}
 	g := acl.Choose(groups, SlotItem, m)
@@ -42,8 +42,8 @@ func (l *Law) conferring(acl *ACL, col *Collection, m Method) *Entry {
 	return g
 }
 
-// grouped reports whether items of the collection can be members of groups.
-func (c *Collection) grouped() bool {
+// Grouped reports whether items of the collection can be members of groups.
+func (c *Collection) Grouped() bool {
 	return c.URI == "gw/devices" || c.URI == "gw/assets" || c.URI == "gw/geofences"
 }
 

@@ -36,7 +36,9 @@ type app struct {
 	cache     *cache.Cache
 	transport *upstream.Transport
 	resolver  *upstream.Resolver
-	watch     *upstream.Watch // nil: nobody has to look
+	index     *upstream.Index
+	accounts  *upstream.Accounts // nil: the tree is the policy's
+	watch     *upstream.Watch    // nil: nobody has to look
 	metrics   *metrics.Metrics
 	registry  *prometheus.Registry
 	ring      *metrics.Ring
@@ -125,8 +127,17 @@ func (a *app) policyChanged(s store.State) {
 		refused = s.Faults
 	}
 	a.metrics.Reloaded(refused, s.Revision, time.Now())
-	if a.watch != nil && !s.Stale {
+	if s.Stale {
+		return
+	}
+	if a.watch != nil {
 		a.watch.PolicyLoaded()
+	}
+	if a.accounts != nil {
+		a.accounts.PolicyLoaded()
+	}
+	if a.index != nil {
+		a.index.PolicyLoaded()
 	}
 }
 
@@ -157,8 +168,9 @@ func (a *app) makeUpstream() (err error) {
 	if err != nil {
 		return err
 	}
+	a.makeIndex()
 	a.resolver = upstream.NewResolver(upstream.ResolverOptions{
-		Backend: a.transport, Key: a.ownKey, Mode: a.law.Mode, MaxTarget: u.MaxURLBytes,
+		Backend: a.transport, Key: a.ownKey, Mode: a.law.Mode, MaxTarget: u.MaxURLBytes, Index: a.index,
 	})
 	a.makeWatch()
 	return nil
@@ -172,7 +184,7 @@ func (a *app) makeWatch() {
 		return
 	}
 	a.watch = upstream.NewWatch(upstream.WatchOptions{
-		Backend: a.transport, Key: a.ownKey, Tree: a.store.Tree, Catalogue: a.law.Catalogue, Log: a.log,
+		Backend: a.transport, Key: a.ownKey, Tree: a.Tree, Catalogue: a.law.Catalogue, Log: a.log,
 		Changed: func(o upstream.Obedience) {
 			a.metrics.SetBool(metrics.ScopeHeaderIgnored, o == upstream.Ignored)
 			a.metrics.SetBool(metrics.ScopeHeaderChecked, o == upstream.Obeyed)
@@ -185,7 +197,7 @@ func (a *app) ownKey() string { return *a.key.Load() }
 func (a *app) makeGateway() error {
 	l := a.settings.Listen
 	o := proxy.Options{
-		Law: a.law, Tokens: a, Accounts: a.store, Backend: a.transport, Limits: a.makeLimits(),
+		Law: a.law, Tokens: a, Accounts: a, Index: a.index, Backend: a.transport, Limits: a.makeLimits(),
 		Metrics: a.metrics, Ring: a.ring, Log: a.log,
 		Resolver: a.resolver, Key: a.ownKey,
 		PassHeaders: a.settings.Upstream.Headers, PublicURL: l.PublicURL.String(),
@@ -201,6 +213,9 @@ func (a *app) makeGateway() error {
 	if a.watch != nil {
 		o.Watch = a.watch
 	}
+	if a.accounts != nil {
+		o.AccountTree = a.accounts
+	}
 	a.gateway = proxy.New(o)
 	return nil
 }
@@ -213,6 +228,7 @@ func (a *app) run(ctx context.Context) error {
 	background, stop := context.WithCancel(context.Background())
 	var group sync.WaitGroup
 	group.Go(func() { a.store.Run(background) })
+	a.runIndex(background, &group)
 	if a.watch != nil {
 		group.Go(func() { a.watch.Run(background) })
 	}

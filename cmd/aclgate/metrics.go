@@ -87,15 +87,18 @@ func labelRows() [][2]string {
 		{"class", "`2xx` to `5xx`, `1xx`, `none`"},
 		{"code", "a status such as `403`; rare ones under their class"},
 		{"collection", "module and type such as `gw/devices`, see `aclgate routes`; `unknown`"},
+		{"enforced", "the verdict that was enforced: `" + strings.Join(verdicts, "`, `") + "`"},
 		{"goversion", "the Go version that built the binary"},
 		{"method", "`GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `other`"},
 		{"reason", fmt.Sprintf("one of %d words, see [reasons](reasons.md)", len(policy.Reasons()))},
 		{"result", "of a reload `succeeded`, `failed`; of the cache `hit`, `miss`, `negative`, `stale`; of limits `admitted`, `refused`"},
 		{"revision", "the commit that the binary was built from"},
 		{"scope", "`token`, `account`, `source`"},
+		{"shadow", "what `policy.shadow` would have done: a verdict, or `unresolved` where only the backend could tell"},
 		{"state", "`busy`, `idle`"},
 		{"upstream", "host and port of one of `upstream.urls`"},
 		{"verdict", "`" + strings.Join(verdicts, "`, `") + "`"},
 		{"version", "the release"},
+		{"would", "what the entries would have done: a verdict, or `unresolved` where only the backend could tell"},
 	}
 }

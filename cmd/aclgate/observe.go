@@ -61,7 +61,10 @@ func (a *app) checks() []admin.Check {
 	if a.watch != nil {
 		checks = append(checks, admin.Check{Name: "scope", Func: a.watch.Ready})
 	}
-	return checks
+	if a.accounts != nil {
+		checks = append(checks, admin.Check{Name: "accounts", Func: a.accounts.Ready})
+	}
+	return append(checks, admin.Check{Name: "index", Func: a.index.Ready})
 }
 
 func (a *app) upstreamStats() ([]metrics.UpstreamStats, metrics.QueueStats) {

@@ -91,6 +91,10 @@ func (f *File) Load(d policy.Digest) (*Record, error) {
 // Tree implements Store.
 func (f *File) Tree() *policy.Tree { return f.current.Load().policy.Tree }
 
+// Records returns all tokens of the policy in force, in the order of the file.
+// They must not be changed.
+func (f *File) Records() []*Record { return f.current.Load().policy.Records }
+
 // State returns how the store is doing. It waits for nothing, and what it
 // returns must not be changed.
 func (f *File) State() State { return *f.state.Load() }
