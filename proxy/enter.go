@@ -58,6 +58,9 @@ func (g *Gateway) preflight(c *call) policy.Reason {
 
 // scope finds the branch that the request may touch.
 func (g *Gateway) scope(c *call) policy.Reason {
+	if g.AccountTree != nil && g.AccountTree.Stale() {
+		return policy.StoreStale // whose account lies below whose is not known now
+	}
 	asked := c.req.CID
 	if c.head.CID != nil {
 		asked, _ = policy.ParseID(c.head.CID) // proxy/head has checked it

@@ -25,6 +25,7 @@ type Index interface {
 // AccountTree hears of accounts that are made or changed through the gateway.
 // Nil where the tree comes from the policy alone.
 type AccountTree interface {
+	Stale() bool
 	Created(id, parent int64)
 	PolicyLoaded()
 }

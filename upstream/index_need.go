@@ -1,17 +1,34 @@
 package upstream
 
 import (
+	"iter"
 	"slices"
 
 	"aclgate/policy"
 )
 
+// Holder is what a token is, as far as it says what has to be known.
+type Holder struct {
+	Access  policy.Access
+	Entries []policy.Entry
+}
+
 // NeedOf returns what the index has to know so that every request of these tokens can be
-// judged. It is rather too much than too little: a collection that is not known is a 503.
-func NeedOf(law *policy.Law, tokens []*policy.Token) Need {
-	n := needs{law: law, groups: law.Catalogue.Collection("gw/groups")}
-	for _, t := range tokens {
-		n.token(t)
+// judged. It is rather too much than too little: a collection that is not known is a 503. In
+// header mode the backend knows whose an item is, and only groups have to be known.
+func NeedOf(law *policy.Law, holders iter.Seq[Holder]) Need {
+	n := needs{law: law, groups: law.Catalogue.Collection("gw/groups"), seen: map[string]bool{}}
+	for h := range holders {
+		if name := h.name(); !n.seen[name] {
+			n.seen[name] = true
+			n.holder(h)
+		}
+	}
+	if !law.Mode.Index() {
+		n.need.Collections = nil
+		if len(n.need.Members) > 0 {
+			n.need.Collections = []*policy.Collection{n.groups}
+		}
 	}
 	return n.need
 }
@@ -21,36 +38,50 @@ type needs struct {
 	law    *policy.Law
 	groups *policy.Collection
 	need   Need
+	seen   map[string]bool // names of holders
 }
 
-func (n *needs) token(t *policy.Token) {
+// name is the same for holders that need the same: most tokens of a policy look alike.
+func (h Holder) name() string {
+	b := []byte{byte(h.Access)}
+	for i := range h.Entries {
+		b = append(append(b, h.Entries[i].URI...), byte(h.Entries[i].Rule))
+	}
+	return string(b)
+}
+
+func (n *needs) holder(h Holder) {
 	for _, c := range n.law.Catalogue.Collections {
 		switch {
-		case t.Access == policy.Master, c.Module == "platform":
-			if t.Access == policy.Master {
+		case h.Access == policy.Master, c.Module == "platform":
+			if h.Access == policy.Master {
 				n.reaches(c)
 			}
-		case t.Access == policy.Standard, t.Access == policy.ACLAccess && n.law.Unenforced:
+		case h.Access == policy.Standard, h.Access == policy.ACLAccess && n.law.Unenforced:
 			n.reaches(c)
 		}
-		if t.Access == policy.ACLAccess && c.Module != "platform" {
-			n.entries(t.ACL, c)
+		if h.Access == policy.ACLAccess && c.Module != "platform" {
+			n.entries(h.Entries, c)
 		}
 	}
 }
 
 // entries adds what the entries of a token open of a collection: by one of its own, or as
 // members of groups.
-func (n *needs) entries(acl *policy.ACL, c *policy.Collection) {
-	own := acl.Covers(c)
-	through := grouped(c) && n.groups != nil && acl.Covers(n.groups)
+func (n *needs) entries(entries []policy.Entry, c *policy.Collection) {
+	own := covered(entries, c)
+	through := c.Grouped() && n.groups != nil && covered(entries, n.groups)
 	if own || through {
 		n.reaches(c)
 	}
-	inGroups := slices.ContainsFunc(acl.Entries(), func(e policy.Entry) bool { return e.Rule == policy.IDsInGroups })
-	if through && !own || own && inGroups && grouped(c) {
+	inGroups := slices.ContainsFunc(entries, func(e policy.Entry) bool { return e.Rule == policy.IDsInGroups && e.Covers(c) })
+	if through && !own || own && inGroups && c.Grouped() {
 		n.need.Members = including(n.need.Members, c)
 	}
+}
+
+func covered(entries []policy.Entry, c *policy.Collection) bool {
+	return slices.ContainsFunc(entries, func(e policy.Entry) bool { return e.Covers(c) })
 }
 
 // reaches adds a collection and every one that its routes link to.
@@ -82,11 +113,6 @@ func (n *needs) closed(r *policy.Route) bool {
 		return !n.law.ForwardKeys
 	}
 	return true
-}
-
-// grouped reports whether items of c can be members of groups (SPEC 4.4, Groups).
-func grouped(c *policy.Collection) bool {
-	return c.URI == "gw/devices" || c.URI == "gw/assets" || c.URI == "gw/geofences"
 }
 
 func including(list []*policy.Collection, c *policy.Collection) []*policy.Collection {

@@ -17,21 +17,30 @@ func uris(list []*policy.Collection) string {
 	return strings.Join(out, " ")
 }
 
+func needOf(law *policy.Law, holders ...Holder) Need { return NeedOf(law, slices.Values(holders)) }
+
+// In header mode only what groups confer has to be known, and whose the groups are.
+func TestNeedOfHeaderMode(t *testing.T) {
+	law := &policy.Law{Catalogue: catalogue(t)}
+	groups := Holder{policy.ACLAccess, []policy.Entry{{URI: "gw/groups"}, {URI: "gw/devices"}}}
+	if n := needOf(law, Holder{Access: policy.Master}); len(n.Collections)+len(n.Members) > 0 {
+		t.Errorf("a master token: got %+v", n)
+	}
+	if n := needOf(law, groups); uris(n.Collections) != "groups" || uris(n.Members) != "assets geofences" {
+		t.Errorf("groups: got %q, members %q", uris(n.Collections), uris(n.Members))
+	}
+}
+
 func TestNeedOf(t *testing.T) {
 	cat := catalogue(t)
-	acl := func(entries ...policy.Entry) *policy.Token {
-		for i := range entries {
-			entries[i].Methods = policy.Methods(policy.GET)
-		}
-		return &policy.Token{Access: policy.ACLAccess, ACL: policy.NewACL(entries, cat)}
-	}
+	acl := func(entries ...policy.Entry) Holder { return Holder{policy.ACLAccess, entries} }
 	gateway := "assets calcs channels devices geofences groups modems plugins streams"
 	rows := []struct {
 		name          string
-		token         *policy.Token
+		holder        Holder
 		items, groups string
 	}{
-		{"nobody", &policy.Token{Access: policy.NoAPI}, "", ""},
+		{"nobody", Holder{Access: policy.NoAPI}, "", ""},
 		{"no entries", acl(), "", ""},
 		{"one collection", acl(policy.Entry{URI: "gw/channels"}), "channels", ""},
 		{"what it links to", acl(policy.Entry{URI: "gw/calcs"}), "assets calcs devices geofences groups", ""},
@@ -44,7 +53,7 @@ func TestNeedOf(t *testing.T) {
 			"assets devices geofences groups", "assets devices geofences"},
 	}
 	for _, row := range rows {
-		n := NeedOf(&policy.Law{Catalogue: cat}, []*policy.Token{row.token, row.token})
+		n := needOf(&policy.Law{Catalogue: cat, Mode: policy.ModeIDs}, row.holder, row.holder)
 		if uris(n.Collections) != row.items || uris(n.Members) != row.groups {
 			t.Errorf("%s: got %q, members %q", row.name, uris(n.Collections), uris(n.Members))
 		}
@@ -53,21 +62,21 @@ func TestNeedOf(t *testing.T) {
 
 func TestNeedOfAccess(t *testing.T) {
 	cat := catalogue(t)
-	standard := uris(NeedOf(&policy.Law{Catalogue: cat}, []*policy.Token{{Access: policy.Standard}}).Collections)
+	standard := uris(needOf(&policy.Law{Catalogue: cat, Mode: policy.ModeIDs}, Holder{Access: policy.Standard}).Collections)
 	if !strings.Contains(standard, "storage/cdns") || strings.Contains(standard, "platform") {
 		t.Errorf("a standard token: got %q", standard)
 	}
-	for _, c := range NeedOf(&policy.Law{Catalogue: cat}, []*policy.Token{{Access: policy.Master}}).Collections {
+	for _, c := range needOf(&policy.Law{Catalogue: cat, Mode: policy.ModeIDs}, Holder{Access: policy.Master}).Collections {
 		if strings.Contains(c.URI, "tokens") {
 			t.Errorf("keys are listed: %s", c.URI)
 		}
 	}
-	master := uris(NeedOf(&policy.Law{Catalogue: cat}, []*policy.Token{{Access: policy.Master}}).Collections)
+	master := uris(needOf(&policy.Law{Catalogue: cat, Mode: policy.ModeIDs}, Holder{Access: policy.Master}).Collections)
 	if !strings.Contains(master, "platform/subaccounts") || !strings.Contains(master, "storage/cdns") {
 		t.Errorf("a master token: got %q", master)
 	}
-	law := &policy.Law{Catalogue: cat, Unenforced: true}
-	if got := uris(NeedOf(law, []*policy.Token{{Access: policy.ACLAccess}}).Collections); got != standard {
+	law := &policy.Law{Catalogue: cat, Unenforced: true, Mode: policy.ModeIDs}
+	if got := uris(needOf(law, Holder{Access: policy.ACLAccess}).Collections); got != standard {
 		t.Errorf("entries that are not enforced: got %q", got)
 	}
 }
