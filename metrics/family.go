@@ -18,6 +18,8 @@ const (
 	UpstreamDuration
 	InFlight
 	Draining
+	Overloaded
+	BodyBytes
 	ConnectionsOpen
 	ConnectionsRefused
 	HeadFaults
@@ -116,8 +118,11 @@ var table = [familyCount]Desc{
 		"The gateway's own share of a request: neither waiting for the backend nor for the client."),
 	UpstreamDuration: row("upstream_duration_seconds", Histogram,
 		"Waiting for the backend; only of requests that it was asked about."),
-	InFlight:        row("requests_in_flight", Gauge, "Requests whose head was read and whose answer is not complete."),
-	Draining:        row("draining", Gauge, "1 while the gateway takes no new connections because it is about to end."),
+	InFlight: row("requests_in_flight", Gauge, "Requests whose head was read and whose answer is not complete."),
+	Draining: row("draining", Gauge, "1 while the gateway takes no new connections because it is about to end."),
+	Overloaded: row("overloaded", Gauge,
+		"1 while memory is near GOMEMLIMIT and requests are answered 503; those refused have the reason overloaded."),
+	BodyBytes:       row("body_bytes_held", Gauge, "Bytes held of request bodies that are longer than 64 KiB."),
 	ConnectionsOpen: pulled("connections_open", Gauge, "Open connections of clients."),
 	ConnectionsRefused: pulled("connections_refused_total", Counter,
 		"Connections of clients closed at once because a bound was reached.", "bound"),

@@ -40,6 +40,7 @@ type call struct {
 
 	account  int64  // that a body gives all its items; 0: none, -1: not one
 	text     []byte // the body of the request
+	large    int64  // bytes that it takes of the budget
 	upload   bool   // it streams instead
 	uploaded int64  // bytes of it so far
 	out      upstream.Request

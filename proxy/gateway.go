@@ -69,6 +69,7 @@ type Options struct {
 	CORSMaxAge     int      // seconds
 	MaxBody        int64
 	MaxUpload      int64
+	MaxBodies      int64 // bytes of large bodies held at once; 0: no bound
 	MaxURL         int
 
 	// Served is called once per request, at its end: with what was asked for
@@ -85,11 +86,15 @@ type Gateway struct {
 	epoch time.Time // where the clock of the limits begins
 	calls sync.Pool
 	busy  atomic.Int64
+
+	bodies     budget
+	overloaded atomic.Bool // see WatchMemory
 }
 
 // New returns a Gateway.
 func New(o Options) *Gateway {
 	g := &Gateway{Options: o, law: o.Law, pass: passHeaders(o.PassHeaders), epoch: time.Now()}
+	g.bodies.size = o.MaxBodies
 	g.calls.New = func() any {
 		answer := new(upstream.Answer)
 		return &call{gateway: g, ans: answer, cancel: answer.Cancel}
@@ -115,6 +120,7 @@ func (g *Gateway) Handle(ctx *fasthttp.RequestCtx) {
 func (g *Gateway) serve(c *call) policy.Reason {
 	switch {
 	case c.ends(g.head(c)): // what proxy/head found wrong
+	case c.ends(g.shed(c)): // memory is short
 	case c.ends(g.parse(c)): // method and target become a policy.Request
 	case c.ends(g.preflight(c)): // OPTIONS, and what needs no token
 	case c.ends(g.authenticate(c)): // key → token, valid here and now
@@ -164,6 +170,7 @@ func (g *Gateway) finish(c *call) {
 // over gives back what a request holds of the gateway.
 func (g *Gateway) over(c *call) {
 	c.limits.Release()
+	g.dropBody(c)
 	g.Metrics.Add(metrics.InFlight, -1)
 	g.busy.Add(-1)
 }
@@ -176,6 +183,9 @@ func (g *Gateway) recovered(c *call) {
 		return
 	}
 	g.panicked(c, fault)
+	// Dropping the answer closes its stream, which would end the request once
+	// more and hand the call to the pool while it is in use here.
+	c.stream.call, c.streaming = nil, false
 	c.ans.Cancel()
 	c.ans.Close() // its connection would be missing from the pool for ever
 	c.ctx.Response.Reset()

@@ -56,6 +56,7 @@ func bit(b bool) int {
 const (
 	textMove    = `the body is exactly {"cid":N}`
 	textTooLong = "the body is too large"
+	textBodies  = "the gateway holds too many large bodies"
 	textCoding  = "the body may not be encoded"
 	textKey     = "id and cid are plain integers, topic is a string"
 	textDataKey = "data may not name accounts or items: the path does"
@@ -92,12 +93,10 @@ func (g *Gateway) body(c *call) policy.Reason {
 // readText reads the whole body; a chunked one may turn out to be too large.
 func (g *Gateway) readText(c *call, limit int64) policy.Reason {
 	c.text = c.text[:0]
-	if c.head.Length > int64(cap(c.text)) {
-		c.text = make([]byte, 0, c.head.Length)
-	}
 	for {
-		if len(c.text) == cap(c.text) {
-			c.text = append(c.text, 0)[:len(c.text)]
+		full := len(c.text) == cap(c.text) && int64(len(c.text)) != c.head.Length
+		if full && !g.grow(c, limit) {
+			return c.refusal(policy.Overloaded, textBodies)
 		}
 		n, err := c.conn.ReadBody(c.text[len(c.text):cap(c.text)])
 		c.text = c.text[:len(c.text)+n]
