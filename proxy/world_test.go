@@ -62,6 +62,13 @@ func worldRows(r *wireRequest) []map[string]any {
 	if len(segments) < 2 {
 		return rows
 	}
+	switch {
+	case len(segments) != 5 || segments[1] != "groups":
+	case segments[3] != "devices":
+		return rows // no group has other members
+	default:
+		return worldMembers(worldSeen("gw/groups", r.all("x-flespi-cid")), segments[2])
+	}
 	items := worldSeen(strings.Join(segments[:2], "/"), r.all("x-flespi-cid"))
 	selector := ""
 	if len(segments) > 2 {
@@ -69,6 +76,17 @@ func worldRows(r *wireRequest) []map[string]any {
 	}
 	for _, id := range slices.Sorted(worldSelected(items, selector)) {
 		rows = append(rows, map[string]any{"id": id, "name": items[id].name, "cid": items[id].cid})
+	}
+	return rows
+}
+
+// worldMembers are rows of the link between groups and devices.
+func worldMembers(groups map[int64]worldItem, selector string) []map[string]any {
+	rows := []map[string]any{}
+	for _, group := range slices.Sorted(worldSelected(groups, selector)) {
+		for _, device := range worldGroups[group] {
+			rows = append(rows, map[string]any{"group_id": group, "device_id": device})
+		}
 	}
 	return rows
 }
