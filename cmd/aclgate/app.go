@@ -204,6 +204,7 @@ func (a *app) makeGateway() error {
 		TLS: l.TLS.Cert.IsSet(), TrustedProxies: l.TrustedProxies,
 		Origins: l.CORS.Origins, CORSMaxAge: int(l.CORS.MaxAge / time.Second),
 		MaxBody: l.MaxBodyBytes, MaxUpload: l.MaxUploadBytes, MaxURL: a.settings.Upstream.MaxURLBytes,
+		MaxBodies: maxBodies(l.MaxBodyBytes),
 		Served: func(r *metrics.Record, asked, sent []byte) {
 			if a.served != nil {
 				a.served(r, asked, sent)
@@ -229,6 +230,7 @@ func (a *app) run(ctx context.Context) error {
 	var group sync.WaitGroup
 	group.Go(func() { a.store.Run(background) })
 	a.runIndex(background, &group)
+	a.guard(background, &group)
 	if a.watch != nil {
 		group.Go(func() { a.watch.Run(background) })
 	}
