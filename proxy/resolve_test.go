@@ -1,0 +1,97 @@
+package proxy
+
+import (
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"aclgate/policy"
+	"aclgate/proxy/head"
+)
+
+// What the backend says to the gateway's own question decides what becomes of a
+// match: its ids are cut to what the entry permits; what is against the client's
+// selector is the client's answer; what is broken is a 502, and nothing is
+// forwarded.
+func TestResolving(t *testing.T) {
+	rows := []struct {
+		name, answer string
+		status       int
+		body, target string
+	}{
+		{"some", plain(`{"result":[{"id":2},{"id":9}]}`), 200, `{}`, "/gw/devices/2?fields=name"},
+		{"all of them", plain(`{"result":[{"id":2},{"id":1}]}`), 200, `{}`, "/gw/devices/1,2?fields=name"},
+		{"foreign ones", plain(`{"result":[{"id":9}]}`), 200, bodyEmpty, ""},
+		{"none", plain(`{"result":[]}`), 200, bodyEmpty, ""},
+		{"a row without id", plain(`{"result":[{"id":1},{"name":"x"}]}`), 502, own(502, "the backend cannot be reached or broke off"), ""},
+		{"an id that is text", plain(`{"result":[{"id":"1"}]}`), 502, own(502, "the backend cannot be reached or broke off"), ""},
+		{"an id that is too large", plain(`{"result":[{"id":18446744073709551617}]}`), 502, own(502, "the backend cannot be reached or broke off"), ""},
+		{"no list", plain(`{"result":{"id":1}}`), 502, own(502, "the backend cannot be reached or broke off"), ""},
+		{"no JSON", plain(`<html>`), 502, own(502, "the backend cannot be reached or broke off"), ""},
+		{"cut", "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\nConnection: close\r\n\r\n" + `{"result":[{"id":1}`, 502, "", ""},
+		{"refused", reply("400 Bad Request", `{"errors":[{"code":3}]}`, "Content-Type: application/json"), 400, `{"errors":[{"code":3}]}`, ""},
+		{"redirected", reply("302 Found", "", "Location: /x"), 502, own(502, "the backend answered with a redirect"), ""},
+		{"unauthorized", reply("401 Unauthorized", "{}"), 502, own(502, "the backend refused the gateway"), ""},
+	}
+	for _, row := range rows {
+		w := newWired(t, startWire(t, func(c net.Conn, r *wireRequest) {
+			if strings.HasPrefix(r.target(), "/gw/devices/name") {
+				io.WriteString(c, row.answer)
+				if strings.Contains(row.answer, "Connection: close") {
+					c.Close()
+				}
+				return
+			}
+			io.WriteString(c, plain(`{}`))
+		}))
+		got := w.call(readerKey, "GET", "/gw/devices/name=t*?fields=name", "", "x-flespi-cid: 11")
+		sent := w.backend.take()
+		if got.status != row.status || row.body != "" && got.body != row.body {
+			t.Errorf("%s: got %d %s, want %d %s", row.name, got.status, got.body, row.status, row.body)
+		}
+		question := sent[0]
+		if want := "/gw/devices/name=t*?fields=id&limit=1000&offset=0"; !sameTarget(want, question.target()) || question.all("x-flespi-cid")[0] != "11" {
+			t.Errorf("%s: asked %q", row.name, question.raw)
+		}
+		if row.target == "" && len(sent) != 1 || row.target != "" && (len(sent) != 2 || sent[1].target() != row.target) {
+			t.Errorf("%s: forwarded %v, want %q", row.name, sent[1:], row.target)
+		}
+		if got.header.Get("x-aclgate-denied") != "" || strings.Contains(got.body, `"code":6`) {
+			t.Errorf("%s: a match tells which of its ids are denied", row.name)
+		}
+	}
+}
+
+// ignored is what is known of a backend that does not obey x-flespi-cid.
+type ignored struct{}
+
+func (ignored) Ignored() bool { return true }
+
+// While the backend is known to ignore the scope, requests that nothing else
+// limits get a 503; tokens with ids go on, dictionaries too.
+func TestScopeIgnored(t *testing.T) {
+	w := textWired(t, plain(`{"result":[]}`), func(o *Options, _ *policy.Law, _ *head.Config) { o.Watch = ignored{} })
+	w.token("all-devices-by-entry", "acl", 11, `[{"uri":"gw/devices","methods":["GET"],"ids":"all"}]`)
+	for _, row := range []struct {
+		key, target string
+		status      int
+	}{
+		{readerKey, "/gw/devices/1", 200}, {readerKey, "/gw/devices/all", 200}, {readerKey, "/gw/channel-protocols/all", 200},
+		{allKey, "/gw/devices/1", 503}, {allKey, "/gw/devices/all", 503}, {rootKey, "/gw/devices/name=x", 503},
+		{"all-devices-by-entry", "/gw/devices/1", 503}, {allKey, "/auth/info", 200}, {allKey, "/platform/tokens/all", 403},
+	} {
+		got := w.call(row.key, "GET", row.target, "")
+		if got.status != row.status {
+			t.Errorf("%s %s: got %d %s, want %d", row.key, row.target, got.status, got.body, row.status)
+		}
+		if row.status == 503 {
+			checkOwnHeaders(t, row.target, got)
+		}
+	}
+	for _, r := range w.backend.take() {
+		if strings.HasPrefix(r.target(), "/gw/devices/") && r.target() != "/gw/devices/1" && r.target() != "/gw/devices/1,2" {
+			t.Errorf("forwarded %s", r.line)
+		}
+	}
+}
