@@ -1,0 +1,224 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"aclgate/bench/backend"
+)
+
+// childVariable makes a run of the test binary the program itself.
+const childVariable = "ACLGATE_TEST_CHILD"
+
+// TestMain lets tests have the program as a process of its own: with its own
+// limits, its own memory, and a death that is not the test's.
+func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// child is `serve` as a process, in front of a backend in the test's process.
+type child struct {
+	t              *testing.T
+	folder         string
+	api, admin     string // URLs
+	backend        *backend.Server
+	cmd            *exec.Cmd
+	gone           chan error
+	stdout, stderr *safeBuffer
+}
+
+// childSettings is what a test may change about a child.
+type childSettings struct {
+	settings string   // lines of aclgate.yaml
+	policy   string   // policy.yaml; "": one token of everything
+	prefix   string   // of the command line, such as a ulimit
+	env      []string // further environment
+	fake     *backend.Server
+}
+
+const childKey = "stays-valid"
+
+// childFiles writes the files of a child and starts its backend.
+func newChild(t *testing.T, s childSettings) *child {
+	t.Helper()
+	c := &child{t: t, backend: s.fake, stdout: new(safeBuffer), stderr: new(safeBuffer)}
+	if c.backend == nil {
+		c.backend = backend.New(backend.DemoWorld(), backend.Options{Key: "upstream-key"})
+	}
+	url, err := c.backend.Start("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.backend.Close)
+	if s.policy == "" {
+		s.policy = fmt.Sprintf(gatePolicy, "")
+	}
+	listen, admin := freeAddr(t), freeAddr(t)
+	c.api, c.admin = "http://"+listen, "http://"+admin
+	c.folder = write(t, map[string]string{
+		"aclgate.yaml": fmt.Sprintf("listen: {address: %q%s}\nadmin: {address: %q, token_file: admin.token}\n"+
+			"upstream: {urls: [%q], token_file: up.token}\nstore: {kind: file, path: policy.yaml}\n"+
+			"limits: {unauthenticated: {rate: 0}}\n%s", listen, listenMore(s.settings), admin, url, settingsMore(s.settings)),
+		"policy.yaml": s.policy, "up.token": "upstream-key\n", "admin.token": adminKey + "\n",
+	})
+	c.start(s)
+	return c
+}
+
+// listenMore and settingsMore split the settings of a test: a first line that
+// begins with a comma goes into listen.
+func listenMore(s string) string {
+	first, _, _ := strings.Cut(s, "\n")
+	if strings.HasPrefix(first, ",") {
+		return first
+	}
+	return ""
+}
+
+func settingsMore(s string) string { return strings.TrimPrefix(s, listenMore(s)) }
+
+// start starts the process and waits until it is ready. It ends with the test.
+func (c *child) start(s childSettings) {
+	c.t.Helper()
+	binary, err := os.Executable()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	script := s.prefix + "\nexec \"$0\" serve -c \"$1\""
+	c.cmd = exec.Command("/bin/sh", "-c", script, binary, filepath.Join(c.folder, "aclgate.yaml"))
+	c.cmd.Env = append(append(os.Environ(), childVariable+"=1"), s.env...)
+	c.cmd.Stdout, c.cmd.Stderr = c.stdout, c.stderr
+	if err := c.cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	gone, cmd := make(chan error, 1), c.cmd
+	c.gone = gone
+	go func() { gone <- cmd.Wait() }()
+	c.t.Cleanup(func() { cmd.Process.Kill() })
+	c.ready()
+}
+
+func (c *child) ready() {
+	c.t.Helper()
+	for range 400 {
+		if resp, err := http.Get(c.admin + "/readyz"); err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == 200 {
+				return
+			}
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	c.t.Fatalf("the child never gets ready: %s", c.stderr.String())
+}
+
+// end sends SIGTERM and waits for the process.
+func (c *child) end() error {
+	c.t.Helper()
+	c.cmd.Process.Signal(syscall.SIGTERM)
+	return c.wait()
+}
+
+func (c *child) wait() error {
+	c.t.Helper()
+	select {
+	case err := <-c.gone:
+		return err
+	case <-time.After(30 * time.Second):
+		c.t.Fatalf("the child does not end: %s", c.stderr.String())
+		return nil
+	}
+}
+
+// metric returns the value of a series without labels, -1 if it is not there.
+func (c *child) metric(name string) float64 {
+	c.t.Helper()
+	resp, err := http.Get(c.admin + "/metrics")
+	if err != nil {
+		c.t.Fatalf("the admin listener does not answer: %v", err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		if text, found := strings.CutPrefix(lines.Text(), name+" "); found {
+			value, _ := strconv.ParseFloat(text, 64)
+			return value
+		}
+	}
+	return -1
+}
+
+// rss returns the resident memory in KiB.
+func (c *child) rss() int {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
+	if err != nil {
+		c.t.Skipf("this system does not tell the memory of a process: %v", err)
+	}
+	_, rest, _ := bytes.Cut(text, []byte("VmRSS:"))
+	var n int
+	fmt.Sscanf(string(rest), "%d", &n)
+	return n
+}
+
+// descriptors returns how many are open.
+func (c *child) descriptors() int {
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", c.cmd.Process.Pid))
+	if err != nil {
+		c.t.Skipf("this system does not tell the descriptors of a process: %v", err)
+	}
+	return len(entries)
+}
+
+// dial opens a connection to the API and sends text.
+func (c *child) dial(text string) net.Conn {
+	c.t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(c.api, "http://"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { conn.Close() })
+	io.WriteString(conn, text)
+	return conn
+}
+
+// get asks for one item over a fresh connection and returns the status, 0 if
+// there was no answer within some seconds.
+func (c *child) get() int {
+	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	req, _ := http.NewRequest("GET", c.api+"/gw/channels/2025?fields=id", nil)
+	req.Header.Set("Authorization", "FlespiToken "+childKey)
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}
+
+// until waits until ok, and fails the test if that takes too long.
+func (c *child) until(what string, ok func() bool) {
+	c.t.Helper()
+	for range 600 {
+		if ok() {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	c.t.Fatalf("never: %s; the child wrote %s", what, c.stderr.String())
+}
