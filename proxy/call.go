@@ -55,6 +55,7 @@ type call struct {
 	errs     []byte // errors of denied items, until they are merged
 	stream   answerStream
 
+	side      *second // kept for reuse; nil: never judged twice
 	began     time.Time
 	waited    time.Duration // for the backend
 	streaming bool
@@ -87,11 +88,13 @@ func (c *call) end() {
 func (c *call) reset() {
 	c.conn.OnGone(nil)
 	c.ans.Reset() // forgets a Cancel: it was meant for this request alone
+	// What was wrong with this request is not to be shown to the next caller.
+	c.req.Detail, c.req.Arg = "", nil
 	*c = call{
 		gateway: c.gateway, req: c.req, dec: c.dec, ans: c.ans, cancel: c.cancel,
 		facts: policy.Facts{Matches: c.facts.Matches[:0]}, text: kept(c.text), target: kept(c.target),
 		fields: kept(c.fields), merge: kept(c.merge), errs: kept(c.errs),
-		stream: answerStream{splicer: c.stream.splicer}, limits: c.limits,
+		stream: answerStream{splicer: c.stream.splicer}, limits: c.limits, side: c.side,
 	}
 }
 
