@@ -11,6 +11,9 @@ const (
 	Responses
 	Decisions
 	DeniedIDs
+	UnenforcedDecisions
+	ShadowDecisions
+	ShadowDifferences
 	RequestBytes
 	ResponseBytes
 	Duration
@@ -108,6 +111,13 @@ var table = [familyCount]Desc{
 	Responses: row("responses_total", Counter, "Requests answered, by status; rare statuses under their class.", "code"),
 	Decisions: row("decisions_total", Counter, "What became of requests, and why.", "verdict", "reason"),
 	DeniedIDs: row("denied_ids_total", Counter, "Ids that were asked for by number and are not permitted."),
+	UnenforcedDecisions: row("unenforced_decisions_total", Counter,
+		"While policy.enforce is false: what the entries of acl tokens would have made of requests that went through, and why.",
+		"would", "reason"),
+	ShadowDecisions: row("shadow_decisions_total", Counter,
+		"Requests that policy.shadow was asked about, by what was done and what it would have done.", "enforced", "shadow"),
+	ShadowDifferences: row("shadow_differences_total", Counter,
+		"Those of them that policy.shadow would have treated otherwise, with its reason.", "enforced", "shadow", "reason"),
 	RequestBytes: row("request_bytes_total", Counter,
 		"Bytes of request bodies read from clients."),
 	ResponseBytes: row("response_bytes_total", Counter,

@@ -24,6 +24,8 @@ func (r *Record) AppendJSON(dst []byte) []byte {
 	dst = number64(dst, `,"status":`, int64(r.Status))
 	dst = r.appendWhat(dst)
 	dst = r.appendWho(dst)
+	dst = r.Would.append(dst, `,"would":"`, `","would_reason":"`)
+	dst = r.Shadow.append(dst, `,"shadow":"`, `","shadow_reason":"`)
 	dst = r.appendCost(dst)
 	return append(dst, '}')
 }
@@ -56,6 +58,19 @@ func (r *Record) appendWho(dst []byte) []byte {
 		dst = append(dst, '"')
 	}
 	return dst
+}
+
+// append appends an opinion under two names. Where nobody could tell without
+// asking the backend, there is no reason.
+func (o Opinion) append(dst []byte, verdict, reason string) []byte {
+	if !o.Given {
+		return dst
+	}
+	dst = text(dst, verdict, o.Verdict.String())
+	if o.Verdict != policy.Unresolved {
+		dst = text(dst, reason, o.Reason.String())
+	}
+	return append(dst, '"')
 }
 
 func (r *Record) appendCost(dst []byte) []byte {

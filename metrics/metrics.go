@@ -88,6 +88,20 @@ func (m *Metrics) Observe(r *Record) {
 // may be, and would open buckets that mean nothing.
 func seconds(d time.Duration) float64 { return max(0, d.Seconds()) }
 
+// Unenforced counts what the entries of an acl token would have done.
+func (m *Metrics) Unenforced(would Opinion) {
+	m.Add(UnenforcedDecisions, 1, int(would.Verdict), int(would.Reason))
+}
+
+// Shadowed counts what the second policy would have done about a request whose
+// verdict was v. An opinion that was given differs.
+func (m *Metrics) Shadowed(v policy.Verdict, shadow policy.Verdict, differs Opinion) {
+	m.Add(ShadowDecisions, 1, verdict(v), int(shadow))
+	if differs.Given {
+		m.Add(ShadowDifferences, 1, verdict(v), int(shadow), int(differs.Reason))
+	}
+}
+
 // collection returns the number of the route's collection, 0 for no route.
 func (m *Metrics) collection(r *policy.Route) int {
 	if r == nil || r.Collection == nil {

@@ -78,6 +78,9 @@ type Record struct {
 	Entry     int // the entry that decided, counted from 1; 0: none
 	EntryLine int // its line in the policy file; 0: unknown
 
+	Would  Opinion // of the token's entries, while policy.enforce is false
+	Shadow Opinion // of policy.shadow, where it differs from what was done
+
 	Total    time.Duration // from Start to the last byte of the answer
 	Own      time.Duration // the gateway's own share of it
 	Upstream time.Duration // waiting for the backend; 0: it was not asked
@@ -89,6 +92,19 @@ type Record struct {
 	cut       bool // the target was longer
 	trace     [traceLen]byte
 	traced    bool
+}
+
+// Opinion is what somebody without a say thinks of a request. The zero value is
+// none.
+type Opinion struct {
+	Given   bool
+	Verdict policy.Verdict // Unresolved: only the backend could have told
+	Reason  policy.Reason
+}
+
+// Denies reports whether the opinion would have let less through than was.
+func (o Opinion) Denies() bool {
+	return o.Given && (o.Verdict == policy.Deny || o.Verdict == policy.Narrow)
 }
 
 // Reset makes r ready for the next request.

@@ -72,6 +72,8 @@ type Options struct {
 	MaxBodies      int64 // bytes of large bodies held at once; 0: no bound
 	MaxURL         int
 
+	Shadow Second // a second policy, judged and not enforced; nil: none
+
 	// Served is called once per request, at its end: with what was asked for
 	// and, if it was forwarded, what the backend was sent. Both are only valid
 	// during the call. It may be nil.
@@ -81,11 +83,13 @@ type Options struct {
 // Gateway serves requests. It is safe for concurrent use.
 type Gateway struct {
 	Options
-	law   *policy.Law
-	pass  []passHeader
-	epoch time.Time // where the clock of the limits begins
-	calls sync.Pool
-	busy  atomic.Int64
+	law       *policy.Law
+	enforcing *policy.Law // law, had policy.enforce been true
+	pass      []passHeader
+	epoch     time.Time // where the clock of the limits begins
+	seldom    seldom
+	calls     sync.Pool
+	busy      atomic.Int64
 
 	bodies     budget
 	overloaded atomic.Bool // see WatchMemory
@@ -93,7 +97,7 @@ type Gateway struct {
 
 // New returns a Gateway.
 func New(o Options) *Gateway {
-	g := &Gateway{Options: o, law: o.Law, pass: passHeaders(o.PassHeaders), epoch: time.Now()}
+	g := &Gateway{Options: o, law: o.Law, enforcing: enforcing(o.Law), pass: passHeaders(o.PassHeaders), epoch: time.Now()}
 	g.bodies.size = o.MaxBodies
 	g.calls.New = func() any {
 		answer := new(upstream.Answer)
@@ -112,6 +116,7 @@ func (g *Gateway) Handle(ctx *fasthttp.RequestCtx) {
 	if reason := g.serve(c); reason != policy.NotJudged {
 		g.refuse(c, reason)
 	}
+	g.beside(c)
 	g.finish(c)
 }
 

@@ -34,6 +34,7 @@ type app struct {
 	law       *policy.Law
 	store     *store.File
 	cache     *cache.Cache
+	shadow    *shadow // nil: there is no policy.shadow
 	transport *upstream.Transport
 	resolver  *upstream.Resolver
 	index     *upstream.Index
@@ -57,7 +58,7 @@ type app struct {
 // taken. The error may hold many faults.
 func newApp(s *config.Settings, log *slog.Logger) (*app, error) {
 	a := &app{settings: s, log: log, registry: prometheus.NewRegistry()}
-	for _, step := range []func() error{a.readKey, a.makeLaw, a.openStore, a.makeUpstream, a.makeGateway, a.makeAdmin} {
+	for _, step := range []func() error{a.readKey, a.makeLaw, a.openStore, a.makeUpstream, a.makeGateway, a.openShadow, a.makeAdmin} {
 		if err := step(); err != nil {
 			a.close()
 			return nil, err
@@ -142,16 +143,7 @@ func (a *app) policyChanged(s store.State) {
 }
 
 // Lookup implements proxy.Tokens.
-func (a *app) Lookup(d policy.Digest) (*policy.Token, error) {
-	tok, err := a.cache.Lookup(d)
-	switch {
-	case err == nil:
-		return tok, nil
-	case errors.Is(err, store.ErrNotFound):
-		return nil, policy.TokenUnknown
-	}
-	return nil, policy.StoreStale
-}
+func (a *app) Lookup(d policy.Digest) (*policy.Token, error) { return lookup(a.cache, d) }
 
 func (a *app) makeUpstream() (err error) {
 	u := a.settings.Upstream
@@ -229,6 +221,7 @@ func (a *app) run(ctx context.Context) error {
 	background, stop := context.WithCancel(context.Background())
 	var group sync.WaitGroup
 	group.Go(func() { a.store.Run(background) })
+	a.runShadow(background, &group)
 	a.runIndex(background, &group)
 	a.guard(background, &group)
 	if a.watch != nil {
@@ -288,6 +281,7 @@ func (a *app) close() {
 	if a.cache != nil {
 		a.cache.Close()
 	}
+	a.closeShadow()
 }
 
 // reload reads the policy and the gateway's own credential again. When it
@@ -297,5 +291,5 @@ func (a *app) reload() error {
 		a.metrics.Reloaded(err, 0, time.Now())
 		return err
 	}
-	return a.store.Reload()
+	return errors.Join(a.store.Reload(), a.reloadShadow())
 }

@@ -1,0 +1,261 @@
+package proxy
+
+import (
+	"crypto/sha256"
+	"slices"
+	"sync/atomic"
+
+	"aclgate/metrics"
+	"aclgate/policy"
+	"aclgate/proxy/body"
+)
+
+// Second is a policy that judges beside the one in force (SPEC 8, policy.shadow).
+type Second interface {
+	Tokens
+	Accounts
+}
+
+// second is what judging a second time needs. A call gets one when it is first
+// judged so: who configured neither policy.shadow nor policy.enforce: false
+// pays nothing.
+type second struct {
+	dec  policy.Decision
+	cas  policy.Case
+	fact policy.Facts
+}
+
+// enforcing returns the law as it is when the entries of acl tokens count.
+func enforcing(l *policy.Law) *policy.Law {
+	law := *l
+	law.Unenforced = false
+	return &law
+}
+
+// beside has those without a say judge the request: the entries while
+// policy.enforce is false, and the second policy. It runs when everything is
+// decided and changes nothing but the record; a panic in it is counted, and
+// costs the opinion alone.
+func (g *Gateway) beside(c *call) {
+	if !g.law.Unenforced && g.Shadow == nil {
+		return
+	}
+	defer func() {
+		if fault := recover(); fault != nil {
+			c.side = nil
+			g.Metrics.Add(metrics.Panics, 1)
+			g.Log.Error("panic while judging beside the policy in force", "decision", c.id(), "fault", fault, "stack", stack())
+		}
+	}()
+	was, judged := c.judgement()
+	if !judged {
+		return
+	}
+	if c.side == nil {
+		c.side = new(second)
+	}
+	if g.law.Unenforced {
+		g.unenforced(c, was)
+	}
+	if g.Shadow != nil {
+		g.shadow(c, was)
+	}
+	c.side.cas, c.side.fact = policy.Case{}, policy.Facts{}
+}
+
+// judgement returns what the policy in force made of the request, and reports
+// whether it was asked and its answer depends on it alone: another policy would
+// have ended the rest in the same way.
+func (c *call) judgement() (metrics.Opinion, bool) {
+	decided := c.cas.Request != nil // the scope was found, so the law was asked
+	switch c.reason {
+	case policy.TokenUnknown, policy.TokenExpired, policy.TokenDisabled, policy.TokenAddress, policy.TokenOrigin,
+		policy.TokenNoAPI, policy.ForeignAccount, policy.BodyAccount, policy.BodyItem, policy.MoveNoEntry:
+		return metrics.Opinion{Given: true, Verdict: policy.Deny, Reason: c.reason}, true
+	case policy.IndexStale, policy.ScopeIgnored, policy.BodyTooLarge, policy.BodyCoding, policy.BadBody, policy.ClosedTopic,
+		policy.Internal:
+		return metrics.Opinion{}, false
+	}
+	if !decided || c.dec.Verdict == policy.Unresolved {
+		return metrics.Opinion{}, false
+	}
+	return metrics.Opinion{Given: true, Verdict: c.dec.Verdict, Reason: c.dec.Reason}, true
+}
+
+// unenforced asks the entries of an acl token about a request that went through
+// without them.
+func (g *Gateway) unenforced(c *call, was metrics.Opinion) {
+	if was.Verdict == policy.Deny || c.tok.Access != policy.ACLAccess {
+		return
+	}
+	s := c.side
+	s.cas, s.fact = c.cas, c.facts
+	s.cas.Facts = &s.fact
+	c.rec.Would = g.secondly(c)
+	g.Metrics.Unenforced(c.rec.Would)
+	if !c.rec.Would.Denies() || s.same(c, was, c.rec.Would) {
+		return
+	}
+	if c.rec.Verdict != policy.Deny {
+		c.rec.Reason = policy.Unenforced
+	}
+	if d := c.rec.Would; g.seldom.passes(c.began.Unix()) {
+		g.Log.Info("policy.enforce is false: the entries would have narrowed or denied", "decision", c.id(),
+			"token", c.tok.ID, "would", d.Verdict.String(), "reason", d.Reason.String())
+	}
+}
+
+// shadow asks the second policy what it would have done.
+func (g *Gateway) shadow(c *call, was metrics.Opinion) {
+	now := g.shadowed(c)
+	if now.Reason == policy.StoreStale {
+		return
+	}
+	if now.Verdict != policy.Unresolved && !c.side.same(c, was, now) {
+		c.rec.Shadow = now
+	}
+	g.Metrics.Shadowed(was.Verdict, now.Verdict, c.rec.Shadow)
+	if c.rec.Shadow.Given && g.seldom.passes(c.began.Unix()) {
+		g.Log.Info("policy.shadow would have done otherwise", "decision", c.id(), "token", c.rec.TokenID,
+			"enforced", was.Verdict.String(), "reason", was.Reason.String(),
+			"shadow", now.Verdict.String(), "shadow_reason", now.Reason.String())
+	}
+}
+
+// shadowed takes the steps of a request under the second policy.
+func (g *Gateway) shadowed(c *call) metrics.Opinion {
+	denies := func(r policy.Reason) metrics.Opinion {
+		return metrics.Opinion{Given: true, Verdict: policy.Deny, Reason: r}
+	}
+	tok, err := g.Shadow.Lookup(c.digest())
+	if err != nil {
+		return denies(tokenReason(err))
+	}
+	unix := c.began.Unix()
+	if tok.LastUsed() == 0 {
+		tok.Touch(unix) // uses before the second policy came are the first one's
+	}
+	if reason := tok.Valid(unix, c.source, c.head.Origin); reason != policy.NotJudged {
+		return denies(reason)
+	}
+	tok.Touch(unix)
+	if tok.Access == policy.NoAPI {
+		return denies(policy.TokenNoAPI)
+	}
+	if reason := g.shadowScope(c, tok); reason != policy.NotJudged {
+		return denies(reason)
+	}
+	return g.secondly(c)
+}
+
+// digest returns that of the key which the request came with; it has one.
+func (c *call) digest() policy.Digest {
+	if c.tok != nil {
+		return c.tok.Digest
+	}
+	key, _ := keyOf(c.head.Authorization)
+	return sha256.Sum256(key)
+}
+
+// shadowScope finds the branch under the second policy. What the backend told
+// about a match holds for one branch only.
+func (g *Gateway) shadowScope(c *call, tok *policy.Token) policy.Reason {
+	asked := c.req.CID
+	if c.head.CID != nil {
+		asked, _ = policy.ParseID(c.head.CID)
+	}
+	scope, reason := g.enforcing.Scope(g.Shadow.Tree(), tok, asked)
+	if reason != policy.NotJudged {
+		return reason
+	}
+	if g.Index != nil {
+		scope.Items = g.Index.View(scope.Tree)
+	}
+	s := c.side
+	s.fact = policy.Facts{}
+	if scope.CID == c.cas.Scope.CID {
+		s.fact.Matches = c.facts.Matches
+	}
+	s.cas = policy.Case{Request: &c.req, Token: tok, Scope: scope, Facts: &s.fact}
+	return policy.NotJudged
+}
+
+// secondly judges the case beside the first: the request and, if it would pass,
+// its body. Nobody asks the backend for it; nor is an index too old to tell a
+// denial.
+func (g *Gateway) secondly(c *call) metrics.Opinion {
+	s := c.side
+	g.enforcing.Decide(&s.dec, &s.cas)
+	o := metrics.Opinion{Given: true, Verdict: s.dec.Verdict, Reason: s.dec.Reason}
+	switch {
+	case o.Reason == policy.IndexStale:
+		return metrics.Opinion{Given: true, Verdict: policy.Unresolved}
+	case o.Verdict != policy.Allow && o.Verdict != policy.Narrow:
+		return o
+	}
+	if reason := g.bodySecondly(c); reason != policy.NotJudged {
+		o.Verdict, o.Reason = policy.Deny, reason
+	}
+	return o
+}
+
+// bodySecondly judges the keys of the body once more. It was read strictly, or
+// it was not read because the request had ended before; then nothing is known
+// about it.
+func (g *Gateway) bodySecondly(c *call) policy.Reason {
+	text, route := c.text, c.req.Route
+	if c.req.Data != nil {
+		text = c.req.Data
+	}
+	if route == nil || !c.method.Write() || len(text) == 0 || c.upload {
+		return policy.NotJudged
+	}
+	scanner := body.Get()
+	defer body.Put(scanner)
+	shape, err := scanner.Check(text)
+	if err != nil || shape != body.Object && shape != body.Array {
+		return policy.NotJudged
+	}
+	j, found := route.Judged(c.method), policy.NotJudged
+	_ = scanner.Elements(text, judgedNames[bit(j.ID)][bit(j.CID)][0], func(e *body.Element) error {
+		id, _ := keyOfElement(e, valueID, j.ID)
+		cid, _ := keyOfElement(e, valueCID, j.CID)
+		found = g.enforcing.JudgeElement(&c.side.dec, &c.side.cas, policy.Keys{ID: id, CID: cid})
+		return reasonError(found)
+	})
+	return found
+}
+
+// same reports whether two judgements have the same effect: they refuse for the
+// same reason, or let the same ids of the same account through.
+func (s *second) same(c *call, was, now metrics.Opinion) bool {
+	switch {
+	case was.Verdict != now.Verdict:
+		return false
+	case now.Verdict == policy.Deny && (was.Reason != now.Reason || now.Reason != policy.DeniedItems):
+		return was.Reason == now.Reason
+	case now.Verdict == policy.Deny:
+		return slices.EqualFunc(s.dec.Parts, c.dec.Parts, func(a, b policy.Part) bool { return slices.Equal(a.Denied, b.Denied) })
+	}
+	return s.cas.Scope.CID == c.cas.Scope.CID && slices.EqualFunc(s.dec.Parts, c.dec.Parts, samePart)
+}
+
+func samePart(a, b policy.Part) bool {
+	return a.As == b.As && slices.Equal(a.Denied, b.Denied) && (a.As != policy.AsIDs || slices.Equal(a.IDs, b.IDs))
+}
+
+// seldom bounds the lines of log that callers can cause.
+type seldom struct{ second, lines atomic.Int64 }
+
+// mostLines is how many lines a second there may be; metrics and audit log have
+// every difference.
+const mostLines = 10
+
+// passes reports whether there is room for a line in this second. Two requests
+// at the turn of a second may both count as its first; nothing hangs on it.
+func (s *seldom) passes(unix int64) bool {
+	if s.second.Swap(unix) != unix {
+		s.lines.Store(0)
+	}
+	return s.lines.Add(1) <= mostLines
+}
