@@ -16,6 +16,48 @@ func own(status int, reason string) string {
 	return `{"errors":[{"code":` + itoa(status) + `,"reason":"` + reason + `"}],"result":[]}`
 }
 
+var refusalRows = []struct {
+	name, sent string
+	status     int
+	body       string
+}{
+	{"no token", request("", "GET", "/gw/devices/1", ""), 401, bodyUnauthorized},
+	{"no token, unknown path", request("", "GET", "/x", ""), 401, bodyUnauthorized},
+	{"unknown token", request("nobody-has-this-key", "GET", "/gw/devices/1", ""), 401, bodyUnauthorized},
+	{"malformed token", request("bad key!", "GET", "/gw/devices/1", ""), 401, bodyUnauthorized},
+	{"short token", request("short", "GET", "/gw/devices/1", ""), 401, bodyUnauthorized},
+	{"noapi", request("noapi-token", "GET", "/gw/devices/1", ""), 403, bodyNotPermitted},
+	{"no entry", request(readerKey, "DELETE", "/gw/devices/1", ""), 403, bodyNotPermitted},
+	{"unknown path of an acl token", request(readerKey, "GET", "/x/y", ""), 403, bodyNotPermitted},
+	{"unknown method of an acl token", request(readerKey, "POST", "/gw/devices/1", "{}"), 403, bodyNotPermitted},
+	{"closed", request(rootKey, "GET", "/platform/tokens/all", ""), 403, bodyNotPermitted},
+	{"denied id", request(readerKey, "GET", "/gw/devices/3/messages", ""), 403,
+		`{"errors":[{"code":6,"id":3,"reason":"access denied to '\/devices\/3'"}],"result":[]}`},
+	{"denied ids, in the order asked", request(readerKey, "GET", "/gw/devices/9,4", ""), 403,
+		`{"errors":[{"code":6,"id":9,"reason":"access denied to '\/devices\/9'"},` +
+			`{"code":6,"id":4,"reason":"access denied to '\/devices\/4'"}],"result":[]}`},
+	{"account", request(readerKey, "GET", "/gw/devices/1", "", "x-flespi-cid: 12"), 403,
+		`{"errors":[{"code":6,"id":12,"reason":"access denied to '\/accounts\/12'"}],"result":[]}`},
+	{"account in the body", request(readerKey, "PUT", "/gw/devices/1", `{"cid":12}`), 403,
+		`{"errors":[{"code":6,"id":12,"reason":"access denied to '\/accounts\/12'"}],"result":[]}`},
+	{"id in the body", request(readerKey, "PUT", "/gw/devices/1", `{"id":2}`), 403,
+		`{"errors":[{"code":6,"id":2,"reason":"access denied to '\/devices\/2'"}],"result":[]}`},
+	{"unknown path", request(allKey, "GET", "/x/y", ""), 404, own(404, "unknown path")},
+	{"unknown method", request(allKey, "POST", "/gw/devices/1", "{}"), 405, own(405, "this path does not take the method")},
+	{"no length", "PUT /gw/devices/1 HTTP/1.1\r\nHost: gw.test\r\n\r\n", 411, own(411, "send Content-Length")},
+	{"chunked", "PUT /gw/devices/1 HTTP/1.1\r\nHost: gw.test\r\nTransfer-Encoding: chunked\r\n\r\n", 411,
+		own(411, "chunked bodies are off here: send Content-Length")},
+	{"GET with a body", "GET /gw/devices/1 HTTP/1.1\r\nHost: gw.test\r\nContent-Length: 1\r\n\r\nx", 400, own(400, "send it as ?data=")},
+	{"expectation", "PUT /gw/devices/1 HTTP/1.1\r\nHost: gw.test\r\nContent-Length: 1\r\nExpect: x\r\n\r\nx", 417,
+		own(417, "the only expectation that can be met is 100-continue")},
+	{"host", "GET / HTTP/1.1\r\nHost: other.test\r\n\r\n", 421, own(421, "this host is not served here")},
+	{"version", "GET / HTTP/2.0\r\nHost: gw.test\r\n\r\n", 505, own(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")},
+	{"too many ids", request(allKey, "GET", "/gw/devices/1,2,3,4", ""), 400, own(400, "too many ids in one list")},
+	{"query", request(allKey, "GET", "/gw/devices/1?a%22%3Cb=1", ""), 400, own(400, `unknown query parameter: 'a\"\u003cb'`)},
+	{"coding", request(allKey, "PUT", "/gw/devices/1", "{}", "Content-Encoding: br"), 415, own(415, textCoding)},
+	{"nothing left", request("no-device-at-all", "GET", "/gw/devices/all", ""), 200, `{"result":[]}`},
+}
+
 // Every refusal, status and body to the byte (SPEC 5).
 func TestRefusals(t *testing.T) {
 	w := textWired(t, plain(`{"result":[]}`), func(_ *Options, l *policy.Law, c *head.Config) {
@@ -23,48 +65,7 @@ func TestRefusals(t *testing.T) {
 	})
 	w.token("noapi-token", "noapi", 11, "")
 	w.token("no-device-at-all", "acl", 11, `[{"uri":"gw/devices","methods":["GET"],"ids":[]}]`)
-	rows := []struct {
-		name, sent string
-		status     int
-		body       string
-	}{
-		{"no token", request("", "GET", "/gw/devices/1", ""), 401, bodyUnauthorized},
-		{"no token, unknown path", request("", "GET", "/x", ""), 401, bodyUnauthorized},
-		{"unknown token", request("nobody-has-this-key", "GET", "/gw/devices/1", ""), 401, bodyUnauthorized},
-		{"malformed token", request("bad key!", "GET", "/gw/devices/1", ""), 401, bodyUnauthorized},
-		{"short token", request("short", "GET", "/gw/devices/1", ""), 401, bodyUnauthorized},
-		{"noapi", request("noapi-token", "GET", "/gw/devices/1", ""), 403, bodyNotPermitted},
-		{"no entry", request(readerKey, "DELETE", "/gw/devices/1", ""), 403, bodyNotPermitted},
-		{"unknown path of an acl token", request(readerKey, "GET", "/x/y", ""), 403, bodyNotPermitted},
-		{"unknown method of an acl token", request(readerKey, "POST", "/gw/devices/1", "{}"), 403, bodyNotPermitted},
-		{"closed", request(rootKey, "GET", "/platform/tokens/all", ""), 403, bodyNotPermitted},
-		{"denied id", request(readerKey, "GET", "/gw/devices/3/messages", ""), 403,
-			`{"errors":[{"code":6,"id":3,"reason":"access denied to '\/devices\/3'"}],"result":[]}`},
-		{"denied ids, in the order asked", request(readerKey, "GET", "/gw/devices/9,4", ""), 403,
-			`{"errors":[{"code":6,"id":9,"reason":"access denied to '\/devices\/9'"},` +
-				`{"code":6,"id":4,"reason":"access denied to '\/devices\/4'"}],"result":[]}`},
-		{"account", request(readerKey, "GET", "/gw/devices/1", "", "x-flespi-cid: 12"), 403,
-			`{"errors":[{"code":6,"id":12,"reason":"access denied to '\/accounts\/12'"}],"result":[]}`},
-		{"account in the body", request(readerKey, "PUT", "/gw/devices/1", `{"cid":12}`), 403,
-			`{"errors":[{"code":6,"id":12,"reason":"access denied to '\/accounts\/12'"}],"result":[]}`},
-		{"id in the body", request(readerKey, "PUT", "/gw/devices/1", `{"id":2}`), 403,
-			`{"errors":[{"code":6,"id":2,"reason":"access denied to '\/devices\/2'"}],"result":[]}`},
-		{"unknown path", request(allKey, "GET", "/x/y", ""), 404, own(404, "unknown path")},
-		{"unknown method", request(allKey, "POST", "/gw/devices/1", "{}"), 405, own(405, "this path does not take the method")},
-		{"no length", "PUT /gw/devices/1 HTTP/1.1\r\nHost: gw.test\r\n\r\n", 411, own(411, "send Content-Length")},
-		{"chunked", "PUT /gw/devices/1 HTTP/1.1\r\nHost: gw.test\r\nTransfer-Encoding: chunked\r\n\r\n", 411,
-			own(411, "chunked bodies are off here: send Content-Length")},
-		{"GET with a body", "GET /gw/devices/1 HTTP/1.1\r\nHost: gw.test\r\nContent-Length: 1\r\n\r\nx", 400, own(400, "send it as ?data=")},
-		{"expectation", "PUT /gw/devices/1 HTTP/1.1\r\nHost: gw.test\r\nContent-Length: 1\r\nExpect: x\r\n\r\nx", 417,
-			own(417, "the only expectation that can be met is 100-continue")},
-		{"host", "GET / HTTP/1.1\r\nHost: other.test\r\n\r\n", 421, own(421, "this host is not served here")},
-		{"version", "GET / HTTP/2.0\r\nHost: gw.test\r\n\r\n", 505, own(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")},
-		{"too many ids", request(allKey, "GET", "/gw/devices/1,2,3,4", ""), 400, own(400, "too many ids in one list")},
-		{"query", request(allKey, "GET", "/gw/devices/1?a%22%3Cb=1", ""), 400, own(400, `unknown query parameter: 'a\"\u003cb'`)},
-		{"coding", request(allKey, "PUT", "/gw/devices/1", "{}", "Content-Encoding: br"), 415, own(415, textCoding)},
-		{"nothing left", request("no-device-at-all", "GET", "/gw/devices/all", ""), 200, `{"result":[]}`},
-	}
-	for _, row := range rows {
+	for _, row := range refusalRows {
 		if got := w.raw(row.sent); got.status != row.status || got.body != row.body {
 			t.Errorf("%s: got %d %s, want %d %s", row.name, got.status, got.body, row.status, row.body)
 		} else {

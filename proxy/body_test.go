@@ -19,45 +19,48 @@ func bounded(o *Options, l *policy.Law, c *head.Config) {
 
 const formType = "Content-Type: multipart/form-data; boundary=x"
 
+// tooBig is one byte more than the bound of a body.
+var tooBig = `{"a":"` + strings.Repeat("x", 57) + `"}`
+
+var bodyRows = []struct {
+	name, key, method, target, body string
+	fields                          []string
+	status                          int
+	text                            string // of a refusal
+}{
+	{"object", allKey, "PUT", "/gw/devices/1", ` {"a" : [1,{"b":null}]} `, nil, 200, ""},
+	{"null", allKey, "POST", "/gw/groups/1/devices/2", "null", nil, 200, ""},
+	{"array", allKey, "POST", "/gw/devices", `[{"name":"a"},{}]`, nil, 200, ""},
+	{"empty array", allKey, "POST", "/gw/devices", `[]`, nil, 200, ""},
+	{"whatever the type says", allKey, "PUT", "/gw/devices/1", `{}`, []string{"Content-Type: text/xml"}, 200, ""},
+	{"as large as may be", allKey, "PUT", "/gw/devices/1", tooBig[:6] + tooBig[7:], nil, 200, ""},
+	{"too large", allKey, "PUT", "/gw/devices/1", tooBig, nil, 413, textTooLong},
+	{"coded", allKey, "PUT", "/gw/devices/1", `{}`, []string{"Content-Encoding: gzip"}, 415, textCoding},
+	{"not coded", allKey, "PUT", "/gw/devices/1", `{}`, []string{"Content-Encoding: Identity"}, 200, ""},
+	{"text", allKey, "PUT", "/gw/devices/1", `abc`, nil, 400, ""},
+	{"data twice", allKey, "PUT", "/gw/devices/1?data={}", `{}`, nil, 400, "the body is given twice: as a body and as data"},
+	{"move", "mover-of-device-1", "PUT", "/gw/devices/1/cid", `{"cid":11}`, nil, 200, ""},
+	{"move by data", allKey, "PUT", `/gw/devices/1/cid?data={"cid":11}`, "", nil, 200, ""},
+	{"move of nothing", allKey, "PUT", "/gw/devices/1/cid", ``, nil, 400, textMove},
+	{"move and more", allKey, "PUT", "/gw/devices/1/cid", `{"cid":11,"a":1}`, nil, 400, textMove},
+	{"move as a list", allKey, "PUT", "/gw/devices/1/cid", `[{"cid":11}]`, nil, 400, textMove},
+	{"move to a word", allKey, "PUT", "/gw/devices/1/cid", `{"cid":"11"}`, nil, 400, textKey},
+	{"id of no integer", allKey, "PUT", "/gw/devices/1", `{"id":1.0}`, nil, 400, textKey},
+	{"null id", allKey, "PUT", "/gw/devices/1", `{"id":null}`, nil, 400, textKey},
+	{"creation with an id", allKey, "POST", "/gw/devices", `[{},{"id":7}]`, nil, 400, "an id is not taken on creation"},
+	{"upload", allKey, "POST", "/gw/devices/1/media", strings.Repeat("\x00", 256), []string{formType}, 200, ""},
+	{"upload too large", allKey, "POST", "/gw/devices/1/media", strings.Repeat("\x00", 257), []string{formType}, 413, textTooLong},
+	{"upload that is coded", allKey, "POST", "/gw/devices/1/media", "x", []string{formType, "Content-Encoding: br"}, 415, textCoding},
+	{"JSON where uploads go", allKey, "POST", "/gw/devices/1/media", `{"a":1}`, nil, 200, ""},
+	{"upload where none goes", allKey, "POST", "/gw/devices/1/messages", "--x\r\n", []string{formType}, 400, ""},
+}
+
 // What may be a body, and what becomes of it: it is forwarded byte for byte, as
 // JSON, or refused before the backend hears of it.
 func TestBodies(t *testing.T) {
 	w := textWired(t, plain(`{"result":[]}`), bounded)
 	w.token("mover-of-device-1", "acl", 11, `[{"uri":"gw/devices","methods":["PUT"],"ids":[1],"submodules":[{"name":"cid","methods":["PUT"]}]}]`)
-	big := `{"a":"` + strings.Repeat("x", 57) + `"}`
-	rows := []struct {
-		name, key, method, target, body string
-		fields                          []string
-		status                          int
-		text                            string // of a refusal
-	}{
-		{"object", allKey, "PUT", "/gw/devices/1", ` {"a" : [1,{"b":null}]} `, nil, 200, ""},
-		{"null", allKey, "POST", "/gw/groups/1/devices/2", "null", nil, 200, ""},
-		{"array", allKey, "POST", "/gw/devices", `[{"name":"a"},{}]`, nil, 200, ""},
-		{"empty array", allKey, "POST", "/gw/devices", `[]`, nil, 200, ""},
-		{"whatever the type says", allKey, "PUT", "/gw/devices/1", `{}`, []string{"Content-Type: text/xml"}, 200, ""},
-		{"as large as may be", allKey, "PUT", "/gw/devices/1", big[:6] + big[7:], nil, 200, ""},
-		{"too large", allKey, "PUT", "/gw/devices/1", big, nil, 413, textTooLong},
-		{"coded", allKey, "PUT", "/gw/devices/1", `{}`, []string{"Content-Encoding: gzip"}, 415, textCoding},
-		{"not coded", allKey, "PUT", "/gw/devices/1", `{}`, []string{"Content-Encoding: Identity"}, 200, ""},
-		{"text", allKey, "PUT", "/gw/devices/1", `abc`, nil, 400, ""},
-		{"data twice", allKey, "PUT", "/gw/devices/1?data={}", `{}`, nil, 400, "the body is given twice: as a body and as data"},
-		{"move", "mover-of-device-1", "PUT", "/gw/devices/1/cid", `{"cid":11}`, nil, 200, ""},
-		{"move by data", allKey, "PUT", `/gw/devices/1/cid?data={"cid":11}`, "", nil, 200, ""},
-		{"move of nothing", allKey, "PUT", "/gw/devices/1/cid", ``, nil, 400, textMove},
-		{"move and more", allKey, "PUT", "/gw/devices/1/cid", `{"cid":11,"a":1}`, nil, 400, textMove},
-		{"move as a list", allKey, "PUT", "/gw/devices/1/cid", `[{"cid":11}]`, nil, 400, textMove},
-		{"move to a word", allKey, "PUT", "/gw/devices/1/cid", `{"cid":"11"}`, nil, 400, textKey},
-		{"id of no integer", allKey, "PUT", "/gw/devices/1", `{"id":1.0}`, nil, 400, textKey},
-		{"null id", allKey, "PUT", "/gw/devices/1", `{"id":null}`, nil, 400, textKey},
-		{"creation with an id", allKey, "POST", "/gw/devices", `[{},{"id":7}]`, nil, 400, "an id is not taken on creation"},
-		{"upload", allKey, "POST", "/gw/devices/1/media", strings.Repeat("\x00", 256), []string{formType}, 200, ""},
-		{"upload too large", allKey, "POST", "/gw/devices/1/media", strings.Repeat("\x00", 257), []string{formType}, 413, textTooLong},
-		{"upload that is coded", allKey, "POST", "/gw/devices/1/media", "x", []string{formType, "Content-Encoding: br"}, 415, textCoding},
-		{"JSON where uploads go", allKey, "POST", "/gw/devices/1/media", `{"a":1}`, nil, 200, ""},
-		{"upload where none goes", allKey, "POST", "/gw/devices/1/messages", "--x\r\n", []string{formType}, 400, ""},
-	}
-	for _, row := range rows {
+	for _, row := range bodyRows {
 		got := w.call(row.key, row.method, row.target, row.body, row.fields...)
 		sent := w.backend.take()
 		if got.status != row.status || row.text != "" && got.body != own(row.status, strings.ReplaceAll(row.text, `"`, `\"`)) || len(sent) != bit(row.status == 200) {
@@ -77,45 +80,45 @@ func TestBodies(t *testing.T) {
 	}
 }
 
+var faultRows = []struct {
+	name, sent string
+	status     int
+	part       string // of the answer
+}{
+	{"head, target", request(allKey, "GET", "/gw//1", "", "X-HTTP-Method: PUT"), 400, "override"},
+	{"head, token", request("", "GET", "/gw/devices/1", "", "x-flespi-cid: 0"), 400, "x-flespi-cid"},
+	{"target, OPTIONS", request("", "OPTIONS", "/gw/devices/01", ""), 400, "id list"},
+	{"target, token", request("", "GET", "/gw/devices/1?x=1", ""), 400, "unknown query"},
+	{"data twice, token", request("", "PUT", "/gw/devices/1?data={}", "{}"), 400, "given twice"},
+	{"OPTIONS, token", request("unknown-token", "OPTIONS", "/gw/devices/1", ""), 204, ""},
+	{"token, account", request("unknown-token", "GET", "/gw/devices/1", "", "x-flespi-cid: 77"), 401, ""},
+	{"token, route", request("", "GET", "/x/y", ""), 401, ""},
+	{"account, route", request(allKey, "GET", "/x/y", "", "x-flespi-cid: 12"), 403, `'\/accounts\/12'`},
+	{"account, method", request(allKey, "HEAD", "/gw/devices/1", "", "x-flespi-cid: 12"), 403, ""},
+	{"account, closed", request(allKey, "GET", "/platform/tokens/all?cid=12", ""), 403, `'\/accounts\/12'`},
+	{"method, closed", request(rootKey, "PATCH", "/platform/tokens", ""), 405, ""},
+	{"closed, selector", request(rootKey, "GET", "/platform/tokens/1,2,3,4", ""), 403, `"code":8`},
+	{"no entry, selector", request(readerKey, "DELETE", "/gw/devices/3,4,5,6", ""), 403, `"code":8`},
+	{"too many, denied", request(readerKey, "GET", "/gw/devices/3,4,5,6", ""), 400, "too many ids"},
+	{"denied, size", request(readerKey, "PUT", "/gw/devices/3", tooBig), 403, `"code":6`},
+	{"too many, size", request(readerKey, "PUT", "/gw/devices/1,2,3,4", tooBig), 400, "too many ids"},
+	{"denied, coding", request(readerKey, "PUT", "/gw/devices/3", "{}", "Content-Encoding: br"), 403, `"code":6`},
+	{"size, coding", request(readerKey, "PUT", "/gw/devices/1", tooBig, "Content-Encoding: br"), 413, ""},
+	{"coding, syntax", request(readerKey, "PUT", "/gw/devices/1", "{", "Content-Encoding: br"), 415, ""},
+	{"size, syntax", request(readerKey, "PUT", "/gw/devices/1", "{"+tooBig), 413, ""},
+	{"syntax, keys", request(readerKey, "PUT", "/gw/devices/1", `[{"cid":77},{]`), 400, ""},
+	{"first element, second", request(readerKey, "PUT", "/gw/devices/1", `[{"cid":77},{"id":"x"}]`), 403, `'\/accounts\/77'`},
+	{"first element, second", request(readerKey, "PUT", "/gw/devices/1", `[{"id":"x"},{"cid":77}]`), 400, textKey},
+	{"keys, backend", request(readerKey, "PUT", "/gw/devices/1", `{"id":2}`), 403, `'\/devices\/2'`},
+	{"syntax, backend", request(readerKey, "PUT", "/gw/devices/1", `{`), 400, ""},
+	{"backend", request(readerKey, "PUT", "/gw/devices/1", `{}`), 502, ""},
+}
+
 // The first fault in the order of SPEC 2 is the whole answer: requests with two
 // faults of neighbouring steps.
 func TestOrderOfFaults(t *testing.T) {
 	w := newWired(t, startWire(t, hangUp), bounded)
-	big := strings.Repeat("x", 65)
-	rows := []struct {
-		name, sent string
-		status     int
-		part       string // of the answer
-	}{
-		{"head, target", request(allKey, "GET", "/gw//1", "", "X-HTTP-Method: PUT"), 400, "override"},
-		{"head, token", request("", "GET", "/gw/devices/1", "", "x-flespi-cid: 0"), 400, "x-flespi-cid"},
-		{"target, OPTIONS", request("", "OPTIONS", "/gw/devices/01", ""), 400, "id list"},
-		{"target, token", request("", "GET", "/gw/devices/1?x=1", ""), 400, "unknown query"},
-		{"data twice, token", request("", "PUT", "/gw/devices/1?data={}", "{}"), 400, "given twice"},
-		{"OPTIONS, token", request("unknown-token", "OPTIONS", "/gw/devices/1", ""), 204, ""},
-		{"token, account", request("unknown-token", "GET", "/gw/devices/1", "", "x-flespi-cid: 77"), 401, ""},
-		{"token, route", request("", "GET", "/x/y", ""), 401, ""},
-		{"account, route", request(allKey, "GET", "/x/y", "", "x-flespi-cid: 12"), 403, `'\/accounts\/12'`},
-		{"account, method", request(allKey, "HEAD", "/gw/devices/1", "", "x-flespi-cid: 12"), 403, ""},
-		{"account, closed", request(allKey, "GET", "/platform/tokens/all?cid=12", ""), 403, `'\/accounts\/12'`},
-		{"method, closed", request(rootKey, "PATCH", "/platform/tokens", ""), 405, ""},
-		{"closed, selector", request(rootKey, "GET", "/platform/tokens/1,2,3,4", ""), 403, `"code":8`},
-		{"no entry, selector", request(readerKey, "DELETE", "/gw/devices/3,4,5,6", ""), 403, `"code":8`},
-		{"too many, denied", request(readerKey, "GET", "/gw/devices/3,4,5,6", ""), 400, "too many ids"},
-		{"denied, size", request(readerKey, "PUT", "/gw/devices/3", big), 403, `"code":6`},
-		{"too many, size", request(readerKey, "PUT", "/gw/devices/1,2,3,4", big), 400, "too many ids"},
-		{"denied, coding", request(readerKey, "PUT", "/gw/devices/3", "{}", "Content-Encoding: br"), 403, `"code":6`},
-		{"size, coding", request(readerKey, "PUT", "/gw/devices/1", big, "Content-Encoding: br"), 413, ""},
-		{"coding, syntax", request(readerKey, "PUT", "/gw/devices/1", "{", "Content-Encoding: br"), 415, ""},
-		{"size, syntax", request(readerKey, "PUT", "/gw/devices/1", "{"+big), 413, ""},
-		{"syntax, keys", request(readerKey, "PUT", "/gw/devices/1", `[{"cid":77},{]`), 400, ""},
-		{"first element, second", request(readerKey, "PUT", "/gw/devices/1", `[{"cid":77},{"id":"x"}]`), 403, `'\/accounts\/77'`},
-		{"first element, second", request(readerKey, "PUT", "/gw/devices/1", `[{"id":"x"},{"cid":77}]`), 400, textKey},
-		{"keys, backend", request(readerKey, "PUT", "/gw/devices/1", `{"id":2}`), 403, `'\/devices\/2'`},
-		{"syntax, backend", request(readerKey, "PUT", "/gw/devices/1", `{`), 400, ""},
-		{"backend", request(readerKey, "PUT", "/gw/devices/1", `{}`), 502, ""},
-	}
-	for _, row := range rows {
+	for _, row := range faultRows {
 		if got := w.raw(row.sent); got.status != row.status || !strings.Contains(got.body, row.part) {
 			t.Errorf("%s: got %d %s, want %d %s", row.name, got.status, got.body, row.status, row.part)
 		}

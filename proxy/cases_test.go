@@ -163,7 +163,10 @@ func (c *court) session(t *testing.T, rows []rawCase, play func(*testing.T, *raw
 }
 
 func (c *court) whole(t *testing.T, row *rawCase) string {
-	return c.judge(row, c.play(t, row.bytes(), methodOf(row.bytes()), false))
+	if fault := c.judge(row, c.play(t, row.bytes(), methodOf(row.bytes()), false)); fault != "" {
+		return fault
+	}
+	return c.canary()
 }
 
 func (c *court) bytewise(t *testing.T, row *rawCase) string {

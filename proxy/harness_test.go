@@ -81,16 +81,21 @@ func newFixture(t testing.TB, url string, change ...setup) *fixture {
 	}
 	f.addr, f.gateway = ln.Addr().String(), New(o)
 	f.server = NewServer(f.gateway, ln, c)
+	t.Cleanup(transport.Close)
+	f.serve()
+	return f
+}
+
+// serve runs the server until the test ends.
+func (f *fixture) serve() {
 	done := make(chan error, 1)
 	go func() { done <- f.server.Serve() }()
-	t.Cleanup(func() {
+	f.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		defer cancel()
 		f.server.Shutdown(ctx)
 		<-done
-		transport.Close()
 	})
-	return f
 }
 
 // accounts gives the fixture its tree: pairs of id and parent.

@@ -14,8 +14,7 @@ import (
 func errorsAs[T error](err error, target *T) bool { return errors.As(err, target) }
 
 // judge returns "" if what came of a case is one of the right verdicts, else
-// what is wrong with it. A canary request on a fresh connection must get its
-// own answer afterwards.
+// what is wrong with it.
 func (c *court) judge(row *rawCase, p played) string {
 	fault := ""
 	if len(row.Then) > 0 {
@@ -32,13 +31,15 @@ func (c *court) judge(row *rawCase, p played) string {
 	if fault == "" {
 		fault = headersFault(row, p.sent)
 	}
-	if fault != "" {
-		return fault
-	}
+	return fault
+}
+
+// canary returns what is wrong with the gateway itself after a case: a request
+// on a fresh connection must get its own answer.
+func (c *court) canary() string {
 	if a := c.raw(canaryRequest); !isCanary(a) {
 		return fmt.Sprintf("the canary was answered %v", a)
 	}
-	c.backend.take()
 	return ""
 }
 

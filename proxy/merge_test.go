@@ -25,30 +25,32 @@ func longResult(errors string) string {
 	return `{` + errors + `"result":[` + strings.Repeat(`{"id":1,"name":"0123456789"},`, 5000) + `{"id":2}]}`
 }
 
+var plainLong = longResult("")
+
+var mergeRows = []struct{ name, answer, want string }{
+	{"short", plain(`{"result":[{"id":1}]}`), `{"errors":[` + deniedThree + `],"result":[{"id":1}]}`},
+	{"empty object", plain(`{}`), `{"errors":[` + deniedThree + `]}`},
+	{"white space", plain(` { "result" : [] } ` + "\n"), ` {"errors":[` + deniedThree + `], "result" : [] } ` + "\n"},
+	{"errors there", plain(`{"errors":[{"code":2}],"result":[]}`), `{"errors":[{"code":2},` + deniedThree + `],"result":[]}`},
+	{"empty errors there", plain(`{"errors":[],"result":[]}`), `{"errors":[` + deniedThree + `],"result":[]}`},
+	{"errors by escape", plain(`{"result":[],"\u0065rrors":[1]}`), `{"result":[],"\u0065rrors":[1,` + deniedThree + `]}`},
+	{"errors further down", plain(`{"result":[{"errors":[1]}]}`), `{"errors":[` + deniedThree + `],"result":[{"errors":[1]}]}`},
+	{"content type with parameters", reply("200 OK", `{}`, "Content-Type: Application/JSON ; charset=utf-8"), `{"errors":[` + deniedThree + `]}`},
+	{"created", reply("201 Created", `{}`, "Content-Type: application/json"), `{"errors":[` + deniedThree + `]}`},
+	{"identity", plain(`{}`, "Content-Encoding: identity"), `{"errors":[` + deniedThree + `]}`},
+	{"chunked and short", chunked("", `{"res`, `ult":[]}`), `{"errors":[` + deniedThree + `],"result":[]}`},
+	{"long", plain(plainLong), plainLong[:len(plainLong)-1] + `,"errors":[` + deniedThree + `]}`},
+	{
+		"long, errors first", plain(longResult(`"errors":[{"code":2}],`)),
+		longResult(`"errors":[{"code":2},` + deniedThree + `],`),
+	},
+	{"long and chunked", chunked("", plainLong[:70000], plainLong[70000:]), plainLong[:len(plainLong)-1] + `,"errors":[` + deniedThree + `]}`},
+}
+
 // Errors of denied items are merged into an answer: in front of a short one,
 // behind a long one, into the errors that it has.
 func TestMerge(t *testing.T) {
-	plainLong := longResult("")
-	rows := []struct{ name, answer, want string }{
-		{"short", plain(`{"result":[{"id":1}]}`), `{"errors":[` + deniedThree + `],"result":[{"id":1}]}`},
-		{"empty object", plain(`{}`), `{"errors":[` + deniedThree + `]}`},
-		{"white space", plain(` { "result" : [] } ` + "\n"), ` {"errors":[` + deniedThree + `], "result" : [] } ` + "\n"},
-		{"errors there", plain(`{"errors":[{"code":2}],"result":[]}`), `{"errors":[{"code":2},` + deniedThree + `],"result":[]}`},
-		{"empty errors there", plain(`{"errors":[],"result":[]}`), `{"errors":[` + deniedThree + `],"result":[]}`},
-		{"errors by escape", plain(`{"result":[],"\u0065rrors":[1]}`), `{"result":[],"\u0065rrors":[1,` + deniedThree + `]}`},
-		{"errors further down", plain(`{"result":[{"errors":[1]}]}`), `{"errors":[` + deniedThree + `],"result":[{"errors":[1]}]}`},
-		{"content type with parameters", reply("200 OK", `{}`, "Content-Type: Application/JSON ; charset=utf-8"), `{"errors":[` + deniedThree + `]}`},
-		{"created", reply("201 Created", `{}`, "Content-Type: application/json"), `{"errors":[` + deniedThree + `]}`},
-		{"identity", plain(`{}`, "Content-Encoding: identity"), `{"errors":[` + deniedThree + `]}`},
-		{"chunked and short", chunked("", `{"res`, `ult":[]}`), `{"errors":[` + deniedThree + `],"result":[]}`},
-		{"long", plain(plainLong), plainLong[:len(plainLong)-1] + `,"errors":[` + deniedThree + `]}`},
-		{
-			"long, errors first", plain(longResult(`"errors":[{"code":2}],`)),
-			longResult(`"errors":[{"code":2},` + deniedThree + `],`),
-		},
-		{"long and chunked", chunked("", plainLong[:70000], plainLong[70000:]), plainLong[:len(plainLong)-1] + `,"errors":[` + deniedThree + `]}`},
-	}
-	for _, row := range rows {
+	for _, row := range mergeRows {
 		w := textWired(t, row.answer)
 		for _, version := range []string{"1.1", "1.0"} {
 			sent := request(readerKey, "GET", "/gw/devices/1,2,3", "")

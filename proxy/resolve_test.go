@@ -10,31 +10,32 @@ import (
 	"aclgate/proxy/head"
 )
 
+var resolvingRows = []struct {
+	name, answer string
+	status       int
+	body, target string
+}{
+	{"some", plain(`{"result":[{"id":2},{"id":9}]}`), 200, `{}`, "/gw/devices/2?fields=name"},
+	{"all of them", plain(`{"result":[{"id":2},{"id":1}]}`), 200, `{}`, "/gw/devices/1,2?fields=name"},
+	{"foreign ones", plain(`{"result":[{"id":9}]}`), 200, bodyEmpty, ""},
+	{"none", plain(`{"result":[]}`), 200, bodyEmpty, ""},
+	{"a row without id", plain(`{"result":[{"id":1},{"name":"x"}]}`), 502, own(502, "the backend cannot be reached or broke off"), ""},
+	{"an id that is text", plain(`{"result":[{"id":"1"}]}`), 502, own(502, "the backend cannot be reached or broke off"), ""},
+	{"an id that is too large", plain(`{"result":[{"id":18446744073709551617}]}`), 502, own(502, "the backend cannot be reached or broke off"), ""},
+	{"no list", plain(`{"result":{"id":1}}`), 502, own(502, "the backend cannot be reached or broke off"), ""},
+	{"no JSON", plain(`<html>`), 502, own(502, "the backend cannot be reached or broke off"), ""},
+	{"cut", "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\nConnection: close\r\n\r\n" + `{"result":[{"id":1}`, 502, "", ""},
+	{"refused", reply("400 Bad Request", `{"errors":[{"code":3}]}`, "Content-Type: application/json"), 400, `{"errors":[{"code":3}]}`, ""},
+	{"redirected", reply("302 Found", "", "Location: /x"), 502, own(502, "the backend answered with a redirect"), ""},
+	{"unauthorized", reply("401 Unauthorized", "{}"), 502, own(502, "the backend refused the gateway"), ""},
+}
+
 // What the backend says to the gateway's own question decides what becomes of a
 // match: its ids are cut to what the entry permits; what is against the client's
 // selector is the client's answer; what is broken is a 502, and nothing is
 // forwarded.
 func TestResolving(t *testing.T) {
-	rows := []struct {
-		name, answer string
-		status       int
-		body, target string
-	}{
-		{"some", plain(`{"result":[{"id":2},{"id":9}]}`), 200, `{}`, "/gw/devices/2?fields=name"},
-		{"all of them", plain(`{"result":[{"id":2},{"id":1}]}`), 200, `{}`, "/gw/devices/1,2?fields=name"},
-		{"foreign ones", plain(`{"result":[{"id":9}]}`), 200, bodyEmpty, ""},
-		{"none", plain(`{"result":[]}`), 200, bodyEmpty, ""},
-		{"a row without id", plain(`{"result":[{"id":1},{"name":"x"}]}`), 502, own(502, "the backend cannot be reached or broke off"), ""},
-		{"an id that is text", plain(`{"result":[{"id":"1"}]}`), 502, own(502, "the backend cannot be reached or broke off"), ""},
-		{"an id that is too large", plain(`{"result":[{"id":18446744073709551617}]}`), 502, own(502, "the backend cannot be reached or broke off"), ""},
-		{"no list", plain(`{"result":{"id":1}}`), 502, own(502, "the backend cannot be reached or broke off"), ""},
-		{"no JSON", plain(`<html>`), 502, own(502, "the backend cannot be reached or broke off"), ""},
-		{"cut", "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\nConnection: close\r\n\r\n" + `{"result":[{"id":1}`, 502, "", ""},
-		{"refused", reply("400 Bad Request", `{"errors":[{"code":3}]}`, "Content-Type: application/json"), 400, `{"errors":[{"code":3}]}`, ""},
-		{"redirected", reply("302 Found", "", "Location: /x"), 502, own(502, "the backend answered with a redirect"), ""},
-		{"unauthorized", reply("401 Unauthorized", "{}"), 502, own(502, "the backend refused the gateway"), ""},
-	}
-	for _, row := range rows {
+	for _, row := range resolvingRows {
 		w := newWired(t, startWire(t, func(c net.Conn, r *wireRequest) {
 			if strings.HasPrefix(r.target(), "/gw/devices/name") {
 				io.WriteString(c, row.answer)

@@ -7,20 +7,22 @@ import (
 	"testing"
 )
 
+// shape is a request that was seen in the wild.
+type shape struct {
+	ID   string
+	Play *struct {
+		Method, URL string
+		Headers     map[string]string
+		Body        *string
+	}
+}
+
 // Requests that real clients and users send, by a master of a root account:
 // each is read and routed. What is closed is code 8; one names a method that
 // its path does not take.
 func TestShapes(t *testing.T) {
 	w := textWired(t, plain(`{"result":[]}`))
 	w.accounts([2]int64{1, 0}, [2]int64{501, 1}, [2]int64{12345, 1})
-	type shape struct {
-		ID   string
-		Play *struct {
-			Method, URL string
-			Headers     map[string]string
-			Body        *string
-		}
-	}
 	played := 0
 	for _, row := range readLines[shape](t, "testdata/shapes.jsonl") {
 		if row.Play == nil {

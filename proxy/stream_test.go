@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -221,21 +222,16 @@ func TestUploadStreams(t *testing.T) {
 	}
 	const size = 100 << 20
 	var sum atomic.Int64
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sink := &http.Server{Handler: http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+	sink := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		n, _ := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{r.Body}, make([]byte, 64<<10))
 		sum.Store(n)
 		if r.ContentLength != size || r.Header.Get("Content-Type") != "multipart/form-data; boundary=x" {
 			out.WriteHeader(400)
 		}
 		io.WriteString(out, "{}")
-	})}
-	go sink.Serve(ln)
-	defer sink.Close()
-	f := newFixture(t, "http://"+ln.Addr().String(), func(o *Options, _ *policy.Law, _ *head.Config) { o.MaxBody = 1 << 20 })
+	}))
+	t.Cleanup(sink.Close)
+	f := newFixture(t, sink.URL, func(o *Options, _ *policy.Law, _ *head.Config) { o.MaxBody = 1 << 20 })
 	f.accounts([2]int64{11, 0})
 	f.token(allKey, "standard", 11, "")
 	grown := heapGrowth(func() {
