@@ -4,17 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
-	"strconv"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"aclgate/bench"
-	"aclgate/bench/fake"
 	"aclgate/bench/report"
-	"aclgate/bench/rivals"
-	"aclgate/bench/sys"
 )
 
 // exitGate is the code of a bench whose gate or oracle says no (SPEC 7).
@@ -47,10 +46,7 @@ line of --gate that is broken (exit code 5).`,
 	c.Flags().StringSliceVar(&f.Rivals, "rival", nil, "bare, nginx, lua, lua-set, haproxy (default: all that are here)")
 	c.Flags().Float64Var(&f.Rate, "rate", 0, "requests per second and proxy, open loop (default: as many as they can)")
 	c.Flags().DurationVar(&f.duration, "duration", 10*time.Second, "how long to measure each pair")
-	c.Flags().StringVar(&f.out, "out", "", "folder for report.json and report.html")
-	c.Flags().StringVar(&f.baseline, "baseline", "", "a report.json to compare with")
-	c.Flags().StringVar(&f.gate, "gate", "", "limits, as YAML: a list of lines such as one-id/bare/cpu_ratio <= 1.10")
-	c.AddCommand(e.benchBackend(), benchBare(), benchPinned())
+	c.AddCommand(e.benchQuick(), e.benchCapacity(), e.benchRevoke(), e.benchWorld(), e.benchBackend(), benchBare(), benchPinned())
 	return c
 }
 
@@ -58,6 +54,9 @@ line of --gate that is broken (exit code 5).`,
 func (f *benchFlags) shared(c *cobra.Command) {
 	c.Flags().Uint64Var(&f.Seed, "seed", 1, "what tokens, items and calls follow from")
 	c.Flags().IntVar(&f.Conns, "connections", 32, "per proxy")
+	c.Flags().StringVar(&f.out, "out", "", "folder for report.json and report.html")
+	c.Flags().StringVar(&f.baseline, "baseline", "", "a report.json to compare with")
+	c.Flags().StringVar(&f.gate, "gate", "", "limits, as YAML: a list of lines such as one-id/bare/cpu_ratio <= 1.10")
 	c.Flags().StringVar(&f.Against, "against", "", "measure the gateway at this URL, which plays a world of `aclgate bench world`")
 	c.Flags().BoolVar(&f.Mine, "i-own-this-target", false, "let --against be another machine")
 }
@@ -78,85 +77,65 @@ func (e *env) options(f *benchFlags) bench.Options {
 }
 
 func (e *env) runBench(ctx context.Context, f *benchFlags) error {
-	result, err := bench.Run(ctx, e.options(f))
+	return e.measured(f, func(o bench.Options) (*report.Result, error) { return bench.Run(ctx, o) })
+}
+
+// measured runs one kind of bench, writes its report and lets oracle and gate speak. The gate is read
+// first: a slip in it shows before ten minutes have passed.
+func (e *env) measured(f *benchFlags, run func(bench.Options) (*report.Result, error)) error {
+	gate, base, err := f.limits()
+	if err != nil {
+		return badSettings(err)
+	}
+	result, err := run(e.options(f))
 	if err != nil {
 		return failed(err)
 	}
-	return e.finish(result, f)
-}
-
-// finish writes the report and lets oracle and gate speak.
-func (e *env) finish(result *report.Result, f *benchFlags) error {
 	for _, note := range result.Notes {
 		fmt.Fprintln(e.stdout, note)
+	}
+	if err := f.write(result); err != nil {
+		return failed(err)
 	}
 	if result.Failed() {
 		return &exitError{exitGate, fmt.Errorf("the oracle found %.0f leaks and %.0f wrong denials",
 			result.Figures["leaks"].Value, result.Figures["wrong_denials"].Value)}
 	}
+	if broken := gate.Check(result, base); len(broken) > 0 {
+		return &exitError{exitGate, errors.New("the gate is broken:\n" + strings.Join(broken, "\n"))}
+	}
 	return nil
 }
 
-func (e *env) benchBackend() *cobra.Command {
-	listen := "127.0.0.1:9000"
-	c := &cobra.Command{
-		Use:   "backend",
-		Short: "Run the bench's cheap backend alone",
-		Long:  "Answer every request with 300 bytes of JSON that repeat the ids asked for.",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			at, err := netip.ParseAddrPort(listen)
-			if err != nil {
-				return err
-			}
-			server, err := fake.New(at)
-			if err != nil {
-				return failed(err)
-			}
-			fmt.Fprintf(e.stdout, "backend at %s\n", server)
-			if err := server.Run(cmd.Context()); err != nil {
-				return failed(err)
-			}
-			return nil
-		},
+// limits reads what the result will be compared with.
+func (f *benchFlags) limits() (gate report.Gate, base *report.Result, err error) {
+	if f.gate != "" {
+		if gate, err = report.ReadGate(f.gate); err != nil {
+			return nil, nil, err
+		}
 	}
-	c.Flags().StringVar(&listen, "listen", listen, "address")
-	return c
+	if f.baseline != "" {
+		base, err = report.ReadFile(f.baseline)
+	}
+	return gate, base, err
 }
 
-// benchBare is the built-in rival, a process of its own.
-func benchBare() *cobra.Command {
-	return &cobra.Command{
-		Use:    "bare LISTEN BACKEND",
-		Hidden: true,
-		Args:   cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := rivals.Bare(cmd.Context(), args[0], args[1]); err != nil {
-				return failed(err)
-			}
-			return nil
-		},
+// write writes the report's files, if they are wanted.
+func (f *benchFlags) write(result *report.Result) error {
+	if f.out == "" {
+		return nil
 	}
-}
-
-// benchPinned becomes another program on one core.
-func benchPinned() *cobra.Command {
-	return &cobra.Command{
-		Use:                "pinned CPU PROGRAM [ARGS]",
-		Hidden:             true,
-		DisableFlagParsing: true,
-		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) < 2 {
-				return errors.New("expected a core and a program")
-			}
-			cpu, err := strconv.Atoi(args[0])
-			if err != nil {
-				return err
-			}
-			if err := sys.Become(cpu, args[1], args[1:]); err != nil {
-				return failed(fmt.Errorf("cannot run %s on core %d: %w", args[1], cpu, err))
-			}
-			return nil
-		},
+	if err := os.MkdirAll(f.out, 0o755); err != nil {
+		return err
 	}
+	for name, write := range map[string]func(io.Writer) error{"report.json": result.WriteJSON, "report.html": result.WriteHTML} {
+		file, err := os.Create(filepath.Join(f.out, name))
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(write(file), file.Close()); err != nil {
+			return fmt.Errorf("cannot write %s: %w", name, err)
+		}
+	}
+	return nil
 }

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"aclgate/bench"
+	"aclgate/bench/fake"
+	"aclgate/bench/report"
+	"aclgate/bench/rivals"
+	"aclgate/bench/sys"
+	"aclgate/bench/world"
+)
+
+func (e *env) benchQuick() *cobra.Command {
+	f := benchFlags{duration: 15 * time.Second}
+	c := &cobra.Command{
+		Use:   "quick",
+		Short: "One minute, one line: the ratio to a bare proxy, and leaks",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return e.measured(&f, func(o bench.Options) (*report.Result, error) { return bench.Quick(cmd.Context(), o) })
+		},
+	}
+	f.shared(c)
+	return c
+}
+
+func (e *env) benchCapacity() *cobra.Command {
+	var f benchFlags
+	limit := 10 * time.Millisecond
+	c := &cobra.Command{
+		Use:   "capacity",
+		Short: "Raise the rate until answers come late: where is the knee",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return e.measured(&f, func(o bench.Options) (*report.Result, error) { return bench.Capacity(cmd.Context(), o, limit) })
+		},
+	}
+	f.shared(c)
+	c.Flags().StringSliceVar(&f.Mixes, "mix", nil, "what to play (default telematics)")
+	c.Flags().DurationVar(&limit, "p99", limit, "the latest that 99 % of the answers may come")
+	return c
+}
+
+func (e *env) benchRevoke() *cobra.Command {
+	var f benchFlags
+	c := &cobra.Command{
+		Use:   "revoke",
+		Short: "Revoke a token under load: how long was it still accepted",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return e.measured(&f, func(o bench.Options) (*report.Result, error) { return bench.Revoke(cmd.Context(), o) })
+		},
+	}
+	f.shared(c)
+	c.Flags().Float64Var(&f.Rate, "rate", 0, "requests per second, of the revoked token and again of the others (default 2000)")
+	return c
+}
+
+func (e *env) benchWorld() *cobra.Command {
+	mix, seed := "telematics", uint64(1)
+	c := &cobra.Command{
+		Use:   "world DIR",
+		Short: "Write the settings and policy of a mix, for a gateway that --against will measure",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			m, err := world.Open(mix)
+			if err != nil {
+				return badSettings(err)
+			}
+			if err := os.MkdirAll(args[0], 0o700); err != nil {
+				return failed(err)
+			}
+			if err := bench.WriteWorld(args[0], m, seed); err != nil {
+				return failed(err)
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&mix, "mix", mix, "its name, or a file ending in .yaml")
+	c.Flags().Uint64Var(&seed, "seed", seed, "what tokens and items follow from")
+	return c
+}
+
+func (e *env) benchBackend() *cobra.Command {
+	listen := "127.0.0.1:9000"
+	c := &cobra.Command{
+		Use:   "backend",
+		Short: "Run the bench's cheap backend alone",
+		Long:  "Answer every request with 300 bytes of JSON that repeat the ids asked for.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			at, err := netip.ParseAddrPort(listen)
+			if err != nil {
+				return err
+			}
+			server, err := fake.New(at)
+			if err != nil {
+				return failed(err)
+			}
+			fmt.Fprintf(e.stdout, "backend at %s\n", server)
+			if err := server.Run(cmd.Context()); err != nil {
+				return failed(err)
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&listen, "listen", listen, "address")
+	return c
+}
+
+// benchBare is the built-in rival, a process of its own.
+func benchBare() *cobra.Command {
+	return &cobra.Command{
+		Use:    "bare LISTEN BACKEND",
+		Hidden: true,
+		Args:   cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := rivals.Bare(cmd.Context(), args[0], args[1]); err != nil {
+				return failed(err)
+			}
+			return nil
+		},
+	}
+}
+
+// benchPinned becomes another program on one core.
+func benchPinned() *cobra.Command {
+	return &cobra.Command{
+		Use:                "pinned CPU PROGRAM [ARGS]",
+		Hidden:             true,
+		DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return errors.New("expected a core and a program")
+			}
+			cpu, err := strconv.Atoi(args[0])
+			if err != nil {
+				return err
+			}
+			if err := sys.Become(cpu, args[1], args[1:]); err != nil {
+				return failed(fmt.Errorf("cannot run %s on core %d: %w", args[1], cpu, err))
+			}
+			return nil
+		},
+	}
+}
