@@ -54,6 +54,7 @@ type call struct {
 	heldErr  error  // io.EOF: all of it; nil: its beginning
 	errs     []byte // errors of denied items, until they are merged
 	stream   answerStream
+	split    *split // nil unless the list of ids is too long for one request
 
 	side      *second // kept for reuse; nil: never judged twice
 	began     time.Time

@@ -17,6 +17,9 @@ const maxHeld = 64 << 10
 // deliver passes the backend's answer on, byte for byte unless errors of denied
 // items have to be merged into it.
 func (g *Gateway) deliver(c *call) policy.Reason {
+	if c.split != nil {
+		return g.deliverParts(c)
+	}
 	g.passHead(c)
 	switch {
 	case c.held:
@@ -63,7 +66,7 @@ func (g *Gateway) deliverHeld(c *call) policy.Reason {
 	case c.heldErr != io.EOF:
 		c.ctx.Response.Reset()
 		return g.failed(c, c.heldErr)
-	case c.rec.Denied > 0 && mergeable(c):
+	case c.rec.Denied > 0 && mergeable(c.ans):
 		c.errs = appendDenied(c.errs[:0], c)
 		return g.mergeWhole(c, c.merge)
 	case c.rec.Denied > 0:
@@ -209,6 +212,9 @@ func (s *answerStream) next(p []byte) (int, error) {
 			return 0, s.err
 		case s.done:
 			return 0, io.EOF
+		case s.call.split != nil:
+			s.joinMore()
+			continue
 		case !s.splices:
 			return s.readRaw(p)
 		}

@@ -11,6 +11,9 @@ import (
 
 // forward sends the printed request and waits for the head of the answer.
 func (g *Gateway) forward(c *call) policy.Reason {
+	if c.split != nil {
+		return g.forwardParts(c)
+	}
 	if c.method == policy.GET {
 		// Nobody waits for what a client that is gone has asked for. A write
 		// goes on: half of it could be done already.
@@ -23,7 +26,13 @@ func (g *Gateway) forward(c *call) policy.Reason {
 	if err != nil {
 		return g.failed(c, err)
 	}
-	switch c.ans.Status {
+	return g.refusedBy(c, c.ans.Status)
+}
+
+// refusedBy judges a status by which the backend refused the gateway, not the
+// client.
+func (g *Gateway) refusedBy(c *call, status int) policy.Reason {
+	switch status {
 	case 301, 302, 303, 307, 308:
 		return policy.UpstreamRedirect
 	case 401:

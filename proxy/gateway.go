@@ -174,6 +174,7 @@ func (g *Gateway) finish(c *call) {
 
 // over gives back what a request holds of the gateway.
 func (g *Gateway) over(c *call) {
+	c.split.close()
 	c.limits.Release()
 	g.dropBody(c)
 	g.Metrics.Add(metrics.InFlight, -1)

@@ -18,7 +18,7 @@ const maxNamed = 100
 // answer that cannot take them passes as it is, with the ids in a header.
 func (g *Gateway) merge(c *call) policy.Reason {
 	c.errs = appendDenied(c.errs[:0], c)
-	if !mergeable(c) {
+	if !mergeable(c.ans) {
 		return g.passNamed(c)
 	}
 	if whole, here := c.ans.Buffered(); here {
@@ -39,22 +39,30 @@ func (g *Gateway) merge(c *call) policy.Reason {
 
 // mergeable reports whether an answer may be a JSON object that errors can be
 // merged into: a whole, plain, successful one.
-func mergeable(c *call) bool {
-	if c.ans.Status < 200 || c.ans.Status > 299 || c.ans.Status == 204 || c.ans.Status == 206 {
-		return false
-	}
-	json := false
-	for i := range c.ans.Fields {
-		f := &c.ans.Fields[i]
-		switch {
-		case equalName(f.Name, "Content-Encoding") && !bytes.EqualFold(f.Value, []byte("identity")):
+func mergeable(a *upstream.Answer) bool {
+	return a.Status >= 200 && a.Status <= 299 && a.Status != 204 && a.Status != 206 && plainJSON(a)
+}
+
+// plainJSON reports whether an answer says that it is JSON, and not encoded.
+func plainJSON(a *upstream.Answer) bool {
+	for i := range a.Fields {
+		f := &a.Fields[i]
+		if equalName(f.Name, "Content-Encoding") && !bytes.EqualFold(f.Value, []byte("identity")) {
 			return false
-		case equalName(f.Name, "Content-Type"):
-			media, _, _ := bytes.Cut(f.Value, []byte{';'})
-			json = bytes.EqualFold(bytes.TrimSpace(media), []byte("application/json"))
 		}
 	}
-	return json
+	media, _, _ := bytes.Cut(contentType(a), []byte{';'})
+	return bytes.EqualFold(bytes.TrimSpace(media), []byte("application/json"))
+}
+
+// contentType returns the last Content-Type of an answer, nil without one.
+func contentType(a *upstream.Answer) (value []byte) {
+	for i := range a.Fields {
+		if equalName(a.Fields[i].Name, "Content-Type") {
+			value = a.Fields[i].Value
+		}
+	}
+	return value
 }
 
 func equalName(name []byte, want string) bool { return len(name) == len(want) && equalFold(name, want) }

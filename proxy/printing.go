@@ -40,7 +40,9 @@ func passHeaders(more []string) []passHeader {
 func (g *Gateway) print(c *call) policy.Reason {
 	c.target = policy.AppendTarget(c.target[:0], &c.req, &c.dec)
 	if len(c.target) > g.MaxURL {
-		return policy.ListTooLong
+		if reason := g.shorten(c); reason != policy.NotJudged {
+			return reason
+		}
 	}
 	c.out.Method, c.out.Target = c.method.String(), c.target
 	c.out.Repeatable = c.method == policy.GET
@@ -104,7 +106,7 @@ func (g *Gateway) appendFields(dst []byte, c *call) []byte {
 // the list. Where errors may have to be merged into the answer, nothing is
 // asked for that would make it partial, encoded or empty.
 func (g *Gateway) appendPassed(dst []byte, c *call) []byte {
-	merging := c.rec.Denied > 0
+	merging := c.rec.Denied > 0 || c.split != nil
 	for i := range c.head.Fields {
 		f := &c.head.Fields[i]
 		n := g.passed(f.Name)

@@ -113,7 +113,7 @@ func (g *Gateway) refuse(c *call, r policy.Reason) {
 	case classNotPermitted:
 		g.answer(c, 403, bodyNotPermitted)
 	case classEmpty:
-		g.answer(c, 200, bodyEmpty)
+		g.refuseEmpty(c)
 	case classGone:
 		// The answer has no reader; the connection ends with it.
 		c.ctx.Response.Header.SetConnectionClose()
@@ -200,6 +200,18 @@ func (g *Gateway) appendTooLong(b []byte, c *call) []byte {
 	b = append(b, " bytes long and the backend takes "...)
 	b = strconv.AppendInt(b, int64(g.MaxURL), 10)
 	return append(b, ": name fewer items"...)
+}
+
+// refuseEmpty answers where nothing is left to ask for: with an empty result,
+// and the errors of denied items behind a page that is empty.
+func (g *Gateway) refuseEmpty(c *call) {
+	if c.rec.Denied == 0 {
+		g.answer(c, fasthttp.StatusOK, bodyEmpty)
+		return
+	}
+	b := appendDenied(append(c.merge[:0], `{"errors":[`...), c)
+	c.merge = append(b, `],"result":[]}`...)
+	g.answerBytes(c, fasthttp.StatusOK, c.merge)
 }
 
 // refuseItems answers with one code-6 error per denied thing.
