@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -17,6 +18,12 @@ import (
 	"time"
 
 	"aclgate/bench/backend"
+)
+
+// What the full runs of .ci/hostile change.
+var (
+	long = flag.Bool("long", false, "the full number of rounds and connections")
+	soak = flag.Duration("soak", 2*time.Second, "how long the soak takes")
 )
 
 // childVariable makes a run of the test binary the program itself.
