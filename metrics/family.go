@@ -50,6 +50,8 @@ const (
 	UpstreamDialErrors
 	UpstreamEjected
 	UpstreamQueue
+	AuditEvents
+	AuditFailing
 	SeriesDropped
 	BuildInfo
 	familyCount
@@ -173,6 +175,9 @@ var table = [familyCount]Desc{
 	UpstreamEjected: pulled("upstream_ejected", Gauge,
 		"1 while the url is left out because it failed too often.", "upstream"),
 	UpstreamQueue: pulled("upstream_queue_length", Gauge, "Requests waiting for a connection to the backend; those sent away have the reason upstream-busy."),
+	AuditEvents: pulled("audit_events_total", Counter,
+		"Records for the audit log: written, dropped because the queue was full, failed because the file took none.", "result"),
+	AuditFailing: pulled("audit_failing", Gauge, "1 while the audit log cannot be written."),
 	SeriesDropped: row("series_dropped_total", Counter,
 		"Samples left out of /metrics: a callback gave one twice, too many, or none that can be exported."),
 	BuildInfo: pulled("build_info", Gauge, "Always 1; the labels say what is running.",

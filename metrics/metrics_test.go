@@ -88,6 +88,7 @@ func named(m *dto.Metric, names []string) []string {
 func everything(m *Metrics, cat *policy.Catalogue) {
 	m.Observe(&Record{Method: policy.GET, Route: cat.Collections[0].Routes[0], Status: 200, Upstream: 1})
 	m.HeadFault(431)
+	m.WatchAudit(&Audit{})
 	m.Unenforced(Opinion{Given: true, Reason: policy.NoEntry})
 	m.Shadowed(policy.Allow, policy.Deny, Opinion{Given: true, Reason: policy.NoEntry})
 	m.Reloaded(nil, 3, time.Unix(1700000000, 0))

@@ -98,6 +98,17 @@ func (m *Metrics) WatchUpstream(stats func() ([]UpstreamStats, QueueStats)) {
 	})
 }
 
+// WatchAudit exports what a counts at every scrape.
+func (m *Metrics) WatchAudit(a *Audit) {
+	m.Watch(func(emit Emit) {
+		s := a.Stats()
+		emit(AuditEvents, float64(s.Written), "written")
+		emit(AuditEvents, float64(s.Dropped), "dropped")
+		emit(AuditEvents, float64(s.Failed), "failed")
+		emit(AuditFailing, number(s.Failing))
+	})
+}
+
 // ListenerStats is what the public listener counts.
 type ListenerStats struct {
 	Open                  int

@@ -58,6 +58,7 @@ type Options struct {
 	Limits      *limit.Limiter // nil: nobody is bounded
 	Metrics     *metrics.Metrics
 	Ring        *metrics.Ring
+	Audit       *metrics.Audit // nil: there is no audit log
 	Log         *slog.Logger
 
 	Key            func() string // the gateway's own credential; "": the caller's own goes upstream
@@ -160,16 +161,22 @@ func (g *Gateway) finish(c *call) {
 	}
 	c.ans.Close()
 	c.end()
-	g.Metrics.Observe(&c.rec)
-	if g.Ring != nil {
-		g.Ring.Add(&c.rec)
-	}
+	g.note(&c.rec)
 	if g.Served != nil {
 		g.Served(&c.rec, c.head.Target, c.sent)
 	}
 	g.over(c)
 	c.reset()
 	g.calls.Put(c)
+}
+
+// note remembers a finished request, in every place where it is asked for later.
+func (g *Gateway) note(r *metrics.Record) {
+	g.Metrics.Observe(r)
+	g.Audit.Add(r)
+	if g.Ring != nil {
+		g.Ring.Add(r)
+	}
 }
 
 // over gives back what a request holds of the gateway.
@@ -197,7 +204,7 @@ func (g *Gateway) recovered(c *call) {
 	c.ctx.Response.Reset()
 	g.refuse(c, policy.Internal)
 	c.ctx.Response.Header.SetConnectionClose()
-	g.Metrics.Observe(&c.rec)
+	g.note(&c.rec)
 	g.over(c)
 }
 

@@ -43,6 +43,7 @@ type app struct {
 	metrics   *metrics.Metrics
 	registry  *prometheus.Registry
 	ring      *metrics.Ring
+	audit     *metrics.Audit // nil: there is no audit log
 	gateway   *proxy.Gateway
 	admin     *admin.Server
 	key       atomic.Pointer[string]
@@ -58,7 +59,7 @@ type app struct {
 // taken. The error may hold many faults.
 func newApp(s *config.Settings, log *slog.Logger) (*app, error) {
 	a := &app{settings: s, log: log, registry: prometheus.NewRegistry()}
-	for _, step := range []func() error{a.readKey, a.makeLaw, a.openStore, a.makeUpstream, a.makeGateway, a.openShadow, a.makeAdmin} {
+	for _, step := range []func() error{a.readKey, a.makeLaw, a.openAudit, a.openStore, a.makeUpstream, a.makeGateway, a.openShadow, a.makeAdmin} {
 		if err := step(); err != nil {
 			a.close()
 			return nil, err
@@ -128,6 +129,7 @@ func (a *app) policyChanged(s store.State) {
 		refused = s.Faults
 	}
 	a.metrics.Reloaded(refused, s.Revision, time.Now())
+	a.auditPolicy(s)
 	if s.Stale {
 		return
 	}
@@ -190,7 +192,7 @@ func (a *app) makeGateway() error {
 	l := a.settings.Listen
 	o := proxy.Options{
 		Law: a.law, Tokens: a, Accounts: a, Index: a.index, Backend: a.transport, Limits: a.makeLimits(),
-		Metrics: a.metrics, Ring: a.ring, Log: a.log,
+		Metrics: a.metrics, Ring: a.ring, Audit: a.audit, Log: a.log,
 		Resolver: a.resolver, Key: a.ownKey,
 		PassHeaders: a.settings.Upstream.Headers, PublicURL: l.PublicURL.String(),
 		TLS: l.TLS.Cert.IsSet(), TrustedProxies: l.TrustedProxies,
@@ -222,6 +224,7 @@ func (a *app) run(ctx context.Context) error {
 	var group sync.WaitGroup
 	group.Go(func() { a.store.Run(background) })
 	a.runShadow(background, &group)
+	a.runAudit(background, &group)
 	a.runIndex(background, &group)
 	a.guard(background, &group)
 	if a.watch != nil {
@@ -282,6 +285,7 @@ func (a *app) close() {
 		a.cache.Close()
 	}
 	a.closeShadow()
+	a.audit.Close()
 }
 
 // reload reads the policy and the gateway's own credential again. When it

@@ -116,6 +116,7 @@ func plural(n int, one, many string) string {
 
 // checkLive asks the backend what only it can say.
 func (e *env) checkLive(ctx context.Context, s *config.Settings) error {
+	s.Audit = config.Audit{} // nothing is served, so there is nothing to write
 	a, err := newApp(s, newLogger(config.Log{Level: config.LogError, Format: config.LogText}, e.stderr))
 	if err != nil {
 		return badSettings(err)

@@ -91,7 +91,7 @@ func labelRows() [][2]string {
 		{"goversion", "the Go version that built the binary"},
 		{"method", "`GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `other`"},
 		{"reason", fmt.Sprintf("one of %d words, see [reasons](reasons.md)", len(policy.Reasons()))},
-		{"result", "of a reload `succeeded`, `failed`; of the cache `hit`, `miss`, `negative`, `stale`; of limits `admitted`, `refused`"},
+		{"result", "of a reload `succeeded`, `failed`; of the cache `hit`, `miss`, `negative`, `stale`; of limits `admitted`, `refused`; of the audit log `written`, `dropped`, `failed`"},
 		{"revision", "the commit that the binary was built from"},
 		{"scope", "`token`, `account`, `source`"},
 		{"shadow", "what `policy.shadow` would have done: a verdict, or `unresolved` where only the backend could tell"},

@@ -54,6 +54,7 @@ func (e *env) runServe(ctx context.Context) error {
 func (a *app) reloadOn(ctx context.Context, hangup <-chan os.Signal) {
 	for range hangup {
 		a.notify(notifyReloading)
+		a.audit.Reopen() // whoever moved the file away says so by SIGHUP
 		if err := a.reload(); err != nil {
 			a.log.Error("reload refused: the old policy stays in force", "error", err)
 		} else {

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"aclgate/metrics"
+	"aclgate/policy/store"
+)
+
+// openAudit opens the audit log, if the settings name one.
+func (a *app) openAudit() (err error) {
+	s := a.settings.Audit
+	if !s.Path.IsSet() {
+		return nil
+	}
+	a.audit, err = metrics.OpenAudit(metrics.AuditOptions{
+		Path: s.Path.Path, AllowSample: s.AllowSample, MaxSize: s.MaxSize, Keep: s.Keep, Log: a.log,
+	})
+	return err
+}
+
+// runAudit writes until ctx ends, which is when the last request was answered.
+func (a *app) runAudit(ctx context.Context, group *sync.WaitGroup) {
+	if a.audit == nil {
+		return
+	}
+	a.audit.Change(metrics.Change{Time: time.Now(), Event: "start", Revision: a.store.Revision()})
+	group.Go(func() { a.audit.Run(ctx) })
+}
+
+// auditPolicy notes a reading of the policy: what was in force, and since when,
+// is part of why a request was denied.
+func (a *app) auditPolicy(s store.State) {
+	c := metrics.Change{Time: time.Now(), Event: "reload", Result: "succeeded", Revision: s.Revision}
+	if s.Stale {
+		c.Result, c.Faults = "failed", s.Faults.Error()
+	}
+	a.audit.Change(c)
+}

@@ -1,0 +1,206 @@
+package metrics
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"aclgate/policy"
+)
+
+// AuditOptions say what an Audit writes and where.
+type AuditOptions struct {
+	Path        string
+	AllowSample float64 // share of the requests that nothing was denied of, 0 to 1
+	MaxSize     int64   // bytes at which a new file is begun
+	Keep        int     // older files that stay, as Path.1 (the youngest), Path.2 …
+	Queue       int     // records that may wait to be written; 0: 4096
+	Log         *slog.Logger
+}
+
+// Audit writes what was decided to a file, one JSON object a line: every denial,
+// every change by an operator, and a share of the rest. Add and Change never
+// wait: what finds the queue full is dropped and counted, since a full disk must
+// not stall a request. One goroutine, Run, does the writing.
+//
+// A nil *Audit keeps nothing.
+type Audit struct {
+	opts   AuditOptions
+	sample uint64 // of 2^32 requests
+	queue  chan Record
+	lines  chan []byte // changes by operators
+	reopen chan struct{}
+	file   *auditFile
+
+	written, dropped, failed atomic.Uint64
+	failing                  atomic.Bool
+}
+
+// AuditStats is what an Audit counts: lines written, dropped because the queue
+// was full, and lost because they could not be written.
+type AuditStats struct {
+	Written, Dropped, Failed uint64
+	Failing                  bool // the last attempt to write failed
+}
+
+const (
+	auditQueue  = 4096
+	auditLines  = 64
+	auditAtOnce = 64 << 10 // bytes that one write takes at most
+)
+
+// OpenAudit opens the file, to append to it. Nothing is written before Run.
+func OpenAudit(o AuditOptions) (*Audit, error) {
+	if o.Queue == 0 {
+		o.Queue = auditQueue
+	}
+	file, err := openAuditFile(o.Path, o.MaxSize, o.Keep)
+	if err != nil {
+		return nil, err
+	}
+	return &Audit{
+		opts: o, sample: uint64(o.AllowSample * (math.MaxUint32 + 1)), file: file,
+		queue: make(chan Record, o.Queue), lines: make(chan []byte, auditLines), reopen: make(chan struct{}, 1),
+	}, nil
+}
+
+// Add notes a finished request, if it is one to be kept. It neither waits nor
+// allocates, and keeps nothing of r.
+func (a *Audit) Add(r *Record) {
+	if a == nil || !a.keeps(r) {
+		return
+	}
+	select {
+	case a.queue <- *r:
+	default:
+		a.dropped.Add(1)
+	}
+}
+
+// keeps reports whether a request is written: any of which something was denied
+// or would have been, and of the others the share that the settings say. The id
+// is random, so it serves as the dice.
+func (a *Audit) keeps(r *Record) bool {
+	if end(r.Verdict) == policy.Deny || r.Denied > 0 || r.Would.Denies() || r.Shadow.Given {
+		return true
+	}
+	dice := uint64(r.ID[0]) | uint64(r.ID[1])<<8 | uint64(r.ID[2])<<16 | uint64(r.ID[3])<<24
+	return dice < a.sample
+}
+
+// Change is something that an operator did, or that happened to what he did.
+type Change struct {
+	Time     time.Time `json:"time"`
+	Event    string    `json:"event"` // start, stop, reload
+	Result   string    `json:"result,omitempty"`
+	Revision uint64    `json:"revision,omitempty"` // of the policy in force afterwards
+	Faults   string    `json:"faults,omitempty"`   // why it was refused
+}
+
+// Change notes a change. It does not wait.
+func (a *Audit) Change(c Change) {
+	if a == nil {
+		return
+	}
+	c.Time = c.Time.UTC()
+	line, err := json.Marshal(c)
+	if err != nil {
+		a.failed.Add(1)
+		return
+	}
+	select {
+	case a.lines <- line:
+	default:
+		a.dropped.Add(1)
+	}
+}
+
+// Reopen has the file closed and opened again by its name, which is what
+// whoever moves it away (logrotate) asks for. It does not wait.
+func (a *Audit) Reopen() {
+	if a == nil {
+		return
+	}
+	select {
+	case a.reopen <- struct{}{}:
+	default: // one is under way
+	}
+}
+
+// Stats returns what was counted.
+func (a *Audit) Stats() AuditStats {
+	return AuditStats{a.written.Load(), a.dropped.Load(), a.failed.Load(), a.failing.Load()}
+}
+
+// Close closes the file of an Audit whose Run has ended, or never began.
+func (a *Audit) Close() {
+	if a != nil {
+		a.file.close()
+	}
+}
+
+// Run writes until ctx ends, then what still waits, and closes the file.
+func (a *Audit) Run(ctx context.Context) {
+	defer a.file.close()
+	buf := make([]byte, 0, auditAtOnce)
+	for {
+		select {
+		case r := <-a.queue:
+			buf = append(r.AppendJSON(buf[:0]), '\n')
+		case line := <-a.lines:
+			buf = append(append(buf[:0], line...), '\n')
+		case <-a.reopen:
+			a.tell(a.file.reopen())
+			continue
+		case <-ctx.Done():
+			a.drain(buf[:0])
+			return
+		}
+		a.write(a.gather(buf))
+	}
+}
+
+// gather appends what waits, up to one write's worth.
+func (a *Audit) gather(buf []byte) []byte {
+	for len(buf) < auditAtOnce-2048 {
+		select {
+		case r := <-a.queue:
+			buf = append(r.AppendJSON(buf), '\n')
+		case line := <-a.lines:
+			buf = append(append(buf, line...), '\n')
+		default:
+			return buf
+		}
+	}
+	return buf
+}
+
+func (a *Audit) drain(buf []byte) {
+	for {
+		if buf = a.gather(buf[:0]); len(buf) == 0 {
+			return
+		}
+		a.write(buf)
+	}
+}
+
+func (a *Audit) write(buf []byte) {
+	written, lost, err := a.file.write(buf)
+	a.written.Add(uint64(written))
+	a.failed.Add(uint64(lost))
+	a.tell(err)
+}
+
+// tell raises the alarm when writing begins to fail, and ends it.
+func (a *Audit) tell(err error) {
+	was := a.failing.Swap(err != nil)
+	switch {
+	case err != nil && !was:
+		a.opts.Log.Error("the audit log cannot be written: records are lost", "error", err)
+	case err == nil && was:
+		a.opts.Log.Info("the audit log is written again", "lost", a.failed.Load())
+	}
+}
