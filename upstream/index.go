@@ -185,6 +185,9 @@ func (x *Index) Ready() error {
 		switch ok, err := r.outcome(); {
 		case ok:
 			read++
+		case err != nil && r.name.members:
+			// Without them nobody gains rights by groups there: a backend that
+			// has no such links must not keep all the rest from being served.
 		case !hidden(err):
 			return ErrNotRead
 		}
