@@ -141,51 +141,53 @@ func wantRows(t *testing.T, what string, l list, first, n int) {
 	}
 }
 
-// However many ids are permitted, "all" gives all of them, in order, in as few
-// requests as fit, never more than four at a time.
-func TestAllInParts(t *testing.T) {
-	const first = 1000000
-	for _, n := range []int{5, 500, 5000, 50000} {
-		b := startList(t)
-		if n > 4000 { // four have to be seen under way at the same time
-			meet := make(chan struct{}, partsAtOnce)
-			b.gate = func() {
-				select {
-				case meet <- struct{}{}:
-					for len(meet) < partsAtOnce {
-						time.Sleep(time.Millisecond)
-					}
-				default:
-				}
+// meeting holds requests until as many are under way as may be, once.
+func meeting() func() {
+	meet := make(chan struct{}, partsAtOnce)
+	return func() {
+		select {
+		case meet <- struct{}{}:
+			for len(meet) < partsAtOnce {
+				time.Sleep(time.Millisecond)
 			}
+		default:
 		}
-		f := long(t, b, first, n)
-		for _, target := range []string{"/gw/devices/all?fields=id", "/gw/devices/all/telemetry", "/gw/devices/" + numbered(first, min(n, 2000))} {
-			want := min(n, 50000)
-			if strings.Contains(target, ",") {
-				want = min(n, 2000)
-			}
-			got := f.call(longKey, "GET", target, "")
-			wantRows(t, target[:20], decodeList(t, got), first, want)
-			parts, most := b.counts()
-			whole := len(target) - len("all") + 8*want - 1
-			if strings.Contains(target, ",") {
-				whole = len(target)
-			}
-			// Every part but the last is full to less than one id.
-			fewest := (8*want + 7950) / 7960
-			if whole <= 8000 {
-				fewest = 1
-			}
-			if parts < fewest || parts > fewest+1 {
-				t.Errorf("%d ids: got %d requests, want %d", want, parts, fewest)
-			}
-			if most > partsAtOnce || fewest > partsAtOnce && b.gate != nil && target == "/gw/devices/all?fields=id" && most != partsAtOnce {
-				t.Errorf("%d ids: got %d requests at a time, want %d", want, most, partsAtOnce)
-			}
-			if got.header.Get("Content-Type") != "application/json" {
-				t.Errorf("got %v", got.header)
-			}
+	}
+}
+
+// However many ids are permitted, all of them come, in order, in as few requests
+// as fit, never more than four at a time. So requests and their bytes grow as
+// the ids do.
+func TestAllInParts(t *testing.T) {
+	const first = 1000000 // an id and its comma are 8 bytes
+	perPart := (8000 - len("/gw/devices/") + 1) / 8
+	for _, row := range []struct {
+		path       string
+		ids, parts int
+	}{
+		{"all", 5, 1}, {"all", 500, 1}, {"all", perPart, 1}, {"all", perPart + 1, 2}, {"all", 5000, 6}, {"all", 50000, 51},
+		{numbered(first, 3000), 3000, 4},
+	} {
+		b := startList(t)
+		if row.parts > partsAtOnce {
+			b.gate = meeting()
+		}
+		f := long(t, b, first, row.ids)
+		got := f.call(longKey, "GET", "/gw/devices/"+row.path, "")
+		wantRows(t, "in parts", decodeList(t, got), first, row.ids)
+		if got.header.Get("Content-Type") != "application/json" {
+			t.Errorf("got %v", got.header)
+		}
+		parts, most := b.counts()
+		if parts != row.parts || most > partsAtOnce || row.parts > partsAtOnce && most != partsAtOnce {
+			t.Errorf("%d ids: got %d requests, %d at a time, want %d, %d at a time", row.ids, parts, most, row.parts, min(row.parts, partsAtOnce))
+		}
+		bytes := 0
+		for _, r := range b.take() {
+			bytes += len(r.target()) - len("/gw/devices/") + 1
+		}
+		if bytes != 8*row.ids {
+			t.Errorf("%d ids: got %d bytes of ids, want %d", row.ids, bytes, 8*row.ids)
 		}
 	}
 }
