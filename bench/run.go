@@ -7,7 +7,6 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"syscall"
 	"time"
 
 	"aclgate/bench/report"
@@ -182,9 +181,4 @@ func firstLineOf(path string) string {
 	}
 	line, _, _ := strings.Cut(string(text), "\n")
 	return line
-}
-
-// Interrupted reports whether err is that of a bench that was told to end.
-func Interrupted(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, syscall.EINTR)
 }

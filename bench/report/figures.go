@@ -34,12 +34,20 @@ func (r *Result) Add(run Run) {
 	}
 	own := &run.Lanes[0]
 	title := run.Title() + "/" + own.Name
-	r.Figures[title+"/cpu_us"] = Each(own, "µs", CPU)
+	r.use(title, own)
 	r.Figures[title+"/p50_us"] = Each(own, "µs", P50)
 	r.Figures[title+"/p99_us"] = Each(own, "µs", P99)
-	r.Figures[title+"/rss_mib"] = Exact(float64(own.RSS)/(1<<20), "MiB")
 	for i := range run.Lanes[1:] {
 		r.compare(&run, own, &run.Lanes[1+i])
+	}
+}
+
+// use makes the figures of what a lane's process uses. One that somebody else runs has none: a zero would
+// keep every limit.
+func (r *Result) use(name string, l *Lane) {
+	if l.RSS > 0 {
+		r.Figures[name+"/cpu_us"] = Each(l, "µs", CPU)
+		r.Figures[name+"/rss_mib"] = Exact(float64(l.RSS)/(1<<20), "MiB")
 	}
 }
 
@@ -65,9 +73,10 @@ const Subject = "aclgate"
 // compare makes the ratios of the gateway to one rival.
 func (r *Result) compare(run *Run, own, rival *Lane) {
 	name := run.Title() + "/" + rival.Name
-	r.Figures[name+"/cpu_us"] = Each(rival, "µs", CPU)
-	r.Figures[name+"/cpu_ratio"] = Ratio(own, rival, CPU)
-	r.Figures[name+"/rss_mib"] = Exact(float64(rival.RSS)/(1<<20), "MiB")
+	r.use(name, rival)
+	if own.RSS > 0 && rival.RSS > 0 {
+		r.Figures[name+"/cpu_ratio"] = Ratio(own, rival, CPU)
+	}
 	if run.Rate > 0 {
 		r.Figures[name+"/p50_ratio"] = Ratio(own, rival, P50)
 		r.Figures[name+"/p99_ratio"] = Ratio(own, rival, P99)

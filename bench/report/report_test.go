@@ -20,7 +20,7 @@ import (
 // noise of 15 % that both share and one of 2 % that they do not.
 func synthetic(factor float64, rate float64) *Result {
 	random := rand.New(rand.NewPCG(1, 1))
-	own, bare := Lane{Name: Subject}, Lane{Name: "bare"}
+	own, bare := Lane{Name: Subject, RSS: 50 << 20}, Lane{Name: "bare", RSS: 16 << 20}
 	var h hist.Histogram
 	for range 20 {
 		shared := 20 * (1 + 0.15*random.NormFloat64())
@@ -92,6 +92,19 @@ func TestInvalidRunsMakeNoFigures(t *testing.T) {
 	r.Add(Run{Mix: "one-id", Invalid: "x", Lanes: []Lane{{Name: Subject, Counts: load.Counts{Leaks: 2}}}})
 	if _, ok := r.Figures["one-id/aclgate/cpu_us"]; ok || !r.Failed() {
 		t.Errorf("got %v", r.Figures)
+	}
+}
+
+// TestForeignProcessHasNoCPU: the CPU time of a gateway that somebody else runs is not known, so a limit on
+// it is broken, not kept.
+func TestForeignProcessHasNoCPU(t *testing.T) {
+	run := synthetic(1, 1000).Runs[0]
+	run.Lanes[0].RSS = 0
+	var r Result
+	r.Add(run)
+	gate := Gate{{Text: "x", Figure: "one-id@1000/bare/cpu_ratio", Op: "<=", Number: 9}}
+	if gate.Check(&r, nil) == nil {
+		t.Error("what was not measured keeps a limit")
 	}
 }
 

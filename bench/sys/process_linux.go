@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"syscall"
 	"time"
@@ -91,10 +92,17 @@ func DieWithParent(c *exec.Cmd) {
 }
 
 // Become replaces this process by another program, on one core from its first instruction: a Go program
-// counts its cores when it starts.
+// counts its cores when it starts. What DieWithParent has asked for holds for a process's first thread
+// only, and the one that goes on may be another, so it is asked for again.
 func Become(cpu int, path string, args []string) error {
+	const setParentDeathSignal = 1 // PR_SET_PDEATHSIG
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	if err := Pin(cpu); err != nil {
 		return err
+	}
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, setParentDeathSignal, uintptr(syscall.SIGKILL), 0); errno != 0 {
+		return os.NewSyscallError("prctl", errno)
 	}
 	return syscall.Exec(path, args, os.Environ())
 }
