@@ -67,28 +67,35 @@ func decode(t *testing.T, text []byte) (result, errs []string, fault error) {
 		if name != "result" && name != "errors" {
 			continue
 		}
-		var elements []json.RawMessage
 		switch {
 		case seen[name]:
 			return result, errs, ErrTwice
 		case raw[0] != '[':
 			return result, errs, ErrNotArray
-		case json.Unmarshal(raw, &elements) != nil:
-			t.Fatalf("%q: cannot decode", raw)
+		case name == "result":
+			result = elements(t, raw)
+		default:
+			errs = elements(t, raw)
 		}
 		seen[name] = true
-		for _, e := range elements {
-			if name == "result" {
-				result = append(result, string(e))
-			} else {
-				errs = append(errs, string(e))
-			}
-		}
 	}
 	if !seen["result"] && len(errs) == 0 {
 		return nil, nil, ErrNothing
 	}
 	return result, errs, nil
+}
+
+// elements returns the elements of a valid array, byte for byte.
+func elements(t *testing.T, array []byte) (texts []string) {
+	t.Helper()
+	var raw []json.RawMessage
+	if err := json.Unmarshal(array, &raw); err != nil {
+		t.Fatalf("%q: %v", array, err)
+	}
+	for _, e := range raw {
+		texts = append(texts, string(e))
+	}
+	return texts
 }
 
 func encode(result, errs []string) string {
