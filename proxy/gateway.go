@@ -110,9 +110,9 @@ func New(o Options) *Gateway {
 // Busy returns how many requests are being served.
 func (g *Gateway) Busy() int64 { return g.busy.Load() }
 
-// Handle serves one request of a connection that proxy/head has read.
-func (g *Gateway) Handle(ctx *fasthttp.RequestCtx) {
-	c := g.take(ctx)
+// Handle serves the request that conn has read, and writes its answer into ctx.
+func (g *Gateway) Handle(ctx *fasthttp.RequestCtx, conn *head.Conn) {
+	c := g.take(ctx, conn)
 	defer g.recovered(c)
 	if reason := g.serve(c); reason != policy.NotJudged {
 		g.refuse(c, reason)
@@ -145,11 +145,11 @@ func (g *Gateway) serve(c *call) policy.Reason {
 	return c.reason
 }
 
-func (g *Gateway) take(ctx *fasthttp.RequestCtx) *call {
+func (g *Gateway) take(ctx *fasthttp.RequestCtx, conn *head.Conn) *call {
 	g.busy.Add(1)
 	g.Metrics.Add(metrics.InFlight, 1)
 	c := g.calls.Get().(*call)
-	c.begin(ctx, ctx.Conn().(*head.Conn))
+	c.begin(ctx, conn)
 	return c
 }
 

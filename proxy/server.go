@@ -3,14 +3,9 @@ package proxy
 import (
 	"context"
 	"errors"
-	"io"
-	"log/slog"
 	"net"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/valyala/fasthttp"
 
 	"aclgate/proxy/head"
 )
@@ -21,55 +16,62 @@ const overload = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/
 	`{"errors":[{"code":503,"reason":"the gateway has too many connections"}],"result":[]}`
 
 // Server accepts connections and has a Gateway serve their requests.
+//
+// Of fasthttp it uses the messages and not the server: proxy/head has read the
+// request already, and a connection that waits for its next one must hold
+// nothing but a goroutine with a small stack.
 type Server struct {
 	gateway  *Gateway
 	listener *head.Listener
-	server   *fasthttp.Server
+	desks    sync.Pool      // of *desk
+	serving  sync.WaitGroup // one for each connection
 	drain    sync.Once
 }
 
 // NewServer returns a Server on ln, which may be a TLS listener.
 func NewServer(g *Gateway, ln net.Listener, c head.Config) *Server {
 	c.Overload = []byte(overload)
-	return &Server{
-		gateway:  g,
-		listener: head.NewListener(ln, c),
-		server: &fasthttp.Server{
-			Handler: g.Handle,
-			// proxy/head has read the request; what fasthttp reads is a
-			// placeholder of a few bytes. It bounds connections and time too.
-			ReadBufferSize:        64,
-			MaxRequestBodySize:    1,
-			Concurrency:           1 << 30,
-			NoDefaultServerHeader: true,
-			NoDefaultContentType:  true,
-			// Header names of the backend pass as they came.
-			DisableHeaderNamesNormalizing: true,
-			DisablePreParseMultipartForm:  true,
-			SecureErrorLogMessage:         true,
-			Logger:                        quiet{g.Log},
-		},
-	}
-}
-
-// quiet passes on what fasthttp has to say. Connections that clients break off
-// are their business.
-type quiet struct{ log *slog.Logger }
-
-func (q quiet) Printf(format string, args ...any) {
-	q.log.Debug("fasthttp: "+strings.TrimSpace(format), "args", len(args))
+	s := &Server{gateway: g, listener: head.NewListener(ln, c)}
+	s.desks.New = func() any { return newDesk() }
+	return s
 }
 
 // Listener returns the listener, for its counters.
 func (s *Server) Listener() *head.Listener { return s.listener }
 
-// Serve serves until the listener is closed. It returns nil then.
+// Serve serves until the listener is closed. It returns nil then. Connections
+// may outlive it: see Shutdown.
 func (s *Server) Serve() error {
-	err := s.server.Serve(s.listener)
-	if errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) {
-		return nil
+	for {
+		c, err := s.listener.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		case err != nil:
+			return err
+		}
+		s.serving.Go(func() { s.converse(c.(*head.Conn)) })
 	}
-	return err
+}
+
+// converse serves one connection until it ends.
+func (s *Server) converse(c *head.Conn) {
+	defer c.Close()
+	for c.Next() && s.exchange(c) {
+	}
+}
+
+// exchange serves the request that was read. It reports whether another one may
+// follow.
+func (s *Server) exchange(c *head.Conn) bool {
+	d := s.desks.Get().(*desk)
+	d.open(c)
+	s.gateway.Handle(&d.ctx, c)
+	goesOn := d.send()
+	if d.close() {
+		s.desks.Put(d)
+	}
+	return goesOn
 }
 
 // Shutdown ends the server without failing a request: it takes no new
@@ -84,6 +86,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	gone := make(chan struct{})
 	go func() {
 		s.listener.Wait()
+		s.serving.Wait()
 		close(gone)
 	}()
 	select {

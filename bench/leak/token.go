@@ -58,7 +58,7 @@ func (w *World) makeToken(id int64) *Token {
 		t.Access = noapi
 	}
 	if t.Access == aclType {
-		for range 1 + w.rng.IntN(6) {
+		for range 2 + w.rng.IntN(6) {
 			t.Entries = append(t.Entries, w.makeEntry(t.CID))
 		}
 	}
@@ -70,8 +70,8 @@ func (w *World) makeEntry(cid int64) Entry {
 	if w.rng.IntN(4) == 0 { // groups confer rights, so there should be some
 		about = groups
 	}
-	e := Entry{URI: about, Methods: w.methods(7)}
-	if w.rng.IntN(8) == 0 {
+	e := Entry{URI: about, Methods: w.methods(9)}
+	if w.rng.IntN(5) == 0 {
 		e.URI = "gw"
 	}
 	switch n := w.rng.IntN(12); {
@@ -92,7 +92,7 @@ func (w *World) makeEntry(cid int64) Entry {
 		e.Named, e.Subs = true, map[string][]string{}
 		for _, name := range []string{"messages", "telemetry", "logs", "cid", "devices", "channels", "groups", "geofences"} {
 			if w.rng.IntN(3) > 0 {
-				e.Subs[name] = w.methods(6)
+				e.Subs[name] = w.methods(8)
 			}
 		}
 	}
@@ -106,7 +106,7 @@ func (w *World) methods(reads int) []string {
 		m = append(m, "GET")
 	}
 	for _, name := range []string{"POST", "PUT", "PATCH", "DELETE"} {
-		if w.rng.IntN(5) < 2 {
+		if w.rng.IntN(2) == 0 {
 			m = append(m, name)
 		}
 	}

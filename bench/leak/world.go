@@ -52,6 +52,7 @@ type World struct {
 
 	accounts []int64 // ascending: parents come before their children
 	sorted   map[string][]int64
+	memo     memo
 	rng      *rand.Rand
 }
 
@@ -68,6 +69,7 @@ func NewWorld(size Size, seed uint64) *World {
 		Parents: map[int64]int64{}, Items: map[string]map[int64]*Item{}, Links: map[Link]map[int64]map[int64]bool{},
 		sorted: map[string][]int64{}, rng: rand.New(rand.NewPCG(seed, 1)),
 	}
+	w.Changed()
 	w.makeAccounts(size.Accounts)
 	for _, uri := range Collections() {
 		w.makeItems(uri, size.Items*shares[uri]/100)
@@ -152,17 +154,30 @@ func (w *World) Below(top, cid int64) bool {
 	return false
 }
 
+// root returns the account at the top of one's tree; 0 for those that are in none.
+func (w *World) root(cid int64) int64 {
+	for w.Parents[cid] != 0 {
+		cid = w.Parents[cid]
+	}
+	if _, known := w.Parents[cid]; !known {
+		return 0
+	}
+	return cid
+}
+
 // IDs returns the ids of a collection, ascending. They are shared.
 func (w *World) IDs(uri string) []int64 { return w.sorted[uri] }
 
 // Add notes an item that was made.
 func (w *World) Add(uri string, id int64, it Item) {
+	w.Changed()
 	w.Items[uri][id] = &it
 	w.sorted[uri] = append(w.sorted[uri], id) // the backend counts upwards
 }
 
 // Remove notes an item that is gone, with its links.
 func (w *World) Remove(uri string, id int64) {
+	w.Changed()
 	delete(w.Items[uri], id)
 	i, _ := slices.BinarySearch(w.sorted[uri], id)
 	w.sorted[uri] = slices.Delete(w.sorted[uri], i, i+1)

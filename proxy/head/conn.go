@@ -61,8 +61,7 @@ func (c *Conn) TLS() bool { return c.https }
 // than one placeholder, so the server above cannot read ahead and sends each answer before it asks for the next head.
 func (c *Conn) Read(p []byte) (int, error) {
 	if c.pending == "" {
-		if !c.next() {
-			c.drop()
+		if !c.Next() {
 			return 0, io.EOF
 		}
 		c.pending = c.msg.head.placeholder()
@@ -82,6 +81,16 @@ func (h *Head) placeholder() string {
 		return placeholderHEAD
 	}
 	return Placeholder
+}
+
+// Next ends the request that was answered and waits for the next head, which Head returns then. It reports whether there is
+// one to serve: one that is refused is, too. While it waits nothing is held but the connection.
+func (c *Conn) Next() bool {
+	if !c.next() {
+		c.drop()
+		return false
+	}
+	return true
 }
 
 // next ends the request that was answered and reads the next head. It reports whether there is one to serve.
