@@ -130,8 +130,11 @@ func (a *Audit) Reopen() {
 	}
 }
 
-// Stats returns what was counted.
+// Stats returns what was counted; without an audit log that is nothing.
 func (a *Audit) Stats() AuditStats {
+	if a == nil {
+		return AuditStats{}
+	}
 	return AuditStats{a.written.Load(), a.dropped.Load(), a.failed.Load(), a.failing.Load()}
 }
 

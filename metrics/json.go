@@ -53,6 +53,8 @@ func (r *Record) appendWho(dst []byte) []byte {
 	}
 	dst = number64(dst, `,"cid":`, r.CID)
 	dst = number64(dst, `,"scope":`, r.Scope)
+	dst = number64(dst, `,"account":`, r.Account)
+	dst = number64(dst, `,"item":`, r.Item)
 	if r.Source.IsValid() {
 		dst = r.Source.Unmap().WithZone("").AppendTo(append(dst, `,"source":"`...))
 		dst = append(dst, '"')

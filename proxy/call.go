@@ -81,6 +81,12 @@ func (c *call) end() {
 	if c.rec.BytesOut == 0 && !c.ctx.Response.IsBodyStream() {
 		c.rec.BytesOut = int64(len(c.ctx.Response.Body()))
 	}
+	switch c.reason {
+	case policy.ForeignAccount, policy.BodyAccount:
+		c.rec.Account = c.dec.Account
+	case policy.BodyItem:
+		c.rec.Item = c.item
+	}
 	if c.reason != policy.ClientGone {
 		c.rec.Status = c.ctx.Response.StatusCode()
 	}

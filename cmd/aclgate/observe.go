@@ -46,9 +46,7 @@ func (a *app) makeAdmin() error {
 		l := a.server.Listener()
 		return metrics.ListenerStats{Open: l.Open(), Refused: l.RefusedConns(), RefusedPerIP: l.RefusedPerIP()}
 	})
-	if a.audit != nil {
-		a.metrics.WatchAudit(a.audit)
-	}
+	a.metrics.WatchAudit(a.audit)
 	a.metrics.Build(version(), revision())
 	return nil
 }

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"aclgate/config"
+	"aclgate/metrics"
+)
+
+// maxAuditLine bounds a line; what the gateway writes is far shorter.
+const maxAuditLine = 1 << 20
+
+// auditFiles returns the files of the audit log that are there, oldest first.
+func auditFiles(s config.Audit) (files []string) {
+	for i := s.Keep; i >= 0; i-- {
+		name := s.Path.Path
+		if i > 0 {
+			name = fmt.Sprintf("%s.%d", name, i)
+		}
+		if _, err := os.Stat(name); err == nil {
+			files = append(files, name)
+		}
+	}
+	return files
+}
+
+// eachLine calls visit with every sound line of r until it returns false.
+func eachLine(r io.Reader, visit func(*metrics.Line, []byte) bool) error {
+	in := bufio.NewScanner(r)
+	in.Buffer(nil, maxAuditLine)
+	for in.Scan() {
+		l, err := metrics.ParseLine(in.Bytes())
+		if err == nil && !visit(&l, in.Bytes()) {
+			return nil
+		}
+	}
+	return in.Err()
+}
+
+// eachLineOf is eachLine for the first size bytes of a file. One that was moved
+// away meanwhile is empty.
+func eachLineOf(name string, size int64, visit func(*metrics.Line, []byte) bool) error {
+	f, err := os.Open(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot read the audit log: %w", err)
+	}
+	defer f.Close()
+	if err := eachLine(io.LimitReader(f, size), visit); err != nil {
+		return fmt.Errorf("cannot read the audit log: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"aclgate/config"
+	"aclgate/metrics"
+)
+
+// tailFlags say which lines are shown.
+type tailFlags struct {
+	token           int64
+	reason, verdict string
+	since           time.Duration
+	lines           int
+	follow, json    bool
+}
+
+func (e *env) audit() *cobra.Command {
+	c := &cobra.Command{Use: "audit", Short: "Read the audit log"}
+	c.AddCommand(e.auditTail())
+	return c
+}
+
+func (e *env) auditTail() *cobra.Command {
+	var f tailFlags
+	c := &cobra.Command{
+		Use:   "tail",
+		Short: "Show the latest of the audit log, one decision a line",
+		Long: `Show the latest lines of the audit log that fit, older files included. With -f
+go on showing new ones until Ctrl-C, also when the log begins a new file.
+
+  aclgate audit tail --token 17 --verdict deny --since 2h
+  aclgate audit tail -f --reason no-entry`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return e.runTail(cmd.Context(), &f) },
+	}
+	flags := c.Flags()
+	flags.Int64Var(&f.token, "token", 0, "only requests of the token with this id")
+	flags.StringVar(&f.reason, "reason", "", "only this reason, also of the shadow or of unenforced entries")
+	flags.StringVar(&f.verdict, "verdict", "", "only this verdict: deny, narrow, allow")
+	flags.DurationVar(&f.since, "since", 0, "only the last while: 90s, 15m, 2h (default: everything)")
+	flags.IntVarP(&f.lines, "lines", "n", 20, "at most so many lines, 0: all")
+	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with new lines")
+	flags.BoolVar(&f.json, "json", false, "print the lines as they are")
+	return c
+}
+
+func (e *env) runTail(ctx context.Context, f *tailFlags) error {
+	s, err := e.loadQuietly()
+	if err != nil {
+		return err
+	}
+	if !s.Audit.Path.IsSet() {
+		return failed(errors.New("there is no audit log: set audit.path"))
+	}
+	t := &tail{flags: f, out: e.stdout, since: time.Now().Add(-f.since)}
+	if err := t.past(s.Audit); err != nil {
+		return failed(err)
+	}
+	for _, line := range t.last {
+		fmt.Fprintln(e.stdout, line)
+	}
+	if !f.follow {
+		return nil
+	}
+	if err := t.follow(ctx, s.Audit.Path.Path); err != nil {
+		return failed(err)
+	}
+	return nil
+}
+
+// tail reads a log that somebody writes.
+type tail struct {
+	flags *tailFlags
+	out   io.Writer
+	since time.Time
+	last  []string // of the past, at most flags.lines
+	read  int64    // of the youngest file
+	file  os.FileInfo
+}
+
+// past collects the last lines that fit.
+func (t *tail) past(s config.Audit) error {
+	for _, name := range auditFiles(s) {
+		info, err := os.Stat(name)
+		if err != nil {
+			continue // moved away since
+		}
+		t.file, t.read = info, info.Size()
+		err = eachLineOf(name, t.read, func(l *metrics.Line, text []byte) bool {
+			if t.fits(l) {
+				t.last = append(t.last, t.show(l, text))
+			}
+			if n := t.flags.lines; n > 0 && len(t.last) > n {
+				t.last = t.last[1:]
+			}
+			return true
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fits reports whether a line passes every filter.
+func (t *tail) fits(l *metrics.Line) bool {
+	f := t.flags
+	if f.since > 0 && l.Time.Before(t.since) {
+		return false
+	}
+	if l.Event != "" { // a change concerns everybody, but is no request
+		return f.token == 0 && f.reason == "" && f.verdict == ""
+	}
+	return (f.token == 0 || l.Token == f.token) && (f.verdict == "" || l.Verdict == f.verdict) &&
+		(f.reason == "" || l.Reason == f.reason || l.WouldReason == f.reason || l.ShadowReason == f.reason)
+}
+
+// show returns a line for people.
+func (t *tail) show(l *metrics.Line, text []byte) string {
+	if t.flags.json {
+		return string(text)
+	}
+	at := l.Time.UTC().Format("2006-01-02T15:04:05Z")
+	if l.Event != "" {
+		return fmt.Sprintf("%s  %s %s revision %d %q", at, l.Event, l.Result, l.Revision, l.Faults)
+	}
+	who := "-"
+	if l.Token != 0 {
+		who = fmt.Sprint(l.Token)
+	}
+	line := fmt.Sprintf("%s  %s  %-6s %-16s %d  token %-6s %s", at, l.Decision, l.Verdict, l.Reason, l.Status, who, asked(l))
+	if l.Would != "" {
+		line += fmt.Sprintf("  entries: %s %s", l.Would, l.WouldReason)
+	}
+	if l.Shadow != "" {
+		line += fmt.Sprintf("  shadow: %s %s", l.Shadow, l.ShadowReason)
+	}
+	return line
+}
+
+// followEvery is the pause between two looks at the file.
+const followEvery = 200 * time.Millisecond
+
+// follow shows new lines until ctx ends.
+func (t *tail) follow(ctx context.Context, name string) error {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := t.look(name); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// look shows what was added since the last look. A new file is read from its
+// beginning, once what was left of the old one is shown.
+func (t *tail) look(name string) error {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil // between two files
+	}
+	if t.file != nil && !os.SameFile(t.file, info) {
+		if old := name + ".1"; sameFile(old, t.file) {
+			if err := t.rest(old); err != nil {
+				return err
+			}
+		}
+		t.read = 0
+	}
+	if info.Size() < t.read {
+		t.read = 0
+	}
+	t.file = info
+	return t.rest(name)
+}
+
+func sameFile(name string, was os.FileInfo) bool {
+	info, err := os.Stat(name)
+	return err == nil && os.SameFile(info, was)
+}
+
+// rest shows the whole lines of a file behind those that were read.
+func (t *tail) rest(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil // moved away since; the next look finds it
+	}
+	defer f.Close()
+	if _, err := f.Seek(t.read, io.SeekStart); err != nil {
+		return fmt.Errorf("cannot read the audit log: %w", err)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, 16<<20))
+	if err != nil {
+		return fmt.Errorf("cannot read the audit log: %w", err)
+	}
+	return t.showAll(text)
+}
+
+func (t *tail) showAll(text []byte) error {
+	whole := text[:bytes.LastIndexByte(text, '\n')+1]
+	t.read += int64(len(whole))
+	return eachLine(bytes.NewReader(whole), func(l *metrics.Line, line []byte) bool {
+		if t.fits(l) {
+			fmt.Fprintln(t.out, t.show(l, line))
+		}
+		return true
+	})
+}

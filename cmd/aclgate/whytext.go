@@ -1,0 +1,155 @@
+package main
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"aclgate/config"
+	"aclgate/metrics"
+	"aclgate/policy"
+	"aclgate/policy/explain"
+	"aclgate/policy/routes"
+	"aclgate/policy/store"
+)
+
+// explainLine says what is known of a decision, and explains it by the policy as
+// it is now.
+func (e *env) explainLine(s *config.Settings, l *metrics.Line) error {
+	e.tellLine(s, l)
+	pol, faults := checkPolicy(s)
+	if err := faults.Err(); err != nil {
+		return badSettings(err)
+	}
+	cat, err := routes.Load(s.Policy.RoutesFile.Path)
+	if err != nil {
+		return badSettings(err)
+	}
+	ask, why := askOf(l)
+	if why != "" {
+		return e.tellReason(l, why)
+	}
+	pol.AdoptUses(s.Store.Path.Path, ask.At)
+	tok := tokenOf(pol, cat, l)
+	if tok == nil {
+		return e.tellReason(l, fmt.Sprintf("token %d is not in the policy any more", l.Token))
+	}
+	ask.File = s.Store.Path.Text
+	report := explain.Explain(lawOf(s, cat), pol.Tree, tok, ask)
+	if report.Reason != l.Reason && len(report.Open) == 0 {
+		if err := e.tellReason(l, "the policy as it is now, and the request as far as it is remembered, lead elsewhere; see below"); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(e.stdout)
+	return e.print(report, false)
+}
+
+// tellLine prints what was remembered.
+func (e *env) tellLine(s *config.Settings, l *metrics.Line) {
+	fmt.Fprintf(e.stdout, "Decision  %s, %s\n", l.Decision, l.Time.UTC().Format("2006-01-02 15:04:05 UTC"))
+	fmt.Fprintf(e.stdout, "Asked     %s\n", asked(l))
+	fmt.Fprintf(e.stdout, "By        %s\n", asker(l))
+	fmt.Fprintf(e.stdout, "Decided   %s (%s), answered %d\n", strings.ToUpper(l.Verdict), l.Reason, l.Status)
+	if l.Entry > 0 {
+		place := fmt.Sprintf("entry %d of the token's ACL", l.Entry)
+		if l.Line > 0 {
+			place += fmt.Sprintf(", %s:%d", s.Store.Path.Text, l.Line)
+		}
+		fmt.Fprintf(e.stdout, "Decisive  %s, as the file was then\n", place)
+	}
+	if l.Would != "" {
+		fmt.Fprintf(e.stdout, "Entries   would have made it %s (%s); policy.enforce was false\n", l.Would, l.WouldReason)
+	}
+	if l.Shadow != "" {
+		fmt.Fprintf(e.stdout, "Shadow    would have made it %s (%s)\n", l.Shadow, l.ShadowReason)
+	}
+	if l.Trace != "" {
+		fmt.Fprintf(e.stdout, "Trace     %s\n", l.Trace)
+	}
+}
+
+func asked(l *metrics.Line) string {
+	target := l.Target
+	switch {
+	case target == "" && l.Route != "":
+		target = l.Route + " (the path itself is not kept: it may hold a key)"
+	case target == "":
+		target = "a path that could not be read, and is not kept"
+	}
+	if l.Method == "" {
+		return "with an unknown method " + target
+	}
+	return l.Method + " " + target
+}
+
+func asker(l *metrics.Line) string {
+	text := "nobody that is known"
+	if l.Token != 0 {
+		text = fmt.Sprintf("token %d (digest %s…) of account %d", l.Token, l.Digest, l.CID)
+	}
+	if l.Source != "" {
+		text += ", from " + l.Source
+	}
+	return text
+}
+
+// tellReason prints what a reason means, where the decision cannot be taken
+// again.
+func (e *env) tellReason(l *metrics.Line, why string) error {
+	for _, d := range explain.Docs() {
+		if d.Reason.String() == l.Reason {
+			fmt.Fprintf(e.stdout, "Meaning   %s\nHint      %s\n", d.Meaning, d.Hint)
+		}
+	}
+	_, err := fmt.Fprintf(e.stdout, "Note      %s\n", why)
+	return err
+}
+
+// askOf returns the request of a line as far as it is remembered: without query
+// and body, and with matches that hold an asterisk in the place of what they
+// compared with. Or why it cannot be judged again.
+func askOf(l *metrics.Line) (ask explain.Ask, why string) {
+	switch {
+	case l.Target == "":
+		return ask, "the path is not remembered"
+	case strings.HasSuffix(l.Target, "…"):
+		return ask, "the path was too long to be remembered whole"
+	case l.Token == 0:
+		return ask, "no token of the policy was recognised, so no entry was asked"
+	}
+	ask = explain.Ask{Method: l.Method, Target: wholeMatch(l.Target), At: l.Time.Unix()}
+	ask.Source, _ = netip.ParseAddr(l.Source)
+	if l.Scope != l.CID {
+		ask.CID = l.Scope
+	}
+	switch l.Reason {
+	case policy.ForeignAccount.String():
+		ask.CID = l.Account
+	case policy.BodyAccount.String():
+		ask.Body = []policy.Keys{{CID: l.Account}}
+	case policy.BodyItem.String():
+		ask.Body = []policy.Keys{{ID: l.Item}}
+	case policy.MoveNoEntry.String():
+		ask.Body = []policy.Keys{{CID: l.Scope}} // which account does not matter
+	}
+	return ask, ""
+}
+
+// wholeMatch gives an expression, of which only the beginning is remembered, an
+// end, so that it is one again.
+func wholeMatch(target string) string { return strings.ReplaceAll(target, "{*", "{*}") }
+
+// tokenOf returns the token of a line, if it is still the same one, ready to be
+// judged.
+func tokenOf(pol *store.Policy, cat *policy.Catalogue, l *metrics.Line) *policy.Token {
+	for _, rec := range pol.Records {
+		if rec.Token.ID == l.Token && hex.EncodeToString(rec.Token.Digest[:4]) == l.Digest {
+			tok := rec.Token
+			tok.ACL = policy.NewACL(rec.Entries, cat)
+			return &tok
+		}
+	}
+	return nil
+}

@@ -1,0 +1,64 @@
+package metrics
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// Line is one line of the audit log, read again: a decision, or a change by an
+// operator, which has an Event.
+type Line struct {
+	Time     time.Time `json:"time"`
+	Decision string    `json:"decision"`
+	Verdict  string    `json:"verdict"`
+	Reason   string    `json:"reason"`
+	Method   string    `json:"method"`
+	Status   int       `json:"status"`
+	Route    string    `json:"route"`
+	Target   string    `json:"target"` // without query; of a match only its beginning
+	Trace    string    `json:"trace"`
+	Entry    int       `json:"entry"`
+	Line     int       `json:"line"`
+	Denied   int       `json:"denied"`
+
+	Token   int64  `json:"token"`
+	Digest  string `json:"digest"` // 8 hex digits
+	CID     int64  `json:"cid"`
+	Scope   int64  `json:"scope"`
+	Account int64  `json:"account"` // that was named in vain
+	Item    int64  `json:"item"`    // that the body named in vain
+	Source  string `json:"source"`
+
+	Would        string `json:"would"`
+	WouldReason  string `json:"would_reason"`
+	Shadow       string `json:"shadow"`
+	ShadowReason string `json:"shadow_reason"`
+
+	BytesIn    int64 `json:"bytes_in"`
+	BytesOut   int64 `json:"bytes_out"`
+	TotalUS    int64 `json:"total_us"`
+	OwnUS      int64 `json:"own_us"`
+	UpstreamUS int64 `json:"upstream_us"`
+
+	Event    string `json:"event"`
+	Result   string `json:"result"`
+	Revision uint64 `json:"revision"`
+	Faults   string `json:"faults"`
+}
+
+// ErrLine is the error of a text that is no line of an audit log.
+var ErrLine = errors.New("this is no line of an audit log")
+
+// ParseLine is the inverse of Record.AppendJSON and of what Change writes. Its
+// error is ErrLine: part of a line may have been written when the disk was full.
+func ParseLine(text []byte) (Line, error) {
+	var l Line
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if d.Decode(&l) != nil || d.More() || (l.Decision == "") == (l.Event == "") {
+		return Line{}, ErrLine
+	}
+	return l, nil
+}
