@@ -69,12 +69,16 @@ var table = map[string]rule{
 		reach:  []string{fasthttp},
 		reason: "merging is from bytes to bytes",
 	},
+	"proxy/join": {
+		reach:  []string{fasthttp},
+		reason: "merging is from bytes to bytes",
+	},
 	"proxy/limit": {
 		may: []string{"policy"}, reach: []string{fasthttp},
 		reason: "limits count; they know nothing of HTTP",
 	},
 	"proxy": {
-		may:    []string{"policy", "proxy/head", "proxy/body", "proxy/splice", "proxy/limit", "upstream", "metrics", "config"},
+		may:    []string{"policy", "proxy/head", "proxy/body", "proxy/splice", "proxy/join", "proxy/limit", "upstream", "metrics", "config"},
 		never:  []string{yaml, "encoding/json"},
 		reason: "the straight line parses neither settings nor JSON values on the hot path",
 	},
