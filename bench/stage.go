@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"aclgate/bench/child"
 	"aclgate/bench/rivals"
@@ -24,9 +25,11 @@ const memoryLimit = 1 << 30
 type stage struct {
 	Options
 	dir      string
-	proxyCPU int // of what is measured
-	loadCPU  int // of the generator, which is this process
-	backCPU  int // of the backend: a third core, or the generator's
+	proxyCPU int   // of what is measured
+	cpus     []int // all that this process had
+	proxies  []int // the cores that the proxies get: proxyCPU, or all
+	loadCPU  int   // of the generator, which is this process
+	backCPU  int   // of the backend: a third core, or the generator's
 	backend  netip.AddrPort
 	process  *child.Process // the backend
 	worlds   map[string]*world.World
@@ -43,6 +46,7 @@ func open(ctx context.Context, o Options) (*stage, error) {
 		return nil, errors.New("the bench needs two cores: one for what is measured, one for what measures")
 	}
 	s.proxyCPU, s.loadCPU, s.backCPU = cpus[len(cpus)-1], cpus[0], cpus[min(1, len(cpus)-2)]
+	s.cpus, s.proxies = cpus, []int{s.proxyCPU}
 	if s.dir, err = os.MkdirTemp("", "aclgate-bench-"); err != nil {
 		return nil, err
 	}
@@ -64,7 +68,7 @@ func (s *stage) startBackend(ctx context.Context) error {
 	if s.backend, err = freePort(); err != nil {
 		return err
 	}
-	s.process, err = child.Start("the backend", s.backCPU, []string{self, "bench", "backend", "--listen", s.backend.String()})
+	s.process, err = child.Start("the backend", []int{s.backCPU}, []string{self, "bench", "backend", "--listen", s.backend.String()})
 	if err != nil {
 		return err
 	}
@@ -101,7 +105,8 @@ type proxy struct {
 	addr    netip.AddrPort
 	checks  bool
 	process *child.Process
-	files   gatewayFiles // of the gateway
+	files   gatewayFiles  // of the gateway
+	wrote   time.Duration // how long writing them took
 }
 
 func (p *proxy) stop() {
@@ -124,14 +129,16 @@ func (s *stage) gateway(ctx context.Context, w *world.World) (*proxy, error) {
 	if files.admin, err = freePort(); err != nil {
 		return nil, err
 	}
+	began := time.Now()
 	if err := errors.Join(os.MkdirAll(files.dir, 0o700), files.write(w)); err != nil {
 		return nil, err
 	}
+	wrote := time.Since(began)
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	p := &proxy{name: "aclgate", addr: files.listen, checks: true, files: files}
+	p := &proxy{name: "aclgate", addr: files.listen, checks: true, files: files, wrote: wrote}
 	return p, s.start(ctx, p, []string{self, "serve", "-c", filepath.Join(files.dir, "aclgate.yaml")})
 }
 
@@ -154,7 +161,7 @@ func (s *stage) rival(ctx context.Context, r *rivals.Rival, w *world.World) (*pr
 }
 
 func (s *stage) start(ctx context.Context, p *proxy, argv []string) (err error) {
-	p.process, err = child.Start(p.name, s.proxyCPU, argv)
+	p.process, err = child.Start(p.name, s.proxies, argv)
 	if err != nil {
 		return err
 	}

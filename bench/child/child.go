@@ -41,9 +41,9 @@ type Process struct {
 	ended chan struct{}
 }
 
-// Start starts argv, pinned to a core by this program's own hidden command. The child is killed if it
+// Start starts argv, pinned to cores by this program's own hidden command. The child is killed if it
 // outlives this process.
-func Start(name string, cpu int, argv []string) (*Process, error) {
+func Start(name string, cpus []int, argv []string) (*Process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func Start(name string, cpu int, argv []string) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := append([]string{"bench", "pinned", strconv.Itoa(cpu), path}, argv[1:]...)
+	args := append([]string{"bench", "pinned", cores(cpus), path}, argv[1:]...)
 	p := &Process{name: name, cmd: exec.Command(self, args...), words: &words{}, ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.words, p.words
 	sys.DieWithParent(p.cmd)
@@ -64,6 +64,15 @@ func Start(name string, cpu int, argv []string) (*Process, error) {
 		close(p.ended)
 	}()
 	return p, nil
+}
+
+// cores prints a list of cores as `bench pinned` reads it.
+func cores(cpus []int) string {
+	words := make([]string, len(cpus))
+	for i, cpu := range cpus {
+		words[i] = strconv.Itoa(cpu)
+	}
+	return strings.Join(words, ",")
 }
 
 // WaitFor waits until somebody listens on at. The error holds what the child said.

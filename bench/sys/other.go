@@ -46,7 +46,7 @@ func Close(int) error { return nil }
 func CPUs() ([]int, error) { return nil, ErrUnsupported }
 
 // Pin fails.
-func Pin(int) error { return ErrUnsupported }
+func Pin([]int) error { return ErrUnsupported }
 
 // PinAll fails.
 func PinAll(int) error { return ErrUnsupported }
@@ -61,4 +61,4 @@ func ExactTimers() {}
 func DieWithParent(*exec.Cmd) {}
 
 // Become fails.
-func Become(int, string, []string) error { return ErrUnsupported }
+func Become([]int, string, []string) error { return ErrUnsupported }

@@ -32,8 +32,8 @@ func CPUs() ([]int, error) {
 	return cpus, nil
 }
 
-// Pin keeps the calling thread on one core, and with it what the thread starts or becomes.
-func Pin(cpu int) error { return pin(0, cpu) }
+// Pin keeps the calling thread on the given cores, and with it what the thread starts or becomes.
+func Pin(cpus []int) error { return pin(0, cpus) }
 
 // PinAll keeps every thread of this process, and those they will start, on one core.
 func PinAll(cpu int) error {
@@ -44,7 +44,7 @@ func PinAll(cpu int) error {
 	for _, t := range tasks {
 		tid, err := strconv.Atoi(t.Name())
 		if err == nil {
-			err = pin(tid, cpu)
+			err = pin(tid, []int{cpu})
 		}
 		if err != nil && !errors.Is(err, syscall.ESRCH) {
 			return err
@@ -53,12 +53,14 @@ func PinAll(cpu int) error {
 	return nil
 }
 
-func pin(tid, cpu int) error {
-	if cpu < 0 || cpu >= maxCPUs {
-		return syscall.EINVAL
-	}
+func pin(tid int, cpus []int) error {
 	var m mask
-	m[cpu/64] = 1 << (cpu % 64)
+	for _, cpu := range cpus {
+		if cpu < 0 || cpu >= maxCPUs {
+			return syscall.EINVAL
+		}
+		m[cpu/64] |= 1 << (cpu % 64)
+	}
 	_, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_SETAFFINITY, uintptr(tid), unsafe.Sizeof(m), uintptr(unsafe.Pointer(&m)))
 	if errno != 0 {
 		return os.NewSyscallError("sched_setaffinity", errno)
@@ -91,14 +93,14 @@ func DieWithParent(c *exec.Cmd) {
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }
 
-// Become replaces this process by another program, on one core from its first instruction: a Go program
-// counts its cores when it starts. What DieWithParent has asked for holds for a process's first thread
+// Become replaces this process by another program, on the given cores from its first instruction: a Go
+// program counts its cores when it starts. What DieWithParent has asked for holds for a process's first thread
 // only, and the one that goes on may be another, so it is asked for again.
-func Become(cpu int, path string, args []string) error {
+func Become(cpus []int, path string, args []string) error {
 	const setParentDeathSignal = 1 // PR_SET_PDEATHSIG
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if err := Pin(cpu); err != nil {
+	if err := Pin(cpus); err != nil {
 		return err
 	}
 	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, setParentDeathSignal, uintptr(syscall.SIGKILL), 0); errno != 0 {

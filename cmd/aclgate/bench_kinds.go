@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -131,24 +132,44 @@ func benchBare() *cobra.Command {
 	}
 }
 
-// benchPinned becomes another program on one core.
+// benchPinned becomes another program on the given cores.
 func benchPinned() *cobra.Command {
 	return &cobra.Command{
-		Use:                "pinned CPU PROGRAM [ARGS]",
+		Use:                "pinned CPU,... PROGRAM [ARGS]",
 		Hidden:             true,
 		DisableFlagParsing: true,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) < 2 {
-				return errors.New("expected a core and a program")
+				return errors.New("expected cores and a program")
 			}
-			cpu, err := strconv.Atoi(args[0])
-			if err != nil {
-				return err
+			var cpus []int
+			for word := range strings.SplitSeq(args[0], ",") {
+				cpu, err := strconv.Atoi(word)
+				if err != nil {
+					return err
+				}
+				cpus = append(cpus, cpu)
 			}
-			if err := sys.Become(cpu, args[1], args[1:]); err != nil {
-				return failed(fmt.Errorf("cannot run %s on core %d: %w", args[1], cpu, err))
+			if err := sys.Become(cpus, args[1], args[1:]); err != nil {
+				return failed(fmt.Errorf("cannot run %s on cores %s: %w", args[1], args[0], err))
 			}
 			return nil
 		},
 	}
+}
+
+func (e *env) benchSize() *cobra.Command {
+	var f benchFlags
+	tokens := []int{10_000, 100_000}
+	c := &cobra.Command{
+		Use:   "size",
+		Short: "Memory, start and reload by number of tokens; the longest stall meanwhile",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return e.measured(&f, func(o bench.Options) (*report.Result, error) { return bench.Size(cmd.Context(), o, tokens) })
+		},
+	}
+	f.shared(c)
+	c.Flags().IntSliceVar(&tokens, "tokens", tokens, "how many, one measurement each")
+	return c
 }
