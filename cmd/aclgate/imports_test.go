@@ -71,7 +71,7 @@ var table = map[string]rule{
 	},
 	"proxy/join": {
 		reach:  []string{fasthttp},
-		reason: "merging is from bytes to bytes",
+		reason: "answers are joined from bytes to bytes",
 	},
 	"proxy/limit": {
 		may: []string{"policy"}, reach: []string{fasthttp},
