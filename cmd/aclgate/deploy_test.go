@@ -1,0 +1,228 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"aclgate/bench/backend"
+	"aclgate/metrics"
+	"aclgate/policy/explain"
+)
+
+const deploy = "../../deploy"
+
+func readText(t *testing.T, path ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(path...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// everything is the settings of a gateway that has whatever there is to export.
+const everything = `listen: {address: %q}
+admin: {address: %q}
+upstream: {urls: [%q], token_file: up.token}
+store: {kind: file, path: policy.yaml}
+audit: {path: audit.jsonl}
+policy: {enforce: false, shadow: shadow.yaml}
+log: {level: error}
+`
+
+// scrape returns the names of all samples of a gateway that has served every
+// kind of request.
+func scrape(t *testing.T) map[string]bool {
+	t.Helper()
+	fake := backend.New(backend.DemoWorld(), backend.Options{Key: demoKey})
+	url, err := fake.Start("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fake.Close)
+	api, admin := freeAddr(t), freeAddr(t)
+	folder := write(t, map[string]string{
+		"aclgate.yaml": fmt.Sprintf(everything, api, admin, url), "up.token": demoKey + "\n",
+		"policy.yaml": demoPolicy, "shadow.yaml": strings.ReplaceAll(demoPolicy, "gw/channels", "gw/devices"),
+	})
+	p := start(t, "serve", "-c", filepath.Join(folder, "aclgate.yaml"))
+	p.await("http://"+admin+"/readyz", 200)
+	for _, path := range []string{"all", "2024", "2024,2025", "2025"} {
+		call(t, "demo-channels", "GET", "http://"+api+"/gw/channels/"+path, "")
+	}
+	sendRaw(t, api, "GET /gw/devices/7 HTTP/1.1\r\n\r\n") // a head without Host
+	resp, err := http.Get("http://" + admin + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for line := range strings.Lines(string(body)) {
+		if name := regexp.MustCompile(`^[a-z_:0-9]+`).FindString(line); name != "" {
+			names[name] = true
+		}
+	}
+	return names
+}
+
+// sendRaw sends bytes and waits for the end of the answer.
+func sendRaw(t *testing.T, address, text string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, text); err != nil {
+		t.Fatal(err)
+	}
+	io.Copy(io.Discard, conn)
+}
+
+// TestDocumentedMetricsAreLive: every metric of the list is in a scrape, and
+// nothing of ours is in a scrape that is not in the list.
+func TestDocumentedMetricsAreLive(t *testing.T) {
+	live := scrape(t)
+	listed := map[string]bool{}
+	for _, d := range metrics.Documented() {
+		names := []string{d.Name}
+		if d.Kind == metrics.Histogram {
+			names = []string{d.Name + "_bucket", d.Name + "_count", d.Name + "_sum"}
+		}
+		for _, n := range names {
+			listed[n] = true
+			if !live[n] {
+				t.Errorf("%s is documented, but not scraped", n)
+			}
+		}
+	}
+	for n := range live {
+		if strings.HasPrefix(n, "aclgate_") && !listed[n] {
+			t.Errorf("%s is scraped, but not documented", n)
+		}
+	}
+}
+
+var (
+	rawMetric   = regexp.MustCompile(`(?:^|[^a-z0-9_:/])((?:aclgate|go|process)_[a-z0-9_]+)(?:[^a-z0-9_:.]|$)`)
+	ruleMetric  = regexp.MustCompile(`[a-z_]+:aclgate_[a-z0-9_]+:[a-z0-9_]+`)
+	recordLine  = regexp.MustCompile(`(?m)^ *- record: (.+)$`)
+	alertLine   = regexp.MustCompile(`(?m)^ *- alert: (.+)$`)
+	runbookLine = regexp.MustCompile(`runbook: 'docs/operate\.md#(.+)'`)
+)
+
+// TestDeployNamesLiveMetrics: rules, alerts, their tests and the dashboard name
+// no metric that a gateway does not export, and no rule that is not there.
+func TestDeployNamesLiveMetrics(t *testing.T) {
+	live := scrape(t)
+	recorded := map[string]bool{}
+	for _, m := range recordLine.FindAllStringSubmatch(readText(t, deploy, "prometheus/aclgate.rules.yml"), -1) {
+		recorded[m[1]] = false
+	}
+	for _, file := range []string{
+		"prometheus/aclgate.rules.yml", "prometheus/aclgate.alerts.yml", "prometheus/aclgate.test.yml",
+		"prometheus/aclgate.days.test.yml", "grafana/aclgate.json",
+	} {
+		text := readText(t, deploy, file)
+		for _, m := range rawMetric.FindAllStringSubmatch(text, -1) {
+			if !live[m[1]] {
+				t.Errorf("%s names %s, which no scrape has", file, m[1])
+			}
+		}
+		for _, name := range ruleMetric.FindAllString(text, -1) {
+			if _, found := recorded[name]; !found {
+				t.Errorf("%s names %s, which no rule records", file, name)
+			} else if !strings.HasSuffix(file, "rules.yml") {
+				recorded[name] = true
+			}
+		}
+	}
+	for name, used := range recorded {
+		if !used {
+			t.Errorf("%s is recorded, but nobody uses it", name)
+		}
+	}
+}
+
+// TestDashboard: it is JSON, answers in its order, and no panel asks nothing.
+func TestDashboard(t *testing.T) {
+	var board struct {
+		Panels []struct {
+			Type, Title string
+			ID          int
+			Targets     []struct{ Expr string }
+		}
+	}
+	if err := json.Unmarshal([]byte(readText(t, deploy, "grafana/aclgate.json")), &board); err != nil {
+		t.Fatal(err)
+	}
+	var rows []string
+	ids := map[int]bool{}
+	for _, p := range board.Panels {
+		if p.Type == "row" {
+			rows = append(rows, p.Title)
+		} else if len(p.Targets) == 0 || p.Targets[0].Expr == "" {
+			t.Errorf("panel %q asks nothing", p.Title)
+		}
+		if ids[p.ID] {
+			t.Errorf("panel %q has the id %d of another one", p.Title, p.ID)
+		}
+		ids[p.ID] = true
+	}
+	want := []string{"Is it fine?", "Who is denied, and why", "Freshness", "Upstream", "Cache and limits", "Process"}
+	if !slices.Equal(rows, want) {
+		t.Errorf("got rows %q, want %q", rows, want)
+	}
+}
+
+// TestPolicyDenials: the rule about denials of the policy counts exactly the
+// reasons that are answered with a 403, also those that will be added.
+func TestPolicyDenials(t *testing.T) {
+	text := readText(t, deploy, "prometheus/aclgate.rules.yml")
+	m := regexp.MustCompile(`reason=~"(denied-items[^"]*)"`).FindStringSubmatch(text)
+	if m == nil {
+		t.Fatal("the rule is not there")
+	}
+	pattern := regexp.MustCompile("^(?:" + m[1] + ")$") // Prometheus anchors
+	for _, d := range explain.Docs() {
+		if got, want := pattern.MatchString(d.Reason.String()), d.Status == 403; got != want {
+			t.Errorf("%s (%d): got %v, want %v", d.Reason, d.Status, got, want)
+		}
+	}
+}
+
+// TestRunbooks: every alert has its paragraph, every paragraph its alert.
+func TestRunbooks(t *testing.T) {
+	alerts := map[string]bool{}
+	text := readText(t, deploy, "prometheus/aclgate.alerts.yml")
+	links := runbookLine.FindAllStringSubmatch(text, -1)
+	for i, m := range alertLine.FindAllStringSubmatch(text, -1) {
+		alerts[m[1]] = true
+		if i >= len(links) || links[i][1] != strings.ToLower(m[1]) {
+			t.Fatalf("%s: its runbook has another name", m[1])
+		}
+	}
+	documented := map[string]bool{}
+	for line := range strings.Lines(readText(t, "../../docs/operate.md")) {
+		if name, found := strings.CutPrefix(strings.TrimSpace(line), "### Aclgate"); found {
+			documented["Aclgate"+name] = true
+		}
+	}
+	if !maps.Equal(alerts, documented) {
+		t.Errorf("got paragraphs for %v, want %v", documented, alerts)
+	}
+}
