@@ -95,7 +95,7 @@ func (s *stage) found(result *report.Result) ([]*rivals.Rival, error) {
 		for _, name := range s.Rivals {
 			r, ok := rivals.Named(name)
 			if !ok {
-				return nil, fmt.Errorf("no rival is called %q; there are bare, nginx, lua, lua-set and haproxy", name)
+				return nil, fmt.Errorf("no rival is called %q; there are bare, nginx, lua, lua-set, lua-full and haproxy", name)
 			}
 			asked = append(asked, r)
 		}

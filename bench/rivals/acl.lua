@@ -9,10 +9,10 @@ local prefix = "/gw/devices/"
 
 function M.load(path)
 	for line in io.lines(path) do
-		local at = find(line, " ", 1, true)
-		local ids, set = sub(line, at + 1), {}
+		local key, cid, ids = string.match(line, "^(%S+) (%S+) (%S+)$")
+		local set = {}
 		for id in gmatch(ids, "%d+") do set[id] = true end
-		tokens["FlespiToken " .. sub(line, 1, at - 1)] = { ids = ids, set = set }
+		tokens["FlespiToken " .. key] = { ids = ids, set = set, cid = cid }
 	end
 end
 
@@ -62,6 +62,13 @@ function M.access()
 	ngx.header["Content-Length"] = #text
 	ngx.print(text)
 	return ngx.exit(status)
+end
+
+-- full is access, and names the token's account to the backend.
+function M.full()
+	local token = tokens[ngx.var.http_authorization]
+	if token then ngx.var.cid = token.cid end
+	return M.access()
 end
 
 -- set is the cheapest form: set_by_lua makes no coroutine, and nginx itself sends the refusal.

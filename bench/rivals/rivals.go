@@ -5,6 +5,8 @@
 //	nginx       passing through, checking nothing
 //	lua         nginx with Lua in access_by_lua, the form that people write
 //	lua-set     nginx with Lua in set_by_lua, its cheapest form
+//	lua-full    lua, and what else the gateway does that nginx can do too: the own credential, the
+//	            account's header, the allow list of headers, an id for the decision
 //	haproxy     maps
 //
 // Nothing is installed and nothing outside the given folder is written: what is missing is named, and its
@@ -58,6 +60,7 @@ func All() []*Rival {
 		{Name: "nginx", About: "nginx, checks nothing", find: findNginx, can: harmless, setup: setupNginx},
 		{Name: "lua", About: "nginx + Lua, access_by_lua", Checks: true, form: "access", find: findLua, can: luaCan, setup: setupNginx},
 		{Name: "lua-set", About: "nginx + Lua, set_by_lua", Checks: true, form: "set", find: findLua, can: luaCan, setup: setupNginx},
+		{Name: "lua-full", About: "nginx + Lua, with the header rules", Checks: true, form: "full", find: findLua, can: luaCan, setup: setupNginx},
 		{Name: "haproxy", About: "HAProxy maps", Checks: true, find: findHAProxy, can: mapsCan, setup: setupHAProxy},
 	}
 }
@@ -166,12 +169,12 @@ func setupNginx(r *Rival, s Site) ([]string, error) {
 	}
 	conf := filepath.Join(s.Dir, r.Name+".conf")
 	err = fill("nginx.conf.tmpl", conf, map[string]any{
-		"Dir": s.Dir, "Listen": s.Listen, "Backend": s.Backend, "Lua": r.Checks, "Form": r.form, "Modules": modules,
+		"Dir": s.Dir, "Listen": s.Listen, "Backend": s.Backend, "Lua": r.Checks, "Form": r.form, "Full": r.form == "full", "Modules": modules,
 	})
 	if r.Checks && err == nil {
 		err = errors.Join(copyOut("acl.lua", s.Dir), write(filepath.Join(s.Dir, "tokens.txt"), func(w io.Writer) {
 			for i := range s.World.Tokens {
-				fmt.Fprintf(w, "%s %s\n", s.World.Tokens[i].Key, s.World.Tokens[i].IDs())
+				fmt.Fprintf(w, "%s %d %s\n", s.World.Tokens[i].Key, s.World.Tokens[i].Account, s.World.Tokens[i].IDs())
 			}
 		}))
 	}
