@@ -104,7 +104,7 @@ func byteByByte(c net.Conn, _ *wireRequest) {
 func impatient(t *testing.T, b *wireBackend) setup {
 	return func(o *Options, _ *policy.Law, _ *head.Config) {
 		transport, err := upstream.New(upstream.Options{
-			URLs: []string{b.url}, Dial: 500 * time.Millisecond, FirstByte: 150 * time.Millisecond, Idle: 150 * time.Millisecond,
+			URLs: []string{b.url}, Dial: 500 * time.Millisecond, FirstByte: 500 * time.Millisecond, Idle: 500 * time.Millisecond,
 			MaxConns: 8, QueueMax: 64, QueueFor: 5 * time.Second,
 		})
 		if err != nil {
@@ -123,7 +123,7 @@ func TestFaults(t *testing.T) {
 			t.Parallel()
 			b, now := startTurning(t, row.answer)
 			w := newWired(t, b, impatient(t, b))
-			seen := w.ledgers(3, 2)
+			seen := w.ledgers(4, 1)
 			judgeLedgers(t, seen, b.take(), row.want)
 			now.Store(keeps(plain(`{"result":["its own"]}`)))
 			time.Sleep(10 * time.Millisecond)
@@ -145,7 +145,7 @@ func TestFaultsLeaveNothing(t *testing.T) {
 	b, now := startTurning(t, keeps(plain("{}")))
 	w := newWired(t, b, impatient(t, b))
 	w.ledgers(8, 2)
-	time.Sleep(400 * time.Millisecond) // idle connections to the backend end
+	time.Sleep(time.Second) // idle connections to the backend end
 	before := stateNow()
 	for _, row := range backendFaults {
 		if strings.HasPrefix(row.name, "03") || strings.HasPrefix(row.name, "11") {

@@ -243,7 +243,7 @@ func request(key, method, target, body string, headers ...string) string {
 }
 
 // readLines decodes a JSONL file of cases.
-func readLines[T any](t *testing.T, path string) []T {
+func readLines[T any](t testing.TB, path string) []T {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
