@@ -53,6 +53,10 @@ var table = map[string]rule{
 		may: []string{"policy", "policy/routes"}, never: []string{"net", "net/http"},
 		reason: "a decision as text is explained from values, without a connection",
 	},
+	"policy/cases": {
+		may: []string{"policy", "policy/explain"}, never: []string{"net", "net/http"}, reach: []string{fasthttp, yaml},
+		reason: "policy tests are judged by the law itself; reading their files is the command's",
+	},
 	"upstream": {
 		may: []string{"policy", "policy/routes", "config"}, reach: []string{module + "policy/store", module + "proxy"},
 		reason: "the backend's side must not see credentials, nor the clients' side",

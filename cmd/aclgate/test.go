@@ -1,0 +1,169 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"aclgate/config/strict"
+	"aclgate/policy"
+	"aclgate/policy/cases"
+	"aclgate/policy/routes"
+	"aclgate/policy/store"
+)
+
+// exitTests says that a policy test failed.
+const exitTests = 4
+
+type testFlags struct {
+	policy, junit string
+	strict        bool
+}
+
+func (e *env) test() *cobra.Command {
+	var f testFlags
+	c := &cobra.Command{
+		Use:   "test [FILES]",
+		Short: "Run policy tests: requests, and what is expected of them",
+		Long: `Judge the requests of test files by the policy of the settings, without sending
+anything, and compare with what the files expect. Without FILES, those that match
+*_test.yaml beside the policy. See docs/policy-tests.md for the files.
+
+Entries that no case exercises, and entries that can never be chosen, are named
+with their lines; with --strict they are failures, too. Exit code 4 says that
+something failed.`,
+		RunE: func(_ *cobra.Command, args []string) error { return e.runTest(&f, args) },
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.policy, "policy", "", "policy file to test (default: that of the settings)")
+	flags.StringVar(&f.junit, "junit", "", "write the outcome to this file, as JUnit XML")
+	flags.BoolVar(&f.strict, "strict", false, "fail for entries that are not exercised or never chosen")
+	return c
+}
+
+func (e *env) runTest(f *testFlags, files []string) error {
+	world, err := e.testWorld(f.policy)
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		if files, err = filepath.Glob(filepath.Join(filepath.Dir(world.File), "*_test.yaml")); err != nil || len(files) == 0 {
+			return failed(errors.New("there are no test files: name some, or put *_test.yaml beside the policy"))
+		}
+	}
+	suites, err := readSuites(files)
+	if err != nil {
+		return err
+	}
+	result := cases.NewResult(world)
+	for _, s := range suites {
+		result.Run(s)
+	}
+	if f.junit != "" {
+		if err := writeJUnit(f.junit, result); err != nil {
+			return failed(err)
+		}
+	}
+	return e.tellResult(world, result, f.strict)
+}
+
+// readSuites reads every file, so that all faults come at once.
+func readSuites(files []string) (suites []*cases.Suite, err error) {
+	var faults strict.Faults
+	for _, file := range files {
+		s, more := readSuite(file, time.Now())
+		suites = append(suites, s)
+		faults = append(faults, more...)
+	}
+	if err := faults.Err(); err != nil {
+		return nil, badSettings(err)
+	}
+	return suites, nil
+}
+
+// testWorld reads the policy under test.
+func (e *env) testWorld(file string) (cases.World, error) {
+	s, err := e.loadQuietly()
+	if err != nil {
+		return cases.World{}, err
+	}
+	if file == "" {
+		file = s.Store.Path.Path
+	}
+	cat, err := routes.Load(s.Policy.RoutesFile.Path)
+	if err != nil {
+		return cases.World{}, badSettings(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return cases.World{}, badSettings(err)
+	}
+	pol, faults := store.ReadPolicy(file, text, cat, s.Policy.MaxDepth)
+	if err := faults.Err(); err != nil {
+		return cases.World{}, badSettings(err)
+	}
+	law := lawOf(s, cat)
+	law.Unenforced = false // what is tested is what the entries say
+	return cases.World{Law: law, Tree: pol.Tree, Token: compiler(pol, cat), File: relative(file)}, nil
+}
+
+// relative returns a shorter name of a file, where there is one.
+func relative(file string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return file
+	}
+	if short, err := filepath.Rel(here, file); err == nil && len(short) < len(file) {
+		return short
+	}
+	return file
+}
+
+// compiler returns a function that finds tokens by id, ready to be judged. Each
+// is compiled once.
+func compiler(pol *store.Policy, cat *policy.Catalogue) func(int64) *policy.Token {
+	records := map[int64]*store.Record{}
+	for _, rec := range pol.Records {
+		records[rec.Token.ID] = rec
+	}
+	made := map[int64]*policy.Token{}
+	return func(id int64) *policy.Token {
+		if made[id] == nil && records[id] != nil {
+			tok := records[id].Token
+			tok.ACL = policy.NewACL(records[id].Entries, cat)
+			made[id] = &tok
+		}
+		return made[id]
+	}
+}
+
+// tellResult prints failures first, then coverage, then one line about all.
+func (e *env) tellResult(w cases.World, r *cases.Result, strictly bool) error {
+	for _, c := range r.Checks {
+		if c.Failure != "" {
+			fmt.Fprintf(e.stdout, "FAIL %s: %s\n     %s\n", placed(c.File, c.Line), c.Name, c.Failure)
+		}
+	}
+	word := "warning"
+	if strictly {
+		word = "FAIL"
+	}
+	findings := append(r.Shadowed(), r.Unused()...)
+	for _, f := range findings {
+		fmt.Fprintf(e.stdout, "%s %s: %s\n", word, placed(w.File, f.Line), f.Message)
+	}
+	bad := r.Failed()
+	fmt.Fprintf(e.stdout, "%d %s, %d failed, %d %s without use\n", len(r.Checks), plural(len(r.Checks), "case", "cases"), bad,
+		len(findings), plural(len(findings), "entry", "entries"))
+	if strictly {
+		bad += len(findings)
+	}
+	if bad > 0 {
+		return &exitError{code: exitTests}
+	}
+	return nil
+}
