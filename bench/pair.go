@@ -47,8 +47,23 @@ func (s *stage) measure(ctx context.Context, w *world.World, proxies ...*proxy) 
 	for i, l := range lanes {
 		run.Lanes = append(run.Lanes, s.laneOf(l, proxies[i], splits[i]))
 	}
+	run.Others = others(&run)
 	run.Invalid = s.invalid(&run, lanes)
 	return run, nil
+}
+
+// others returns what share of the proxies' core went to neither of them: interrupts, and whoever else runs
+// on this machine. It disturbs both alike, but the more there is the wider the intervals are.
+func others(run *report.Run) float64 {
+	used, took := time.Duration(0), time.Duration(0)
+	for _, l := range run.Lanes {
+		took = 0
+		for _, slice := range l.Slices {
+			used += slice.CPU
+			took += slice.Took
+		}
+	}
+	return max(1-run.Idle-float64(used)/float64(max(took, 1)), 0)
 }
 
 // lane returns the lane that loads a proxy.

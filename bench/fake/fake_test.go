@@ -111,3 +111,30 @@ func TestAnswerAllocatesNothing(t *testing.T) {
 		t.Errorf("got %v allocations, want 0", n)
 	}
 }
+
+// TestStream: as many bytes as were asked for, by length and in chunks.
+func TestStream(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- Stream(ctx, ln) }()
+	for query, length := range map[string]int64{"limit=200000": 200000, "limit=200000&offset=1": -1} {
+		resp, err := http.Get("http://" + ln.Addr().String() + "/gw/devices/1/messages?" + query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if n != 200000 || err != nil || resp.ContentLength != length {
+			t.Errorf("%s: got %d bytes, length %d, %v", query, n, resp.ContentLength, err)
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

@@ -86,9 +86,7 @@ func (r *Result) compare(run *Run, own, rival *Lane) {
 
 // WriteJSON writes the whole result.
 func (r *Result) WriteJSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", " ")
-	return e.Encode(r)
+	return json.NewEncoder(w).Encode(r)
 }
 
 // ReadFile reads a result that WriteJSON wrote.
@@ -108,7 +106,7 @@ func ReadFile(path string) (*Result, error) {
 }
 
 // TableHead is the head of the table whose lines Line makes.
-const TableHead = "mix                  rival       aclgate       rival   ratio  95 %           p99 µs          RSS MiB     idle  leaks  wrong  errors\n"
+const TableHead = "mix                  rival       aclgate       rival   ratio  95 %           p99 µs          RSS MiB     idle  others  leaks  wrong  errors\n"
 
 // Line shows a run in one line: what both need per request, the ratio and how sure it is.
 func (r *Run) Line() string {
@@ -119,9 +117,9 @@ func (r *Run) Line() string {
 		rival = &r.Lanes[1]
 	}
 	ratio := Ratio(own, rival, CPU)
-	fmt.Fprintf(&b, "%-20s %-8s %8s µs %8s µs  %6.3f  %.3f–%.3f  %6.0f / %-6.0f %5d / %-5d %4.0f %%  %5d  %5d  %6d", r.Title(), rival.Name,
+	fmt.Fprintf(&b, "%-20s %-8s %8s µs %8s µs  %6.3f  %.3f–%.3f  %6.0f / %-6.0f %5d / %-5d %4.0f %%  %4.0f %%  %5d  %5d  %6d", r.Title(), rival.Name,
 		perRequest(own), perRequest(rival), ratio.Value, ratio.Low, ratio.High, Each(own, "", P99).Value, Each(rival, "", P99).Value,
-		own.RSS>>20, rival.RSS>>20, 100*r.Idle, own.Counts.Leaks, own.Counts.WrongDenials, own.Counts.Faults)
+		own.RSS>>20, rival.RSS>>20, 100*r.Idle, 100*r.Others, own.Counts.Leaks, own.Counts.WrongDenials, own.Counts.Faults)
 	if bad := findings(rival.Counts); bad != "" {
 		b.WriteString("  " + rival.Name + ": " + bad)
 	}

@@ -46,7 +46,8 @@ line of --gate that is broken (exit code 5).`,
 	c.Flags().StringSliceVar(&f.Rivals, "rival", nil, "bare, nginx, lua, lua-set, lua-full, haproxy (default: all that are here)")
 	c.Flags().Float64Var(&f.Rate, "rate", 0, "requests per second and proxy, open loop (default: as many as they can)")
 	c.Flags().DurationVar(&f.duration, "duration", 10*time.Second, "how long to measure each pair")
-	c.AddCommand(e.benchQuick(), e.benchCapacity(), e.benchRevoke(), e.benchSize(), e.benchWorld(), e.benchBackend(), benchBare(), benchPinned())
+	c.AddCommand(e.benchQuick(), e.benchCapacity(), e.benchRevoke(), e.benchSize(), e.benchStream(), e.benchWorld(), e.benchBackend())
+	c.AddCommand(benchBare(), benchStreams(), benchPinned())
 	return c
 }
 

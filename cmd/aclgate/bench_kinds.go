@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"strconv"
@@ -115,6 +116,39 @@ func (e *env) benchBackend() *cobra.Command {
 	}
 	c.Flags().StringVar(&listen, "listen", listen, "address")
 	return c
+}
+
+func (e *env) benchStream() *cobra.Command {
+	var f benchFlags
+	c := &cobra.Command{
+		Use:   "stream",
+		Short: "Answers of 1 GB and of 100 MB in chunks: first byte, CPU, extra memory, beside nginx",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return e.measured(&f, func(o bench.Options) (*report.Result, error) { return bench.Stream(cmd.Context(), o) })
+		},
+	}
+	f.shared(c)
+	return c
+}
+
+// benchStreams is the backend of bench stream, a process of its own.
+func benchStreams() *cobra.Command {
+	return &cobra.Command{
+		Use:    "streams LISTEN",
+		Hidden: true,
+		Args:   cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ln, err := net.Listen("tcp", args[0])
+			if err == nil {
+				err = fake.Stream(cmd.Context(), ln)
+			}
+			if err != nil {
+				return failed(err)
+			}
+			return nil
+		},
+	}
 }
 
 // benchBare is the built-in rival, a process of its own.
