@@ -162,7 +162,7 @@ func (c *conn) Read(p []byte) (int, error) {
 // cut reports whether the end that was read may have been made by someone on the path: a
 // TLS connection must end with an alert (RFC 8446, 6.1), which crypto/tls does not insist
 // on between two records.
-func (c *conn) cut() bool { return c.net != net.Conn(c.link) && c.link.ended }
+func (c *conn) cut() bool { return !c.plain() && c.link.ended }
 
 // interim goes back to wait for the final answer, with the time that is left for it.
 func (c *conn) interim() {
@@ -188,7 +188,7 @@ func (c *conn) settled() {
 // such as session tickets.
 func (c *conn) silent() bool {
 	var err error
-	if c.net == net.Conn(c.link) {
+	if c.plain() {
 		_, err = c.link.peek(c.one[:])
 	} else {
 		c.link.polling = true
@@ -197,6 +197,9 @@ func (c *conn) silent() bool {
 	}
 	return err == errNothing
 }
+
+// plain reports whether there is no TLS.
+func (c *conn) plain() bool { return c.net == net.Conn(c.link) }
 
 // rewind forgets the exchange before; used is what remains of it.
 func (c *conn) rewind() {

@@ -25,8 +25,15 @@ func (c *conn) exchange(r *Request, a *Answer) error {
 // send writes the request in one piece and waits for the answer.
 func (c *conn) send(r *Request, a *Answer) error {
 	a.stream.buf = getBuffer(r.headSize(c.pool.host) + len(r.Body))
-	out := r.appendHead(a.stream.buf[:0], c.pool.host)
-	sendErr := c.write(append(out, r.Body...))
+	out := append(r.appendHead(a.stream.buf[:0], c.pool.host), r.Body...)
+	if c.plain() && len(a.stream.buf) == smallBuffer {
+		// The buffer that holds the request is the one that the answer comes
+		// into: it has been written by then.
+		c.link.out = out
+		c.written()
+		return a.readHead()
+	}
+	sendErr := c.write(out)
 	if len(a.stream.buf) != smallBuffer {
 		putBuffer(a.stream.buf)
 		a.stream.buf = getBuffer(smallBuffer)

@@ -19,3 +19,31 @@ func (l *link) recv(fd uintptr) bool {
 		}
 	}
 }
+
+// sendRecv is called by the runtime with the descriptor, and again whenever there may be
+// bytes to read; false makes it wait for them.
+func (l *link) sendRecv(fd uintptr) bool {
+	for len(l.out) > 0 {
+		n, err := syscall.Write(int(fd), l.out)
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err == syscall.EAGAIN:
+			return true
+		case err != nil:
+			l.out, l.err = nil, err
+			return true
+		}
+		l.out = l.out[n:]
+		if len(l.out) > 0 {
+			return true
+		}
+		return false
+	}
+	for {
+		l.n, _, l.err = syscall.Recvfrom(int(fd), l.p, noWait)
+		if l.err != syscall.EINTR {
+			return l.err != syscall.EAGAIN
+		}
+	}
+}
