@@ -26,17 +26,18 @@ type play struct {
 
 // Run measures every pair and returns the result. What was measured before an error is in it.
 func Run(ctx context.Context, o Options) (*report.Result, error) {
+	plays, roster, err := o.plays()
+	if err != nil {
+		return nil, err
+	}
 	s, err := open(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
 	result := s.result("run")
+	result.Rivals = roster
 	defer func() { result.Took = time.Since(result.Started) }()
-	plays, err := s.plays(result)
-	if err != nil {
-		return result, err
-	}
 	o.Say("%s", report.TableHead)
 	for _, p := range plays {
 		if err := s.play(ctx, p, result); err != nil {
@@ -54,13 +55,13 @@ func (s *stage) result(command string) *report.Result {
 	}
 }
 
-// plays returns the pairs to measure, and notes in the result which rivals are here.
-func (s *stage) plays(result *report.Result) ([]play, error) {
-	here, err := s.found(result)
+// plays returns the pairs to measure, and which rivals are here.
+func (o *Options) plays() ([]play, []report.Rival, error) {
+	here, roster, err := o.found()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	names := s.Mixes
+	names := o.Mixes
 	if len(names) == 0 {
 		names = []string{"one-id", "all-rewrite", "long-lists", "deny-flood", "telematics", "messages", "hot-token", "cold-cache"}
 	}
@@ -68,51 +69,50 @@ func (s *stage) plays(result *report.Result) ([]play, error) {
 	for i, name := range names {
 		mix, err := world.Open(name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		n := len(plays)
 		for _, r := range here {
 			// The mixes behind the first four tell how the gateway does, not how rivals do.
-			if r.Can(mix) && (len(s.Mixes) > 0 || i < 4 || !r.Checks && r.Name == "bare") {
-				plays = append(plays, play{name, r, s.Rate})
+			if r.Can(mix) && (len(o.Mixes) > 0 || i < 4 || r.Name == "bare") {
+				plays = append(plays, play{name, r, o.Rate})
 			}
 		}
 		if len(plays) == n {
-			plays = append(plays, play{name, nil, s.Rate})
+			plays = append(plays, play{name, nil, o.Rate})
 		}
 	}
-	if bare, ok := rivals.Named("bare"); ok && len(s.Mixes) == 0 && s.Rate == 0 {
+	if bare, ok := rivals.Named("bare"); ok && len(o.Mixes) == 0 && o.Rate == 0 {
 		plays = append(plays, play{"one-id", bare, openRate})
 	}
-	return plays, nil
+	return plays, roster, nil
 }
 
-// found returns the rivals that were asked for and are installed.
-func (s *stage) found(result *report.Result) ([]*rivals.Rival, error) {
+// found returns the rivals that were asked for and are installed, and what there is to say of each.
+func (o *Options) found() (here []*rivals.Rival, roster []report.Rival, err error) {
 	asked := rivals.All()
-	if len(s.Rivals) > 0 {
+	if len(o.Rivals) > 0 {
 		asked = nil
-		for _, name := range s.Rivals {
+		for _, name := range o.Rivals {
 			r, ok := rivals.Named(name)
 			if !ok {
-				return nil, fmt.Errorf("no rival is called %q; there are bare, nginx, lua, lua-set, lua-full and haproxy", name)
+				return nil, nil, fmt.Errorf("no rival is called %q; there are bare, nginx, lua, lua-set, lua-full and haproxy", name)
 			}
 			asked = append(asked, r)
 		}
 	}
-	var here []*rivals.Rival
 	for _, r := range asked {
 		version, err := r.Find()
 		entry := report.Rival{Name: r.Name, About: r.About, Version: version}
 		if err != nil {
 			entry.Missing = err.Error()
-			s.Say("%s is left out: %v\n", r.Name, err)
+			o.Say("%s is left out: %v\n", r.Name, err)
 		} else {
 			here = append(here, r)
 		}
-		result.Rivals = append(result.Rivals, entry)
+		roster = append(roster, entry)
 	}
-	return here, nil
+	return here, roster, nil
 }
 
 // play measures one pair: the gateway first, the rival beside it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"os"
@@ -31,6 +32,7 @@ type stage struct {
 	loadCPU  int   // of the generator, which is this process
 	backCPU  int   // of the backend: a third core, or the generator's
 	backend  netip.AddrPort
+	target   netip.AddrPort // of Against
 	process  *child.Process // the backend
 	worlds   map[string]*world.World
 }
@@ -38,6 +40,12 @@ type stage struct {
 // open starts the backend and pins this process to a core of its own.
 func open(ctx context.Context, o Options) (*stage, error) {
 	s := &stage{Options: o, worlds: map[string]*world.World{}}
+	if o.Against != "" {
+		var err error
+		if s.target, err = Target(ctx, o.Against, o.Mine); err != nil {
+			return nil, err
+		}
+	}
 	cpus, err := sys.CPUs()
 	if err != nil {
 		return nil, err
@@ -81,6 +89,7 @@ func (s *stage) close() {
 	}
 	os.RemoveAll(s.dir)
 	debug.SetGCPercent(100)
+	debug.SetMemoryLimit(math.MaxInt64)
 }
 
 // world returns the world of a mix, made once.
@@ -118,8 +127,7 @@ func (p *proxy) stop() {
 // gateway starts the gateway on a world, or takes the one that runs already.
 func (s *stage) gateway(ctx context.Context, w *world.World) (*proxy, error) {
 	if s.Against != "" {
-		addr, err := Target(ctx, s.Against, s.Mine)
-		return &proxy{name: "aclgate", addr: addr, checks: true}, err
+		return &proxy{name: "aclgate", addr: s.target, checks: true}, nil
 	}
 	files := gatewayFiles{dir: filepath.Join(s.dir, "aclgate"), backend: s.backend}
 	var err error

@@ -58,7 +58,7 @@ type Run struct {
 	Mix     string  `json:"mix"`
 	Rate    float64 `json:"rate"` // per lane and second; 0: closed loop
 	Conns   int     `json:"conns"`
-	Idle    float64 `json:"idle"` // share of the time that the proxies' core had nothing to do
+	Idle    float64 `json:"idle"`   // share of the time that the proxies' core had nothing to do
 	Others  float64 `json:"others"` // share of that core's time that neither was idle nor went to the proxies
 	Invalid string  `json:"invalid,omitempty"`
 	Lanes   []Lane  `json:"lanes"`
