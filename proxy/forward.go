@@ -24,6 +24,9 @@ func (g *Gateway) forward(c *call) policy.Reason {
 	err := g.Backend.Do(&c.out, c.ans)
 	c.waited += since(began)
 	if err != nil {
+		if !errors.Is(err, upstream.ErrBusy) {
+			g.noteWrite(c, false) // it was sent, and may have been done
+		}
 		return g.failed(c, err)
 	}
 	return g.refusedBy(c, c.ans.Status)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"slices"
 	"time"
 
 	"aclgate/policy"
@@ -101,25 +102,60 @@ func (c *call) noteAccount(cid int64, shape body.Kind) {
 
 // learn notes what a write that passed through has changed, before its client
 // has the answer. Of what the answer leaves open the items are forgotten: who
-// names them next has them looked up.
+// names them next has them looked up. So it is after a fault of the backend,
+// which may have done the work before it failed.
 func (g *Gateway) learn(c *call) policy.Reason {
+	switch status := c.ans.Status; {
+	case status <= 299:
+		g.noteWrite(c, true)
+	case status >= 500:
+		g.noteWrite(c, false)
+	}
+	return policy.NotJudged
+}
+
+// noteWrite notes what a write has changed or, unless it worked, may have changed.
+func (g *Gateway) noteWrite(c *call, worked bool) {
 	r := c.req.Route
-	if g.Index == nil || r == nil || !c.method.Write() || c.ans.Status > 299 {
-		return policy.NotJudged
+	if g.Index == nil || r == nil || !c.method.Write() {
+		return
 	}
 	switch {
 	case r.Creates && c.method == policy.POST && r.Collection.Scoped && r.Collection.IDs == policy.IDInt:
-		g.learnCreated(c)
+		if worked {
+			g.learnCreated(c)
+		}
 	case !r.Item:
 	case r.Slot == policy.SlotItem && c.method == policy.DELETE:
-		g.Index.Deleted(r.Collection, c.dec.Parts[0].IDs)
+		ids, _ := c.touched()
+		g.Index.Deleted(r.Collection, ids)
 		g.accountsChanged(r.Collection)
 	case c.moves():
-		g.learnMoved(c)
+		g.learnMoved(c, worked)
 	case r.Link && r.Collection.URI == "gw/groups":
 		g.learnMembers(c, r.Selectors[len(r.Selectors)-1])
 	}
-	return policy.NotJudged
+}
+
+// touched returns the items that a write may have gone to, and whether it went
+// to every one of them. In header mode the backend chooses: of a match nobody
+// here knows more than that it stays in the scope, and what is known to lie
+// elsewhere was not touched, whatever the request names. Else anybody could
+// have us forget the groups of others.
+func (c *call) touched() (ids []int64, exactly bool) {
+	p, s, col := &c.dec.Parts[0], &c.req.Selectors[0], c.req.Route.Collection
+	scope := &c.cas.Scope
+	switch {
+	case scope.Items == nil:
+		return p.IDs, true
+	case p.As == policy.AsAsked && s.Kind != policy.SelectIDs:
+		return scope.Items.Of(col, scope.CID), s.Kind == policy.SelectAll
+	}
+	ids = slices.DeleteFunc(slices.Clone(p.IDs), func(id int64) bool {
+		cid, known := scope.Items.Account(col, id)
+		return known && !scope.Tree.Contains(scope.CID, cid)
+	})
+	return ids, true
 }
 
 // moves reports whether the request gives items to another account.
@@ -153,9 +189,11 @@ func (g *Gateway) learnCreated(c *call) {
 }
 
 // learnMoved notes moves that the answer shows to be complete.
-func (g *Gateway) learnMoved(c *call) {
-	col, ids := c.req.Route.Collection, c.dec.Parts[0].IDs
-	if whole := g.readAnswer(c, func(*upstream.Row) {}); whole && c.account > 0 {
+func (g *Gateway) learnMoved(c *call, worked bool) {
+	col := c.req.Route.Collection
+	ids, exactly := c.touched()
+	whole := worked && g.readAnswer(c, func(*upstream.Row) {})
+	if whole && exactly && c.account > 0 {
 		g.Index.Moved(col, ids, c.account)
 	} else {
 		g.Index.Deleted(col, ids)
