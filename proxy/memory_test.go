@@ -1,0 +1,134 @@
+package proxy
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"aclgate/policy"
+	"aclgate/proxy/head"
+	"aclgate/upstream"
+)
+
+// fewBodies bounds what large bodies hold to 256 KiB.
+func fewBodies(o *Options, _ *policy.Law, _ *head.Config) { o.MaxBodies = 256 << 10 }
+
+// Large bodies are bounded in sum: one too many is a 503 at once, small ones
+// pass beside them, and what was taken comes back however a request ends.
+func TestBodiesAreBounded(t *testing.T) {
+	w := textWired(t, plain("{}"), fewBodies)
+	large := `{"x":"` + strings.Repeat("y", 150<<10) + `"}`
+	put := func(body string) string { return request(readerKey, "PUT", "/gw/devices/1", body) }
+	c := w.dial()
+	io.WriteString(c, put(large)[:140<<10]) // more than half of it, and then nothing
+	for w.gateway.Bodies() < 150<<10 {
+		if w.gateway.Busy() > 1 {
+			t.Fatal("there is another request")
+		}
+	}
+	got := w.raw(put(large))
+	if got.status != 503 || got.body != own(503, textBodies) || got.header.Get("Retry-After") != "1" {
+		t.Errorf("got %d %s for one body too many", got.status, got.body)
+	}
+	if got := w.raw(put(`{"x":1}`)); got.status != 200 {
+		t.Errorf("got %d for a small body beside a large one", got.status)
+	}
+	c.Close()
+	for w.gateway.Busy() > 0 {
+	}
+	if got := w.raw(put(large)); got.status != 200 {
+		t.Errorf("got %d once there is room", got.status)
+	}
+	if n := w.gateway.Bodies(); n != 0 {
+		t.Errorf("%d bytes never came back", n)
+	}
+}
+
+// A length that is announced and not sent takes no room.
+func TestAnnouncedBodiesAreFree(t *testing.T) {
+	w := textWired(t, plain("{}"), fewBodies)
+	for range 20 {
+		c := w.dial()
+		fmt.Fprintf(c, "PUT /gw/devices/1 HTTP/1.1\r\nHost: a\r\nAuthorization: %s\r\nContent-Length: %d\r\n\r\n{", readerKey, 7<<20)
+	}
+	for w.gateway.Busy() < 20 {
+	}
+	if got := w.gateway.Bodies(); got != 0 {
+		t.Errorf("got %d bytes held for bodies that did not come", got)
+	}
+}
+
+// A body arrives as it was sent, whatever its length is beside the steps in
+// which room is made for it.
+func TestBodiesOfEveryLength(t *testing.T) {
+	w := textWired(t, plain("{}"), chunkedBodies)
+	for _, size := range []int{1, 4095, 64<<10 - 1, 64 << 10, 64<<10 + 1, 128 << 10, 128<<10 + 1, 300001} {
+		body := `{"x":"` + strings.Repeat("y", size) + `"}`
+		chunked := fmt.Sprintf("PUT /gw/devices/1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: %s\r\n"+
+			"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", readerKey, len(body), body)
+		for _, sent := range []string{request(readerKey, "PUT", "/gw/devices/1", body), chunked} {
+			if got := w.raw(sent); got.status != 200 {
+				t.Fatalf("%d bytes: got %d %s", size, got.status, got.body)
+			}
+			if r := w.backend.one(t); r.body != body {
+				t.Errorf("%d bytes: %d arrived", size, len(r.body))
+			}
+		}
+	}
+}
+
+// Memory is short from shedFrom on, until it is below shedUntil.
+func TestShort(t *testing.T) {
+	for _, row := range []struct {
+		used uint64
+		was  bool
+		want bool
+	}{{8900, false, false}, {9000, false, true}, {8000, true, true}, {7999, true, false}} {
+		if got := short(row.used, 10000, row.was); got != row.want {
+			t.Errorf("short(%d, was %v) = %v, want %v", row.used, row.was, got, row.want)
+		}
+	}
+	if used := newMemoryUsage().read(); used < 1<<20 || used > 8<<30 {
+		t.Errorf("this process uses %d bytes", used)
+	}
+}
+
+// While memory is short every request is a 503 at once, whoever asks.
+func TestShed(t *testing.T) {
+	w := textWired(t, plain("{}"))
+	w.gateway.setOverloaded(true)
+	for _, key := range []string{readerKey, ""} {
+		got := w.call(key, "GET", "/gw/devices/1", "")
+		if got.status != 503 || got.body != own(503, "the gateway is busy") || got.header.Get("Retry-After") != "1" {
+			t.Errorf("got %d %s", got.status, got.body)
+		}
+	}
+	if n := len(w.backend.take()); n != 0 || w.counter("aclgate_overloaded") != 1 {
+		t.Errorf("%d requests were forwarded; aclgate_overloaded %v", n, w.counter("aclgate_overloaded"))
+	}
+	w.gateway.setOverloaded(false)
+	if got := w.call(readerKey, "GET", "/gw/devices/1", ""); got.status != 200 {
+		t.Errorf("got %d afterwards", got.status)
+	}
+}
+
+// A panic behind an answer that streams already ends its request once: the call
+// must not be in the pool while it is in use.
+func TestPanicBehindAStream(t *testing.T) {
+	g := textWired(t, plain("{}")).gateway
+	d := newDesk()
+	c := &call{gateway: g, ctx: &d.ctx, conn: new(head.Conn), head: new(head.Head), ans: new(upstream.Answer)}
+	g.busy.Add(1)
+	func() {
+		defer g.recovered(c)
+		g.streamRest(c, -1)
+		panic("behind the stream")
+	}()
+	if n := g.Busy(); n != 0 || c.streaming || c.stream.call != nil {
+		t.Errorf("%d requests are under way, streaming %v", n, c.streaming)
+	}
+	if d.ctx.Response.StatusCode() != 500 || d.ctx.Response.IsBodyStream() {
+		t.Errorf("got %d", d.ctx.Response.StatusCode())
+	}
+}
