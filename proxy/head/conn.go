@@ -1,6 +1,7 @@
 package head
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -8,15 +9,8 @@ import (
 	"syscall"
 )
 
-// What Conn.Read returns for one head: constants that tell the server above nothing but what its answer depends on: HEAD has
-// no body, and HTTP/1.0 ends the connection. fasthttp sends a stream of unknown length in chunks to HTTP/1.0 all the same:
-// the handler has to know better.
-const (
-	Placeholder       = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-	placeholderHEAD   = "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"
-	placeholder10     = "GET / HTTP/1.0\r\nHost: a\r\n\r\n"
-	placeholder10HEAD = "HEAD / HTTP/1.0\r\nHost: a\r\n\r\n"
-)
+// errRead is what a second parser would get that tried to read beside this one.
+var errRead = errors.New("head: a connection is read by Next and ReadBody")
 
 // discardable is how many bytes of an unread body are read and dropped to keep a connection. More cost more than a new one.
 const discardable = 64 << 10
@@ -41,7 +35,6 @@ type Conn struct {
 	guarded bool // OnGone has set gone for this request
 
 	msg     *message // nil while idle
-	pending string   // rest of the placeholder that Read has begun to hand out
 	readErr error    // of tryRead
 	first   [1]byte  // of readFirst
 }
@@ -57,31 +50,8 @@ func (c *Conn) Head() *Head {
 // TLS reports whether the connection is a TLS one.
 func (c *Conn) TLS() bool { return c.https }
 
-// Read waits for the next head and returns a placeholder for it, or io.EOF when there will be none. It never returns more
-// than one placeholder, so the server above cannot read ahead and sends each answer before it asks for the next head.
-func (c *Conn) Read(p []byte) (int, error) {
-	if c.pending == "" {
-		if !c.Next() {
-			return 0, io.EOF
-		}
-		c.pending = c.msg.head.placeholder()
-	}
-	n := copy(p, c.pending)
-	c.pending = c.pending[n:]
-	return n, nil
-}
-
-func (h *Head) placeholder() string {
-	switch head := string(h.Method) == "HEAD"; {
-	case h.HTTP10 && head:
-		return placeholder10HEAD
-	case h.HTTP10:
-		return placeholder10
-	case head:
-		return placeholderHEAD
-	}
-	return Placeholder
-}
+// Read is not for use: what comes over a connection is read by Next and ReadBody alone.
+func (c *Conn) Read([]byte) (int, error) { return 0, errRead }
 
 // Next ends the request that was answered and waits for the next head, which Head returns then. It reports whether there is
 // one to serve: one that is refused is, too. While it waits nothing is held but the connection.

@@ -1,9 +1,8 @@
 // Package head is the listener and connection layer under the HTTP server: the one parser that reads what a client sends.
 //
-// The server above (fasthttp) never sees a byte from a client. For each request head that arrives, Conn.Read hands it a
-// constant placeholder request; the handler takes the real head from Conn.Head and the body from Conn.ReadBody. Two parsers
-// that read one stream differently are how requests are smuggled, so there is exactly one, and it is strict where the one
-// above is lenient: bare LF, folded lines, "017" as a length, "HTTP/9.9", a "#" in the target.
+// Whoever serves a connection asks Next for the next request, takes its head from Head and its body from ReadBody. Two
+// parsers that read one stream differently are how requests are smuggled, so there is exactly one, and it is strict where
+// others, fasthttp's among them, are lenient: bare LF, folded lines, "017" as a length, "HTTP/9.9", a "#" in the target.
 //
 // # Heads
 //

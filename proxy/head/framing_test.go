@@ -162,18 +162,17 @@ func TestUnreadBody(t *testing.T) {
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			c := l.wrap(&script{stream: row.stream + "GET /next HTTP/1.1\r\nHost: a\r\n\r\n", cut: whole})
-			room := make([]byte, 64)
-			if _, err := c.Read(room); err != nil || c.Head().Fault != nil {
-				t.Fatalf("got %v, want a request", err)
+			if !c.Next() || c.Head().Fault != nil {
+				t.Fatal("there is no request")
 			}
 			if got := c.MustClose(); got != row.mustClose {
 				t.Errorf("MustClose: got %v, want %v", got, row.mustClose)
 			}
-			_, err := c.Read(room)
-			if ended := err != nil; ended != row.mustClose {
-				t.Fatalf("got %v, want the connection to end: %v", err, row.mustClose)
+			next := c.Next()
+			if next == row.mustClose {
+				t.Fatalf("got another request: %v, want the connection to end: %v", next, row.mustClose)
 			}
-			if err == nil && string(c.Head().Target) != "/next" {
+			if next && string(c.Head().Target) != "/next" {
 				t.Errorf("got %s, want the request behind the body", c.Head().Target)
 			}
 		})
@@ -184,8 +183,8 @@ func TestUnreadBody(t *testing.T) {
 func TestContinue(t *testing.T) {
 	s := &script{stream: put("Expect: 100-continue", "Content-Length: 2") + "{}", cut: whole}
 	c := quietListener(t, Config{}).wrap(s)
-	if _, err := c.Read(make([]byte, 64)); err != nil {
-		t.Fatal(err)
+	if !c.Next() {
+		t.Fatal("there is no request")
 	}
 	if got := s.sent.String(); got != "" {
 		t.Errorf("got %q before the body is read, want nothing", got)
@@ -198,29 +197,10 @@ func TestContinue(t *testing.T) {
 	}
 }
 
-// Ensure that a placeholder is handed out whole, alone and in any room, and says how the answer is framed.
-func TestPlaceholder(t *testing.T) {
-	rows := []struct{ stream, want string }{
-		{get(), Placeholder},
-		{put(), Placeholder},
-		{"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", placeholderHEAD},
-		{"GET / HTTP/1.0\r\nHost: a\r\n\r\n", placeholder10},
-		{"HEAD / HTTP/1.0\r\nHost: a\r\n\r\n", placeholder10HEAD},
-		{"\n", Placeholder},
-	}
-	l := quietListener(t, Config{})
-	for _, row := range rows {
-		c := l.wrap(&script{stream: row.stream + row.stream, cut: whole})
-		var got []byte
-		for room := make([]byte, 7); len(got) < len(row.want); {
-			n, err := c.Read(room)
-			if err != nil {
-				t.Fatalf("%q: got %v, want a placeholder", row.stream, err)
-			}
-			got = append(got, room[:n]...)
-		}
-		if string(got) != row.want {
-			t.Errorf("%q: got %q, want %q", row.stream, got, row.want)
-		}
+// Ensure that nobody else can read beside this package.
+func TestReadIsNotForUse(t *testing.T) {
+	c := quietListener(t, Config{}).wrap(&script{stream: get(), cut: whole})
+	if n, err := c.Read(make([]byte, 64)); n != 0 || err == nil {
+		t.Errorf("got %d bytes, %v", n, err)
 	}
 }

@@ -61,9 +61,8 @@ func bytewise() int { return 1 }
 func play(l *Listener, stream string, cut func() int) []string {
 	c := l.wrap(&script{stream: stream, cut: cut})
 	var seen []string
-	var room [64]byte
 	for {
-		if _, err := c.Read(room[:]); err != nil {
+		if !c.Next() {
 			return append(seen, "end")
 		}
 		h := c.Head()

@@ -63,10 +63,7 @@ func (s *server) accept() {
 }
 
 func (s *server) requests(c *Conn) {
-	for room := make([]byte, 64); ; {
-		if _, err := c.Read(room); err != nil {
-			return
-		}
+	for c.Next() {
 		s.handle(c)
 		if c.MustClose() {
 			return
