@@ -27,8 +27,9 @@ type Line struct {
 	Digest  string `json:"digest"` // 8 hex digits
 	CID     int64  `json:"cid"`
 	Scope   int64  `json:"scope"`
-	Account int64  `json:"account"` // that was named in vain
-	Item    int64  `json:"item"`    // that the body named in vain
+	Asked   int64  `json:"asked_cid"` // the account that the request named
+	BodyCID int64  `json:"body_cid"`  // what the body named in vain
+	BodyID  int64  `json:"body_id"`
 	Source  string `json:"source"`
 
 	Would        string `json:"would"`

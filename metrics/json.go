@@ -53,8 +53,9 @@ func (r *Record) appendWho(dst []byte) []byte {
 	}
 	dst = number64(dst, `,"cid":`, r.CID)
 	dst = number64(dst, `,"scope":`, r.Scope)
-	dst = number64(dst, `,"account":`, r.Account)
-	dst = number64(dst, `,"item":`, r.Item)
+	dst = number64(dst, `,"asked_cid":`, r.Asked)
+	dst = number64(dst, `,"body_cid":`, r.BodyCID)
+	dst = number64(dst, `,"body_id":`, r.BodyID)
 	if r.Source.IsValid() {
 		dst = r.Source.Unmap().WithZone("").AppendTo(append(dst, `,"source":"`...))
 		dst = append(dst, '"')

@@ -72,8 +72,9 @@ type Record struct {
 	Digest  [4]byte // the first 8 hex digits of the key's digest
 	CID     int64   // the token's account
 	Scope   int64   // the account whose branch the request may touch
-	Account int64   // that was asked for in vain; 0: none was
-	Item    int64   // that the body named in vain; 0: none
+	Asked   int64   // the account that x-flespi-cid or cid named; 0: none
+	BodyCID int64   // the account that the body named in vain; 0: none
+	BodyID  int64   // the item that the body named in vain; 0: none
 	Source  netip.Addr
 	Denied  int // ids that were asked for by number and are not permitted
 

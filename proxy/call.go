@@ -82,10 +82,10 @@ func (c *call) end() {
 		c.rec.BytesOut = int64(len(c.ctx.Response.Body()))
 	}
 	switch c.reason {
-	case policy.ForeignAccount, policy.BodyAccount:
-		c.rec.Account = c.dec.Account
+	case policy.BodyAccount:
+		c.rec.BodyCID = c.dec.Account
 	case policy.BodyItem:
-		c.rec.Item = c.item
+		c.rec.BodyID = c.item
 	}
 	if c.reason != policy.ClientGone {
 		c.rec.Status = c.ctx.Response.StatusCode()

@@ -65,6 +65,7 @@ func (g *Gateway) scope(c *call) policy.Reason {
 	if c.head.CID != nil {
 		asked, _ = policy.ParseID(c.head.CID) // proxy/head has checked it
 	}
+	c.rec.Asked = asked
 	scope, reason := g.law.Scope(g.Accounts.Tree(), c.tok, asked)
 	if reason != policy.NotJudged {
 		c.dec.Account = asked

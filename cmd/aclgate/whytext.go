@@ -121,16 +121,12 @@ func askOf(l *metrics.Line) (ask explain.Ask, why string) {
 	}
 	ask = explain.Ask{Method: l.Method, Target: wholeMatch(l.Target), At: l.Time.Unix()}
 	ask.Source, _ = netip.ParseAddr(l.Source)
-	if l.Scope != l.CID {
-		ask.CID = l.Scope
-	}
+	ask.CID = l.Asked
 	switch l.Reason {
-	case policy.ForeignAccount.String():
-		ask.CID = l.Account
 	case policy.BodyAccount.String():
-		ask.Body = []policy.Keys{{CID: l.Account}}
+		ask.Body = []policy.Keys{{CID: l.BodyCID}}
 	case policy.BodyItem.String():
-		ask.Body = []policy.Keys{{ID: l.Item}}
+		ask.Body = []policy.Keys{{ID: l.BodyID}}
 	case policy.MoveNoEntry.String():
 		ask.Body = []policy.Keys{{CID: l.Scope}} // which account does not matter
 	}

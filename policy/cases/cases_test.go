@@ -132,3 +132,29 @@ func TestCoverage(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+func TestOutcomes(t *testing.T) {
+	narrow := Outcome{Verdict: "narrow", Reason: "narrowed", backend: "GET /gw/devices/7", denied: []int64{9}}
+	for _, row := range []struct {
+		name string
+		with Outcome
+		same bool
+		want string
+	}{
+		{"itself", narrow, true, "narrow (narrowed) → narrow (narrowed) of other items"},
+		{"other ids", Outcome{Verdict: "narrow", Reason: "narrowed", backend: "GET /gw/devices/8", denied: []int64{9}}, false,
+			"narrow (narrowed) → narrow (narrowed) of other items"},
+		{"other scope", Outcome{Verdict: "narrow", Reason: "narrowed", backend: "GET /gw/devices/7", scope: 3, denied: []int64{9}}, false,
+			"narrow (narrowed) → narrow (narrowed) of other items"},
+		{"denied", Outcome{Verdict: "deny", Reason: "no-entry"}, false, "narrow (narrowed) → deny (no-entry)"},
+		{"open", Outcome{Verdict: "unresolved", Reason: "not-judged"}, false, "narrow (narrowed) → unresolved"},
+	} {
+		if same, text := narrow.Same(row.with), narrow.Change(row.with); same != row.same || text != row.want {
+			t.Errorf("%s: got %v %q, want %v %q", row.name, same, text, row.same, row.want)
+		}
+	}
+	a, b := Outcome{Verdict: "deny", Reason: "no-entry"}, Outcome{Verdict: "deny", Reason: "denied-items"}
+	if a.Same(b) || !a.Same(Outcome{Verdict: "deny", Reason: "no-entry", Entry: "other"}) {
+		t.Error("denials are told apart by their reasons alone")
+	}
+}

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"aclgate/config"
+	"aclgate/metrics"
+	"aclgate/policy"
+	"aclgate/policy/cases"
+	"aclgate/policy/explain"
+	"aclgate/policy/routes"
+	"aclgate/policy/store"
+)
+
+type diffFlags struct {
+	old, new, replay string
+	exitCode         bool
+}
+
+func (e *env) diff() *cobra.Command {
+	var f diffFlags
+	c := &cobra.Command{
+		Use:   "diff --new FILE [--old FILE] [--replay FILE]",
+		Short: "Say which decisions a new policy would change, by replaying the audit log",
+		Long: `Judge the requests of an audit log by two policy files and say which decisions
+differ, grouped by token and by what becomes of them. Nothing is sent.
+
+The log holds every denial, but of the rest only the share audit.allow_sample:
+what was not written cannot be replayed. Neither can bodies, nor what a match
+compared with, nor requests whose key no token had.
+
+  aclgate diff --new policy.new.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return e.runDiff(&f) },
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.old, "old", "", "policy file to compare with (default: that of the settings)")
+	flags.StringVar(&f.new, "new", "", "policy file that would take effect")
+	flags.StringVar(&f.replay, "replay", "", "audit log to replay (default: all files of audit.path)")
+	flags.BoolVar(&f.exitCode, "exit-code", false, "exit with 1 if a decision differs")
+	return c
+}
+
+func (e *env) runDiff(f *diffFlags) error {
+	if f.new == "" {
+		return errors.New("name the policy that would take effect: --new FILE")
+	}
+	s, err := e.loadQuietly()
+	if err != nil {
+		return err
+	}
+	r, err := newReplay(s, f)
+	if err != nil {
+		return badSettings(err)
+	}
+	files := []string{f.replay}
+	if f.replay == "" {
+		files = auditFiles(s.Audit)
+	}
+	if len(files) == 0 {
+		return failed(errors.New("there is no audit log to replay: name one by --replay"))
+	}
+	for _, file := range files {
+		if err := r.file(file); err != nil {
+			return failed(err)
+		}
+	}
+	r.tell(e)
+	if f.exitCode && len(r.groups) > 0 {
+		return &exitError{code: exitFailed}
+	}
+	return nil
+}
+
+// side is one of the two policies.
+type side struct {
+	tree  *policy.Tree
+	token func(int64) *policy.Token
+	file  string
+}
+
+// replay judges requests twice.
+type replay struct {
+	law      *policy.Law
+	old, new side
+	count    int
+	skipped  map[string]int // why → lines
+	groups   map[group]*changed
+}
+
+// group is what is told apart.
+type group struct {
+	token  int64
+	change string
+}
+
+// changed is how many requests are in a group, and one of them.
+type changed struct {
+	count   int
+	request string
+	entry   string // that decides under the new policy
+	old     string // that decided under the old one
+}
+
+func newReplay(s *config.Settings, f *diffFlags) (*replay, error) {
+	cat, err := routes.Load(s.Policy.RoutesFile.Path)
+	if err != nil {
+		return nil, err
+	}
+	r := &replay{law: lawOf(s, cat), skipped: map[string]int{}, groups: map[group]*changed{}}
+	r.law.Unenforced = false // what differs is what the entries say
+	if f.old == "" {
+		f.old = s.Store.Path.Path
+	}
+	if r.old, err = readSide(f.old, cat, s); err != nil {
+		return nil, err
+	}
+	r.new, err = readSide(f.new, cat, s)
+	return r, err
+}
+
+func readSide(file string, cat *policy.Catalogue, s *config.Settings) (side, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return side{}, err
+	}
+	pol, faults := store.ReadPolicy(file, text, cat, s.Policy.MaxDepth)
+	if err := faults.Err(); err != nil {
+		return side{}, err
+	}
+	return side{pol.Tree, compiler(pol, cat), relative(file)}, nil
+}
+
+// file replays one file. One that was named and is not there is a mistake.
+func (r *replay) file(name string) error {
+	info, err := os.Stat(name)
+	if err != nil {
+		return fmt.Errorf("cannot read the audit log: %w", err)
+	}
+	return eachLineOf(name, info.Size(), func(l *metrics.Line, _ []byte) bool {
+		if l.Event == "" {
+			r.line(l)
+		}
+		return true
+	})
+}
+
+// line judges one request by both policies.
+func (r *replay) line(l *metrics.Line) {
+	ask, why := askOf(l)
+	if why != "" {
+		r.skipped[why]++
+		return
+	}
+	r.count++
+	was, would := r.old.judge(r.law, l, ask), r.new.judge(r.law, l, ask)
+	if was.Same(would) {
+		return
+	}
+	key := group{l.Token, was.Change(would)}
+	if r.groups[key] == nil {
+		r.groups[key] = &changed{request: asked(l), entry: would.Entry, old: was.Entry}
+	}
+	r.groups[key].count++
+}
+
+// judge returns what a policy makes of a request. A token that lives by its last
+// use had one: this request.
+func (s *side) judge(law *policy.Law, l *metrics.Line, ask explain.Ask) cases.Outcome {
+	tok := s.token(l.Token)
+	if tok != nil && tok.TTL > 0 && l.Reason != policy.TokenExpired.String() {
+		used := *tok
+		used.Used = new(atomic.Int64)
+		used.Used.Store(l.Time.Add(-time.Second).Unix())
+		tok = &used
+	}
+	ask.File = s.file
+	return cases.OutcomeOf(explain.Explain(law, s.tree, tok, ask))
+}
+
+// tell prints the differences: by token, the most frequent first.
+func (r *replay) tell(e *env) {
+	var keys []group
+	total := 0
+	for key, s := range r.groups {
+		keys = append(keys, key)
+		total += s.count
+	}
+	slices.SortFunc(keys, func(a, b group) int {
+		return cmp.Or(cmp.Compare(a.token, b.token), cmp.Compare(r.groups[b].count, r.groups[a].count), cmp.Compare(a.change, b.change))
+	})
+	fmt.Fprintf(e.stdout, "%d requests replayed, %d would be decided otherwise\n", r.count, total)
+	for i, key := range keys {
+		if i == 0 || keys[i-1].token != key.token {
+			fmt.Fprintf(e.stdout, "\n%s\n", r.name(key.token))
+		}
+		s := r.groups[key]
+		fmt.Fprintf(e.stdout, "%8d  %s\n          such as %s\n          old: %s; new: %s\n", s.count, key.change, s.request,
+			orNone(s.old), orNone(s.entry))
+	}
+	for _, why := range slices.Sorted(maps.Keys(r.skipped)) {
+		fmt.Fprintf(e.stdout, "\n%d could not be replayed: %s\n", r.skipped[why], why)
+	}
+}
+
+func orNone(entry string) string {
+	if entry == "" {
+		return "no entry"
+	}
+	return entry
+}
+
+// name says whose requests a group is about.
+func (r *replay) name(id int64) string {
+	for _, s := range []*side{&r.old, &r.new} {
+		if tok := s.token(id); tok != nil {
+			return fmt.Sprintf("token %d %q, %s", id, tok.Info, placed(s.file, tok.Line))
+		}
+	}
+	return fmt.Sprintf("token %d, which neither policy has", id)
+}

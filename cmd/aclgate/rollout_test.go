@@ -1,0 +1,245 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"aclgate/bench/backend"
+	"aclgate/config"
+	"aclgate/metrics"
+)
+
+// rollPolicy returns a policy of a few tokens with random rights, the same for
+// the same seed. Keys are key-of-token-N.
+func rollPolicy(seed uint64) string {
+	r := rand.New(rand.NewPCG(seed, 7))
+	var b strings.Builder
+	b.WriteString("accounts: [{id: 1, name: operator}, {id: 11, name: fleet, parent: 1}, {id: 12, name: depot, parent: 1}]\ntokens:\n")
+	for id := 1; id <= rollTokens; id++ {
+		if r.IntN(10) == 0 {
+			continue // this policy does not know the token
+		}
+		cid := []int{1, 1, 1, 11, 12}[r.IntN(5)]
+		fmt.Fprintf(&b, "  - id: %d\n    key: key-of-token-%d\n    cid: %d\n    expire: 4102444800\n", id, id, cid)
+		if kind := r.IntN(8); kind < 2 {
+			fmt.Fprintf(&b, "    access: {type: %s}\n", []string{"master", "standard"}[kind])
+			continue
+		}
+		b.WriteString("    access:\n      type: acl\n      acl:\n")
+		for range 1 + r.IntN(3) {
+			fmt.Fprintf(&b, "        - {uri: %s, methods: [%s]%s%s}\n", pick(r, "gw/channels", "gw", "storage/containers", "storage"),
+				pick(r, "GET", "GET, PUT", "GET, POST, PUT, DELETE", "PUT"), pick(r, "", ", ids: [2024]", ", ids: [2025, 2026]", ", ids: all", ", ids: [5126]"),
+				pick(r, "", "", ", submodules: []", ", submodules: [{name: logs, methods: [GET]}, {name: cid, methods: [PUT]}]"))
+		}
+	}
+	return b.String()
+}
+
+const rollTokens = 24
+
+func pick(r *rand.Rand, from ...string) string { return from[r.IntN(len(from))] }
+
+// rollRequest is one request; replays reports whether the audit log holds all
+// of it that a decision depends on.
+type rollRequest struct {
+	token                int
+	method, target, body string
+	cid                  string
+}
+
+func (q *rollRequest) replays() bool { return q.body == "" && !strings.Contains(q.target, "=") }
+
+func rollRequests(n int) (all []rollRequest) {
+	r := rand.New(rand.NewPCG(3, 5))
+	for range n {
+		q := rollRequest{token: 1 + r.IntN(rollTokens), method: pick(r, "GET", "GET", "GET", "PUT", "DELETE", "POST")}
+		q.target = "/" + pick(r, "gw/channels", "storage/containers", "gw/calcs", "platform/customer", "no/such")
+		if q.method != "POST" {
+			q.target += "/" + pick(r, "all", "2024", "2024,2025", "2025,2026,2024", "5126", "5126,9", "777", "name=*", "nonsense")
+			q.target += pick(r, "", "", "", "/logs", "/messages", "/cid")
+		}
+		if q.method == "PUT" {
+			q.body = pick(r, "", "{}", `{"cid":11}`, `{"cid":999}`, `{"id":2025}`)
+		}
+		q.cid = pick(r, "", "", "", "11", "12", "999")
+		all = append(all, q)
+	}
+	return all
+}
+
+// roller is a running gateway in front of a backend of its own.
+type roller struct {
+	*program
+	t           *testing.T
+	folder, api string
+}
+
+func startRoller(t *testing.T, policy, settings string, files map[string]string) *roller {
+	t.Helper()
+	fake := backend.New(backend.DemoWorld(), backend.Options{Key: "upstream-key"})
+	url, err := fake.Start("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fake.Close)
+	listen, admin := freeAddr(t), freeAddr(t)
+	all := map[string]string{"policy.yaml": policy, "up.token": "upstream-key\n", "aclgate.yaml": fmt.Sprintf(
+		"listen: {address: %q}\nadmin: {address: %q}\nupstream: {urls: [%q], token_file: up.token}\nstore: {kind: file, path: policy.yaml}\n"+
+			"log: {level: error}\nscope: {trust_header: true}\nlimits: {unauthenticated: {rate: 0}}\naudit: {path: audit.jsonl, allow_sample: 1}\n%s",
+		listen, admin, url, settings)}
+	for name, text := range files {
+		all[name] = text
+	}
+	folder := write(t, all)
+	g := &roller{start(t, "serve", "-c", filepath.Join(folder, "aclgate.yaml")), t, folder, "http://" + listen}
+	g.await("http://"+admin+"/readyz", 200)
+	return g
+}
+
+// play sends the requests one after the other and returns what the audit log
+// says of each.
+func (g *roller) play(requests []rollRequest) []*metrics.Line {
+	g.t.Helper()
+	ids := make([]string, len(requests))
+	for i, q := range requests {
+		req, err := http.NewRequest(q.method, g.api+q.target, strings.NewReader(q.body))
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		req.Header.Set("Authorization", fmt.Sprintf("FlespiToken key-of-token-%d", q.token))
+		if q.cid != "" {
+			req.Header.Set("x-flespi-cid", q.cid)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		ids[i] = resp.Header.Get("X-Aclgate-Decision")
+	}
+	g.end()
+	found := map[string]*metrics.Line{}
+	if err := eachLineOf(filepath.Join(g.folder, "audit.jsonl"), 1<<40, func(l *metrics.Line, _ []byte) bool {
+		found[l.Decision] = l
+		return true
+	}); err != nil {
+		g.t.Fatal(err)
+	}
+	lines := make([]*metrics.Line, len(ids))
+	for i, id := range ids {
+		if lines[i] = found[id]; lines[i] == nil {
+			g.t.Fatalf("request %d (%+v) is not in the audit log", i, requests[i])
+		}
+	}
+	return lines
+}
+
+// policyDecides reports whether what became of a request was up to the policy:
+// the rest ends alike under each.
+func policyDecides(l *metrics.Line) bool {
+	switch l.Reason {
+	case "bad-head", "bad-target", "bad-query", "bad-selector", "bad-body", "own-answer", "backend-refused":
+		return false
+	}
+	return !strings.HasPrefix(l.Reason, "upstream-")
+}
+
+// aboutBody reports whether the body of a request was what denied it.
+func aboutBody(l *metrics.Line) bool {
+	return strings.HasPrefix(l.Reason, "body-") || l.Reason == "move-no-entry"
+}
+
+// TestShadowAndDiffForetell: what policy.shadow says of a request, and what
+// `diff` says when it is replayed, is what becomes of it once the new policy is
+// enforced.
+func TestShadowAndDiffForetell(t *testing.T) {
+	n := 10000
+	if testing.Short() {
+		n = 1000
+	}
+	requests, oldPolicy, newPolicy := rollRequests(n), rollPolicy(1), rollPolicy(2)
+	before := startRoller(t, oldPolicy, "policy: {shadow: new.yaml}\n", map[string]string{"new.yaml": newPolicy})
+	was := before.play(requests)
+	is := startRoller(t, newPolicy, "", nil).play(requests)
+	s, faults := config.Load(filepath.Join(before.folder, "aclgate.yaml"))
+	if err := faults.Err(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := newReplay(s, &diffFlags{new: filepath.Join(before.folder, "new.yaml")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	differing, open, unread, replayed := 0, 0, 0, 0
+	for i, q := range requests {
+		if !policyDecides(was[i]) || !policyDecides(is[i]) {
+			continue
+		}
+		verdict, reason := was[i].Verdict, was[i].Reason
+		if was[i].Shadow != "" {
+			verdict, reason = was[i].Shadow, was[i].ShadowReason
+			differing++
+		}
+		if strings.Contains(q.target, "=") && was[i].Shadow == "" {
+			open++ // a match that only the backend could have resolved
+		} else if q.body != "" && was[i].Verdict == "deny" && verdict != "deny" && aboutBody(is[i]) {
+			unread++ // it was refused before its body was read, so nobody knows that
+		} else if verdict != is[i].Verdict || reason != is[i].Reason {
+			t.Errorf("%+v: shadow says %s (%s), it became %s (%s)", q, verdict, reason, is[i].Verdict, is[i].Reason)
+		}
+		ask, why := askOf(was[i])
+		if !q.replays() || why != "" {
+			continue
+		}
+		replayed++
+		if o := r.new.judge(r.law, was[i], ask); o.Verdict != is[i].Verdict || o.Reason != is[i].Reason || o.Denied() != is[i].Denied {
+			t.Errorf("%+v: diff says %s with %d denied, it became %s (%s) with %d", q, o, o.Denied(), is[i].Verdict, is[i].Reason, is[i].Denied)
+		}
+	}
+	t.Logf("%d requests: %d differ, %d matches open, %d bodies unread, %d replayed", n, differing, open, unread, replayed)
+	if differing < n/10 || replayed < n/4 {
+		t.Errorf("%d of %d differ and %d were replayed: the test compares too little", differing, n, replayed)
+	}
+}
+
+func TestDiff(t *testing.T) {
+	oldPolicy := fmt.Sprintf(gatePolicy, fmt.Sprintf(gateToken, 17, "key-of-token-17"))
+	newPolicy := strings.Replace(oldPolicy, "ids: [2025]", "ids: [2024]", 1)
+	g := startRoller(t, oldPolicy, "", map[string]string{"new.yaml": newPolicy})
+	g.play([]rollRequest{
+		{token: 17, method: "GET", target: "/gw/channels/2025"}, {token: 17, method: "GET", target: "/gw/channels/2025"},
+		{token: 17, method: "GET", target: "/gw/channels/all"}, {token: 17, method: "GET", target: "/gw/calcs/all"},
+		{token: 3, method: "GET", target: "/gw/channels/all"},
+	})
+	settings, changed := filepath.Join(g.folder, "aclgate.yaml"), filepath.Join(g.folder, "new.yaml")
+	code, stdout, stderr := once(t, "diff", "-c", settings, "--new", changed, "--exit-code")
+	for _, want := range []string{
+		"4 requests replayed, 3 would be decided otherwise", "token 17", "2  allow (permitted) → deny (denied-items)",
+		"1  narrow (narrowed) → narrow (narrowed) of other items", "such as GET /gw/channels/2025", "new.yaml:4",
+		"1 could not be replayed: no token of the policy was recognised",
+	} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("%q is missing in\n%s%s", want, stdout, stderr)
+		}
+	}
+	if code != exitFailed || strings.Contains(stdout, "key-of-token") {
+		t.Errorf("got code %d: %s%s", code, stdout, stderr)
+	}
+	audit := filepath.Join(g.folder, "audit.jsonl")
+	if code, stdout, _ := once(t, "diff", "-c", settings, "--old", changed, "--new", changed, "--replay", audit, "--exit-code"); code != 0 ||
+		!strings.Contains(stdout, "4 requests replayed, 0 would") {
+		t.Errorf("the same policy twice: got code %d: %s", code, stdout)
+	}
+	os.Remove(audit)
+	for _, args := range [][]string{{"--new", changed}, {"--new", changed, "--replay", audit}} {
+		if code, _, _ := once(t, append([]string{"diff", "-c", settings}, args...)...); code != exitFailed {
+			t.Errorf("%v without a log: got code %d, want %d", args, code, exitFailed)
+		}
+	}
+}
