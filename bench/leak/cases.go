@@ -185,3 +185,17 @@ func (c *Cases) Changes() []Ask {
 	}
 	return all
 }
+
+// named returns requests for one id at every place; the same places for every id.
+func (c *Cases) named(id int64) []Ask {
+	s := Selector{Form: selIDs, IDs: []int64{id}}
+	all := []Ask{
+		{Method: "GET", Coll: c.coll, Sel: s}, {Method: "PUT", Coll: c.coll, Sel: s, Body: &Body{ID: id}},
+		{Method: "GET", Coll: c.coll, Sel: s, HeaderCID: c.t.CID}, {Method: "GET", Coll: c.coll, Sel: s, Sub: "logs"},
+		{Method: "PUT", Coll: c.coll, Sel: Selector{Form: selAll}, Body: &Body{ID: id}},
+	}
+	for _, parent := range linkPlaces[c.coll] {
+		all = append(all, Ask{Method: "GET", Coll: parent, Sel: Selector{Form: selAll}, Linked: c.coll, LinkedSel: s})
+	}
+	return all
+}

@@ -96,17 +96,18 @@ func ready(t *testing.T, g *Gateway) {
 func TestNobodyReachesMoreOrLessThanPermitted(t *testing.T) {
 	for _, mode := range []string{ModeIDs, ModeBoth, ModeHeader} {
 		t.Run(mode, func(t *testing.T) {
-			size, changing := Size{40, 2400, 45}, 15
+			size, changing := Size{40, 2400, 16}, 6
 			if *full {
-				size, changing = Size{200, 50_000, 500}, 500
+				size, changing = Size{200, 50_000, 500}, 100
 			}
 			w := NewWorld(size, *seed)
 			g, stage, _ := start(t, w, options(mode), Settings{Mode: mode, Refresh: 5 * time.Second, MaxStaleness: time.Minute})
 			ready(t, g)
 			p := tally{t: t, began: time.Now(), outcomes: map[string]int{}}
-			p.reads(stage)
-			p.changes(stage, w.Tokens[:min(changing, len(w.Tokens))])
-			p.reads(stage) // what passed through counts
+			p.reads(stage, w.Tokens)
+			p.foreignAndMissing(stage)
+			p.changes(stage, w.Tokens[:changing])
+			p.reads(stage, w.Tokens[:changing]) // what passed through counts
 			p.report(mode)
 		})
 	}
@@ -122,8 +123,8 @@ type tally struct {
 
 const shown = 8 // requests that went wrong
 
-func (p *tally) reads(stage *Stage) {
-	for i, token := range stage.World.Tokens {
+func (p *tally) reads(stage *Stage, tokens []*Token) {
+	for i, token := range tokens {
 		var moves []Move
 		for _, uri := range Collections() {
 			for _, a := range stage.World.Cases(token, uri, *seed).Reads() {
@@ -152,6 +153,32 @@ func (p *tally) changes(stage *Stage, tokens []*Token) {
 	}
 	if *full {
 		p.t.Logf("%s: changes, %d requests, %d wrong", time.Since(p.began).Round(time.Second), p.asked, p.wrong)
+	}
+}
+
+// Foreign ids are answered like missing ones, byte by byte but for the digits.
+func (p *tally) foreignAndMissing(stage *Stage) {
+	for _, token := range stage.World.Tokens {
+		for _, uri := range Collections() {
+			c := stage.World.Cases(token, uri, *seed+2)
+			foreign, missing := c.foreign(uri), c.absent(uri)
+			theirs, none := c.named(foreign), c.named(missing)
+			moves := make([]Move, 0, 2*len(theirs))
+			for i := range theirs {
+				moves = append(moves, Move{Token: token, Ask: theirs[i]}, Move{Token: token, Ask: none[i]})
+			}
+			stage.Play(moves)
+			for i := 0; i < len(moves); i += 2 {
+				p.asked++
+				a, b := moves[i].Got.alike(foreign), moves[i+1].Got.alike(missing)
+				if a == b {
+					continue
+				}
+				if p.wrong++; p.wrong <= shown {
+					p.t.Errorf("%s\n%s\n%s", moves[i].String(), a, b)
+				}
+			}
+		}
 	}
 }
 

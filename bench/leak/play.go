@@ -92,24 +92,20 @@ func (s *Stage) Change(t *Token, a Ask) *Move {
 
 // apply does to the world what a request has done to the backend's.
 func (w *World) apply(m *Move) {
-	a, want := &m.Ask, m.Want
+	a := &m.Ask
 	w.Changed()
-	switch {
-	case a.creates():
+	if a.creates() {
 		w.created(m)
-	case a.Linked != "":
-		for _, parent := range want.Own.IDs {
-			for _, child := range want.Linked.IDs {
-				w.setLink(a.link(), Row{parent, child}, a.Method == "POST")
-			}
-		}
-	case a.Method == "DELETE" && a.item():
-		for _, id := range want.Own.IDs {
-			w.Remove(a.Coll, id)
-		}
-	case a.Body != nil && a.Body.CID != 0:
-		for _, id := range want.Own.IDs {
-			w.Items[a.Coll][id].CID = a.Body.CID
+		return
+	}
+	for _, r := range m.Want.Rows {
+		switch {
+		case a.Linked != "":
+			w.setLink(a.link(), r, a.Method == "POST")
+		case a.Method == "DELETE" && a.item():
+			w.Remove(a.Coll, r.ID)
+		case a.Body != nil && a.Body.CID != 0:
+			w.Items[a.Coll][r.ID].CID = a.Body.CID
 		}
 	}
 }

@@ -50,7 +50,8 @@ type World struct {
 	Tokens  []*Token
 	Mode    string
 
-	accounts []int64 // ascending: parents come before their children
+	accounts []int64                   // ascending: parents come before their children
+	gone     map[string]map[int64]bool // what was there once
 	sorted   map[string][]int64
 	memo     memo
 	rng      *rand.Rand
@@ -67,7 +68,7 @@ const (
 func NewWorld(size Size, seed uint64) *World {
 	w := &World{
 		Parents: map[int64]int64{}, Items: map[string]map[int64]*Item{}, Links: map[Link]map[int64]map[int64]bool{},
-		sorted: map[string][]int64{}, rng: rand.New(rand.NewPCG(seed, 1)),
+		gone: map[string]map[int64]bool{}, sorted: map[string][]int64{}, rng: rand.New(rand.NewPCG(seed, 1)),
 	}
 	w.Changed()
 	w.makeAccounts(size.Accounts)
@@ -179,6 +180,10 @@ func (w *World) Add(uri string, id int64, it Item) {
 func (w *World) Remove(uri string, id int64) {
 	w.Changed()
 	delete(w.Items[uri], id)
+	if w.gone[uri] == nil {
+		w.gone[uri] = map[int64]bool{}
+	}
+	w.gone[uri][id] = true
 	i, _ := slices.BinarySearch(w.sorted[uri], id)
 	w.sorted[uri] = slices.Delete(w.sorted[uri], i, i+1)
 	for l, byParent := range w.Links {
