@@ -150,7 +150,7 @@ func curvePoints(buckets []hist.Bucket, yOf func(float64) float64) []float64 {
 	for _, b := range buckets {
 		seen += b.Count
 		x := share(float64(seen) / float64(total))
-		if x-last >= 1 || seen == total {
+		if x-last >= 2 || seen == total {
 			points = append(points, x, yOf(float64(b.Upper)))
 			last = x
 		}
