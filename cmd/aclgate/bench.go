@@ -58,7 +58,7 @@ func (f *benchFlags) shared(c *cobra.Command) {
 	c.Flags().StringVar(&f.out, "out", "", "folder for report.json and report.html")
 	c.Flags().StringVar(&f.baseline, "baseline", "", "a report.json to compare with")
 	c.Flags().StringVar(&f.gate, "gate", "", "limits, as YAML: a list of lines such as one-id/bare/cpu_ratio <= 1.10")
-	c.Flags().StringVar(&f.Against, "against", "", "measure the gateway at this URL, which plays a world of `aclgate bench world`")
+	c.Flags().StringVar(&f.Against, "against", "", "measure the gateway at this `URL`, which has a world of aclgate bench world")
 	c.Flags().BoolVar(&f.Mine, "i-own-this-target", false, "let --against be another machine")
 }
 
