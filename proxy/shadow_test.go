@@ -55,19 +55,20 @@ func newSide(t *testing.T, access string, cid int64, acl string) *fixture {
 	return side
 }
 
-// The second policy is asked about every request, and what it would have done
-// otherwise is counted and kept; what is done is the first one's.
-func TestShadowSeesDifferences(t *testing.T) {
+// shadowRow is a second policy, a request, and what it would have done otherwise.
+type shadowRow struct {
+	name                 string
+	access               string
+	cid                  int64
+	acl                  string
+	method, target, body string
+	want                 metrics.Opinion
+}
+
+func shadowRows() []shadowRow {
 	const narrower = `[{"uri":"gw/devices","methods":["GET"],"ids":[101]}]`
 	none := metrics.Opinion{}
-	for _, row := range []struct {
-		name                 string
-		access               string
-		cid                  int64
-		acl                  string
-		method, target, body string
-		want                 metrics.Opinion
-	}{
+	return []shadowRow{
 		{"same", "acl", 500, narrower, "GET", "/gw/devices/101", "", none},
 		{"same ids", "acl", 500, `[{"uri":"gw/devices","methods":["GET"],"ids":[102,101]}]`, "GET", "/gw/devices/all", "", none},
 		{"other ids", "acl", 500, narrower, "GET", "/gw/devices/all", "", metrics.Opinion{Given: true, Verdict: policy.Narrow, Reason: policy.Narrowed}},
@@ -82,7 +83,13 @@ func TestShadowSeesDifferences(t *testing.T) {
 		{"match resolved", "acl", 500, narrower, "GET", "/gw/devices/name=truck-1", "", none},
 		{"match unresolved", "acl", 501, narrower, "GET", "/gw/devices/name=truck-1", "", none},
 		{"malformed", "", 0, "", "GET", "/gw//devices", "", none},
-	} {
+	}
+}
+
+// The second policy is asked about every request, and what it would have done
+// otherwise is counted and kept; what is done is the first one's.
+func TestShadowSeesDifferences(t *testing.T) {
+	for _, row := range shadowRows() {
 		t.Run(row.name, func(t *testing.T) {
 			var seen, plain keeper
 			f := newShadowed(t, newSide(t, row.access, row.cid, row.acl), seen.keep)

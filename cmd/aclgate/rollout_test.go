@@ -156,6 +156,43 @@ func aboutBody(l *metrics.Line) bool {
 	return strings.HasPrefix(l.Reason, "body-") || l.Reason == "move-no-entry"
 }
 
+// foretold compares what was said of requests with what became of them.
+type foretold struct {
+	t                                 *testing.T
+	replay                            *replay
+	differing, open, unread, replayed int
+}
+
+// shadow compares what policy.shadow said. A match that it could not have
+// resolved is left open, and so is a body that was not read.
+func (f *foretold) shadow(q *rollRequest, was, is *metrics.Line) {
+	verdict, reason := was.Verdict, was.Reason
+	if was.Shadow != "" {
+		verdict, reason = was.Shadow, was.ShadowReason
+		f.differing++
+	}
+	switch {
+	case strings.Contains(q.target, "=") && was.Shadow == "":
+		f.open++
+	case q.body != "" && was.Verdict == "deny" && verdict != "deny" && aboutBody(is):
+		f.unread++
+	case verdict != is.Verdict || reason != is.Reason:
+		f.t.Errorf("%+v: shadow says %s (%s), it became %s (%s)", *q, verdict, reason, is.Verdict, is.Reason)
+	}
+}
+
+// diff compares what a replay says.
+func (f *foretold) diff(q *rollRequest, was, is *metrics.Line) {
+	ask, why := askOf(was)
+	if !q.replays() || why != "" {
+		return
+	}
+	f.replayed++
+	if o := f.replay.new.judge(f.replay.law, was, ask); o.Verdict != is.Verdict || o.Reason != is.Reason || o.Denied() != is.Denied {
+		f.t.Errorf("%+v: diff says %s with %d denied, it became %s (%s) with %d", *q, o, o.Denied(), is.Verdict, is.Reason, is.Denied)
+	}
+}
+
 // TestShadowAndDiffForetell: what policy.shadow says of a request, and what
 // `diff` says when it is replayed, is what becomes of it once the new policy is
 // enforced.
@@ -176,35 +213,16 @@ func TestShadowAndDiffForetell(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	differing, open, unread, replayed := 0, 0, 0, 0
-	for i, q := range requests {
-		if !policyDecides(was[i]) || !policyDecides(is[i]) {
-			continue
-		}
-		verdict, reason := was[i].Verdict, was[i].Reason
-		if was[i].Shadow != "" {
-			verdict, reason = was[i].Shadow, was[i].ShadowReason
-			differing++
-		}
-		if strings.Contains(q.target, "=") && was[i].Shadow == "" {
-			open++ // a match that only the backend could have resolved
-		} else if q.body != "" && was[i].Verdict == "deny" && verdict != "deny" && aboutBody(is[i]) {
-			unread++ // it was refused before its body was read, so nobody knows that
-		} else if verdict != is[i].Verdict || reason != is[i].Reason {
-			t.Errorf("%+v: shadow says %s (%s), it became %s (%s)", q, verdict, reason, is[i].Verdict, is[i].Reason)
-		}
-		ask, why := askOf(was[i])
-		if !q.replays() || why != "" {
-			continue
-		}
-		replayed++
-		if o := r.new.judge(r.law, was[i], ask); o.Verdict != is[i].Verdict || o.Reason != is[i].Reason || o.Denied() != is[i].Denied {
-			t.Errorf("%+v: diff says %s with %d denied, it became %s (%s) with %d", q, o, o.Denied(), is[i].Verdict, is[i].Reason, is[i].Denied)
+	f := &foretold{t: t, replay: r}
+	for i := range requests {
+		if policyDecides(was[i]) && policyDecides(is[i]) {
+			f.shadow(&requests[i], was[i], is[i])
+			f.diff(&requests[i], was[i], is[i])
 		}
 	}
-	t.Logf("%d requests: %d differ, %d matches open, %d bodies unread, %d replayed", n, differing, open, unread, replayed)
-	if differing < n/10 || replayed < n/4 {
-		t.Errorf("%d of %d differ and %d were replayed: the test compares too little", differing, n, replayed)
+	t.Logf("%d requests: %d differ, %d matches open, %d bodies unread, %d replayed", n, f.differing, f.open, f.unread, f.replayed)
+	if f.differing < n/10 || f.replayed < n/4 {
+		t.Errorf("%d of %d differ and %d were replayed: the test compares too little", f.differing, n, f.replayed)
 	}
 }
 
