@@ -41,6 +41,7 @@ func (e *env) runCheck(ctx context.Context, live bool) error {
 		var more strict.Faults
 		pol, more = checkPolicy(s)
 		faults = append(faults, more...)
+		faults = append(faults, checkShadow(s)...)
 		faults = append(faults, advice(s)...)
 	}
 	for _, f := range faults {
@@ -59,6 +60,20 @@ func (e *env) runCheck(ctx context.Context, live bool) error {
 
 // checkPolicy reads catalogue and policy.
 func checkPolicy(s *config.Settings) (*store.Policy, strict.Faults) {
+	return readPolicy(s, s.Store.Path, "store.path")
+}
+
+// checkShadow reads the second policy, if there is one.
+func checkShadow(s *config.Settings) strict.Faults {
+	if !s.Policy.Shadow.IsSet() {
+		return nil
+	}
+	_, faults := readPolicy(s, s.Policy.Shadow, "policy.shadow")
+	return faults
+}
+
+// readPolicy reads the policy file that a setting names.
+func readPolicy(s *config.Settings, file config.File, setting string) (*store.Policy, strict.Faults) {
 	cat, err := routes.Load(s.Policy.RoutesFile.Path)
 	var faults strict.Faults
 	switch {
@@ -67,12 +82,12 @@ func checkPolicy(s *config.Settings) (*store.Policy, strict.Faults) {
 	case err != nil:
 		return nil, strict.Faults{{File: s.Name(), Message: "policy.routes_file: " + err.Error()}}
 	}
-	text, err := os.ReadFile(s.Store.Path.Path)
+	text, err := os.ReadFile(file.Path)
 	if err != nil {
-		at := s.Pos("store.path")
-		return nil, strict.Faults{{File: s.Name(), Line: at.Line, Col: at.Col, Message: "store.path: " + err.Error()}}
+		at := s.Pos(setting)
+		return nil, strict.Faults{{File: s.Name(), Line: at.Line, Col: at.Col, Message: setting + ": " + err.Error()}}
 	}
-	return store.ReadPolicy(s.Store.Path.Path, text, cat, s.Policy.MaxDepth)
+	return store.ReadPolicy(file.Path, text, cat, s.Policy.MaxDepth)
 }
 
 // advice warns of settings that are sound but open more than they seem to.
