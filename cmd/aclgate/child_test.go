@@ -80,7 +80,7 @@ func newChild(t *testing.T, s childSettings) *child {
 	c.api, c.admin = "http://"+listen, "http://"+admin
 	c.folder = write(t, map[string]string{
 		"aclgate.yaml": fmt.Sprintf("listen: {address: %q%s}\nadmin: {address: %q, token_file: admin.token}\n"+
-			"upstream: {urls: [%q], token_file: up.token}\nstore: {kind: file, path: policy.yaml}\n"+
+			"upstream: {urls: [%q], token_file: up.token, timeouts: {idle: 2s}}\nstore: {kind: file, path: policy.yaml}\n"+
 			"limits: {unauthenticated: {rate: 0}}\n%s", listen, listenMore(s.settings), admin, url, settingsMore(s.settings)),
 		"policy.yaml": s.policy, "up.token": "upstream-key\n", "admin.token": adminKey + "\n",
 	})
