@@ -1,0 +1,65 @@
+package leak
+
+import (
+	"sync"
+	"time"
+)
+
+// History knows whose every item was at which time, for worlds that change while requests run. A span
+// begins before an item is given and ends after it was taken: within it nobody can say which holds.
+type History struct {
+	mu    sync.Mutex
+	spans map[int64][]span // by item
+}
+
+type span struct {
+	cid      int64
+	from, to time.Time // zero: for ever
+}
+
+// NewHistory returns a history of items that were there from the beginning.
+func NewHistory(items map[int64]*Item) *History {
+	h := &History{spans: map[int64][]span{}}
+	for id, it := range items {
+		h.spans[id] = []span{{cid: it.CID}}
+	}
+	return h
+}
+
+// Give notes that an item is about to belong to an account.
+func (h *History) Give(id, cid int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.spans[id] = append(h.spans[id], span{cid: cid, from: time.Now()})
+}
+
+// Took notes that an item does not belong to an account any more.
+func (h *History) Took(id, cid int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range h.spans[id] {
+		if s := &h.spans[id][i]; s.cid == cid && s.to.IsZero() {
+			s.to = time.Now()
+			return
+		}
+	}
+}
+
+// Had reports whether an account had an item at any time from then to now.
+func (h *History) Had(id, cid int64, then time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, s := range h.spans[id] {
+		if s.cid == cid && (s.to.IsZero() || s.to.After(then)) {
+			return true
+		}
+	}
+	return false
+}
+
+// Knows reports whether an item was ever noted. One that is being made is not, until its id is known.
+func (h *History) Knows(id int64) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.spans[id]) > 0
+}
