@@ -147,9 +147,9 @@ func (c *call) namedByConnection(name []byte) bool {
 	return false
 }
 
-// answerStream is the body of an answer on its way to the client. fasthttp
-// reads it after the handler has returned and closes it at its end, which is
-// where the request ends.
+// answerStream is the body of an answer on its way to the client. The desk reads
+// it after the handler has returned and closes it at its end, which is where the
+// request ends.
 type answerStream struct {
 	call    *call
 	splicer *splice.Splicer // kept for reuse
@@ -159,21 +159,20 @@ type answerStream struct {
 	err     error
 }
 
-// streamRest hands the rest of the answer to fasthttp. length is -1 when it is
+// streamRest hands the rest of the answer to the desk. length is -1 when it is
 // not known or not kept.
 func (g *Gateway) streamRest(c *call, length int64) policy.Reason {
 	c.stream.call, c.streaming = c, true
 	if length < 0 && c.head.HTTP10 {
 		return g.streamUntilClose(c)
 	}
-	c.ctx.Response.ImmediateHeaderFlush = true
 	c.ctx.Response.SetBodyStream(&c.stream, int(length))
 	return policy.NotJudged
 }
 
 // streamUntilClose answers a client of HTTP/1.0, which knows no chunks: the end
-// of the connection is the end of the body. fasthttp would frame it in chunks,
-// so the answer is written here, and its own finds the connection closed.
+// of the connection is the end of the body. The answer is written here, and the
+// desk finds the connection closed.
 func (g *Gateway) streamUntilClose(c *call) policy.Reason {
 	h := &c.ctx.Response.Header
 	h.SetConnectionClose()

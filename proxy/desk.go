@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"io"
 
 	"github.com/valyala/fasthttp"
 
@@ -33,13 +34,38 @@ func (d *desk) open(c *head.Conn) {
 // send writes the answer. It reports whether another request may follow: not
 // behind an answer that could not be written whole, and not behind one that said
 // so.
-func (d *desk) send() bool {
+func (d *desk) send(c *head.Conn) bool {
 	resp := &d.ctx.Response
-	err := resp.Write(d.out)
-	if err == nil {
+	var err error
+	if body := resp.BodyStream(); body != nil {
+		err = d.stream(c, body)
+	} else if err = resp.Write(d.out); err == nil {
 		err = d.out.Flush()
 	}
 	return err == nil && !resp.ConnectionClose()
+}
+
+// stream writes an answer whose body passes piece by piece, each as it comes.
+// fasthttp would fill its buffers first, and frame 4 KiB at a time.
+func (d *desk) stream(c *head.Conn, body io.Reader) error {
+	resp := &d.ctx.Response
+	defer resp.CloseBodyStream()
+	err := resp.Header.Write(d.out)
+	if err == nil {
+		err = d.out.Flush()
+	}
+	length := resp.Header.ContentLength()
+	switch {
+	case err != nil:
+		return err
+	case length < 0:
+		return c.WriteChunks(body)
+	}
+	n, err := c.ReadFrom(body)
+	if err == nil && n != int64(length) {
+		err = io.ErrUnexpectedEOF // the answer must not look whole
+	}
+	return err
 }
 
 // close forgets the request, and ends the stream of an answer that was not read

@@ -67,7 +67,7 @@ func (s *Server) exchange(c *head.Conn) bool {
 	d := s.desks.Get().(*desk)
 	d.open(c)
 	s.gateway.Handle(&d.ctx, c)
-	goesOn := d.send()
+	goesOn := d.send(c)
 	if d.close() {
 		s.desks.Put(d)
 	}

@@ -3,6 +3,7 @@ package head
 import (
 	"io"
 	"net"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -16,6 +17,11 @@ const (
 	lingerTime  = time.Second
 	lingerBytes = 1 << 20
 )
+
+const crlf = "\r\n"
+
+// lastChunk ends a body in chunks, without trailers.
+var lastChunk = []byte("0\r\n\r\n")
 
 // copyBuffers is the pool of buffers of copySize bytes.
 var copyBuffers = sync.Pool{New: func() any { return new([copySize]byte) }}
@@ -57,6 +63,35 @@ func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 		}
 		if err != nil {
 			return total, err
+		}
+	}
+}
+
+// sizeRoom is what stands before and behind the bytes of a chunk: its size in hexadecimal and two line ends.
+const sizeRoom = 8
+
+// WriteChunks writes what r yields in chunks (RFC 9112 7.1), each piece as it comes and in one write. The last chunk is
+// only written when r ends well: without it the client knows that something is missing.
+func (c *Conn) WriteChunks(r io.Reader) error {
+	buf := copyBuffers.Get().(*[copySize]byte)
+	defer copyBuffers.Put(buf)
+	for {
+		n, err := r.Read(buf[sizeRoom : copySize-len(crlf)])
+		if n > 0 {
+			var room [sizeRoom]byte
+			size := append(strconv.AppendInt(room[:0], int64(n), 16), crlf...)
+			from := sizeRoom - copy(buf[sizeRoom-len(size):], size)
+			end := sizeRoom + n + copy(buf[sizeRoom+n:], crlf)
+			if _, err := c.Write(buf[from:end]); err != nil {
+				return err
+			}
+		}
+		switch {
+		case err == io.EOF:
+			_, err = c.Write(lastChunk)
+			return err
+		case err != nil:
+			return err
 		}
 	}
 }
