@@ -5,6 +5,7 @@ import (
 
 	"aclgate/metrics"
 	"aclgate/policy"
+	"aclgate/proxy/head"
 )
 
 // shadowKey is the key of a token that may GET and PUT the devices 101 and 102.
@@ -136,5 +137,30 @@ func TestShadowPanicsAlone(t *testing.T) {
 		if a := f.call(shadowKey, "GET", "/gw/devices/101", ""); a.status != 200 {
 			t.Errorf("got %d, want 200", a.status)
 		}
+	}
+}
+
+// Judging twice allocates nothing where nothing differs.
+func TestShadowAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	const same = `[{"uri":"gw/devices","methods":["GET","PUT"],"ids":[101,102]}]`
+	g := newShadowed(t, newSide(t, "acl", 500, same)).gateway
+	c := g.calls.Get().(*call)
+	c.head, c.began, c.method = new(head.Head), now(), policy.GET
+	c.tok, _ = g.Tokens.Lookup(digestOf(shadowKey))
+	if r := c.req.Parse(g.law, policy.GET, []byte("/gw/devices/101,102")); r != policy.NotJudged {
+		t.Fatal(r)
+	}
+	if r := g.scope(c); r != policy.NotJudged {
+		t.Fatal(r)
+	}
+	g.law.Decide(&c.dec, &c.cas)
+	if n := testing.AllocsPerRun(200, func() { g.beside(c) }); n != 0 {
+		t.Errorf("got %v allocations, want none", n)
+	}
+	if c.rec.Shadow.Given {
+		t.Errorf("got %+v, want no difference", c.rec.Shadow)
 	}
 }
