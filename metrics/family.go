@@ -50,6 +50,10 @@ const (
 	UpstreamDialErrors
 	UpstreamEjected
 	UpstreamQueue
+	IndexItems
+	IndexAge
+	IndexStale
+	IndexReadings
 	AuditEvents
 	AuditFailing
 	SeriesDropped
@@ -175,6 +179,14 @@ var table = [familyCount]Desc{
 	UpstreamEjected: pulled("upstream_ejected", Gauge,
 		"1 while the url is left out because it failed too often.", "upstream"),
 	UpstreamQueue: pulled("upstream_queue_length", Gauge, "Requests waiting for a connection to the backend; those sent away have the reason upstream-busy."),
+	IndexItems: pulled("index_items", Gauge,
+		"What the item index holds of a collection: items, or members of groups.", "collection", "part"),
+	IndexAge: pulled("index_age_seconds", Gauge,
+		"Since the reading began that the index of a collection rests on; missing until one has worked.", "collection", "part"),
+	IndexStale: pulled("index_stale", Gauge,
+		"1 while the index of a collection is older than scope.max_staleness, or was never read, and requests that need it are answered 503.",
+		"collection", "part"),
+	IndexReadings: pulled("index_readings_total", Counter, "Readings of a whole collection for the item index, by result.", "result"),
 	AuditEvents: pulled("audit_events_total", Counter,
 		"Records for the audit log: written, dropped because the queue was full, failed because the file took none.", "result"),
 	AuditFailing: pulled("audit_failing", Gauge, "1 while the audit log cannot be written."),

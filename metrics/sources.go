@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"runtime"
+	"time"
 
 	"aclgate/policy"
 )
@@ -106,6 +107,41 @@ func (m *Metrics) WatchAudit(a *Audit) {
 		emit(AuditEvents, float64(s.Dropped), "dropped")
 		emit(AuditEvents, float64(s.Failed), "failed")
 		emit(AuditFailing, number(s.Failing))
+	})
+}
+
+// IndexStats is what the item index counts.
+type IndexStats struct {
+	Succeeded, Failed uint64 // readings
+	Parts             []IndexPart
+}
+
+// IndexPart is what the item index knows of one collection.
+type IndexPart struct {
+	Collection string
+	Members    bool // of groups; else the items
+	Items      int
+	Age        time.Duration // negative: never read
+	Stale      bool
+}
+
+// WatchIndex exports what stats returns at every scrape.
+func (m *Metrics) WatchIndex(stats func() IndexStats) {
+	m.Watch(func(emit Emit) {
+		s := stats()
+		emit(IndexReadings, float64(s.Succeeded), "succeeded")
+		emit(IndexReadings, float64(s.Failed), "failed")
+		for _, p := range s.Parts {
+			part := "items"
+			if p.Members {
+				part = "members"
+			}
+			emit(IndexItems, float64(p.Items), p.Collection, part)
+			emit(IndexStale, number(p.Stale), p.Collection, part)
+			if p.Age >= 0 {
+				emit(IndexAge, p.Age.Seconds(), p.Collection, part)
+			}
+		}
 	})
 }
 

@@ -54,6 +54,8 @@ type Index struct {
 	seq     uint64     // of the last change
 	readers map[readerName]*reader
 
+	worked, failed atomic.Uint64 // readings
+
 	ready  atomic.Bool   // all that was needed at some time was read
 	loaded chan struct{} // PolicyLoaded wakes Run
 	slots  chan struct{} // bounds collections read at one time

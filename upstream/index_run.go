@@ -142,6 +142,7 @@ func (x *Index) keepReading(ctx context.Context, r *reader) {
 		if ctx.Err() != nil {
 			return
 		}
+		x.count(err)
 		x.report(r, err, time.Since(began))
 		r.finish(turn, err)
 		pause := x.opt.Refresh

@@ -34,6 +34,7 @@ func readText(t *testing.T, path ...string) string {
 const everything = `listen: {address: %q}
 admin: {address: %q}
 upstream: {urls: [%q], token_file: up.token}
+scope: {mode: both}
 store: {kind: file, path: policy.yaml}
 audit: {path: audit.jsonl}
 policy: {enforce: false, shadow: shadow.yaml}

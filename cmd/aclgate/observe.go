@@ -39,6 +39,7 @@ func (a *app) makeAdmin() error {
 		return metrics.PolicyStats{Tokens: state.Tokens, Accounts: state.Accounts}
 	})
 	a.metrics.WatchUpstream(a.upstreamStats)
+	a.metrics.WatchIndex(a.indexStats)
 	a.metrics.WatchListener(func() metrics.ListenerStats {
 		if a.server == nil { // not listening yet
 			return metrics.ListenerStats{}
@@ -83,4 +84,13 @@ func (a *app) upstreamStats() ([]metrics.UpstreamStats, metrics.QueueStats) {
 		queue.Waiting += int64(s.Waiting)
 	}
 	return urls, queue
+}
+
+func (a *app) indexStats() metrics.IndexStats {
+	s := a.index.Stats()
+	out := metrics.IndexStats{Succeeded: s.Worked, Failed: s.Failed}
+	for _, p := range s.Parts {
+		out.Parts = append(out.Parts, metrics.IndexPart(p))
+	}
+	return out
 }
