@@ -104,6 +104,9 @@ func (t *Tree) Contains(top, cid int64) bool {
 		return false
 	}
 	a, foundTop := t.byID[top]
+	if top == cid {
+		return foundTop // the common case: a token in its own scope
+	}
 	b, found := t.byID[cid]
 	return foundTop && found && t.spans[a].in <= t.spans[b].in && t.spans[b].in <= t.spans[a].out
 }

@@ -33,7 +33,7 @@ func BenchmarkHit(b *testing.B) {
 	b.Run("hot", func(b *testing.B) { run(b, newCache(b, st, 128<<20)) })
 	b.Run("ristretto", func(b *testing.B) {
 		c := newCache(b, st, 128<<20)
-		c.hot.max = -1
+		c.hot.room = -1
 		run(b, c)
 	})
 }

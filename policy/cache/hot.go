@@ -10,27 +10,33 @@ import (
 )
 
 // hot holds the tokens that were used last, one for each of its places. It is
-// bounded by its places and by the size of what may stand in one. A hit
-// in ristretto takes 57 ns and a lock per shard, here 10 ns and none
+// bounded by its places and by the bytes of what stands in them. A hit in
+// ristretto takes 57 ns and a lock per shard, here 10 ns and none
 // (BenchmarkHit).
 type hot struct {
 	places []atomic.Pointer[value] // a power of two
-	max    int64                   // bytes of a value that may stand in one
+	room   int64                   // bytes
+	held   atomic.Int64            // bytes of what stands in the places
 }
 
-// maxHot is the largest value that may stand in a place. An ACL with thousands
-// of ids stays in ristretto alone.
-const maxHot = 16 << 10
+const (
+	// maxHot is the largest value that may stand in a place. An ACL with
+	// thousands of ids stays in ristretto alone.
+	maxHot = 16 << 10
+	// A place is a pointer. With fewer places than tokens in use most of them
+	// would drive each other out: 10,000 tokens want more than 2,048.
+	maxPlaces = 1 << 15
+)
 
 // init takes a quarter of the room and returns it.
 func (h *hot) init(maxBytes int64) (room int64) {
+	h.room = maxBytes / 4
 	n := int64(1)
-	for n*2*maxHot <= maxBytes/4 {
+	for n*2 <= maxPlaces && n*2*512 <= h.room {
 		n *= 2
 	}
-	h.max = maxHot
 	h.places = make([]atomic.Pointer[value], n)
-	return n * maxHot
+	return h.room
 }
 
 func (h *hot) place(key uint64) *atomic.Pointer[value] {
@@ -39,9 +45,20 @@ func (h *hot) place(key uint64) *atomic.Pointer[value] {
 
 func (h *hot) get(key uint64) *value { return h.place(key).Load() }
 
+// put puts v in its place, unless there is no room for what it is larger than
+// the value that stands there.
 func (h *hot) put(key uint64, v *value) {
-	if v.cost <= h.max {
-		h.place(key).Store(v)
+	if v.cost > maxHot {
+		return
+	}
+	place := h.place(key)
+	old := place.Load()
+	grown := v.cost
+	if old != nil {
+		grown -= old.cost
+	}
+	if h.held.Add(grown) > h.room && grown > 0 || !place.CompareAndSwap(old, v) {
+		h.held.Add(-grown)
 	}
 }
 
