@@ -1,0 +1,102 @@
+package proxy
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// writeCertificate writes a certificate with its key and the serial number that
+// tells it from others.
+func writeCertificate(t *testing.T, f TLSFiles, serial int64) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(serial), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{
+		f.Cert: {Type: "CERTIFICATE", Bytes: der}, f.Key: {Type: "PRIVATE KEY", Bytes: secret},
+	} {
+		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A certificate that is replaced is shown by the next handshake, without a
+// restart; one that is broken or gone is told of, and the old one stays.
+func TestCertificateIsReplaced(t *testing.T) {
+	folder := t.TempDir()
+	f := TLSFiles{Cert: filepath.Join(folder, "cert.pem"), Key: filepath.Join(folder, "key.pem")}
+	writeCertificate(t, f, 1)
+	var told atomic.Int64
+	config, err := TLSConfig(f, func(error) { told.Add(1) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			c.(*tls.Conn).Handshake()
+			c.Close()
+		}
+	}()
+	shown := func() int64 {
+		time.Sleep(recheck + 50*time.Millisecond)
+		c, err := tls.Dial("tcp", ln.Addr().String(), &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		return c.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
+	}
+	if got := shown(); got != 1 || told.Load() != 0 {
+		t.Errorf("got certificate %d", got)
+	}
+	writeCertificate(t, f, 22)
+	if got := shown(); got != 22 || told.Load() != 0 {
+		t.Errorf("got certificate %d behind a replacement, want 22", got)
+	}
+	os.WriteFile(f.Cert, []byte("half a certifi"), 0o600)
+	if got := shown(); got != 22 || told.Load() != 1 {
+		t.Errorf("got certificate %d while the file is broken, told %d times", got, told.Load())
+	}
+	os.Remove(f.Cert)
+	if got := shown(); got != 22 || told.Load() != 2 {
+		t.Errorf("got certificate %d while the file is gone, told %d times", got, told.Load())
+	}
+	writeCertificate(t, f, 333)
+	if got := shown(); got != 333 {
+		t.Errorf("got certificate %d once it is mended, want 333", got)
+	}
+}
