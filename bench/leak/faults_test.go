@@ -85,6 +85,26 @@ func (f *faulty) right() {
 	}
 }
 
+// unready checks what is answered before anything was read.
+func (f *faulty) unready() {
+	f.Helper()
+	if got := f.settle(503); string(got.Body) != unknownNow || got.Header.Get("Retry-After") == "" {
+		f.Errorf("before the first reading: got %s", got.Body)
+	}
+	if status, body, err := f.g.Get("/readyz"); status != 503 || !strings.Contains(body, "index") {
+		f.Errorf("/readyz before the first reading: got %d %s %v", status, body, err)
+	}
+	f.exported(1)
+}
+
+// exported checks the metrics of the index of devices.
+func (f *faulty) exported(stale float64) {
+	f.Helper()
+	if got := metric(f.T, f.g, `aclgate_index_stale{collection="gw/devices",part="items"}`); got != stale {
+		f.Errorf("aclgate_index_stale: got %v, want %v", got, stale)
+	}
+}
+
 const unknownNow = `{"errors":[{"code":503,"reason":"the account of items is not known now"}],"result":[]}`
 
 func answered(body string) *backend.Canned { return &backend.Canned{Status: 200, Body: []byte(body)} }
@@ -121,12 +141,7 @@ func TestNeverHalfAnIndex(t *testing.T) {
 			f := startFaulty(t, options(ModeIDs), row.fault)
 			f.set(row.page, row.fault)
 			time.Sleep(100 * time.Millisecond)
-			if got := f.settle(503); string(got.Body) != unknownNow || got.Header.Get("Retry-After") == "" {
-				t.Errorf("before the first reading: got %s", got.Body)
-			}
-			if status, body, err := f.g.Get("/readyz"); status != 503 || !strings.Contains(body, "index") {
-				t.Errorf("/readyz before the first reading: got %d %s %v", status, body, err)
-			}
+			f.unready()
 			if row.fault.Hang {
 				return // its connection is held until the backend ends
 			}
@@ -136,8 +151,10 @@ func TestNeverHalfAnIndex(t *testing.T) {
 			ready(t, f.g)
 			f.set(row.page, row.fault)
 			f.settle(503)
+			f.exported(1)
 			f.set("none", nil)
 			f.settle(200)
+			f.exported(0)
 			f.right()
 		})
 	}
