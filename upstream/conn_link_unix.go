@@ -35,10 +35,7 @@ func (l *link) sendRecv(fd uintptr) bool {
 			return true
 		}
 		l.out = l.out[n:]
-		if len(l.out) > 0 {
-			return true
-		}
-		return false
+		return len(l.out) > 0 // done, for now, if the socket did not take it all
 	}
 	for {
 		l.n, _, l.err = syscall.Recvfrom(int(fd), l.p, noWait)
