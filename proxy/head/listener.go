@@ -3,6 +3,7 @@ package head
 import (
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -32,6 +33,12 @@ const (
 	maxPause = time.Second
 )
 
+// How many refused connections are seen off at the same time, and for how long at most.
+const (
+	maxFarewells = 64
+	farewellTime = 250 * time.Millisecond
+)
+
 // Listener hands out connections as *Conn. It counts and bounds them, and runs their reaper.
 type Listener struct {
 	net.Listener
@@ -48,7 +55,10 @@ type Listener struct {
 	perIP map[netip.Addr]int
 	over  bool // the reaper has stopped: nothing is taken any more
 
+	farewells chan struct{} // one for each connection that is seen off
+
 	closeOnce sync.Once
+	waitOnce  sync.Once
 	closed    chan struct{} // closed by Close
 	empty     chan struct{} // the last connection has gone
 	done      chan struct{} // closed when the reaper has stopped
@@ -64,15 +74,16 @@ func newListener(ln net.Listener, config Config, p pace) *Listener {
 		config.MaxHeadBytes = 64 << 10
 	}
 	l := &Listener{
-		Listener: ln,
-		config:   config,
-		rules:    rules{maxHead: config.MaxHeadBytes, chunked: config.Chunked},
-		pace:     p,
-		start:    time.Now(),
-		perIP:    make(map[netip.Addr]int),
-		closed:   make(chan struct{}),
-		empty:    make(chan struct{}, 1),
-		done:     make(chan struct{}),
+		Listener:  ln,
+		config:    config,
+		rules:     rules{maxHead: config.MaxHeadBytes, chunked: config.Chunked},
+		pace:      p,
+		start:     time.Now(),
+		perIP:     make(map[netip.Addr]int),
+		farewells: make(chan struct{}, maxFarewells),
+		closed:    make(chan struct{}),
+		empty:     make(chan struct{}, 1),
+		done:      make(chan struct{}),
 	}
 	for _, host := range config.Hosts {
 		l.rules.hosts = append(l.rules.hosts, withoutPort(host))
@@ -197,15 +208,44 @@ func source(nc net.Conn) netip.Addr {
 	return ip
 }
 
-// refuse says so to a connection that is not taken, if that can be said without waiting, and closes it.
+// refuse says so to a connection that is not taken and closes it. It does not wait.
 func (l *Listener) refuse(nc net.Conn) {
-	if _, https := nc.(*tls.Conn); !https && len(l.config.Overload) > 0 {
-		// The buffer of a new socket is empty, so this does not wait; the deadline is for what is no socket.
-		_ = nc.SetWriteDeadline(time.Now().Add(minPause))
-		_, _ = nc.Write(l.config.Overload)
-		closeWrite(nc)
+	if _, https := nc.(*tls.Conn); https || len(l.config.Overload) == 0 {
+		_ = nc.Close()
+		return
 	}
-	_ = nc.Close()
+	select {
+	case l.farewells <- struct{}{}:
+		go l.seeOff(nc)
+	default: // too many at once: then without manners
+		l.sayOverload(nc)
+		_ = nc.Close()
+	}
+}
+
+// sayOverload writes the answer of a connection that is not taken. The buffer of a new socket is empty, so this does not
+// wait; the deadline is for what is no socket.
+func (l *Listener) sayOverload(nc net.Conn) {
+	_ = nc.SetWriteDeadline(time.Now().Add(minPause))
+	_, _ = nc.Write(l.config.Overload)
+	closeWrite(nc)
+}
+
+// seeOff answers once the client has begun to ask, because some take an answer that comes before the question for an error,
+// and drops for a moment what it still sends: closing at once would reset the connection, and the reset can overtake the
+// answer (RFC 9112 9.6).
+func (l *Listener) seeOff(nc net.Conn) {
+	defer func() {
+		_ = nc.Close()
+		<-l.farewells
+	}()
+	if nc.SetReadDeadline(time.Now().Add(farewellTime)) != nil {
+		return
+	}
+	var first [1]byte
+	_, _ = nc.Read(first[:])
+	l.sayOverload(nc)
+	_, _ = io.CopyN(io.Discard, nc, lingerBytes)
 }
 
 // Open returns the number of connections.
@@ -242,8 +282,15 @@ func (l *Listener) CloseConns() {
 	}
 }
 
-// Wait returns when the listener is closed, the last connection has gone and the reaper has stopped.
-func (l *Listener) Wait() { <-l.done }
+// Wait returns when the listener is closed, the last connection has gone, refused ones included, and the reaper has stopped.
+func (l *Listener) Wait() {
+	<-l.done
+	l.waitOnce.Do(func() {
+		for range maxFarewells { // from now on nobody is seen off
+			l.farewells <- struct{}{}
+		}
+	})
+}
 
 // snapshot appends the connections of this moment to dst.
 func (l *Listener) snapshot(dst []*Conn) []*Conn {
