@@ -77,11 +77,10 @@ func mark(n int) string { return fmt.Sprintf("m%d", n) }
 // Change sends one request that may change the world, judges it, and lets the oracle know what happened.
 func (s *Stage) Change(t *Token, a Ask) *Move {
 	m := []Move{{Token: t, Ask: a}}
-	if a.Method == "DELETE" && a.item() {
-		// The world must not run dry: what could take many is asked of few.
-		if want := s.World.Judge(t, &a); len(want.Own.IDs) > 2 {
-			return nil
-		}
+	// The world must neither run dry nor fill up with links: what would change much is left out.
+	want := s.World.Judge(t, &a)
+	if deletes := a.Method == "DELETE" && a.item(); deletes && len(want.Own.IDs) > 2 || a.Linked != "" && len(want.Rows) > 100 {
+		return nil
 	}
 	s.batch(m)
 	if m[0].Err == nil && m[0].Want.Outcome == Forwarded && m[0].Got.Status == 200 {
