@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -274,18 +275,28 @@ func (c *Catalogue) Collection(uri string) *Collection {
 	return nil
 }
 
-// find returns the place of the tree that the segments lead to, or nil, and
-// whether a closed route stands on the way: what is unknown below one stays
-// closed.
-func (c *Catalogue) find(segments [][]byte) (found *node, closed bool) {
+// find returns the place of the tree that the segments lead to, or nil.
+func (c *Catalogue) find(segments [][]byte) *node {
 	n := c.root
 	for _, s := range segments {
-		next := n.child(s)
-		if next == nil {
-			return nil, closed
+		if n = n.child(s); n == nil {
+			return nil
 		}
-		n = next
-		closed = closed || n.closed
 	}
-	return n, closed
+	return n
+}
+
+// shut reports whether a closed route stands on a way that the segments lead
+// from n: what is unknown below one stays closed. Case does not matter: there
+// are backends that do not mind it.
+func (n *node) shut(segments [][]byte) bool {
+	if n.closed || len(segments) == 0 {
+		return n.closed
+	}
+	for i, name := range n.names {
+		if bytes.EqualFold(segments[0], []byte(name)) && n.children[i].shut(segments[1:]) {
+			return true
+		}
+	}
+	return n.selector != nil && n.selector.shut(segments[1:])
 }

@@ -1,5 +1,11 @@
 package policy
 
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
 // Case is one request to be judged: who asks, for what, in which scope.
 type Case struct {
 	Request *Request
@@ -76,14 +82,15 @@ func (l *Law) closed(kind Closed, t *Token) bool {
 // that is closed.
 func (l *Law) masterRoute(c *Case) bool {
 	r := c.Request
-	if !l.MasterRoutes || r.Method == NoMethod || r.Allow != 0 || r.nearClosed {
+	if !l.MasterRoutes || r.Method == NoMethod || r.Allow != 0 || l.Catalogue.root.shut(r.segments) {
 		return false
 	}
-	switch string(r.segments[0]) {
+	switch strings.ToLower(string(r.segments[0])) {
 	case "auth", "realm", "ai", "mqtt":
 		return false
 	}
-	return string(r.segments[len(r.segments)-1]) != "assistance" && l.rootMaster(c)
+	assists := func(s []byte) bool { return bytes.EqualFold(s, []byte("assistance")) }
+	return !slices.ContainsFunc(r.segments, assists) && l.rootMaster(c)
 }
 
 // rootMaster reports whether the token is a master of a root account whose

@@ -79,11 +79,15 @@ func (t *trial) unknown(method string) opinion {
 }
 
 // nearClosed is SPEC 4, "Closed", for paths that the catalogue lacks, whatever
-// the settings open: what acts on the credential by its first segment or its
-// last, and what continues a closed route or leads to nothing but closed ones.
+// the settings open: what acts on the credential by its first segment or by one
+// that assists, and what continues a closed route or leads to nothing but closed
+// ones. Backends that do not mind the case of letters must not open it.
 func (t *trial) nearClosed() bool {
-	path := t.r.segments
-	if slices.Contains([]string{"auth", "realm", "ai", "mqtt"}, path[0]) || path[len(path)-1] == "assistance" {
+	var path []string
+	for _, s := range t.r.segments {
+		path = append(path, strings.ToLower(s))
+	}
+	if slices.Contains([]string{"auth", "realm", "ai", "mqtt"}, path[0]) || slices.Contains(path, "assistance") {
 		return true
 	}
 	for n := 1; n <= len(path); n++ {

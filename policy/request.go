@@ -22,12 +22,11 @@ type Request struct {
 	Detail string
 	Arg    []byte
 
-	nearClosed bool // unknown, but below a route that is closed
-	segments   [][]byte
-	odd        []oddity
-	ids        []int64
-	scratch    []int64
-	buf        []byte
+	segments [][]byte
+	odd      []oddity
+	ids      []int64
+	scratch  []int64
+	buf      []byte
 }
 
 // Param is one parameter of the query, decoded.
@@ -74,10 +73,8 @@ func (r *Request) Parse(l *Law, method Method, target []byte) Reason {
 	if reason := r.split(path); reason != NotJudged {
 		return reason
 	}
-	place, near := l.Catalogue.find(r.segments)
-	r.nearClosed = near
 	var shape *Route
-	if place != nil && len(place.routes) > 0 {
+	if place := l.Catalogue.find(r.segments); place != nil && len(place.routes) > 0 {
 		r.Allow, r.Route, shape = place.allow, place.route(method), place.routes[0]
 	}
 	if r.Route != nil {

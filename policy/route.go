@@ -113,6 +113,8 @@ func dataKeys(cs []*Collection) map[string]bool {
 
 // NamesItems reports whether a top-level key of a GET's data names accounts, a
 // collection or the id of one. Case does not matter: a backend may not mind it.
+// Nor do letters that are others in another case, such as U+017F, a long s:
+// there are decoders that take them for the same.
 func (c *Catalogue) NamesItems(key []byte) bool {
-	return c.dataKeys[strings.ToLower(string(key))]
+	return c.dataKeys[strings.ToLower(strings.ToUpper(string(key)))]
 }

@@ -108,7 +108,7 @@ func TestMethodSet(t *testing.T) {
 // TestDataNames are the keys that the data of a GET may not and may hold.
 func TestDataNames(t *testing.T) {
 	c := catalogue(t)
-	for _, key := range []string{"cid", "CID", "devices", "Devices", "device_id", "device_ids", "channels", "channel_id", "containers", "id", "ids", "accounts"} {
+	for _, key := range []string{"cid", "CID", "devices", "Devices", "device_id", "device_ids", "channels", "channel_id", "containers", "id", "ids", "accounts", "device\u017f", "c\u0130d", "\u0131d", "accoun\u0074\u017f"} {
 		if !c.NamesItems([]byte(key)) {
 			t.Errorf("%q: got data, want the name of an item or account", key)
 		}
