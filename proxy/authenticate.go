@@ -105,7 +105,7 @@ func (g *Gateway) walkBack(addr netip.Addr, list []byte) (netip.Addr, bool) {
 		if err != nil {
 			return addr, true
 		}
-		addr = hop.Unmap()
+		addr = hop.Unmap().WithZone("") // a zone is any text, and means nothing elsewhere
 		if !g.trusted(addr) {
 			return addr, true
 		}

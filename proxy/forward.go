@@ -29,7 +29,11 @@ func (g *Gateway) forward(c *call) policy.Reason {
 		}
 		return g.failed(c, err)
 	}
-	return g.refusedBy(c, c.ans.Status)
+	reason := g.refusedBy(c, c.ans.Status)
+	if reason == policy.UpstreamRedirect {
+		g.noteWrite(c, false) // it may come behind the work
+	}
+	return reason
 }
 
 // refusedBy judges a status by which the backend refused the gateway, not the

@@ -71,6 +71,7 @@ func TestLearnsOnlyOfItsScope(t *testing.T) {
 		{"a move by a match", "200 OK", "PUT", "name=x", move, map[int64]int64{12: 0, 13: 0, 66: 600}},
 		{"a move that broke", "500 Broken", "PUT", "12", move, map[int64]int64{12: 0, 13: 500, 66: 600}},
 		{"a move without an answer", "", "PUT", "12", move, map[int64]int64{12: 0, 13: 500, 66: 600}},
+		{"a move with a redirect", "303 See Other", "PUT", "12", move, map[int64]int64{12: 0, 13: 500, 66: 600}},
 		{"a move that was refused", "403 Forbidden", "PUT", "12", move, map[int64]int64{12: 500, 13: 500, 66: 600}},
 	} {
 		f, index := grouped(t, row.status)

@@ -196,6 +196,7 @@ func TestForwardedFor(t *testing.T) {
 		{[]string{"127.0.0.0/8"}, []string{"X-Forwarded-For: 9.9.9.9, nonsense"}, "127.0.0.1", "http"},
 		{[]string{"127.0.0.0/8"}, []string{"X-Forwarded-For: 2001:db8::1"}, "2001:db8::1", "http"},
 		{[]string{"127.0.0.0/8"}, []string{"X-Forwarded-For: ::ffff:9.9.9.9"}, "9.9.9.9", "http"},
+		{[]string{"127.0.0.0/8"}, []string{"X-Forwarded-For: fe80::1%any text\x80"}, "fe80::1", "http"},
 		{[]string{"127.0.0.0/8"}, []string{"X-Forwarded-Proto: ftp"}, "127.0.0.1", "http"},
 		{[]string{"127.0.0.0/8"}, nil, "127.0.0.1", "http"},
 	}
