@@ -116,7 +116,7 @@ func TestNoAccessAfterAChange(t *testing.T) {
 				work.Go(func() { r.read(r.stage.Clients[i], cid) })
 			}
 			admin := client(t, g)
-			for range 60 {
+			for range 40 {
 				r.changeBehind()
 				r.moveThrough(admin)
 				r.createThrough(admin)

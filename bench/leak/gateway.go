@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -50,6 +51,7 @@ type Gateway struct {
 
 	mu    sync.Mutex
 	words []string // the last lines of its log
+	fault string   // the first line that speaks of a panic or a race
 }
 
 var errEnded = errors.New("the gateway has ended")
@@ -107,6 +109,9 @@ func (g *Gateway) listen(out io.Reader, serving chan<- struct{}) {
 			close(serving)
 		}
 		g.mu.Lock()
+		if line := lines.Text(); g.fault == "" && (strings.Contains(line, "panic") || strings.Contains(line, "DATA RACE")) {
+			g.fault = line
+		}
 		g.words = append(g.words[max(0, len(g.words)-19):], lines.Text())
 		g.mu.Unlock()
 	}
@@ -117,6 +122,14 @@ func (g *Gateway) Words() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return append([]string(nil), g.words...)
+}
+
+// Fault returns the first line of the log that speaks of a panic or, if the program was built to look for
+// them, of a race; mostly "".
+func (g *Gateway) Fault() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.fault
 }
 
 // Stop ends the child and waits for its end.

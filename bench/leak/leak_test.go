@@ -72,7 +72,11 @@ func serve(t *testing.T, w *World, s Settings) *Gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(g.Stop)
+	t.Cleanup(func() {
+		if g.Stop(); g.Fault() != "" {
+			t.Errorf("the gateway said: %s", g.Fault())
+		}
+	})
 	return g
 }
 
@@ -96,7 +100,7 @@ func ready(t *testing.T, g *Gateway) {
 func TestNobodyReachesMoreOrLessThanPermitted(t *testing.T) {
 	for _, mode := range []string{ModeIDs, ModeBoth, ModeHeader} {
 		t.Run(mode, func(t *testing.T) {
-			size, changing := Size{40, 2400, 16}, 6
+			size, changing := Size{40, 2400, 12}, 5
 			if *full {
 				size, changing = Size{200, 50_000, 500}, 100
 			}
