@@ -59,9 +59,9 @@ type WatchOptions struct {
 
 // Watch looks whether the backend obeys x-flespi-cid (SPEC 4.4): the header alone keeps
 // accounts apart in header mode, and a backend that does not know it answers all the same.
-// A page of a scoped collection is read under leaf accounts, in turn, until one shows rows;
-// a row from outside of the leaf, or that names no account, means that the header is
-// ignored. Failures say neither.
+// A page of a scoped collection is read under leaf accounts, in turn, until one shows rows,
+// and then under one more leaf; a row from outside of the leaf, or that names no account,
+// means that the header is ignored. Failures say neither.
 type Watch struct {
 	asker
 	WatchOptions
@@ -195,6 +195,11 @@ func (w *Watch) Check(ctx context.Context) (Finding, error) {
 		if err := w.probe(&a, tree, col, &f); err != nil {
 			return f, err
 		}
+		if f.Obedience == Obeyed {
+			if err := w.contrast(&a, tree, col, leaves, &f); err != nil {
+				return f, err
+			}
+		}
 		if f.Obedience != Unknown {
 			f.Collection = col.URI
 			return f, nil
@@ -204,6 +209,28 @@ func (w *Watch) Check(ctx context.Context) (Finding, error) {
 	}
 	f.Account = 0
 	return f, ctx.Err()
+}
+
+// contrast asks for the same page under another leaf. Rows of the leaf that was asked for
+// first prove little alone: a backend that ignores the header shows them too when it has no
+// others, or none on its first page. Under another leaf they must not be there.
+func (w *Watch) contrast(a *Answer, tree *policy.Tree, col *policy.Collection, leaves []int64, f *Finding) error {
+	for _, other := range leaves {
+		if other == f.Account {
+			continue
+		}
+		second := Finding{Account: other}
+		f.Probes++
+		if err := w.probe(a, tree, col, &second); err != nil {
+			f.Obedience = Unknown
+			return err
+		}
+		if second.Obedience == Ignored {
+			f.Obedience, f.Account, f.Foreign = Ignored, other, second.Foreign
+		}
+		return nil
+	}
+	return nil
 }
 
 // probe reads one page. A backend that does not know the account or the collection has

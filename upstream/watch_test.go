@@ -45,6 +45,7 @@ func TestWatchCheck(t *testing.T) {
 	}{
 		{"obeyed", fake.Item{ID: 5, CID: 12}, fake.Options{}, Obeyed, 0},
 		{"ignored", fake.Item{ID: 5, CID: 12}, fake.Options{IgnoreCID: true}, Ignored, 12},
+		{"ignored, but the first leaf has all rows", fake.Item{ID: 5, CID: 11}, fake.Options{IgnoreCID: true}, Ignored, 11},
 		{"rows of the parent", fake.Item{ID: 5, CID: 1}, fake.Options{IgnoreCID: true}, Ignored, 1},
 		{"rows of nobody we know", fake.Item{ID: 5, CID: 777}, fake.Options{IgnoreCID: true}, Ignored, 777},
 		{"rows without cid", fake.Item{ID: 5, CID: 11}, fake.Options{NoCIDField: true}, Ignored, 0},
@@ -92,7 +93,7 @@ func TestWatchFailures(t *testing.T) {
 		{"no such collection", canned(404, ``), Unknown, nil},
 		{"no listing", canned(200, `{"result":[{"cid":11}`), Unknown, ErrRows},
 		{"foreign, then broken", canned(200, `{"result":[{"cid":12},x`), Ignored, nil},
-		{"a list without end", canned(200, `{"result":[`+strings.Repeat(`{"cid":11},`, 5000)), Obeyed, nil},
+		{"a list without end", canned(200, `{"result":[`+strings.Repeat(`{"cid":11},`, 5000)), Ignored, nil},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
@@ -161,7 +162,13 @@ type watchStep struct {
 func TestWatchRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var now atomic.Pointer[watchStep]
-		b := &bubble{answer: func(*Request) (int, string) { return now.Load().status, now.Load().body }}
+		b := &bubble{answer: func(r *Request) (int, string) {
+			step := now.Load()
+			if step.name == "own rows" && !strings.Contains(string(r.Head), "x-flespi-cid: 11\r\n") {
+				return 200, `{"result":[]}`
+			}
+			return step.status, step.body
+		}}
 		w := watch(t, b)
 		told := Unknown
 		w.Changed = func(o Obedience) { told = o }
