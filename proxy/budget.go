@@ -50,6 +50,21 @@ func (g *Gateway) grow(c *call, limit int64) bool {
 	return true
 }
 
+// enlarge makes room for a body that has grown to size bytes: nine times what
+// was sent, when it is a list of empty objects that get an account each. It
+// returns false when the gateway holds too much.
+func (g *Gateway) enlarge(c *call, size int64) bool {
+	if size <= max(c.large, maxKept) {
+		return true
+	}
+	if !g.bodies.take(size - c.large) {
+		return false
+	}
+	g.Metrics.Add(metrics.BodyBytes, size-c.large)
+	c.large = size
+	return true
+}
+
 // dropBody gives back what the body took. Its buffer goes with the call.
 func (g *Gateway) dropBody(c *call) {
 	if c.large == 0 {

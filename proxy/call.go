@@ -39,6 +39,7 @@ type call struct {
 	item   int64  // of BodyItem
 
 	account  int64  // that a body gives all its items; 0: none, -1: not one
+	bare     int64  // objects of a creation that name no account
 	text     []byte // the body of the request
 	large    int64  // bytes that it takes of the budget
 	upload   bool   // it streams instead

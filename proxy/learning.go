@@ -71,7 +71,11 @@ func (g *Gateway) withAccount(c *call, s *body.Scanner, shape body.Kind, text []
 	if shape != body.Object && shape != body.Array {
 		return c.refusal(policy.BadBody, "a creation needs an object, or an array of objects")
 	}
-	with := s.AppendWithCID(nil, text, c.cas.Scope.CID)
+	size := int64(len(text)) + c.bare*int64(len(`,"cid":`)+digits(c.cas.Scope.CID))
+	if !g.enlarge(c, size) {
+		return c.refusal(policy.Overloaded, textBodies)
+	}
+	with := s.AppendWithCID(make([]byte, 0, size), text, c.cas.Scope.CID)
 	if c.req.Data == nil {
 		c.text = with
 		return policy.NotJudged
@@ -93,6 +97,7 @@ func (c *call) noteAccount(cid int64, shape body.Kind) {
 		return
 	case cid == 0:
 		cid = c.cas.Scope.CID
+		c.bare++
 	}
 	if c.account != 0 && c.account != cid || !creates && shape == body.Array {
 		cid = -1

@@ -45,6 +45,29 @@ func TestBodiesAreBounded(t *testing.T) {
 	}
 }
 
+// A creation whose objects get an account each is counted as what it becomes.
+func TestEnlargedBodiesAreBounded(t *testing.T) {
+	f := textWired(t, plain(`{"result":[]}`), fewBodies, func(o *Options, law *policy.Law, _ *head.Config) {
+		law.Mode = policy.ModeIDs
+		o.Index = upstream.NewIndex(upstream.IndexOptions{Catalogue: law.Catalogue, Log: o.Log})
+	})
+	for _, row := range []struct{ objects, status int }{{10, 200}, {20000, 200}, {30000, 503}, {20000, 200}} {
+		body := "[{}" + strings.Repeat(",{}", row.objects-1) + "]"
+		got := f.call(allKey, "POST", "/gw/devices", body)
+		if got.status != row.status {
+			t.Errorf("%d objects: got %d %.100s, want %d", row.objects, got.status, got.body, row.status)
+		}
+		if want := "[" + strings.Repeat(`{"cid":11},`, row.objects-1) + `{"cid":11}]`; got.status == 200 && f.backend.one(t).body != want {
+			t.Errorf("%d objects: others arrived", row.objects)
+		}
+		for f.gateway.Busy() > 0 {
+		}
+		if n := f.gateway.Bodies(); n != 0 {
+			t.Errorf("%d objects: %d bytes never came back", row.objects, n)
+		}
+	}
+}
+
 // A length that is announced and not sent takes no room.
 func TestAnnouncedBodiesAreFree(t *testing.T) {
 	w := textWired(t, plain("{}"), fewBodies)
