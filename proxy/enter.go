@@ -90,6 +90,9 @@ func (g *Gateway) resolve(c *call) policy.Reason {
 	if c.dec.Verdict != policy.Unresolved {
 		return policy.NotJudged
 	}
+	if c.method == policy.GET {
+		c.conn.OnGone(c.cancel) // a match may take many questions
+	}
 	began := now()
 	err := g.Resolver.Resolve(&upstream.Ask{
 		Case: &c.cas, Decision: &c.dec, Facts: &c.facts, CallersKey: c.key, Answer: c.ans,

@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"aclgate/policy"
 	"aclgate/proxy/head"
@@ -94,5 +95,32 @@ func TestScopeIgnored(t *testing.T) {
 		if strings.HasPrefix(r.target(), "/gw/devices/") && r.target() != "/gw/devices/1" && r.target() != "/gw/devices/1,2" {
 			t.Errorf("forwarded %s", r.line)
 		}
+	}
+}
+
+// When the client goes away while its match is resolved, no further pages are
+// asked for.
+func TestClientLeavesMatch(t *testing.T) {
+	page := `{"result":[` + strings.Repeat(`{"id":1},`, 998) + `{"id":1},{"id":`
+	arrived, ended := make(chan struct{}, 1000), make(chan struct{}, 1)
+	w := newWired(t, startWire(t, func(c net.Conn, r *wireRequest) {
+		arrived <- struct{}{}
+		if _, offset, _ := strings.Cut(r.target(), "offset="); offset != "3000" {
+			io.WriteString(c, plain(page+"9"+offset+`}]}`))
+			return
+		}
+		io.Copy(io.Discard, c)
+		ended <- struct{}{}
+	}))
+	c := w.dial()
+	io.WriteString(c, request(readerKey, "GET", "/gw/devices/name=t*", ""))
+	for range 4 {
+		<-arrived
+	}
+	c.Close()
+	select {
+	case <-ended:
+	case <-time.After(4 * time.Second): // its limit is 5 s
+		t.Error("the question goes on")
 	}
 }
