@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -34,16 +35,7 @@ Exit code 3 says that there are faults; warnings alone are 0.`,
 }
 
 func (e *env) runCheck(ctx context.Context, live bool) error {
-	s, faults := config.Load(e.file)
-	var pol *store.Policy
-	if faults.Err() == nil {
-		faults = append(faults, config.CheckFiles(s)...)
-		var more strict.Faults
-		pol, more = checkPolicy(s)
-		faults = append(faults, more...)
-		faults = append(faults, checkShadow(s)...)
-		faults = append(faults, advice(s)...)
-	}
+	s, pol, faults := readBoth(e.file)
 	for _, f := range faults {
 		fmt.Fprintln(e.stderr, f)
 	}
@@ -56,6 +48,31 @@ func (e *env) runCheck(ctx context.Context, live bool) error {
 		return nil
 	}
 	return e.checkLive(ctx, s)
+}
+
+// readBoth reads settings and policy. Faulty settings do not keep it from
+// naming those of the policy, as long as they say where it is.
+func readBoth(file string) (*config.Settings, *store.Policy, strict.Faults) {
+	s, faults := config.Load(file)
+	if s == nil {
+		return nil, nil, faults
+	}
+	sound := faults.Err() == nil
+	faulty := func(setting string) bool {
+		at := s.Pos(setting)
+		return at.Line > 0 && slices.ContainsFunc(faults, func(f strict.Fault) bool { return f.Pos() == at })
+	}
+	var pol *store.Policy
+	var more strict.Faults
+	if !faulty("store.path") && !faulty("policy.routes_file") {
+		pol, more = checkPolicy(s)
+		more = append(more, checkShadow(s)...)
+	}
+	faults = append(append(faults, config.CheckFiles(s)...), more...)
+	if sound {
+		faults = append(faults, advice(s)...)
+	}
+	return s, pol, faults
 }
 
 // checkPolicy reads catalogue and policy.
@@ -84,10 +101,15 @@ func readPolicy(s *config.Settings, file config.File, setting string) (*store.Po
 	}
 	text, err := os.ReadFile(file.Path)
 	if err != nil {
-		at := s.Pos(setting)
-		return nil, strict.Faults{{File: s.Name(), Line: at.Line, Col: at.Col, Message: setting + ": " + err.Error()}}
+		return nil, strict.Faults{unreadable(s, setting, err)}
 	}
 	return store.ReadPolicy(file.Path, text, cat, s.Policy.MaxDepth)
+}
+
+// unreadable says, where the settings name a file, why nobody can read it.
+func unreadable(s *config.Settings, setting string, err error) strict.Fault {
+	at := s.Pos(setting)
+	return strict.Fault{File: s.Name(), Line: at.Line, Col: at.Col, Message: setting + ": " + err.Error()}
 }
 
 // advice warns of settings that are sound but open more than they seem to.
@@ -132,15 +154,16 @@ func plural(n int, one, many string) string {
 // checkLive asks the backend what only it can say.
 func (e *env) checkLive(ctx context.Context, s *config.Settings) error {
 	s.Audit = config.Audit{} // nothing is served, so there is nothing to write
-	a, err := newApp(s, newLogger(config.Log{Level: config.LogError, Format: config.LogText}, e.stderr))
+	a, err := newApp(s, newLogger(config.Log{Level: config.LogWarn, Format: config.LogText}, e.stderr))
 	if err != nil {
 		return badSettings(err)
 	}
 	defer a.close()
 	if a.watch == nil {
-		fmt.Fprintln(e.stdout, "live: nothing to ask the backend with these settings")
-		return nil
+		return e.checkIndex(ctx, a)
 	}
+	ctx, stop := context.WithTimeout(ctx, liveFor)
+	defer stop()
 	found, err := a.watch.Check(ctx)
 	switch {
 	case err != nil:
