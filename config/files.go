@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"aclgate/config/strict"
@@ -26,14 +28,8 @@ func CheckFiles(s *Settings) strict.Faults {
 			s.fault(report, path, err.Error())
 		}
 	}
-	if s.Admin.Token.IsSet() {
-		_, err := ReadKeyFile(s.Admin.Token.Path)
-		verify("admin.token_file", err)
-	}
-	if s.Upstream.Token.IsSet() {
-		_, err := ReadKeyFile(s.Upstream.Token.Path)
-		verify("upstream.token_file", err)
-	}
+	verify("admin.token_file", checkKey(s.Admin.Token, "put a key of your own there"))
+	verify("upstream.token_file", checkKey(s.Upstream.Token, "put the backend's key there"))
 	verify("listen.tls.cert_file", checkCert(s.Listen.TLS.Cert, s.Listen.TLS.Key))
 	verify("listen.tls.client_ca_file", checkCA(s.Listen.TLS.ClientCA))
 	verify("upstream.tls.ca_file", checkCA(s.Upstream.TLS.CA))
@@ -59,6 +55,36 @@ func ReadKeyFile(path string) (string, error) {
 		return "", errors.New("the key file does not hold one key (8 to 256 characters out of A-Z a-z 0-9 . _ ~ -, and a line end)")
 	}
 	return key, nil
+}
+
+// checkKey reports why a key file does not do, by name if that cannot be a key itself.
+func checkKey(file File, remedy string) error {
+	if !file.IsSet() {
+		return nil
+	}
+	_, err := ReadKeyFile(file.Path)
+	cause := errors.Unwrap(err)
+	if cause == nil {
+		return err
+	}
+	name := "the key file"
+	if looksLikeFile(file.Text) {
+		name = file.Path
+	}
+	if !errors.Is(cause, fs.ErrNotExist) {
+		return fmt.Errorf("cannot read %s: %w", name, cause)
+	}
+	return fmt.Errorf("cannot read %s: %w: %s", name, cause, remedy)
+}
+
+// looksLikeFile reports whether a text is the name of a file and no key that stands where one belongs. A
+// key has neither a folder in front (its characters know no slash) nor one of these ends.
+func looksLikeFile(text string) bool {
+	switch filepath.Ext(text) {
+	case ".token", ".key", ".txt", ".secret":
+		return true
+	}
+	return filepath.IsAbs(text) || strings.HasPrefix(text, "./") || strings.HasPrefix(text, "../")
 }
 
 // checkCert reports why a pair does not load. Halves of a pair are reported elsewhere.

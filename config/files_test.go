@@ -84,6 +84,23 @@ func TestCheckFiles(t *testing.T) {
 		file+":3:90: upstream.tls.cert_file: "+noPair)
 }
 
+// Ensure a key file that is not there is named with what to do, unless its name may be the key itself.
+func TestMissingKeyFile(t *testing.T) {
+	dir := t.TempDir()
+	rows := []struct{ text, name string }{
+		{"upstream.token", dir + "/upstream.token"},
+		{"./keys/one", dir + "/keys/one"},
+		{"/nowhere/at/all", "/nowhere/at/all"},
+		{"SECRETSECRETSECRET", "the key file"},
+		{"SECRET.SECRET.SECRET", "the key file"},
+	}
+	for _, row := range rows {
+		s, _ := Parse(filepath.Join(dir, "f"), []byte("upstream: {token_file: "+row.text+"}"))
+		wantFaults(t, CheckFiles(s), dir+"/f:1:24: upstream.token_file: cannot read "+row.name+
+			": no such file or directory: put the backend's key there")
+	}
+}
+
 // newCert returns a certificate that signs itself and its key, in PEM.
 func newCert(t *testing.T) (cert, key string) {
 	t.Helper()

@@ -29,6 +29,10 @@ func Load(path string) (*Settings, strict.Faults) {
 	if err == nil {
 		text, err = os.ReadFile(path)
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		report.Fault(strict.Pos{}, `cannot read the settings: %v: "aclgate init --upstream URL" writes them; -c names another file`, reason(err))
+		return nil, report.Faults()
+	}
 	if err != nil {
 		report.Fault(strict.Pos{}, "cannot read the settings: %v", reason(err))
 		return nil, report.Faults()

@@ -121,7 +121,7 @@ func TestLoad(t *testing.T) {
 	write(t, big, strings.Repeat("#\n", 1<<20))
 	write(t, good, "listen: {address: 127.0.0.1:1}")
 	s, faults := Load(absent)
-	wantFaults(t, faults, absent+": cannot read the settings: no such file or directory")
+	wantFaults(t, faults, absent+": cannot read the settings: no such file or directory: \"aclgate init --upstream URL\" writes them; -c names another file")
 	if s != nil {
 		t.Error("got settings of a file that is not there")
 	}

@@ -54,6 +54,25 @@ tokens:
 	}
 }
 
+// Faulty settings do not hide the faults of the policy.
+func TestCheckReadsBothFiles(t *testing.T) {
+	folder := write(t, map[string]string{
+		"aclgate.yaml": "listne: {}\nupstream: {urls: [\"http://127.0.0.1:9000\"], token_file: up.token}\nstore: {kind: file, path: policy.yaml}\n",
+		"policy.yaml":  "accounts: [{id: 0}]\ntokens: []\n",
+	})
+	_, _, stderr := once(t, "check", "-c", filepath.Join(folder, "aclgate.yaml"))
+	for _, want := range []string{"aclgate.yaml:1:1: ", "aclgate.yaml:2:", "policy.yaml:1:17: ", "\n3 faults\n"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("got %s, want %q in it", stderr, want)
+		}
+	}
+	folder = write(t, map[string]string{"aclgate.yaml": "store: {kind: file, path: ''}\n"})
+	_, _, stderr = once(t, "check", "-c", filepath.Join(folder, "aclgate.yaml"))
+	if strings.Contains(stderr, "policy.yaml") {
+		t.Errorf("got %s, want no policy read that nobody named", stderr)
+	}
+}
+
 func itoa(n int) string {
 	digits := ""
 	for ; n > 0; n /= 10 {
