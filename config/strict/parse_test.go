@@ -34,6 +34,8 @@ func TestParseFaults(t *testing.T) {
 		{"mapping in a list", "x: 1\na:\n  - 1\n  b: 2\nc: 3\nd: 3\n", "4:3: this is not YAML: did not find expected '-' indicator"},
 		{"list not closed", "x: 1\na: [1, 2\nb: 3\nc: 4\n", "3:1: this is not YAML: did not find expected ',' or ']'"},
 		{"text not closed", "x: 1\na: \"open\nb: 3\n", "2:1: this is not YAML: found unexpected end of stream"},
+		{"list filled below its brackets", "a: 1\nb: [] # none\n\n# one\n  - c: 1\n    d: 2\n  - c: 3\n", "5:3: line 2 ends the list with []: remove the []"},
+		{"the same without indentation", "b: []\n- {c: 1}\ne: 1\n", "2:1: line 1 ends the list with []: remove the []"},
 		{"bracket alone", "x: 1\n}\nz: 1\nw: 1\n", "2:1: this is not YAML: did not find expected key"},
 		{"quote in quotes, comments behind", "x: 1\na: 'it's'\n# c\n\n# c\nb: 1\nc: 1\n", "2:1: this is not YAML: did not find expected key"},
 		{"json without comma", "{\n  \"a\": 1\n  \"b\": 2\n}\n", "3:3: this is not YAML: did not find expected ',' or '}'"},

@@ -2,6 +2,7 @@ package strict
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"regexp"
 	"strconv"
@@ -58,8 +59,27 @@ func reportSyntax(report *Report, lines *lineReader, err error) {
 		report.Fault(at, "a tab in the indentation: indent with spaces")
 		return
 	}
-	indent := len(text[line-1]) - len(bytes.TrimLeft(text[line-1], " "))
-	report.Fault(Pos{line, indent + 1}, "%s", message)
+	if above := closedAbove(text, line); above > 0 {
+		message = fmt.Sprintf("line %d ends the list with []: remove the []", above)
+	}
+	report.Fault(Pos{line, indent(text[line-1]) + 1}, "%s", message)
+}
+
+// indent returns how many spaces a line begins with.
+func indent(line []byte) int { return len(line) - len(bytes.TrimLeft(line, " ")) }
+
+// closedAbove returns the number of the line `key: []` that the element of a list in the named line
+// stands under, or 0: whoever fills an empty list for the first time leaves the brackets behind.
+func closedAbove(text [][]byte, line int) int {
+	if !bytes.HasPrefix(bytes.TrimLeft(text[line-1], " "), []byte("- ")) {
+		return 0
+	}
+	above := lastFilled(text, line-1)
+	key, _, _ := bytes.Cut(text[above-1], []byte(" #"))
+	if above < line && bytes.HasSuffix(bytes.TrimSpace(key), []byte(": []")) && indent(key) <= indent(text[line-1]) {
+		return above
+	}
+	return 0
 }
 
 // lastLine returns the number of the line that the parser stumbled on, given the lines it had read.
