@@ -1,6 +1,9 @@
 package policy
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // Account is a node of the account tree.
 type Account struct {
@@ -47,7 +50,7 @@ func NewTree(accounts []Account, maxDepth int) (*Tree, []TreeFault) {
 		switch p, found := t.byID[a.Parent]; {
 		case a.Parent == 0:
 		case !found:
-			faults = append(faults, TreeFault{i, "the parent is not among the accounts"})
+			faults = append(faults, TreeFault{i, fmt.Sprintf("the parent %d is not among the accounts", a.Parent)})
 		default:
 			children[p] = append(children[p], i)
 		}

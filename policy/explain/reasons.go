@@ -122,7 +122,7 @@ var reasonDocs = map[policy.Reason]ReasonDoc{
 	policy.ScopeIgnored: {Status: 503, Code: 503, Meaning: "the backend was seen to ignore x-flespi-cid, and nothing else limits this request",
 		Hint: "Use scope.mode ids, or a backend that obeys the header; \"aclgate check --live\" looks again."},
 	policy.DeniedItems: {Status: 403, Code: codeDenied, Meaning: "what was asked for by id is not permitted, and nothing is left to forward",
-		Hint: "See what kept each id out; the items are of another account, or do not exist."},
+		Hint: "See what kept each id out: it is not among the ids of the entry that decides, or the item is of another account or does not exist."},
 	policy.NothingLeft: {Status: 200, Meaning: "nothing of what the selector names is permitted, so the answer is an empty list",
 		Hint: "See what limits the selector: a list without ids, or an account without items."},
 

@@ -71,7 +71,7 @@ func TestTwentyFaultsAtOnce(t *testing.T) {
 func TestDeepAccounts(t *testing.T) {
 	text := "accounts: [{id: 1}, {id: 2, parent: 1}, {id: 3, parent: 2}, {id: 4, parent: 9}, {id: 5, parent: 5}]\n"
 	_, faults := ReadPolicy("p.yaml", []byte(text), nil, 2)
-	for _, want := range []string{"accounts[2]: the account lies deeper", "accounts[3]: the parent is not", "accounts[4]: the account is its own"} {
+	for _, want := range []string{"accounts[2]: the account lies deeper", "accounts[3]: the parent 9 is not", "accounts[4]: the account is its own"} {
 		if !strings.Contains(faults.Error(), want) {
 			t.Errorf("got %v, want %q", faults, want)
 		}
