@@ -28,6 +28,8 @@ type Index interface {
 type AccountTree interface {
 	Stale() bool
 	Created(id, parent int64)
+	Moved(ids []int64, parent int64)
+	Deleted(ids []int64)
 	PolicyLoaded()
 }
 
@@ -134,7 +136,7 @@ func (g *Gateway) noteWrite(c *call, worked bool) {
 	case r.Slot == policy.SlotItem && c.method == policy.DELETE:
 		ids, _ := c.touched()
 		g.Index.Deleted(r.Collection, ids)
-		g.accountsChanged(r.Collection)
+		g.accountsChanged(c, ids, 0)
 	case c.moves():
 		g.learnMoved(c, worked)
 	case r.Link && r.Collection.URI == "gw/groups":
@@ -169,10 +171,24 @@ func (c *call) moves() bool {
 	return r.Moves() || r.Slot == policy.SlotItem && c.account != 0
 }
 
-func (g *Gateway) accountsChanged(col *policy.Collection) {
-	if g.AccountTree != nil && col.URI == "platform/subaccounts" {
-		g.AccountTree.PolicyLoaded()
+// accountsChanged notes accounts that were given to cid or, for 0, of which
+// nobody knows any more where they hang. What lies outside of the scope the
+// backend has left alone. What a match has touched is known when the tree is
+// read again, which begins now.
+func (g *Gateway) accountsChanged(c *call, ids []int64, cid int64) {
+	if g.AccountTree == nil || c.req.Route.Collection.URI != "platform/subaccounts" {
+		return
 	}
+	scope := &c.cas.Scope
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id int64) bool {
+		return id == scope.CID || !scope.Tree.Contains(scope.CID, id)
+	})
+	if cid > 0 {
+		g.AccountTree.Moved(ids, cid)
+	} else {
+		g.AccountTree.Deleted(ids)
+	}
+	g.AccountTree.PolicyLoaded()
 }
 
 // learnCreated reads the ids of new items off the answer.
@@ -200,10 +216,11 @@ func (g *Gateway) learnMoved(c *call, worked bool) {
 	whole := worked && g.readAnswer(c, func(*upstream.Row) {})
 	if whole && exactly && c.account > 0 {
 		g.Index.Moved(col, ids, c.account)
+		g.accountsChanged(c, ids, c.account)
 	} else {
 		g.Index.Deleted(col, ids)
+		g.accountsChanged(c, ids, 0)
 	}
-	g.accountsChanged(col)
 }
 
 func (g *Gateway) learnMembers(c *call, members *policy.Collection) {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -81,6 +82,50 @@ func TestLearnsOnlyOfItsScope(t *testing.T) {
 			if cid, _ := view.Account(groups, id); cid != want {
 				t.Errorf("%s: group %d: got account %d, want %d", row.name, id, cid, want)
 			}
+		}
+	}
+}
+
+// heard is an account tree that notes what it hears.
+type heard struct{ text []string }
+
+func (h *heard) Stale() bool              { return false }
+func (h *heard) Created(id, parent int64) { h.Moved([]int64{id}, parent) }
+func (h *heard) Moved(ids []int64, parent int64) {
+	h.text = append(h.text, fmt.Sprint(ids, "<", parent))
+}
+func (h *heard) Deleted(ids []int64) { h.text = append(h.text, fmt.Sprint(ids)) }
+func (h *heard) PolicyLoaded()       {}
+
+// What a write makes of accounts is told before the client has its answer, as
+// far as they lie in the scope; what is not known is told to be nowhere.
+func TestLearnsOfAccounts(t *testing.T) {
+	move := `{"cid":501}`
+	for _, row := range []struct{ name, answer, method, selector, body, want string }{
+		{"a creation", plain(`{"result":[{"id":502,"cid":500}]}`), "POST", "", `{"name":"x"}`, "[502]<500"},
+		{"a move", plain(`{"result":[]}`), "PUT", "/503,600,500,400", move, "[503]<501"},
+		{"a move in part", plain(`{"errors":[{}],"result":[]}`), "PUT", "/503", move, "[503]"},
+		{"a move that broke", reply("500 Broken", "{}"), "PUT", "/503", move, "[503]"},
+		{"a move that was refused", reply("403 Forbidden", "{}"), "PUT", "/503", move, ""},
+		{"another change", plain(`{"result":[]}`), "PUT", "/503", `{"name":"x"}`, ""},
+		{"a deletion", plain(`{"result":[]}`), "DELETE", "/503,600", "", "[503]"},
+		{"of something else", plain(`{"result":[]}`), "DELETE", "", "", ""},
+	} {
+		h := &heard{}
+		b := startText(t, row.answer)
+		f := newFixture(t, b.url, func(o *Options, law *policy.Law, _ *head.Config) {
+			o.Index = upstream.NewIndex(upstream.IndexOptions{Catalogue: law.Catalogue, Log: o.Log})
+			o.AccountTree = h
+		})
+		f.accounts([2]int64{400, 0}, [2]int64{500, 400}, [2]int64{501, 500}, [2]int64{503, 500}, [2]int64{600, 400})
+		f.token("accounts-master", "master", 500, "")
+		path := "/platform/subaccounts" + row.selector
+		if row.name == "of something else" {
+			path = "/platform/webhooks/503"
+		}
+		f.call("accounts-master", row.method, path, row.body)
+		if got := strings.Join(h.text, " "); got != row.want {
+			t.Errorf("%s: got %q, want %q", row.name, got, row.want)
 		}
 	}
 }

@@ -27,7 +27,7 @@ type AccountsOptions struct {
 
 // Accounts is the account tree as the backend has it, below the roots that the policy names.
 // An account that hangs below none of them, or too deep, is in nobody's branch. It is read
-// whole or not at all, like the index, and creations that pass through count at once.
+// whole or not at all, like the index, and what passes through counts at once.
 type Accounts struct {
 	asker
 	opt    AccountsOptions
@@ -35,10 +35,13 @@ type Accounts struct {
 	began  atomic.Pointer[time.Time] // when the reading in force began
 	loaded chan struct{}
 
-	mu      sync.Mutex // guards what follows
-	rows    []policy.Account
-	created []policy.Account // since the last reading began
+	mu    sync.Mutex // guards what follows
+	rows  []policy.Account
+	later []policy.Account // created, moved or deleted since the last reading began
 }
+
+// nowhere is the parent of an account that was deleted.
+const nowhere = -1
 
 // NewAccounts returns the roots of the policy, with nothing below them yet.
 func NewAccounts(o AccountsOptions) *Accounts {
@@ -76,14 +79,23 @@ func (a *Accounts) PolicyLoaded() {
 	}
 }
 
-// Created notes an account that was created through the gateway. It counts at once and
-// outlives a reading that began before it.
-func (a *Accounts) Created(id, parent int64) {
+// Created notes an account that was created through the gateway. Like all changes it counts
+// at once and outlives a reading that began before it.
+func (a *Accounts) Created(id, parent int64) { a.Moved([]int64{id}, parent) }
+
+// Moved notes accounts that hang below parent from now on.
+func (a *Accounts) Moved(ids []int64, parent int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.created = append(a.created, policy.Account{ID: id, Parent: parent})
+	for _, id := range ids {
+		a.later = append(a.later, policy.Account{ID: id, Parent: parent})
+	}
 	a.build()
 }
+
+// Deleted notes accounts that are gone, or of which nobody knows any more where they hang:
+// until they are read again they and what hangs below them are in nobody's branch.
+func (a *Accounts) Deleted(ids []int64) { a.Moved(ids, nowhere) }
 
 // Run reads the tree until ctx ends.
 func (a *Accounts) Run(ctx context.Context) {
@@ -117,7 +129,7 @@ func (a *Accounts) Run(ctx context.Context) {
 func (a *Accounts) read(ctx context.Context) error {
 	began := time.Now()
 	a.mu.Lock()
-	before := len(a.created)
+	before := len(a.later)
 	a.mu.Unlock()
 	q := listing{
 		target:  []byte("/platform/subaccounts/all?fields=id%2Ccid"),
@@ -135,7 +147,7 @@ func (a *Accounts) read(ctx context.Context) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.rows, a.created = rows, slices.Delete(a.created, 0, before)
+	a.rows, a.later = rows, slices.Delete(a.later, 0, before)
 	a.build()
 	a.began.Store(&began)
 	return nil
@@ -177,15 +189,7 @@ func (a *Accounts) build() {
 // that is allowed.
 func (a *Accounts) reachable() []policy.Account {
 	named := a.opt.Policy()
-	below := map[int64][]int64{}
-	for _, rows := range [][]policy.Account{a.rows, a.created} {
-		for _, row := range rows {
-			below[row.Parent] = append(below[row.Parent], row.ID)
-		}
-	}
-	for _, ids := range below {
-		slices.Sort(ids) // so that the same accounts make the same tree
-	}
+	below := a.below()
 	var out []policy.Account
 	met := map[int64]bool{}
 	for _, root := range named.Accounts() {
@@ -207,4 +211,26 @@ func (a *Accounts) reachable() []policy.Account {
 		from = to
 	}
 	return out
+}
+
+// below returns the accounts under each parent, as they were read and changed since. They
+// are ascending, so that the same accounts make the same tree.
+func (a *Accounts) below() map[int64][]int64 {
+	changed := make(map[int64]int64, len(a.later))
+	for _, row := range a.later {
+		changed[row.ID] = row.Parent
+	}
+	below := map[int64][]int64{}
+	for _, row := range a.rows {
+		if _, yes := changed[row.ID]; !yes {
+			below[row.Parent] = append(below[row.Parent], row.ID)
+		}
+	}
+	for id, parent := range changed {
+		below[parent] = append(below[parent], id)
+	}
+	for _, ids := range below {
+		slices.Sort(ids)
+	}
+	return below
 }

@@ -108,6 +108,48 @@ func TestAccountsCreated(t *testing.T) {
 	}
 }
 
+// Accounts that are moved or deleted count at once, with what hangs below them, and a
+// reading that began before it does not undo that.
+func TestAccountsMoved(t *testing.T) {
+	var during func(*Accounts)
+	var a *Accounts
+	b := &bubble{answer: func(*Request) (int, string) {
+		if during != nil {
+			during(a)
+		}
+		return 200, items(11, 1, 12, 11, 13, 2)
+	}}
+	for _, row := range []struct {
+		name   string
+		change func(*Accounts)
+		want   string
+	}{
+		{"moved", func(a *Accounts) { a.Moved([]int64{11}, 2) }, "1<0operator 2<0 4<0 11<2 13<2 12<11"},
+		{"moved twice", func(a *Accounts) { a.Moved([]int64{11}, 2); a.Moved([]int64{11}, 13) }, "1<0operator 2<0 4<0 13<2 11<13"},
+		{"deleted", func(a *Accounts) { a.Deleted([]int64{11, 13}) }, "1<0operator 2<0 4<0"},
+		{"below itself", func(a *Accounts) { a.Moved([]int64{11}, 12) }, "1<0operator 2<0 4<0 13<2"},
+		{"a root", func(a *Accounts) { a.Deleted([]int64{2}) }, "1<0operator 2<0 4<0 11<1 13<2 12<11"},
+	} {
+		a, during = accountsTest(t, b), nil
+		if err := a.read(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		read := a.text()
+		row.change(a)
+		if a.text() != row.want {
+			t.Errorf("%s: got %s, want %s", row.name, a.text(), row.want)
+		}
+		during = row.change
+		if err := a.read(t.Context()); err != nil || a.text() != row.want {
+			t.Errorf("%s while it is read: got %s, want %s, %v", row.name, a.text(), row.want, err)
+		}
+		during = nil
+		if err := a.read(t.Context()); err != nil || a.text() != read {
+			t.Errorf("%s: got %s when it is read again, want %s, %v", row.name, a.text(), read, err)
+		}
+	}
+}
+
 func TestAccountsRun(t *testing.T) {
 	w := fleet(t, 0)
 	_, tr := play(t, w, fake.Options{})
