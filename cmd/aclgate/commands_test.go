@@ -115,6 +115,34 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+// What token new prints is read again as it was asked for, below the others.
+func TestTokenNew(t *testing.T) {
+	const settings = "upstream: {urls: [\"http://127.0.0.1:9000\"]}\nstore: {kind: file, path: policy.yaml}\n"
+	text := "accounts: [{id: 1}, {id: 11, parent: 1}]\ntokens:\n"
+	for _, want := range []string{"  - id: 1\n", "  - id: 17\n", "  - id: 18\n"} {
+		folder := write(t, map[string]string{"aclgate.yaml": settings, "policy.yaml": text})
+		file := filepath.Join(folder, "aclgate.yaml")
+		args := []string{"token", "new", "--cid", "11", "--info", "ops: viewer", "-c", file}
+		if strings.Contains(want, "17") {
+			args = append(args, "--id", "17")
+		}
+		_, stdout, _ := once(t, args...)
+		for _, part := range []string{want, "    cid: 11\n", "T00:00:00Z\n", "      type: acl\n      acl:\n        - uri: gw/devices\n", "do not paste"} {
+			if !strings.Contains(stdout, part) {
+				t.Errorf("got %s, want %q in it", stdout, part)
+			}
+		}
+		text += stdout
+		folder = write(t, map[string]string{"aclgate.yaml": settings, "policy.yaml": text})
+		if code, _, stderr := once(t, "check", "-c", filepath.Join(folder, "aclgate.yaml")); code != exitOK {
+			t.Errorf("got %s of\n%s", stderr, text)
+		}
+	}
+	if code, _, _ := once(t, "token", "new", "--cid", "0"); code != exitUsage {
+		t.Errorf("got %d, want %d", code, exitUsage)
+	}
+}
+
 // init never touches a file that is there.
 func TestInitOverwritesNothing(t *testing.T) {
 	folder := write(t, map[string]string{"policy.yaml": "mine"})

@@ -29,7 +29,7 @@ const keyVariable = "ACLGATE_KEY"
 type explainFlags struct {
 	token, digest, info, keyFile string
 	cid, at, source, origin      string
-	json                         bool
+	json, live                   bool
 }
 
 func (e *env) explain() *cobra.Command {
@@ -50,7 +50,7 @@ environment variable ` + keyVariable + `.
 The body of a request is not judged here. Exit code 0 says that it was explained,
 allowed or not; 1 that there is no such token.`,
 		Args: cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error { return e.runExplain(cmd.InOrStdin(), &f, args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return e.runExplain(cmd, &f, args) },
 	}
 	flags := c.Flags()
 	flags.StringVar(&f.token, "token", "", "id of the token")
@@ -62,11 +62,12 @@ allowed or not; 1 that there is no such token.`,
 	flags.StringVar(&f.source, "source", "", "address of the client (default: not judged)")
 	flags.StringVar(&f.origin, "origin", "", "origin of the page that asks")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
+	flags.BoolVar(&f.live, "live", false, "ask the backend whose the items are and what a match names")
 	c.MarkFlagsMutuallyExclusive("token", "digest", "info", "key-file")
 	return c
 }
 
-func (e *env) runExplain(stdin io.Reader, f *explainFlags, args []string) error {
+func (e *env) runExplain(cmd *cobra.Command, f *explainFlags, args []string) error {
 	ask, err := f.ask(args)
 	if err != nil {
 		return err
@@ -84,13 +85,18 @@ func (e *env) runExplain(stdin io.Reader, f *explainFlags, args []string) error 
 	if err != nil {
 		return badSettings(err)
 	}
-	rec, err := f.find(stdin, pol)
+	rec, err := f.find(cmd.InOrStdin(), pol)
 	if err != nil {
 		return failed(err)
 	}
 	tok := rec.Token
 	tok.ACL = policy.NewACL(rec.Entries, cat)
 	ask.File = s.Store.Path.Text
+	if f.live {
+		if err := e.askBackend(cmd.Context(), s, &tok, &ask); err != nil {
+			return err
+		}
+	}
 	return e.print(explain.Explain(lawOf(s, cat), pol.Tree, &tok, ask), f.json)
 }
 

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"time"
 
+	"aclgate/config"
 	"aclgate/policy"
+	"aclgate/policy/explain"
+	"aclgate/upstream"
 )
 
 // liveFor bounds what check --live asks.
@@ -19,6 +22,15 @@ func (e *env) checkIndex(ctx context.Context, a *app) error {
 		fmt.Fprintln(e.stdout, "live: nothing to ask the backend with these settings: scope.trust_header, or no upstream.token_file")
 		return nil
 	}
+	if err := a.readIndex(ctx); err != nil {
+		return failed(fmt.Errorf("live: %w", err))
+	}
+	fmt.Fprintln(e.stdout, "live: the backend lists its items and whose they are")
+	return nil
+}
+
+// readIndex reads the item index once, without serving.
+func (a *app) readIndex(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, liveFor)
 	done := make(chan struct{})
 	go func() {
@@ -32,10 +44,43 @@ func (e *env) checkIndex(ctx context.Context, a *app) error {
 	for a.index.Ready() != nil {
 		select {
 		case <-ctx.Done():
-			return failed(errors.New("live: the items of the backend could not be read; the warnings above say why"))
+			return errors.New("the items of the backend could not be read; the warnings above say why")
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	fmt.Fprintln(e.stdout, "live: the backend lists its items and whose they are")
+	return nil
+}
+
+// askBackend completes what is to be explained with what only the backend
+// knows: whose the items are, and what a match names.
+func (e *env) askBackend(ctx context.Context, s *config.Settings, tok *policy.Token, ask *explain.Ask) error {
+	s.Audit = config.Audit{} // nothing is served, so there is nothing to write
+	a, err := newApp(s, newLogger(config.Log{Level: config.LogError, Format: config.LogText}, e.stderr))
+	if err != nil {
+		return badSettings(err)
+	}
+	defer a.close()
+	if err := a.readIndex(ctx); err != nil {
+		return failed(err)
+	}
+	var req policy.Request
+	if req.Parse(a.law, policy.ParseMethod([]byte(ask.Method)), []byte(ask.Target)) != policy.NotJudged {
+		return nil // explain says what is wrong with it
+	}
+	scope, reason := a.law.Scope(a.Tree(), tok, max(ask.CID, req.CID))
+	if reason != policy.NotJudged {
+		return nil
+	}
+	scope.Items = a.index.View(a.Tree())
+	judged := policy.Case{Request: &req, Token: tok, Scope: scope}
+	var decision policy.Decision
+	a.law.Decide(&decision, &judged)
+	if decision.Verdict == policy.Unresolved {
+		ask.Facts = new(policy.Facts)
+		if err := a.resolver.Resolve(&upstream.Ask{Case: &judged, Decision: &decision, Facts: ask.Facts}); err != nil {
+			return failed(fmt.Errorf("the backend did not say what the request names: %w", err))
+		}
+	}
+	ask.Items = judged.Scope.Items
 	return nil
 }

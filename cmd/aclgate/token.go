@@ -1,37 +1,57 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"aclgate/config"
 	"aclgate/policy"
 	"aclgate/policy/store"
 )
 
+// newFlags say what is known of a token before it is edited.
+type newFlags struct {
+	id, cid int64 // id 0: the next free one
+	info    string
+}
+
 func (e *env) token() *cobra.Command {
 	token := &cobra.Command{Use: "token", Short: "Make tokens", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	token.AddCommand(&cobra.Command{
+	token.AddCommand(e.tokenNew())
+	return token
+}
+
+func (e *env) tokenNew() *cobra.Command {
+	var f newFlags
+	c := &cobra.Command{
 		Use:   "new",
 		Short: "Print a new key, once, and the YAML of its token",
 		Long: `Print a new key of 64 characters and the YAML of a token for policy.yaml.
 
 The key is shown here and nowhere else: the policy holds its SHA-256 digest.
-Give the key to whoever calls, put the YAML under "tokens:", set id, cid and
-access, and run "aclgate check".`,
+Give the key to whoever calls, put the YAML under "tokens:", in the place of []
+if those stand there, set cid and access, and run "aclgate check".
+
+  aclgate token new --cid 11 --info 'ACME dashboard'`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return e.newToken() },
-	})
-	return token
+		RunE: func(*cobra.Command, []string) error { return e.newToken(f) },
+	}
+	flags := c.Flags()
+	flags.Int64Var(&f.id, "id", 0, "id of the token (default: one above the highest in the policy)")
+	flags.Int64Var(&f.cid, "cid", 1, "account of the token")
+	flags.StringVar(&f.info, "info", "who uses it and for what", "what the token is for")
+	return c
 }
 
 // sample returns a token to be edited: it may read one device for a year.
-func sample(digest policy.Digest) []byte {
+func sample(f newFlags, digest policy.Digest) []byte {
 	return store.TokenYAML(&store.Record{
 		Token: policy.Token{
-			ID: 1, Digest: digest, CID: 1, Info: "who uses it and for what", Enabled: true, Access: policy.ACLAccess,
+			ID: f.id, Digest: digest, CID: f.cid, Info: f.info, Enabled: true, Access: policy.ACLAccess,
 			Expire: time.Now().AddDate(1, 0, 0).Truncate(24 * time.Hour).Unix(),
 		},
 		Entries: []policy.Entry{{
@@ -40,8 +60,32 @@ func sample(digest policy.Digest) []byte {
 	})
 }
 
-func (e *env) newToken() error {
+func (e *env) newToken(f newFlags) error {
+	if f.id < 0 || f.cid < 1 {
+		return errors.New("--id and --cid are ids: numbers from 1 on")
+	}
+	if f.id == 0 {
+		f.id = e.nextID()
+	}
 	key, digest := store.NewKey()
-	fmt.Fprintf(e.stdout, "# The key. It is not stored anywhere: keep it now.\n# %s\n\n%s", key, sample(digest))
+	fmt.Fprintf(e.stdout, "# The key, for the caller. Keep it now, and do not paste it into the policy: its digest stands there.\n# %s\n\n%s",
+		key, sample(f, digest))
 	return nil
+}
+
+// nextID returns the id above the highest one of the policy: that of a deleted
+// token would be mistaken for it in the audit log. Without a sound policy it
+// is 1.
+func (e *env) nextID() int64 {
+	s, faults := config.Load(e.file)
+	if faults.Err() != nil {
+		return 1
+	}
+	highest := int64(0)
+	if pol, _ := checkPolicy(s); pol != nil {
+		for _, r := range pol.Records {
+			highest = max(highest, r.Token.ID)
+		}
+	}
+	return max(highest+1, 1) // 1 above the very last id there is
 }

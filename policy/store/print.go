@@ -1,11 +1,12 @@
 package store
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"strings"
+	"time"
 
 	"aclgate/policy"
 )
@@ -42,28 +43,31 @@ func TokenYAML(rec *Record) []byte {
 		b = fmt.Appendf(b, "    info: %s\n", strconv.QuoteToASCII(t.Info))
 	}
 	b = fmt.Appendf(b, "    cid: %d\n", t.CID)
-	for _, v := range []struct {
-		key   string
-		value int64
-	}{{"expire", t.Expire}, {"ttl", t.TTL}, {"created", t.Created}} {
-		if v.value != 0 {
-			b = fmt.Appendf(b, "    %s: %d\n", v.key, v.value)
-		}
+	b = appendMoment(b, "expire", t.Expire)
+	if t.TTL != 0 {
+		b = fmt.Appendf(b, "    ttl: %d\n", t.TTL)
 	}
+	b = appendMoment(b, "created", t.Created)
 	if !t.Enabled {
 		b = append(b, "    enabled: false\n"...)
 	}
 	b = appendBounds(b, t)
-	b = fmt.Appendf(b, "    access: {type: %s", t.Access)
-	if len(rec.Entries) == 0 {
-		return append(b, "}\n"...)
+	b = fmt.Appendf(b, "    access:\n      type: %s\n", t.Access)
+	if len(rec.Entries) > 0 {
+		b = append(b, "      acl:\n"...)
 	}
-	b = append(b, ", acl: [\n"...)
 	for i := range rec.Entries {
-		b = appendEntry(append(b, "      "...), &rec.Entries[i])
-		b = append(b, ",\n"...)
+		b = appendEntry(b, &rec.Entries[i])
 	}
-	return append(bytes.TrimSuffix(b, []byte(",\n")), "]}\n"...)
+	return b
+}
+
+// appendMoment appends a time as people read it; 0 is none.
+func appendMoment(b []byte, key string, unix int64) []byte {
+	if unix == 0 {
+		return b
+	}
+	return fmt.Appendf(b, "    %s: %s\n", key, time.Unix(unix, 0).UTC().Format(time.RFC3339))
 }
 
 // appendBounds appends what a token's callers have to fit.
@@ -94,28 +98,37 @@ func appendTexts(b []byte, texts []string) []byte {
 	return append(b, ']')
 }
 
+// appendEntry appends one element of acl, a line for each key: it is there to be
+// edited.
 func appendEntry(b []byte, e *policy.Entry) []byte {
-	b = append(b, "{uri: "...)
-	b = strconv.AppendQuoteToASCII(b, e.URI)
-	b = fmt.Appendf(b, ", methods: [%s]", e.Methods)
+	b = fmt.Appendf(b, "        - uri: %s\n          methods: [%s]\n", word(e.URI), e.Methods)
 	switch e.Rule {
 	case policy.IDsList:
-		b = append(append(append(b, ", ids: ["...), e.IDs.Text()...), ']')
+		b = fmt.Appendf(b, "          ids: [%s]\n", e.IDs.Text())
 	case policy.IDsAll, policy.IDsInGroups:
-		b = append(append(b, ", ids: "...), e.Rule.String()...)
+		b = fmt.Appendf(b, "          ids: %s\n", e.Rule)
 	}
 	if !e.Named {
-		return append(b, '}')
+		return b
 	}
-	b = append(b, ", submodules: ["...)
-	for i, s := range e.Submodules {
-		if i > 0 {
-			b = append(b, ", "...)
-		}
-		b = strconv.AppendQuoteToASCII(append(b, "{name: "...), s.Name)
-		b = fmt.Appendf(b, ", methods: [%s]}", s.Methods)
+	if len(e.Submodules) == 0 {
+		return append(b, "          submodules: []\n"...)
 	}
-	return append(b, "]}"...)
+	b = append(b, "          submodules:\n"...)
+	for _, s := range e.Submodules {
+		b = fmt.Appendf(b, "            - {name: %s, methods: [%s]}\n", word(s.Name), s.Methods)
+	}
+	return b
+}
+
+// word returns a text for YAML, with quotes unless it is made of small letters,
+// - and /. The word null means no text.
+func word(text string) string {
+	odd := strings.Trim(text, "abcdefghijklmnopqrstuvwxyz-/")
+	if text == "" || odd != "" || text[0] < 'a' || text == "null" {
+		return strconv.QuoteToASCII(text)
+	}
+	return text
 }
 
 // template stands around the first tokens of a new policy file.
