@@ -47,6 +47,9 @@ environment variable ` + keyVariable + `.
 
   aclgate explain --token 17 GET '/gw/devices/7/messages'
 
+Whose an item is, where the gateway keeps accounts apart itself, and what a match
+names, only the backend knows: --live asks it.
+
 The body of a request is not judged here. Exit code 0 says that it was explained,
 allowed or not; 1 that there is no such token.`,
 		Args: cobra.ExactArgs(2),
