@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -97,39 +98,85 @@ func (e *env) runReload(ctx context.Context) error {
 		fmt.Fprintln(e.stdout, "reloaded")
 		return nil
 	case status == http.StatusUnprocessableEntity:
-		return badSettings(errors.New(body))
+		return badSettings(errors.New(reasons(body)))
 	}
-	return failed(fmt.Errorf("the admin listener answered %d: %s", status, body))
+	return failed(fmt.Errorf("the admin listener answered %d: %s", status, reasons(body)))
 }
 
 func (e *env) health() *cobra.Command {
-	var ready bool
+	var f healthFlags
 	c := &cobra.Command{
 		Use:   "health",
 		Short: "Ask the running gateway whether it is alive, or ready",
 		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return e.runHealth(cmd.Context(), ready) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return e.runHealth(cmd.Context(), f) },
 	}
-	c.Flags().BoolVar(&ready, "ready", false, "ask whether it is ready to serve")
+	c.Flags().BoolVar(&f.ready, "ready", false, "ask whether it is ready to serve, and print each condition")
+	c.Flags().BoolVar(&f.json, "json", false, "print the answer as it is")
 	return c
 }
 
-func (e *env) runHealth(ctx context.Context, ready bool) error {
+type healthFlags struct{ ready, json bool }
+
+func (e *env) runHealth(ctx context.Context, f healthFlags) error {
 	s, err := e.loadQuietly()
 	if err != nil {
 		return err
 	}
 	path := "/healthz"
-	if ready {
+	if f.ready {
 		path = "/readyz"
 	}
 	status, body, err := e.callAdmin(ctx, s, http.MethodGet, path)
 	if err != nil {
 		return failed(err)
 	}
+	if !f.json {
+		body = states(body)
+	}
 	fmt.Fprintln(e.stdout, body)
 	if status != http.StatusOK {
 		return &exitError{code: exitFailed}
 	}
 	return nil
+}
+
+// adminAnswer is what the admin listener answers.
+type adminAnswer struct {
+	Errors []struct{ Reason string }
+	Result []struct{ Name, State, Reason string }
+}
+
+// reasons returns the errors of an answer, one a line; a body of another shape
+// as it is.
+func reasons(body string) string {
+	var a adminAnswer
+	if json.Unmarshal([]byte(body), &a) != nil || len(a.Errors) == 0 {
+		return body
+	}
+	lines := make([]string, len(a.Errors))
+	for i, f := range a.Errors {
+		lines[i] = f.Reason
+	}
+	return strings.Join(lines, "\n")
+}
+
+// states returns what an answer says of health, one condition a line; a body of
+// another shape as it is.
+func states(body string) string {
+	var a adminAnswer
+	if json.Unmarshal([]byte(body), &a) != nil || len(a.Result) == 0 {
+		return body
+	}
+	lines := make([]string, len(a.Result))
+	for i, s := range a.Result {
+		lines[i] = s.State
+		if s.Name != "" {
+			lines[i] = s.Name + ": " + s.State
+		}
+		if s.Reason != "" {
+			lines[i] += ": " + s.Reason
+		}
+	}
+	return strings.Join(lines, "\n")
 }

@@ -159,14 +159,20 @@ func TestInitOverwritesNothing(t *testing.T) {
 func TestCommandsOfARunningGateway(t *testing.T) {
 	g := startGate(t, "")
 	file := filepath.Join(g.folder, "aclgate.yaml")
-	if code, stdout, stderr := once(t, "health", "--ready", "-c", file); code != exitOK || !strings.Contains(stdout, "ok") {
+	if code, stdout, stderr := once(t, "health", "--ready", "-c", file); code != exitOK || !strings.Contains(stdout, "draining: ok\n") {
 		t.Errorf("health: %d %s%s", code, stdout, stderr)
+	}
+	if code, stdout, _ := once(t, "health", "-c", file); code != exitOK || stdout != "ok\n" {
+		t.Errorf("health: %d %s", code, stdout)
+	}
+	if _, stdout, _ := once(t, "health", "--json", "-c", file); stdout != `{"result":[{"state":"ok"}]}`+"\n" {
+		t.Errorf("health --json: %s", stdout)
 	}
 	if code, stdout, stderr := once(t, "reload", "-c", file); code != exitOK || stdout != "reloaded\n" {
 		t.Errorf("reload: %d %s%s", code, stdout, stderr)
 	}
 	g.policy("accounts: [{id: 0}]\ntokens: []\n")
-	if code, _, stderr := once(t, "reload", "-c", file); code != exitSettings || !strings.Contains(stderr, "policy.yaml:1:") {
+	if code, _, stderr := once(t, "reload", "-c", file); code != exitSettings || !strings.HasPrefix(stderr, filepath.Join(g.folder, "policy.yaml:1:")) {
 		t.Errorf("reload of a broken policy: %d %s", code, stderr)
 	}
 }
