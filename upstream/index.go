@@ -226,16 +226,27 @@ func (x *Index) change(c *policy.Collection, ids []int64, cid int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	s := x.state.Load().stocks[c.Index]
-	if s == nil || len(ids) == 0 {
+	if s == nil {
+		return
+	}
+	changes := make([]change, 0, len(ids))
+	full := cid == gone && s.changes() >= maxForgotten
+	for _, id := range ids {
+		if full && !s.knows(id) {
+			continue
+		}
+		changes = append(changes, change{id, cid, x.seq + 1})
+	}
+	if len(changes) == 0 {
 		return
 	}
 	x.seq++
-	changes := make([]change, 0, len(ids))
-	for _, id := range ids {
-		changes = append(changes, change{id, cid, x.seq})
-	}
 	x.put(c, s.with(distinct(changes)))
 }
+
+// maxForgotten is how many changes there may be until no more are kept of items that were
+// not known before. In header mode a caller may name as many of them as he likes.
+const maxForgotten = 1 << 16
 
 // distinct sorts changes and drops those of items that come twice.
 func distinct(changes []change) []change {

@@ -38,6 +38,22 @@ func (s *stock) account(id int64) (cid int64, known bool) {
 	return s.base.account(id)
 }
 
+// knows reports whether an item was ever heard of, be it that it is gone.
+func (s *stock) knows(id int64) bool {
+	_, known := s.account(id)
+	_, changed := s.changed(id)
+	return known || changed
+}
+
+// changes returns how many changes are kept, those of one item in two layers counted twice.
+func (s *stock) changes() int {
+	n := 0
+	for _, layer := range s.layers {
+		n += len(layer)
+	}
+	return n
+}
+
 // changed returns the newest change of an item, if there is one.
 func (s *stock) changed(id int64) (change, bool) {
 	for i := len(s.layers) - 1; i >= 0; i-- {

@@ -202,6 +202,29 @@ func TestIndexChangesOutliveReading(t *testing.T) {
 }
 
 // Ensure that only what is needed is read, and that what is not known is too old to judge by.
+// Who names ids that nobody has heard of makes the index remember only so many of them,
+// and what it knows is forgotten all the same.
+func TestIndexForgetsABoundedNumber(t *testing.T) {
+	_, tr := play(t, fleet(t, 10), fake.Options{IgnoreCID: true})
+	x := newIndexTest(t, tr, policy.ModeIDs)
+	x.load()
+	known := x.View(x.tree).Of(x.devices, 1)[3]
+	ids := make([]int64, 1000)
+	for n := range int64(200) {
+		for i := range ids {
+			ids[i] = 1e9 + n*1000 + int64(i)
+		}
+		x.Deleted(x.devices, ids)
+	}
+	x.Deleted(x.devices, []int64{2e9, known})
+	if n := x.state.Load().stocks[x.devices.Index].changes(); n > maxForgotten+1000 {
+		t.Errorf("got %d changes kept", n)
+	}
+	if _, yes := x.View(x.tree).Account(x.devices, known); yes {
+		t.Error("an item that is known was not forgotten")
+	}
+}
+
 func TestIndexNeed(t *testing.T) {
 	w := fleet(t, 2)
 	if err := w.Add("gw/channels", fake.Item{ID: 7, CID: 12}); err != nil {
