@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -112,6 +113,41 @@ func TestExitCodes(t *testing.T) {
 				t.Errorf("got %q, want %q in it", stdout+stderr, row.says)
 			}
 		})
+	}
+}
+
+// An address that is taken is named, with what to do about it.
+func TestAddressInUse(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	taken := ln.Addr().String()
+	for _, flag := range []string{"--listen", "--backend", "--admin"} {
+		args := []string{"demo", "--listen", freeAddr(t), "--backend", freeAddr(t), "--admin", freeAddr(t), flag, taken}
+		code, _, stderr := once(t, args...)
+		if code != exitFailed || !strings.Contains(stderr, taken+" is in use") || !strings.Contains(stderr, flag) {
+			t.Errorf("%s: got %d %s", flag, code, stderr)
+		}
+	}
+}
+
+// A policy that is missing or faulty is said once at start, as check says it.
+func TestServeNamesAFaultOnce(t *testing.T) {
+	files := map[string]string{"aclgate.yaml": "store: {kind: file, path: policy.yaml}\n"}
+	for place, text := range map[string]string{"aclgate.yaml:1:27: store.path: ": "", "policy.yaml:1:17: ": "accounts: [{id: 0}]\n"} {
+		if text != "" {
+			files["policy.yaml"] = text
+		}
+		if text == "" {
+			delete(files, "policy.yaml")
+		}
+		folder := write(t, files)
+		code, _, stderr := once(t, "serve", "-c", filepath.Join(folder, "aclgate.yaml"))
+		if code != exitSettings || !strings.HasPrefix(stderr, filepath.Join(folder, place)) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("got %d %s, want one line about %s", code, stderr, place)
+		}
 	}
 }
 

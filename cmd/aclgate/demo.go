@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -82,7 +84,7 @@ func (e *env) runDemo(ctx context.Context, at demoAddresses) error {
 	fake := backend.New(backend.DemoWorld(), backend.Options{Key: demoKey})
 	url, err := fake.Start(at.backend)
 	if err != nil {
-		return failed(fmt.Errorf("cannot start the fake backend: %w", err))
+		return failed(elsewhere(cannotListen("the backend's address", at.backend, err)))
 	}
 	defer fake.Close()
 	s, err := writeDemo(folder, at, url)
@@ -97,9 +99,17 @@ func (e *env) runDemo(ctx context.Context, at demoAddresses) error {
 	a.served = screen.show
 	a.ready = func() { screen.intro(a, url) }
 	if err := a.run(ctx); err != nil {
-		return failed(err)
+		return failed(elsewhere(err))
 	}
 	return nil
+}
+
+// elsewhere adds what helps where an address is taken.
+func elsewhere(err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w: name others with --listen, --backend or --admin", err)
+	}
+	return err
 }
 
 // writeDemo writes the demo's files and reads them as serve would.

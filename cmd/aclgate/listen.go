@@ -2,8 +2,10 @@ package main
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
+	"syscall"
 
 	"aclgate/proxy"
 	"aclgate/proxy/head"
@@ -13,11 +15,11 @@ import (
 func (a *app) listen() error {
 	var err error
 	if a.public, err = net.Listen("tcp", a.settings.Listen.Address); err != nil {
-		return fmt.Errorf("cannot listen on listen.address: %w", err)
+		return cannotListen("listen.address", a.settings.Listen.Address, err)
 	}
 	if a.private, err = net.Listen("tcp", a.settings.Admin.Address); err != nil {
 		a.public.Close()
-		return fmt.Errorf("cannot listen on admin.address: %w", err)
+		return cannotListen("admin.address", a.settings.Admin.Address, err)
 	}
 	ln := a.public
 	if files := a.settings.Listen.TLS; files.Cert.IsSet() {
@@ -35,6 +37,14 @@ func (a *app) listen() error {
 	}
 	a.server = proxy.NewServer(a.gateway, ln, a.headConfig())
 	return nil
+}
+
+// cannotListen says why an address cannot be had. It wraps err.
+func cannotListen(setting, address string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s %s is in use by another process (%w)", setting, address, syscall.EADDRINUSE)
+	}
+	return fmt.Errorf("cannot listen on %s: %w", setting, err)
 }
 
 func (a *app) headConfig() head.Config {

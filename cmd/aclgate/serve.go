@@ -68,13 +68,30 @@ func (a *app) reloadOn(ctx context.Context, hangup <-chan os.Signal) {
 func (e *env) settings() (*config.Settings, error) {
 	s, faults := config.Load(e.file)
 	if faults.Err() == nil {
-		faults = append(faults, config.CheckFiles(s)...)
+		faults = append(append(faults, config.CheckFiles(s)...), missingPolicies(s)...)
 	}
 	if err := faults.Err(); err != nil {
 		return nil, badSettings(err)
 	}
 	e.warn(faults)
 	return s, nil
+}
+
+// missingPolicies names the policy files that cannot be opened, where the
+// settings name them.
+func missingPolicies(s *config.Settings) (faults strict.Faults) {
+	for setting, file := range map[string]config.File{"store.path": s.Store.Path, "policy.shadow": s.Policy.Shadow} {
+		if !file.IsSet() {
+			continue
+		}
+		f, err := os.Open(file.Path)
+		if err != nil {
+			faults = append(faults, unreadable(s, setting, err))
+			continue
+		}
+		f.Close()
+	}
+	return faults.Sorted()
 }
 
 // warn shows the faults that stop nothing.

@@ -169,7 +169,9 @@ func (f *File) refuse(faults strict.Faults) error {
 	st := *f.state.Load()
 	st.Stale, st.Faults = true, faults
 	f.tell(&st)
-	f.logFaults(slog.LevelError, "policy file refused", faults)
+	if f.current.Load() != nil { // else OpenFile returns them, and whoever called it says so
+		f.logFaults(slog.LevelError, "policy file refused", faults)
+	}
 	return faults
 }
 
