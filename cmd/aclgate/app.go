@@ -44,6 +44,7 @@ type app struct {
 	registry  *prometheus.Registry
 	ring      *metrics.Ring
 	audit     *metrics.Audit // nil: there is no audit log
+	noted     metrics.Change // the last reading of the policy, as the audit log has it, less its time
 	gateway   *proxy.Gateway
 	admin     *admin.Server
 	key       atomic.Pointer[string]

@@ -30,12 +30,21 @@ func (a *app) runAudit(ctx context.Context, group *sync.WaitGroup) {
 	group.Go(func() { a.audit.Run(ctx) })
 }
 
-// auditPolicy notes a reading of the policy: what was in force, and since when,
-// is part of why a request was denied.
+// auditPolicy notes a reading of the policy that changed something: what was in
+// force, and since when, is part of why a request was denied. The first reading
+// is noted as the start. The store tells of one reading at a time.
 func (a *app) auditPolicy(s store.State) {
-	c := metrics.Change{Time: time.Now(), Event: "reload", Result: "succeeded", Revision: s.Revision}
+	c := metrics.Change{Event: "reload", Result: "succeeded", Revision: s.Revision}
 	if s.Stale {
 		c.Result, c.Faults = "failed", s.Faults.Error()
 	}
-	a.audit.Change(c)
+	first := a.noted == metrics.Change{}
+	if c == a.noted {
+		return
+	}
+	a.noted = c
+	if !first {
+		c.Time = time.Now()
+		a.audit.Change(c)
+	}
 }

@@ -19,7 +19,7 @@ import (
 type tailFlags struct {
 	token           int64
 	reason, verdict string
-	since           time.Duration
+	since           span
 	lines           int
 	follow, json    bool
 }
@@ -47,7 +47,7 @@ go on showing new ones until Ctrl-C, also when the log begins a new file.
 	flags.Int64Var(&f.token, "token", 0, "only requests of the token with this id")
 	flags.StringVar(&f.reason, "reason", "", "only this reason, also of the shadow or of unenforced entries")
 	flags.StringVar(&f.verdict, "verdict", "", "only this verdict: deny, narrow, allow")
-	flags.DurationVar(&f.since, "since", 0, "only the last while: 90s, 15m, 2h (default: everything)")
+	flags.Var(&f.since, "since", "only the last while: 90s, 15m, 2h, 7d (default: everything)")
 	flags.IntVarP(&f.lines, "lines", "n", 20, "at most so many lines, 0: all")
 	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with new lines")
 	flags.BoolVar(&f.json, "json", false, "print the lines as they are")
@@ -55,6 +55,9 @@ go on showing new ones until Ctrl-C, also when the log begins a new file.
 }
 
 func (e *env) runTail(ctx context.Context, f *tailFlags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
 	s, err := e.loadQuietly()
 	if err != nil {
 		return err
@@ -62,7 +65,7 @@ func (e *env) runTail(ctx context.Context, f *tailFlags) error {
 	if !s.Audit.Path.IsSet() {
 		return failed(errors.New("there is no audit log: set audit.path"))
 	}
-	t := &tail{flags: f, out: e.stdout, since: time.Now().Add(-f.since)}
+	t := &tail{flags: f, out: e.stdout, since: time.Now().Add(-time.Duration(f.since))}
 	if err := t.past(s.Audit); err != nil {
 		return failed(err)
 	}
@@ -132,7 +135,7 @@ func (t *tail) show(l *metrics.Line, text []byte) string {
 	}
 	at := l.Time.UTC().Format("2006-01-02T15:04:05Z")
 	if l.Event != "" {
-		return fmt.Sprintf("%s  %s %s revision %d %q", at, l.Event, l.Result, l.Revision, l.Faults)
+		return changeLine(at, l)
 	}
 	who := "-"
 	if l.Token != 0 {

@@ -52,7 +52,12 @@ names, only the backend knows: --live asks it.
 
 The body of a request is not judged here. Exit code 0 says that it was explained,
 allowed or not; 1 that there is no such token.`,
-		Args: cobra.ExactArgs(2),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return errors.New("explain takes METHOD and PATH, such as: aclgate explain --token 17 GET /gw/devices/7")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error { return e.runExplain(cmd, &f, args) },
 	}
 	flags := c.Flags()
@@ -100,7 +105,11 @@ func (e *env) runExplain(cmd *cobra.Command, f *explainFlags, args []string) err
 			return err
 		}
 	}
-	return e.print(explain.Explain(lawOf(s, cat), pol.Tree, &tok, ask), f.json)
+	report := explain.Explain(lawOf(s, cat), pol.Tree, &tok, ask)
+	if ask.Method != args[0] {
+		report.Notes = append(report.Notes, "The method is explained as "+ask.Method+": in a request its capitals count.")
+	}
+	return e.print(report, f.json)
 }
 
 func (e *env) print(r *explain.Report, asJSON bool) error {
@@ -117,6 +126,9 @@ func (e *env) print(r *explain.Report, asJSON bool) error {
 // ask reads everything but the token.
 func (f *explainFlags) ask(args []string) (ask explain.Ask, err error) {
 	ask = explain.Ask{Method: args[0], Target: args[1], Origin: f.origin, At: time.Now().Unix()}
+	if upper := strings.ToUpper(ask.Method); policy.ParseMethod([]byte(upper)) != policy.NoMethod {
+		ask.Method = upper
+	}
 	if !strings.HasPrefix(ask.Target, "/") {
 		return ask, errors.New("a path begins with / and comes without the address: /gw/devices/7")
 	}

@@ -61,6 +61,7 @@ func TestExplain(t *testing.T) {
 		{"several", []string{"--info", "ops", "GET", "/gw/devices/8"}, 1, "several tokens have \"ops\" in its info: name one by --token: 17, 18"},
 		{"nobody", []string{"GET", "/gw/devices/8"}, 1, "name a token"},
 		{"two names", []string{"--token", "17", "--info", "ops", "GET", "/gw/devices/8"}, 2, "none of the others can be"},
+		{"small letters", []string{"--token", "17", "get", "/gw/devices/8"}, 0, "The method is explained as GET"},
 		{"no path", []string{"--token", "17", "GET", "http://host/gw"}, 2, "a path begins with /"},
 		{"bad cid", []string{"--token", "17", "--cid", "x", "GET", "/gw"}, 2, "--cid is the id of an account"},
 	} {

@@ -25,7 +25,6 @@ Start with "aclgate demo". Put it in front of your own backend with
 "aclgate init --upstream URL", "aclgate check" and "aclgate serve".`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetOut(stdout)
