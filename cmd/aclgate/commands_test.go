@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"net"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"aclgate/config"
 )
 
 // check names every fault of a file, each with its place, and exits with 3.
@@ -158,6 +162,15 @@ func TestServeNamesAFaultOnce(t *testing.T) {
 	}
 }
 
+// A duration in the log has a unit.
+func TestLogHasUnits(t *testing.T) {
+	var out bytes.Buffer
+	newLogger(config.Log{Level: config.LogInfo, Format: config.LogJSON}, &out).Info("draining", "drain", 30*time.Second)
+	if !strings.Contains(out.String(), `"drain":"30s"`) {
+		t.Errorf("got %s", out.String())
+	}
+}
+
 // What token new prints is read again as it was asked for, below the others.
 func TestTokenNew(t *testing.T) {
 	const settings = "upstream: {urls: [\"http://127.0.0.1:9000\"]}\nstore: {kind: file, path: policy.yaml}\n"
@@ -183,6 +196,15 @@ func TestTokenNew(t *testing.T) {
 	}
 	if code, _, _ := once(t, "token", "new", "--cid", "0"); code != exitUsage {
 		t.Errorf("got %d, want %d", code, exitUsage)
+	}
+}
+
+// The slash behind the address of a host is no path.
+func TestInitTakesTheSlash(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "aclgate.yaml")
+	code, _, stderr := once(t, "init", "-c", file, "--upstream", "http://127.0.0.1:9000/")
+	if text := readText(t, file); code != exitOK || !strings.Contains(text, `urls: ["http://127.0.0.1:9000"]`) {
+		t.Errorf("got %d %s %s", code, stderr, text)
 	}
 }
 

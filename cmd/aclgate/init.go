@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,6 +33,7 @@ func (e *env) runInit(url string) error {
 	if url == "" {
 		return errors.New("init needs --upstream URL, for example --upstream http://127.0.0.1:9000")
 	}
+	url = strings.TrimSuffix(url, "/") // as a browser shows the address of a host
 	folder := filepath.Dir(e.file)
 	files := []struct {
 		path string

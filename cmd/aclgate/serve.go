@@ -109,11 +109,20 @@ func newLogger(s config.Log, w io.Writer) *slog.Logger {
 	levels := map[config.LogLevel]slog.Level{
 		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 	}
-	options := &slog.HandlerOptions{Level: levels[s.Level]}
+	options := &slog.HandlerOptions{Level: levels[s.Level], ReplaceAttr: withUnits}
 	if s.Format == "json" || s.Format == "auto" && !terminal(w) {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}
 	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// withUnits writes durations as the settings do: JSON's own are numbers of
+// nanoseconds, which say nothing to a reader.
+func withUnits(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
 
 // terminal reports whether w is a character device, which is what a person
