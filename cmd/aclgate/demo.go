@@ -142,7 +142,14 @@ func (d *demoScreen) intro(a *app, backendURL string) {
 	fmt.Fprintf(d.w, `aclgate demo
   API      %s
   backend  %s  (fake: channels 2024-2026, containers 5126-5128, abques 7756-7758)
+           takes one key, the gateway's own: %s
   admin    http://%s/metrics
+
+What the tokens may do:
+  demo-master      everything
+  demo-channels    GET and PUT of the channels 2025 and 2026
+  demo-storage     GET of all that is stored: containers, abques
+  demo-containers  GET, POST, PUT and DELETE of containers
 
 Try, in another terminal:
   curl -s -H 'Authorization: FlespiToken demo-master'     '%s/gw/channels/all?fields=id'
@@ -152,7 +159,7 @@ Try, in another terminal:
   curl -s -H 'Authorization: FlespiToken demo-containers' '%s/storage/containers' -d '[{"name": "container 42"}]'
 
 What becomes of each request (Ctrl-C ends the demo):
-`, api, backendURL, a.private.Addr(), api, api, api, api, api)
+`, api, backendURL, demoKey, a.private.Addr(), api, api, api, api, api)
 }
 
 // show prints one request in one line: who asked for what, the verdict and why,

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The vendor's published tutorial plays on the demo word for word, and each
@@ -17,6 +18,14 @@ func TestDemoPlaysTheTutorial(t *testing.T) {
 	listen, admin := freeAddr(t), freeAddr(t)
 	p := start(t, "demo", "--listen", listen, "--backend", freeAddr(t), "--admin", admin)
 	p.await("http://"+admin+"/readyz", 200)
+	for !strings.Contains(p.stdout.String(), "Ctrl-C ends the demo") {
+		time.Sleep(time.Millisecond) // the addresses are served before the intro is shown
+	}
+	for _, want := range []string{demoKey, "\n  demo-channels    GET and PUT of the channels 2025 and 2026\n"} {
+		if !strings.Contains(p.stdout.String(), want) {
+			t.Errorf("the intro does not show %q:\n%s", want, p.stdout.String())
+		}
+	}
 	intro := strings.Count(p.stdout.String(), "\n")
 	played := 0
 	for line := range strings.Lines(string(text)) {
