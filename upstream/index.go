@@ -48,7 +48,7 @@ type Index struct {
 	opt    IndexOptions
 	groups *policy.Collection // nil: the catalogue has none
 	state  atomic.Pointer[indexState]
-	seen   atomic.Pointer[places]
+	seen   numbering
 
 	mu      sync.Mutex // guards what follows, and every change of state
 	seq     uint64     // of the last change
@@ -70,7 +70,7 @@ const readCount = 4
 type indexState struct {
 	stocks  []*stock // by Collection.Index; nil: not needed
 	members []*links // likewise
-	view    atomic.Pointer[View]
+	views   [trees]atomic.Pointer[View]
 }
 
 // NewIndex returns an index that knows nothing; Run makes it read.
@@ -95,16 +95,13 @@ type View struct {
 // View returns what is known now. It allocates nothing as long as nothing changes.
 func (x *Index) View(tree *policy.Tree) *View {
 	state := x.state.Load()
-	if v := state.view.Load(); v != nil && v.places.tree == tree {
-		return v
+	for i := range state.views {
+		if v := state.views[i].Load(); v != nil && v.places.tree == tree {
+			return v
+		}
 	}
-	p := x.seen.Load()
-	if p == nil || p.tree != tree {
-		p = placesOf(tree)
-		x.seen.Store(p)
-	}
-	v := &View{state, p}
-	state.view.Store(v)
+	v := &View{state, x.seen.of(tree)}
+	state.views[v.places.slot].Store(v)
 	return v
 }
 

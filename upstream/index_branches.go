@@ -1,16 +1,45 @@
 package upstream
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"aclgate/policy"
 )
+
+// trees is how many trees are judged by at one time: that of the policy in force and that of
+// policy.shadow. What is derived from a tree is kept for as many of them, in slots.
+const trees = 2
+
+// numbering remembers the places of the trees that were asked for last.
+type numbering struct {
+	mu   sync.Mutex
+	kept [trees]*places
+	next int
+}
+
+// of returns the places of a tree. A new one takes the slot that was taken longest ago.
+func (n *numbering) of(tree *policy.Tree) *places {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range n.kept {
+		if p != nil && p.tree == tree {
+			return p
+		}
+	}
+	p := placesOf(tree)
+	p.slot = n.next
+	n.kept[n.next] = p
+	n.next = (n.next + 1) % trees
+	return p
+}
 
 // places numbers the accounts of one tree, so that what is derived per account can lie in
 // an array that is read without a lock. It is immutable.
 type places struct {
 	tree *policy.Tree
 	at   map[int64]int32
+	slot int
 }
 
 func placesOf(tree *policy.Tree) *places {
@@ -24,7 +53,7 @@ func placesOf(tree *policy.Tree) *places {
 
 // branches remembers the ids of branches, each derived once. The zero value is empty.
 type branches struct {
-	lists atomic.Pointer[branchLists]
+	lists [trees]atomic.Pointer[branchLists]
 }
 
 // branchLists are those for one tree.
@@ -61,15 +90,16 @@ func (b *branches) get(p *places, cid int64, items int, derive func() ([]int64, 
 	return ids
 }
 
-// of returns what is remembered for a tree. Another tree begins anew.
+// of returns what is remembered for a tree. Another tree in its slot begins anew.
 func (b *branches) of(p *places) *branchLists {
+	slot := &b.lists[p.slot]
 	for {
-		lists := b.lists.Load()
+		lists := slot.Load()
 		if lists != nil && lists.places == p {
 			return lists
 		}
 		fresh := &branchLists{places: p, list: make([]atomic.Pointer[[]int64], len(p.at))}
-		if b.lists.CompareAndSwap(lists, fresh) {
+		if slot.CompareAndSwap(lists, fresh) {
 			return fresh
 		}
 	}

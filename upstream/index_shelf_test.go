@@ -205,7 +205,7 @@ func TestBranchesBound(t *testing.T) {
 			}
 		}
 	}
-	if kept := s.cache.lists.Load().kept.Load(); kept > 10_000 {
+	if kept := s.cache.lists[p.slot].Load().kept.Load(); kept > 10_000 {
 		t.Errorf("%d ids are kept", kept)
 	}
 }
@@ -273,5 +273,31 @@ func BenchmarkShelf(b *testing.B) {
 				s.of(p, cid)
 			}
 		})
+	}
+}
+
+// Two policies that judge beside each other have a tree each. Neither drives out what is
+// remembered for the other, and a third takes the place of the one that came first.
+func TestTwoTrees(t *testing.T) {
+	var n numbering
+	first, second, third := chain(t), chain(t), chain(t)
+	p, q := n.of(first), n.of(second)
+	for range 3 {
+		if n.of(first) != p || n.of(second) != q {
+			t.Fatal("a tree is numbered again")
+		}
+	}
+	if r := n.of(third); r.slot != p.slot || n.of(second) != q || n.of(third) != r {
+		t.Error("a new tree does not take the place of the oldest")
+	}
+	var b branches
+	derived := 0
+	for range 3 {
+		for _, at := range []*places{p, q} {
+			b.get(at, 1, 10, func() ([]int64, bool) { derived++; return []int64{1}, false })
+		}
+	}
+	if derived != 2 {
+		t.Errorf("a branch was derived %d times, want once for each tree", derived)
 	}
 }
