@@ -112,18 +112,13 @@ func unreadable(s *config.Settings, setting string, err error) strict.Fault {
 	return strict.Fault{File: s.Name(), Line: at.Line, Col: at.Col, Message: setting + ": " + err.Error()}
 }
 
-// advice warns of settings that are sound but open more than they seem to.
+// advice warns of settings that are sound but open more than they seem to, where
+// the settings themselves do not.
 func advice(s *config.Settings) strict.Faults {
 	var faults strict.Faults
 	warn := func(path, message string) {
 		at := s.Pos(path)
 		faults = append(faults, strict.Fault{File: s.Name(), Line: at.Line, Col: at.Col, Message: path + ": " + message, Warning: true})
-	}
-	if s.Policy.BackendKeys == config.BackendKeysForward {
-		warn("policy.backend_keys", "master tokens can list and issue keys of the backend, which go around the gateway")
-	}
-	if !s.Policy.Enforce {
-		warn("policy.enforce", "the ACLs of tokens are judged and counted, but not enforced")
 	}
 	if s.Scope.TrustHeader {
 		warn("scope.trust_header", "nobody looks whether the backend obeys x-flespi-cid")

@@ -52,12 +52,7 @@ names, only the backend knows: --live asks it.
 
 The body of a request is not judged here. Exit code 0 says that it was explained,
 allowed or not; 1 that there is no such token.`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 2 {
-				return errors.New("explain takes METHOD and PATH, such as: aclgate explain --token 17 GET /gw/devices/7")
-			}
-			return nil
-		},
+		Args: methodAndPath,
 		RunE: func(cmd *cobra.Command, args []string) error { return e.runExplain(cmd, &f, args) },
 	}
 	flags := c.Flags()
@@ -73,6 +68,14 @@ allowed or not; 1 that there is no such token.`,
 	flags.BoolVar(&f.live, "live", false, "ask the backend whose the items are and what a match names")
 	c.MarkFlagsMutuallyExclusive("token", "digest", "info", "key-file")
 	return c
+}
+
+// methodAndPath names what is missing, which a count of arguments does not.
+func methodAndPath(_ *cobra.Command, args []string) error {
+	if len(args) != 2 {
+		return errors.New("explain takes METHOD and PATH, such as: aclgate explain --token 17 GET /gw/devices/7")
+	}
+	return nil
 }
 
 func (e *env) runExplain(cmd *cobra.Command, f *explainFlags, args []string) error {
