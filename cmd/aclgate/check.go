@@ -42,8 +42,9 @@ func (e *env) runCheck(ctx context.Context, live bool) error {
 	if n := countFaults(faults); n > 0 {
 		return badSettings(fmt.Errorf("%d %s", n, plural(n, "fault", "faults")))
 	}
-	fmt.Fprintf(e.stdout, "%s and %s are sound: %d accounts, %d tokens\n",
-		e.file, s.Store.Path.Text, len(pol.Tree.Accounts()), len(pol.Records))
+	accounts, tokens := len(pol.Tree.Accounts()), len(pol.Records)
+	fmt.Fprintf(e.stdout, "%s and %s are sound: %d %s, %d %s\n", e.file, s.Store.Path.Text,
+		accounts, plural(accounts, "account", "accounts"), tokens, plural(tokens, "token", "tokens"))
 	if !live {
 		return nil
 	}
