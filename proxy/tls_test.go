@@ -100,3 +100,70 @@ func TestCertificateIsReplaced(t *testing.T) {
 		t.Errorf("got certificate %d once it is mended, want 333", got)
 	}
 }
+
+// A client whose certificate the replaced CA file no longer knows is turned away,
+// also when it resumes a session from before.
+func TestClientCAIsReplaced(t *testing.T) {
+	folder := t.TempDir()
+	named := func(name string) TLSFiles {
+		f := TLSFiles{Cert: filepath.Join(folder, name+".pem"), Key: filepath.Join(folder, name+".key")}
+		writeCertificate(t, f, 1)
+		return f
+	}
+	f, client, other := named("server"), named("client"), named("other")
+	f.ClientCA = client.Cert
+	config, err := TLSConfig(f, func(err error) { t.Error(err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			c.Write([]byte("x"))
+			c.Close()
+		}
+	}()
+	pair, err := tls.LoadX509KeyPair(client.Cert, client.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		if err := os.WriteFile(client.Cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(recheck + 50*time.Millisecond)
+		asks := &tls.Config{
+			InsecureSkipVerify: true, Certificates: []tls.Certificate{pair}, ServerName: "gw.test",
+			ClientSessionCache: tls.NewLRUClientSessionCache(1), MaxVersion: version,
+		}
+		served := func() (yes, resumed bool) {
+			c, err := tls.Dial("tcp", ln.Addr().String(), asks)
+			if err != nil {
+				return false, false
+			}
+			defer c.Close()
+			n, _ := c.Read(make([]byte, 1)) // under 1.3 a refusal comes only now
+			return n == 1, c.ConnectionState().DidResume
+		}
+		served()
+		if yes, resumed := served(); !yes || !resumed {
+			t.Errorf("%x: served %v, resumed %v while the CA is known", version, yes, resumed)
+		}
+		text, _ := os.ReadFile(other.Cert)
+		if err := os.WriteFile(client.Cert, append(text, '\n'), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(recheck + 50*time.Millisecond)
+		if yes, resumed := served(); yes {
+			t.Errorf("%x: served, resumed %v, when the CA is another", version, resumed)
+		}
+	}
+}
