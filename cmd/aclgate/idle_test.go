@@ -17,12 +17,14 @@ const maxIdleKiB = 10
 // Idle keep-alive connections, each behind one served request, cost little
 // memory, and others are served beside them.
 func TestIdleConnections(t *testing.T) {
-	count := 1000
+	// A process grows by megabytes at a time: what that is for each of a
+	// thousand connections is no figure, only a guard.
+	count, limit := 1000, 2*maxIdleKiB
 	if *long {
-		count = 10000
+		count, limit = 10000, maxIdleKiB
 	}
-	if runtime.GOOS != "linux" {
-		t.Skip("memory is read from /proc")
+	if runtime.GOOS != "linux" || underRace {
+		t.Skip("memory is read from /proc, and the race detector multiplies it")
 	}
 	c := newChild(t, childSettings{settings: "\nlog: {level: error}\n"})
 	request := fmt.Sprintf("GET /gw/channels/2025?fields=id HTTP/1.1\r\nHost: a\r\nAuthorization: %s\r\n\r\n", childKey)
@@ -45,8 +47,8 @@ func TestIdleConnections(t *testing.T) {
 	after := c.rss()
 	each := float64(after-before) / float64(count)
 	t.Logf("%d idle connections: %.1f KiB each (%d → %d KiB); p99 of others %s alone, %s beside them", count, each, before, after, alone, beside)
-	if each > maxIdleKiB {
-		t.Errorf("got %.1f KiB for each idle connection, want at most %d", each, maxIdleKiB)
+	if each > float64(limit) {
+		t.Errorf("got %.1f KiB for each idle connection, want at most %d", each, limit)
 	}
 }
 
