@@ -47,7 +47,9 @@ func ParseID(text string) (ID, error) {
 func (id ID) Append(dst []byte) []byte { return hex.AppendEncode(dst, id[:]) }
 
 // String returns the id as 24 hex digits.
-func (id ID) String() string { return hex.EncodeToString(id[:]) }
+func (id ID) String() string {
+	return hex.EncodeToString(id[:])
+}
 
 // Bounds of what a Record copies from a request.
 const (

@@ -19,7 +19,9 @@ var verdictNames = [verdictCount]string{"deny", "unresolved", "narrow", "allow"}
 func (v Verdict) String() string { return verdictNames[v] }
 
 // Verdicts returns every verdict that a request can end in.
-func Verdicts() []Verdict { return []Verdict{Deny, Narrow, Allow} }
+func Verdicts() []Verdict {
+	return []Verdict{Deny, Narrow, Allow}
+}
 
 // Reason says why, from a closed set: the same word is metric label, audit
 // field, explain output and test word. It is one byte, so that returning it as

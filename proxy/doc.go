@@ -4,7 +4,8 @@
 //
 // One request is one straight line (serve, in gateway.go):
 //
-//	head → parse → preflight → authenticate → limit → decide → resolve → body → print → forward → pass
+//	head → shed → parse → preflight → authenticate → limit → scope → decide → resolve → own →
+//	body → print → forward → learn → deliver
 //
 // Each step is one method of Gateway that returns policy.NotJudged to go on, or
 // the reason why the line ends there. Everything a step leaves behind stands in
