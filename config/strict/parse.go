@@ -105,6 +105,10 @@ func screenBytes(report *Report, text []byte) bool {
 		case c < ' ' && c != '\n' && c != '\r' && c != '\t', c == 0x7f:
 			report.Fault(posAt(text, i), "control byte 0x%02x", c)
 			return false
+		case c == 0x85, c == 0x2028, c == 0x2029:
+			// YAML 1.1, and so the library, ends a line here, a comment even; JSON, YAML 1.2 and editors do not.
+			report.Fault(posAt(text, i), `line end U+%04X: write it as "\u%04x" in double quotes`, c, c)
+			return false
 		}
 		i += size
 	}

@@ -48,6 +48,8 @@ func TestParseFaults(t *testing.T) {
 		{"utf-16", "\xff\xfea\x00", "1:1: the file is UTF-16: save it as UTF-8"},
 		{"latin-1", "x: 1\ny: é\xe9\n", "2:5: this is not UTF-8 text: byte 0xe9"},
 		{"control byte", "x: 1\ny: \"a\x1bb\"\n", "2:6: control byte 0x1b"},
+		{"a line end of YAML alone", "x: 1\n# a\u2028y: 2\n", `2:4: line end U+2028: write it as "\u2028" in double quotes`},
+		{"a next line in a text", "x: \"\u0085\"\n", `1:5: line end U+0085: write it as "\u0085" in double quotes`},
 		{"second document", "a: 1\n---\nb: 2\n", "2:1: a second document begins here: one file holds one document"},
 		{"fault in a second document", "a: 1\n---\nb: [\n", "3:1: this is not YAML: did not find expected node content"},
 		{"anchor", "a: &x 1\nb: 2\n", "1:4: " + alias},

@@ -42,17 +42,13 @@ func ReadPolicy(file string, text []byte, cat *policy.Catalogue, maxDepth int) (
 
 // plainLines returns a text with LF at the end of each line for CRLF, which
 // moves no column and is one line end to YAML too. It reports whether the text
-// is free of what ends a line for YAML alone: split does not look for that.
+// is free of a CR on its own, which ends a line for YAML alone: split does not
+// look for that.
 func plainLines(text []byte) (plain []byte, ok bool) {
 	crlf := []byte("\r\n")
 	returns := bytes.Count(text, crlf[:1])
 	if returns != bytes.Count(text, crlf) {
 		return text, false
-	}
-	for _, end := range []string{"\u0085", "\u2028", "\u2029"} {
-		if bytes.Contains(text, []byte(end)) {
-			return text, false
-		}
 	}
 	if returns == 0 {
 		return text, true

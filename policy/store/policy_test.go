@@ -87,6 +87,7 @@ func agreeing() []string {
 		acl("{uri: gw\\/devices}"), acl("{\"uri\":\"gw\\/devices\",\"methods\":[\"GET\"]}"), acl("{uri: gw/devices, submodules: [{name: cid, methods: [PUT]}]}"), acl("{uri: gw/devices, submodules: [{name: messages}, messages]}"),
 		strings.ReplaceAll(sample, "\n", "\r\n"), sample + "roles: []\n", sample + "---\n{}\n", sample + "  # the end\n# of it", strings.Replace(sample, "tokens:", "tokens: # all", 1), "x: \"a\n" + sample + "\"\n",
 		"a:\r\r\n" + sample, "# \u2028\n" + sample + "- {id: 5}\n", sample + "  - {id: 5, info: \"\u0085\"}\n  - {id: 5}\n",
+		token("  access: {type: standard}\n  info: a\u0085b\n"), token("  access: {type: standard} # \u2028  cid: 2\n"), token("  access: {type: standard}\n  info: a\rb\n"),
 		head + "  - {id: 5, key: secret-one, cid: 1, expire: 2030-01-01T00:00:00Z, access: {type: noapi}}\n  - {id: 6, key: secret-one, cid: 7, expire: 5, access: {type: 3}}\n",
 	}
 }
