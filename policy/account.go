@@ -24,6 +24,7 @@ type Tree struct {
 type span struct {
 	in, out int32
 	depth   int32
+	up      int32 // index of the parent, -1 for a root
 }
 
 // TreeFault says what is wrong with one account.
@@ -49,9 +50,11 @@ func NewTree(accounts []Account, maxDepth int) (*Tree, []TreeFault) {
 	for i, a := range accounts {
 		switch p, found := t.byID[a.Parent]; {
 		case a.Parent == 0:
+			t.spans[i].up = -1
 		case !found:
 			faults = append(faults, TreeFault{i, fmt.Sprintf("the parent %d is not among the accounts", a.Parent)})
 		default:
+			t.spans[i].up = int32(p)
 			children[p] = append(children[p], i)
 		}
 	}
@@ -71,7 +74,7 @@ func (t *Tree) number(children [][]int, maxDepth int) (faults []TreeFault) {
 	var walk func(i int, depth int32)
 	walk = func(i int, depth int32) {
 		clock++
-		t.spans[i] = span{in: clock, depth: depth}
+		t.spans[i].in, t.spans[i].depth = clock, depth
 		if int(depth) == maxDepth+1 {
 			faults = append(faults, TreeFault{i, "the account lies deeper than policy.max_depth allows"})
 		}
@@ -153,12 +156,14 @@ func (t *Tree) Leaves() []int64 {
 
 // Ancestors calls f with cid and every account above it, up to the root.
 func (t *Tree) Ancestors(cid int64, f func(int64)) {
-	for {
-		a, found := t.Account(cid)
-		if !found {
-			return
-		}
-		f(a.ID)
-		cid = a.Parent
+	if t == nil {
+		return
+	}
+	i, found := t.byID[cid]
+	if !found {
+		return
+	}
+	for at := int32(i); at >= 0; at = t.spans[at].up {
+		f(t.accounts[at].ID)
 	}
 }

@@ -26,9 +26,7 @@ func TestNoAllocs(t *testing.T) {
 		{"source", func() { on.Source(addr, now) }},
 	} {
 		once := func() { now += 1e6; row.do(); h.Release() }
-		for range 100 {
-			once() // until what is looked up often is published
-		}
+		once() // which makes the buckets
 		if n := testing.AllocsPerRun(1000, once); n != 0 {
 			t.Errorf("%s: got %v allocations, want 0", row.name, n)
 		}

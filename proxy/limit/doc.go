@@ -17,11 +17,11 @@
 // request at that time until its Release.
 //
 // No lock is shared by all requests. A bucket changes by compare-and-swap, and
-// is found in one of many maps that are never written once published; the lock
-// of a map is taken for keys that are new to it.
+// is found in one of many tables that are read without a lock; that of a table
+// is taken for keys that are new to it.
 //
 // Memory is bounded. A bucket that is full and unused says nothing that a new
-// one would not say, so such buckets are swept when a map has doubled. Tokens
+// one would not say, so such buckets are swept when a table has doubled. Tokens
 // and accounts are as many as the policy names; sources are anybody, so their
 // number has a hard bound, beyond which newcomers share buckets. To send from
 // ever more addresses fills that bound and escapes nothing.

@@ -191,9 +191,10 @@ func TestAccountsAmongGoroutines(t *testing.T) {
 	group.Wait()
 	for _, table := range []*table{l.tokens, l.accounts} {
 		for i := range table.shards {
-			for key, b := range table.shards[i].all {
-				if n := b.active.Load(); n != 0 {
-					t.Errorf("key %d: %d are left in", key, n)
+			all := *table.shards[i].slots.Load()
+			for j := range all {
+				if b := all[j].Load(); b != nil && b.active.Load() != 0 {
+					t.Errorf("key %d: %d are left in", b.key, b.active.Load())
 				}
 			}
 		}

@@ -41,7 +41,10 @@ func (s *shard) tally(sum *counts) {
 	defer s.mu.Unlock()
 	sum.add(&s.past)
 	sum.add(&s.shared.counts)
-	for _, b := range s.all {
-		sum.add(&b.counts)
+	all := *s.slots.Load()
+	for i := range all {
+		if b := all[i].Load(); b != nil {
+			sum.add(&b.counts)
+		}
 	}
 }

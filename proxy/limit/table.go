@@ -1,20 +1,26 @@
 package limit
 
 import (
+	"encoding/binary"
 	"hash/maphash"
-	"maps"
 	"sync"
 	"sync/atomic"
 )
 
-// shardCount is how many maps a table has; a power of two.
-const shardCount = 64
+// shardCount is how many parts a table has, 1<<(64-shardShift) of them: the
+// highest bits of a hash choose one, the lowest a slot in it.
+const (
+	shardShift = 58
+	shardCount = 1 << (64 - shardShift)
+)
 
-// sweepAt is the size of a map that is swept for the first time.
-const sweepAt = 64
+const (
+	sweepAt  = 64  // buckets of a shard that is swept for the first time
+	fewSlots = 128 // slots of a shard in the beginning; a power of two
+)
 
 // sweepEvery is the shortest time, in nanoseconds, between two sweeps of one
-// map for want of room: a flood must not buy a walk over the map per request.
+// shard for want of room: a flood must not buy a walk over it per request.
 const sweepEvery = 1e9
 
 // table holds the buckets of one scope.
@@ -26,22 +32,25 @@ type table struct {
 	shards [shardCount]shard
 }
 
-// shard is one map of a table, twice: as it is, under a lock, and as it was
-// lately, for everybody to read. What is missing in read costs the lock; once
-// that was paid as often as there are keys, read is made anew, so that each key
-// is copied about once.
+// shard is an open-addressed hash table with linear probing that everybody may
+// read at any time: two cache lines of memory for a request, a slot and its
+// bucket. Whoever holds the lock fills empty slots. No slot is ever emptied or
+// filled anew; a sweep, or a want of slots, lays out others.
 type shard struct {
-	read atomic.Pointer[map[uint64]*bucket] // never written once it is here
+	slots atomic.Pointer[slots]
 
-	mu     sync.Mutex
-	all    map[uint64]*bucket
-	misses int   // look-ups that read did not answer
-	next   int   // the size at which all is swept
-	last   int64 // when it was swept for want of room
+	mu   sync.Mutex
+	held int   // buckets in slots
+	next int   // how many are swept
+	last int64 // when they were swept for want of room
 
 	shared bucket // of the keys for which there is no room
 	past   counts // of buckets that were swept
 }
+
+// slots are at most half full, so that a search ends after a few; their number
+// is a power of two.
+type slots []atomic.Pointer[bucket]
 
 // newTable returns the table of one scope, nil where l bounds nothing.
 func newTable(l Limit, most int) *table {
@@ -51,50 +60,72 @@ func newTable(l Limit, most int) *table {
 	t := &table{rule: newRule(l), max: int64(most), seed: maphash.MakeSeed()}
 	for i := range t.shards {
 		s := &t.shards[i]
-		s.all, s.next = map[uint64]*bucket{}, sweepAt
-		s.read.Store(&map[uint64]*bucket{})
+		empty := make(slots, fewSlots)
+		s.slots.Store(&empty)
+		s.next = sweepAt
 	}
 	return t
 }
 
+// hash is seeded: clients that choose their keys must not choose who shares
+// their shard or stands in front of their slot.
+func (t *table) hash(key uint64) uint64 {
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], key)
+	return maphash.Bytes(t.seed, b[:])
+}
+
 // enter finds the bucket of key, which is made at need, and counts the request
-// in. Seeded hashing keeps clients from choosing who shares their shard.
+// in.
 func (t *table) enter(key uint64, now int64) (*bucket, bool) {
-	s := &t.shards[maphash.Comparable(t.seed, key)%shardCount]
-	if b := (*s.read.Load())[key]; b != nil {
+	hash := t.hash(key)
+	s := &t.shards[hash>>shardShift]
+	if b := s.slots.Load().find(hash, key).Load(); b != nil {
 		if in := b.enter(t.rule.concurrent); in != gone {
 			return b, in == entered
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b := s.find(t, key, now)
+	b := s.make(t, hash, key, now)
 	// Sweeping takes the lock, so the bucket cannot be gone here.
 	return b, b.enter(t.rule.concurrent) == entered
 }
 
-// find returns the bucket of key; the caller holds the lock.
-func (s *shard) find(t *table, key uint64, now int64) *bucket {
-	b := s.all[key]
-	if b == nil {
-		if !s.room(t, now) {
-			return &s.shared
+// find returns the slot of key, or the empty one where it belongs.
+func (all *slots) find(hash, key uint64) *atomic.Pointer[bucket] {
+	mask := uint64(len(*all) - 1)
+	for i := hash; ; i++ {
+		slot := &(*all)[i&mask]
+		if b := slot.Load(); b == nil || b.key == key {
+			return slot
 		}
-		b = new(bucket)
-		s.all[key] = b
 	}
-	if s.misses++; s.misses >= len(s.all) {
-		s.publish()
+}
+
+// make returns the bucket of key, a new one if there is none and there is room;
+// the caller holds the lock.
+func (s *shard) make(t *table, hash, key uint64, now int64) *bucket {
+	if b := s.slots.Load().find(hash, key).Load(); b != nil {
+		return b
 	}
+	if !s.room(t, now) {
+		return &s.shared
+	}
+	if s.held++; 2*s.held > len(*s.slots.Load()) {
+		s.layOut(t, func(*bucket) bool { return true })
+	}
+	b := &bucket{key: key}
+	s.slots.Load().find(hash, key).Store(b)
 	return b
 }
 
 // room makes room for one more bucket, as far as that is possible, and takes
 // it. It reports whether there was any.
 func (s *shard) room(t *table, now int64) bool {
-	if len(s.all) >= s.next {
+	if s.held >= s.next {
 		s.sweep(t, now)
-		s.next = max(sweepAt, 2*len(s.all))
+		s.next = max(sweepAt, 2*s.held)
 	}
 	if t.take() {
 		return true
@@ -118,22 +149,34 @@ func (t *table) take() bool {
 
 // sweep drops the buckets that say nothing; the caller holds the lock.
 func (s *shard) sweep(t *table, now int64) {
-	before := len(s.all)
-	for key, b := range s.all {
-		if b.retire(now) {
-			s.past.add(&b.counts)
-			delete(s.all, key)
+	before := s.held
+	s.layOut(t, func(b *bucket) bool {
+		if !b.retire(now) {
+			return true
 		}
-	}
-	t.size.Add(int64(len(s.all) - before))
-	s.publish()
+		s.past.add(&b.counts)
+		s.held--
+		return false
+	})
+	t.size.Add(int64(s.held - before))
 }
 
-// publish shows all to everybody. The copy is sized for what is there, so that
-// a map which was large once does not stay so.
-func (s *shard) publish() {
-	read := make(map[uint64]*bucket, len(s.all))
-	maps.Copy(read, s.all)
-	s.read.Store(&read)
-	s.misses = 0
+// layOut shows everybody new slots with the buckets to keep, as many as these
+// and s.held want. Who reads the old ones meanwhile finds the same buckets.
+func (s *shard) layOut(t *table, keep func(*bucket) bool) {
+	old, kept := *s.slots.Load(), []*bucket(nil)
+	for i := range old {
+		if b := old[i].Load(); b != nil && keep(b) {
+			kept = append(kept, b)
+		}
+	}
+	n := fewSlots
+	for n < 2*s.held {
+		n *= 2
+	}
+	fresh := make(slots, n)
+	for _, b := range kept {
+		fresh.find(t.hash(b.key), b.key).Store(b)
+	}
+	s.slots.Store(&fresh)
 }
