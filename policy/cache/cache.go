@@ -23,18 +23,19 @@ type Cache struct {
 	patience  time.Duration
 }
 
-// value is what is remembered of a token. It is immutable.
+// value is what is remembered of a token. It is immutable. The token stands in
+// it, next to what a look-up reads: a request of a caller that was not here
+// lately waits for each cache line.
 type value struct {
-	digest   policy.Digest
 	revision uint64 // of the store, from before the load
-	token    *policy.Token
-	cost     int64 // bytes
+	cost     int64  // bytes
+	token    policy.Token
 }
 
 // holds reports whether the value may be used: for this digest and as long as
 // nothing has changed since.
 func (v *value) holds(revision uint64, d *policy.Digest) bool {
-	return v != nil && v.revision == revision && v.digest == *d
+	return v != nil && v.revision == revision && v.token.Digest == *d
 }
 
 // Shares and sizes.
@@ -86,15 +87,15 @@ func keyOf(d *policy.Digest) uint64 { return binary.LittleEndian.Uint64(d[:]) }
 // the store's own. A hit allocates nothing.
 func (c *Cache) Lookup(d policy.Digest) (*policy.Token, error) {
 	revision, key := c.store.Revision(), keyOf(&d)
-	if v := c.hot.get(key); v.holds(revision, &d) {
+	if v := c.hot.get(revision, key, &d); v != nil {
 		c.counts.at(key).hits.Add(1)
-		return v.token, nil
+		return &v.token, nil
 	}
 	if v, found := c.memory.Get(key); found {
 		if v.holds(revision, &d) {
 			c.counts.at(key).hits.Add(1)
 			c.hot.put(key, v)
-			return v.token, nil
+			return &v.token, nil
 		}
 		c.counts.stale.Add(1)
 	}

@@ -72,7 +72,7 @@ func TestResurrection(t *testing.T) {
 	c := newCache(t, st, 0)
 	want(t, c, 1, 1)
 	key := keyOf(ptr(digest(1)))
-	old := c.hot.get(key)
+	old := c.hot.get(st.Revision(), key, ptr(digest(1)))
 	for _, next := range []*store.Record{nil, record(7, 1)} {
 		st.set(digest(1), next)
 		c.memory.Del(key)
@@ -310,7 +310,7 @@ func TestCostIsWhatIsHeld(t *testing.T) {
 		values := make([]*value, n)
 		for i := range values {
 			rec := record(i, ids)
-			values[i] = c.newValue(digest(i), 1, rec, c.compile(rec))
+			values[i] = c.newValue(digest(i), 1, rec)
 		}
 		held := (heap() - before) / n
 		if cost := uint64(values[0].cost); cost < held*7/10 || cost > held*3/2 {

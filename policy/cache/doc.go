@@ -21,8 +21,8 @@
 //     keys overwrites those few places and can neither drive a good token out
 //     nor grow the memory.
 //
-// In front of ristretto stands a table with one place per slice of the digests
-// (see hot.go): a hit there is two atomic loads and one comparison.
+// In front of ristretto stands a table with two places for each slice of the
+// digests (see hot.go): a hit there is two atomic loads and one comparison.
 //
 // Whether a token is expired, disabled or used from a wrong address is not the
 // cache's to know: that is asked on every request.

@@ -107,9 +107,9 @@ func (c *Cache) load(revision, key uint64, d policy.Digest) (*policy.Token, erro
 func (c *Cache) lead(fl *flight, key uint64, d policy.Digest) (*policy.Token, error) {
 	defer c.flights.land(d, fl)
 	fl.revision = c.store.Revision()
-	switch v := c.hot.get(key); {
-	case v.holds(fl.revision, &d):
-		fl.token = v.token
+	switch v := c.hot.get(fl.revision, key, &d); {
+	case v != nil:
+		fl.token = &v.token
 	case c.absent.has(fl.revision, key, &d):
 		fl.err = store.ErrNotFound
 	default:
@@ -126,29 +126,21 @@ func (c *Cache) ask(fl *flight, key uint64, d policy.Digest) {
 	for range maxLoads {
 		fl.revision = c.store.Revision()
 		rec, err := c.store.Load(d)
+		var v *value
 		fl.token, fl.err = nil, err
 		if err == nil {
-			fl.token = c.compile(rec)
+			v = c.newValue(d, fl.revision, rec)
+			fl.token = &v.token
 		}
 		if c.store.Revision() != fl.revision {
 			continue
 		}
 		switch {
 		case err == nil:
-			c.remember(key, c.newValue(d, fl.revision, rec, fl.token))
+			c.remember(key, v)
 		case errors.Is(err, store.ErrNotFound):
 			c.absent.put(fl.revision, key, &d)
 		}
 		return
 	}
-}
-
-// compile makes the token that requests are judged by. ACLs are not shared
-// between tokens: their entries know the lines they stand in.
-func (c *Cache) compile(rec *store.Record) *policy.Token {
-	token := rec.Token
-	if token.Access == policy.ACLAccess {
-		token.ACL = policy.NewACL(rec.Entries, c.catalogue)
-	}
-	return &token
 }
