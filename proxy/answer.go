@@ -20,21 +20,21 @@ const (
 
 // answer writes an answer of the gateway's own.
 func (g *Gateway) answer(c *call, status int, body string) {
-	resp := &c.ctx.Response
+	resp := &c.desk.own
 	resp.ResetBody()
 	resp.AppendBodyString(body)
 	g.ownHeaders(c, status)
 }
 
 func (g *Gateway) answerBytes(c *call, status int, body []byte) {
-	resp := &c.ctx.Response
+	resp := &c.desk.own
 	resp.ResetBody()
 	resp.AppendBody(body)
 	g.ownHeaders(c, status)
 }
 
 func (g *Gateway) ownHeaders(c *call, status int) {
-	resp := &c.ctx.Response
+	resp := &c.desk.own
 	resp.SetStatusCode(status)
 	resp.Header.SetContentType("application/json")
 	resp.Header.Set("Cache-Control", "no-store")
@@ -44,11 +44,14 @@ func (g *Gateway) ownHeaders(c *call, status int) {
 
 // commonHeaders adds what every answer carries, the backend's included.
 func (g *Gateway) commonHeaders(c *call) {
-	h := &c.ctx.Response.Header
+	h := &c.desk.own.Header
 	h.Add("Vary", varyOn)
 	var room [24]byte
 	h.SetBytesV("x-aclgate-decision", c.rec.AppendID(room[:0]))
 	g.quotaHeaders(c)
+	if c.named != nil {
+		h.SetBytesV("x-aclgate-denied", c.named)
+	}
 	if origin := g.allowOrigin(c); origin != "" {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Expose-Headers", exposed)
@@ -75,7 +78,7 @@ func (g *Gateway) allowOrigin(c *call) string {
 // it sends one.
 func (g *Gateway) options(c *call) {
 	g.answer(c, fasthttp.StatusNoContent, "")
-	h := &c.ctx.Response.Header
+	h := &c.desk.own.Header
 	h.Del("Content-Type")
 	if len(c.head.Origin) == 0 {
 		h.Set("Allow", allowMethods+", OPTIONS")

@@ -5,8 +5,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"aclgate/metrics"
 	"aclgate/policy"
 	"aclgate/proxy/head"
@@ -18,7 +16,7 @@ import (
 // nothing of one caller for the next.
 type call struct {
 	gateway *Gateway
-	ctx     *fasthttp.RequestCtx
+	desk    *desk
 	conn    *head.Conn
 	head    *head.Head
 
@@ -54,6 +52,8 @@ type call struct {
 	held     bool   // merge holds the answer, as far as heldErr says
 	heldErr  error  // io.EOF: all of it; nil: its beginning
 	errs     []byte // errors of denied items, until they are merged
+	changed  bool   // they were: the answer is not what its labels say
+	named    []byte // denied ids, for x-aclgate-denied; nil: none
 	stream   answerStream
 	split    *split // nil unless the list of ids is too long for one request
 
@@ -67,8 +67,8 @@ type call struct {
 // maxKept bounds the buffers that a pooled call keeps.
 const maxKept = 64 << 10
 
-func (c *call) begin(ctx *fasthttp.RequestCtx, conn *head.Conn) {
-	c.ctx, c.conn, c.head = ctx, conn, conn.Head()
+func (c *call) begin(d *desk, conn *head.Conn) {
+	c.desk, c.conn, c.head = d, conn, conn.Head()
 	c.began = time.Now()
 	c.rec.Start, c.rec.ID = c.began, metrics.NewID()
 }
@@ -79,8 +79,8 @@ func (c *call) end() {
 	c.rec.Total = time.Since(c.began)
 	c.rec.Own = c.rec.Total - c.waited
 	c.rec.BytesIn = int64(len(c.text)) + c.uploaded
-	if c.rec.BytesOut == 0 && !c.ctx.Response.IsBodyStream() {
-		c.rec.BytesOut = int64(len(c.ctx.Response.Body()))
+	if c.rec.BytesOut == 0 && !c.desk.own.IsBodyStream() {
+		c.rec.BytesOut = int64(len(c.desk.own.Body()))
 	}
 	switch c.reason {
 	case policy.BodyAccount:
@@ -89,7 +89,7 @@ func (c *call) end() {
 		c.rec.BodyID = c.item
 	}
 	if c.reason != policy.ClientGone {
-		c.rec.Status = c.ctx.Response.StatusCode()
+		c.rec.Status = c.desk.own.StatusCode()
 	}
 }
 

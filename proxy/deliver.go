@@ -20,38 +20,27 @@ func (g *Gateway) deliver(c *call) policy.Reason {
 	if c.split != nil {
 		return g.deliverParts(c)
 	}
-	g.passHead(c)
 	switch {
 	case c.held:
 		return g.deliverHeld(c)
 	case c.rec.Denied > 0:
 		return g.merge(c)
-	case c.ans.Framing == upstream.NoBody:
-		c.ctx.Response.SkipBody = true
-		return policy.NotJudged
+	}
+	return g.deliverPlain(c)
+}
+
+// deliverPlain passes the answer on as it is.
+func (g *Gateway) deliverPlain(c *call) policy.Reason {
+	if c.ans.Framing == upstream.NoBody {
+		return g.passNone(c)
 	}
 	if whole, here := c.ans.Buffered(); here {
-		c.ctx.Response.AppendBody(whole)
-		return policy.NotJudged
+		return g.passWhole(c, whole)
 	}
 	if c.ans.Length >= 0 && c.ans.Length <= maxHeld {
 		return g.hold(c)
 	}
 	return g.streamRest(c, c.ans.Length)
-}
-
-// hold reads a short answer to its end before any of it is sent: if the backend
-// breaks off, the client still gets an error instead of a piece.
-func (g *Gateway) hold(c *call) policy.Reason {
-	began := now()
-	err := c.readHeld(int(c.ans.Length))
-	c.waited += since(began)
-	if err != io.EOF {
-		c.ctx.Response.Reset()
-		return g.failed(c, err)
-	}
-	c.ctx.Response.AppendBody(c.merge)
-	return policy.NotJudged
 }
 
 // deliverHeld passes on an answer that was read already, to be learnt from.
@@ -64,7 +53,6 @@ func (g *Gateway) deliverHeld(c *call) policy.Reason {
 		c.stream.out = c.merge
 		return g.streamRest(c, c.ans.Length)
 	case c.heldErr != io.EOF:
-		c.ctx.Response.Reset()
 		return g.failed(c, c.heldErr)
 	case c.rec.Denied > 0 && mergeable(c.ans):
 		c.errs = appendDenied(c.errs[:0], c)
@@ -72,8 +60,7 @@ func (g *Gateway) deliverHeld(c *call) policy.Reason {
 	case c.rec.Denied > 0:
 		g.nameDenied(c)
 	}
-	c.ctx.Response.AppendBody(c.merge)
-	return policy.NotJudged
+	return g.passWhole(c, c.merge)
 }
 
 // readHeld reads the answer into the scratch buffer, up to n bytes. The error
@@ -95,58 +82,6 @@ func (c *call) readHeld(n int) error {
 	}
 }
 
-// droppedFields are the headers of the backend that do not pass: hop-by-hop
-// ones, framing, which is written anew, and what is the gateway's to say.
-var droppedFields = [...]string{
-	"Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate",
-	"Proxy-Authorization", "TE", "Trailer", "Upgrade", "Set-Cookie", "Set-Cookie2", "Alt-Svc", "WWW-Authenticate",
-}
-
-func dropped(name []byte) bool {
-	for _, d := range droppedFields {
-		if len(d) == len(name) && equalFold(name, d) {
-			return true
-		}
-	}
-	return hasPrefixFold(name, "Access-Control-") || hasPrefixFold(name, "x-aclgate-")
-}
-
-func hasPrefixFold(name []byte, prefix string) bool {
-	return len(name) >= len(prefix) && equalFold(name[:len(prefix)], prefix)
-}
-
-// passHead writes status and headers of the backend's answer, and what every
-// answer carries. Without a Cache-Control no shared cache may keep it.
-func (g *Gateway) passHead(c *call) {
-	resp := &c.ctx.Response
-	resp.SetStatusCode(c.ans.Status)
-	cached := false
-	for i := range c.ans.Fields {
-		f := &c.ans.Fields[i]
-		if dropped(f.Name) || c.namedByConnection(f.Name) || c.limits.Quota.Limit > 0 && hasPrefixFold(f.Name, quotaPrefix) {
-			continue
-		}
-		cached = cached || len(f.Name) == len("Cache-Control") && equalFold(f.Name, "Cache-Control")
-		resp.Header.AddBytesKV(f.Name, f.Value)
-	}
-	if !cached {
-		resp.Header.Set("Cache-Control", "private")
-	}
-	g.commonHeaders(c)
-}
-
-// namedByConnection reports whether the backend's Connection header makes a
-// header hop-by-hop (RFC 9110 7.6.1).
-func (c *call) namedByConnection(name []byte) bool {
-	for i := range c.ans.Fields {
-		f := &c.ans.Fields[i]
-		if len(f.Name) == len("Connection") && equalFold(f.Name, "Connection") && listed(f.Value, name) {
-			return true
-		}
-	}
-	return false
-}
-
 // answerStream is the body of an answer on its way to the client. The desk reads
 // it after the handler has returned and closes it at its end, which is where the
 // request ends.
@@ -166,7 +101,10 @@ func (g *Gateway) streamRest(c *call, length int64) policy.Reason {
 	if length < 0 && c.head.HTTP10 {
 		return g.streamUntilClose(c)
 	}
-	c.ctx.Response.SetBodyStream(&c.stream, int(length))
+	if c.split == nil { // of joined parts the head is the gateway's own
+		c.desk.passed = g.printHead(c, max(length, inChunks))
+	}
+	c.desk.own.SetBodyStream(&c.stream, int(length))
 	return policy.NotJudged
 }
 
@@ -174,11 +112,13 @@ func (g *Gateway) streamRest(c *call, length int64) policy.Reason {
 // of the connection is the end of the body. The answer is written here, and the
 // desk finds the connection closed.
 func (g *Gateway) streamUntilClose(c *call) policy.Reason {
-	h := &c.ctx.Response.Header
-	h.SetConnectionClose()
-	h.SetNoDefaultContentType(true)
-	h.SetContentLength(-2)
-	_, err := c.conn.Write(h.Header())
+	if c.split == nil {
+		c.desk.passed = g.printHead(c, unframed)
+	} else {
+		c.desk.own.Header.SetConnectionClose()
+		c.desk.own.Header.SetContentLength(-2)
+	}
+	_, err := c.conn.Write(c.desk.head())
 	if err == nil {
 		_, err = io.Copy(c.conn, &c.stream)
 	}

@@ -9,15 +9,16 @@ import (
 	"aclgate/proxy/head"
 )
 
-// deskBytes is how much of an answer is written at once: head and body of an
-// ordinary one. Desks are pooled, so this is no price of a connection.
-const deskBytes = 16 << 10
+// deskBytes is how much of an answer of the gateway's own is written at once.
+// Desks are pooled, so this is no price of a connection.
+const deskBytes = 4 << 10
 
-// desk is what serving one request takes: the answer, and the buffer it is
-// written through. No connection holds one between two requests.
+// desk is where the answer to one request is laid. No connection holds one
+// between two requests.
 type desk struct {
-	ctx fasthttp.RequestCtx
-	out *bufio.Writer
+	passed []byte            // a printed answer of the backend, or its head; empty: the answer is own
+	own    fasthttp.Response // of the gateway; and of both the stream and whether the connection ends
+	out    *bufio.Writer     // own is written through it
 }
 
 func newDesk() *desk { return &desk{out: bufio.NewWriterSize(nil, deskBytes)} }
@@ -25,40 +26,35 @@ func newDesk() *desk { return &desk{out: bufio.NewWriterSize(nil, deskBytes)} }
 // open prepares for a request of c.
 func (d *desk) open(c *head.Conn) {
 	d.out.Reset(c)
-	resp := &d.ctx.Response
-	resp.KeepBodyBuffer = true
-	resp.Header.SetNoDefaultContentType(true)
-	resp.Header.DisableNormalizing() // names of the backend pass as they came
+	d.own.KeepBodyBuffer = true
+	d.own.Header.SetNoDefaultContentType(true)
+	d.own.Header.DisableNormalizing() // names are written as they are spelled
 }
 
 // send writes the answer. It reports whether another request may follow: not
 // behind an answer that could not be written whole, and not behind one that said
 // so.
 func (d *desk) send(c *head.Conn) bool {
-	resp := &d.ctx.Response
 	var err error
-	if body := resp.BodyStream(); body != nil {
+	if body := d.own.BodyStream(); body != nil {
 		err = d.stream(c, body)
-	} else if err = resp.Write(d.out); err == nil {
+	} else if len(d.passed) > 0 {
+		_, err = c.Write(d.passed)
+	} else if err = d.own.Write(d.out); err == nil {
 		err = d.out.Flush()
 	}
-	return err == nil && !resp.ConnectionClose()
+	return err == nil && !d.own.ConnectionClose()
 }
 
 // stream writes an answer whose body passes piece by piece, each as it comes.
 // fasthttp would fill its buffers first, and frame 4 KiB at a time.
 func (d *desk) stream(c *head.Conn, body io.Reader) error {
-	resp := &d.ctx.Response
-	defer resp.CloseBodyStream()
-	err := resp.Header.Write(d.out)
-	if err == nil {
-		err = d.out.Flush()
-	}
-	length := resp.Header.ContentLength()
-	switch {
-	case err != nil:
+	defer d.own.CloseBodyStream()
+	if _, err := c.Write(d.head()); err != nil {
 		return err
-	case length < 0:
+	}
+	length := d.own.Header.ContentLength()
+	if length < 0 {
 		return c.WriteChunks(body)
 	}
 	n, err := c.ReadFrom(body)
@@ -68,12 +64,21 @@ func (d *desk) stream(c *head.Conn, body io.Reader) error {
 	return err
 }
 
+// head returns the head of an answer that streams.
+func (d *desk) head() []byte {
+	if len(d.passed) > 0 {
+		return d.passed
+	}
+	return d.own.Header.Header()
+}
+
 // close forgets the request, and ends the stream of an answer that was not read
 // to its end. It reports whether the desk is fit for another request: one with
 // the memory of a giant is not.
 func (d *desk) close() bool {
-	fit := d.ctx.Response.IsBodyStream() || len(d.ctx.Response.Body()) <= maxKept
-	d.ctx.Response.Reset()
+	fit := (d.own.IsBodyStream() || len(d.own.Body()) <= maxKept) && cap(d.passed) <= 2*maxKept
+	d.passed = d.passed[:0]
+	d.own.Reset()
 	d.out.Reset(nil)
 	return fit
 }

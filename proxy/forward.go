@@ -94,7 +94,7 @@ func (g *Gateway) failed(c *call, err error) policy.Reason {
 func (g *Gateway) passError(c *call, a *upstream.AnswerError) policy.Reason {
 	g.answerBytes(c, a.Status, a.Body)
 	if a.ContentType != "" {
-		c.ctx.Response.Header.SetContentType(a.ContentType)
+		c.desk.own.Header.SetContentType(a.ContentType)
 	}
 	return policy.BackendRefused
 }

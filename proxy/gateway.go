@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"aclgate/metrics"
 	"aclgate/policy"
 	"aclgate/proxy/head"
@@ -110,9 +108,9 @@ func New(o Options) *Gateway {
 // Busy returns how many requests are being served.
 func (g *Gateway) Busy() int64 { return g.busy.Load() }
 
-// Handle serves the request that conn has read, and writes its answer into ctx.
-func (g *Gateway) Handle(ctx *fasthttp.RequestCtx, conn *head.Conn) {
-	c := g.take(ctx, conn)
+// handle serves the request that conn has read, and lays its answer on the desk.
+func (g *Gateway) handle(d *desk, conn *head.Conn) {
+	c := g.take(d, conn)
 	defer g.recovered(c)
 	if reason := g.serve(c); reason != policy.NotJudged {
 		g.refuse(c, reason)
@@ -145,11 +143,11 @@ func (g *Gateway) serve(c *call) policy.Reason {
 	return c.reason
 }
 
-func (g *Gateway) take(ctx *fasthttp.RequestCtx, conn *head.Conn) *call {
+func (g *Gateway) take(d *desk, conn *head.Conn) *call {
 	g.busy.Add(1)
 	g.Metrics.Add(metrics.InFlight, 1)
 	c := g.calls.Get().(*call)
-	c.begin(ctx, conn)
+	c.begin(d, conn)
 	return c
 }
 
@@ -201,9 +199,10 @@ func (g *Gateway) recovered(c *call) {
 	c.stream.call, c.streaming = nil, false
 	c.ans.Cancel()
 	c.ans.Close() // its connection would be missing from the pool for ever
-	c.ctx.Response.Reset()
+	c.desk.own.Reset()
+	c.desk.passed = c.desk.passed[:0]
 	g.refuse(c, policy.Internal)
-	c.ctx.Response.Header.SetConnectionClose()
+	c.desk.own.Header.SetConnectionClose()
 	g.note(&c.rec)
 	g.over(c)
 }

@@ -63,7 +63,7 @@ func (g *Gateway) quotaHeaders(c *call) {
 	if q.Limit == 0 {
 		return
 	}
-	h := &c.ctx.Response.Header
+	h := &c.desk.own.Header
 	var room [20]byte
 	h.SetBytesV("x-ratelimit-limit", strconv.AppendInt(room[:0], q.Limit, 10))
 	h.SetBytesV("x-ratelimit-remaining", strconv.AppendInt(room[:0], q.Remaining, 10))

@@ -141,7 +141,7 @@ func TestShed(t *testing.T) {
 func TestPanicBehindAStream(t *testing.T) {
 	g := textWired(t, plain("{}")).gateway
 	d := newDesk()
-	c := &call{gateway: g, ctx: &d.ctx, conn: new(head.Conn), head: new(head.Head), ans: new(upstream.Answer)}
+	c := &call{gateway: g, desk: d, conn: new(head.Conn), head: new(head.Head), ans: new(upstream.Answer)}
 	g.busy.Add(1)
 	func() {
 		defer g.recovered(c)
@@ -151,7 +151,7 @@ func TestPanicBehindAStream(t *testing.T) {
 	if n := g.Busy(); n != 0 || c.streaming || c.stream.call != nil {
 		t.Errorf("%d requests are under way, streaming %v", n, c.streaming)
 	}
-	if d.ctx.Response.StatusCode() != 500 || d.ctx.Response.IsBodyStream() {
-		t.Errorf("got %d", d.ctx.Response.StatusCode())
+	if d.own.StatusCode() != 500 || d.own.IsBodyStream() {
+		t.Errorf("got %d", d.own.StatusCode())
 	}
 }

@@ -3,7 +3,6 @@ package proxy
 import (
 	"bytes"
 	"io"
-	"slices"
 	"strconv"
 
 	"aclgate/policy"
@@ -31,7 +30,6 @@ func (g *Gateway) merge(c *call) policy.Reason {
 	err := c.readHeld(int(c.ans.Length))
 	c.waited += since(began)
 	if err != io.EOF {
-		c.ctx.Response.Reset()
 		return g.failed(c, err)
 	}
 	return g.mergeWhole(c, c.merge)
@@ -73,13 +71,10 @@ func (g *Gateway) mergeWhole(c *call, text []byte) policy.Reason {
 	merged, err := splice.Whole(c.fields[:0], text, c.errs)
 	if err != nil {
 		g.nameDenied(c)
-		c.ctx.Response.AppendBody(text)
-		return policy.NotJudged
+		return g.passWhole(c, text)
 	}
-	c.fields = merged
-	g.unlabel(c)
-	c.ctx.Response.AppendBody(merged)
-	return policy.NotJudged
+	c.fields, c.changed = merged, true
+	return g.passWhole(c, merged)
 }
 
 // mergeStream splices while the answer passes. What has arrived by now is
@@ -95,7 +90,6 @@ func (g *Gateway) mergeStream(c *call) policy.Reason {
 	n, readErr := c.ans.Read(first)
 	c.waited += since(began)
 	if readErr != nil && readErr != io.EOF {
-		c.ctx.Response.Reset()
 		return g.failed(c, readErr)
 	}
 	out, err := s.splicer.Feed(c.merge[:0], first[:n])
@@ -109,7 +103,7 @@ func (g *Gateway) mergeStream(c *call) policy.Reason {
 		s.out = first[:n]
 		return g.streamRest(c, c.ans.Length)
 	}
-	g.unlabel(c)
+	c.changed = true
 	s.out, s.splices = out, true
 	return g.streamRest(c, -1)
 }
@@ -148,24 +142,16 @@ func (s *answerStream) spliceMore() {
 // beside it.
 func (g *Gateway) passNamed(c *call) policy.Reason {
 	g.nameDenied(c)
-	if c.ans.Framing == upstream.NoBody {
-		c.ctx.Response.SkipBody = true
-		return policy.NotJudged
-	}
-	if c.ans.Length >= 0 && c.ans.Length <= maxHeld {
-		return g.hold(c)
-	}
-	return g.streamRest(c, c.ans.Length)
+	return g.deliverPlain(c)
 }
 
-// nameDenied writes x-aclgate-denied: at most 100 ids.
+// nameDenied notes what x-aclgate-denied says: at most 100 ids.
 func (g *Gateway) nameDenied(c *call) {
-	var b []byte
-	n := 0
+	b, n := []byte{}, 0
 	for i := range c.dec.Parts {
 		for _, id := range c.dec.Parts[i].Denied {
 			if n == maxNamed {
-				c.ctx.Response.Header.SetBytesV("x-aclgate-denied", append(b, ",…"...))
+				c.named = append(b, ",…"...)
 				return
 			}
 			if n > 0 {
@@ -174,23 +160,7 @@ func (g *Gateway) nameDenied(c *call) {
 			b, n = strconv.AppendInt(b, id, 10), n+1
 		}
 	}
-	c.ctx.Response.Header.SetBytesV("x-aclgate-denied", b)
-}
-
-// labels describe an answer's bytes: they are wrong once those were changed.
-var labels = [...]string{
-	"ETag", "Content-MD5", "Digest", "Content-Digest", "Repr-Digest", "Accept-Ranges", "Last-Modified",
-}
-
-// unlabel drops what described the answer before it was changed, however the
-// backend spells it.
-func (g *Gateway) unlabel(c *call) {
-	for i := range c.ans.Fields {
-		name := c.ans.Fields[i].Name
-		if slices.ContainsFunc(labels[:], func(l string) bool { return equalName(name, l) }) {
-			c.ctx.Response.Header.DelBytes(name)
-		}
-	}
+	c.named = b
 }
 
 // listed reports whether a comma list holds an element, without case.

@@ -116,7 +116,7 @@ func (g *Gateway) refuse(c *call, r policy.Reason) {
 		g.refuseEmpty(c)
 	case classGone:
 		// The answer has no reader; the connection ends with it.
-		c.ctx.Response.Header.SetConnectionClose()
+		c.desk.own.Header.SetConnectionClose()
 		g.answer(c, 499, "")
 	case classGateway:
 		g.refuseAsGateway(c, r)
@@ -151,7 +151,7 @@ func (g *Gateway) refuseAsGateway(c *call, r policy.Reason) {
 	b = append(b, `"}],"result":[]}`...)
 	c.merge = b
 	g.answerBytes(c, a.status, b)
-	h := &c.ctx.Response.Header
+	h := &c.desk.own.Header
 	if retry := max(a.retry, c.retry); retry > 0 {
 		h.Set("Retry-After", strconv.Itoa(retry))
 	}

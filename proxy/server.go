@@ -66,7 +66,7 @@ func (s *Server) converse(c *head.Conn) {
 func (s *Server) exchange(c *head.Conn) bool {
 	d := s.desks.Get().(*desk)
 	d.open(c)
-	s.gateway.Handle(&d.ctx, c)
+	s.gateway.handle(d, c)
 	goesOn := d.send(c)
 	if d.close() {
 		s.desks.Put(d)

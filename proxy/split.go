@@ -154,12 +154,12 @@ func (g *Gateway) forwardParts(c *call) policy.Reason {
 func (g *Gateway) deliverParts(c *call) policy.Reason {
 	s := c.split
 	if c.stream.done && s.served == 0 {
-		g.answerBytes(c, s.first.status, s.first.body)
-		if len(s.first.kind) > 0 {
-			c.ctx.Response.Header.SetContentTypeBytes(s.first.kind)
-		}
 		if c.rec.Denied > 0 {
 			g.nameDenied(c)
+		}
+		g.answerBytes(c, s.first.status, s.first.body)
+		if len(s.first.kind) > 0 {
+			c.desk.own.Header.SetContentTypeBytes(s.first.kind)
 		}
 		return policy.NotJudged
 	}
