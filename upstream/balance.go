@@ -12,9 +12,9 @@ import (
 // backend is one url: its connections and what is known of its health.
 type backend struct {
 	pool
-	number uint // place among the urls
-	dialer net.Dialer
-	limit  time.Duration // for one dial with its handshake
+	number uint          // place among the urls
+	names  *names        // nil: the url has an address
+	limit  time.Duration // for one dial with its lookup and handshake
 	files  *tlsFiles     // nil for http
 	ctx    context.Context
 
@@ -162,7 +162,7 @@ func (d dialing) interrupt() { d() }
 
 // dial connects, and shakes hands if the url says https.
 func (b *backend) dial(ctx context.Context) (*conn, error) {
-	tcp, err := b.dialer.DialContext(ctx, "tcp", b.address)
+	tcp, err := b.dialTCP(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -172,6 +172,7 @@ func (b *backend) dial(ctx context.Context) (*conn, error) {
 		return nil, err
 	}
 	c := &conn{net: l, link: l, pool: &b.pool, timing: b.timing}
+	c.remote = tcp.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap().WithZone("")
 	if b.files == nil {
 		return c, nil
 	}
@@ -182,4 +183,12 @@ func (b *backend) dial(ctx context.Context) (*conn, error) {
 	}
 	c.net = secure
 	return c, nil
+}
+
+func (b *backend) dialTCP(ctx context.Context) (net.Conn, error) {
+	if b.names != nil {
+		return b.names.dial(ctx)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", b.address)
 }

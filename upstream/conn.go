@@ -3,6 +3,7 @@ package upstream
 import (
 	"io"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"time"
 )
@@ -66,8 +67,10 @@ type conn struct {
 	got    bool  // a byte of this answer came
 	asked  int64 // mark of the time when the request was written
 
-	parked int64 // when it became idle; guarded by pool.mu
-	index  int   // in pool.all; guarded by pool.mu
+	remote netip.Addr // as the backend was found
+	parked int64      // when it became idle; guarded by pool.mu
+	index  int        // in pool.all; guarded by pool.mu
+	old    bool       // no more requests: its address vanished; guarded by pool.mu
 	one    [1]byte
 }
 

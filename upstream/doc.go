@@ -25,6 +25,13 @@
 // closing and us writing. Where no connection could be opened nothing was written, so
 // another url is tried. Urls that fail again and again are left out for a while.
 //
+// # Names
+//
+// The host of a url is looked up every ten seconds beside the requests. New connections go
+// to what the last answer named, and where that is dead it is looked up at once. Connections
+// to an address that was not named for a minute end after their exchange, also those that
+// are never idle. While DNS fails the known addresses stay in use, for as long as it takes.
+//
 // # Time
 //
 // Setting a deadline on every exchange costs more than all else that happens to a

@@ -2,6 +2,8 @@ package upstream
 
 import (
 	"container/list"
+	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -197,11 +199,11 @@ func (p *pool) release(c *conn) {
 }
 
 // park hands the connection to the first in line or lays it aside, and reports false if
-// the pool is closed.
+// the pool is closed or the connection too old.
 func (p *pool) park(c *conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
+	if p.closed || c.old {
 		return false
 	}
 	if w := p.nextLocked(); w != nil {
@@ -229,6 +231,24 @@ func (p *pool) sweep(now int64) {
 	rest := copy(p.idle, p.idle[old:])
 	clear(p.idle[rest:])
 	p.idle = p.idle[:rest]
+	p.mu.Unlock()
+	p.closeIdle(stale)
+}
+
+// retire closes the idle connections to addresses that are gone, and has the others end
+// with their exchange.
+func (p *pool) retire(gone func(netip.Addr) bool) {
+	var stale []*conn
+	p.mu.Lock()
+	for _, c := range p.all {
+		c.old = gone(c.remote)
+	}
+	p.idle = slices.DeleteFunc(p.idle, func(c *conn) bool {
+		if c.old {
+			stale = append(stale, c)
+		}
+		return c.old
+	})
 	p.mu.Unlock()
 	p.closeIdle(stale)
 }

@@ -3,7 +3,6 @@ package upstream
 import (
 	"context"
 	"errors"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,7 +17,7 @@ type Transport struct {
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
-	work sync.WaitGroup // the reaper and the probes
+	work sync.WaitGroup // the reaper, the probes and the lookups
 }
 
 // New returns a transport that is ready to use; nothing is dialed yet. The error names
@@ -55,13 +54,13 @@ func tickOf(o *Options) time.Duration {
 // backend makes the state of one url.
 func (t *Transport) backend(o *Options, origin origin, files *tlsFiles) *backend {
 	b := &backend{
-		dialer:   net.Dialer{Timeout: o.Dial},
 		limit:    o.Dial,
 		ctx:      t.ctx,
 		eject:    int64(o.EjectFailures),
 		ejectFor: o.EjectFor.Milliseconds(),
 	}
 	b.origin, b.timing = origin, &t.timing
+	b.names = newNames(o, origin)
 	b.max, b.queueMax, b.queueFor = o.MaxConns, o.QueueMax, o.QueueFor
 	if origin.secure {
 		b.files = files
@@ -72,11 +71,13 @@ func (t *Transport) backend(o *Options, origin origin, files *tlsFiles) *backend
 // start begins the work that goes on beside the requests.
 func (t *Transport) start(o *Options, tick time.Duration) {
 	t.work.Go(func() { t.reap(tick) })
-	if o.Probe == "" {
-		return
-	}
 	for _, b := range t.backends {
-		t.work.Go(func() { t.probe(b, o.Probe) })
+		if b.names != nil {
+			t.work.Go(func() { t.follow(b) })
+		}
+		if o.Probe != "" {
+			t.work.Go(func() { t.probe(b, o.Probe) })
+		}
 	}
 }
 

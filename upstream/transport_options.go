@@ -33,6 +33,9 @@ type Options struct {
 	EjectFor      time.Duration // for how long
 
 	Probe string // target of an active check of each url, such as "/"; empty: none
+
+	Resolver *net.Resolver // of the hosts of the urls; nil: Go's own
+	LookUp   time.Duration // how often it is asked; 0: every ten seconds
 }
 
 // validate returns every fault of the options.
@@ -52,6 +55,7 @@ func (o *Options) validate() error {
 	refuse(o.MaxConns <= 0, "at least one connection is needed per url")
 	refuse(o.QueueMax < 0 || o.QueueMax > 0 && o.QueueFor <= 0, "the queue needs a length and a time")
 	refuse(o.EjectFailures < 0 || o.EjectFailures > 0 && o.EjectFor <= 0, "ejection needs a number and a time")
+	refuse(o.LookUp < 0, "the time between two lookups must not be negative")
 	refuse(o.Probe != "" && !isTarget([]byte(o.Probe)), "the probe must be a path that begins with /")
 	return errors.Join(faults...)
 }
