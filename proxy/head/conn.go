@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -22,6 +23,7 @@ type Conn struct {
 	raw      net.Conn              // the TCP connection
 	sys      syscall.RawConn       // of raw; nil where it cannot be had
 	tryRead  func(fd uintptr) bool // readReady, bound once so that waiting allocates nothing; nil where raw is not what is read
+	peer     netip.Addr
 	https    bool
 	listener *Listener
 	index    int // in listener.conns; its mutex guards it
@@ -46,6 +48,9 @@ func (c *Conn) Head() *Head {
 	}
 	return &c.msg.head
 }
+
+// Peer returns the address at the other end, an IPv4 address as such; not valid where there is none.
+func (c *Conn) Peer() netip.Addr { return c.peer }
 
 // TLS reports whether the connection is a TLS one.
 func (c *Conn) TLS() bool { return c.https }

@@ -137,7 +137,7 @@ func (l *Listener) rest(d time.Duration) bool {
 
 // wrap makes a Conn of what was accepted. It does not speak: the TLS handshake is part of the first Read.
 func (l *Listener) wrap(nc net.Conn) *Conn {
-	c := &Conn{Conn: nc, raw: nc, listener: l}
+	c := &Conn{Conn: nc, raw: nc, peer: peer(nc), listener: l}
 	if t, ok := nc.(*tls.Conn); ok {
 		c.raw, c.https = t.NetConn(), true
 	}
@@ -149,7 +149,7 @@ func (l *Listener) wrap(nc net.Conn) *Conn {
 
 // add counts a connection, unless it is one too many.
 func (l *Listener) add(c *Conn) bool {
-	ip := source(c.raw)
+	ip := c.source()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.over {
@@ -173,7 +173,7 @@ func (l *Listener) add(c *Conn) bool {
 
 // remove takes a connection out of the count.
 func (l *Listener) remove(c *Conn) {
-	ip := source(c.raw)
+	ip := c.source()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	last := l.conns[len(l.conns)-1]
@@ -195,17 +195,20 @@ func (l *Listener) remove(c *Conn) {
 
 // source returns what connections are counted by: the IPv4 address, or the /64 of an IPv6 one, because that is what one
 // customer holds. Not valid where there is no address.
-func source(nc net.Conn) netip.Addr {
-	tcp, ok := nc.RemoteAddr().(*net.TCPAddr)
-	if !ok {
-		return netip.Addr{}
-	}
-	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
-	if ip.Is6() {
-		prefix, _ := ip.Prefix(64)
+func (c *Conn) source() netip.Addr {
+	if c.peer.Is6() {
+		prefix, _ := c.peer.Prefix(64) // without the zone
 		return prefix.Addr()
 	}
-	return ip
+	return c.peer
+}
+
+// peer returns the address at the other end, not valid where there is none.
+func peer(nc net.Conn) netip.Addr {
+	if tcp, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
 }
 
 // refuse says so to a connection that is not taken and closes it. It does not wait.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"math/big"
 	"net"
+	"net/netip"
 	"syscall"
 	"testing"
 )
@@ -74,6 +75,7 @@ func TestSource(t *testing.T) {
 		{"2001:db8::1", "2001:db8::ffff:2"},
 		{"fe80::1%eth0", "fe80::2%eth1"},
 	}
+	source := func(nc net.Conn) netip.Addr { return (&Conn{peer: peer(nc)}).source() }
 	for _, row := range rows {
 		a, b := source(from(t, row.a)), source(from(t, row.b))
 		if a != b || !a.IsValid() {
