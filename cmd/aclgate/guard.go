@@ -18,36 +18,52 @@ func maxBodies(maxBody int64) int64 {
 	return max(maxBody+1, min(bodiesAtOnce*maxBody, debug.SetMemoryLimit(-1)/8))
 }
 
-// tlsTick is how often the TLS files for the backend are looked at.
-const tlsTick = 30 * time.Second
+// faultTick is how often what may fail in silence is looked at.
+const faultTick = 30 * time.Second
+
+// quiet is something that may fail without failing a request: what it was
+// before stays in use, and is wrong some day.
+type quiet struct {
+	fault     func() error // nil while all is well
+	bad, good string       // what the log says
+}
 
 // guard runs what looks after the process until ctx ends.
 func (a *app) guard(ctx context.Context, group *sync.WaitGroup) {
 	group.Go(func() { a.gateway.WatchMemory(ctx) })
-	if a.settings.Upstream.TLS.CA.IsSet() || a.settings.Upstream.TLS.Cert.IsSet() {
-		group.Go(func() { a.watchTLS(ctx, tlsTick) })
+	group.Go(func() { a.watchFaults(ctx, faultTick, a.quiet()) })
+}
+
+func (a *app) quiet() []quiet {
+	return []quiet{
+		{a.transport.TLSFault, "the TLS files for the backend changed and cannot be used: the old ones stay",
+			"the TLS files for the backend can be used again"},
+		{a.transport.LookupFault, "the name of a backend cannot be looked up: its last known addresses stay in use",
+			"the names of the backends can be looked up again"},
 	}
 }
 
-// watchTLS says so once when the TLS files for the backend have changed and
-// cannot be used: the old ones stay, and expire some day.
-func (a *app) watchTLS(ctx context.Context, every time.Duration) {
+// watchFaults says once of each that it has begun to fail, and once that it
+// works again.
+func (a *app) watchFaults(ctx context.Context, every time.Duration, all []quiet) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
-	said := ""
+	said := make([]bool, len(all))
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		text := ""
-		if err := a.transport.TLSFault(); err != nil {
-			text = err.Error()
+		for i, q := range all {
+			switch err := q.fault(); {
+			case err != nil && !said[i]:
+				a.log.Error(q.bad, "error", err)
+				said[i] = true
+			case err == nil && said[i]:
+				a.log.Info(q.good)
+				said[i] = false
+			}
 		}
-		if text != said && text != "" {
-			a.log.Error("the TLS files for the backend changed and cannot be used: the old ones stay", "error", text)
-		}
-		said = text
 	}
 }

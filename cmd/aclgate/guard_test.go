@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"encoding/pem"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"aclgate/upstream"
+)
+
+// watched runs the watch over what the app watches, with a log of the test's
+// own, until the test ends.
+func watched(t *testing.T, a *app, all []quiet) *safeBuffer {
+	t.Helper()
+	text := new(safeBuffer)
+	a.log = slog.New(slog.NewTextHandler(text, nil))
+	ctx, stop := context.WithCancel(t.Context())
+	var work sync.WaitGroup
+	work.Go(func() { a.watchFaults(ctx, time.Millisecond, all) })
+	t.Cleanup(func() { stop(); work.Wait() })
+	return text
+}
+
+// wantLog waits until the log has the text so many times.
+func wantLog(t *testing.T, log *safeBuffer, text string, times int) {
+	t.Helper()
+	for range 5000 {
+		if strings.Count(log.String(), text) >= times {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if got := strings.Count(log.String(), text); got != times {
+		t.Fatalf("got %q %d times, want %d:\n%s", text, got, times, log.String())
+	}
+}
+
+// toBackend returns an app that has nothing but its transport.
+func toBackend(t *testing.T, o upstream.Options) *app {
+	t.Helper()
+	o.Dial, o.FirstByte, o.Idle, o.MaxConns = time.Second, time.Second, time.Second, 1
+	transport, err := upstream.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(transport.Close)
+	return &app{transport: transport}
+}
+
+// A trust file that is replaced by a broken one is told of once, without a
+// handshake having to fail first, and again that it is mended. Otherwise the
+// gateway would run on the old one until that expires.
+func TestBrokenTrustFileIsToldOf(t *testing.T) {
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	good := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	ca := filepath.Join(write(t, map[string]string{"ca.pem": string(good)}), "ca.pem")
+	a := toBackend(t, upstream.Options{URLs: []string{server.URL}, CAFile: ca})
+	log := watched(t, a, a.quiet())
+
+	replace := func(text []byte) {
+		t.Helper()
+		if err := os.WriteFile(ca+".new", text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(ca+".new", ca); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replace(good[:len(good)/2])
+	wantLog(t, log, `level=ERROR msg="the TLS files for the backend changed and cannot be used: the old ones stay" error="upstream: no certificate in`, 1)
+	replace(good)
+	wantLog(t, log, "the TLS files for the backend can be used again", 1)
+	os.Remove(ca)
+	wantLog(t, log, "cannot read a TLS file", 1)
+	if strings.Contains(log.String(), "looked up") {
+		t.Errorf("an address has been looked up: %s", log.String())
+	}
+}
+
+// A name that cannot be looked up is told of.
+func TestFailingNameIsToldOf(t *testing.T) {
+	a := toBackend(t, upstream.Options{URLs: []string{"http://backend.test"}, Resolver: &net.Resolver{
+		PreferGo: true,
+		Dial:     func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no way to DNS") },
+	}})
+	log := watched(t, a, a.quiet())
+	var answer upstream.Answer
+	if err := a.transport.Do(&upstream.Request{Method: "GET", Target: []byte("/")}, &answer); err == nil {
+		t.Fatal("it was reached")
+	}
+	wantLog(t, log, `level=ERROR msg="the name of a backend cannot be looked up: its last known addresses stay in use" error="lookup backend.test`, 1)
+}
+
+// What fails is told of once, whatever it says each time, and so is its end.
+func TestFaultsAreToldOfOnce(t *testing.T) {
+	faults := make(chan error)
+	log := watched(t, new(app), []quiet{{func() error { return <-faults }, "it fails", "it works"}})
+	for _, err := range []error{nil, errors.New("a"), errors.New("b"), nil, nil, errors.New("c"), nil} {
+		faults <- err
+	}
+	close(faults) // nil from now on
+	wantLog(t, log, "it works", 2)
+	wantLog(t, log, "it fails", 2)
+}
