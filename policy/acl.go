@@ -1,8 +1,9 @@
 package policy
 
 import (
-	"slices"
+	"strconv"
 	"strings"
+	"unsafe"
 )
 
 // IDRule says which items an entry is about (SPEC 4.2).
@@ -21,16 +22,18 @@ var idRuleNames = [...]string{"absent", "all", "list", "in-groups"}
 // String returns the word for explain.
 func (r IDRule) String() string { return idRuleNames[r] }
 
-// Entry is one access control entry of a token's ACL, as it was loaded.
+// Entry is one access control entry of a token's ACL, as it was loaded. What a
+// request reads of the one that was chosen comes first: with 10,000 tokens in
+// turn it is the cache lines that cost.
 type Entry struct {
-	URI        string
+	IDs        IDSet // of IDsList
 	Methods    MethodSet
 	Rule       IDRule
-	IDs        IDSet // of IDsList
-	Submodules []Submodule
 	Named      bool // submodules were given, even if none: nothing is inherited
 	Line       int  // in the policy file, 0: unknown
 	Number     int  // its place in the ACL, from 1; NewACL fills it in
+	URI        string
+	Submodules []Submodule
 }
 
 // Submodule is one submodule that an entry names, with its own methods.
@@ -68,97 +71,69 @@ func (e *Entry) permits(m Method, name string) bool {
 	return false
 }
 
+// AppendKind appends all of an entry but its ids and its place: what the choice
+// between entries depends on. Lengths stand before texts, so that no two lists
+// of entries are printed alike.
+func (e *Entry) AppendKind(b []byte) []byte {
+	b = strconv.AppendInt(b, int64(len(e.URI)), 10)
+	b = append(append(b, ':'), e.URI...)
+	b = append(b, byte(e.Methods), byte(e.Rule))
+	if !e.Named {
+		return append(b, 0)
+	}
+	b = append(b, 1)
+	b = append(strconv.AppendInt(b, int64(len(e.Submodules)), 10), ':')
+	for _, s := range e.Submodules {
+		b = append(strconv.AppendInt(b, int64(len(s.Name)), 10), ':')
+		b = append(append(b, s.Name...), byte(s.Methods))
+	}
+	return b
+}
+
 // ACL is the compiled list of entries of a token: for every collection, slot
 // and method the one entry that decides. It is immutable and shared.
 type ACL struct {
+	order   *order
 	entries []Entry
-	rows    []aclRow // one per collection that some entry covers, by index
 }
 
-// aclRow holds, for each slot and method, 1 + the position of the entry that
-// decides; 0 is nobody.
-type aclRow struct {
-	collection int
-	best       []uint32
+// shortACL is an ACL of one entry, which most tokens have, in one piece with
+// it: the two lie on neighbouring cache lines.
+type shortACL struct {
+	ACL
+	only [1]Entry
 }
 
 // NewACL compiles entries for a catalogue. The choice of SPEC 4.1 is made
 // here, once; at run time it is a look-up.
 func NewACL(entries []Entry, c *Catalogue) *ACL {
-	a := &ACL{entries: slices.Clone(entries)}
+	a := new(ACL)
+	if len(entries) == 1 {
+		short := new(shortACL)
+		a = &short.ACL
+		a.entries = short.only[:]
+	} else {
+		a.entries = make([]Entry, len(entries))
+	}
+	copy(a.entries, entries)
 	for i := range a.entries {
 		a.entries[i].Number = i + 1
 	}
-	for _, col := range c.Collections {
-		if row, any := a.row(col); any {
-			a.rows = append(a.rows, row)
-		}
-	}
+	a.order = c.orders.of(a.entries, c)
 	return a
-}
-
-func (a *ACL) row(col *Collection) (aclRow, bool) {
-	ranked := a.ranked(col)
-	if len(ranked) == 0 {
-		return aclRow{}, false
-	}
-	row := aclRow{col.Index, make([]uint32, len(col.Submodules)*int(methodCount))}
-	for slot, name := range col.Submodules {
-		for m := GET; m < methodCount; m++ {
-			i := slices.IndexFunc(ranked, func(e int) bool { return a.entries[e].permits(m, name) })
-			if i >= 0 {
-				row.best[slot*int(methodCount)+int(m)] = uint32(ranked[i]) + 1
-			}
-		}
-	}
-	return row, true
-}
-
-// ranked returns the positions of the entries that cover col, best first:
-// longer uri, then with ids of any kind before without, then list order.
-func (a *ACL) ranked(col *Collection) []int {
-	var ranked []int
-	for i := range a.entries {
-		if a.entries[i].covers(col) {
-			ranked = append(ranked, i)
-		}
-	}
-	slices.SortStableFunc(ranked, func(i, j int) int {
-		x, y := &a.entries[i], &a.entries[j]
-		if d := len(y.URI) - len(x.URI); d != 0 {
-			return d
-		}
-		return rankRule(x.Rule) - rankRule(y.Rule)
-	})
-	return ranked
-}
-
-func rankRule(r IDRule) int {
-	if r == IDsAbsent {
-		return 1
-	}
-	return 0
-}
-
-func (a *ACL) find(c *Collection) *aclRow {
-	if a == nil {
-		return nil
-	}
-	i, found := slices.BinarySearchFunc(a.rows, c.Index, func(r aclRow, want int) int { return r.collection - want })
-	if !found {
-		return nil
-	}
-	return &a.rows[i]
 }
 
 // Choose returns the one entry that decides about m on a slot of c, or nil
 // when none permits it.
 func (a *ACL) Choose(c *Collection, slot int, m Method) *Entry {
-	row := a.find(c)
-	if row == nil || m >= methodCount {
+	if a == nil || m >= methodCount {
 		return nil
 	}
-	i := row.best[slot*int(methodCount)+int(m)]
+	row := a.order.row(c)
+	if row == nil {
+		return nil
+	}
+	i := row[slot*int(methodCount)+int(m)]
 	if i == 0 {
 		return nil
 	}
@@ -166,7 +141,7 @@ func (a *ACL) Choose(c *Collection, slot int, m Method) *Entry {
 }
 
 // Covers reports whether any entry is about c, whatever it permits.
-func (a *ACL) Covers(c *Collection) bool { return a.find(c) != nil }
+func (a *ACL) Covers(c *Collection) bool { return a != nil && a.order.row(c) != nil }
 
 // Entries returns the entries in list order. They must not be changed.
 func (a *ACL) Entries() []Entry {
@@ -174,4 +149,23 @@ func (a *ACL) Entries() []Entry {
 		return nil
 	}
 	return a.entries
+}
+
+// Size returns the bytes that the ACL keeps alive, but for what it shares with
+// others of its kind.
+func (a *ACL) Size() int {
+	if a == nil {
+		return 0
+	}
+	size := int(unsafe.Sizeof(*a))
+	for i := range a.entries {
+		size += int(unsafe.Sizeof(a.entries[i])) + a.entries[i].IDs.size()
+	}
+	if a.order.shared {
+		return size
+	}
+	for _, row := range a.order.rows {
+		size += int(unsafe.Sizeof(row)) + len(row)*int(unsafe.Sizeof(row[0]))
+	}
+	return size
 }

@@ -116,12 +116,14 @@ func (r *Route) CarriesMessages() bool {
 }
 
 // Catalogue is every route that the gateway knows, compiled for look-up. It is
-// immutable and shared by all requests.
+// immutable, but for what it remembers of compiled ACLs, and shared by all
+// requests.
 type Catalogue struct {
 	Collections []*Collection
 	root        *node
 	dataKeys    map[string]bool
 	groups      *Collection // gw/groups, nil: there are none
+	orders      orders
 }
 
 // node is one place of the tree of paths. At the same place a literal wins

@@ -3,6 +3,7 @@ package policy
 import (
 	"slices"
 	"strconv"
+	"unsafe"
 )
 
 // MaxID is the largest item id (SPEC 2).
@@ -114,15 +115,39 @@ type IDSet struct {
 	text   []byte
 }
 
+// fewIDs and someIDs hold a short set in one piece, ids beside their text: one
+// or two cache lines of their own.
+type (
+	fewIDs struct {
+		ids  [4]int64
+		text [32]byte
+	}
+	someIDs struct {
+		ids  [8]int64
+		text [64]byte
+	}
+)
+
 // NewIDSet returns the set of the given ids; the argument stays untouched.
 func NewIDSet(ids []int64) IDSet {
-	if len(ids) == 0 {
-		return IDSet{}
+	if !ascending(ids) {
+		ids = slices.Clone(ids)
+		slices.Sort(ids)
+		ids = slices.Compact(ids)
 	}
-	s := slices.Clone(ids)
-	slices.Sort(s)
-	s = slices.Clip(slices.Compact(s))
-	return IDSet{sorted: s, text: slices.Clip(appendIDs(nil, s))}
+	var s IDSet
+	switch n := len(ids); {
+	case n == 0:
+		return s
+	case n <= len(fewIDs{}.ids):
+		room := new(fewIDs)
+		s = IDSet{sorted: room.ids[:0], text: room.text[:0]}
+	case n <= len(someIDs{}.ids):
+		room := new(someIDs)
+		s = IDSet{sorted: room.ids[:0], text: room.text[:0]}
+	}
+	// Ids with many digits outgrow the room for the text, and get their own.
+	return IDSet{sorted: slices.Clip(append(s.sorted, ids...)), text: slices.Clip(appendIDs(s.text, ids))}
 }
 
 // IDs returns the ids ascending. They must not be changed.
@@ -133,6 +158,19 @@ func (s *IDSet) Text() []byte { return s.text }
 
 // Len returns the number of ids.
 func (s *IDSet) Len() int { return len(s.sorted) }
+
+// size returns the bytes that the set keeps alive.
+func (s *IDSet) size() int {
+	switch n := len(s.sorted); {
+	case n == 0:
+		return 0
+	case n <= len(fewIDs{}.ids):
+		return int(unsafe.Sizeof(fewIDs{}))
+	case n <= len(someIDs{}.ids):
+		return int(unsafe.Sizeof(someIDs{}))
+	}
+	return len(s.sorted)*int(unsafe.Sizeof(s.sorted[0])) + len(s.text)
+}
 
 // Has reports whether id is in the set.
 func (s *IDSet) Has(id int64) bool {

@@ -47,21 +47,25 @@ type Digest [32]byte
 func (d Digest) Short() string { return hex.EncodeToString(d[:4]) }
 
 // Token is a caller's credential, compiled and immutable but for its last use.
+// What every request reads fills the first 128 bytes: with many tokens in turn
+// a request costs what it has to fetch from memory.
 type Token struct {
+	Access  Access
+	Enabled bool
+	Expire  int64    // unix seconds; 0: unused
+	Sources *Sources // nil: any address
+	Origins []string // nil: any
+	CID     int64
+	ACL     *ACL // of ACLAccess
+
 	ID      int64
 	Digest  Digest
-	CID     int64
-	Access  Access
-	ACL     *ACL // of ACLAccess
-	Info    string
-	Enabled bool
-	Expire  int64         // unix seconds; 0: unused
 	TTL     int64         // seconds since the last use, or since Created; 0: unused
 	Created int64         // unix seconds; 0: unknown
 	Used    *atomic.Int64 // unix seconds of the last use; 0: never. Nil with TTL 0
-	Sources *Sources      // nil: any address
-	Origins []string      // nil: any
-	Line    int           // in the policy file, 0: unknown
+
+	Info string
+	Line int // in the policy file, 0: unknown
 }
 
 // Valid returns NotJudged while the token may be used at now (unix seconds)

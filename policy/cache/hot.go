@@ -118,8 +118,7 @@ func (a *absent) put(revision, key uint64, d *policy.Digest) {
 
 // newValue compiles the token that requests are judged by. Its cost is the
 // bytes that it keeps alive: the entries and their printed ids count although
-// the store may hold them too. ACLs are not shared between tokens: their
-// entries know the lines they stand in.
+// the store may hold them too.
 func (c *Cache) newValue(d policy.Digest, revision uint64, rec *store.Record) *value {
 	v := &value{revision: revision, token: rec.Token}
 	token := &v.token
@@ -134,27 +133,6 @@ func (c *Cache) newValue(d policy.Digest, revision uint64, rec *store.Record) *v
 	if s := token.Sources; s != nil {
 		size += len(s.Networks)*32 + len(s.Masks)*32
 	}
-	for i := range rec.Entries {
-		e := &rec.Entries[i]
-		size += 2*int(unsafe.Sizeof(*e)) + len(e.URI) + e.IDs.Len()*8 + len(e.IDs.Text())
-		size += len(e.Submodules) * int(unsafe.Sizeof(policy.Submodule{}))
-	}
-	v.cost = int64(size + c.compiledSize(token.ACL))
+	v.cost = int64(size + token.ACL.Size())
 	return v
-}
-
-// compiledSize returns the bytes of a compiled ACL without its entries: for
-// each collection that it covers a row with a number per slot and method.
-func (c *Cache) compiledSize(acl *policy.ACL) int {
-	if acl == nil {
-		return 0
-	}
-	const row, perSlot = 64, 24
-	size := row
-	for _, col := range c.catalogue.Collections {
-		if acl.Covers(col) {
-			size += row + perSlot*len(col.Submodules)
-		}
-	}
-	return size
 }
