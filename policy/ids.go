@@ -108,6 +108,18 @@ func appendIDs(dst []byte, ids []int64) []byte {
 	return dst
 }
 
+// Printed is a list of ids as text: numbers with single commas between them.
+// Nobody outside of this package can make one that is not empty, so whoever is
+// given one need not look for any other byte in it. It is shared, and may
+// outlive the request and the policy that it came with: it must not be changed.
+type Printed struct{ text []byte }
+
+// Len returns the length in bytes; 0: there is no list.
+func (p Printed) Len() int { return len(p.text) }
+
+// Bytes returns the text. It must not be changed.
+func (p Printed) Bytes() []byte { return p.text }
+
 // IDSet is an immutable set of ids with its printed form. The zero value is
 // empty.
 type IDSet struct {
@@ -155,6 +167,9 @@ func (s *IDSet) IDs() []int64 { return s.sorted }
 
 // Text returns the ids ascending, as a comma list. It must not be changed.
 func (s *IDSet) Text() []byte { return s.text }
+
+// Printed returns Text as what nobody has to check again.
+func (s *IDSet) Printed() Printed { return Printed{s.text} }
 
 // Len returns the number of ids.
 func (s *IDSet) Len() int { return len(s.sorted) }

@@ -15,7 +15,7 @@ type limits struct {
 // idList is a set of ids, ascending, and its printed form if there is one.
 type idList struct {
 	ids  []int64
-	text []byte
+	text Printed
 }
 
 func (b *limits) limited() bool { return b.nothing || b.count > 0 }
@@ -27,7 +27,7 @@ func (l *Law) add(b *limits, c *Case, col *Collection, r right) {
 	case r.through != nil || r.entry.Rule == IDsInGroups:
 		set.ids = l.members(c, col, r.through)
 	case r.entry.Rule == IDsList:
-		set = idList{r.entry.IDs.sorted, r.entry.IDs.text}
+		set = idList{r.entry.IDs.sorted, r.entry.IDs.Printed()}
 	default:
 		return
 	}

@@ -89,7 +89,7 @@ type Decision struct {
 type Part struct {
 	As      PartAs
 	IDs     []int64 // permitted; in the order asked, or ascending
-	Text    []byte  // IDs printed, nil: not yet
+	Text    Printed // IDs printed, empty: not yet
 	Denied  []int64 // asked for by number and not permitted, in the order asked
 	Unknown []int64 // Unresolved: ids that the index does not place in the scope
 	Match   bool    // Unresolved: the match has to be resolved
@@ -111,8 +111,8 @@ func (p *Part) appendTo(dst []byte, s *Selector) []byte {
 	switch {
 	case p.As == AsAsked:
 		return appendSelector(dst, s)
-	case p.As == AsIDs && p.Text != nil:
-		return append(dst, p.Text...)
+	case p.As == AsIDs && p.Text.Len() > 0:
+		return append(dst, p.Text.text...)
 	case p.As == AsIDs:
 		return appendIDs(dst, p.IDs)
 	}

@@ -46,7 +46,7 @@ func (d *Decision) Divisible(r *Request) []int64 {
 // those that Divisible returned.
 func (d *Decision) Take(ids []int64) {
 	p := &d.Parts[0]
-	p.As, p.IDs, p.Text, p.Whole = AsIDs, ids, nil, false
+	p.As, p.IDs, p.Text, p.Whole = AsIDs, ids, Printed{}, false
 }
 
 // Page takes limit and offset out of the query and returns the ids of that page.

@@ -4,6 +4,31 @@ package policy
 // route with what d permits of each selector, and the query. It is the inverse
 // of Parse. With a nil d every selector is printed as it was asked for.
 func AppendTarget(dst []byte, r *Request, d *Decision) []byte {
+	return appendTarget(dst, r, d, nil)
+}
+
+// minInset is the length of a text that costs more to copy than to send from
+// where it is.
+const minInset = 1 << 10
+
+// Inset is a long list that belongs into a target and was left out of it. The
+// zero value is none.
+type Inset struct {
+	IDs Printed
+	At  int // position in the target; never its beginning
+}
+
+// AppendAround is AppendTarget without the copy of a long list that an entry
+// keeps in print. What it appends is the target once the inset is put in at its
+// position, which counts from the beginning of dst.
+func AppendAround(dst []byte, r *Request, d *Decision) ([]byte, Inset) {
+	var in Inset
+	dst = appendTarget(dst, r, d, &in)
+	return dst, in
+}
+
+// appendTarget leaves the first long list to in, unless that is nil.
+func appendTarget(dst []byte, r *Request, d *Decision, in *Inset) []byte {
 	if r.Route == nil {
 		for _, s := range r.segments {
 			dst = appendEscaped(append(dst, '/'), s, inPath)
@@ -12,14 +37,25 @@ func AppendTarget(dst []byte, r *Request, d *Decision) []byte {
 	}
 	for i := range r.Selectors {
 		dst = append(dst, r.Route.Literals[i]...)
-		if d == nil {
+		switch {
+		case d == nil:
 			dst = appendSelector(dst, &r.Selectors[i])
-		} else {
+		case in != nil && in.take(&d.Parts[i], len(dst)):
+		default:
 			dst = d.Parts[i].appendTo(dst, &r.Selectors[i])
 		}
 	}
 	dst = append(dst, r.Route.Literals[len(r.Selectors)]...)
 	return AppendQuery(dst, r)
+}
+
+// take makes p the inset, if it is one and the first.
+func (in *Inset) take(p *Part, at int) bool {
+	if p.As != AsIDs || p.Text.Len() < minInset || in.IDs.Len() > 0 {
+		return false
+	}
+	in.IDs, in.At = p.Text, at
+	return true
 }
 
 // AppendQuery appends "?" and the query of r, or nothing when it is empty.

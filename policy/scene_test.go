@@ -18,6 +18,7 @@ type scene struct {
 	method policy.Method
 	target []byte
 	out    []byte
+	inset  policy.Inset
 }
 
 // sceneRow is a scene as text: the entry's ids, "" for none, and a request.
@@ -87,7 +88,7 @@ func (s *scene) run() policy.Reason {
 	}
 	s.law.Decide(&s.d, &s.c)
 	if s.d.Verdict == policy.Narrow || s.d.Verdict == policy.Allow {
-		s.out = policy.AppendTarget(s.out[:0], &s.r, &s.d)
+		s.out, s.inset = policy.AppendAround(s.out[:0], &s.r, &s.d)
 	}
 	return s.d.Reason
 }

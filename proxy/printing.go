@@ -38,8 +38,13 @@ func passHeaders(more []string) []passHeader {
 // print makes the request to the backend: nothing in it is copied from the
 // client but values of the allow list and a checked body.
 func (g *Gateway) print(c *call) policy.Reason {
-	c.target = policy.AppendTarget(c.target[:0], &c.req, &c.dec)
-	if len(c.target) > g.MaxURL {
+	if g.Served == nil {
+		c.target, c.out.Inset = policy.AppendAround(c.target[:0], &c.req, &c.dec)
+	} else {
+		c.target = policy.AppendTarget(c.target[:0], &c.req, &c.dec) // to be shown in one piece
+	}
+	if len(c.target)+c.out.Inset.IDs.Len() > g.MaxURL {
+		c.out.Inset = policy.Inset{}
 		if reason := g.shorten(c); reason != policy.NotJudged {
 			return reason
 		}

@@ -24,16 +24,22 @@ func (c *conn) exchange(r *Request, a *Answer) error {
 
 // send writes the request in one piece and waits for the answer.
 func (c *conn) send(r *Request, a *Answer) error {
-	a.stream.buf = getBuffer(r.headSize(c.pool.host) + len(r.Body))
-	out := append(r.appendHead(a.stream.buf[:0], c.pool.host), r.Body...)
-	if c.plain() && len(a.stream.buf) == smallBuffer {
+	size := r.headSize(c.pool.host) + len(r.Body)
+	if c.plain() && size-r.apart() <= smallBuffer {
 		// The buffer that holds the request is the one that the answer comes
 		// into: it has been written by then.
-		c.link.out = out
+		a.stream.buf = getBuffer(smallBuffer)
+		c.link.out = r.pieces(a.stream.buf[:0], c.pool.host)
 		c.written()
 		return a.readHead()
 	}
-	sendErr := c.write(out)
+	return c.sendWhole(r, a, size)
+}
+
+// sendWhole writes what does not fit the buffer of the answer, or goes through TLS.
+func (c *conn) sendWhole(r *Request, a *Answer, size int) error {
+	a.stream.buf = getBuffer(size)
+	sendErr := c.write(append(r.appendHead(a.stream.buf[:0], c.pool.host), r.Body...))
 	if len(a.stream.buf) != smallBuffer {
 		putBuffer(a.stream.buf)
 		a.stream.buf = getBuffer(smallBuffer)

@@ -23,7 +23,7 @@ type link struct {
 	raw     syscall.RawConn
 	polling bool   // Read takes what is there and never waits
 	ended   bool   // Read has seen the end
-	out     []byte // the next Read writes this first, see ask
+	out     pieces // the next Read writes this first, see ask
 
 	// What receive works on: a closure made once, or every look would allocate.
 	receive func(fd uintptr) bool
@@ -32,6 +32,21 @@ type link struct {
 	flags   int
 	n       int
 	err     error
+}
+
+// pieces is what is written as if it were one piece. The last one is not empty before all
+// of it was written.
+type pieces [3][]byte
+
+func (p *pieces) done() bool { return len(p[2]) == 0 }
+
+// skip drops the first n bytes.
+func (p *pieces) skip(n int) {
+	for i := range p {
+		m := min(n, len(p[i]))
+		p[i] = p[i][m:]
+		n -= m
+	}
 }
 
 // newLink wraps a connection that a net.Dialer opened for "tcp".
@@ -50,7 +65,7 @@ func (l *link) Read(p []byte) (n int, err error) {
 	switch {
 	case l.polling:
 		n, err = l.take(p, noWait)
-	case l.out != nil:
+	case !l.out.done():
 		n, err = l.ask(p)
 	default:
 		n, err = l.Conn.Read(p)
@@ -73,12 +88,12 @@ func (l *link) ask(p []byte) (int, error) {
 	err := l.raw.Read(l.swap)
 	l.p = nil
 	rest := l.out
-	l.out = nil
+	l.out = pieces{} // what was apart belongs to others
 	switch {
 	case err != nil:
 		return 0, err
-	case len(rest) > 0: // the socket did not take it all: write the rest in the ordinary way
-		if _, err := l.Conn.Write(rest); err != nil {
+	case !rest.done(): // the socket did not take it all: write the rest in the ordinary way
+		if err := l.put(&rest); err != nil {
 			return 0, err
 		}
 		return l.Conn.Read(p)
@@ -88,6 +103,19 @@ func (l *link) ask(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	return l.n, nil
+}
+
+// put writes what is left of out in the ordinary way.
+func (l *link) put(out *pieces) error {
+	for _, piece := range out {
+		if len(piece) == 0 {
+			continue
+		}
+		if _, err := l.Conn.Write(piece); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // take returns errNothing if it would have to wait, io.EOF at the end.

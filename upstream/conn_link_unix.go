@@ -23,19 +23,19 @@ func (l *link) recv(fd uintptr) bool {
 // sendRecv is called by the runtime with the descriptor, and again whenever there may be
 // bytes to read; false makes it wait for them.
 func (l *link) sendRecv(fd uintptr) bool {
-	for len(l.out) > 0 {
-		n, err := syscall.Write(int(fd), l.out)
+	for !l.out.done() {
+		n, err := l.out.write(int(fd))
 		switch {
 		case err == syscall.EINTR:
 			continue
 		case err == syscall.EAGAIN:
 			return true
 		case err != nil:
-			l.out, l.err = nil, err
+			l.out, l.err = pieces{}, err
 			return true
 		}
-		l.out = l.out[n:]
-		return len(l.out) > 0 // done, for now, if the socket did not take it all
+		l.out.skip(n)
+		return !l.out.done() // done, for now, if the socket did not take it all
 	}
 	for {
 		l.n, _, l.err = syscall.Recvfrom(int(fd), l.p, noWait)

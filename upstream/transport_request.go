@@ -2,8 +2,11 @@ package upstream
 
 import (
 	"bytes"
+	"encoding/binary"
 	"io"
 	"strconv"
+
+	"aclgate/policy"
 )
 
 const (
@@ -11,13 +14,17 @@ const (
 	maxInline = 48 << 10
 	// headRoom covers the fixed parts of a printed head: version, Host, length, line ends.
 	headRoom = 96
+	// longTarget is the length from which on a target is written from where it is: a
+	// piece more to write costs less than the copy.
+	longTarget = 2 << 10
 )
 
 // Request is one request, printed but for its Host and framing. Its slices are read until
 // Do returns and never changed.
 type Request struct {
 	Method string // capital letters; not HEAD or CONNECT
-	Target []byte // origin-form, begins with "/"
+	Target []byte // origin-form, begins with "/"; less the inset
+	Inset  policy.Inset
 	Head   []byte // field lines, each ended by CRLF; no Host, Content-Length, Transfer-Encoding
 
 	Body       []byte    // the whole body; or
@@ -37,6 +44,8 @@ func (r *Request) check() error {
 		return fault("the method is none, or one whose answer is framed otherwise")
 	case !isTarget(r.Target):
 		return fault("the target holds a byte that ends it")
+	case r.Inset.IDs.Len() > 0 && (r.Inset.At < 1 || r.Inset.At > len(r.Target)):
+		return fault("the inset lies outside of the target")
 	case !isBlock(r.Head):
 		return fault("the head is not a block of lines")
 	case r.BodyReader != nil && (len(r.Body) > 0 || r.BodyLength < -1):
@@ -61,12 +70,25 @@ func isMethod(method string) bool {
 
 // isTarget reports whether target is an origin-form of printable ASCII without a fragment.
 func isTarget(target []byte) bool {
-	for _, c := range target {
+	if len(target) == 0 || target[0] != '/' {
+		return false
+	}
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	bad := uint64(0)
+	rest := target
+	for ; len(rest) >= 8; rest = rest[8:] {
+		// Eight bytes at a time: the high bit of some byte is set where one is not below
+		// 0x7f, below '!', or '#'. Borrows spill only into words that are bad already.
+		word := binary.LittleEndian.Uint64(rest)
+		hash := word ^ '#'*ones
+		bad |= (word + ones) | word | (word-'!'*ones)&^word | (hash-ones)&^hash
+	}
+	for _, c := range rest {
 		if c <= ' ' || c >= 0x7f || c == '#' {
 			return false
 		}
 	}
-	return len(target) > 0 && target[0] == '/'
+	return bad&highs == 0
 }
 
 // isBlock reports whether head is empty or lines without an empty one among them.
@@ -96,16 +118,29 @@ func (r *Request) repeatable() bool {
 	return r.Repeatable && r.Method == "GET" && r.length() == 0
 }
 
+// appendTarget prints the target with its inset.
+func (r *Request) appendTarget(dst []byte) []byte {
+	if r.Inset.IDs.Len() == 0 {
+		return append(dst, r.Target...)
+	}
+	dst = append(dst, r.Target[:r.Inset.At]...)
+	dst = append(dst, r.Inset.IDs.Bytes()...)
+	return append(dst, r.Target[r.Inset.At:]...)
+}
+
 // headSize returns a bound of what appendHead appends.
 func (r *Request) headSize(host string) int {
-	return headRoom + len(r.Method) + len(r.Target) + len(host) + len(r.Head)
+	return headRoom + len(r.Method) + len(r.Target) + r.Inset.IDs.Len() + len(host) + len(r.Head)
 }
 
 // appendHead prints the request up to and with the empty line.
 func (r *Request) appendHead(dst []byte, host string) []byte {
-	dst = append(dst, r.Method...)
-	dst = append(dst, ' ')
-	dst = append(dst, r.Target...)
+	dst = append(append(dst, r.Method...), ' ')
+	return r.appendFields(r.appendTarget(dst), host)
+}
+
+// appendFields prints what follows the target.
+func (r *Request) appendFields(dst []byte, host string) []byte {
 	dst = append(dst, " HTTP/1.1\r\nHost: "...)
 	dst = append(dst, host...)
 	dst = append(dst, "\r\n"...)
@@ -119,4 +154,34 @@ func (r *Request) appendHead(dst []byte, host string) []byte {
 		dst = append(dst, "\r\n"...)
 	}
 	return append(dst, "\r\n"...)
+}
+
+// apart returns the length of the piece that is written from where it is: the inset, or a
+// target that is long without one; 0: everything is copied.
+func (r *Request) apart() int {
+	switch {
+	case r.Inset.IDs.Len() > 0:
+		return r.Inset.IDs.Len()
+	case len(r.Target) >= longTarget:
+		return len(r.Target)
+	}
+	return 0
+}
+
+// pieces prints the whole request into dst, which must have room for it, but for what
+// apart names.
+func (r *Request) pieces(dst []byte, host string) pieces {
+	if r.apart() == 0 {
+		return pieces{2: append(r.appendHead(dst, host), r.Body...)}
+	}
+	long, rest := r.Inset.IDs.Bytes(), r.Target[r.Inset.At:]
+	dst = append(append(dst, r.Method...), ' ')
+	if len(long) == 0 {
+		long, rest = r.Target, nil
+	} else {
+		dst = append(dst, r.Target[:r.Inset.At]...)
+	}
+	n := len(dst)
+	dst = append(r.appendFields(append(dst, rest...), host), r.Body...)
+	return pieces{dst[:n], long, dst[n:]}
 }

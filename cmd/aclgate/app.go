@@ -49,8 +49,7 @@ type app struct {
 	admin     *admin.Server
 	key       atomic.Pointer[string]
 	draining  atomic.Bool
-	served    func(r *metrics.Record, asked, sent []byte) // of demo
-	ready     func()                                      // told when both addresses are taken
+	ready     func() // told when both addresses are taken
 
 	public, private net.Listener
 	server          *proxy.Server
@@ -200,11 +199,6 @@ func (a *app) makeGateway() error {
 		Origins: l.CORS.Origins, CORSMaxAge: int(l.CORS.MaxAge / time.Second),
 		MaxBody: l.MaxBodyBytes, MaxUpload: l.MaxUploadBytes, MaxURL: a.settings.Upstream.MaxURLBytes,
 		MaxBodies: maxBodies(l.MaxBodyBytes),
-		Served: func(r *metrics.Record, asked, sent []byte) {
-			if a.served != nil {
-				a.served(r, asked, sent)
-			}
-		},
 	}
 	if a.watch != nil {
 		o.Watch = a.watch
