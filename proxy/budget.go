@@ -6,10 +6,12 @@ import (
 	"aclgate/metrics"
 )
 
-// budget bounds the bytes of request bodies that are held at once. A body takes
-// from it what it needs beyond maxKept, and only as it arrives: who announces
-// much and sends little holds little. What cannot be had is refused at once and
-// not waited for: callers that hold half a body each would wait for each other.
+// budget bounds the bytes of request bodies, and of answers that are read for
+// the items they name, that are held at once. One longer than maxKept is taken
+// from it, and only as it arrives: who announces much and sends little holds
+// little. What cannot be had is refused at once and not waited for: callers that
+// hold half a body each would wait for each other. Of an answer that there is no
+// room for nothing is learnt.
 //
 // It is one counter that all requests with large bodies share, and no lock.
 type budget struct {
@@ -26,7 +28,7 @@ func (b *budget) take(n int64) bool {
 	return false
 }
 
-// Bodies returns how many bytes of large request bodies are held.
+// Bodies returns how many bytes of large bodies are held.
 func (g *Gateway) Bodies() int64 { return g.bodies.used.Load() }
 
 // grow makes room for more of the body: first for a small one, then twice as
@@ -37,12 +39,8 @@ func (g *Gateway) grow(c *call, limit int64) bool {
 	if c.head.Length >= 0 {
 		size = min(size, c.head.Length)
 	}
-	if size > maxKept {
-		if !g.bodies.take(size - c.large) {
-			return false
-		}
-		g.Metrics.Add(metrics.BodyBytes, size-c.large)
-		c.large = size
+	if size > maxKept && !g.reserve(c, size-c.large) {
+		return false
 	}
 	text := make([]byte, len(c.text), size)
 	copy(text, c.text)
@@ -54,18 +52,42 @@ func (g *Gateway) grow(c *call, limit int64) bool {
 // was sent, when it is a list of empty objects that get an account each. It
 // returns false when the gateway holds too much.
 func (g *Gateway) enlarge(c *call, size int64) bool {
-	if size <= max(c.large, maxKept) {
-		return true
-	}
-	if !g.bodies.take(size - c.large) {
+	return size <= max(c.large, maxKept) || g.reserve(c, size-c.large)
+}
+
+// widen makes room for more of the answer, twice as much each time up to
+// maxLearnt. It returns false at the end of that, and when the gateway holds
+// too much.
+func (g *Gateway) widen(c *call) bool {
+	had := cap(c.merge)
+	size := min(max(2*had, 4096), maxLearnt)
+	if size <= had {
 		return false
 	}
-	g.Metrics.Add(metrics.BodyBytes, size-c.large)
-	c.large = size
+	counted := 0
+	if had > maxKept {
+		counted = had
+	}
+	if size > maxKept && !g.reserve(c, int64(size-counted)) {
+		return false
+	}
+	wider := make([]byte, len(c.merge), size)
+	copy(wider, c.merge)
+	c.merge = wider
 	return true
 }
 
-// dropBody gives back what the body took. Its buffer goes with the call.
+// reserve has the request hold n more bytes, if they may be held.
+func (g *Gateway) reserve(c *call, n int64) bool {
+	if !g.bodies.take(n) {
+		return false
+	}
+	g.Metrics.Add(metrics.BodyBytes, n)
+	c.large += n
+	return true
+}
+
+// dropBody gives back what the request took. Its buffers go with the call.
 func (g *Gateway) dropBody(c *call) {
 	if c.large == 0 {
 		return

@@ -239,23 +239,45 @@ func (g *Gateway) readAnswer(c *call, visit func(*upstream.Row)) bool {
 		return false
 	}
 	began := now()
-	c.heldErr = c.readHeld(maxLearnt)
+	c.heldErr = g.readLearnt(c)
 	c.waited += since(began)
 	c.held = true
 	if c.heldErr != io.EOF {
 		return false
 	}
-	var rows upstream.Rows
-	rows.Reset(bytes.NewReader(c.merge), upstream.Columns{Names: []string{"id", "cid"}, Required: 1})
-	var seen []upstream.Row // a row counts only when the listing is whole
-	for rows.Next() {
-		seen = append(seen, *rows.Row())
-	}
+	// Read twice, because a row counts only when the listing is whole: rows that
+	// were kept would take several times the length of an answer of short ones.
+	rows := readRows(c.merge, func(*upstream.Row) {})
 	if rows.Err() != nil {
 		return false
 	}
-	for i := range seen {
-		visit(&seen[i])
-	}
+	readRows(c.merge, visit)
 	return !rows.Failed()
+}
+
+// readRows visits the rows of a listing, and returns how it ended.
+func readRows(listing []byte, visit func(*upstream.Row)) *upstream.Rows {
+	rows := new(upstream.Rows)
+	rows.Reset(bytes.NewReader(listing), upstream.Columns{Names: []string{"id", "cid"}, Required: 1})
+	for rows.Next() {
+		visit(rows.Row())
+	}
+	return rows
+}
+
+// readLearnt reads the answer as far as it is to be learnt from and as the
+// gateway has room for it. The error is io.EOF when that was all of it, nil
+// when there is more.
+func (g *Gateway) readLearnt(c *call) error {
+	c.merge = c.merge[:0]
+	for {
+		if len(c.merge) == cap(c.merge) && !g.widen(c) {
+			return nil
+		}
+		n, err := c.ans.Read(c.merge[len(c.merge):cap(c.merge)])
+		c.merge = c.merge[:len(c.merge)+n]
+		if err != nil {
+			return err
+		}
+	}
 }

@@ -68,6 +68,70 @@ func TestEnlargedBodiesAreBounded(t *testing.T) {
 	}
 }
 
+// Answers that are read for the ids of what was made are bounded together with
+// the bodies: a client that creates much, behind a backend that answers at
+// length, would have us hold 8 MiB each time. Of one too many nothing is learnt,
+// and it passes whole. The client that holds one up takes its time over it.
+func TestLearntAnswersAreBounded(t *testing.T) {
+	h := &heard{}
+	answer := `{"result":[{"id":502,"cid":500},{"id":503,"cid":500,"x":"` + strings.Repeat("y", 150<<10) + `"}]}`
+	b := startText(t, plain(answer))
+	f := newFixture(t, b.url, fewBodies, func(o *Options, law *policy.Law, _ *head.Config) {
+		o.Index = upstream.NewIndex(upstream.IndexOptions{Catalogue: law.Catalogue, Log: o.Log})
+		o.AccountTree = h
+	})
+	f.accounts([2]int64{400, 0}, [2]int64{500, 400})
+	f.token("accounts-master", "master", 500, "")
+	const learnt = "[502]<500 [503]<500"
+	for _, row := range []struct {
+		name string
+		held int64 // by others
+		want string
+	}{
+		{"there is room", 0, learnt},
+		{"there is room for half of it", 128 << 10, ""},
+		{"there is none", 256 << 10, ""},
+		{"there is room again", 0, learnt},
+	} {
+		h.text = nil
+		f.gateway.bodies.used.Add(row.held)
+		got := f.call("accounts-master", "POST", "/platform/subaccounts", `{"name":"x"}`)
+		for f.gateway.Busy() > 0 {
+		}
+		f.gateway.bodies.used.Add(-row.held)
+		if got.status != 200 || got.body != answer {
+			t.Errorf("%s: got %d and %d bytes, want all %d", row.name, got.status, len(got.body), len(answer))
+		}
+		if text := strings.Join(h.text, " "); text != row.want {
+			t.Errorf("%s: got %q, want %q", row.name, text, row.want)
+		}
+		if n := f.gateway.Bodies(); n != 0 {
+			t.Errorf("%s: %d bytes never came back", row.name, n)
+		}
+	}
+}
+
+// What is learnt from is held once, and never beyond its bound.
+func TestWiden(t *testing.T) {
+	g := textWired(t, plain("{}")).gateway
+	c := &call{gateway: g}
+	for g.widen(c) {
+		want := int64(cap(c.merge))
+		if want <= maxKept {
+			want = 0
+		}
+		if c.large != want || g.Bodies() != want {
+			t.Fatalf("a buffer of %d: got %d and %d counted", cap(c.merge), c.large, g.Bodies())
+		}
+	}
+	if cap(c.merge) != maxLearnt {
+		t.Errorf("got a buffer of %d, want %d", cap(c.merge), maxLearnt)
+	}
+	if g.dropBody(c); g.Bodies() != 0 {
+		t.Errorf("%d bytes never came back", g.Bodies())
+	}
+}
+
 // A length that is announced and not sent takes no room.
 func TestAnnouncedBodiesAreFree(t *testing.T) {
 	w := textWired(t, plain("{}"), fewBodies)
