@@ -15,7 +15,10 @@ const (
 )
 
 const (
-	sweepAt  = 64  // buckets of a shard that is swept for the first time
+	// sweepAt is how many buckets a shard has when it is swept for the first
+	// time, 4 MiB in a table: below that it is cheaper to keep what says nothing
+	// than to make it again for the next request of its token.
+	sweepAt  = 1024
 	fewSlots = 128 // slots of a shard in the beginning; a power of two
 )
 

@@ -164,3 +164,16 @@ func pass(table *table, key uint64, in *atomic.Int64) bool {
 	b.leave()
 	return twice
 }
+
+// Of keys that come once and never again only so many are kept.
+func TestBucketsThatSayNothingAreSwept(t *testing.T) {
+	table := newTable(Limit{Rate: 1e6, Burst: 1}, 0)
+	for key := range uint64(3 * shardCount * sweepAt) {
+		b, _ := table.enter(key, second+int64(key)*1e3)
+		b.charge(&table.rule, second+int64(key)*1e3)
+		b.leave()
+	}
+	if n := table.size.Load(); n > 2*shardCount*sweepAt {
+		t.Errorf("got %d buckets, want at most %d", n, 2*shardCount*sweepAt)
+	}
+}
