@@ -64,9 +64,17 @@ func (s *series) labels(i int) []string {
 	return values
 }
 
-func (s *series) collect(ch chan<- prometheus.Metric) {
+// collect exports the cells, together with what the tally counts in another
+// order.
+func (s *series) collect(t *tally, ch chan<- prometheus.Metric) {
+	counts := make([]int64, len(s.cells))
 	for i := range s.cells {
-		n := s.cells[i].Load()
+		counts[i] = s.cells[i].Load()
+	}
+	if s.desc == &table[Requests] || s.desc == &table[Responses] {
+		t.addTo(s, counts)
+	}
+	for i, n := range counts {
 		if n == 0 && len(s.cells) > exportedWhole {
 			continue
 		}
@@ -84,12 +92,7 @@ func (s *series) kind() prometheus.ValueType {
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 	for f := range familyCount {
-		if table[f].Kind != Histogram {
-			ch <- m.series[f].prom
-		}
-	}
-	for _, h := range m.histograms {
-		h.Describe(ch)
+		ch <- m.series[f].prom
 	}
 }
 
@@ -104,10 +107,10 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 		w(s.emit)
 	}
 	for f := range familyCount {
-		m.series[f].collect(ch)
+		m.series[f].collect(&m.tally, ch)
 	}
-	for _, h := range m.histograms {
-		h.Collect(ch)
+	for _, h := range m.histograms() {
+		ch <- h
 	}
 }
 

@@ -14,10 +14,15 @@
 //     label ("other", "unknown", "none"). Token ids, paths, item ids, addresses
 //     and error texts are never labels.
 //   - Every label value is resolved at start. To count is one atomic addition;
-//     no lock is taken, nothing is allocated. Of the larger families only the
-//     combinations that happened are exported.
+//     no lock is taken, nothing is allocated. What each request adds to lies on
+//     as few cache lines as it can; the scrape brings it into the form of the
+//     table. Of the larger families only the combinations that happened are
+//     exported.
 //   - The registry is passed in; the global one is never touched.
 //
 // Durations are seconds on the wire. Every histogram is classic and native at
-// once; the scraper picks.
+// once, from the same counts; the scraper picks. Buckets, rounding and the bound
+// on native buckets are those of the client library's own histograms, with one
+// difference: a new beginning for want of room forgets nothing that the last
+// scrape has not seen.
 package metrics

@@ -48,12 +48,33 @@ func class(status int) int {
 	return status / 100
 }
 
+// codeOf holds the number of each status as a code.
+var codeOf = makeCodes()
+
+func makeCodes() (all [600]uint8) {
+	for status := range all {
+		all[status] = uint8(class(status))
+		if i, found := slices.BinarySearch(statuses[:], status); found {
+			all[status] = uint8(firstStatus + i)
+		}
+	}
+	return all
+}
+
 // code returns the number of a status as a code.
 func code(status int) int {
-	if i, found := slices.BinarySearch(statuses[:], status); found {
-		return firstStatus + i
+	if uint(status) >= uint(len(codeOf)) {
+		return 0
 	}
-	return class(status)
+	return int(codeOf[status])
+}
+
+// classOf returns the number of the class that a code stands for.
+func classOf(code int) int {
+	if code < firstStatus {
+		return code
+	}
+	return class(statuses[code-firstStatus])
 }
 
 // methods returns the values of the label method, in the order of

@@ -1,10 +1,12 @@
 package metrics
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"math/rand/v2"
 	"net/netip"
+	"strings"
 	"time"
 
 	"aclgate/policy"
@@ -21,13 +23,8 @@ var ErrID = errors.New("a decision id is 24 hex digits")
 // runtime's ChaCha8 generator, which takes no lock, is enough.
 func NewID() ID {
 	var id ID
-	a, b := rand.Uint64(), rand.Uint32()
-	for i := range 8 {
-		id[i] = byte(a >> (8 * i))
-	}
-	for i := range 4 {
-		id[8+i] = byte(b >> (8 * i))
-	}
+	binary.LittleEndian.PutUint64(id[:8], rand.Uint64())
+	binary.LittleEndian.PutUint32(id[8:], rand.Uint32())
 	return id
 }
 
@@ -138,22 +135,50 @@ func (r *Record) SetTarget(route *policy.Route, target []byte) {
 	if route != nil && route.Closed != policy.NotClosed {
 		return
 	}
-	masked := false
-	for i := 0; i < len(target) && target[i] != '?' && !r.cut; i++ {
-		c, opens := target[i], match(target[i:])
-		switch {
-		case c == '/':
-			masked = false
-			r.put(c)
-		case masked:
-		case opens != 0:
-			masked = true
-			r.put(opens)
-			r.put('*')
-		default:
-			r.put(c)
+	for len(target) > 0 && !r.cut {
+		target = r.putOrdinary(target)
+		if len(target) == 0 || target[0] == '?' {
+			return
+		}
+		opens := match(target)
+		if opens == 0 {
+			r.put(target[0])
+			target = target[1:]
+			continue
+		}
+		r.put(opens)
+		r.put('*')
+		for len(target) > 0 && target[0] != '/' && target[0] != '?' {
+			target = target[1:]
 		}
 	}
+}
+
+// ordinary are the bytes of a path that stand for themselves, which is nearly
+// all of them.
+var ordinary = makeOrdinary()
+
+func makeOrdinary() (all [256]bool) {
+	for c := range all {
+		all[c] = c > 0x20 && c < 0x7f && !strings.ContainsRune("\"\\%={?", rune(c))
+	}
+	return all
+}
+
+// putOrdinary appends the ordinary bytes that target begins with, as far as
+// there is room, and returns the rest.
+func (r *Record) putOrdinary(target []byte) []byte {
+	room := r.target[r.targetLen:]
+	n := min(len(room), len(target))
+	for i, c := range target[:n] {
+		if !ordinary[c] {
+			n = i
+			break
+		}
+		room[i] = c
+	}
+	r.targetLen += uint16(n)
+	return target[n:]
 }
 
 // match returns '=' or '{' where the rest of a segment compares with values,

@@ -6,8 +6,8 @@ import (
 )
 
 func TestRingRemembersTheLast(t *testing.T) {
-	ring := NewRing(2 * ringShards)
-	ids := []ID{{1}, {2}, {3}} // of one shard, which holds two
+	ring := NewRing(2)
+	ids := []ID{{1}, {2}, {3}}
 	for i, id := range ids {
 		ring.Add(&Record{ID: id, Status: 200 + i})
 	}
