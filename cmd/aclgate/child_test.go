@@ -29,11 +29,19 @@ var (
 // childVariable makes a run of the test binary the program itself.
 const childVariable = "ACLGATE_TEST_CHILD"
 
+// backendVariable makes a run of the test binary a backend at the address that
+// it holds.
+const backendVariable = "ACLGATE_TEST_BACKEND"
+
 // TestMain lets tests have the program as a process of its own: with its own
 // limits, its own memory, and a death that is not the test's.
 func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
 		main()
+		return
+	}
+	if address := os.Getenv(backendVariable); address != "" {
+		serveBackend(address)
 		return
 	}
 	os.Exit(m.Run())
@@ -57,6 +65,7 @@ type childSettings struct {
 	prefix   string   // of the command line, such as a ulimit
 	env      []string // further environment
 	fake     *backend.Server
+	upstream string // settings of upstream that name the urls; "": those of a backend of its own
 }
 
 const childKey = "stays-valid"
@@ -65,14 +74,9 @@ const childKey = "stays-valid"
 func newChild(t *testing.T, s childSettings) *child {
 	t.Helper()
 	c := &child{t: t, backend: s.fake, stdout: new(safeBuffer), stderr: new(safeBuffer)}
-	if c.backend == nil {
-		c.backend = backend.New(backend.DemoWorld(), backend.Options{Key: "upstream-key"})
+	if s.upstream == "" {
+		s.upstream = c.ownBackend()
 	}
-	url, err := c.backend.Start("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.backend.Close)
 	if s.policy == "" {
 		s.policy = fmt.Sprintf(gatePolicy, "")
 	}
@@ -80,12 +84,26 @@ func newChild(t *testing.T, s childSettings) *child {
 	c.api, c.admin = "http://"+listen, "http://"+admin
 	c.folder = write(t, map[string]string{
 		"aclgate.yaml": fmt.Sprintf("listen: {address: %q%s}\nadmin: {address: %q, token_file: admin.token}\n"+
-			"upstream: {urls: [%q], token_file: up.token, timeouts: {idle: 2s}}\nstore: {kind: file, path: policy.yaml}\n"+
-			"limits: {unauthenticated: {rate: 0}}\n%s", listen, listenMore(s.settings), admin, url, settingsMore(s.settings)),
+			"upstream: {%s, token_file: up.token, timeouts: {idle: 2s}}\nstore: {kind: file, path: policy.yaml}\n"+
+			"limits: {unauthenticated: {rate: 0}}\n%s", listen, listenMore(s.settings), admin, s.upstream, settingsMore(s.settings)),
 		"policy.yaml": s.policy, "up.token": "upstream-key\n", "admin.token": adminKey + "\n",
 	})
 	c.start(s)
 	return c
+}
+
+// ownBackend starts a backend in the test's process and returns its setting.
+func (c *child) ownBackend() string {
+	c.t.Helper()
+	if c.backend == nil {
+		c.backend = backend.New(backend.DemoWorld(), backend.Options{Key: "upstream-key"})
+	}
+	url, err := c.backend.Start("127.0.0.1:0")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(c.backend.Close)
+	return fmt.Sprintf("urls: [%q]", url)
 }
 
 // listenMore and settingsMore split the settings of a test: a first line that
