@@ -42,7 +42,7 @@ func (e *env) runCheck(ctx context.Context, live bool) error {
 	if n := countFaults(faults); n > 0 {
 		return badSettings(fmt.Errorf("%d %s", n, plural(n, "fault", "faults")))
 	}
-	accounts, tokens := len(pol.Tree.Accounts()), len(pol.Records)
+	accounts, tokens := len(pol.Tree.Accounts()), pol.Len()
 	fmt.Fprintf(e.stdout, "%s and %s are sound: %d %s, %d %s\n", e.file, s.Store.Path.Text,
 		accounts, plural(accounts, "account", "accounts"), tokens, plural(tokens, "token", "tokens"))
 	if !live {

@@ -198,7 +198,7 @@ func findDigest(pol *store.Policy, digits string) (*store.Record, error) {
 // guessed.
 func one(pol *store.Policy, what string, fits func(*policy.Token) bool) (found *store.Record, err error) {
 	var ids []string
-	for _, rec := range pol.Records {
+	for _, rec := range pol.Records() {
 		if fits(&rec.Token) {
 			found = rec
 			ids = append(ids, fmt.Sprint(rec.Token.ID))

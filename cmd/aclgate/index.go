@@ -44,10 +44,11 @@ func (a *app) runIndex(ctx context.Context, group *sync.WaitGroup) {
 	group.Go(func() { a.index.Run(ctx) })
 }
 
-// holders yields every token of the policy, for what the index has to read.
+// holders yields every kind of token of the policy, for what the index has to
+// read.
 func (a *app) holders(yield func(upstream.Holder) bool) {
-	for _, r := range a.store.Records() {
-		if !yield(upstream.Holder{Access: r.Token.Access, Entries: r.Entries}) {
+	for access, entries := range a.store.Kinds() {
+		if !yield(upstream.Holder{Access: access, Entries: entries}) {
 			return
 		}
 	}

@@ -127,7 +127,7 @@ func relative(file string) string {
 // is compiled once.
 func compiler(pol *store.Policy, cat *policy.Catalogue) func(int64) *policy.Token {
 	records := map[int64]*store.Record{}
-	for _, rec := range pol.Records {
+	for _, rec := range pol.Records() {
 		records[rec.Token.ID] = rec
 	}
 	made := map[int64]*policy.Token{}

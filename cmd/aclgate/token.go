@@ -83,7 +83,7 @@ func (e *env) nextID() int64 {
 	}
 	highest := int64(0)
 	if pol, _ := checkPolicy(s); pol != nil {
-		for _, r := range pol.Records {
+		for _, r := range pol.Records() {
 			highest = max(highest, r.Token.ID)
 		}
 	}

@@ -140,7 +140,7 @@ func wholeMatch(target string) string { return strings.ReplaceAll(target, "{*", 
 // tokenOf returns the token of a line, if it is still the same one, ready to be
 // judged.
 func tokenOf(pol *store.Policy, cat *policy.Catalogue, l *metrics.Line) *policy.Token {
-	for _, rec := range pol.Records {
+	for _, rec := range pol.Records() {
 		if rec.Token.ID == l.Token && hex.EncodeToString(rec.Token.Digest[:4]) == l.Digest {
 			tok := rec.Token
 			tok.ACL = policy.NewACL(rec.Entries, cat)

@@ -28,9 +28,9 @@ func BenchmarkReadWhole(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		r := newReader("p.yaml", catalogue(b))
+		r := newReader("p.yaml", catalogue(b), 4)
 		r.readWhole(text)
-		if p, _ := r.finish(4); p == nil {
+		if p, _ := r.finish(); p == nil {
 			b.Fatal("refused")
 		}
 	}

@@ -23,6 +23,11 @@
 // items are found. Everything else goes through config/strict, and both readers
 // give the same records, which is fuzzed.
 //
+// A Policy keeps its tokens packed, as bytes (pack.go), and Load unpacks one. A
+// token of one entry takes some 70 bytes so, and nothing that the garbage
+// collector has to walk through. A reload works beside requests: it rests as
+// long as it works (pace.go).
+//
 // The times of last uses, which tokens with a ttl live by, stand in a file
 // beside the policy. They are the only thing that a Store writes.
 package store

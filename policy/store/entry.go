@@ -28,7 +28,7 @@ func (r *reader) readEntries(rec *Record, nodes []*strict.Node) {
 		rec.Entries = append(rec.Entries, e)
 		places = append(places, entryPlaces{n, m.Get("uri"), m.Get("methods"), m.Get("submodules")})
 	}
-	if !sound || r.lint.count(rec.Entries) == 0 {
+	if !sound || r.kindOf(rec.Entries).findings == 0 {
 		return
 	}
 	for _, f := range r.lint.find(rec.Entries) {

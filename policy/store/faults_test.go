@@ -125,7 +125,7 @@ func TestManyWarningsCondemnNothing(t *testing.T) {
 		b = fmt.Appendf(b, "- {id: %d, key: demo-key-%d, cid: 1, expire: 9, access: {type: acl, acl: [{uri: gw/abacus}]}}\n", i+1, i)
 	}
 	p, faults := ReadPolicy("p.yaml", b, catalogue(t), 4)
-	if p == nil || len(p.Records) != 3000 || len(faults) != maxWarnings+1 {
+	if p == nil || p.Len() != 3000 || len(faults) != maxWarnings+1 {
 		t.Fatalf("got %d faults: %v", len(faults), faults)
 	}
 	if got, want := faults[maxWarnings].Message, "5900 more warnings are not shown"; got != want {
@@ -142,7 +142,7 @@ func TestFlespiExportLoads(t *testing.T) {
 	if p == nil {
 		t.Fatal(faults)
 	}
-	tok, es := p.Records[0].Token, p.Records[0].Entries
+	tok, es := deref(p)[0].Token, deref(p)[0].Entries
 	if tok.Access != policy.ACLAccess || tok.TTL != 31536000 || tok.Sources != nil || tok.Origins == nil || len(tok.Origins) != 0 {
 		t.Errorf("got %+v", tok)
 	}

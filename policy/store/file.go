@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"iter"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,8 +75,16 @@ func OpenFile(opts FileOptions) (*File, error) {
 	if err := f.Reload(); err != nil {
 		return nil, err
 	}
+	if f.current.Load().policy.Len() >= manyTokens {
+		debug.FreeOSMemory()
+	}
 	return f, nil
 }
+
+// manyTokens is from where on the text of a policy, which is thrown away once it
+// is read, is worth a collection before the first request. What a start leaves
+// behind, the process would keep for good.
+const manyTokens = 5000
 
 // Revision implements Store.
 func (f *File) Revision() uint64 { return f.current.Load().revision }
@@ -91,9 +101,10 @@ func (f *File) Load(d policy.Digest) (*Record, error) {
 // Tree implements Store.
 func (f *File) Tree() *policy.Tree { return f.current.Load().policy.Tree }
 
-// Records returns all tokens of the policy in force, in the order of the file.
-// They must not be changed.
-func (f *File) Records() []*Record { return f.current.Load().policy.Records }
+// Kinds yields what tokens the policy in force has: see Policy.Kinds.
+func (f *File) Kinds() iter.Seq2[policy.Access, []policy.Entry] {
+	return f.current.Load().policy.Kinds()
+}
 
 // State returns how the store is doing. It waits for nothing, and what it
 // returns must not be changed.
@@ -111,12 +122,12 @@ func (f *File) Reload() error {
 // refresh reads the file. A text that was judged before is not judged again.
 func (f *File) refresh() error {
 	start := time.Now()
-	text, err := readStill(f.opts.Path)
+	pace := f.pacer()
+	text, sum, err := readStill(f.opts.Path, f.known(), pace)
 	if err != nil {
 		f.read = false
 		return f.refuse(strict.Faults{{File: f.opts.Path, Message: err.Error()}})
 	}
-	sum := sha256.Sum256(text)
 	if f.read && sum == f.sum && f.result != nil {
 		return f.result
 	}
@@ -125,24 +136,42 @@ func (f *File) refresh() error {
 		f.publish(now)
 		return nil
 	}
-	p, faults := ReadPolicy(f.opts.Path, text, f.opts.Catalogue, f.opts.MaxDepth)
+	r := newReader(f.opts.Path, f.opts.Catalogue, f.opts.MaxDepth)
+	r.pace = pace
+	p, faults := r.read(text)
 	if p == nil {
 		f.result = f.refuse(faults)
 		return f.result
 	}
-	f.swap(&snapshot{revision: 1, sum: sum, policy: p, warnings: faults})
-	f.opts.Logger.Info("policy loaded", "file", f.opts.Path, "revision", f.Revision(), "tokens", len(p.Records),
+	f.swap(&snapshot{revision: 1, sum: sum, policy: p, warnings: faults}, pace)
+	f.opts.Logger.Info("policy loaded", "file", f.opts.Path, "revision", f.Revision(), "tokens", p.Len(),
 		"accounts", len(p.Tree.Accounts()), "warnings", len(faults), "took", time.Since(start).Round(time.Millisecond))
 	f.logFaults(slog.LevelWarn, "policy file", faults)
 	return nil
 }
 
+// pacer returns one for a reload. At the start nobody waits.
+func (f *File) pacer() *pacer {
+	if f.current.Load() == nil {
+		return nil
+	}
+	return newPacer()
+}
+
+// known returns the digest of the text that was judged last, nil without one.
+func (f *File) known() *[sha256.Size]byte {
+	if !f.read {
+		return nil
+	}
+	return &f.sum
+}
+
 // swap puts a snapshot in the place of the one that is obeyed.
-func (f *File) swap(next *snapshot) {
+func (f *File) swap(next *snapshot, pace *pacer) {
 	if old := f.current.Load(); old != nil {
 		next.revision = old.revision + 1
 	}
-	f.uses.adopt(next.policy)
+	f.uses.adopt(next.policy, pace)
 	f.current.Store(next)
 	f.publish(next)
 }
@@ -150,8 +179,10 @@ func (f *File) swap(next *snapshot) {
 // publish notes that s is what the file says.
 func (f *File) publish(s *snapshot) {
 	st := &State{Revision: s.revision, Loaded: time.Now(), Faults: s.warnings, Tokens: map[policy.Access]int{}}
-	for _, r := range s.policy.Records {
-		st.Tokens[r.Token.Access]++
+	for access, n := range s.policy.tokens {
+		if n > 0 {
+			st.Tokens[policy.Access(access)] = n
+		}
 	}
 	st.Accounts = len(s.policy.Tree.Accounts())
 	f.tell(st)

@@ -20,18 +20,19 @@ func (r *reader) readAccounts(n *strict.Node) {
 			r.homes = append(r.homes, h)
 		}
 	}
+	r.policy.Tree = r.tree()
 }
 
 // tree builds the account tree. Each kind of fault hides the next one, so a
 // faulty account is mended and the rest is judged again, until all are named.
-func (r *reader) tree(maxDepth int) *policy.Tree {
+func (r *reader) tree() *policy.Tree {
 	homes := slices.Clone(r.homes)
 	for {
 		accounts := make([]policy.Account, len(homes))
 		for i, h := range homes {
 			accounts[i] = h.account
 		}
-		tree, faults := policy.NewTree(accounts, maxDepth)
+		tree, faults := policy.NewTree(accounts, r.maxDepth)
 		if len(faults) == 0 {
 			return tree
 		}
@@ -56,35 +57,48 @@ func distinctHomes(homes []home) (distinct []home) {
 	return distinct
 }
 
-// finish judges what only the whole file can tell, and makes the Policy if
-// nothing was wrong.
-func (r *reader) finish(maxDepth int) (*Policy, strict.Faults) {
-	p := &Policy{Tree: r.tree(maxDepth), Records: make([]*Record, 0, len(r.drafts))}
-	p.byDigest = make(map[policy.Digest]*Record, len(r.drafts))
-	byID := make(map[int64]*Record, len(r.drafts))
-	for i := range r.drafts {
-		d := &r.drafts[i]
-		t := &d.record.Token
-		if first := p.byDigest[t.Digest]; d.hasDigest && first != nil {
-			r.fault(d.key.pos(), "tokens[%d]: this is also the key of the token in line %d", d.index, first.Token.Line)
-		} else if d.hasDigest {
-			p.byDigest[t.Digest] = d.record
-		}
-		// Two tokens of one id would keep each other's ttl alive, and no log
-		// could tell them apart.
-		if first := byID[t.ID]; t.ID != 0 && first != nil {
-			r.fault(d.id.pos(), "tokens[%d].id: the token in line %d has this id too", d.index, first.Token.Line)
-		} else {
-			byID[t.ID] = d.record
-		}
-		if _, found := p.Tree.Account(t.CID); t.CID != 0 && !found {
-			r.fault(d.cid.pos(), "tokens[%d].cid: no account has the id %d", d.index, t.CID)
-		}
-		p.Records = append(p.Records, d.record)
+// keep packs a draft into the policy, and judges what only the tokens before it
+// and the accounts can tell.
+func (r *reader) keep(d draft, kind int) {
+	p, t := r.policy, &d.record.Token
+	var sameKey, sameID []byte
+	if d.hasDigest {
+		sameKey = p.digests.withDigest(&t.Digest)
 	}
+	if t.ID != 0 {
+		sameID = r.ids.withID(t.ID)
+	}
+	if sameKey != nil {
+		r.fault(d.key.pos(), "tokens[%d]: this is also the key of the token in line %d", d.index, lineOf(sameKey))
+	}
+	// Two tokens of one id would keep each other's ttl alive, and no log
+	// could tell them apart.
+	if sameID != nil {
+		r.fault(d.id.pos(), "tokens[%d].id: the token in line %d has this id too", d.index, lineOf(sameID))
+	}
+	if _, found := p.Tree.Account(t.CID); t.CID != 0 && !found {
+		r.fault(d.cid.pos(), "tokens[%d].cid: no account has the id %d", d.index, t.CID)
+	}
+	place := p.add(d.record, kind)
+	if d.hasDigest && sameKey == nil {
+		p.digests.add(place)
+	}
+	if t.ID != 0 && sameID == nil {
+		r.ids.add(place)
+	}
+}
+
+func lineOf(record []byte) int {
+	_, line := headOf(record)
+	return line
+}
+
+// finish returns the policy if nothing was wrong.
+func (r *reader) finish() (*Policy, strict.Faults) {
 	faults := r.all()
 	if faults.Err() != nil {
 		return nil, faults
 	}
-	return p, faults
+	r.policy.names, r.policy.kinds.number = nil, nil
+	return r.policy, faults
 }

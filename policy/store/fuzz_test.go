@@ -24,8 +24,9 @@ func FuzzReadPolicy(f *testing.F) {
 // faults and reads as the same record.
 func FuzzQuickItem(f *testing.F) {
 	for _, text := range append(agreeing(), typical(1), flow(1)) {
-		if p, ok := split([]byte(text)); ok {
-			f.Add(p.items[0].text)
+		if p, ok := split([]byte(text), nil); ok {
+			it, _ := p.items.next()
+			f.Add(it.text)
 		}
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -34,15 +35,17 @@ func FuzzQuickItem(f *testing.F) {
 		if !ok {
 			return
 		}
-		r := newReader("p.yaml", nil)
-		if !r.readItem(item{text: text, line: 3}, 0) || len(r.drafts) != 1 {
+		r := newReader("p.yaml", nil, 4)
+		drafts, isItem := r.drafts(item{text: text, line: 3}, 0)
+		if !isItem || len(drafts) != 1 {
 			t.Fatalf("taken, and is no item: %v", r.all())
 		}
 		if err := r.all().Err(); err != nil || len(r.warnings) > 0 != plain {
 			t.Fatalf("taken, with %v", r.all())
 		}
-		if !reflect.DeepEqual(d, r.drafts[0]) {
-			t.Fatalf("quick %+v %+v\nstrict %+v %+v", d, *d.record, r.drafts[0], *r.drafts[0].record)
+		if !reflect.DeepEqual(d, drafts[0]) {
+			t.Fatalf("quick %+v %+v\nstrict %+v %+v", d, *d.record, drafts[0], *drafts[0].record)
 		}
+		checkPacked(t, r, *d.record)
 	})
 }

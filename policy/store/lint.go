@@ -3,7 +3,6 @@ package store
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"aclgate/config/strict"
@@ -28,52 +27,17 @@ type finding struct {
 }
 
 // lint finds entries that do nothing, against a catalogue. Ids do not matter
-// to it, so lists that differ in nothing else are judged once: of 100,000
-// tokens there are a few dozen kinds.
+// to it, so lists that differ in nothing else are judged once: see kind.
 type lint struct {
 	catalogue *policy.Catalogue // nil: nothing is found
-	kinds     map[string]int
-	kind      []byte
 }
-
-// maxKinds bounds the memory of a lint.
-const maxKinds = 10000
 
 // count returns how many findings there are about a list of entries.
 func (l *lint) count(entries []policy.Entry) int {
 	if l.catalogue == nil || len(entries) == 0 {
 		return 0
 	}
-	l.kind = l.kind[:0]
-	for i := range entries {
-		l.kind = appendKind(l.kind, &entries[i])
-	}
-	if n, known := l.kinds[string(l.kind)]; known {
-		return n
-	}
-	n := len(l.find(entries))
-	if len(l.kinds) < maxKinds {
-		l.kinds[string(l.kind)] = n
-	}
-	return n
-}
-
-// appendKind appends all of an entry that a finding can depend on. Lengths
-// stand before texts, so that no two lists are printed alike.
-func appendKind(b []byte, e *policy.Entry) []byte {
-	b = strconv.AppendInt(b, int64(len(e.URI)), 10)
-	b = append(append(b, ':'), e.URI...)
-	b = append(b, byte(e.Methods), byte(e.Rule))
-	if !e.Named {
-		return append(b, 0)
-	}
-	b = append(b, 1)
-	b = append(strconv.AppendInt(b, int64(len(e.Submodules)), 10), ':')
-	for _, s := range e.Submodules {
-		b = append(strconv.AppendInt(b, int64(len(s.Name)), 10), ':')
-		b = append(append(b, s.Name...), byte(s.Methods))
-	}
-	return b
+	return len(l.find(entries))
 }
 
 // find returns everything that can be said about a list of entries.

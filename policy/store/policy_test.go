@@ -38,12 +38,12 @@ func TestSample(t *testing.T) {
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	rec := p.Records[0]
+	rec := deref(p)[0]
 	tok := rec.Token
 	if tok.ID != 17 || tok.CID != 11 || tok.Expire != 1798761600 || tok.Info != "ops viewer" || tok.Line != 5 || !tok.Enabled {
 		t.Errorf("got %+v", tok)
 	}
-	if p.Find(tok.Digest) != rec || tok.Digest.Short() != "6ca13d52" {
+	if found := p.Find(tok.Digest); found == nil || !reflect.DeepEqual(*found, rec) || tok.Digest.Short() != "6ca13d52" {
 		t.Errorf("not found under its digest %s", tok.Digest.Short())
 	}
 	e := rec.Entries[0]
@@ -96,22 +96,22 @@ func agreeing() []string {
 func checkAgree(t *testing.T, text string) {
 	t.Helper()
 	p, faults := ReadPolicy("p.yaml", []byte(text), catalogue(t), 4)
-	r := newReader("p.yaml", catalogue(t))
+	r := newReader("p.yaml", catalogue(t), 4)
 	r.readWhole([]byte(text))
-	whole, wholeFaults := r.finish(4)
+	whole, wholeFaults := r.finish()
 	if got, want := faults.Error(), wholeFaults.Error(); got != want {
 		t.Errorf("by items\n%s\nas a whole\n%s\nof\n%s", got, want, text)
 	}
 	if (p == nil) != (whole == nil) {
 		t.Fatalf("one reader takes it, the other does not:\n%s", text)
 	}
-	if p != nil && !reflect.DeepEqual(p.Records, whole.Records) {
+	if p != nil && !reflect.DeepEqual(deref(p), deref(whole)) {
 		t.Errorf("records differ of\n%s\n%+v\n%+v", text, deref(p), deref(whole))
 	}
 }
 
 func deref(p *Policy) (all []Record) {
-	for _, r := range p.Records {
+	for _, r := range p.Records() {
 		all = append(all, *r)
 	}
 	return all
@@ -119,11 +119,12 @@ func deref(p *Policy) (all []Record) {
 
 func TestQuickReadsTheCommonShapes(t *testing.T) {
 	for _, text := range []string{sample, typical(3), flow(3)} {
-		p, ok := split([]byte(text))
+		p, ok := split([]byte(text), nil)
 		if !ok {
 			t.Fatalf("not split:\n%s", text)
 		}
-		for _, it := range p.items {
+		for range p.count {
+			it, _ := p.items.next()
 			q := quick{words: map[string]string{}}
 			if _, _, ok := q.read(it); !ok {
 				t.Errorf("left to the slow reader:\n%s", it.text)
@@ -171,15 +172,16 @@ func checkPrinted(t *testing.T, p *Policy) {
 		b = fmt.Appendf(b, "- {id: %d}\n", a.ID)
 	}
 	b = append(b, "tokens:\n"...)
-	for _, r := range p.Records {
+	for _, r := range p.Records() {
 		b = append(b, TokenYAML(r)...)
 	}
 	again, faults := ReadPolicy("p.yaml", b, nil, 4)
-	if again == nil || len(again.Records) != len(p.Records) {
+	if again == nil || again.Len() != p.Len() {
 		t.Fatalf("printed, it does not read:\n%v\n%s", faults, b)
 	}
-	for i, r := range again.Records {
-		got, want := *r, *p.Records[i]
+	records := deref(p)
+	for i, r := range again.Records() {
+		got, want := *r, records[i]
 		if !reflect.DeepEqual(lineless(got), lineless(want)) {
 			t.Errorf("printed, it reads differently:\n%+v\n%+v", got, want)
 		}
@@ -210,7 +212,7 @@ func TestTemplate(t *testing.T) {
 	if i := strings.Index(uncommented, "  - id: 17"); i > 0 {
 		uncommented = uncommented[:i] + "tokens:\n" + strings.Replace(uncommented[i:], "tokens:\n", "", 1)
 	}
-	if p, faults := ReadPolicy("p.yaml", []byte(uncommented), catalogue(t), 4); p == nil || len(faults) > 0 || len(p.Records) != 2 {
+	if p, faults := ReadPolicy("p.yaml", []byte(uncommented), catalogue(t), 4); p == nil || len(faults) > 0 || p.Len() != 2 {
 		t.Errorf("the example in the template has faults:\n%v\n%s", faults, uncommented)
 	}
 	if !strict.IsKey(key) || len(key) != 64 || DigestOf([]byte(key)) != digest {

@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"aclgate/config/strict"
+	"aclgate/policy"
 )
 
 // quick reads one item of the list of tokens in the shape that people and
@@ -20,6 +21,8 @@ type quick struct {
 	odd   bool
 	depth int
 	tree  []branch
+	made  Record // what read returns
+	room  []policy.Entry
 	words map[string]string // shared with the reader
 	first int               // number of the first line in the file
 }

@@ -18,7 +18,8 @@ func (q *quick) read(it item) (d draft, plainKey, ok bool) {
 	if !ok || q.tree[root].kind != strict.Mapping {
 		return draft{}, false, false
 	}
-	d.record = &Record{Token: policy.Token{Enabled: true, Line: q.line(root)}}
+	q.made = Record{Token: policy.Token{Enabled: true, Line: q.line(root)}}
+	d.record = &q.made
 	seen := uint32(0)
 	for n := q.tree[root].child; n != 0; n = q.tree[n].next {
 		i := slices.Index(tokenKeys, string(q.tree[n].key))
@@ -198,19 +199,14 @@ func (q *quick) access(rec *Record, n int32) bool {
 	if acl == 0 {
 		return true
 	}
-	count := 0
-	for c := q.tree[acl].child; c != 0; c = q.tree[c].next {
-		count++
-	}
-	if count > 0 && rec.Token.Access == policy.ACLAccess {
-		rec.Entries = make([]policy.Entry, 0, count)
-	}
+	q.room = q.room[:0]
 	for c := q.tree[acl].child; c != 0; c = q.tree[c].next {
 		e, ok := q.entry(c)
 		if !ok || rec.Token.Access != policy.ACLAccess {
 			return false
 		}
-		rec.Entries = append(rec.Entries, e)
+		q.room = append(q.room, e)
+		rec.Entries = q.room
 	}
 	return q.tree[acl].kind == strict.List
 }

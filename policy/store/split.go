@@ -8,7 +8,8 @@ import "bytes"
 type parts struct {
 	rest  []byte // the file with empty lines in the place of its tokens
 	line  int    // of `tokens:`, from 1
-	items []item
+	items cutter // yields them
+	count int    // of them
 }
 
 // item is the text of one element of the list of tokens, whole lines.
@@ -24,21 +25,26 @@ type item struct {
 // brackets that spans lines. Whoever reads the parts notices: the item before
 // the cut does not parse on its own. What does parse ends where it ends in the
 // whole file, because the text before it is complete.
-func split(text []byte) (parts, bool) {
+func split(text []byte, pace *pacer) (parts, bool) {
 	p := parts{}
 	start, ok := p.findTokens(text)
 	if !ok {
 		return p, false
 	}
-	end := p.cutItems(text, start)
-	if len(p.items) == 0 {
+	p.items = cutter{text: text, at: start, line: p.line + 1, indent: -1}
+	all := p.items
+	for ok := true; ok; p.count++ {
+		_, ok = all.next()
+		pace.step()
+	}
+	if p.count--; p.count == 0 {
 		return p, false
 	}
-	blank := bytes.Count(text[start:end], []byte{'\n'})
-	p.rest = make([]byte, 0, start+blank+len(text)-end)
+	blank := all.line - p.line - 1
+	p.rest = make([]byte, 0, start+blank+len(text)-all.at)
 	p.rest = append(p.rest, text[:start]...)
 	p.rest = append(p.rest, bytes.Repeat([]byte{'\n'}, blank)...)
-	p.rest = append(p.rest, text[end:]...)
+	p.rest = append(p.rest, text[all.at:]...)
 	return p, true
 }
 
@@ -57,43 +63,44 @@ func (p *parts) findTokens(text []byte) (start int, ok bool) {
 	return 0, false
 }
 
-// cutItems cuts the list that begins at start and returns the offset of the
-// first line that does not belong to it.
-func (p *parts) cutItems(text []byte, start int) (end int) {
-	indent, line := -1, p.line
-	for at := start; at < len(text); {
-		next := len(text)
-		if n := bytes.IndexByte(text[at:], '\n'); n >= 0 {
-			next = at + n + 1
-		}
-		line++
-		body := bytes.TrimLeft(text[at:next], " ")
-		column := next - at - len(body)
-		switch {
-		case empty(body):
-		case bytes.HasPrefix(body, []byte("- ")) && (indent < 0 || column == indent):
-			indent = column
-			p.items = append(p.items, item{line: line})
-			if len(p.items) == 1 {
-				start = at
-			} else {
-				p.items[len(p.items)-2].text = text[start:at]
-				start = at
-			}
-		case indent < 0 || column <= indent:
-			p.close(text[start:at])
-			return at
-		}
-		at = next
-	}
-	p.close(text[start:])
-	return len(text)
+// cutter cuts a list into items.
+type cutter struct {
+	text   []byte
+	at     int // offset of the next line
+	line   int // its number
+	indent int // of the items; -1: not known yet
 }
 
-func (p *parts) close(last []byte) {
-	if n := len(p.items); n > 0 {
-		p.items[n-1].text = last
+// next returns the next item, which ends where the next one or something that
+// does not belong to the list begins, and whether there is one. After the last
+// the cutter stands behind the list.
+func (c *cutter) next() (it item, ok bool) {
+	start := c.at
+	for c.at < len(c.text) {
+		next := len(c.text)
+		if n := bytes.IndexByte(c.text[c.at:], '\n'); n >= 0 {
+			next = c.at + n + 1
+		}
+		body := bytes.TrimLeft(c.text[c.at:next], " ")
+		column := next - c.at - len(body)
+		switch {
+		case empty(body):
+		case bytes.HasPrefix(body, []byte("- ")) && (c.indent < 0 || column == c.indent):
+			if ok {
+				it.text = c.text[start:c.at]
+				return it, true
+			}
+			it, ok = item{line: c.line}, true
+			c.indent, start = column, c.at
+		case c.indent < 0 || column <= c.indent:
+			it.text = c.text[start:c.at]
+			return it, ok
+		}
+		c.at = next
+		c.line++
 	}
+	it.text = c.text[start:]
+	return it, ok
 }
 
 // empty reports whether a line without its indentation holds nothing.

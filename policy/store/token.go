@@ -31,8 +31,8 @@ var accessWords = map[string]policy.Access{
 }
 
 // readToken reads one token of the list. What is faulty is reported and left
-// out; the draft is kept for what the whole file says about the rest.
-func (r *reader) readToken(n *strict.Node, index int) {
+// out of the draft.
+func (r *reader) readToken(n *strict.Node, index int) draft {
 	m := n.Map(tokenKeys...)
 	rec := &Record{Token: policy.Token{Enabled: true, Line: r.at(n).Line}}
 	t := &rec.Token
@@ -50,7 +50,7 @@ func (r *reader) readToken(n *strict.Node, index int) {
 		r.caution(b, "flespi had blocked this token, so it is not enabled here")
 		t.Enabled = false
 	}
-	r.drafts = append(r.drafts, d)
+	return d
 }
 
 // unblocked reports whether flespi's field says that nothing is blocked.

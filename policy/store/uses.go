@@ -88,24 +88,21 @@ func (u *uses) counter(id int64) *atomic.Int64 {
 func (p *Policy) AdoptUses(file string, now int64) strict.Faults {
 	u := newUses(file + usesSuffix)
 	faults := u.load(now)
-	u.adopt(p)
+	u.adopt(p, nil)
 	return faults
 }
 
 // adopt gives every token with a ttl its counter. It has to be called before
 // anybody sees the records of p.
-func (u *uses) adopt(p *Policy) {
+func (u *uses) adopt(p *Policy, pace *pacer) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	living := make([]int64, 0, len(u.living))
-	for _, r := range p.Records {
-		if r.Token.TTL > 0 {
-			r.Token.Used = u.counter(r.Token.ID)
-			living = append(living, r.Token.ID)
-		}
+	p.lasts = make([]*atomic.Int64, len(p.timed))
+	for i, id := range p.timed {
+		p.lasts[i] = u.counter(id)
+		pace.step()
 	}
-	slices.Sort(living)
-	u.living = living
+	u.living = slices.Sorted(slices.Values(p.timed))
 }
 
 // save writes the last uses of the tokens that the policy knows, if they have

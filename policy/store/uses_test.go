@@ -34,8 +34,8 @@ func TestLastUsesSurvive(t *testing.T) {
 		t.Errorf("after a restart: got %d, want 1000", got)
 	}
 	p, _ := ReadPolicy("p.yaml", []byte(ttlToken(1)), nil, 4)
-	if faults := p.AdoptUses(f.opts.Path, 5000); len(faults) > 0 || p.Records[0].Token.LastUsed() != 1000 {
-		t.Errorf("without a File: got %d, %v", p.Records[0].Token.LastUsed(), faults)
+	if faults := p.AdoptUses(f.opts.Path, 5000); len(faults) > 0 || deref(p)[0].Token.LastUsed() != 1000 {
+		t.Errorf("without a File: got %d, %v", deref(p)[0].Token.LastUsed(), faults)
 	}
 	info, err := os.Stat(f.opts.Path + usesSuffix)
 	if err != nil || info.Mode().Perm() != 0o600 {

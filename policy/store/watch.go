@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"io"
 	"os"
 	"time"
 )
@@ -104,38 +106,78 @@ const (
 // errWriting is the fault of a file that never stood still.
 var errWriting = errors.New("the file is being written")
 
-// readStill reads a file that does not change while it is read.
-func readStill(path string) ([]byte, error) {
+// readStill reads a file that does not change while it is read, and its digest.
+// Of one with the digest known it returns no text: most readings find what they
+// found before, and the text of a million tokens is larger than all the rest of
+// the process.
+func readStill(path string, known *[sha256.Size]byte, pace *pacer) (text []byte, sum [sha256.Size]byte, err error) {
 	for range stillTries {
-		text, still, err := readOnce(path)
-		if err != nil {
-			return nil, err
-		}
-		if still {
-			return text, nil
+		text, sum, err = readOnce(path, known, pace)
+		if err != errWriting {
+			return text, sum, err
 		}
 		time.Sleep(stillPause)
 	}
-	return nil, errWriting
+	return nil, sum, errWriting
 }
 
-// readOnce reads a file and reports whether it looked the same after as before.
-func readOnce(path string) (text []byte, still bool, err error) {
+// readOnce reads a file. It ends with errWriting unless the file looked the same
+// after as before.
+func readOnce(path string, known *[sha256.Size]byte, pace *pacer) (text []byte, sum [sha256.Size]byte, err error) {
 	before, err := os.Stat(path)
 	if err != nil {
-		return nil, false, err
+		return nil, sum, err
 	}
 	if !before.Mode().IsRegular() { // a pipe would be waited for
-		return nil, false, errors.New("this is no regular file")
+		return nil, sum, errors.New("this is no regular file")
 	}
-	if text, err = os.ReadFile(path); err != nil {
-		return nil, false, err
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, sum, err
+	}
+	defer file.Close()
+	size := before.Size()
+	if known != nil {
+		sum, err = readPieces(file, size, nil, pace)
+	}
+	if err == nil && (known == nil || sum != *known) {
+		text = make([]byte, size)
+		sum, err = readPieces(io.NewSectionReader(file, 0, size), size, text, pace)
+	}
+	if err != nil {
+		return nil, sum, err
 	}
 	after, err := os.Stat(path)
 	if err != nil {
-		return nil, false, err
+		return nil, sum, err
 	}
-	still = os.SameFile(before, after) && before.Size() == int64(len(text)) &&
-		after.Size() == before.Size() && after.ModTime().Equal(before.ModTime())
-	return text, still, nil
+	if !os.SameFile(before, after) || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
+		return nil, sum, errWriting
+	}
+	return text, sum, nil
+}
+
+// readPieces reads size bytes and returns their digest. It fills text, unless
+// that is nil.
+func readPieces(from io.Reader, size int64, text []byte, pace *pacer) (sum [sha256.Size]byte, err error) {
+	digest, room := sha256.New(), []byte(nil)
+	if text == nil {
+		room = make([]byte, min(size, pieceBytes))
+	}
+	for at := int64(0); at < size; {
+		n := min(size-at, pieceBytes)
+		piece := room
+		if text != nil {
+			piece = text[at:]
+		}
+		if _, err := io.ReadFull(from, piece[:n]); err == io.EOF || err == io.ErrUnexpectedEOF {
+			return sum, errWriting
+		} else if err != nil {
+			return sum, err
+		}
+		digest.Write(piece[:n])
+		at += n
+		pace.rest()
+	}
+	return [sha256.Size]byte(digest.Sum(nil)), nil
 }

@@ -1,0 +1,168 @@
+package store
+
+import (
+	"encoding/binary"
+	"slices"
+	"strconv"
+
+	"aclgate/policy"
+)
+
+// A packed record is the digest, then numbers as varints: id, line, access type
+// with a bit for enabled, cid, expire, ttl, created, the numbers of sources,
+// origins and kind, and the length of info. Behind info follow, with a ttl, the
+// number of the counter of its last use, and for each entry its line and its
+// ids, as differences. A token of one entry with two ids takes 60 bytes.
+
+// pack appends a record of this kind.
+func (p *Policy) pack(b []byte, rec *Record, kind int) []byte {
+	t := &rec.Token
+	b = append(b, t.Digest[:]...)
+	access := int64(t.Access) << 1
+	if t.Enabled {
+		access |= 1
+	}
+	for _, v := range [...]int64{
+		t.ID, int64(t.Line), access, t.CID, t.Expire, t.TTL, t.Created,
+		p.sourcesOf(t.Sources), p.originsOf(t.Origins), int64(kind), int64(len(t.Info)),
+	} {
+		b = binary.AppendUvarint(b, uint64(v))
+	}
+	b = append(b, t.Info...)
+	if t.TTL > 0 {
+		b = binary.AppendUvarint(b, uint64(len(p.timed)))
+	}
+	line := t.Line
+	for i := range rec.Entries {
+		e := &rec.Entries[i]
+		b = binary.AppendVarint(b, int64(e.Line-line))
+		line = e.Line
+		if e.Rule == policy.IDsList {
+			b = packIDs(b, e.IDs.IDs())
+		}
+	}
+	return b
+}
+
+// packIDs appends ids, which ascend.
+func packIDs(b []byte, ids []int64) []byte {
+	b = binary.AppendUvarint(b, uint64(len(ids)))
+	last := int64(0)
+	for _, id := range ids {
+		b = binary.AppendUvarint(b, uint64(id-last))
+		last = id
+	}
+	return b
+}
+
+// headOf returns the id and the line of a packed record.
+func headOf(record []byte) (id int64, line int) {
+	u := unpacker(record[len(policy.Digest{}):])
+	return u.number(), int(u.number())
+}
+
+// unpacker takes what was packed off the front of its bytes.
+type unpacker []byte
+
+func (u *unpacker) number() int64 {
+	v, n := binary.Uvarint(*u)
+	*u = (*u)[n:]
+	return int64(v)
+}
+
+func (u *unpacker) signed() int64 {
+	v, n := binary.Varint(*u)
+	*u = (*u)[n:]
+	return v
+}
+
+func (u *unpacker) bytes(n int64) []byte {
+	b := (*u)[:n]
+	*u = (*u)[n:]
+	return b
+}
+
+// ids takes a list of ids. Short ones, which most are, take no memory but that
+// of the set.
+func (u *unpacker) ids() policy.IDSet {
+	var room [64]int64
+	ids := room[:0]
+	last := int64(0)
+	for range u.number() {
+		last += u.number()
+		ids = append(ids, last)
+	}
+	return policy.NewIDSet(ids)
+}
+
+// unpack makes the record that stands at the front of u, and goes behind it.
+func (p *Policy) unpack(u *unpacker) *Record {
+	rec := &Record{}
+	t := &rec.Token
+	t.Digest = policy.Digest(u.bytes(int64(len(t.Digest))))
+	t.ID, t.Line = u.number(), int(u.number())
+	access := u.number()
+	t.Access, t.Enabled = policy.Access(access>>1), access&1 != 0
+	t.CID, t.Expire, t.TTL, t.Created = u.number(), u.number(), u.number(), u.number()
+	t.Sources, t.Origins = p.sources[u.number()], p.origins[u.number()]
+	kind := p.kinds.list[u.number()]
+	t.Info = string(u.bytes(u.number()))
+	if t.TTL > 0 {
+		if counter := u.number(); p.lasts != nil {
+			t.Used = p.lasts[counter]
+		}
+	}
+	rec.Entries = slices.Clone(kind.entries)
+	line := t.Line
+	for i := range rec.Entries {
+		e := &rec.Entries[i]
+		line += int(u.signed())
+		e.Line = line
+		if e.Rule == policy.IDsList {
+			e.IDs = u.ids()
+		}
+	}
+	return rec
+}
+
+// sourcesOf returns the number of sources among those of the policy: many
+// tokens come from the same few networks. 0 is nil.
+func (p *Policy) sourcesOf(s *policy.Sources) int64 {
+	if s == nil {
+		return 0
+	}
+	var key []byte
+	for _, network := range s.Networks {
+		key = append(network.AppendTo(key), ' ')
+	}
+	key = append(key, '|')
+	for _, m := range s.Masks {
+		key = append(append(key, m...), ' ')
+	}
+	n, known := p.names["ips "+string(key)]
+	if !known {
+		n = int64(len(p.sources))
+		p.sources = append(p.sources, s)
+		p.names["ips "+string(key)] = n
+	}
+	return n
+}
+
+// originsOf is the same for origins. An empty list, which permits none, is not
+// nil.
+func (p *Policy) originsOf(origins []string) int64 {
+	if origins == nil {
+		return 0
+	}
+	key := []byte("origins ")
+	for _, o := range origins {
+		key = strconv.AppendQuote(key, o)
+	}
+	n, known := p.names[string(key)]
+	if !known {
+		n = int64(len(p.origins))
+		p.origins = append(p.origins, origins)
+		p.names[string(key)] = n
+	}
+	return n
+}
