@@ -69,12 +69,16 @@ var table = map[string]rule{
 		reach:  []string{fasthttp},
 		reason: "bodies are read strictly by a reader of their own, from bytes alone",
 	},
-	"proxy/splice": {
+	"proxy/outline": {
 		reach:  []string{fasthttp},
+		reason: "where an answer's members stand is read from bytes alone, in one place",
+	},
+	"proxy/splice": {
+		may: []string{"proxy/outline"}, reach: []string{fasthttp},
 		reason: "merging is from bytes to bytes",
 	},
 	"proxy/join": {
-		reach:  []string{fasthttp},
+		may: []string{"proxy/outline"}, reach: []string{fasthttp},
 		reason: "answers are joined from bytes to bytes",
 	},
 	"proxy/limit": {

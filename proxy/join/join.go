@@ -1,42 +1,38 @@
 package join
 
-import "errors"
+import (
+	"errors"
+
+	"aclgate/proxy/outline"
+)
 
 // Bounds of what a Joiner keeps.
 const (
 	MaxHeld   = 64 << 10  // bytes of a row that is held until its end is there
 	MaxErrors = 256 << 10 // bytes of the errors of all parts
-	MaxDepth  = 8192      // objects and arrays that may be open at once
 )
 
 // What may be wrong with a part. None of them says anything of its content.
 var (
-	ErrNotObject = errors.New("the answer is not a JSON object")
+	ErrNotObject = outline.ErrNotObject
 	ErrNotArray  = errors.New("result or errors of the answer is not an array")
 	ErrTwice     = errors.New("the answer has result or errors twice")
 	ErrNothing   = errors.New("the answer has neither a result nor an error")
-	ErrSecond    = errors.New("a second value follows the answer")
-	ErrMalformed = errors.New("the answer is malformed JSON")
-	ErrTooDeep   = errors.New("the answer is nested too deeply")
-	ErrCut       = errors.New("the answer ends too early")
+	ErrSecond    = outline.ErrSecond
+	ErrMalformed = outline.ErrMalformed
+	ErrTooDeep   = outline.ErrTooDeep
+	ErrCut       = outline.ErrCut
 )
 
 // place says what the next byte of a part belongs to.
 type place uint8
 
 const (
-	begin   place = iota // before the object
-	first                // after the opening brace: a key or the closing brace
-	next                 // after a comma: a key
-	inKey                // inside a key of the outermost level
-	colon                // after such a key
-	value                // after its colon
+	outer   place = iota // between the members of the object
 	inOther              // inside a value that does not count
 	inArray              // inside result or errors, between elements
 	inRow                // inside an element of result
 	inError              // inside an element of errors
-	after                // after a value: a comma or the closing brace
-	done                 // after the object
 )
 
 // Joiner makes one answer. It is ready after Reset; then come, for each part,
@@ -49,8 +45,8 @@ type Joiner struct {
 	results bool // a key result was seen
 	faults  bool // a key errors was seen
 	last    byte // inArray: the last byte that is not white space, 0 for none
-	key     keyReader
-	val     scanner
+	obj     outline.Object
+	val     outline.Value
 
 	most   int    // MaxHeld, less in tests
 	held   []byte // the row that is not complete yet
@@ -74,7 +70,8 @@ func (j *Joiner) Reset() {
 // dropped. The rows of a part that failed are not wanted, only its errors are.
 func (j *Joiner) Begin(wanted bool) {
 	j.drop()
-	j.err, j.at, j.wanted = nil, begin, wanted
+	j.err, j.at, j.wanted = nil, outer, wanted
+	j.obj = outline.Object{}
 	j.results, j.faults = false, false
 	j.rows, j.found = 0, 0
 }
@@ -104,13 +101,10 @@ func (j *Joiner) Feed(dst, src []byte) ([]byte, error) {
 // End says that the part has ended. The error is that of Feed, or says that the
 // part is not complete.
 func (j *Joiner) End() error {
-	switch {
-	case j.err != nil:
-	case j.at == begin:
-		j.err = ErrNotObject
-	case j.at != done:
-		j.err = ErrCut
-	case j.wanted && !j.results && j.found == 0:
+	if j.err == nil {
+		j.err = j.obj.End()
+	}
+	if j.err == nil && j.wanted && !j.results && j.found == 0 {
 		j.err = ErrNothing
 	}
 	return j.err
@@ -165,10 +159,10 @@ func (j *Joiner) open(dst []byte) []byte {
 
 // feedRow reads more of a row.
 func (j *Joiner) feedRow(dst, src []byte) ([]byte, int) {
-	n, err := j.val.scan(src)
+	n, err := j.val.Scan(src)
 	dst = j.pass(dst, src[:n])
 	j.err = err
-	if err == nil && j.val.done {
+	if err == nil && j.val.Done() {
 		j.at = inArray
 	}
 	return dst, n
@@ -180,7 +174,7 @@ func (j *Joiner) pass(dst, piece []byte) []byte {
 	switch {
 	case j.torn:
 		dst = append(dst, piece...)
-	case j.val.done || len(j.held)+len(piece) > j.most:
+	case j.val.Done() || len(j.held)+len(piece) > j.most:
 		dst = j.open(dst)
 		if j.sent {
 			dst = append(dst, ',')
@@ -190,7 +184,7 @@ func (j *Joiner) pass(dst, piece []byte) []byte {
 	default:
 		j.held = append(j.held, piece...)
 	}
-	if j.val.done {
+	if j.val.Done() {
 		j.torn = false
 		j.rows++
 	}
@@ -204,7 +198,7 @@ func (j *Joiner) keep(piece []byte) {
 	} else {
 		j.errors = append(j.errors, piece...)
 	}
-	if !j.val.done {
+	if !j.val.Done() {
 		return
 	}
 	j.found++

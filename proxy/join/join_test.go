@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"aclgate/proxy/outline"
 )
 
 // joined feeds each part in pieces of n bytes. A part that fails leaves the
@@ -171,7 +173,7 @@ func TestDepth(t *testing.T) {
 	for _, row := range []struct {
 		depth int
 		want  error
-	}{{MaxDepth, nil}, {MaxDepth + 1, ErrTooDeep}} {
+	}{{outline.MaxDepth, nil}, {outline.MaxDepth + 1, ErrTooDeep}} {
 		var j Joiner
 		j.Reset()
 		j.Begin(true)

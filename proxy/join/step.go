@@ -1,5 +1,7 @@
 package join
 
+import "aclgate/proxy/outline"
+
 // fail notes a fault and consumes nothing.
 func (j *Joiner) fail(err error) int {
 	j.err = err
@@ -12,73 +14,30 @@ func (j *Joiner) goTo(at place) int {
 	return 1
 }
 
-func isSpace(b byte) bool { return b == ' ' || b == '\t' || b == '\n' || b == '\r' }
-
 // step reads something of src, which is not empty, and returns how many bytes
 // that took.
 func (j *Joiner) step(src []byte) int {
-	b := src[0]
-	switch j.at {
-	case inKey:
-		return j.stepKey(b)
-	case inError, inOther:
-		return j.stepInside(src)
-	}
-	if isSpace(b) {
-		return 1
-	}
-	switch j.at {
-	case begin:
-		if b == '{' {
-			return j.goTo(first)
-		}
-		return j.fail(ErrNotObject)
-	case colon:
-		if b == ':' {
-			return j.goTo(value)
-		}
-		return j.fail(ErrMalformed)
-	case value:
-		return j.stepValue(b)
-	case inArray:
-		return j.stepArray(b)
-	case done:
-		return j.fail(ErrSecond)
-	}
-	return j.stepObject(b)
-}
-
-// stepObject reads a byte between the members of the object.
-func (j *Joiner) stepObject(b byte) int {
 	switch {
-	case b == '"' && j.at != after:
-		j.key = keyReader{}
-		return j.goTo(inKey)
-	case b == ',' && j.at == after:
-		return j.goTo(next)
-	case b == '}' && j.at != next:
-		return j.goTo(done)
+	case j.at == inError || j.at == inOther:
+		return j.stepInside(src)
+	case j.at == inArray:
+		return j.stepArray(src[0])
+	case j.obj.Opens(src[0]):
+		return j.stepValue(src[0])
 	}
-	return j.fail(ErrMalformed)
-}
-
-func (j *Joiner) stepKey(b byte) int {
-	if j.key.ends(b) {
-		return j.goTo(colon)
-	}
-	if !j.key.read(b) {
-		return j.fail(ErrMalformed)
-	}
-	return 1
+	n, err := j.obj.Step(src)
+	j.err = err
+	return n
 }
 
 // stepValue reads the first byte of a member's value.
 func (j *Joiner) stepValue(b byte) int {
+	j.obj.At = outline.After
 	var seen *bool
 	switch {
-	case j.key.is("errors"):
+	case j.obj.Key.Is("errors"):
 		seen, j.isError = &j.faults, true
-	case j.wanted && j.key.is("result"):
+	case j.wanted && j.obj.Key.Is("result"):
 		seen, j.isError = &j.results, false
 	default:
 		return j.enter(b, inOther)
@@ -93,9 +52,9 @@ func (j *Joiner) stepValue(b byte) int {
 	return j.goTo(inArray)
 }
 
-// enter begins a value. Its first byte is left for the scanner.
+// enter begins a value. Its first byte is left for Scan.
 func (j *Joiner) enter(b byte, at place) int {
-	if !j.val.start(b) {
+	if !j.val.Start(b, 0) {
 		return j.fail(ErrMalformed)
 	}
 	j.at = at
@@ -104,17 +63,17 @@ func (j *Joiner) enter(b byte, at place) int {
 
 // stepInside reads more of an error, or of a value that does not count.
 func (j *Joiner) stepInside(src []byte) int {
-	n, err := j.val.scan(src)
+	n, err := j.val.Scan(src)
 	if err != nil {
 		return j.fail(err)
 	}
 	if j.at == inError {
 		j.keep(src[:n])
 	}
-	if j.val.done && j.at == inError {
+	if j.val.Done() && j.at == inError {
 		j.at = inArray
-	} else if j.val.done {
-		j.at = after
+	} else if j.val.Done() {
+		j.at = outer
 	}
 	return n
 }
@@ -123,8 +82,10 @@ func (j *Joiner) stepInside(src []byte) int {
 func (j *Joiner) stepArray(b byte) int {
 	separated := j.last == 0 || j.last == ','
 	switch {
+	case outline.IsSpace(b):
+		return 1
 	case b == ']' && j.last != ',':
-		return j.goTo(after)
+		return j.goTo(outer)
 	case b == ',' && !separated:
 		j.last = b
 		return 1

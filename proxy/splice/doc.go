@@ -2,10 +2,9 @@
 // code-6 errors of the items that were denied go into the backend's answer for
 // the others (SPEC 5, Merging denied items).
 //
-// The answer is a JSON object of any length, so it is not decoded. What the
-// package follows is the outermost level of the object: which key stands there,
-// where its value ends, where the object ends. Of values it follows strings,
-// escapes and brackets, and nothing else; their content passes unread. Three
+// The answer is a JSON object of any length, so it is not decoded. Package
+// outline follows its outermost level: which key stands there, where its value
+// ends, where the object ends; what the values hold passes unread. Three
 // outcomes:
 //
 //   - there is an array errors: the new ones go in before its closing bracket;

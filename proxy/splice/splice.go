@@ -3,68 +3,53 @@ package splice
 import (
 	"bytes"
 	"errors"
-)
 
-// MaxDepth is how many objects and arrays may be open at once. One bit is kept
-// for each, to see that brackets match.
-const MaxDepth = 8192
+	"aclgate/proxy/outline"
+)
 
 // What may be wrong with an answer. None of them says anything of its content.
 var (
-	ErrNotObject = errors.New("the answer is not a JSON object")
+	ErrNotObject = outline.ErrNotObject
 	ErrBOM       = errors.New("the answer begins with a byte order mark")
 	ErrNotArray  = errors.New("errors of the answer is not an array")
 	ErrTwice     = errors.New("the answer has errors twice")
-	ErrSecond    = errors.New("a second value follows the answer")
-	ErrMalformed = errors.New("the answer is malformed JSON")
-	ErrTooDeep   = errors.New("the answer is nested too deeply")
-	ErrCut       = errors.New("the answer ends too early")
+	ErrSecond    = outline.ErrSecond
+	ErrMalformed = outline.ErrMalformed
+	ErrTooDeep   = outline.ErrTooDeep
+	ErrCut       = outline.ErrCut
 )
 
 // place says what the next byte belongs to.
 type place uint8
 
 const (
-	begin    place = iota // before the object
-	mark                  // inside what may be a byte order mark
-	first                 // after the opening brace: a key or the closing brace
-	next                  // after a comma: a key
-	inKey                 // inside a key of the outermost level
-	colon                 // after such a key
-	value                 // after its colon
-	scalar                // inside a number or literal that is a member's value
-	deep                  // inside a string, object or array
-	inErrors              // inside the array errors itself
-	after                 // after a value: a comma or the closing brace
-	done                  // after the object
+	outer     place = iota // between the members of the object
+	inMember               // inside a member's value
+	inErrors               // inside the array errors itself
+	inElement              // inside one of its elements
 )
 
 // Splicer adds errors to one answer. The zero value adds none and only looks
 // for faults; Reset makes it ready for an answer. It is about 1 KiB long and
 // allocates nothing.
 type Splicer struct {
-	errs  []byte
-	err   error
-	at    place
-	inStr bool // deep: inside a string
-	esc   bool // deep: after a backslash in a string
-	has   bool // a key errors was seen
-	last  byte // inErrors: the last byte that is not white space, 0 for none
-	bom   int  // mark: how many of its bytes were seen
-	key   keyReader
-	depth int // of open objects and arrays
-	floor int // deep: the depth that the value began at
-	kinds [MaxDepth / 64]uint64
+	errs []byte
+	err  error
+	at   place
+	has  bool // a key errors was seen
+	last byte // inErrors: the last byte that is not white space, 0 for none
+	bom  int  // bytes of a byte order mark that were seen
+	obj  outline.Object
+	val  outline.Value
 }
 
 // Reset makes s ready for the next answer. errs are the error objects to add,
 // as JSON, joined by commas; s keeps the slice until the next Reset. Without
 // any, the answer passes as it is.
 func (s *Splicer) Reset(errs []byte) {
-	s.errs, s.err, s.at = errs, nil, begin
-	s.inStr, s.esc, s.has = false, false, false
-	s.last, s.bom = 0, 0
-	s.depth, s.floor = 0, 0
+	s.errs, s.err, s.at = errs, nil, outer
+	s.has, s.last, s.bom = false, 0, 0
+	s.obj = outline.Object{}
 }
 
 // Feed reads the next part of the answer and appends to dst what may be sent
@@ -93,11 +78,8 @@ func (s *Splicer) Feed(dst, src []byte) ([]byte, error) {
 // is not complete. There is nothing left to send: the errors went out before
 // the closing brace.
 func (s *Splicer) Finish() error {
-	if s.err == nil && s.at != done {
-		s.err = ErrCut
-		if s.at == begin || s.at == mark {
-			s.err = ErrNotObject
-		}
+	if s.err == nil {
+		s.err = s.obj.End()
 	}
 	return s.err
 }
@@ -136,7 +118,7 @@ func (s *Splicer) due(b byte) bool {
 	case b == ']':
 		return s.at == inErrors && s.last != ','
 	case b == '}':
-		return !s.has && (s.at == first || s.at == after)
+		return !s.has && s.at == outer && (s.obj.At == outline.First || s.obj.At == outline.After)
 	}
 	return false
 }
@@ -149,7 +131,7 @@ func (s *Splicer) insert(dst []byte) []byte {
 		}
 		return append(dst, s.errs...)
 	}
-	if s.at != first {
+	if s.obj.At != outline.First {
 		dst = append(dst, ',')
 	}
 	return s.appendMember(dst)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"aclgate/proxy/outline"
 )
 
 const denied = `{"code":6,"id":2024,"reason":"access denied to '\/channels\/2024'"}`
@@ -120,10 +122,10 @@ func TestDepth(t *testing.T) {
 	nest := func(n int) string {
 		return `{"a":` + strings.Repeat(`[{"b":`, n/2) + "1" + strings.Repeat("}]", n/2) + "}"
 	}
-	if _, err := stream(nest(MaxDepth-2), denied, 1000); err != nil {
+	if _, err := stream(nest(outline.MaxDepth-2), denied, 1000); err != nil {
 		t.Errorf("got %v, want none", err)
 	}
-	if _, err := stream(nest(MaxDepth), denied, 1000); err != ErrTooDeep {
+	if _, err := stream(nest(outline.MaxDepth), denied, 1000); err != ErrTooDeep {
 		t.Errorf("got %v, want %v", err, ErrTooDeep)
 	}
 }

@@ -1,6 +1,6 @@
 package splice
 
-import "bytes"
+import "aclgate/proxy/outline"
 
 // fail notes a fault and consumes nothing.
 func (s *Splicer) fail(err error) int {
@@ -14,57 +14,25 @@ func (s *Splicer) goTo(at place) int {
 	return 1
 }
 
-func isSpace(b byte) bool {
-	return b == ' ' || b == '\t' || b == '\n' || b == '\r'
-}
-
-// step reads from src, which is not empty, up to the end of what it is in, and
-// returns how many bytes that took. Only values of more than one level take
-// more than a byte or two, so they alone are worth skipping through.
+// step reads something of src, which is not empty, and returns how many bytes
+// that took.
 func (s *Splicer) step(src []byte) int {
 	b := src[0]
-	switch s.at {
-	case mark:
+	switch {
+	case s.at == inMember || s.at == inElement:
+		return s.stepInside(src)
+	case s.at == inErrors:
+		return s.stepErrors(src)
+	case s.obj.At == outline.InKey:
+		return s.stepKey(src)
+	case s.obj.Opens(b):
+		return s.stepValue(src)
+	case s.obj.At == outline.Begin && (b == byteOrderMark[0] || s.bom > 0):
 		return s.stepMark(b)
-	case inKey:
-		return s.stepKey(b)
-	case scalar:
-		return s.stepScalar(src)
-	case deep:
-		return s.stepDeep(src)
 	}
-	if isSpace(b) {
-		return 1
-	}
-	switch s.at {
-	case begin:
-		return s.stepBegin(b)
-	case colon:
-		if b == ':' {
-			return s.goTo(value)
-		}
-		return s.fail(ErrMalformed)
-	case value:
-		return s.stepValue(b)
-	case inErrors:
-		return s.stepErrors(b)
-	case done:
-		return s.fail(ErrSecond)
-	}
-	return s.stepObject(b)
-}
-
-// stepBegin reads the first byte that is not white space.
-func (s *Splicer) stepBegin(b byte) int {
-	switch b {
-	case '{':
-		s.depth, s.floor = 1, 1
-		return s.goTo(first)
-	case byteOrderMark[0]:
-		s.at = mark
-		return 0
-	}
-	return s.fail(ErrNotObject)
+	n, err := s.obj.Step(src)
+	s.err = err
+	return n
 }
 
 // byteOrderMark may reach us in three pieces.
@@ -81,217 +49,80 @@ func (s *Splicer) stepMark(b byte) int {
 	return 1
 }
 
-// stepObject reads a byte between the members of the object.
-func (s *Splicer) stepObject(b byte) int {
+// name is the key that the errors belong to.
+const name = "errors"
+
+// stepKey reads more of a key. One that comes twice is not passed whole.
+func (s *Splicer) stepKey(src []byte) int {
+	n, err := s.obj.Step(src)
+	s.err = err
+	if s.obj.At != outline.Colon || !s.obj.Key.Is(name) {
+		return n
+	}
+	if s.has {
+		s.err = ErrTwice
+		return n - 1
+	}
+	s.has = true
+	return n
+}
+
+// stepValue begins to read a member's value.
+func (s *Splicer) stepValue(src []byte) int {
+	s.obj.At = outline.After
+	if !s.obj.Key.Is(name) {
+		return s.enter(src, inMember)
+	}
+	if src[0] != '[' {
+		return s.fail(ErrNotArray)
+	}
+	s.last = 0
+	return s.goTo(inErrors)
+}
+
+// stepErrors reads a byte of the array errors, or begins to read an element.
+// Commas are watched, because ours must not come after another; numbers and
+// literals may lack theirs.
+func (s *Splicer) stepErrors(src []byte) int {
+	b, separated := src[0], s.last == 0 || s.last == ','
 	switch {
-	case b == '"' && s.at != after:
-		s.key = keyReader{}
-		return s.goTo(inKey)
-	case b == ',' && s.at == after:
-		return s.goTo(next)
-	case b == '}' && s.at != next:
-		s.depth = 0
-		return s.goTo(done)
-	}
-	return s.fail(ErrMalformed)
-}
-
-func (s *Splicer) stepKey(b byte) int {
-	if !s.key.ends(b) {
-		if !s.key.read(b) {
-			return s.fail(ErrMalformed)
-		}
+	case outline.IsSpace(b):
 		return 1
-	}
-	if s.key.isErrors() {
-		if s.has {
-			return s.fail(ErrTwice)
-		}
-		s.has = true
-	}
-	return s.goTo(colon)
-}
-
-// stepValue reads the first byte of a member's value.
-func (s *Splicer) stepValue(b byte) int {
-	if s.key.isErrors() {
-		if b != '[' {
-			return s.fail(ErrNotArray)
-		}
-		s.push(b)
-		s.floor, s.last = 2, 0
-		return s.goTo(inErrors)
-	}
-	if b == '"' || b == '{' || b == '[' {
-		return s.enter(b)
-	}
-	if !isScalar[b] {
+	case b == ']' && s.last != ',':
+		return s.goTo(outer)
+	case b == ',' && !separated:
+		s.last = b
+		return 1
+	case !separated && (b == '"' || b == '{' || b == '['):
 		return s.fail(ErrMalformed)
 	}
-	return s.goTo(scalar)
-}
-
-// isScalar marks the bytes that numbers and literals are made of.
-var isScalar = [256]bool{
-	'-': true, '+': true, '.': true, 'E': true,
-	'0': true, '1': true, '2': true, '3': true, '4': true, '5': true, '6': true, '7': true, '8': true, '9': true,
-	// The letters of true, false, null and of the exponent.
-	'a': true, 'e': true, 'f': true, 'l': true, 'n': true, 'r': true, 's': true, 't': true, 'u': true,
-}
-
-// stepScalar reads a number or literal to its end, which is up to stepObject.
-func (s *Splicer) stepScalar(src []byte) int {
-	for i, b := range src {
-		if !isScalar[b] {
-			s.at = after
-			return i
-		}
-	}
-	return len(src)
-}
-
-// stepErrors reads a byte of the array errors, outside its elements. Commas
-// are watched, because ours must not come after another.
-func (s *Splicer) stepErrors(b byte) int {
-	separated := s.last != 0 && s.last != ','
-	switch b {
-	case ']':
-		if s.last == ',' {
-			return s.fail(ErrMalformed)
-		}
-		s.depth, s.floor = 1, 1
-		return s.goTo(after)
-	case ',':
-		if !separated {
-			return s.fail(ErrMalformed)
-		}
-	case '"', '{', '[':
-		if separated {
-			return s.fail(ErrMalformed)
-		}
-		s.last = b
-		return s.enter(b)
-	default:
-		if !isScalar[b] {
-			return s.fail(ErrMalformed)
-		}
-	}
 	s.last = b
-	return 1
+	return s.enter(src, inElement)
 }
 
-// enter consumes the first byte of a string, object or array.
-func (s *Splicer) enter(b byte) int {
-	s.inStr, s.esc = b == '"', false
-	if !s.inStr {
-		s.push(b)
+// enter begins to read a value.
+func (s *Splicer) enter(src []byte, at place) int {
+	open := 1
+	if at == inElement {
+		open = 2
 	}
-	return s.goTo(deep)
+	if !s.val.Start(src[0], open) {
+		return s.fail(ErrMalformed)
+	}
+	s.at = at
+	return s.stepInside(src)
 }
 
-// push notes an open bracket.
-func (s *Splicer) push(b byte) {
-	if s.depth == MaxDepth {
-		s.err = ErrTooDeep
-		return
-	}
-	word, bit := s.depth/64, uint64(1)<<(s.depth%64)
-	s.kinds[word] &^= bit
-	if b == '{' {
-		s.kinds[word] |= bit
-	}
-	s.depth++
-}
-
-// pop takes a closing bracket, and fails on one of the other kind.
-func (s *Splicer) pop(b byte) {
-	d := s.depth - 1
-	if object := s.kinds[d/64]>>(d%64)&1 == 1; object != (b == '}') {
-		s.err = ErrMalformed
-		return
-	}
-	s.depth = d
-}
-
-// stepDeep reads to the end of a value that is a string, object or array.
-func (s *Splicer) stepDeep(src []byte) int {
-	for i := 0; i < len(src); {
-		if s.inStr {
-			i += s.stepString(src[i:])
-		} else {
-			i += skipPlain(src[i:])
-			if i == len(src) {
-				break
-			}
-			if s.bracket(src[i]); s.err != nil {
-				return i
-			}
-			i++
-		}
-		if s.depth == s.floor && !s.inStr {
-			s.at = after
-			if s.floor == 2 {
-				s.at = inErrors
-			}
-			return i
-		}
-	}
-	return len(src)
-}
-
-// bracket reads a byte that begins or ends something.
-func (s *Splicer) bracket(b byte) {
-	switch b {
-	case '"':
-		s.inStr = true
-	case '{', '[':
-		s.push(b)
+// stepInside reads more of a value, only to find its end.
+func (s *Splicer) stepInside(src []byte) int {
+	n, err := s.val.Scan(src)
+	s.err = err
+	switch {
+	case !s.val.Done():
+	case s.at == inElement:
+		s.at = inErrors
 	default:
-		s.pop(b)
+		s.at = outer
 	}
-}
-
-// isMark marks the bytes that matter outside strings.
-var isMark = [256]bool{'"': true, '{': true, '}': true, '[': true, ']': true}
-
-// skipPlain returns how many bytes of src are none of isMark.
-func skipPlain(src []byte) int {
-	for i, b := range src {
-		if isMark[b] {
-			return i
-		}
-	}
-	return len(src)
-}
-
-// stepString reads to the end of a string, its quote included, or of src. The
-// quote is looked for once and then again only behind an escape that hid it:
-// looking again after every escape would be quadratic.
-func (s *Splicer) stepString(src []byte) int {
-	i, quote := 0, -1
-	if s.esc {
-		i, s.esc = 1, false
-	}
-	for {
-		if quote < i {
-			if quote = bytes.IndexByte(src[i:], '"'); quote < 0 {
-				quote = len(src)
-			} else {
-				quote += i
-			}
-		}
-		slash := bytes.IndexByte(src[i:quote], '\\')
-		switch {
-		case slash >= 0 && i+slash+1 == len(src):
-			s.esc = true
-			return len(src)
-		case slash >= 0:
-			i += slash + 2
-		case quote == len(src):
-			return len(src)
-		default:
-			s.inStr = false
-			return quote + 1
-		}
-	}
+	return n
 }

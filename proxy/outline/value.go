@@ -1,47 +1,55 @@
-package join
+package outline
 
 import "bytes"
 
-// scanner finds the end of one value, which may come in pieces. Of strings it
-// follows quotes and escapes, of objects and arrays which bracket closes which.
-type scanner struct {
+// MaxDepth is how many objects and arrays may be open at once. One bit is kept
+// for each, to see that brackets match.
+const MaxDepth = 8192
+
+// Value finds the end of one value. It is about 1 KiB long and allocates
+// nothing.
+type Value struct {
 	done   bool
 	scalar bool // a number or literal: it ends before a byte that is none of it
 	inStr  bool
 	esc    bool // after a backslash in a string
+	floor  int  // the depth that the value began at
 	depth  int
 	kinds  [MaxDepth / 64]uint64 // one bit for each open bracket: set for an object
 }
 
-// start makes s ready for a value that begins with b, and reports false if none
-// does.
-func (s *scanner) start(b byte) bool {
-	s.done, s.inStr, s.esc, s.depth = false, false, false, 0
-	s.scalar = isScalar[b]
-	return s.scalar || b == '"' || b == '{' || b == '['
+// Start makes v ready for a value that begins with b, and reports false if none
+// does. Of MaxDepth, open objects and arrays around it are taken already.
+func (v *Value) Start(b byte, open int) bool {
+	v.done, v.inStr, v.esc = false, false, false
+	v.floor, v.depth = open, open
+	v.scalar = isScalar[b]
+	return v.scalar || b == '"' || b == '{' || b == '['
 }
 
-// scan reads up to the end of the value or of src, and returns how many bytes of
-// src belong to the value. With an error these are the bytes before the fault.
-func (s *scanner) scan(src []byte) (int, error) {
-	if s.scalar {
-		return s.scanScalar(src), nil
+// Done reports whether Scan has come to the end of the value.
+func (v *Value) Done() bool { return v.done }
+
+// Scan reads up to the end of the value or of src, and returns how many bytes of
+// src belong to the value. With an error these are the bytes before the fault:
+// ErrMalformed or ErrTooDeep.
+func (v *Value) Scan(src []byte) (int, error) {
+	if v.scalar {
+		return v.scanScalar(src), nil
 	}
 	for i := 0; i < len(src); {
-		if s.inStr {
-			i += s.scanString(src[i:])
-		} else {
-			i += skipPlain(src[i:])
-			if i == len(src) {
-				break
-			}
-			if err := s.bracket(src[i]); err != nil {
+		if v.inStr {
+			i += v.scanString(src[i:])
+		} else if i += skipPlain(src[i:]); i < len(src) {
+			if b := src[i]; b == '"' {
+				v.inStr = true
+			} else if err := v.bracket(b); err != nil {
 				return i, err
 			}
 			i++
 		}
-		if s.depth == 0 && !s.inStr {
-			s.done = true
+		if v.depth == v.floor && !v.inStr {
+			v.done = true
 			return i, nil
 		}
 	}
@@ -58,49 +66,44 @@ var isScalar = [256]bool{
 
 // scanScalar ends before the first byte that is none of a scalar: a border is
 // not known before it is seen.
-func (s *scanner) scanScalar(src []byte) int {
+func (v *Value) scanScalar(src []byte) int {
 	for i, b := range src {
 		if !isScalar[b] {
-			s.done = true
+			v.done = true
 			return i
 		}
 	}
 	return len(src)
 }
 
-// bracket reads a byte that begins or ends something.
-func (s *scanner) bracket(b byte) error {
-	switch b {
-	case '"':
-		s.inStr = true
-	case '{', '[':
-		return s.push(b)
-	default:
-		return s.pop(b)
+// bracket notes one that opens, and takes back the one that b closes.
+func (v *Value) bracket(b byte) error {
+	if b == '{' || b == '[' {
+		return v.push(b)
 	}
-	return nil
+	return v.pop(b)
 }
 
-func (s *scanner) push(b byte) error {
-	if s.depth == MaxDepth {
+func (v *Value) push(b byte) error {
+	if v.depth == MaxDepth {
 		return ErrTooDeep
 	}
-	word, bit := s.depth/64, uint64(1)<<(s.depth%64)
-	s.kinds[word] &^= bit
+	word, bit := v.depth/64, uint64(1)<<(v.depth%64)
+	v.kinds[word] &^= bit
 	if b == '{' {
-		s.kinds[word] |= bit
+		v.kinds[word] |= bit
 	}
-	s.depth++
+	v.depth++
 	return nil
 }
 
 // pop takes a closing bracket, and fails on one of the other kind.
-func (s *scanner) pop(b byte) error {
-	d := s.depth - 1
-	if object := s.kinds[d/64]>>(d%64)&1 == 1; object != (b == '}') {
+func (v *Value) pop(b byte) error {
+	d := v.depth - 1
+	if object := v.kinds[d/64]>>(d%64)&1 == 1; object != (b == '}') {
 		return ErrMalformed
 	}
-	s.depth = d
+	v.depth = d
 	return nil
 }
 
@@ -120,10 +123,10 @@ func skipPlain(src []byte) int {
 // scanString reads to the end of a string, its quote included, or of src. The
 // quote is looked for once and then again only behind an escape that hid it:
 // looking again after every escape would be quadratic.
-func (s *scanner) scanString(src []byte) int {
+func (v *Value) scanString(src []byte) int {
 	i, quote := 0, -1
-	if s.esc {
-		i, s.esc = 1, false
+	if v.esc {
+		i, v.esc = 1, false
 	}
 	for {
 		if quote < i {
@@ -136,14 +139,14 @@ func (s *scanner) scanString(src []byte) int {
 		slash := bytes.IndexByte(src[i:quote], '\\')
 		switch {
 		case slash >= 0 && i+slash+1 == len(src):
-			s.esc = true
+			v.esc = true
 			return len(src)
 		case slash >= 0:
 			i += slash + 2
 		case quote == len(src):
 			return len(src)
 		default:
-			s.inStr = false
+			v.inStr = false
 			return quote + 1
 		}
 	}
