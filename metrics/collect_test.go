@@ -120,27 +120,3 @@ func TestWrongUseIsIgnored(t *testing.T) {
 		t.Errorf("got %v, want 0", got)
 	}
 }
-
-func BenchmarkObserve(b *testing.B) {
-	_, m, cat := fresh(b, 40)
-	r := Record{Method: policy.GET, Route: cat.Collections[7].Routes[0], Status: 200, Verdict: policy.Allow,
-		Reason: policy.Permitted, Total: 1e6, Own: 3e4, Upstream: 9e5, BytesOut: 4096}
-	b.ReportAllocs()
-	b.RunParallel(func(p *testing.PB) {
-		for p.Next() {
-			m.Observe(&r)
-		}
-	})
-}
-
-func BenchmarkRingAdd(b *testing.B) {
-	ring := NewRing(4096)
-	b.ReportAllocs()
-	b.RunParallel(func(p *testing.PB) {
-		r := &Record{}
-		for p.Next() {
-			r.ID = NewID()
-			ring.Add(r)
-		}
-	})
-}
