@@ -158,8 +158,11 @@ func NewIDSet(ids []int64) IDSet {
 		room := new(someIDs)
 		s = IDSet{sorted: room.ids[:0], text: room.text[:0]}
 	}
-	// Ids with many digits outgrow the room for the text, and get their own.
-	return IDSet{sorted: slices.Clip(append(s.sorted, ids...)), text: slices.Clip(appendIDs(s.text, ids))}
+	text := appendIDs(s.text, ids)
+	if len(text) > cap(s.text) { // it outgrew its room, if it had one, and has room to spare now
+		text = slices.Clone(text)
+	}
+	return IDSet{sorted: slices.Clip(append(s.sorted, ids...)), text: slices.Clip(text)}
 }
 
 // IDs returns the ids ascending. They must not be changed.
