@@ -2,7 +2,6 @@ package policy
 
 import (
 	"slices"
-	"strconv"
 	"unsafe"
 )
 
@@ -24,29 +23,6 @@ func ParseID(b []byte) (int64, bool) {
 	}
 	// 19 digits stay below 2^64, so n has not wrapped.
 	return int64(n), n <= MaxID
-}
-
-// parseIDs appends the ids of a comma list to dst. It reports whether the
-// whole of b is such a list; an empty part, a sign or a zero makes it none.
-func parseIDs(dst []int64, b []byte) ([]int64, bool) {
-	for {
-		i, n := 0, uint64(0)
-		for i < len(b) && b[i]-'0' <= 9 && i < 19 {
-			n = n*10 + uint64(b[i]-'0')
-			i++
-		}
-		if i == 0 || b[0] == '0' || n > MaxID {
-			return dst, false
-		}
-		dst = append(dst, int64(n))
-		if i == len(b) {
-			return dst, true
-		}
-		if b[i] != ',' {
-			return dst, false
-		}
-		b = b[i+1:]
-	}
 }
 
 // dropDuplicates removes later duplicates from ids in place and keeps the
@@ -95,17 +71,6 @@ func ascending(ids []int64) bool {
 		}
 	}
 	return true
-}
-
-// appendIDs appends ids as a comma list.
-func appendIDs(dst []byte, ids []int64) []byte {
-	for i, id := range ids {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = strconv.AppendInt(dst, id, 10)
-	}
-	return dst
 }
 
 // Printed is a list of ids as text: numbers with single commas between them.
@@ -194,39 +159,4 @@ func (s *IDSet) size() int {
 func (s *IDSet) Has(id int64) bool {
 	_, found := slices.BinarySearch(s.sorted, id)
 	return found
-}
-
-// cursor walks a set beside ids that are asked for. As long as they come in
-// ascending order, which is what clients send, it only ever steps forward and
-// a long list costs one merge; an id out of order falls back to a search.
-type cursor struct {
-	set  []int64
-	next int
-	last int64
-}
-
-// has reports whether id is in the set.
-func (c *cursor) has(id int64) bool {
-	if id < c.last {
-		_, found := slices.BinarySearch(c.set, id)
-		return found
-	}
-	c.last = id
-	// Gallop: a short list against a long set must not walk the set.
-	step := 1
-	for c.next+step < len(c.set) && c.set[c.next+step] < id {
-		c.next += step
-		step <<= 1
-	}
-	for c.next < len(c.set) && c.set[c.next] < id {
-		if step > 1 {
-			hi := min(c.next+step, len(c.set))
-			i, _ := slices.BinarySearch(c.set[c.next:hi], id)
-			c.next += i
-			step = 1
-			continue
-		}
-		c.next++
-	}
-	return c.next < len(c.set) && c.set[c.next] == id
 }

@@ -33,6 +33,9 @@ func FuzzParseIDs(f *testing.F) {
 	for _, s := range []string{"1", "3,1,2", "1,", ",1", "01", "0", "9223372036854775807", "9223372036854775808", "1,99999999999999999999", "1,,2"} {
 		f.Add(s)
 	}
+	for _, word := range []string{"9999", "10000,9999", "12345678", "123456789,7", "9223372036854775807,1", "12,03", "1;2"} {
+		f.Add(strings.Repeat("100001,", 9) + word + strings.Repeat(",100002", 9))
+	}
 	grammar := regexp.MustCompile(`^[1-9][0-9]*(,[1-9][0-9]*)*$`)
 	f.Fuzz(func(t *testing.T, text string) {
 		want := grammar.MatchString(text)
@@ -104,7 +107,17 @@ func TestCursor(t *testing.T) {
 		if r.IntN(2) == 0 {
 			slices.Sort(asked)
 		}
+		passes := slices.IndexFunc(asked, func(id int64) bool { return !in[id] })
+		if passes < 0 {
+			passes = len(asked)
+		}
 		c := cursor{set: set.IDs()}
+		if r.IntN(2) == 0 {
+			if got := c.run(asked); got != passes {
+				t.Fatalf("set %v asked %v: a run of %v, want %v", set.IDs(), asked, got, passes)
+			}
+			asked = asked[passes:]
+		}
 		for i, id := range asked {
 			if got := c.has(id); got != in[id] {
 				t.Fatalf("set %v asked %v: id %v at %v: got %v, want %v", set.IDs(), asked, id, i, got, in[id])

@@ -137,6 +137,19 @@ func (b *limits) permits(cur *[2]cursor, id int64) bool {
 	return true
 }
 
+// run returns how many of ids, from the first on, pass.
+func (b *limits) run(cur *[2]cursor, ids []int64) int {
+	if !b.nothing && b.count == 1 {
+		return cur[0].run(ids)
+	}
+	for i, id := range ids {
+		if !b.permits(cur, id) {
+			return i
+		}
+	}
+	return len(ids)
+}
+
 // walks returns a cursor for each set.
 func (b *limits) walks() (cur [2]cursor) {
 	for i := range b.count {
@@ -193,10 +206,14 @@ func (l *Law) list(d *Decision, p *Part, c *Case, s *Selector, b *limits) {
 	if !b.limited() && !scoped {
 		return
 	}
-	cur := b.walks()
+	cur, from := b.walks(), 0
+	if !scoped {
+		from = b.run(&cur, s.IDs)
+	}
 	lookedUp := c.Facts != nil && c.Facts.LookedUp
 	kept, denied, unknown := len(d.kept), len(d.denied), len(d.unknown)
-	for i, id := range s.IDs {
+	for i := from; i < len(s.IDs); i++ {
+		id := s.IDs[i]
 		ok := b.permits(&cur, id)
 		if ok && scoped && !c.inScope(s.Collection, id) {
 			ok = false

@@ -139,7 +139,7 @@ func (r *Request) decodeSegment(raw []byte) (text []byte, odd oddity, fault stri
 	case dots(text):
 		return nil, 0, "a segment is . or .."
 	}
-	for _, c := range text {
+	for _, c := range text[plainRun(text):] {
 		odd |= oddities[c]
 	}
 	switch {
