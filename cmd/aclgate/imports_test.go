@@ -58,10 +58,15 @@ var table = map[string]rule{
 		reason: "policy tests are judged by the law itself; reading their files is the command's",
 	},
 	"upstream": {
-		may: []string{"policy", "policy/routes", "config"}, reach: []string{module + "policy/store", module + "proxy"},
+		may: []string{"policy", "policy/routes", "config", "upstream/socket"}, reach: []string{module + "policy/store", module + "proxy"},
 		reason: "the backend's side must not see credentials, nor the clients' side",
 	},
+	"upstream/socket": {
+		reach:  []string{fasthttp},
+		reason: "system calls know no protocol",
+	},
 	"proxy/head": {
+		may:    []string{"upstream/socket"},
 		reach:  []string{fasthttp},
 		reason: "heads are checked before fasthttp sees them, which lets most faults pass",
 	},

@@ -24,6 +24,7 @@ type Conn struct {
 	raw      net.Conn              // the TCP connection
 	sys      syscall.RawConn       // of raw; nil where it cannot be had
 	tryRead  func(fd uintptr) bool // readReady, bound once so that waiting allocates nothing; nil where raw is not what is read
+	tryWrite func(fd uintptr) bool // writeReady, likewise
 	peer     netip.Addr
 	https    bool
 	listener *Listener
@@ -38,7 +39,8 @@ type Conn struct {
 	guarded bool // OnGone has set gone for this request
 
 	msg     *message // nil while idle
-	readErr error    // of tryRead
+	answer  []byte   // what tryWrite has still to write
+	failure error    // of tryRead and tryWrite
 	first   [1]byte  // of readFirst
 }
 
@@ -117,7 +119,7 @@ func (c *Conn) await() bool {
 	// Whoever else is ready goes first: under load the next request has arrived by then, and the first attempt to read is
 	// not in vain, which saves it and the wait.
 	runtime.Gosched()
-	if err := c.sys.Read(c.tryRead); err != nil || c.readErr != nil {
+	if err := c.sys.Read(c.tryRead); err != nil || c.failure != nil {
 		return false
 	}
 	return c.msg != nil

@@ -5,6 +5,8 @@ package head
 import (
 	"net"
 	"syscall"
+
+	"aclgate/upstream/socket"
 )
 
 // bind gives c its file descriptor. Only the types of package net are asked: what wraps them may hold bytes that were read
@@ -17,7 +19,7 @@ func (c *Conn) bind() {
 		c.sys, _ = raw.SyscallConn()
 	}
 	if c.sys != nil && !c.https {
-		c.tryRead = c.readReady
+		c.tryRead, c.tryWrite = c.readReady, c.writeReady
 	}
 }
 
@@ -25,7 +27,7 @@ func (c *Conn) bind() {
 // taken for the attempt only, so that the wait holds none.
 func (c *Conn) readReady(fd uintptr) bool {
 	m := newMessage()
-	n, err := retry(func() (int, error) { return syscall.Read(int(fd), m.buf) })
+	n, err := socket.Read(fd, m.buf)
 	if n > 0 {
 		m.w, c.msg = n, m
 		return true
@@ -34,18 +36,24 @@ func (c *Conn) readReady(fd uintptr) bool {
 	if err == syscall.EAGAIN {
 		return false
 	}
-	c.readErr = err
+	c.failure = err
 	return true
 }
 
-// retry repeats a system call that a signal interrupted.
-func retry(call func() (int, error)) (int, error) {
-	for {
-		n, err := call()
-		if err != syscall.EINTR {
-			return n, err
+// writeReady writes what the client takes of c.answer, and returns false to be called again when it takes more.
+func (c *Conn) writeReady(fd uintptr) bool {
+	for len(c.answer) > 0 {
+		n, err := socket.Write(fd, c.answer)
+		c.answer = c.answer[n:]
+		if err == syscall.EAGAIN {
+			return false
+		}
+		if err != nil {
+			c.failure = err
+			return true
 		}
 	}
+	return true
 }
 
 // ended reports whether the client has closed or reset the connection, without taking a byte from it.
@@ -54,10 +62,7 @@ func ended(sys syscall.RawConn) bool {
 	var err error
 	failed := sys.Control(func(fd uintptr) {
 		var b [1]byte
-		n, err = retry(func() (int, error) {
-			n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-			return n, err
-		})
+		n, err = socket.Recv(fd, b[:], syscall.MSG_PEEK)
 	})
 	return failed == nil && n <= 0 && err != syscall.EAGAIN
 }

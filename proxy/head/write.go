@@ -33,7 +33,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 		if !c.out.enter(phaseWriting) {
 			return done, net.ErrClosed
 		}
-		n, err := c.Conn.Write(p[done:min(len(p), done+writePiece)])
+		n, err := c.put(p[done:min(len(p), done+writePiece)])
 		done += n
 		if !c.out.enter(phaseQuiet) && err == nil {
 			err = net.ErrClosed
@@ -42,6 +42,21 @@ func (c *Conn) Write(p []byte) (int, error) {
 			return done, err
 		}
 	}
+}
+
+// put writes p, however long the client takes for it.
+func (c *Conn) put(p []byte) (int, error) {
+	if c.tryWrite == nil {
+		return c.Conn.Write(p)
+	}
+	c.answer = p
+	err := c.sys.Write(c.tryWrite)
+	if err == nil {
+		err = c.failure
+	}
+	n := len(p) - len(c.answer)
+	c.answer = nil
+	return n, err
 }
 
 // ReadFrom writes what r yields, each piece as it comes: a streamed answer is not held back to fill a buffer.

@@ -1,0 +1,13 @@
+// Package socket makes system calls on non-blocking sockets, with the descriptor
+// that syscall.RawConn gives.
+//
+// On Linux they are made without telling the scheduler. The calls of packages
+// net and syscall tell it before and after each one, because it could block;
+// when the thread is preempted in the middle of one, which happens as soon as a
+// core has more to do than this process, the runtime takes the processor away
+// from it and wakes another thread, although nothing would have blocked. A
+// socket in non-blocking mode returns EAGAIN instead. Measured beside the bare
+// proxy: see docs/performance.md; BenchmarkLook has the price of one call.
+//
+// A call that a signal interrupted is repeated. Errors are syscall.Errno.
+package socket
