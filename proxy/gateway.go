@@ -73,10 +73,11 @@ type Options struct {
 
 	Shadow Second // a second policy, judged and not enforced; nil: none
 
-	// Served is called once per request, at its end: with what was asked for
-	// and, if it was forwarded, what the backend was sent. Both are only valid
-	// during the call. It may be nil.
-	Served func(r *metrics.Record, asked, sent []byte)
+	// Served is called once per request, at its end: with the method, known or
+	// not, and the target that were asked for and, if it was forwarded, the
+	// target that the backend was sent. All three are only valid during the
+	// call. It may be nil.
+	Served func(r *metrics.Record, method, asked, sent []byte)
 }
 
 // Gateway serves requests. It is safe for concurrent use.
@@ -161,7 +162,7 @@ func (g *Gateway) finish(c *call) {
 	c.end()
 	g.note(&c.rec)
 	if g.Served != nil {
-		g.Served(&c.rec, c.head.Target, c.sent)
+		g.Served(&c.rec, c.head.Method, c.head.Target, c.sent)
 	}
 	g.over(c)
 	c.reset()

@@ -23,7 +23,7 @@ func TestLongListInOneRequest(t *testing.T) {
 	}
 	shown := make(chan string, 1)
 	show := func(o *Options, _ *policy.Law, _ *head.Config) {
-		o.Served = func(_ *metrics.Record, _, sent []byte) { shown <- string(sent) }
+		o.Served = func(_ *metrics.Record, _, _, sent []byte) { shown <- string(sent) }
 	}
 	for name, change := range map[string][]setup{"unseen": nil, "shown": {show}} {
 		b := startList(t)

@@ -208,7 +208,7 @@ func TestRecordOfParts(t *testing.T) {
 	b := startList(t)
 	records := make(chan metrics.Record, 1)
 	f := long(t, b, 100, 200, maxURL(300), func(o *Options, _ *policy.Law, _ *head.Config) {
-		o.Served = func(r *metrics.Record, _, _ []byte) { records <- *r }
+		o.Served = func(r *metrics.Record, _, _, _ []byte) { records <- *r }
 	})
 	got := f.call(longKey, "GET", "/gw/devices/all", "")
 	r := <-records

@@ -19,7 +19,7 @@ type keeper struct {
 }
 
 func (k *keeper) keep(o *Options, _ *policy.Law, _ *head.Config) {
-	o.Served = func(r *metrics.Record, _, _ []byte) {
+	o.Served = func(r *metrics.Record, _, _, _ []byte) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		k.recs = append(k.recs, *r)

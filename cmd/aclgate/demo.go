@@ -15,7 +15,6 @@ import (
 	"aclgate/bench/backend"
 	"aclgate/config"
 	"aclgate/metrics"
-	"aclgate/policy"
 )
 
 // demoKey is the gateway's own credential at the demo's backend.
@@ -164,7 +163,7 @@ What becomes of each request (Ctrl-C ends the demo):
 
 // show prints one request in one line: who asked for what, the verdict and why,
 // and what the backend got.
-func (d *demoScreen) show(r *metrics.Record, asked, sent []byte) {
+func (d *demoScreen) show(r *metrics.Record, method, asked, sent []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	who := d.names[r.TokenID]
@@ -180,19 +179,16 @@ func (d *demoScreen) show(r *metrics.Record, asked, sent []byte) {
 	case len(sent) > 0:
 		outcome = "as asked"
 	}
-	fmt.Fprintf(d.w, "%-15s %-6s %-36s %-6s %d  %s\n", who, method(r.Method), shown(asked), r.Verdict, r.Status, outcome)
+	fmt.Fprintf(d.w, "%-15s %-6s %-36s %-6s %d  %s\n", who, shown(method), shown(asked), r.Verdict, r.Status, outcome)
 }
 
-func method(m policy.Method) string {
-	if m == policy.NoMethod {
-		return "?"
-	}
-	return m.String()
-}
-
-// shown returns what a client asked for, fit for a terminal.
+// shown returns what a client asked for, fit for a terminal: "?" for what was
+// not read, because the head was broken before it.
 func shown(asked []byte) string {
 	const most = 80
+	if len(asked) == 0 {
+		return "?"
+	}
 	b := make([]byte, 0, most)
 	for _, c := range asked[:min(len(asked), most)] {
 		if c <= ' ' || c > '~' {

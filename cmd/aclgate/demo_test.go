@@ -45,6 +45,11 @@ func TestDemoPlaysTheTutorial(t *testing.T) {
 		}
 		played++
 	}
+	odd := []string{"HEAD /gw/devices HTTP/1.1\r\nHost: x", "OPTIONS /gw/devices HTTP/1.1\r\nHost: x", "BREW /pot HTTP/1.1\r\nHost: x", "\x1b[2J"}
+	for _, head := range odd {
+		sendRaw(t, listen, head+"\r\nConnection: close\r\n\r\n")
+		played++
+	}
 	if code := p.end(); code != exitOK {
 		t.Errorf("the demo ended with %d, want %d", code, exitOK)
 	}
@@ -56,6 +61,10 @@ func TestDemoPlaysTheTutorial(t *testing.T) {
 		"demo-channels   GET    /gw/channels/all?fields=id           narrow 200  backend gets /gw/channels/2025,2026?fields=id",
 		"demo-channels   GET    /gw/channels/2024?fields=id          deny   403  denied-items",
 		"demo-storage    GET    /gw/channels/all?fields=id           deny   403  no-entry",
+		"-               HEAD   /gw/devices                          deny   401  ",
+		"-               OPTIONS /gw/devices                          ",
+		"-               BREW   /pot                                 deny   401  ",
+		"-               ?      ?                                    deny   400  ",
 	} {
 		if !strings.Contains(screen, want) {
 			t.Errorf("the screen does not show %q:\n%s", want, screen)

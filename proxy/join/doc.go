@@ -3,9 +3,10 @@
 // if it had been asked for at once (SPEC 4.5).
 //
 // Every part is a JSON object. Of its outermost level, which package outline
-// follows, two members count, whatever their order: the elements of the array result, called rows here, and
-// those of the array errors. All rows of all parts, in order, become the rows of
-// the joined answer, and behind them stand all errors:
+// follows, two members count, whatever their order: the elements of the array
+// result, called rows here, and those of the array errors. All rows of all
+// parts, in order, become the rows of the joined answer, and behind them stand
+// all errors:
 //
 //	{"result":[…],"errors":[…]}
 //
