@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -85,4 +86,34 @@ func TestConnectionsRunOut(t *testing.T) {
 	}
 	held[1].Close()
 	c.until("a new one is taken", func() bool { return c.get() == 200 })
+}
+
+// One address takes so many connections and no more; others are served beside
+// it, and so is it, as soon as it lets one go.
+func TestConnectionsPerAddress(t *testing.T) {
+	c := newChild(t, childSettings{settings: ", max_connections_per_ip: 5\n"})
+	other := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+	from, err := other.Dial("tcp", strings.TrimPrefix(c.api, "http://"))
+	if err != nil {
+		t.Skipf("this machine has one loopback address only: %v", err)
+	}
+	defer from.Close()
+	var held []net.Conn
+	for range 5 {
+		held = append(held, c.dial("GET "))
+	}
+	c.until("all are taken", func() bool { return c.metric("aclgate_connections_open") == 6 })
+	if got := c.get(); got != 503 {
+		t.Errorf("got %d for one too many, want 503", got)
+	}
+	fmt.Fprintf(from, "GET /gw/channels/2025 HTTP/1.1\r\nHost: a\r\nAuthorization: %s\r\n\r\n", childKey)
+	text := make([]byte, 12)
+	if _, err := io.ReadFull(from, text); err != nil || string(text) != "HTTP/1.1 200" {
+		t.Errorf("got %q, %v from another address", text, err)
+	}
+	held[0].Close()
+	c.until("a new one is taken", func() bool { return c.get() == 200 })
+	if got := c.metric(`aclgate_connections_refused_total{bound="per_ip"}`); got < 1 {
+		t.Errorf("got %v refused connections counted", got)
+	}
 }
