@@ -67,14 +67,16 @@ func (l *Limiter) Admit(h *Hold, tok *policy.Token, tree *policy.Tree, now int64
 	}
 	// The token comes first: whoever exceeds the bound of its own token must
 	// take nothing from its neighbours in the account, not even for a moment.
-	if l.tokens != nil && !h.take(l.tokens, tok.ID, now) {
-		return h.refused(policy.LimitToken, now)
+	if l.tokens != nil {
+		if b, in := l.tokens.enterFor(tok, now); !h.take(l.tokens, b, in, now) {
+			return h.refused(policy.LimitToken, now)
+		}
 	}
 	if l.accounts != nil {
 		h.path = h.path[:0]
 		tree.Ancestors(tok.CID, func(cid int64) { h.path = append(h.path, cid) })
 		for _, cid := range h.path {
-			if !h.take(l.accounts, cid, now) {
+			if b, in := l.accounts.enter(uint64(cid), now); !h.take(l.accounts, b, in, now) {
 				return h.refused(policy.LimitAccount, now)
 			}
 		}
@@ -83,9 +85,9 @@ func (l *Limiter) Admit(h *Hold, tok *policy.Token, tree *policy.Tree, now int64
 	return policy.NotJudged
 }
 
-// take enters one bucket and charges it. It reports whether both were possible.
-func (h *Hold) take(t *table, id, now int64) bool {
-	b, in := t.enter(uint64(id), now)
+// take charges one bucket that the request has entered, if in says so. It
+// reports whether both were possible.
+func (h *Hold) take(t *table, b *bucket, in bool, now int64) bool {
 	wait := int64(1) // nobody knows when a request ends: a second is a polite guess
 	if in {
 		var full int64

@@ -215,3 +215,33 @@ func TestReload(t *testing.T) {
 		t.Errorf("got %v, want %v", got, policy.LimitToken)
 	}
 }
+
+// What is kept beside a token is its bucket as long as the limiter has it: not
+// one that was swept, nor another limiter's.
+func TestBeside(t *testing.T) {
+	limit := Options{Token: Limit{Rate: 1, Burst: 1}}
+	one, other := New(limit), New(limit)
+	tok, again := token(7, 111), token(7, 111) // the same token, loaded twice
+	tok.Beside, again.Beside = new(atomic.Value), new(atomic.Value)
+	var h Hold
+	ask := func(l *Limiter, tok *policy.Token, now int64, want policy.Reason) {
+		t.Helper()
+		if got := l.Admit(&h, tok, tree(t), now); got != want {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		h.Release()
+	}
+	ask(one, tok, second, policy.NotJudged)
+	ask(one, again, second, policy.LimitToken)
+	ask(other, tok, second, policy.NotJudged)
+	ask(other, tok, second, policy.LimitToken)
+	ask(one, tok, second, policy.LimitToken)
+	for i := range one.tokens.shards {
+		s := &one.tokens.shards[i]
+		s.mu.Lock()
+		s.sweep(one.tokens, 3*second)
+		s.mu.Unlock()
+	}
+	ask(one, again, 3*second, policy.NotJudged)
+	ask(one, tok, 3*second, policy.LimitToken)
+}

@@ -5,6 +5,8 @@ import (
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
+
+	"aclgate/policy"
 )
 
 // shardCount is how many parts a table has, 1<<(64-shardShift) of them: the
@@ -95,6 +97,22 @@ func (t *table) enter(key uint64, now int64) (*bucket, bool) {
 	return b, b.enter(t.rule.concurrent) == entered
 }
 
+// enterFor is enter with the id of tok, whose bucket is kept beside it: of what
+// a request touches, a token that was not here lately is all over memory.
+func (t *table) enterFor(tok *policy.Token, now int64) (*bucket, bool) {
+	if tok.Beside == nil {
+		return t.enter(uint64(tok.ID), now)
+	}
+	if b, _ := tok.Beside.Load().(*bucket); b != nil && b.of == t {
+		if in := b.enter(t.rule.concurrent); in != gone {
+			return b, in == entered
+		}
+	}
+	b, in := t.enter(uint64(tok.ID), now)
+	tok.Beside.Store(b)
+	return b, in
+}
+
 // find returns the slot of key, or the empty one where it belongs.
 func (all *slots) find(hash, key uint64) *atomic.Pointer[bucket] {
 	mask := uint64(len(*all) - 1)
@@ -118,7 +136,7 @@ func (s *shard) make(t *table, hash, key uint64, now int64) *bucket {
 	if s.held++; 2*s.held > len(*s.slots.Load()) {
 		s.layOut(t, func(*bucket) bool { return true })
 	}
-	b := &bucket{key: key}
+	b := &bucket{of: t, key: key}
 	s.slots.Load().find(hash, key).Store(b)
 	return b
 }
