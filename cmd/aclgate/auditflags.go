@@ -13,7 +13,7 @@ import (
 	"aclgate/policy"
 )
 
-// span is how far a command looks back. As a flag it takes days, too.
+// span is a while: as a flag it takes days, too.
 type span time.Duration
 
 var errSpan = errors.New("expected a while such as 90s, 15m, 2h or 7d")
@@ -34,7 +34,12 @@ func (s *span) Set(text string) error {
 }
 
 // String implements pflag.Value.
-func (s *span) String() string { return time.Duration(*s).String() }
+func (s *span) String() string {
+	if *s == 0 {
+		return ""
+	}
+	return time.Duration(*s).String()
+}
 
 // Type implements pflag.Value.
 func (s *span) Type() string { return "duration" }

@@ -194,8 +194,43 @@ func TestTokenNew(t *testing.T) {
 			t.Errorf("got %s of\n%s", stderr, text)
 		}
 	}
-	if code, _, _ := once(t, "token", "new", "--cid", "0"); code != exitUsage {
-		t.Errorf("got %d, want %d", code, exitUsage)
+}
+
+// A token lasts as long as was asked for, a year unless something was.
+func TestTokenNewLasts(t *testing.T) {
+	year := "    expire: " + time.Now().AddDate(1, 0, 0).UTC().Format(time.DateOnly) + "T00:00:00Z\n"
+	today := "    created: " + time.Now().UTC().Format(time.DateOnly)
+	for _, row := range []struct {
+		args     []string
+		has, not string
+	}{
+		{nil, year, "ttl"},
+		{[]string{"--expire", "2099-01-01"}, "    expire: 2099-01-01T00:00:00Z\n", "ttl"},
+		{[]string{"--expire", "2099-01-01T02:00:00+02:00"}, "    expire: 2099-01-01T00:00:00Z\n", "created"},
+		{[]string{"--ttl", "30d"}, "    ttl: 2592000\n" + today, "expire"},
+		{[]string{"--ttl", "90s", "--expire", "2099-01-01"}, "    expire: 2099-01-01T00:00:00Z\n    ttl: 90\n" + today, year},
+	} {
+		_, stdout, stderr := once(t, append([]string{"token", "new", "--id", "1"}, row.args...)...)
+		if !strings.Contains(stdout, row.has) || strings.Contains(stdout, row.not) {
+			t.Errorf("%v: got %s%s, want %q and no %q", row.args, stdout, stderr, row.has, row.not)
+		}
+		folder := write(t, map[string]string{"policy.yaml": "accounts: [{id: 1}]\ntokens:\n" + stdout,
+			"aclgate.yaml": "upstream: {urls: [\"http://127.0.0.1:9000\"]}\nstore: {kind: file, path: policy.yaml}\n"})
+		if code, _, stderr := once(t, "check", "-c", filepath.Join(folder, "aclgate.yaml")); code != exitOK {
+			t.Errorf("%v: got %s of\n%s", row.args, stderr, stdout)
+		}
+	}
+}
+
+func TestTokenNewRefuses(t *testing.T) {
+	for _, args := range [][]string{
+		{"--cid", "0"}, {"--id", "-1"},
+		{"--expire", "2001-01-01"}, {"--expire", "1y"}, {"--expire", "01.02.2099"}, {"--expire", ""},
+		{"--ttl", "-1s"}, {"--ttl", "1500ms"}, {"--ttl", "30"}, {"--ttl", ""},
+	} {
+		if code, stdout, _ := once(t, append([]string{"token", "new"}, args...)...); code != exitUsage || stdout != "" {
+			t.Errorf("%q: got %d %s, want %d", args, code, stdout, exitUsage)
+		}
 	}
 }
 

@@ -16,7 +16,39 @@ import (
 type newFlags struct {
 	id, cid int64 // id 0: the next free one
 	info    string
+	expire  moment
+	ttl     span
 }
+
+// moment is a time in unix seconds, 0 for none. As a flag it takes a day, too,
+// and means its beginning in UTC.
+type moment int64
+
+var errMoment = errors.New("expected a day such as 2027-01-01 or a time such as 2027-01-01T08:00:00Z, that is yet to come")
+
+// Set implements pflag.Value.
+func (m *moment) Set(text string) error {
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		t, err = time.Parse(time.RFC3339, text)
+	}
+	if err != nil || !t.After(time.Now()) {
+		return errMoment
+	}
+	*m = moment(t.Unix())
+	return nil
+}
+
+// String implements pflag.Value.
+func (m *moment) String() string {
+	if *m == 0 {
+		return ""
+	}
+	return time.Unix(int64(*m), 0).UTC().Format(time.RFC3339)
+}
+
+// Type implements pflag.Value.
+func (m *moment) Type() string { return "time" }
 
 func (e *env) token() *cobra.Command {
 	token := &cobra.Command{Use: "token", Short: "Make tokens", Args: cobra.NoArgs,
@@ -36,7 +68,10 @@ The key is shown here and nowhere else: the policy holds its SHA-256 digest.
 Give the key to whoever calls, put the YAML under "tokens:", in the place of []
 if those stand there, set cid and access, and run "aclgate check".
 
-  aclgate token new --cid 11 --info 'ACME dashboard'`,
+With --ttl the token stays valid as long as it is used now and then; with --ttl
+and --expire, while either lets it. Without them it ends in a year.
+
+  aclgate token new --cid 11 --info 'ACME dashboard' --expire 2099-01-01`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return e.newToken(f) },
 	}
@@ -44,16 +79,26 @@ if those stand there, set cid and access, and run "aclgate check".
 	flags.Int64Var(&f.id, "id", 0, "id of the token (default: one above the highest in the policy)")
 	flags.Int64Var(&f.cid, "cid", 1, "account of the token")
 	flags.StringVar(&f.info, "info", "who uses it and for what", "what the token is for")
+	flags.Var(&f.expire, "expire", "day or time at which the token ends, such as 2099-01-01")
+	flags.Var(&f.ttl, "ttl", "how long the token may go unused, such as 30d")
 	return c
 }
 
-// sample returns a token to be edited: it may read one device for a year.
+// sample returns a token to be edited: it may read one device.
 func sample(f newFlags, digest policy.Digest) []byte {
+	t := policy.Token{
+		ID: f.id, Digest: digest, CID: f.cid, Info: f.info, Enabled: true, Access: policy.ACLAccess,
+		Expire: int64(f.expire), TTL: int64(time.Duration(f.ttl) / time.Second),
+	}
+	now := time.Now()
+	switch {
+	case f.ttl != 0:
+		t.Created = now.Unix() // a ttl counts from it until the first use
+	case f.expire == 0:
+		t.Expire = now.AddDate(1, 0, 0).Truncate(24 * time.Hour).Unix()
+	}
 	return store.TokenYAML(&store.Record{
-		Token: policy.Token{
-			ID: f.id, Digest: digest, CID: f.cid, Info: f.info, Enabled: true, Access: policy.ACLAccess,
-			Expire: time.Now().AddDate(1, 0, 0).Truncate(24 * time.Hour).Unix(),
-		},
+		Token: t,
 		Entries: []policy.Entry{{
 			URI: "gw/devices", Methods: policy.Methods(policy.GET), Rule: policy.IDsList, IDs: policy.NewIDSet([]int64{7}),
 		}},
@@ -63,6 +108,9 @@ func sample(f newFlags, digest policy.Digest) []byte {
 func (e *env) newToken(f newFlags) error {
 	if f.id < 0 || f.cid < 1 {
 		return errors.New("--id and --cid are ids: numbers from 1 on")
+	}
+	if time.Duration(f.ttl)%time.Second != 0 {
+		return errors.New("--ttl counts whole seconds")
 	}
 	if f.id == 0 {
 		f.id = e.nextID()
