@@ -6,7 +6,7 @@ import "bytes"
 // is some 25 times as large as its text, and 100,000 tokens have 40 MB of it;
 // cut into items, one token's tree at a time is enough.
 type parts struct {
-	rest  []byte // the file with empty lines in the place of its tokens
+	rest  []byte // the file without its tokens
 	line  int    // of `tokens:`, from 1
 	items cutter // yields them
 	count int    // of them
@@ -40,7 +40,10 @@ func split(text []byte, pace *pacer) (parts, bool) {
 	if p.count--; p.count == 0 {
 		return p, false
 	}
-	blank := all.line - p.line - 1
+	blank := 0
+	if all.at < len(text) { // what stands behind the tokens keeps its lines
+		blank = all.line - p.line - 1
+	}
 	p.rest = make([]byte, 0, start+blank+len(text)-all.at)
 	p.rest = append(p.rest, text[:start]...)
 	p.rest = append(p.rest, bytes.Repeat([]byte{'\n'}, blank)...)
