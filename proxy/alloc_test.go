@@ -31,7 +31,7 @@ func startLean(t testing.TB, text []byte) *wireBackend {
 
 func lean(c net.Conn, text []byte) {
 	defer c.Close()
-	room, n := make([]byte, 16<<10), 0
+	room, n := make([]byte, 64<<10), 0
 	for {
 		m, err := c.Read(room[n:])
 		if err != nil {
@@ -88,6 +88,8 @@ var leanRequests = []struct {
 }{
 	{"allow", "GET /gw/devices/1 HTTP/1.1\r\nHost: a\r\nAuthorization: FlespiToken " + readerKey + "\r\nAccept: */*\r\n\r\n", 0},
 	{"all", "GET /gw/devices/all?fields=id,name HTTP/1.1\r\nHost: a\r\nAuthorization: FlespiToken " + readerKey + "\r\n\r\n", 0},
+	{"all, many ids", "GET /gw/devices/all?fields=id,name HTTP/1.1\r\nHost: a\r\nAuthorization: FlespiToken " + longKey + "\r\n\r\n", 0},
+	{"list", "GET /gw/devices/" + numbered(1000, 1000) + " HTTP/1.1\r\nHost: a\r\nAuthorization: FlespiToken " + longKey + "\r\n\r\n", 0},
 	{"standard", "GET /gw/devices/all/telemetry/all HTTP/1.1\r\nHost: a\r\nAuthorization: FlespiToken " + allKey + "\r\n\r\n", 0},
 	{"escaped", "GET /%67w/devices/1%2C2 HTTP/1.1\r\nHost: a\r\nAuthorization: FlespiToken " + readerKey + "\r\n\r\n", 0},
 	{"denied", "GET /gw/devices/3,4 HTTP/1.1\r\nHost: a\r\nAuthorization: FlespiToken " + readerKey + "\r\n\r\n", 0},
@@ -98,8 +100,9 @@ var leanRequests = []struct {
 
 func leanWorld(t testing.TB) *fixture {
 	b := startLean(t, []byte(plain(`{"result":[{"id":1,"name":"truck"}]}`)))
-	f := newFixture(t, b.url)
+	f := newFixture(t, b.url, maxURL(64<<10))
 	f.accounts([2]int64{1, 0}, [2]int64{11, 1})
+	f.token(longKey, "acl", 11, `[{"uri":"gw/devices","methods":["GET"],"ids":[`+numbered(1000, 5000)+`]}]`)
 	f.token(allKey, "standard", 11, "")
 	f.token(readerKey, "acl", 11, `[{"uri":"gw/devices","methods":["GET","PUT"],"ids":[1,2]}]`)
 	return f
