@@ -56,19 +56,16 @@ func newLink(c net.Conn) (*link, error) {
 		return nil, err
 	}
 	l := &link{Conn: c, raw: raw}
-	l.receive, l.swap = l.recv, l.sendRecv
+	l.bind()
 	return l, nil
 }
 
 // Read reads as net.Conn does, or without waiting while polling is set.
 func (l *link) Read(p []byte) (n int, err error) {
-	switch {
-	case l.polling:
+	if l.polling {
 		n, err = l.take(p, noWait)
-	case !l.out.done():
+	} else {
 		n, err = l.ask(p)
-	default:
-		n, err = l.Conn.Read(p)
 	}
 	if err == io.EOF {
 		l.ended = true
@@ -78,32 +75,6 @@ func (l *link) Read(p []byte) (n int, err error) {
 
 // peek looks at the next bytes and leaves them there.
 func (l *link) peek(p []byte) (int, error) { return l.take(p, noWait|peekOnly) }
-
-// ask writes what is to be written and reads what comes back. A plain Read would first try
-// in vain: the answer cannot be there when the request has just been written. Here the
-// runtime is made ready to wait, the request is written, and only then it waits; that saves
-// one system call of six (BenchmarkDo).
-func (l *link) ask(p []byte) (int, error) {
-	l.p, l.n, l.err = p, 0, nil
-	err := l.raw.Read(l.swap)
-	l.p = nil
-	rest := l.out
-	l.out = pieces{} // what was apart belongs to others
-	switch {
-	case err != nil:
-		return 0, err
-	case !rest.done(): // the socket did not take it all: write the rest in the ordinary way
-		if err := l.put(&rest); err != nil {
-			return 0, err
-		}
-		return l.Conn.Read(p)
-	case l.err != nil:
-		return 0, l.err
-	case l.n == 0:
-		return 0, io.EOF
-	}
-	return l.n, nil
-}
 
 // put writes what is left of out in the ordinary way.
 func (l *link) put(out *pieces) error {

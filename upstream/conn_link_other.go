@@ -16,5 +16,14 @@ func (l *link) recv(uintptr) bool {
 	return true
 }
 
-// sendRecv leaves writing and reading to the ordinary way.
-func (l *link) sendRecv(uintptr) bool { return true }
+func (l *link) bind() { l.receive = l.recv }
+
+// ask writes and reads in the ordinary way.
+func (l *link) ask(p []byte) (int, error) {
+	out := l.out
+	l.out = pieces{} // what was apart belongs to others
+	if err := l.put(&out); err != nil {
+		return 0, err
+	}
+	return l.Conn.Read(p)
+}

@@ -54,12 +54,20 @@ func (c *Conn) readLeft(p []byte) (int, error) {
 	return n, err
 }
 
+// get reads what has arrived, and waits until something has. Nothing and no error is the end of the stream.
+func (c *Conn) get(p []byte) (int, error) {
+	if c.tryFill == nil {
+		return c.Conn.Read(p)
+	}
+	return c.move(p, c.sys.Read, c.tryFill)
+}
+
 // receive reads from the client during a body.
 func (c *Conn) receive(p []byte) (int, error) {
 	if !c.in.enter(phaseBody) {
 		return 0, errTime
 	}
-	n, _ := c.Conn.Read(p)
+	n, _ := c.get(p)
 	if !c.in.enter(phaseServing) {
 		return 0, errTime
 	}
@@ -73,7 +81,7 @@ func (c *Conn) receive(p []byte) (int, error) {
 func (c *Conn) fill() (int, error) {
 	m := c.msg
 	m.room()
-	n, err := c.Conn.Read(m.buf[m.w:])
+	n, err := c.get(m.buf[m.w:])
 	m.w += n
 	return n, err
 }

@@ -24,6 +24,7 @@ type Conn struct {
 	raw      net.Conn              // the TCP connection
 	sys      syscall.RawConn       // of raw; nil where it cannot be had
 	tryRead  func(fd uintptr) bool // readReady, bound once so that waiting allocates nothing; nil where raw is not what is read
+	tryFill  func(fd uintptr) bool // fillReady, likewise
 	tryWrite func(fd uintptr) bool // writeReady, likewise
 	peer     netip.Addr
 	https    bool
@@ -39,8 +40,8 @@ type Conn struct {
 	guarded bool // OnGone has set gone for this request
 
 	msg     *message // nil while idle
-	answer  []byte   // what tryWrite has still to write
-	failure error    // of tryRead and tryWrite
+	span    []byte   // what tryFill and tryWrite work on
+	failure error    // of tryRead, tryFill and tryWrite
 	first   [1]byte  // of readFirst
 }
 

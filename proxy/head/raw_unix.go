@@ -19,7 +19,7 @@ func (c *Conn) bind() {
 		c.sys, _ = raw.SyscallConn()
 	}
 	if c.sys != nil && !c.https {
-		c.tryRead, c.tryWrite = c.readReady, c.writeReady
+		c.tryRead, c.tryFill, c.tryWrite = c.readReady, c.fillReady, c.writeReady
 	}
 }
 
@@ -40,11 +40,22 @@ func (c *Conn) readReady(fd uintptr) bool {
 	return true
 }
 
-// writeReady writes what the client takes of c.answer, and returns false to be called again when it takes more.
+// fillReady reads what has arrived into the beginning of c.span and cuts it off, and returns false to be called again when
+// something has.
+func (c *Conn) fillReady(fd uintptr) bool {
+	n, err := socket.Read(fd, c.span)
+	if err == syscall.EAGAIN {
+		return false
+	}
+	c.span, c.failure = c.span[n:], err
+	return true
+}
+
+// writeReady writes what the client takes of c.span and cuts it off, and returns false to be called again when it takes more.
 func (c *Conn) writeReady(fd uintptr) bool {
-	for len(c.answer) > 0 {
-		n, err := socket.Write(fd, c.answer)
-		c.answer = c.answer[n:]
+	for len(c.span) > 0 {
+		n, err := socket.Write(fd, c.span)
+		c.span = c.span[n:]
 		if err == syscall.EAGAIN {
 			return false
 		}

@@ -49,13 +49,18 @@ func (c *Conn) put(p []byte) (int, error) {
 	if c.tryWrite == nil {
 		return c.Conn.Write(p)
 	}
-	c.answer = p
-	err := c.sys.Write(c.tryWrite)
+	return c.move(p, c.sys.Write, c.tryWrite)
+}
+
+// move has try read into p or write it, and returns how many bytes were.
+func (c *Conn) move(p []byte, wait func(func(fd uintptr) bool) error, try func(fd uintptr) bool) (int, error) {
+	c.span = p
+	err := wait(try)
 	if err == nil {
 		err = c.failure
 	}
-	n := len(p) - len(c.answer)
-	c.answer = nil
+	n := len(p) - len(c.span)
+	c.span = nil
 	return n, err
 }
 
