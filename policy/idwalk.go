@@ -18,11 +18,6 @@ func (c *cursor) has(id int64) bool {
 		c.last = id
 		return true
 	}
-	return c.seek(id)
-}
-
-// seek is has for an id that is not the next one.
-func (c *cursor) seek(id int64) bool {
 	if id <= c.last {
 		_, found := slices.BinarySearch(c.set, id)
 		return found
@@ -59,7 +54,7 @@ func (c *cursor) run(ids []int64) int {
 		}
 		if i > n {
 			c.next, c.last = c.next+i-n, ids[i-1]
-		} else if c.seek(ids[i]) {
+		} else if c.has(ids[i]) {
 			i++
 		} else {
 			return i
