@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"aclgate/policy"
+	"aclgate/proxy/head"
 )
 
 // identify finds the token of the caller (SPEC 3). Whatever is wrong with it,
@@ -55,7 +56,7 @@ func keyOf(value []byte) ([]byte, bool) {
 	switch {
 	case !found:
 		key = value
-	case !equalName(scheme, "FlespiToken") && !equalName(scheme, "Bearer"):
+	case !head.EqualFold(scheme, "FlespiToken") && !head.EqualFold(scheme, "Bearer"):
 		return nil, false
 	}
 	if len(key) < 8 || len(key) > 256 {

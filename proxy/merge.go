@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"aclgate/policy"
+	"aclgate/proxy/head"
 	"aclgate/proxy/splice"
 	"aclgate/upstream"
 )
@@ -45,7 +46,7 @@ func mergeable(a *upstream.Answer) bool {
 func plainJSON(a *upstream.Answer) bool {
 	for i := range a.Fields {
 		f := &a.Fields[i]
-		if equalName(f.Name, "Content-Encoding") && !bytes.EqualFold(f.Value, []byte("identity")) {
+		if head.EqualFold(f.Name, "Content-Encoding") && !bytes.EqualFold(f.Value, []byte("identity")) {
 			return false
 		}
 	}
@@ -56,14 +57,12 @@ func plainJSON(a *upstream.Answer) bool {
 // contentType returns the last Content-Type of an answer, nil without one.
 func contentType(a *upstream.Answer) (value []byte) {
 	for i := range a.Fields {
-		if equalName(a.Fields[i].Name, "Content-Type") {
+		if head.EqualFold(a.Fields[i].Name, "Content-Type") {
 			value = a.Fields[i].Value
 		}
 	}
 	return value
 }
-
-func equalName(name []byte, want string) bool { return len(name) == len(want) && equalFold(name, want) }
 
 // mergeWhole answers with the whole text and the errors in it. The fields of the
 // request were sent; their buffer is free.

@@ -7,6 +7,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"aclgate/policy"
+	"aclgate/proxy/head"
 	"aclgate/upstream"
 )
 
@@ -87,7 +88,7 @@ func (n *names) have(name []byte) bool {
 		return false
 	}
 	for _, own := range n[len(name)] {
-		if equalFold(name, own) {
+		if head.EqualFold(name, own) {
 			return true
 		}
 	}
@@ -103,7 +104,7 @@ func (c *call) passes(name, hops []byte) bool {
 }
 
 func hasPrefixFold(name []byte, prefix string) bool {
-	return len(name) >= len(prefix) && equalFold(name[:len(prefix)], prefix)
+	return len(name) >= len(prefix) && head.EqualFold(name[:len(prefix)], prefix)
 }
 
 // hops returns what the backend's Connection headers list.
@@ -111,7 +112,7 @@ func (c *call) hops() (list []byte) {
 	for i := range c.ans.Fields {
 		f := &c.ans.Fields[i]
 		switch {
-		case !equalName(f.Name, "Connection"):
+		case !head.EqualFold(f.Name, "Connection"):
 		case list == nil:
 			list = f.Value
 		default:
@@ -134,12 +135,12 @@ func (g *Gateway) printHead(c *call, length int64) []byte {
 		switch {
 		case !c.passes(f.Name, hops):
 			continue
-		case equalName(f.Name, "Content-Type"):
+		case head.EqualFold(f.Name, "Content-Type"):
 			kind = f.Value
 			continue
 		}
-		cached = cached || equalName(f.Name, "Cache-Control")
-		dated = dated || equalName(f.Name, "Date")
+		cached = cached || head.EqualFold(f.Name, "Cache-Control")
+		dated = dated || head.EqualFold(f.Name, "Date")
 		b = appendLine(b, f.Name, f.Value)
 	}
 	if len(kind) > 0 {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"aclgate/policy"
+	"aclgate/proxy/head"
 )
 
 // passHeader is one client header that may reach the backend.
@@ -130,7 +131,7 @@ func (g *Gateway) appendPassed(dst []byte, c *call) []byte {
 // cameBefore reports whether a header that may come once came before line i.
 func (c *call) cameBefore(i int, name string) bool {
 	for _, f := range c.head.Fields[:i] {
-		if len(f.Name) == len(name) && equalFold(f.Name, name) {
+		if head.EqualFold(f.Name, name) {
 			return true
 		}
 	}
@@ -140,27 +141,11 @@ func (c *call) cameBefore(i int, name string) bool {
 // passed returns the position of a name in the allow list, or -1.
 func (g *Gateway) passed(name []byte) int {
 	for i := range g.pass {
-		if len(g.pass[i].name) == len(name) && equalFold(name, g.pass[i].name) {
+		if head.EqualFold(name, g.pass[i].name) {
 			return i
 		}
 	}
 	return -1
-}
-
-func equalFold(b []byte, s string) bool {
-	for i := range b {
-		x, y := b[i], s[i]
-		if 'A' <= x && x <= 'Z' {
-			x |= 0x20
-		}
-		if 'A' <= y && y <= 'Z' {
-			y |= 0x20
-		}
-		if x != y {
-			return false
-		}
-	}
-	return true
 }
 
 // appendField prints one line, or nothing for a value that is empty or holds

@@ -99,11 +99,11 @@ func (r *rules) framing(h *Head, n name, v []byte) *Fault {
 		if !r.chunked {
 			return errChunkedOff
 		}
-		h.chunked = equalFold(v, "chunked")
+		h.chunked = EqualFold(v, "chunked")
 		return unless(h.chunked && !h.HTTP10, errCoding)
 	case nameExpect:
 		h.Expect = true
-		return unless(equalFold(v, "100-continue"), errExpect)
+		return unless(EqualFold(v, "100-continue"), errExpect)
 	case nameConnection:
 		return h.connection(v)
 	}
@@ -120,7 +120,7 @@ func (h *Head) connection(v []byte) *Fault {
 		if !tokenByte.all(member) || classify(member).protected() {
 			return errConnection
 		}
-		if equalFold(member, "close") {
+		if EqualFold(member, "close") {
 			h.Close = true
 		}
 	}

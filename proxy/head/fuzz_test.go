@@ -84,7 +84,7 @@ func compareHeads(t *testing.T, h *Head, req *http.Request) {
 	if got := string(h.Target); !strings.HasSuffix(req.RequestURI, got) || (req.RequestURI[0] == '/' && got != req.RequestURI) {
 		t.Errorf("target: got %q, want %q", got, req.RequestURI)
 	}
-	if !equalFold(h.Host, req.Host) {
+	if !EqualFold(h.Host, req.Host) {
 		t.Errorf("host: got %q, want %q", h.Host, req.Host)
 	}
 	if h.Length != req.ContentLength {

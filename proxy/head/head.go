@@ -42,7 +42,7 @@ type Field struct {
 // Get returns the value of the first header of that name, whatever its case; nil when absent.
 func (h *Head) Get(name string) []byte {
 	for i := range h.Fields {
-		if equalFold(h.Fields[i].Name, name) {
+		if EqualFold(h.Fields[i].Name, name) {
 			return h.Fields[i].Value
 		}
 	}

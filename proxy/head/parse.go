@@ -73,8 +73,8 @@ func (h *Head) target(t []byte) *Fault {
 	if !ok || slash < 0 {
 		return errTarget
 	}
-	h.https = equalFold(scheme, "https")
-	if !h.https && !equalFold(scheme, "http") {
+	h.https = EqualFold(scheme, "https")
+	if !h.https && !EqualFold(scheme, "http") {
 		return errTarget
 	}
 	h.authority, h.Target = rest[:slash], rest[slash:]
@@ -88,14 +88,14 @@ func (r *rules) checkHost(h *Head, https bool) *Fault {
 	if host == nil {
 		return errHost
 	}
-	if h.authority != nil && (h.https != https || !equalFold(h.authority, h.Host)) {
+	if h.authority != nil && (h.https != https || !EqualFold(h.authority, h.Host)) {
 		return errAuthority
 	}
 	if len(r.hosts) == 0 {
 		return nil
 	}
 	for _, served := range r.hosts {
-		if equalFold(host, served) {
+		if EqualFold(host, served) {
 			return nil
 		}
 	}

@@ -72,9 +72,9 @@ func (c *class) all(b []byte) bool {
 	return true
 }
 
-// equalFold reports whether a and b are equal but for the case of ASCII letters. bytes.EqualFold would also take the Kelvin
+// EqualFold reports whether a and b are equal but for the case of ASCII letters. bytes.EqualFold would also take the Kelvin
 // sign for a K.
-func equalFold[T, U []byte | string](a T, b U) bool {
+func EqualFold[T, U []byte | string](a T, b U) bool {
 	if len(a) != len(b) {
 		return false
 	}
