@@ -78,19 +78,7 @@ func (c *call) messages(items []*item) {
 
 // post stores the body's objects for each item.
 func (c *call) post(items []*item) {
-	objs, err := c.objects()
-	if err != nil {
-		c.bad(err)
-		return
-	}
-	for _, it := range items {
-		for _, obj := range objs {
-			if err := c.w.post(shelf{c.coll.uri, it.id}, obj); err != nil {
-				c.bad(err)
-				return
-			}
-		}
-	}
+	c.each(items, func(id int64, obj map[string]any) error { return c.w.post(shelf{c.coll.uri, id}, obj) })
 }
 
 // Post stores messages of an item, oldest first. Whether it exists is not

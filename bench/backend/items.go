@@ -184,23 +184,34 @@ func grow(old, v any) any {
 // change applies the body to items and prints them as they are then. An
 // element with an id concerns that item only.
 func (c *call) change(items []*item) {
+	ok := c.each(items, func(id int64, obj map[string]any) error {
+		if own, named := obj["id"]; named && own != id {
+			return nil
+		}
+		return c.apply(id, obj)
+	})
+	if ok {
+		c.again(items)
+	}
+}
+
+// each does something with every object of the body for every item. It reports
+// whether all went well, and answers with the first error.
+func (c *call) each(items []*item, do func(id int64, obj map[string]any) error) bool {
 	objs, err := c.objects()
 	if err != nil {
 		c.bad(err)
-		return
+		return false
 	}
 	for _, it := range items {
 		for _, obj := range objs {
-			if id, named := obj["id"]; named && id != it.id {
-				continue
-			}
-			if err := c.apply(it.id, obj); err != nil {
+			if err := do(it.id, obj); err != nil {
 				c.bad(err)
-				return
+				return false
 			}
 		}
 	}
-	c.again(items)
+	return true
 }
 
 func (c *call) apply(id int64, obj map[string]any) error {

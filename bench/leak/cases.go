@@ -49,15 +49,8 @@ func (c *Cases) foreign(uri string) int64 {
 	return c.absent(uri)
 }
 
-func (c *Cases) absent(uri string) int64 {
-	all := c.sorted[uri]
-	for {
-		id := firstID + 1 + c.rng.Int64N(all[len(all)-1]-firstID)
-		if c.Items[uri][id] == nil {
-			return id
-		}
-	}
-}
+// absent returns an id that is nobody's.
+func (c *Cases) absent(uri string) int64 { return c.missing(uri, c.rng) }
 
 // below returns an account of the token's branch, mostly not its own; outside one that is none.
 func (c *Cases) below() int64 {

@@ -3,6 +3,7 @@ package leak
 import (
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"strings"
 )
@@ -80,7 +81,7 @@ func (w *World) makeEntry(cid int64) Entry {
 		for range 1 + w.rng.IntN(8) {
 			e.List = append(e.List, w.pick(about, cid))
 		}
-		e.List = append(e.List, w.missing(about))
+		e.List = append(e.List, w.missing(about, w.rng))
 		slices.Sort(e.List)
 		e.List = slices.Compact(e.List)
 	case n < 6:
@@ -114,10 +115,10 @@ func (w *World) methods(reads int) []string {
 }
 
 // missing returns an id that no item of a collection has.
-func (w *World) missing(uri string) int64 {
+func (w *World) missing(uri string, rng *rand.Rand) int64 {
 	all := w.sorted[uri]
 	for {
-		id := firstID + 1 + w.rng.Int64N(all[len(all)-1]-firstID)
+		id := firstID + 1 + rng.Int64N(all[len(all)-1]-firstID)
 		if w.Items[uri][id] == nil {
 			return id
 		}
