@@ -5,25 +5,36 @@ import (
 	"time"
 )
 
-// pacer lets requests through while a policy is read beside them. A core that
-// works without a break is taken away from it after 10 ms at the earliest, and
-// whoever waits for it that long misses its deadline. So the reader works a
-// little and rests a little. A nil pacer never rests: nobody waits at a start.
+// pacer lets requests through while a policy is read beside them on the only
+// processor that there is: Go takes it away from who works without a break after
+// 10 ms, and looks at the network no sooner. Then the reader works a little and
+// rests as long. To yield would not do: the reader would be the next to run
+// again, before the network is looked at (of 100,000 tokens the longest answer
+// takes 42 ms without a pacer, 22 ms with runtime.Gosched, 3 ms with this).
+//
+// A nil pacer never rests. With a second processor that is best: the network
+// always has a thread that waits for it, and every rest moves it from one core
+// to the other. At a start nobody waits.
 type pacer struct {
-	steps          int
-	since          time.Time // the last rest
-	worked, rested time.Duration
+	steps int
+	since time.Time // the last rest
 }
 
-// Shares of work and rest. To sleep, other than to yield, lets the scheduler
-// look at the network, and at other processes.
+// Shares of work and rest. The network is waited for in whole milliseconds, so
+// a shorter rest would be no shorter.
 const (
 	stepsPerLook = 16
-	workFor      = 200 * time.Microsecond
-	restFor      = 200 * time.Microsecond
+	workFor      = time.Millisecond
+	restFor      = time.Millisecond
 )
 
-func newPacer() *pacer { return &pacer{since: time.Now()} }
+// newPacer returns a pacer for a reload.
+func newPacer() *pacer {
+	if runtime.GOMAXPROCS(0) > 1 {
+		return nil
+	}
+	return &pacer{since: time.Now()}
+}
 
 // step stands after every few microseconds of work.
 func (p *pacer) step() {
@@ -35,23 +46,10 @@ func (p *pacer) step() {
 	}
 }
 
-// rest stands after some more work, and rests if it is time to. On a busy
-// machine a sleep is longer than it was meant to be: then more than half of the
-// time would be rest, and the reload would never end.
+// rest stands after some more work, and rests if it is time to.
 func (p *pacer) rest() {
-	if p == nil {
-		return
-	}
-	now := time.Now()
-	worked := now.Sub(p.since)
-	if worked < workFor {
-		return
-	}
-	if p.worked += worked; p.rested < p.worked {
+	if p != nil && time.Since(p.since) >= workFor {
 		time.Sleep(restFor)
-	} else {
-		runtime.Gosched()
+		p.since = time.Now()
 	}
-	p.since = time.Now()
-	p.rested += p.since.Sub(now)
 }
