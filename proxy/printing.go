@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -152,13 +151,15 @@ func (g *Gateway) passed(name []byte) int {
 // anything but visible ASCII and spaces: what parsers read in different ways
 // does not travel with the gateway's rights.
 func appendField(dst []byte, name string, value []byte) []byte {
-	if len(value) == 0 || bytes.ContainsFunc(value, func(r rune) bool { return r < 0x20 || r > 0x7e }) {
+	for _, b := range value {
+		if b < 0x20 || b > 0x7e {
+			return dst
+		}
+	}
+	if len(value) == 0 {
 		return dst
 	}
-	dst = append(dst, name...)
-	dst = append(dst, ": "...)
-	dst = append(dst, value...)
-	return append(dst, "\r\n"...)
+	return appendLine(dst, name, value)
 }
 
 // scheme returns the scheme that the client used: the connection's own, or what
