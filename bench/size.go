@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -135,6 +136,11 @@ func (s *stage) stall(ctx context.Context, gateway *proxy, w *world.World, resul
 	lane := gateway.lane(w)
 	ctx, cancel := context.WithTimeout(ctx, stallTime)
 	defer cancel()
+	// Written before: whoever writes so much is late for the calls that it sends and times.
+	next := filepath.Join(gateway.files.dir, "policy-next.yaml")
+	if err := writePolicy(next, w, map[int]bool{unused(w): true}); err != nil {
+		return 0, 0, 0, err
+	}
 	reloaded := make(chan error, 1)
 	err = load.Run(ctx, []*load.Lane{lane}, load.Options{
 		Conns: s.Conns, Rate: stallRate, Warmup: s.Warmup, Slice: stallQuiet, Slices: int(stallTime / stallQuiet),
@@ -142,7 +148,7 @@ func (s *stage) stall(ctx context.Context, gateway *proxy, w *world.World, resul
 			if slice == 1 {
 				go func() {
 					var err error
-					took, err = changeUnused(ctx, gateway.files, w)
+					took, err = replacePolicy(ctx, gateway.files, next)
 					time.Sleep(stallQuiet + stallQuiet/4) // the slice in which the reload ended has to end
 					reloaded <- err
 					cancel()
@@ -168,17 +174,21 @@ func (s *stage) stall(ctx context.Context, gateway *proxy, w *world.World, resul
 	return took, stall, quiet, nil
 }
 
-// changeUnused takes a token that no call uses out of the policy and returns how long the reload took. A
-// file that has not changed might not be read at all.
-func changeUnused(ctx context.Context, files gatewayFiles, w *world.World) (time.Duration, error) {
+// unused returns a token that no call uses. A file that has not changed might not be read at all, so the
+// new policy lacks one.
+func unused(w *world.World) int {
 	used := make([]bool, len(w.Tokens))
 	for _, c := range w.Calls {
 		if c.Token >= 0 {
 			used[c.Token] = true
 		}
 	}
-	spare := slices.Index(used, false)
-	if err := writePolicy(filepath.Join(files.dir, "policy.yaml"), w, map[int]bool{spare: true}); err != nil {
+	return slices.Index(used, false)
+}
+
+// replacePolicy puts next in the place of the policy and returns how long the reload took.
+func replacePolicy(ctx context.Context, files gatewayFiles, next string) (time.Duration, error) {
+	if err := os.Rename(next, filepath.Join(files.dir, "policy.yaml")); err != nil {
 		return 0, err
 	}
 	began := time.Now()

@@ -25,8 +25,8 @@
 //
 // A Policy keeps its tokens packed, as bytes (pack.go), and Load unpacks one. A
 // token of one entry takes some 70 bytes so, and nothing that the garbage
-// collector has to walk through. A reload works beside requests, and rests as
-// long as it works where there is one processor for both (pace.go).
+// collector has to walk through. A reload works beside requests and rests as
+// long as it works (pace.go).
 //
 // The times of last uses, which tokens with a ttl live by, stand in a file
 // beside the policy. They are the only thing that a Store writes.
