@@ -9,5 +9,8 @@
 // socket in non-blocking mode returns EAGAIN instead. Measured beside the bare
 // proxy: see docs/performance.md; BenchmarkLook has the price of one call.
 //
+// The race detector takes the calls of package syscall for what they are, one
+// side waiting for the other; under it they are used.
+//
 // A call that a signal interrupted is repeated. Errors are syscall.Errno.
 package socket

@@ -1,4 +1,4 @@
-//go:build unix && !linux
+//go:build unix && (!linux || race)
 
 package socket
 
@@ -36,7 +36,7 @@ func Recv(fd uintptr, p []byte, flags int) (int, error) {
 func retry(call func() (int, error)) (int, error) {
 	for {
 		if n, err := call(); err != syscall.EINTR {
-			return n, err
+			return max(n, 0), err
 		}
 	}
 }
