@@ -12,7 +12,7 @@ import (
 	"aclgate/upstream"
 )
 
-// call is one request on its way. Calls are pooled; begin and reset leave
+// call is one request on its way. Calls are used again; begin and reset leave
 // nothing of one caller for the next.
 type call struct {
 	gateway *Gateway
@@ -99,7 +99,7 @@ func (c *call) reset() {
 	// What was wrong with this request is not to be shown to the next caller.
 	c.req.Detail, c.req.Arg = "", nil
 	*c = call{
-		gateway: c.gateway, req: c.req, dec: c.dec, ans: c.ans, cancel: c.cancel,
+		gateway: c.gateway, desk: c.desk, req: c.req, dec: c.dec, ans: c.ans, cancel: c.cancel,
 		facts: policy.Facts{Matches: c.facts.Matches[:0]}, text: kept(c.text), target: kept(c.target),
 		fields: kept(c.fields), merge: kept(c.merge), errs: kept(c.errs),
 		stream: answerStream{splicer: c.stream.splicer}, limits: c.limits, side: c.side,

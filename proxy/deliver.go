@@ -191,6 +191,7 @@ func (s *answerStream) Close() error {
 	c.streaming = false
 	defer func() {
 		if fault := recover(); fault != nil {
+			c.desk.broken = true
 			c.gateway.panicked(c, fault)
 			c.gateway.over(c)
 		}

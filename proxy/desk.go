@@ -7,21 +7,30 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"aclgate/proxy/head"
+	"aclgate/upstream"
 )
 
 // deskBytes is how much of an answer of the gateway's own is written at once.
 // Desks are pooled, so this is no price of a connection.
 const deskBytes = 4 << 10
 
-// desk is where the answer to one request is laid. No connection holds one
-// between two requests.
+// desk is what serving one request takes: the call, and what is to be sent for
+// it. No connection holds one between two requests.
 type desk struct {
+	call   call
+	broken bool              // after a panic: not to be used again
 	passed []byte            // a printed answer of the backend, or its head; empty: the answer is own
 	own    fasthttp.Response // of the gateway; and of both the stream and whether the connection ends
 	out    *bufio.Writer     // own is written through it
 }
 
-func newDesk() *desk { return &desk{out: bufio.NewWriterSize(nil, deskBytes)} }
+func newDesk(g *Gateway) *desk {
+	answer := new(upstream.Answer)
+	return &desk{
+		call: call{gateway: g, ans: answer, cancel: answer.Cancel},
+		out:  bufio.NewWriterSize(nil, deskBytes),
+	}
+}
 
 // open prepares for a request of c.
 func (d *desk) open(c *head.Conn) {
@@ -76,7 +85,7 @@ func (d *desk) head() []byte {
 // to its end. It reports whether the desk is fit for another request: one with
 // the memory of a giant is not.
 func (d *desk) close() bool {
-	fit := (d.own.IsBodyStream() || len(d.own.Body()) <= maxKept) && cap(d.passed) <= 2*maxKept
+	fit := !d.broken && (d.own.IsBodyStream() || len(d.own.Body()) <= maxKept) && cap(d.passed) <= 2*maxKept
 	d.passed = d.passed[:0]
 	d.own.Reset()
 	d.out.Reset(nil)

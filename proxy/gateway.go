@@ -3,7 +3,6 @@ package proxy
 import (
 	"log/slog"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -88,7 +87,6 @@ type Gateway struct {
 	pass      []passHeader
 	epoch     time.Time // where the clock of the limits begins
 	seldom    seldom
-	calls     sync.Pool
 	busy      atomic.Int64
 
 	bodies     budget
@@ -99,10 +97,6 @@ type Gateway struct {
 func New(o Options) *Gateway {
 	g := &Gateway{Options: o, law: o.Law, enforcing: enforcing(o.Law), pass: passHeaders(o.PassHeaders), epoch: time.Now()}
 	g.bodies.size = o.MaxBodies
-	g.calls.New = func() any {
-		answer := new(upstream.Answer)
-		return &call{gateway: g, ans: answer, cancel: answer.Cancel}
-	}
 	return g
 }
 
@@ -147,9 +141,8 @@ func (g *Gateway) serve(c *call) policy.Reason {
 func (g *Gateway) take(d *desk, conn *head.Conn) *call {
 	g.busy.Add(1)
 	g.Metrics.Add(metrics.InFlight, 1)
-	c := g.calls.Get().(*call)
-	c.begin(d, conn)
-	return c
+	d.call.begin(d, conn)
+	return &d.call
 }
 
 // finish closes the books on a request: its record goes out, its connection to
@@ -166,7 +159,6 @@ func (g *Gateway) finish(c *call) {
 	}
 	g.over(c)
 	c.reset()
-	g.calls.Put(c)
 }
 
 // note remembers a finished request, in every place where it is asked for later.
@@ -187,16 +179,17 @@ func (g *Gateway) over(c *call) {
 	g.busy.Add(-1)
 }
 
-// recovered turns a panic into a 500 for this request alone. The call is not
-// used again: nobody knows in what state it is.
+// recovered turns a panic into a 500 for this request alone. The desk is not
+// used again: nobody knows in what state its call is.
 func (g *Gateway) recovered(c *call) {
 	fault := recover()
 	if fault == nil {
 		return
 	}
 	g.panicked(c, fault)
+	c.desk.broken = true
 	// Dropping the answer closes its stream, which would end the request once
-	// more and hand the call to the pool while it is in use here.
+	// more.
 	c.stream.call, c.streaming = nil, false
 	c.ans.Cancel()
 	c.ans.Close() // its connection would be missing from the pool for ever

@@ -204,8 +204,9 @@ func TestShed(t *testing.T) {
 // must not be in the pool while it is in use.
 func TestPanicBehindAStream(t *testing.T) {
 	g := textWired(t, plain("{}")).gateway
-	d := newDesk()
-	c := &call{gateway: g, desk: d, conn: new(head.Conn), head: new(head.Head), ans: new(upstream.Answer)}
+	d := newDesk(g)
+	c := &d.call
+	c.desk, c.conn, c.head = d, new(head.Conn), new(head.Head)
 	g.busy.Add(1)
 	func() {
 		defer g.recovered(c)

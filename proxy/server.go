@@ -32,7 +32,7 @@ type Server struct {
 func NewServer(g *Gateway, ln net.Listener, c head.Config) *Server {
 	c.Overload = []byte(overload)
 	s := &Server{gateway: g, listener: head.NewListener(ln, c)}
-	s.desks.New = func() any { return newDesk() }
+	s.desks.New = func() any { return newDesk(g) }
 	return s
 }
 

@@ -147,7 +147,7 @@ func TestShadowAllocatesNothing(t *testing.T) {
 	}
 	const same = `[{"uri":"gw/devices","methods":["GET","PUT"],"ids":[101,102]}]`
 	g := newShadowed(t, newSide(t, "acl", 500, same)).gateway
-	c := g.calls.Get().(*call)
+	c := &newDesk(g).call
 	c.head, c.began, c.method = new(head.Head), now(), policy.GET
 	c.tok, _ = g.Tokens.Lookup(digestOf(shadowKey))
 	if r := c.req.Parse(g.law, policy.GET, []byte("/gw/devices/101,102")); r != policy.NotJudged {
