@@ -85,7 +85,7 @@ func (t *table) hash(key uint64) uint64 {
 func (t *table) enter(key uint64, now int64) (*bucket, bool) {
 	hash := t.hash(key)
 	s := &t.shards[hash>>shardShift]
-	if b := s.slots.Load().find(hash, key).Load(); b != nil {
+	if _, b := s.slots.Load().find(hash, key); b != nil {
 		if in := b.enter(t.rule.concurrent); in != gone {
 			return b, in == entered
 		}
@@ -113,13 +113,15 @@ func (t *table) enterFor(tok *policy.Token, now int64) (*bucket, bool) {
 	return b, in
 }
 
-// find returns the slot of key, or the empty one where it belongs.
-func (all *slots) find(hash, key uint64) *atomic.Pointer[bucket] {
+// find returns the slot of key and what was in it, or the slot where it belongs
+// and nil. Who looked without the lock must not look at that slot again: another
+// key may have come to stand there.
+func (all *slots) find(hash, key uint64) (*atomic.Pointer[bucket], *bucket) {
 	mask := uint64(len(*all) - 1)
 	for i := hash; ; i++ {
 		slot := &(*all)[i&mask]
 		if b := slot.Load(); b == nil || b.key == key {
-			return slot
+			return slot, b
 		}
 	}
 }
@@ -127,7 +129,7 @@ func (all *slots) find(hash, key uint64) *atomic.Pointer[bucket] {
 // make returns the bucket of key, a new one if there is none and there is room;
 // the caller holds the lock.
 func (s *shard) make(t *table, hash, key uint64, now int64) *bucket {
-	if b := s.slots.Load().find(hash, key).Load(); b != nil {
+	if _, b := s.slots.Load().find(hash, key); b != nil {
 		return b
 	}
 	if !s.room(t, now) {
@@ -137,7 +139,8 @@ func (s *shard) make(t *table, hash, key uint64, now int64) *bucket {
 		s.layOut(t, func(*bucket) bool { return true })
 	}
 	b := &bucket{of: t, key: key}
-	s.slots.Load().find(hash, key).Store(b)
+	slot, _ := s.slots.Load().find(hash, key)
+	slot.Store(b)
 	return b
 }
 
@@ -197,7 +200,8 @@ func (s *shard) layOut(t *table, keep func(*bucket) bool) {
 	}
 	fresh := make(slots, n)
 	for _, b := range kept {
-		fresh.find(t.hash(b.key), b.key).Store(b)
+		slot, _ := fresh.find(t.hash(b.key), b.key)
+		slot.Store(b)
 	}
 	s.slots.Store(&fresh)
 }

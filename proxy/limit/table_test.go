@@ -177,3 +177,25 @@ func TestBucketsThatSayNothingAreSwept(t *testing.T) {
 		t.Errorf("got %d buckets, want at most %d", n, 2*shardCount*sweepAt)
 	}
 }
+
+// Whoever looks for a bucket while others make theirs finds its own or none:
+// two keys that want one slot at one moment must not end in one bucket.
+func TestNewcomersAtOneTime(t *testing.T) {
+	const keys, callers = 1000, 4
+	for range 200 {
+		table := newTable(Limit{Rate: 1, Burst: 1}, 0)
+		var group sync.WaitGroup
+		for first := range uint64(callers) {
+			group.Go(func() {
+				for key := first; key < keys*callers; key += callers {
+					if b, _ := table.enter(key, second); b.key != key {
+						t.Errorf("key %d is charged to %d", key, b.key)
+					}
+				}
+			})
+		}
+		if group.Wait(); t.Failed() {
+			return
+		}
+	}
+}
