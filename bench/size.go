@@ -131,16 +131,13 @@ func once(c net.Conn, call []byte) error {
 // stall sends few requests, evenly, while the policy is read again, and returns how long the reload took,
 // the longest answer meanwhile, and the longest in the time before.
 func (s *stage) stall(ctx context.Context, gateway *proxy, w *world.World, result *report.Result) (took, stall, quiet time.Duration, err error) {
-	at := *s
-	at.Rate = stallRate
+	next, err := nextPolicy(gateway.files, w)
+	if err != nil {
+		return 0, 0, 0, err
+	}
 	lane := gateway.lane(w)
 	ctx, cancel := context.WithTimeout(ctx, stallTime)
 	defer cancel()
-	// Written before: whoever writes so much is late for the calls that it sends and times.
-	next := filepath.Join(gateway.files.dir, "policy-next.yaml")
-	if err := writePolicy(next, w, map[int]bool{unused(w): true}); err != nil {
-		return 0, 0, 0, err
-	}
 	reloaded := make(chan error, 1)
 	err = load.Run(ctx, []*load.Lane{lane}, load.Options{
 		Conns: s.Conns, Rate: stallRate, Warmup: s.Warmup, Slice: stallQuiet, Slices: int(stallTime / stallQuiet),
@@ -184,6 +181,13 @@ func unused(w *world.World) int {
 		}
 	}
 	return slices.Index(used, false)
+}
+
+// nextPolicy writes a policy without a token that no call uses, beside the one in force, and returns its path.
+// It has to be called before the load: whoever writes so much is late for the calls that it sends and times.
+func nextPolicy(files gatewayFiles, w *world.World) (path string, err error) {
+	path = filepath.Join(files.dir, "policy-next.yaml")
+	return path, writePolicy(path, w, map[int]bool{unused(w): true})
 }
 
 // replacePolicy puts next in the place of the policy and returns how long the reload took.
