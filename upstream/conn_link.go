@@ -26,7 +26,7 @@ type link struct {
 	out     pieces // the next Read writes this first, see ask
 
 	// What receive works on: a closure made once, or every look would allocate.
-	receive func(fd uintptr) bool
+	receive func(fd uintptr)
 	swap    func(fd uintptr) bool
 	p       []byte
 	flags   int
@@ -92,7 +92,7 @@ func (l *link) put(out *pieces) error {
 // take returns errNothing if it would have to wait, io.EOF at the end.
 func (l *link) take(p []byte, flags int) (int, error) {
 	l.p, l.flags = p, flags
-	err := l.raw.Read(l.receive)
+	err := l.raw.Control(l.receive) // Read would get ready to wait, for nothing
 	l.p = nil
 	switch {
 	case err != nil:

@@ -42,12 +42,8 @@ func (l *link) ask(p []byte) (int, error) {
 	return l.n, nil
 }
 
-// recv is called by the runtime with the descriptor. It always says that it is done: a
-// false would make the runtime wait for bytes.
-func (l *link) recv(fd uintptr) bool {
-	l.n, l.err = socket.Recv(fd, l.p, l.flags)
-	return true
-}
+// recv is called by the runtime with the descriptor.
+func (l *link) recv(fd uintptr) { l.n, l.err = socket.Recv(fd, l.p, l.flags) }
 
 // sendRecv is called by the runtime with the descriptor, and again whenever there may be
 // bytes to read; false makes it wait for them.
