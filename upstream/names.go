@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -76,16 +77,22 @@ func (n *names) dial(ctx context.Context) (net.Conn, error) {
 	}
 	if expired(ctx) || err != nil && n.failing() != nil {
 		n.soon() // those that come after us should know better
-		return nil, err
+		return nil, why(ctx, err)
 	}
 	if fault := n.lookUp(ctx); fault != nil && err == nil {
 		return nil, fault
 	}
 	fresh := slices.DeleteFunc(n.order(), func(ip netip.Addr) bool { return slices.Contains(known, ip) })
 	if len(fresh) == 0 {
-		return nil, err
+		return nil, why(ctx, err)
 	}
 	return n.dialEach(ctx, fresh)
+}
+
+// why returns err or, where nobody came to try an address, that there was no
+// time to: neither a connection nor an error would be taken for a connection.
+func why(ctx context.Context, err error) error {
+	return cmp.Or(err, ctx.Err(), context.DeadlineExceeded)
 }
 
 // expired reports whether no time is left. A dial may end a moment before its context.

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"context"
 	"net/netip"
 	"strings"
 	"testing"
@@ -155,6 +156,21 @@ func TestNamesUnknown(t *testing.T) {
 				return err == nil && got == "200 "+oneAddress
 			})
 		})
+	}
+}
+
+// Ensure that a dial that has no time left is an error where no address is known yet, and
+// not taken for a connection.
+func TestNamesWithoutTime(t *testing.T) {
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	late, end := context.WithTimeout(t.Context(), -1)
+	defer end()
+	for _, ctx := range []context.Context{canceled, late} {
+		b := start(t, startNameServer(t, oneAddress).options("1")).backends[0]
+		if _, err := b.dial(ctx); err != ctx.Err() {
+			t.Errorf("got %v, want %v", err, ctx.Err())
+		}
 	}
 }
 
