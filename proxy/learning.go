@@ -235,7 +235,7 @@ func (g *Gateway) learnMembers(c *call, members *policy.Collection) {
 // readAnswer reads the whole answer, keeps it for the client, and visits its
 // rows. It reports whether it is a listing without errors.
 func (g *Gateway) readAnswer(c *call, visit func(*upstream.Row)) bool {
-	if c.ans.Length > maxLearnt {
+	if c.ans.Length > maxLearnt || c.ans.Framing == upstream.NoBody {
 		return false
 	}
 	began := now()

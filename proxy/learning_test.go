@@ -97,6 +97,24 @@ func (h *heard) Moved(ids []int64, parent int64) {
 func (h *heard) Deleted(ids []int64) { h.text = append(h.text, fmt.Sprint(ids)) }
 func (h *heard) PolicyLoaded()       {}
 
+// An answer without a body stays one when it was to be learnt from: a length in
+// a 204 is against RFC 9110 8.6.
+func TestLearnsOfAnAnswerWithoutABody(t *testing.T) {
+	b := startText(t, "HTTP/1.1 204 No Content\r\nX-Own: 1\r\n\r\n")
+	f := newFixture(t, b.url, func(o *Options, law *policy.Law, _ *head.Config) {
+		o.Index = upstream.NewIndex(upstream.IndexOptions{Catalogue: law.Catalogue, Log: o.Log})
+	})
+	f.accounts([2]int64{400, 0}, [2]int64{500, 400}, [2]int64{501, 500})
+	f.token("accounts-master", "master", 500, "")
+	for _, sent := range []string{"POST /gw/groups", "PUT /gw/groups/12"} {
+		method, path, _ := strings.Cut(sent, " ")
+		got := f.call("accounts-master", method, path, `{"cid":501}`)
+		if got.status != 204 || got.body != "" || got.header.Get("X-Own") != "1" || got.header.Get("Content-Length") != "" {
+			t.Errorf("%s: got %+v", sent, got)
+		}
+	}
+}
+
 // What a write makes of accounts is told before the client has its answer, as
 // far as they lie in the scope; what is not known is told to be nowhere.
 func TestLearnsOfAccounts(t *testing.T) {
