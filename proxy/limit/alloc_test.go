@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"math/rand/v2"
 	"net/netip"
 	"sync/atomic"
 	"testing"
@@ -65,6 +66,32 @@ func BenchmarkAdmit(b *testing.B) {
 				}
 			})
 			b.ReportMetric(float64(refused.Load()), "refused")
+		})
+	}
+}
+
+// BenchmarkAdmitMany is requests of 131,072 tokens in turn, more than caches
+// hold: with their buckets kept beside them, and found in the table.
+func BenchmarkAdmitMany(b *testing.B) {
+	wide := Limit{Rate: 1e9, Burst: 1e15, Concurrent: 1000}
+	for _, beside := range []bool{true, false} {
+		b.Run(map[bool]string{true: "beside", false: "table"}[beside], func(b *testing.B) {
+			l, tr, now := New(Options{Token: wide}), tree(b), second
+			tokens := make([]*policy.Token, 1<<17)
+			var h Hold
+			for i, at := range rand.New(rand.NewPCG(1, 2)).Perm(len(tokens)) {
+				tokens[at] = token(int64(i), 111)
+				if beside {
+					tokens[at].Beside = new(atomic.Value)
+				}
+				l.Admit(&h, tokens[at], tr, now)
+				h.Release()
+			}
+			for i := 0; b.Loop(); i++ {
+				now += 100
+				l.Admit(&h, tokens[i%len(tokens)], tr, now)
+				h.Release()
+			}
 		})
 	}
 }
