@@ -56,6 +56,7 @@ const (
 	IndexReadings
 	AuditEvents
 	AuditFailing
+	SilentFault
 	SeriesDropped
 	BuildInfo
 	familyCount
@@ -138,7 +139,8 @@ var table = [familyCount]Desc{
 	Draining: row("draining", Gauge, "1 while the gateway takes no new connections because it is about to end."),
 	Overloaded: row("overloaded", Gauge,
 		"1 while memory is near GOMEMLIMIT and requests are answered 503; those refused have the reason overloaded."),
-	BodyBytes:       row("body_bytes_held", Gauge, "Bytes held of request bodies that are longer than 64 KiB."),
+	BodyBytes: row("body_bytes_held", Gauge,
+		"Bytes held of what is longer than 64 KiB: request bodies, and answers that are read for the items they name."),
 	ConnectionsOpen: pulled("connections_open", Gauge, "Open connections of clients."),
 	ConnectionsRefused: pulled("connections_refused_total", Counter,
 		"Connections of clients closed at once because a bound was reached.", "bound"),
@@ -190,6 +192,8 @@ var table = [familyCount]Desc{
 	AuditEvents: pulled("audit_events_total", Counter,
 		"Records for the audit log: written, dropped because the queue was full, failed because the file took none.", "result"),
 	AuditFailing: pulled("audit_failing", Gauge, "1 while the audit log cannot be written."),
+	SilentFault: row("silent_fault", Gauge,
+		"1 while something fails that no request shows yet: what was there before stays in use, and is wrong some day.", "what"),
 	SeriesDropped: row("series_dropped_total", Counter,
 		"Samples left out of /metrics: a callback gave one twice, too many, or none that can be exported."),
 	BuildInfo: pulled("build_info", Gauge, "Always 1; the labels say what is running.",

@@ -16,6 +16,13 @@ const (
 	Succeeded
 )
 
+// What SilentFault is about.
+const (
+	FaultListenTLS = iota
+	FaultUpstreamTLS
+	FaultUpstreamNames
+)
+
 // statuses are the statuses that have a series of their own in Responses and
 // HeadFaults: those that the gateway answers, and those that an API backend
 // can be expected to answer. The rest is folded into its class.
@@ -144,5 +151,6 @@ func closedSets(cat *policy.Catalogue) map[string][]string {
 	return map[string][]string{
 		"method": methods(), "collection": collections(cat), "class": classes(), "code": codes(),
 		"verdict": verdicts(), "enforced": verdicts(), "would": opinions(), "shadow": opinions(), "reason": reasons(), "result": {"failed", "succeeded"},
+		"what": {"listen-tls", "upstream-tls", "upstream-names"},
 	}
 }

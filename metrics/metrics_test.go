@@ -301,6 +301,20 @@ func TestCountingIsExactUnderLoad(t *testing.T) {
 	}
 }
 
+// Every series is there from the start and comes back to 0, so that an alert can
+// tell "all is well" from "nobody looks".
+func TestSilentFaults(t *testing.T) {
+	reg, m, _ := fresh(t, 1)
+	for what, name := range []string{FaultListenTLS: "listen-tls", FaultUpstreamTLS: "upstream-tls", FaultUpstreamNames: "upstream-names"} {
+		for _, step := range []int64{0, 1, -1} {
+			m.Add(SilentFault, step, what)
+			if got, want := value(t, reg, SilentFault, name), float64(max(step, 0)); got != want {
+				t.Errorf("%s: got %v behind a step of %d, want %v", name, got, step, want)
+			}
+		}
+	}
+}
+
 func TestReloaded(t *testing.T) {
 	reg, m, _ := fresh(t, 1)
 	m.Reloaded(nil, 7, time.Unix(1700000000, 0))

@@ -17,18 +17,18 @@ type TLSFiles struct {
 	ClientCA  string // clients have to show a certificate of it; "": none is asked for
 }
 
-// recheck is how often a handshake looks whether the files have changed.
+// recheck is how often a handshake looks, at most, whether the files have changed.
 const recheck = time.Second
 
 // reloader serves the newest configuration that could be read whole. Files that
 // are broken or half-written change nothing.
 type reloader struct {
 	files   TLSFiles
-	failed  func(error)
 	mu      sync.Mutex
 	config  *tls.Config
 	stamp   [3]fileStamp
 	checked time.Time
+	fault   error // of the last reading
 }
 
 type fileStamp struct {
@@ -36,42 +36,58 @@ type fileStamp struct {
 	time time.Time
 }
 
-// TLSConfig returns the configuration of a listener. The error is about files
-// that cannot be used now; failed hears of those that cannot later.
-func TLSConfig(files TLSFiles, failed func(error)) (*tls.Config, error) {
-	r := &reloader{files: files, failed: failed}
+// TLSConfig returns the configuration of a listener, and a function that looks
+// at the files, also while nobody shakes hands: it returns why they cannot be
+// used since they changed, nil while all is well. The error is about files that
+// cannot be used now.
+func TLSConfig(files TLSFiles) (config *tls.Config, fault func() error, err error) {
+	r := &reloader{files: files}
 	stamp, err := r.stamps()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if r.config, err = files.load(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r.stamp, r.checked = stamp, time.Now()
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: r.current}, nil
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: r.current}, r.look, nil
 }
 
 func (r *reloader) current(*tls.ClientHelloInfo) (*tls.Config, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.refresh()
+	return r.config, nil
+}
+
+// look returns the fault of the files as they are.
+func (r *reloader) look() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refresh()
+	return r.fault
+}
+
+// refresh reads the files if one of them changed. What cannot be used is tried
+// again: the files may be written at this moment.
+func (r *reloader) refresh() {
 	if time.Since(r.checked) < recheck {
-		return r.config, nil
+		return
 	}
 	r.checked = time.Now()
 	stamp, err := r.stamps()
 	if err == nil && stamp == r.stamp {
-		return r.config, nil
+		r.fault = nil
+		return
 	}
 	var fresh *tls.Config
 	if err == nil {
 		fresh, err = r.files.load()
 	}
-	if err != nil {
-		r.failed(err)
-		return r.config, nil
+	r.fault = err
+	if err == nil {
+		r.config, r.stamp = fresh, stamp
 	}
-	r.config, r.stamp = fresh, stamp
-	return r.config, nil
 }
 
 func (r *reloader) stamps() (stamps [3]fileStamp, err error) {

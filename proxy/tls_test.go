@@ -7,11 +7,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
+	"io/fs"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -51,8 +52,7 @@ func TestCertificateIsReplaced(t *testing.T) {
 	folder := t.TempDir()
 	f := TLSFiles{Cert: filepath.Join(folder, "cert.pem"), Key: filepath.Join(folder, "key.pem")}
 	writeCertificate(t, f, 1)
-	var told atomic.Int64
-	config, err := TLSConfig(f, func(error) { told.Add(1) })
+	config, fault, err := TLSConfig(f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,24 +80,24 @@ func TestCertificateIsReplaced(t *testing.T) {
 		defer c.Close()
 		return c.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
 	}
-	if got := shown(); got != 1 || told.Load() != 0 {
-		t.Errorf("got certificate %d", got)
+	if got := shown(); got != 1 || fault() != nil {
+		t.Errorf("got certificate %d, fault %v", got, fault())
 	}
 	writeCertificate(t, f, 22)
-	if got := shown(); got != 22 || told.Load() != 0 {
-		t.Errorf("got certificate %d behind a replacement, want 22", got)
+	if got := shown(); got != 22 || fault() != nil {
+		t.Errorf("got certificate %d behind a replacement, want 22; fault %v", got, fault())
 	}
 	os.WriteFile(f.Cert, []byte("half a certifi"), 0o600)
-	if got := shown(); got != 22 || told.Load() != 1 {
-		t.Errorf("got certificate %d while the file is broken, told %d times", got, told.Load())
+	if got := shown(); got != 22 || fault() == nil {
+		t.Errorf("got certificate %d while the file is broken, fault %v", got, fault())
 	}
 	os.Remove(f.Cert)
-	if got := shown(); got != 22 || told.Load() != 2 {
-		t.Errorf("got certificate %d while the file is gone, told %d times", got, told.Load())
+	if got := shown(); got != 22 || !errors.Is(fault(), fs.ErrNotExist) {
+		t.Errorf("got certificate %d while the file is gone, fault %v", got, fault())
 	}
 	writeCertificate(t, f, 333)
-	if got := shown(); got != 333 {
-		t.Errorf("got certificate %d once it is mended, want 333", got)
+	if got := shown(); got != 333 || fault() != nil {
+		t.Errorf("got certificate %d once it is mended, want 333; fault %v", got, fault())
 	}
 }
 
@@ -112,7 +112,7 @@ func TestClientCAIsReplaced(t *testing.T) {
 	}
 	f, client, other := named("server"), named("client"), named("other")
 	f.ClientCA = client.Cert
-	config, err := TLSConfig(f, func(err error) { t.Error(err) })
+	config, fault, err := TLSConfig(f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,5 +165,8 @@ func TestClientCAIsReplaced(t *testing.T) {
 		if yes, resumed := served(); yes {
 			t.Errorf("%x: served, resumed %v, when the CA is another", version, resumed)
 		}
+	}
+	if err := fault(); err != nil {
+		t.Error(err)
 	}
 }

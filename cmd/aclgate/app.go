@@ -53,6 +53,7 @@ type app struct {
 
 	public, private net.Listener
 	server          *proxy.Server
+	tlsFault        func() error // of the public listener's files; nil: it has none
 }
 
 // newApp builds a gateway from settings. Nothing runs yet and no address is

@@ -5,6 +5,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"aclgate/metrics"
 )
 
 // bodiesAtOnce is how many of the longest bodies may be held at the same time.
@@ -24,6 +26,7 @@ const faultTick = 30 * time.Second
 // quiet is something that may fail without failing a request: what it was
 // before stays in use, and is wrong some day.
 type quiet struct {
+	what      int          // of metrics.SilentFault
 	fault     func() error // nil while all is well
 	bad, good string       // what the log says
 }
@@ -34,17 +37,24 @@ func (a *app) guard(ctx context.Context, group *sync.WaitGroup) {
 	group.Go(func() { a.watchFaults(ctx, faultTick, a.quiet()) })
 }
 
+// quiet returns what is to be looked at once the addresses are taken.
 func (a *app) quiet() []quiet {
-	return []quiet{
-		{a.transport.TLSFault, "the TLS files for the backend changed and cannot be used: the old ones stay",
+	all := []quiet{
+		{metrics.FaultUpstreamTLS, a.transport.TLSFault, "the TLS files for the backend changed and cannot be used: the old ones stay",
 			"the TLS files for the backend can be used again"},
-		{a.transport.LookupFault, "the name of a backend cannot be looked up: its last known addresses stay in use",
+		{metrics.FaultUpstreamNames, a.transport.LookupFault, "the name of a backend cannot be looked up: its last known addresses stay in use",
 			"the names of the backends can be looked up again"},
 	}
+	if a.tlsFault != nil {
+		all = append(all, quiet{metrics.FaultListenTLS, a.tlsFault,
+			"the TLS files of the listener changed and cannot be used: the old ones stay",
+			"the TLS files of the listener can be used again"})
+	}
+	return all
 }
 
 // watchFaults says once of each that it has begun to fail, and once that it
-// works again.
+// works again. The metric says it for as long as it lasts.
 func (a *app) watchFaults(ctx context.Context, every time.Duration, all []quiet) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -58,9 +68,11 @@ func (a *app) watchFaults(ctx context.Context, every time.Duration, all []quiet)
 		for i, q := range all {
 			switch err := q.fault(); {
 			case err != nil && !said[i]:
+				a.metrics.Add(metrics.SilentFault, 1, q.what)
 				a.log.Error(q.bad, "error", err)
 				said[i] = true
 			case err == nil && said[i]:
+				a.metrics.Add(metrics.SilentFault, -1, q.what)
 				a.log.Info(q.good)
 				said[i] = false
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"log/slog"
@@ -14,15 +15,26 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"aclgate/config"
+	"aclgate/metrics"
+	"aclgate/policy/routes"
 	"aclgate/upstream"
 )
 
-// watched runs the watch over what the app watches, with a log of the test's
-// own, until the test ends.
+// watched runs the watch over what the app watches, with a log and metrics of
+// the test's own, until the test ends.
 func watched(t *testing.T, a *app, all []quiet) *safeBuffer {
 	t.Helper()
 	text := new(safeBuffer)
 	a.log = slog.New(slog.NewTextHandler(text, nil))
+	cat, err := routes.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.registry = prometheus.NewRegistry()
+	a.metrics = metrics.New(a.registry, cat)
 	ctx, stop := context.WithCancel(t.Context())
 	var work sync.WaitGroup
 	work.Go(func() { a.watchFaults(ctx, time.Millisecond, all) })
@@ -41,6 +53,40 @@ func wantLog(t *testing.T, log *safeBuffer, text string, times int) {
 	}
 	if got := strings.Count(log.String(), text); got != times {
 		t.Fatalf("got %q %d times, want %d:\n%s", text, got, times, log.String())
+	}
+}
+
+// wantFault compares what the metric says to be failing; "" is nothing.
+func wantFault(t *testing.T, a *app, want string) {
+	t.Helper()
+	families, err := a.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got string
+	for _, f := range families {
+		if f.GetName() != "aclgate_silent_fault" {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			if m.GetGauge().GetValue() != 0 {
+				got += m.GetLabel()[0].GetValue()
+			}
+		}
+	}
+	if got != want {
+		t.Errorf("got %q as failing, want %q", got, want)
+	}
+}
+
+// replace puts text into the place of a file, at once.
+func replace(t *testing.T, file string, text []byte) {
+	t.Helper()
+	if err := os.WriteFile(file+".new", text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(file+".new", file); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -67,24 +113,47 @@ func TestBrokenTrustFileIsToldOf(t *testing.T) {
 	a := toBackend(t, upstream.Options{URLs: []string{server.URL}, CAFile: ca})
 	log := watched(t, a, a.quiet())
 
-	replace := func(text []byte) {
-		t.Helper()
-		if err := os.WriteFile(ca+".new", text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(ca+".new", ca); err != nil {
-			t.Fatal(err)
-		}
-	}
-	replace(good[:len(good)/2])
+	wantFault(t, a, "")
+	replace(t, ca, good[:len(good)/2])
 	wantLog(t, log, `level=ERROR msg="the TLS files for the backend changed and cannot be used: the old ones stay" error="upstream: no certificate in`, 1)
-	replace(good)
+	wantFault(t, a, "upstream-tls")
+	replace(t, ca, good)
 	wantLog(t, log, "the TLS files for the backend can be used again", 1)
+	wantFault(t, a, "")
 	os.Remove(ca)
 	wantLog(t, log, "cannot read a TLS file", 1)
 	if strings.Contains(log.String(), "looked up") {
 		t.Errorf("an address has been looked up: %s", log.String())
 	}
+}
+
+// So is a certificate of the listener, without a client having to come first.
+func TestBrokenCertificateIsToldOf(t *testing.T) {
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	secret, err := x509.MarshalPKCS8PrivateKey(server.TLS.Certificates[0].PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	folder := write(t, map[string]string{
+		"cert.pem": string(good), "key.pem": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})),
+	})
+	cert := filepath.Join(folder, "cert.pem")
+	a := toBackend(t, upstream.Options{URLs: []string{"http://127.0.0.1:1"}})
+	a.settings = new(config.Settings)
+	a.settings.Listen.TLS.Cert = config.File{Text: cert, Path: cert}
+	a.settings.Listen.TLS.Key = config.File{Text: "key.pem", Path: filepath.Join(folder, "key.pem")}
+	if _, err := a.secure(nil); err != nil {
+		t.Fatal(err)
+	}
+	log := watched(t, a, a.quiet())
+	replace(t, cert, good[:len(good)/2])
+	wantLog(t, log, `level=ERROR msg="the TLS files of the listener changed and cannot be used: the old ones stay" error="cannot use TLS certificate`, 1)
+	wantFault(t, a, "listen-tls")
+	replace(t, cert, good)
+	wantLog(t, log, "the TLS files of the listener can be used again", 1)
+	wantFault(t, a, "")
 }
 
 // A name that cannot be looked up is told of.
@@ -99,12 +168,13 @@ func TestFailingNameIsToldOf(t *testing.T) {
 		t.Fatal("it was reached")
 	}
 	wantLog(t, log, `level=ERROR msg="the name of a backend cannot be looked up: its last known addresses stay in use" error="lookup backend.test`, 1)
+	wantFault(t, a, "upstream-names")
 }
 
 // What fails is told of once, whatever it says each time, and so is its end.
 func TestFaultsAreToldOfOnce(t *testing.T) {
 	faults := make(chan error)
-	log := watched(t, new(app), []quiet{{func() error { return <-faults }, "it fails", "it works"}})
+	log := watched(t, new(app), []quiet{{metrics.FaultListenTLS, func() error { return <-faults }, "it fails", "it works"}})
 	for _, err := range []error{nil, errors.New("a"), errors.New("b"), nil, nil, errors.New("c"), nil} {
 		faults <- err
 	}

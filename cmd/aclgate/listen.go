@@ -21,22 +21,28 @@ func (a *app) listen() error {
 		a.public.Close()
 		return cannotListen("admin.address", a.settings.Admin.Address, err)
 	}
-	ln := a.public
-	if files := a.settings.Listen.TLS; files.Cert.IsSet() {
-		config, err := proxy.TLSConfig(
-			proxy.TLSFiles{Cert: files.Cert.Path, Key: files.Key.Path, ClientCA: files.ClientCA.Path},
-			func(err error) {
-				a.log.Error("the TLS files changed and cannot be used: the old ones stay", "error", err)
-			})
-		if err != nil {
-			a.public.Close()
-			a.private.Close()
-			return err
-		}
-		ln = tls.NewListener(ln, config)
+	ln, err := a.secure(a.public)
+	if err != nil {
+		a.public.Close()
+		a.private.Close()
+		return err
 	}
 	a.server = proxy.NewServer(a.gateway, ln, a.headConfig())
 	return nil
+}
+
+// secure returns ln with TLS, where the settings want it.
+func (a *app) secure(ln net.Listener) (net.Listener, error) {
+	files := a.settings.Listen.TLS
+	if !files.Cert.IsSet() {
+		return ln, nil
+	}
+	config, fault, err := proxy.TLSConfig(proxy.TLSFiles{Cert: files.Cert.Path, Key: files.Key.Path, ClientCA: files.ClientCA.Path})
+	if err != nil {
+		return nil, err
+	}
+	a.tlsFault = fault
+	return tls.NewListener(ln, config), nil
 }
 
 // cannotListen says why an address cannot be had. It wraps err.
