@@ -88,9 +88,12 @@ func ExactTimers() {
 	syscall.RawSyscall(syscall.SYS_PRCTL, setTimerSlack, 1, 0)
 }
 
-// DieWithParent has the kernel kill the command's process when this one ends in any way.
+// DieWithParent has the kernel kill the command's process when this one ends in any way, and gives it a
+// session of its own: where the kernel groups by session (sched_autogroup_enabled) two processes on one
+// core then get the same share of it, however many threads they have. Else the one with more threads gets
+// more requests, handles more of them at each turn, and each of them costs less.
 func DieWithParent(c *exec.Cmd) {
-	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
 }
 
 // Become replaces this process by another program, on the given cores from its first instruction: a Go
