@@ -85,8 +85,9 @@ func TestSoak(t *testing.T) {
 	t.Logf("%s: %d requests; memory %d → %d KiB, descriptors %d → %d, goroutines %v → %v; forwarded %v",
 		*soak, sent.Load(), rss, rssAfter, fds, fdsAfter, goroutines, goroutinesAfter, seen)
 	// The goal of the collector is twice what lives: it tells a leak from garbage,
-	// which fills the heap up to the goal and no further.
-	if after := c.metric("go_memstats_next_gc_bytes"); after > goal*1.3 || rssAfter > rss+24<<10 {
+	// which fills the heap up to the goal and no further. A short run has not yet
+	// filled its pools and its ring by the first look.
+	if after := c.metric("go_memstats_next_gc_bytes"); after > goal*1.3+16<<20 || rssAfter > rss+24<<10 {
 		t.Errorf("memory grows: %d → %d KiB, the collector's goal %v → %v", rss, rssAfter, goal, after)
 	}
 	for line := range seen {
