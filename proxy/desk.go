@@ -26,15 +26,21 @@ type desk struct {
 
 func newDesk(g *Gateway) *desk {
 	answer := new(upstream.Answer)
-	return &desk{
+	d := &desk{
 		call: call{gateway: g, ans: answer, cancel: answer.Cancel},
 		out:  bufio.NewWriterSize(nil, deskBytes),
 	}
+	d.clear()
+	return d
 }
 
 // open prepares for a request of c.
-func (d *desk) open(c *head.Conn) {
-	d.out.Reset(c)
+func (d *desk) open(c *head.Conn) { d.out.Reset(c) }
+
+// clear drops what is laid on the desk.
+func (d *desk) clear() {
+	d.passed = d.passed[:0]
+	d.own.Reset()
 	d.own.KeepBodyBuffer = true
 	d.own.Header.SetNoDefaultContentType(true)
 	d.own.Header.DisableNormalizing() // names are written as they are spelled
@@ -86,8 +92,7 @@ func (d *desk) head() []byte {
 // the memory of a giant is not.
 func (d *desk) close() bool {
 	fit := !d.broken && (d.own.IsBodyStream() || len(d.own.Body()) <= maxKept) && cap(d.passed) <= 2*maxKept
-	d.passed = d.passed[:0]
-	d.own.Reset()
+	d.clear()
 	d.out.Reset(nil)
 	return fit
 }

@@ -193,8 +193,7 @@ func (g *Gateway) recovered(c *call) {
 	c.stream.call, c.streaming = nil, false
 	c.ans.Cancel()
 	c.ans.Close() // its connection would be missing from the pool for ever
-	c.desk.own.Reset()
-	c.desk.passed = c.desk.passed[:0]
+	c.desk.clear()
 	g.refuse(c, policy.Internal)
 	c.desk.own.Header.SetConnectionClose()
 	g.note(&c.rec)
