@@ -93,6 +93,9 @@ func (s *stage) size(ctx context.Context, w *world.World, result *report.Result)
 
 // idleMemory returns how many bytes an idle connection costs that has been used.
 func idleMemory(ctx context.Context, gateway *proxy, w *world.World) (float64, error) {
+	if err := warm(ctx, gateway, w); err != nil {
+		return 0, err
+	}
 	before := child.RSS(gateway.process.PID())
 	conns := make([]net.Conn, 0, idleConns)
 	defer func() {
@@ -112,6 +115,22 @@ func idleMemory(ctx context.Context, gateway *proxy, w *world.World) (float64, e
 	}
 	time.Sleep(settling)
 	return float64(child.RSS(gateway.process.PID())-before) / idleConns, nil
+}
+
+// warm makes the calls of idleMemory over one connection, so that what their tokens and records take is not
+// counted as memory of connections.
+func warm(ctx context.Context, gateway *proxy, w *world.World) error {
+	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", gateway.addr.String())
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for i := range idleConns {
+		if err := once(c, w.Calls[i%len(w.Calls)].Bytes); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // once sends one call and reads its answer.
