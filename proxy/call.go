@@ -17,18 +17,33 @@ import (
 type call struct {
 	gateway *Gateway
 	desk    *desk
-	conn    *head.Conn
-	head    *head.Head
+	visit
 
-	method policy.Method
 	req    policy.Request
-	tok    *policy.Token
 	dec    policy.Decision
 	facts  policy.Facts
+	limits limit.Hold // what the request takes of its bounds
+	text   []byte     // the body of the request
+	ans    *upstream.Answer
+	cancel func() // ans.Cancel, bound once: binding allocates
+	target []byte
+	fields []byte
+	merge  []byte // scratch for what the gateway writes itself
+	errs   []byte // errors of denied items, until they are merged
+	stream answerStream
+	side   *second // kept for reuse; nil: never judged twice
+}
+
+// visit is what is forgotten with its request.
+type visit struct {
+	conn *head.Conn
+	head *head.Head
+
+	method policy.Method
+	tok    *policy.Token
 	cas    policy.Case
 	source netip.Addr
-	limits limit.Hold // what the request takes of its bounds
-	key    []byte     // the caller's key, aliasing the head
+	key    []byte // the caller's key, aliasing the head
 	reason policy.Reason
 	public string // completes a refusal for the client; fixed text
 	status int    // of a refusal, 0: that of the reason
@@ -36,28 +51,19 @@ type call struct {
 	offset int    // of a fault in the body, 0: not known
 	item   int64  // of BodyItem
 
-	account  int64  // that a body gives all its items; 0: none, -1: not one
-	bare     int64  // objects of a creation that name no account
-	text     []byte // the body of the request
-	large    int64  // bytes that it takes of the budget
-	upload   bool   // it streams instead
-	uploaded int64  // bytes of it so far
+	account  int64 // that a body gives all its items; 0: none, -1: not one
+	bare     int64 // objects of a creation that name no account
+	large    int64 // bytes that the request takes of the budget
+	upload   bool  // the body streams
+	uploaded int64 // bytes of it so far
 	out      upstream.Request
-	ans      *upstream.Answer
-	cancel   func() // ans.Cancel, bound once: binding allocates
-	target   []byte
 	sent     []byte // the target, once it was forwarded
-	fields   []byte
-	merge    []byte // scratch for what the gateway writes itself
 	held     bool   // merge holds the answer, as far as heldErr says
 	heldErr  error  // io.EOF: all of it; nil: its beginning
-	errs     []byte // errors of denied items, until they are merged
-	changed  bool   // they were: the answer is not what its labels say
+	changed  bool   // errors were merged: the answer is not what its labels say
 	named    []byte // denied ids, for x-aclgate-denied; nil: none
-	stream   answerStream
 	split    *split // nil unless the list of ids is too long for one request
 
-	side      *second // kept for reuse; nil: never judged twice
 	began     time.Time
 	waited    time.Duration // for the backend
 	streaming bool
@@ -98,12 +104,11 @@ func (c *call) reset() {
 	c.ans.Reset() // forgets a Cancel: it was meant for this request alone
 	// What was wrong with this request is not to be shown to the next caller.
 	c.req.Detail, c.req.Arg = "", nil
-	*c = call{
-		gateway: c.gateway, desk: c.desk, req: c.req, dec: c.dec, ans: c.ans, cancel: c.cancel,
-		facts: policy.Facts{Matches: c.facts.Matches[:0]}, text: kept(c.text), target: kept(c.target),
-		fields: kept(c.fields), merge: kept(c.merge), errs: kept(c.errs),
-		stream: answerStream{splicer: c.stream.splicer}, limits: c.limits, side: c.side,
-	}
+	c.visit = visit{}
+	c.facts = policy.Facts{Matches: c.facts.Matches[:0]}
+	c.text, c.target, c.fields = kept(c.text), kept(c.target), kept(c.fields)
+	c.merge, c.errs = kept(c.merge), kept(c.errs)
+	c.stream = answerStream{splicer: c.stream.splicer}
 }
 
 func kept(b []byte) []byte {
