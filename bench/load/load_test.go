@@ -177,6 +177,8 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
 	f.Add([]byte("HTTP/1.1 403 No\r\nX: y\r\ncontent-length:0\r\n\r\n"))
 	f.Add([]byte("HTTP/1.1 204 No\r\n\r\n"))
+	f.Add([]byte("HTTP/1.1 204 No\r\nContent-Length: 2\r\n\r\nok"))
+	f.Add([]byte("HTTP/1.1 304 No\r\nContent-Length: 2\r\n\r\nHTTP/1.1 200 OK\r\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := parse(data)
 		if err != nil || m.length == 0 {

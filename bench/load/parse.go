@@ -32,10 +32,13 @@ func parse(data []byte) (message, error) {
 	}
 	m := message{status: digits(data[9:12]), body: end + len(headEnd)}
 	n := contentLength(data[:end])
-	if n < 0 && m.status != 204 && m.status != 304 || m.status < 200 {
+	if m.status == 204 || m.status == 304 {
+		n = 0 // whatever the head says of a body (RFC 9112 6.3)
+	}
+	if n < 0 || m.status < 200 {
 		return message{}, errFraming
 	}
-	if m.length = m.body + max(n, 0); m.length > len(data) {
+	if m.length = m.body + n; m.length > len(data) {
 		m.length = 0
 	}
 	return m, nil
