@@ -70,15 +70,15 @@ func TestBackendTakesNothing(t *testing.T) {
 func TestSteadyBody(t *testing.T) {
 	o := options(listen(t, func(p *peer) {
 		p.request()
-		p.say(ok + "Content-Length: 10\r\n\r\n")
-		for range 10 {
+		p.say(ok + "Content-Length: 28\r\n\r\n")
+		for range 28 {
 			time.Sleep(80 * time.Millisecond)
 			p.say("x")
 		}
 		p.end()
 	}))
-	o.Idle = 600 * time.Millisecond
-	wantAsk(t, start(t, o), get(), "200 xxxxxxxxxx")
+	o.Idle = 2 * time.Second // less than all of it takes, and far more than one byte
+	wantAsk(t, start(t, o), get(), "200 "+strings.Repeat("x", 28))
 }
 
 // Ensure that the time which a caller takes between two reads is not limited here, and
