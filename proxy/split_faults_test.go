@@ -185,8 +185,12 @@ func TestGiveUp(t *testing.T) {
 		b.fail[id] = writes(reply("403 Forbidden", `{"errors":[{"code":7}]}`, "Content-Type: application/json"))
 	}
 	l = decodeList(t, f.call(longKey, "GET", "/gw/devices/all", ""))
-	if log := b.take(); len(log) != 40 || len(l.Errors) != 39 {
-		t.Errorf("got %d requests and %d errors, want 40 and 39", len(log), len(l.Errors))
+	asked := map[string]bool{} // the backend may only now log what was given up above
+	for _, r := range b.take() {
+		asked[r.target()] = true
+	}
+	if len(asked) != 40 || len(l.Errors) != 39 {
+		t.Errorf("got %d requests and %d errors, want 40 and 39", len(asked), len(l.Errors))
 	}
 }
 
