@@ -3,7 +3,6 @@ package proxy
 import (
 	"errors"
 	"io"
-	"slices"
 
 	"aclgate/policy"
 	"aclgate/proxy/splice"
@@ -61,25 +60,6 @@ func (g *Gateway) deliverHeld(c *call) policy.Reason {
 		g.nameDenied(c)
 	}
 	return g.passWhole(c, c.merge)
-}
-
-// readHeld reads the answer into the scratch buffer, up to n bytes. The error
-// is io.EOF when that was all of it, nil when there is more.
-func (c *call) readHeld(n int) error {
-	c.merge = c.merge[:0]
-	for {
-		if len(c.merge) == cap(c.merge) {
-			c.merge = slices.Grow(c.merge, min(n+1, max(4096, cap(c.merge))))
-		}
-		m, err := c.ans.Read(c.merge[len(c.merge):cap(c.merge)])
-		c.merge = c.merge[:len(c.merge)+m]
-		if err != nil {
-			return err
-		}
-		if len(c.merge) > n {
-			return nil
-		}
-	}
 }
 
 // answerStream is the body of an answer on its way to the client. The desk reads

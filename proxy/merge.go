@@ -27,13 +27,12 @@ func (g *Gateway) merge(c *call) policy.Reason {
 	if c.ans.Length < 0 || c.ans.Length > maxHeld {
 		return g.mergeStream(c)
 	}
-	began := now()
-	err := c.readHeld(int(c.ans.Length))
-	c.waited += since(began)
-	if err != io.EOF {
+	whole, err := c.appendAnswer(c.merge[:0])
+	if err != nil {
 		return g.failed(c, err)
 	}
-	return g.mergeWhole(c, c.merge)
+	c.merge = whole
+	return g.mergeWhole(c, whole)
 }
 
 // mergeable reports whether an answer may be a JSON object that errors can be

@@ -8,7 +8,6 @@ import (
 
 	"aclgate/policy"
 	"aclgate/proxy/head"
-	"aclgate/upstream"
 )
 
 // Lengths of a body for printHead, beside the known ones.
@@ -35,10 +34,7 @@ func (g *Gateway) passNone(c *call) policy.Reason {
 // before its end: if the backend breaks off, the client gets an error instead
 // of a piece.
 func (g *Gateway) hold(c *call) policy.Reason {
-	b := g.printHead(c, c.ans.Length)
-	began := now()
-	whole, err := readUpTo(c.ans, b, int(c.ans.Length))
-	c.waited += since(began)
+	whole, err := c.appendAnswer(g.printHead(c, c.ans.Length))
 	if err != nil {
 		return g.failed(c, err)
 	}
@@ -47,13 +43,15 @@ func (g *Gateway) hold(c *call) policy.Reason {
 	return policy.NotJudged
 }
 
-// readUpTo appends an answer of n bytes to b.
-func readUpTo(a *upstream.Answer, b []byte, n int) ([]byte, error) {
+// appendAnswer appends an answer that is short, and of known length, to b.
+func (c *call) appendAnswer(b []byte) ([]byte, error) {
+	began, n := now(), int(c.ans.Length)
+	defer func() { c.waited += since(began) }()
 	b = slices.Grow(b, n)
 	for end := len(b) + n; len(b) < end; {
-		m, err := a.Read(b[len(b):end])
+		m, err := c.ans.Read(b[len(b):end])
 		if err != nil {
-			return nil, err
+			return b, err
 		}
 		b = b[:len(b)+m]
 	}
