@@ -46,12 +46,9 @@ func writeCertificate(t *testing.T, f TLSFiles, serial int64) {
 	}
 }
 
-// A certificate that is replaced is shown by the next handshake, without a
-// restart; one that is broken or gone is told of, and the old one stays.
-func TestCertificateIsReplaced(t *testing.T) {
-	folder := t.TempDir()
-	f := TLSFiles{Cert: filepath.Join(folder, "cert.pem"), Key: filepath.Join(folder, "key.pem")}
-	writeCertificate(t, f, 1)
+// serveTLS serves connections one by one until the test ends.
+func serveTLS(t *testing.T, f TLSFiles, serve func(*tls.Conn)) (addr string, fault func() error) {
+	t.Helper()
 	config, fault, err := TLSConfig(f)
 	if err != nil {
 		t.Fatal(err)
@@ -60,20 +57,30 @@ func TestCertificateIsReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
+	t.Cleanup(func() { ln.Close() })
 	go func() {
 		for {
 			c, err := ln.Accept()
 			if err != nil {
 				return
 			}
-			c.(*tls.Conn).Handshake()
+			serve(c.(*tls.Conn))
 			c.Close()
 		}
 	}()
+	return ln.Addr().String(), fault
+}
+
+// A certificate that is replaced is shown by the next handshake, without a
+// restart; one that is broken or gone is told of, and the old one stays.
+func TestCertificateIsReplaced(t *testing.T) {
+	folder := t.TempDir()
+	f := TLSFiles{Cert: filepath.Join(folder, "cert.pem"), Key: filepath.Join(folder, "key.pem")}
+	writeCertificate(t, f, 1)
+	addr, fault := serveTLS(t, f, func(c *tls.Conn) { c.Handshake() })
 	shown := func() int64 {
 		time.Sleep(recheck + 50*time.Millisecond)
-		c, err := tls.Dial("tcp", ln.Addr().String(), &tls.Config{InsecureSkipVerify: true})
+		c, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,25 +119,7 @@ func TestClientCAIsReplaced(t *testing.T) {
 	}
 	f, client, other := named("server"), named("client"), named("other")
 	f.ClientCA = client.Cert
-	config, fault, err := TLSConfig(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln, err := tls.Listen("tcp", "127.0.0.1:0", config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			c.Write([]byte("x"))
-			c.Close()
-		}
-	}()
+	addr, fault := serveTLS(t, f, func(c *tls.Conn) { c.Write([]byte("x")) })
 	pair, err := tls.LoadX509KeyPair(client.Cert, client.Key)
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +134,7 @@ func TestClientCAIsReplaced(t *testing.T) {
 			ClientSessionCache: tls.NewLRUClientSessionCache(1), MaxVersion: version,
 		}
 		served := func() (yes, resumed bool) {
-			c, err := tls.Dial("tcp", ln.Addr().String(), asks)
+			c, err := tls.Dial("tcp", addr, asks)
 			if err != nil {
 				return false, false
 			}
