@@ -8,7 +8,7 @@ import (
 
 	"aclgate/config/strict"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 )
 
 // Ensure settings that are taken are taken however the file is laid out: with comments and empty lines in

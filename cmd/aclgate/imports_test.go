@@ -27,7 +27,7 @@ type rule struct {
 
 const (
 	fasthttp = "github.com/valyala/fasthttp"
-	yaml     = "gopkg.in/yaml.v3"
+	yaml     = "go.yaml.in/yaml/v3"
 )
 
 // table says for every package what it may know.

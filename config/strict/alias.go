@@ -1,6 +1,6 @@
 package strict
 
-import "gopkg.in/yaml.v3"
+import "go.yaml.in/yaml/v3"
 
 // maxExpanded bounds what aliases may add to a file: a few lines of them can
 // stand for more nodes than any memory holds.

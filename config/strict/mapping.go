@@ -1,6 +1,6 @@
 package strict
 
-import "gopkg.in/yaml.v3"
+import "go.yaml.in/yaml/v3"
 
 // Map is a mapping whose keys are known. The Map of an absent or faulty node is empty and needs nothing,
 // so that one fault does not bring others.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 )
 
 // JSON may escape a slash, and flespi does so in all that it exports ("gw\/devices"). YAML 1.2 took the
