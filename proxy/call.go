@@ -108,7 +108,7 @@ func (c *call) reset() {
 	c.facts = policy.Facts{Matches: c.facts.Matches[:0]}
 	c.text, c.target, c.fields = kept(c.text), kept(c.target), kept(c.fields)
 	c.merge, c.errs = kept(c.merge), kept(c.errs)
-	c.stream = answerStream{splicer: c.stream.splicer}
+	c.stream = answerStream{splicer: c.stream.splicer, raw: c.stream.raw}
 }
 
 func kept(b []byte) []byte {

@@ -69,6 +69,7 @@ type answerStream struct {
 	call    *call
 	splicer *splice.Splicer // kept for reuse
 	splices bool            // the bytes go through the splicer
+	raw     []byte          // what the splicer is fed from; kept for reuse
 	out     []byte          // to be read before anything else
 	done    bool            // out is the last of it
 	err     error

@@ -83,7 +83,7 @@ func (g *Gateway) mergeStream(c *call) policy.Reason {
 		s.splicer = new(splice.Splicer)
 	}
 	s.splicer.Reset(c.errs)
-	first := c.room()
+	first := s.room()
 	began := now()
 	n, readErr := c.ans.Read(first)
 	c.waited += since(began)
@@ -106,19 +106,18 @@ func (g *Gateway) mergeStream(c *call) policy.Reason {
 	return g.streamRest(c, -1)
 }
 
-// room returns space for a piece of an answer, where the body of the request
-// was: that has been sent.
-func (c *call) room() []byte {
-	if cap(c.text) < maxHeld/2 {
-		c.text = append(make([]byte, 0, maxHeld/2), c.text...)
+// room returns space for a piece of an answer.
+func (s *answerStream) room() []byte {
+	if s.raw == nil {
+		s.raw = make([]byte, maxHeld/2)
 	}
-	return c.text[:maxHeld/2]
+	return s.raw
 }
 
 // spliceMore reads and splices the next piece of the answer.
 func (s *answerStream) spliceMore() {
 	c := s.call
-	raw := c.room()
+	raw := s.room()
 	n, err := s.readRaw(raw)
 	if err != nil && err != io.EOF {
 		return // readRaw has kept it
