@@ -7,19 +7,20 @@ import (
 	"testing"
 	"time"
 
+	"aclgate/metrics/record"
 	"aclgate/policy"
 )
 
 // records are n requests such as there are most of: answered by a backend close
 // by, of 40 collections.
-func records(cat *policy.Catalogue, n int) []Record {
+func records(cat *policy.Catalogue, n int) []record.Record {
 	rnd := rand.New(rand.NewPCG(1, 2))
-	all := make([]Record, n)
+	all := make([]record.Record, n)
 	for i := range all {
 		own := time.Duration(30e3 * math.Exp(rnd.NormFloat64()*.4))
 		upstream := time.Duration(400e3 * math.Exp(rnd.NormFloat64()*.5))
 		r := &all[i]
-		*r = Record{
+		*r = record.Record{
 			Start: time.Now(), Method: policy.GET, Status: 200, Verdict: policy.Allow, Reason: policy.Permitted,
 			TokenID: int64(i), CID: 7, Scope: 7, Total: own + upstream, Own: own, Upstream: upstream, BytesOut: 4096,
 		}
@@ -39,31 +40,12 @@ func BenchmarkObserve(b *testing.B) {
 	})
 }
 
-func BenchmarkRingAdd(b *testing.B) {
-	ring := NewRing(4096)
-	b.ReportAllocs()
-	b.RunParallel(func(p *testing.PB) {
-		r := &Record{}
-		for p.Next() {
-			r.ID = NewID()
-			ring.Add(r)
-		}
-	})
-}
-
-func BenchmarkSetTarget(b *testing.B) {
-	r, target := &Record{}, []byte("/gw/devices/123456/messages")
-	for b.Loop() {
-		r.SetTarget(nil, target)
-	}
-}
-
 // BenchmarkCold is the end of a request on a core that did something else
 // before, as it is in earnest: the medians of both parts, with one reading of
 // the clock each.
 func BenchmarkCold(b *testing.B) {
 	_, m, cat := fresh(b, 40)
-	ring, all := NewRing(4096), records(cat, 1024)
+	ring, all := record.NewRing(4096), records(cat, 1024)
 	other := make([]uint64, 1<<17) // a mebibyte
 	var observe, add []time.Duration
 	for i := range b.N {
@@ -71,7 +53,7 @@ func BenchmarkCold(b *testing.B) {
 			other[j]++
 		}
 		r := all[i%len(all)]
-		r.ID = NewID()
+		r.ID = record.NewID()
 		began := time.Now()
 		m.Add(InFlight, 1)
 		m.Observe(&r)

@@ -1,11 +1,8 @@
-// Package metrics remembers what happened to requests: one Record for each,
-// counters and histograms over all of them, and a Ring of the last few.
+// Package metrics counts what happens to requests: counters and histograms over all of them, fed by
+// one record.Record for each.
 //
 // The rules:
 //
-//   - A Record is filled along the way by whoever serves the request and is
-//     observed once, at its end. It never holds a credential, a query or a
-//     body, and whatever it copies from a client is bounded and escaped.
 //   - One table names every metric with its type, its help and its labels. What
 //     the table does not name cannot be exported, and what it names is what the
 //     documentation prints.

@@ -115,14 +115,6 @@ func verdict(v policy.Verdict) int {
 	return 0
 }
 
-// end returns the verdict that a request with v ended in, by the same rule.
-func end(v policy.Verdict) policy.Verdict {
-	if verdict(v) == 0 {
-		return policy.Deny
-	}
-	return v
-}
-
 // opinions are the verdicts of somebody without a say, in the order of
 // policy.Verdict. Nobody asks the backend for them, so that one may stay open.
 func opinions() []string {

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"aclgate/metrics/record"
 	"aclgate/policy"
 )
 
@@ -43,15 +44,15 @@ func New(reg prometheus.Registerer, cat *policy.Catalogue) *Metrics {
 }
 
 // Unenforced counts what the entries of an acl token would have done.
-func (m *Metrics) Unenforced(would Opinion) {
+func (m *Metrics) Unenforced(would record.Outcome) {
 	m.Add(UnenforcedDecisions, 1, int(would.Verdict), int(would.Reason))
 }
 
 // Shadowed counts what the second policy would have done about a request whose
-// verdict was v. An opinion that was given differs.
-func (m *Metrics) Shadowed(v policy.Verdict, shadow policy.Verdict, differs Opinion) {
+// verdict was v. A known outcome differs.
+func (m *Metrics) Shadowed(v policy.Verdict, shadow policy.Verdict, differs record.Outcome) {
 	m.Add(ShadowDecisions, 1, verdict(v), int(shadow))
-	if differs.Given {
+	if differs.Known {
 		m.Add(ShadowDifferences, 1, verdict(v), int(shadow), int(differs.Reason))
 	}
 }

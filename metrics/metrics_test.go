@@ -15,6 +15,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"go.uber.org/goleak"
 
+	"aclgate/metrics/record"
 	"aclgate/policy"
 )
 
@@ -86,11 +87,11 @@ func named(m *dto.Metric, names []string) []string {
 
 // everything makes each family show at least one sample.
 func everything(m *Metrics, cat *policy.Catalogue) {
-	m.Observe(&Record{Method: policy.GET, Route: cat.Collections[0].Routes[0], Status: 200, Upstream: 1})
+	m.Observe(&record.Record{Method: policy.GET, Route: cat.Collections[0].Routes[0], Status: 200, Upstream: 1})
 	m.HeadFault(431)
-	m.WatchAudit(&Audit{})
-	m.Unenforced(Opinion{Given: true, Reason: policy.NoEntry})
-	m.Shadowed(policy.Allow, policy.Deny, Opinion{Given: true, Reason: policy.NoEntry})
+	m.WatchAudit(&record.Audit{})
+	m.Unenforced(record.Outcome{Known: true, Reason: policy.NoEntry})
+	m.Shadowed(policy.Allow, policy.Deny, record.Outcome{Known: true, Reason: policy.NoEntry})
 	m.Reloaded(nil, 3, time.Unix(1700000000, 0))
 	m.WatchCache(func() CacheStats { return CacheStats{Hits: 5, Entries: 2} })
 	m.WatchLimits(func() []LimitStats { return []LimitStats{{Scope: "token", Admitted: 7, Refused: 1, Entries: 3}} })
@@ -164,7 +165,7 @@ func TestObserveCountsWhereItBelongs(t *testing.T) {
 	reg, m, cat := fresh(t, 2)
 	other := catalogue(t, 2).Collections[1].Routes[0]
 	mine := cat.Collections[1].Routes[0]
-	for _, r := range []Record{
+	for _, r := range []record.Record{
 		{Method: policy.GET, Route: mine, Status: 200, Verdict: policy.Narrow, Reason: policy.Narrowed, Denied: 2, BytesIn: 3, BytesOut: 5, Upstream: time.Second},
 		{Method: policy.PUT, Route: other, Status: 403, Reason: policy.DeniedItems, Denied: 1},
 		{Method: 99, Status: 499, Verdict: 77, Reason: 250, Own: -time.Second},
@@ -223,7 +224,7 @@ func TestHostileMixStaysBelowTheCeiling(t *testing.T) {
 	everything(m, cat)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	for range 100_000 {
-		r := Record{
+		r := record.Record{
 			Method: policy.Method(rnd.IntN(8)), Verdict: policy.Verdict(rnd.IntN(6)), Reason: policy.Reason(rnd.Uint32()),
 			Status: rnd.IntN(1200) - 300, Denied: rnd.IntN(9) - 4, TokenID: rnd.Int64(), CID: rnd.Int64(),
 			Total: time.Duration(rnd.Int64() - rnd.Int64()), Upstream: time.Duration(rnd.Int64N(1 << rnd.IntN(60))),
@@ -254,18 +255,18 @@ func TestHostileMixStaysBelowTheCeiling(t *testing.T) {
 // calls allocates.
 func TestNothingOnTheHotPathAllocates(t *testing.T) {
 	_, m, cat := fresh(t, 5)
-	ring := NewRing(64)
+	ring := record.NewRing(64)
 	for _, row := range []struct {
 		name string
-		r    Record
+		r    record.Record
 	}{
-		{"allow", Record{Method: policy.GET, Route: cat.Collections[2].Routes[0], Status: 200, Verdict: policy.Allow, Reason: policy.Permitted, Total: 3 * time.Millisecond, Own: 40 * time.Microsecond, Upstream: 2 * time.Millisecond, BytesOut: 1 << 20}},
-		{"deny", Record{Method: policy.PUT, Status: 403, Reason: policy.NoEntry, Total: 30 * time.Microsecond, Own: 30 * time.Microsecond}},
-		{"unknown", Record{Method: 200, Status: 799, Reason: 255}},
+		{"allow", record.Record{Method: policy.GET, Route: cat.Collections[2].Routes[0], Status: 200, Verdict: policy.Allow, Reason: policy.Permitted, Total: 3 * time.Millisecond, Own: 40 * time.Microsecond, Upstream: 2 * time.Millisecond, BytesOut: 1 << 20}},
+		{"deny", record.Record{Method: policy.PUT, Status: 403, Reason: policy.NoEntry, Total: 30 * time.Microsecond, Own: 30 * time.Microsecond}},
+		{"unknown", record.Record{Method: 200, Status: 799, Reason: 255}},
 	} {
 		run := func() {
 			m.Add(InFlight, 1)
-			row.r.ID = NewID()
+			row.r.ID = record.NewID()
 			m.Observe(&row.r)
 			ring.Add(&row.r)
 			m.Add(InFlight, -1)
@@ -285,7 +286,7 @@ func TestCountingIsExactUnderLoad(t *testing.T) {
 	for range workers {
 		wg.Go(func() {
 			for range each {
-				m.Observe(&Record{Status: 200, BytesOut: 2})
+				m.Observe(&record.Record{Status: 200, BytesOut: 2})
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"time"
 
+	"aclgate/metrics/record"
 	"aclgate/policy"
 )
 
@@ -100,7 +101,7 @@ func (m *Metrics) WatchUpstream(stats func() ([]UpstreamStats, QueueStats)) {
 }
 
 // WatchAudit exports what a counts at every scrape.
-func (m *Metrics) WatchAudit(a *Audit) {
+func (m *Metrics) WatchAudit(a *record.Audit) {
 	m.Watch(func(emit Emit) {
 		s := a.Stats()
 		emit(AuditEvents, float64(s.Written), "written")

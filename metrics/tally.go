@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"aclgate/metrics/record"
 	"aclgate/policy"
 )
 
@@ -66,7 +67,7 @@ func (t *tally) make(cat *policy.Catalogue) {
 }
 
 // Observe counts a finished request. It keeps nothing of r.
-func (m *Metrics) Observe(r *Record) {
+func (m *Metrics) Observe(r *record.Record) {
 	v, method, reason := verdict(r.Verdict), int(r.Method), int(r.Reason)
 	if method >= methodCount {
 		method = 0

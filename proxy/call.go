@@ -5,7 +5,7 @@ import (
 	"runtime/debug"
 	"time"
 
-	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/proxy/head"
 	"aclgate/proxy/limit"
@@ -67,7 +67,7 @@ type visit struct {
 	began     time.Time
 	waited    time.Duration // for the backend
 	streaming bool
-	rec       metrics.Record
+	rec       record.Record
 }
 
 // maxKept bounds the buffers that a pooled call keeps.
@@ -76,7 +76,7 @@ const maxKept = 64 << 10
 func (c *call) begin(d *desk, conn *head.Conn) {
 	c.desk, c.conn, c.head = d, conn, conn.Head()
 	c.began = time.Now()
-	c.rec.Start, c.rec.ID = c.began, metrics.NewID()
+	c.rec.Start, c.rec.ID = c.began, record.NewID()
 }
 
 // end completes the record with what is only known at the end.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/proxy/head"
 	"aclgate/proxy/limit"
@@ -54,8 +55,8 @@ type Options struct {
 	AccountTree AccountTree    // nil: the tree is the policy's
 	Limits      *limit.Limiter // nil: nobody is bounded
 	Metrics     *metrics.Metrics
-	Ring        *metrics.Ring
-	Audit       *metrics.Audit // nil: there is no audit log
+	Ring        *record.Ring
+	Audit       *record.Audit // nil: there is no audit log
 	Log         *slog.Logger
 
 	Key            func() string // the gateway's own credential; "": the caller's own goes upstream
@@ -76,7 +77,7 @@ type Options struct {
 	// not, and the target that were asked for and, if it was forwarded, the
 	// target that the backend was sent. All three are only valid during the
 	// call. It may be nil.
-	Served func(r *metrics.Record, method, asked, sent []byte)
+	Served func(r *record.Record, method, asked, sent []byte)
 }
 
 // Gateway serves requests. It is safe for concurrent use.
@@ -162,7 +163,7 @@ func (g *Gateway) finish(c *call) {
 }
 
 // note remembers a finished request, in every place where it is asked for later.
-func (g *Gateway) note(r *metrics.Record) {
+func (g *Gateway) note(r *record.Record) {
 	g.Metrics.Observe(r)
 	g.Audit.Add(r)
 	if g.Ring != nil {

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/proxy/head"
 )
@@ -23,7 +23,7 @@ func TestLongListInOneRequest(t *testing.T) {
 	}
 	shown := make(chan string, 1)
 	show := func(o *Options, _ *policy.Law, _ *head.Config) {
-		o.Served = func(_ *metrics.Record, _, _, sent []byte) { shown <- string(sent) }
+		o.Served = func(_ *record.Record, _, _, sent []byte) { shown <- string(sent) }
 	}
 	for name, change := range map[string][]setup{"unseen": nil, "shown": {show}} {
 		b := startList(t)

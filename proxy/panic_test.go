@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/proxy/head"
 	"aclgate/upstream"
@@ -143,7 +143,7 @@ func TestPanicGivesTheConnectionBack(t *testing.T) {
 // it cuts this answer and nothing else.
 func TestPanicInAStream(t *testing.T) {
 	w := textWired(t, plain(longResult("")), func(o *Options, _ *policy.Law, _ *head.Config) {
-		o.Served = func(_ *metrics.Record, _, asked, _ []byte) {
+		o.Served = func(_ *record.Record, _, asked, _ []byte) {
 			if bytes.HasSuffix(asked, []byte("fields=id")) {
 				panic("audit: closed file")
 			}

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/proxy/body"
 )
@@ -66,47 +67,47 @@ func (g *Gateway) beside(c *call) {
 // judgement returns what the policy in force made of the request, and reports
 // whether it was asked and its answer depends on it alone: another policy would
 // have ended the rest in the same way.
-func (c *call) judgement() (metrics.Opinion, bool) {
+func (c *call) judgement() (record.Outcome, bool) {
 	decided := c.cas.Request != nil // the scope was found, so the law was asked
 	switch c.reason {
 	case policy.TokenUnknown, policy.TokenExpired, policy.TokenDisabled, policy.TokenAddress, policy.TokenOrigin,
 		policy.TokenNoAPI, policy.ForeignAccount, policy.BodyAccount, policy.BodyItem, policy.MoveNoEntry:
-		return metrics.Opinion{Given: true, Verdict: policy.Deny, Reason: c.reason}, true
+		return record.Outcome{Known: true, Verdict: policy.Deny, Reason: c.reason}, true
 	case policy.IndexStale, policy.ScopeIgnored, policy.BodyTooLarge, policy.BodyCoding, policy.BadBody, policy.ClosedTopic,
 		policy.Internal:
-		return metrics.Opinion{}, false
+		return record.Outcome{}, false
 	}
 	if !decided || c.dec.Verdict == policy.Unresolved {
-		return metrics.Opinion{}, false
+		return record.Outcome{}, false
 	}
-	return metrics.Opinion{Given: true, Verdict: c.dec.Verdict, Reason: c.dec.Reason}, true
+	return record.Outcome{Known: true, Verdict: c.dec.Verdict, Reason: c.dec.Reason}, true
 }
 
 // unenforced asks the entries of an acl token about a request that went through
 // without them.
-func (g *Gateway) unenforced(c *call, was metrics.Opinion) {
+func (g *Gateway) unenforced(c *call, was record.Outcome) {
 	if was.Verdict == policy.Deny || c.tok.Access != policy.ACLAccess {
 		return
 	}
 	s := c.side
 	s.cas, s.fact = c.cas, c.facts
 	s.cas.Facts = &s.fact
-	c.rec.Would = g.secondly(c)
-	g.Metrics.Unenforced(c.rec.Would)
-	if !c.rec.Would.Denies() || s.same(c, was, c.rec.Would) {
+	c.rec.DryRun = g.secondly(c)
+	g.Metrics.Unenforced(c.rec.DryRun)
+	if !c.rec.DryRun.Denies() || s.same(c, was, c.rec.DryRun) {
 		return
 	}
 	if c.rec.Verdict != policy.Deny {
 		c.rec.Reason = policy.Unenforced
 	}
-	if d := c.rec.Would; g.seldom.passes(c.began.Unix()) {
+	if d := c.rec.DryRun; g.seldom.passes(c.began.Unix()) {
 		g.Log.Info("policy.enforce is false: the entries would have narrowed or denied", "decision", c.id(),
 			"token", c.tok.ID, "would", d.Verdict.String(), "reason", d.Reason.String())
 	}
 }
 
 // shadow asks the second policy what it would have done.
-func (g *Gateway) shadow(c *call, was metrics.Opinion) {
+func (g *Gateway) shadow(c *call, was record.Outcome) {
 	now := g.shadowed(c)
 	if now.Reason == policy.StoreStale {
 		return
@@ -115,7 +116,7 @@ func (g *Gateway) shadow(c *call, was metrics.Opinion) {
 		c.rec.Shadow = now
 	}
 	g.Metrics.Shadowed(was.Verdict, now.Verdict, c.rec.Shadow)
-	if c.rec.Shadow.Given && g.seldom.passes(c.began.Unix()) {
+	if c.rec.Shadow.Known && g.seldom.passes(c.began.Unix()) {
 		g.Log.Info("policy.shadow would have done otherwise", "decision", c.id(), "token", c.rec.TokenID,
 			"enforced", was.Verdict.String(), "reason", was.Reason.String(),
 			"shadow", now.Verdict.String(), "shadow_reason", now.Reason.String())
@@ -123,9 +124,9 @@ func (g *Gateway) shadow(c *call, was metrics.Opinion) {
 }
 
 // shadowed takes the steps of a request under the second policy.
-func (g *Gateway) shadowed(c *call) metrics.Opinion {
-	denies := func(r policy.Reason) metrics.Opinion {
-		return metrics.Opinion{Given: true, Verdict: policy.Deny, Reason: r}
+func (g *Gateway) shadowed(c *call) record.Outcome {
+	denies := func(r policy.Reason) record.Outcome {
+		return record.Outcome{Known: true, Verdict: policy.Deny, Reason: r}
 	}
 	tok, err := g.Shadow.Lookup(c.digest())
 	if err != nil {
@@ -183,13 +184,13 @@ func (g *Gateway) shadowScope(c *call, tok *policy.Token) policy.Reason {
 // secondly judges the case beside the first: the request and, if it would pass,
 // its body. Nobody asks the backend for it; nor is an index too old to tell a
 // denial.
-func (g *Gateway) secondly(c *call) metrics.Opinion {
+func (g *Gateway) secondly(c *call) record.Outcome {
 	s := c.side
 	g.enforcing.Decide(&s.dec, &s.cas)
-	o := metrics.Opinion{Given: true, Verdict: s.dec.Verdict, Reason: s.dec.Reason}
+	o := record.Outcome{Known: true, Verdict: s.dec.Verdict, Reason: s.dec.Reason}
 	switch {
 	case o.Reason == policy.IndexStale:
-		return metrics.Opinion{Given: true, Verdict: policy.Unresolved}
+		return record.Outcome{Known: true, Verdict: policy.Unresolved}
 	case o.Verdict != policy.Allow && o.Verdict != policy.Narrow:
 		return o
 	}
@@ -228,7 +229,7 @@ func (g *Gateway) bodySecondly(c *call) policy.Reason {
 
 // same reports whether two judgements have the same effect: they refuse for the
 // same reason, or let the same ids of the same account through.
-func (s *second) same(c *call, was, now metrics.Opinion) bool {
+func (s *second) same(c *call, was, now record.Outcome) bool {
 	switch {
 	case was.Verdict != now.Verdict:
 		return false

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/policy"
 )
 
@@ -12,7 +12,7 @@ import (
 // must not be read into the memory that holds the body.
 func TestShadowJudgesBodyBehindAnyAnswer(t *testing.T) {
 	const moves = `[{"uri":"gw/devices","methods":["GET","PUT"],"ids":[101],"submodules":[{"name":"cid","methods":["PUT"]}]}]`
-	want := metrics.Opinion{Given: true, Reason: policy.MoveNoEntry}
+	want := record.Outcome{Known: true, Reason: policy.MoveNoEntry}
 	for name, size := range map[string]int{"short": 10, "held": 40 << 10, "streamed": 200 << 10} {
 		t.Run(name, func(t *testing.T) {
 			var seen keeper

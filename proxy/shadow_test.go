@@ -3,7 +3,7 @@ package proxy
 import (
 	"testing"
 
-	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/proxy/head"
 )
@@ -63,24 +63,24 @@ type shadowRow struct {
 	cid                  int64
 	acl                  string
 	method, target, body string
-	want                 metrics.Opinion
+	want                 record.Outcome
 }
 
 func shadowRows() []shadowRow {
 	const narrower = `[{"uri":"gw/devices","methods":["GET"],"ids":[101]}]`
-	none := metrics.Opinion{}
+	none := record.Outcome{}
 	return []shadowRow{
 		{"same", "acl", 500, narrower, "GET", "/gw/devices/101", "", none},
 		{"same ids", "acl", 500, `[{"uri":"gw/devices","methods":["GET"],"ids":[102,101]}]`, "GET", "/gw/devices/all", "", none},
-		{"other ids", "acl", 500, narrower, "GET", "/gw/devices/all", "", metrics.Opinion{Given: true, Verdict: policy.Narrow, Reason: policy.Narrowed}},
-		{"denied", "acl", 500, narrower, "GET", "/gw/devices/102", "", metrics.Opinion{Given: true, Reason: policy.DeniedItems}},
-		{"no method", "acl", 500, narrower, "PUT", "/gw/devices/101", `{"name":"x"}`, metrics.Opinion{Given: true, Reason: policy.NoEntry}},
-		{"allowed", "standard", 500, "", "GET", "/gw/devices/9", "", metrics.Opinion{Given: true, Verdict: policy.Allow, Reason: policy.Permitted}},
-		{"unknown", "", 0, "", "GET", "/gw/devices/101", "", metrics.Opinion{Given: true, Reason: policy.TokenUnknown}},
-		{"noapi", "noapi", 500, "", "GET", "/gw/devices/101", "", metrics.Opinion{Given: true, Reason: policy.TokenNoAPI}},
-		{"other account", "acl", 501, narrower, "GET", "/gw/devices/101", "", metrics.Opinion{Given: true, Verdict: policy.Allow, Reason: policy.Permitted}},
+		{"other ids", "acl", 500, narrower, "GET", "/gw/devices/all", "", record.Outcome{Known: true, Verdict: policy.Narrow, Reason: policy.Narrowed}},
+		{"denied", "acl", 500, narrower, "GET", "/gw/devices/102", "", record.Outcome{Known: true, Reason: policy.DeniedItems}},
+		{"no method", "acl", 500, narrower, "PUT", "/gw/devices/101", `{"name":"x"}`, record.Outcome{Known: true, Reason: policy.NoEntry}},
+		{"allowed", "standard", 500, "", "GET", "/gw/devices/9", "", record.Outcome{Known: true, Verdict: policy.Allow, Reason: policy.Permitted}},
+		{"unknown", "", 0, "", "GET", "/gw/devices/101", "", record.Outcome{Known: true, Reason: policy.TokenUnknown}},
+		{"noapi", "noapi", 500, "", "GET", "/gw/devices/101", "", record.Outcome{Known: true, Reason: policy.TokenNoAPI}},
+		{"other account", "acl", 501, narrower, "GET", "/gw/devices/101", "", record.Outcome{Known: true, Verdict: policy.Allow, Reason: policy.Permitted}},
 		{"body", "acl", 500, `[{"uri":"gw/devices","methods":["GET","PUT"],"ids":[101],"submodules":[{"name":"cid","methods":["PUT"]}]}]`,
-			"PUT", "/gw/devices/101", `{"cid":501}`, metrics.Opinion{Given: true, Verdict: policy.Allow, Reason: policy.Permitted}},
+			"PUT", "/gw/devices/101", `{"cid":501}`, record.Outcome{Known: true, Verdict: policy.Allow, Reason: policy.Permitted}},
 		{"match resolved", "acl", 500, narrower, "GET", "/gw/devices/name=truck-1", "", none},
 		{"match unresolved", "acl", 501, narrower, "GET", "/gw/devices/name=truck-1", "", none},
 		{"malformed", "", 0, "", "GET", "/gw//devices", "", none},
@@ -103,8 +103,8 @@ func TestShadowSeesDifferences(t *testing.T) {
 				t.Errorf("got %+v, want %+v", r.Shadow, row.want)
 			}
 			counted := f.count("aclgate_shadow_differences_total", "shadow", row.want.Verdict.String())
-			if (counted == 1) != row.want.Given {
-				t.Errorf("got %v differences counted, want %v", counted, row.want.Given)
+			if (counted == 1) != row.want.Known {
+				t.Errorf("got %v differences counted, want %v", counted, row.want.Known)
 			}
 		})
 	}
@@ -160,7 +160,7 @@ func TestShadowAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(200, func() { g.beside(c) }); n != 0 {
 		t.Errorf("got %v allocations, want none", n)
 	}
-	if c.rec.Shadow.Given {
+	if c.rec.Shadow.Known {
 		t.Errorf("got %+v, want no difference", c.rec.Shadow)
 	}
 }

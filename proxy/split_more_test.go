@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/proxy/head"
 	"aclgate/upstream"
@@ -206,9 +206,9 @@ func TestMemoryOfParts(t *testing.T) {
 // A record of a split is like any other.
 func TestRecordOfParts(t *testing.T) {
 	b := startList(t)
-	records := make(chan metrics.Record, 1)
+	records := make(chan record.Record, 1)
 	f := long(t, b, 100, 200, maxURL(300), func(o *Options, _ *policy.Law, _ *head.Config) {
-		o.Served = func(r *metrics.Record, _, _, _ []byte) { records <- *r }
+		o.Served = func(r *record.Record, _, _, _ []byte) { records <- *r }
 	})
 	got := f.call(longKey, "GET", "/gw/devices/all", "")
 	r := <-records

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/proxy/head"
 )
@@ -198,7 +198,7 @@ func TestPartsAreAlike(t *testing.T) {
 	b := startList(t)
 	shown := make(chan string, 1)
 	show := func(o *Options, _ *policy.Law, _ *head.Config) {
-		o.Served = func(_ *metrics.Record, _, _, sent []byte) { shown <- string(sent) }
+		o.Served = func(_ *record.Record, _, _, sent []byte) { shown <- string(sent) }
 	}
 	f := long(t, b, 100, 300, maxURL(300), show)
 	f.call(longKey, "GET", "/gw/devices/all/settings/all?fields=id%2Cname", "", "Accept-Encoding: gzip", "Range: bytes=0-1", `If-None-Match: "a"`, "Accept: a", "traceparent: b")

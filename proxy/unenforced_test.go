@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/proxy/head"
 )
@@ -15,18 +15,18 @@ import (
 // keeper keeps the records of requests.
 type keeper struct {
 	mu   sync.Mutex
-	recs []metrics.Record
+	recs []record.Record
 }
 
 func (k *keeper) keep(o *Options, _ *policy.Law, _ *head.Config) {
-	o.Served = func(r *metrics.Record, _, _, _ []byte) {
+	o.Served = func(r *record.Record, _, _, _ []byte) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		k.recs = append(k.recs, *r)
 	}
 }
 
-func (k *keeper) take() []metrics.Record {
+func (k *keeper) take() []record.Record {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	taken := k.recs
@@ -50,8 +50,8 @@ func effect(p played) string {
 // staysClosed says which refusals of an acl token have nothing to do with its
 // entries (SPEC 8): routes that nobody knows, and closed ones. /auth/info is the
 // token's own record whatever is enforced.
-func staysClosed(recs []metrics.Record) bool {
-	return slices.ContainsFunc(recs, func(r metrics.Record) bool {
+func staysClosed(recs []record.Record) bool {
+	return slices.ContainsFunc(recs, func(r record.Record) bool {
 		switch r.Reason {
 		case policy.UnknownRoute, policy.UnknownMethod, policy.ClosedCredential, policy.ClosedKeys, policy.ClosedPlatform,
 			policy.ClosedMQTT, policy.ClosedTopic, policy.ClosedScope:
@@ -63,8 +63,8 @@ func staysClosed(recs []metrics.Record) bool {
 
 // malformed reports whether everything was refused before anybody's rights were
 // asked for.
-func malformed(recs []metrics.Record) bool {
-	return !slices.ContainsFunc(recs, func(r metrics.Record) bool {
+func malformed(recs []record.Record) bool {
+	return !slices.ContainsFunc(recs, func(r record.Record) bool {
 		return r.Verdict != policy.Deny || r.Reason < policy.BadHead || r.Reason > policy.BadSelector && r.Reason != policy.BadBody
 	})
 }
@@ -141,9 +141,9 @@ func TestUnenforcedCountsWhatEntriesWouldHaveDone(t *testing.T) {
 		a := f.call(shadowKey, row.method, row.target, row.body)
 		r := seen.take()[0]
 		given := row.would != policy.Deny || row.reason != policy.NotJudged
-		want := metrics.Opinion{Given: given, Verdict: row.would, Reason: row.reason}
-		if a.status != row.status || r.Would != want || r.Reason != row.recorded {
-			t.Errorf("%s %s: got %d, %v, would %+v, want %d, %v, would %+v", row.method, row.target, a.status, r.Reason, r.Would,
+		want := record.Outcome{Known: given, Verdict: row.would, Reason: row.reason}
+		if a.status != row.status || r.DryRun != want || r.Reason != row.recorded {
+			t.Errorf("%s %s: got %d, %v, would %+v, want %d, %v, would %+v", row.method, row.target, a.status, r.Reason, r.DryRun,
 				row.status, row.recorded, want)
 		}
 	}

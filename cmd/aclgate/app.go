@@ -15,6 +15,7 @@ import (
 
 	"aclgate/config"
 	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/policy/cache"
 	"aclgate/policy/routes"
@@ -42,9 +43,9 @@ type app struct {
 	watch     *upstream.Watch    // nil: nobody has to look
 	metrics   *metrics.Metrics
 	registry  *prometheus.Registry
-	ring      *metrics.Ring
-	audit     *metrics.Audit // nil: there is no audit log
-	noted     metrics.Change // the last reading of the policy, as the audit log has it, less its time
+	ring      *record.Ring
+	audit     *record.Audit // nil: there is no audit log
+	noted     record.Change // the last reading of the policy, as the audit log has it, less its time
 	gateway   *proxy.Gateway
 	admin     *admin.Server
 	key       atomic.Pointer[string]
@@ -89,7 +90,7 @@ func (a *app) makeLaw() error {
 	}
 	a.law = lawOf(a.settings, cat)
 	a.metrics = metrics.New(a.registry, cat)
-	a.ring = metrics.NewRing(ringSize)
+	a.ring = record.NewRing(ringSize)
 	return nil
 }
 

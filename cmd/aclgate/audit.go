@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/policy/store"
 )
 
@@ -15,7 +15,7 @@ func (a *app) openAudit() (err error) {
 	if !s.Path.IsSet() {
 		return nil
 	}
-	a.audit, err = metrics.OpenAudit(metrics.AuditOptions{
+	a.audit, err = record.OpenAudit(record.AuditOptions{
 		Path: s.Path.Path, AllowSample: s.AllowSample, MaxSize: s.MaxSize, Keep: s.Keep, Log: a.log,
 	})
 	return err
@@ -26,7 +26,7 @@ func (a *app) runAudit(ctx context.Context, group *sync.WaitGroup) {
 	if a.audit == nil {
 		return
 	}
-	a.audit.Change(metrics.Change{Time: time.Now(), Event: "start", Revision: a.store.Revision()})
+	a.audit.Change(record.Change{Time: time.Now(), Event: "start", Revision: a.store.Revision()})
 	group.Go(func() { a.audit.Run(ctx) })
 }
 
@@ -34,11 +34,11 @@ func (a *app) runAudit(ctx context.Context, group *sync.WaitGroup) {
 // force, and since when, is part of why a request was denied. The first reading
 // is noted as the start. The store tells of one reading at a time.
 func (a *app) auditPolicy(s store.State) {
-	c := metrics.Change{Event: "reload", Result: "succeeded", Revision: s.Revision}
+	c := record.Change{Event: "reload", Result: "succeeded", Revision: s.Revision}
 	if s.Stale {
 		c.Result, c.Faults = "failed", s.Faults.Error()
 	}
-	first := a.noted == metrics.Change{}
+	first := a.noted == record.Change{}
 	if c == a.noted {
 		return
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"aclgate/config/strict"
-	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/policy"
 )
 
@@ -74,7 +74,7 @@ func oneOf(flag, word string, known []string) error {
 }
 
 // changeLine returns a change by an operator for people.
-func changeLine(at string, l *metrics.Line) string {
+func changeLine(at string, l *record.Line) string {
 	words := []string{l.Event}
 	if l.Result != "" {
 		words = append(words, l.Result)

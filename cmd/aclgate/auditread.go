@@ -8,7 +8,7 @@ import (
 	"os"
 
 	"aclgate/config"
-	"aclgate/metrics"
+	"aclgate/metrics/record"
 )
 
 // maxAuditLine bounds a line; what the gateway writes is far shorter.
@@ -29,11 +29,11 @@ func auditFiles(s config.Audit) (files []string) {
 }
 
 // eachLine calls visit with every sound line of r until it returns false.
-func eachLine(r io.Reader, visit func(*metrics.Line, []byte) bool) error {
+func eachLine(r io.Reader, visit func(*record.Line, []byte) bool) error {
 	in := bufio.NewScanner(r)
 	in.Buffer(nil, maxAuditLine)
 	for in.Scan() {
-		l, err := metrics.ParseLine(in.Bytes())
+		l, err := record.ParseLine(in.Bytes())
 		if err == nil && !visit(&l, in.Bytes()) {
 			return nil
 		}
@@ -43,7 +43,7 @@ func eachLine(r io.Reader, visit func(*metrics.Line, []byte) bool) error {
 
 // eachLineOf is eachLine for the first size bytes of a file. One that was moved
 // away meanwhile is empty.
-func eachLineOf(name string, size int64, visit func(*metrics.Line, []byte) bool) error {
+func eachLineOf(name string, size int64, visit func(*record.Line, []byte) bool) error {
 	f, err := os.Open(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil

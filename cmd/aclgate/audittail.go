@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"aclgate/config"
-	"aclgate/metrics"
+	"aclgate/metrics/record"
 )
 
 // tailFlags say which lines are shown.
@@ -99,7 +99,7 @@ func (t *tail) past(s config.Audit) error {
 			continue // moved away since
 		}
 		t.file, t.read = info, info.Size()
-		err = eachLineOf(name, t.read, func(l *metrics.Line, text []byte) bool {
+		err = eachLineOf(name, t.read, func(l *record.Line, text []byte) bool {
 			if t.fits(l) {
 				t.last = append(t.last, t.show(l, text))
 			}
@@ -116,7 +116,7 @@ func (t *tail) past(s config.Audit) error {
 }
 
 // fits reports whether a line passes every filter.
-func (t *tail) fits(l *metrics.Line) bool {
+func (t *tail) fits(l *record.Line) bool {
 	f := t.flags
 	if f.since > 0 && l.Time.Before(t.since) {
 		return false
@@ -125,11 +125,11 @@ func (t *tail) fits(l *metrics.Line) bool {
 		return f.token == 0 && f.reason == "" && f.verdict == ""
 	}
 	return (f.token == 0 || l.Token == f.token) && (f.verdict == "" || l.Verdict == f.verdict) &&
-		(f.reason == "" || l.Reason == f.reason || l.WouldReason == f.reason || l.ShadowReason == f.reason)
+		(f.reason == "" || l.Reason == f.reason || l.DryRunReason == f.reason || l.ShadowReason == f.reason)
 }
 
 // show returns a line for people.
-func (t *tail) show(l *metrics.Line, text []byte) string {
+func (t *tail) show(l *record.Line, text []byte) string {
 	if t.flags.json {
 		return string(text)
 	}
@@ -142,8 +142,8 @@ func (t *tail) show(l *metrics.Line, text []byte) string {
 		who = fmt.Sprint(l.Token)
 	}
 	line := fmt.Sprintf("%s  %s  %-6s %-16s %d  token %-6s %s", at, l.Decision, l.Verdict, l.Reason, l.Status, who, asked(l))
-	if l.Would != "" {
-		line += fmt.Sprintf("  entries: %s %s", l.Would, l.WouldReason)
+	if l.DryRun != "" {
+		line += fmt.Sprintf("  entries: %s %s", l.DryRun, l.DryRunReason)
 	}
 	if l.Shadow != "" {
 		line += fmt.Sprintf("  shadow: %s %s", l.Shadow, l.ShadowReason)
@@ -217,7 +217,7 @@ func (t *tail) rest(name string) error {
 func (t *tail) showAll(text []byte) error {
 	whole := text[:bytes.LastIndexByte(text, '\n')+1]
 	t.read += int64(len(whole))
-	return eachLine(bytes.NewReader(whole), func(l *metrics.Line, line []byte) bool {
+	return eachLine(bytes.NewReader(whole), func(l *record.Line, line []byte) bool {
 		if t.fits(l) {
 			fmt.Fprintln(t.out, t.show(l, line))
 		}

@@ -14,7 +14,7 @@ import (
 
 	"aclgate/bench/backend"
 	"aclgate/config"
-	"aclgate/metrics"
+	"aclgate/metrics/record"
 )
 
 // demoKey is the gateway's own credential at the demo's backend.
@@ -163,7 +163,7 @@ What becomes of each request (Ctrl-C ends the demo):
 
 // show prints one request in one line: who asked for what, the verdict and why,
 // and what the backend got.
-func (d *demoScreen) show(r *metrics.Record, method, asked, sent []byte) {
+func (d *demoScreen) show(r *record.Record, method, asked, sent []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	who := d.names[r.TokenID]

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"aclgate/config"
-	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/policy/cases"
 	"aclgate/policy/explain"
@@ -146,7 +146,7 @@ func (r *replay) file(name string) error {
 	if err != nil {
 		return fmt.Errorf("cannot read the audit log: %w", err)
 	}
-	return eachLineOf(name, info.Size(), func(l *metrics.Line, _ []byte) bool {
+	return eachLineOf(name, info.Size(), func(l *record.Line, _ []byte) bool {
 		if l.Event == "" {
 			r.line(l)
 		}
@@ -155,7 +155,7 @@ func (r *replay) file(name string) error {
 }
 
 // line judges one request by both policies.
-func (r *replay) line(l *metrics.Line) {
+func (r *replay) line(l *record.Line) {
 	ask, why := askOf(l)
 	if why != "" {
 		r.skipped[why]++
@@ -175,7 +175,7 @@ func (r *replay) line(l *metrics.Line) {
 
 // judge returns what a policy makes of a request. A token that lives by its last
 // use had one: this request.
-func (s *side) judge(law *policy.Law, l *metrics.Line, ask explain.Ask) cases.Outcome {
+func (s *side) judge(law *policy.Law, l *record.Line, ask explain.Ask) cases.Outcome {
 	tok := s.token(l.Token)
 	if tok != nil && tok.TTL > 0 && l.Reason != policy.TokenExpired.String() {
 		used := *tok

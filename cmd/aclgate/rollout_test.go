@@ -12,7 +12,7 @@ import (
 
 	"aclgate/bench/backend"
 	"aclgate/config"
-	"aclgate/metrics"
+	"aclgate/metrics/record"
 )
 
 // rollPolicy returns a policy of a few tokens with random rights, the same for
@@ -104,7 +104,7 @@ func startRoller(t *testing.T, policy, settings string, files map[string]string)
 
 // play sends the requests one after the other and returns what the audit log
 // says of each.
-func (g *roller) play(requests []rollRequest) []*metrics.Line {
+func (g *roller) play(requests []rollRequest) []*record.Line {
 	g.t.Helper()
 	ids := make([]string, len(requests))
 	for i, q := range requests {
@@ -125,14 +125,14 @@ func (g *roller) play(requests []rollRequest) []*metrics.Line {
 		ids[i] = resp.Header.Get("X-Aclgate-Decision")
 	}
 	g.end()
-	found := map[string]*metrics.Line{}
-	if err := eachLineOf(filepath.Join(g.folder, "audit.jsonl"), 1<<40, func(l *metrics.Line, _ []byte) bool {
+	found := map[string]*record.Line{}
+	if err := eachLineOf(filepath.Join(g.folder, "audit.jsonl"), 1<<40, func(l *record.Line, _ []byte) bool {
 		found[l.Decision] = l
 		return true
 	}); err != nil {
 		g.t.Fatal(err)
 	}
-	lines := make([]*metrics.Line, len(ids))
+	lines := make([]*record.Line, len(ids))
 	for i, id := range ids {
 		if lines[i] = found[id]; lines[i] == nil {
 			g.t.Fatalf("request %d (%+v) is not in the audit log", i, requests[i])
@@ -143,7 +143,7 @@ func (g *roller) play(requests []rollRequest) []*metrics.Line {
 
 // policyDecides reports whether what became of a request was up to the policy:
 // the rest ends alike under each.
-func policyDecides(l *metrics.Line) bool {
+func policyDecides(l *record.Line) bool {
 	switch l.Reason {
 	case "bad-head", "bad-target", "bad-query", "bad-selector", "bad-body", "own-answer", "backend-refused":
 		return false
@@ -152,7 +152,7 @@ func policyDecides(l *metrics.Line) bool {
 }
 
 // aboutBody reports whether the body of a request was what denied it.
-func aboutBody(l *metrics.Line) bool {
+func aboutBody(l *record.Line) bool {
 	return strings.HasPrefix(l.Reason, "body-") || l.Reason == "move-no-entry"
 }
 
@@ -165,7 +165,7 @@ type foretold struct {
 
 // shadow compares what policy.shadow said. A match that it could not have
 // resolved is left open, and so is a body that was not read.
-func (f *foretold) shadow(q *rollRequest, was, is *metrics.Line) {
+func (f *foretold) shadow(q *rollRequest, was, is *record.Line) {
 	verdict, reason := was.Verdict, was.Reason
 	if was.Shadow != "" {
 		verdict, reason = was.Shadow, was.ShadowReason
@@ -182,7 +182,7 @@ func (f *foretold) shadow(q *rollRequest, was, is *metrics.Line) {
 }
 
 // diff compares what a replay says.
-func (f *foretold) diff(q *rollRequest, was, is *metrics.Line) {
+func (f *foretold) diff(q *rollRequest, was, is *record.Line) {
 	ask, why := askOf(was)
 	if !q.replays() || why != "" {
 		return

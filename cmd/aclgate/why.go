@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"aclgate/config"
-	"aclgate/metrics"
+	"aclgate/metrics/record"
 )
 
 func (e *env) why() *cobra.Command {
@@ -38,7 +38,7 @@ was decided then, both are shown.
 }
 
 func (e *env) runWhy(ctx context.Context, text string, asJSON bool) error {
-	id, err := metrics.ParseID(strings.ToLower(strings.TrimSpace(text)))
+	id, err := record.ParseID(strings.ToLower(strings.TrimSpace(text)))
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (e *env) runWhy(ctx context.Context, text string, asJSON bool) error {
 
 // findDecision looks where decisions are remembered. That the gateway cannot be
 // asked is only worth a word if nothing else knows the decision.
-func (e *env) findDecision(ctx context.Context, s *config.Settings, id metrics.ID) (*metrics.Line, []byte, error) {
+func (e *env) findDecision(ctx context.Context, s *config.Settings, id record.ID) (*record.Line, []byte, error) {
 	line, raw, missing := e.askWhy(ctx, s, id)
 	if line != nil {
 		return line, raw, nil
@@ -76,7 +76,7 @@ func (e *env) findDecision(ctx context.Context, s *config.Settings, id metrics.I
 }
 
 // askWhy asks the running gateway. The error says why it is no help.
-func (e *env) askWhy(ctx context.Context, s *config.Settings, id metrics.ID) (*metrics.Line, []byte, error) {
+func (e *env) askWhy(ctx context.Context, s *config.Settings, id record.ID) (*record.Line, []byte, error) {
 	if !s.Admin.Token.IsSet() {
 		return nil, nil, errors.New("the gateway was not asked, which needs admin.token_file")
 	}
@@ -93,7 +93,7 @@ func (e *env) askWhy(ctx context.Context, s *config.Settings, id metrics.ID) (*m
 	if json.Unmarshal([]byte(body), &answer) != nil || len(answer.Result) != 1 {
 		return nil, nil, errors.New("the admin listener answered something else")
 	}
-	line, err := metrics.ParseLine(answer.Result[0])
+	line, err := record.ParseLine(answer.Result[0])
 	if err != nil {
 		return nil, nil, errors.New("the gateway is of another version: its records cannot be read here")
 	}
@@ -101,10 +101,10 @@ func (e *env) askWhy(ctx context.Context, s *config.Settings, id metrics.ID) (*m
 }
 
 // searchAudit searches the files of the audit log, the youngest first.
-func searchAudit(s config.Audit, id string) (found *metrics.Line, raw []byte, err error) {
+func searchAudit(s config.Audit, id string) (found *record.Line, raw []byte, err error) {
 	files := auditFiles(s)
 	for i := len(files) - 1; i >= 0 && found == nil && err == nil; i-- {
-		err = eachLineOf(files[i], math.MaxInt64, func(l *metrics.Line, text []byte) bool {
+		err = eachLineOf(files[i], math.MaxInt64, func(l *record.Line, text []byte) bool {
 			if l.Decision == id {
 				found, raw = l, append([]byte(nil), text...)
 			}

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"aclgate/config"
-	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/policy/explain"
 	"aclgate/policy/routes"
@@ -16,7 +16,7 @@ import (
 
 // explainLine says what is known of a decision, and explains it by the policy as
 // it is now.
-func (e *env) explainLine(s *config.Settings, l *metrics.Line) error {
+func (e *env) explainLine(s *config.Settings, l *record.Line) error {
 	e.tellLine(s, l)
 	pol, faults := checkPolicy(s)
 	if err := faults.Err(); err != nil {
@@ -47,7 +47,7 @@ func (e *env) explainLine(s *config.Settings, l *metrics.Line) error {
 }
 
 // tellLine prints what was remembered.
-func (e *env) tellLine(s *config.Settings, l *metrics.Line) {
+func (e *env) tellLine(s *config.Settings, l *record.Line) {
 	fmt.Fprintf(e.stdout, "Decision  %s, %s\n", l.Decision, l.Time.UTC().Format("2006-01-02 15:04:05 UTC"))
 	fmt.Fprintf(e.stdout, "Asked     %s\n", asked(l))
 	fmt.Fprintf(e.stdout, "By        %s\n", asker(l))
@@ -59,8 +59,8 @@ func (e *env) tellLine(s *config.Settings, l *metrics.Line) {
 		}
 		fmt.Fprintf(e.stdout, "Decisive  %s, as the file was then\n", place)
 	}
-	if l.Would != "" {
-		fmt.Fprintf(e.stdout, "Entries   would have made it %s (%s); policy.enforce was false\n", l.Would, l.WouldReason)
+	if l.DryRun != "" {
+		fmt.Fprintf(e.stdout, "Entries   would have made it %s (%s); policy.enforce was false\n", l.DryRun, l.DryRunReason)
 	}
 	if l.Shadow != "" {
 		fmt.Fprintf(e.stdout, "Shadow    would have made it %s (%s)\n", l.Shadow, l.ShadowReason)
@@ -70,7 +70,7 @@ func (e *env) tellLine(s *config.Settings, l *metrics.Line) {
 	}
 }
 
-func asked(l *metrics.Line) string {
+func asked(l *record.Line) string {
 	target := l.Target
 	switch {
 	case target == "" && l.Route != "":
@@ -84,7 +84,7 @@ func asked(l *metrics.Line) string {
 	return l.Method + " " + target
 }
 
-func asker(l *metrics.Line) string {
+func asker(l *record.Line) string {
 	text := "nobody that is known"
 	if l.Token != 0 {
 		text = fmt.Sprintf("token %d (digest %s…) of account %d", l.Token, l.Digest, l.CID)
@@ -97,7 +97,7 @@ func asker(l *metrics.Line) string {
 
 // tellReason prints what a reason means, where the decision cannot be taken
 // again.
-func (e *env) tellReason(l *metrics.Line, why string) error {
+func (e *env) tellReason(l *record.Line, why string) error {
 	for _, d := range explain.Docs() {
 		if d.Reason.String() == l.Reason {
 			fmt.Fprintf(e.stdout, "Meaning   %s\nHint      %s\n", d.Meaning, d.Hint)
@@ -110,7 +110,7 @@ func (e *env) tellReason(l *metrics.Line, why string) error {
 // askOf returns the request of a line as far as it is remembered: without query
 // and body, and with matches that hold an asterisk in the place of what they
 // compared with. Or why it cannot be judged again.
-func askOf(l *metrics.Line) (ask explain.Ask, why string) {
+func askOf(l *record.Line) (ask explain.Ask, why string) {
 	switch {
 	case l.Target == "":
 		return ask, "the path is not remembered"
@@ -139,7 +139,7 @@ func wholeMatch(target string) string { return strings.ReplaceAll(target, "{*", 
 
 // tokenOf returns the token of a line, if it is still the same one, ready to be
 // judged.
-func tokenOf(pol *store.Policy, cat *policy.Catalogue, l *metrics.Line) *policy.Token {
+func tokenOf(pol *store.Policy, cat *policy.Catalogue, l *record.Line) *policy.Token {
 	for _, rec := range pol.Records() {
 		if rec.Token.ID == l.Token && hex.EncodeToString(rec.Token.Digest[:4]) == l.Digest {
 			tok := rec.Token

@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"aclgate/metrics"
+	"aclgate/metrics/record"
 )
 
 // maxScrapes is how many scrapes run at once; those that overlap share one
@@ -88,14 +88,14 @@ func lines(err error) []string {
 }
 
 // why shows what is remembered of one decision.
-func why(ring *metrics.Ring) http.HandlerFunc {
+func why(ring *record.Ring) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		id, err := metrics.ParseID(strings.TrimPrefix(r.URL.Path, "/why/"))
+		id, err := record.ParseID(strings.TrimPrefix(r.URL.Path, "/why/"))
 		if err != nil {
 			Fail(w, http.StatusBadRequest, err.Error())
 			return
 		}
-		var rec metrics.Record
+		var rec record.Record
 		if !ring.Get(id, &rec) {
 			Fail(w, http.StatusNotFound, "this decision is not remembered: only the latest are")
 			return

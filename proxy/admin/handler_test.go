@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/policy"
 )
 
@@ -84,8 +85,8 @@ func TestReloadKnowsNoDeadline(t *testing.T) {
 }
 
 func TestWhy(t *testing.T) {
-	ring := metrics.NewRing(64)
-	r := metrics.Record{ID: metrics.NewID(), Start: time.Unix(0, 0), Reason: policy.NoEntry, Method: policy.GET, Status: 403}
+	ring := record.NewRing(64)
+	r := record.Record{ID: record.NewID(), Start: time.Unix(0, 0), Reason: policy.NoEntry, Method: policy.GET, Status: 403}
 	ring.Add(&r)
 	_, addr := start(t, Options{Key: adminKey, Ring: ring})
 	for _, row := range []struct {
@@ -95,7 +96,7 @@ func TestWhy(t *testing.T) {
 	}{
 		{r.ID.String(), 200, `"reason":"no-entry"`},
 		{strings.ToUpper(r.ID.String()), 200, `"decision":"` + r.ID.String() + `"`},
-		{metrics.NewID().String(), 404, "not remembered"},
+		{record.NewID().String(), 404, "not remembered"},
 		{strings.Repeat("0", 24), 404, "not remembered"},
 		{"x", 400, "24 hex digits"}, {"", 400, "24 hex digits"}, {"%2e%2e/x", 400, "24 hex digits"},
 	} {
@@ -121,7 +122,7 @@ func TestMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := metrics.New(reg, cat)
-	m.Observe(&metrics.Record{Status: 200, Own: time.Millisecond})
+	m.Observe(&record.Record{Status: 200, Own: time.Millisecond})
 	reg.MustRegister(broken{prometheus.NewDesc("broken", "Never there.", nil, nil)})
 	_, addr := start(t, Options{Gatherer: reg})
 	const classic = `aclgate_requests_total{class="2xx",collection="unknown",method="other"} 1`

@@ -12,7 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"aclgate/metrics"
+	"aclgate/metrics/record"
 )
 
 // Bounds of the listener. A scrape of thousands of series takes milliseconds,
@@ -36,11 +36,11 @@ type Check struct {
 // Options says what the listener serves. Only Gatherer is required.
 type Options struct {
 	Gatherer prometheus.Gatherer
-	Checks   []Check       // of /readyz, in the order shown
-	Key      string        // the admin token; empty: what needs it does not exist
-	Reload   func() error  // reads the policy anew; nil: there is no /reload
-	Ring     *metrics.Ring // what /why looks into; nil: there is no /why
-	Log      *log.Logger   // faults of connections and handlers; nil: dropped
+	Checks   []Check      // of /readyz, in the order shown
+	Key      string       // the admin token; empty: what needs it does not exist
+	Reload   func() error // reads the policy anew; nil: there is no /reload
+	Ring     *record.Ring // what /why looks into; nil: there is no /why
+	Log      *log.Logger  // faults of connections and handlers; nil: dropped
 }
 
 // Server is the admin listener. It begins with Serve and ends with Shutdown.

@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
-	"aclgate/metrics"
+	"aclgate/metrics/record"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -78,7 +78,7 @@ func ask(t *testing.T, method, url string, headers ...string) (*http.Response, s
 
 // everything is a listener with all resources.
 func everything() Options {
-	return Options{Key: adminKey, Reload: func() error { return nil }, Ring: metrics.NewRing(1)}
+	return Options{Key: adminKey, Reload: func() error { return nil }, Ring: record.NewRing(1)}
 }
 
 func TestWhatNeedsATokenDoesNotExistWithoutOne(t *testing.T) {

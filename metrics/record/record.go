@@ -1,4 +1,4 @@
-package metrics
+package record
 
 import (
 	"encoding/binary"
@@ -80,8 +80,8 @@ type Record struct {
 	Entry     int // the entry that decided, counted from 1; 0: none
 	EntryLine int // its line in the policy file; 0: unknown
 
-	Would  Opinion // of the token's entries, while policy.enforce is false
-	Shadow Opinion // of policy.shadow, where it differs from what was done
+	DryRun Outcome // of the token's entries, while policy.enforce is false
+	Shadow Outcome // of policy.shadow, where it differs from what was done
 
 	Total    time.Duration // from Start to the last byte of the answer
 	Own      time.Duration // the gateway's own share of it
@@ -96,17 +96,26 @@ type Record struct {
 	traced    bool
 }
 
-// Opinion is what somebody without a say thinks of a request. The zero value is
-// none.
-type Opinion struct {
-	Given   bool
+// Outcome is what a policy that is not enforced makes of a request. The zero
+// value is none.
+type Outcome struct {
+	Known   bool
 	Verdict policy.Verdict // Unresolved: only the backend could have told
 	Reason  policy.Reason
 }
 
-// Denies reports whether the opinion would have let less through than was.
-func (o Opinion) Denies() bool {
-	return o.Given && (o.Verdict == policy.Deny || o.Verdict == policy.Narrow)
+// Denies reports whether less would have gone through.
+func (o Outcome) Denies() bool {
+	return o.Known && (o.Verdict == policy.Deny || o.Verdict == policy.Narrow)
+}
+
+// Enforced returns the verdict that the request ended in. One that never got a
+// verdict was denied.
+func (r *Record) Enforced() policy.Verdict {
+	if r.Verdict == policy.Narrow || r.Verdict == policy.Allow {
+		return r.Verdict
+	}
+	return policy.Deny
 }
 
 // Reset makes r ready for the next request.

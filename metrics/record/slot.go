@@ -1,4 +1,4 @@
-package metrics
+package record
 
 import (
 	"net/netip"
@@ -36,8 +36,8 @@ type slot struct {
 	verdict  policy.Verdict
 	reason   policy.Reason
 	method   policy.Method
-	would    Opinion
-	shadow   Opinion
+	would    Outcome
+	shadow   Outcome
 	family   family
 
 	cut       bool
@@ -71,7 +71,7 @@ func (s *slot) put(r *Record) {
 	s.total, s.own, s.upstream = r.Total, r.Own, r.Upstream
 	s.bytesIn, s.bytesOut = r.BytesIn, r.BytesOut
 	s.verdict, s.reason, s.method = r.Verdict, r.Reason, r.Method
-	s.would, s.shadow = r.Would, r.Shadow
+	s.would, s.shadow = r.DryRun, r.Shadow
 	s.putSource(r.Source)
 	s.cut, s.targetLen = r.cut, r.targetLen
 	copy(s.target[:], r.target[:r.targetLen])
@@ -113,7 +113,7 @@ func (s *slot) get(r *Record) {
 		Status: int(s.status), Denied: int(s.denied), Entry: int(s.entry), EntryLine: int(s.line),
 		TokenID: s.token, CID: s.cid, Scope: s.scope,
 		Total: s.total, Own: s.own, Upstream: s.upstream, BytesIn: s.bytesIn, BytesOut: s.bytesOut,
-		Verdict: s.verdict, Reason: s.reason, Method: s.method, Would: s.would, Shadow: s.shadow,
+		Verdict: s.verdict, Reason: s.reason, Method: s.method, DryRun: s.would, Shadow: s.shadow,
 		cut: s.cut, targetLen: s.targetLen, target: s.target, traced: s.traced, trace: s.trace,
 	}
 	if s.named {

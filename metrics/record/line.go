@@ -1,4 +1,4 @@
-package metrics
+package record
 
 import (
 	"bytes"
@@ -32,8 +32,8 @@ type Line struct {
 	BodyID  int64  `json:"body_id"`
 	Source  string `json:"source"`
 
-	Would        string `json:"would"`
-	WouldReason  string `json:"would_reason"`
+	DryRun       string `json:"would"`
+	DryRunReason string `json:"would_reason"`
 	Shadow       string `json:"shadow"`
 	ShadowReason string `json:"shadow_reason"`
 

@@ -1,4 +1,4 @@
-package metrics
+package record
 
 import (
 	"bytes"
@@ -53,7 +53,7 @@ func FuzzAuditLine(f *testing.F) {
 			ID: NewID(), Start: time.Unix(1700000000, 123000), Verdict: verdicts[int(reason)%len(verdicts)],
 			Reason: policy.Reason(reason), TokenID: id, CID: id, Scope: id, Denied: int(reason), Status: int(would),
 			Source: netip.AddrFrom4([4]byte{10, 0, 0, reason}), Asked: id, BodyCID: id, BodyID: id, EntryLine: int(shadow),
-			Would: Opinion{would&1 == 1, policy.Verdict(would % 4), policy.Reason(would)},
+			DryRun: Outcome{would&1 == 1, policy.Verdict(would % 4), policy.Reason(would)},
 		}
 		r.SetTarget(nil, target)
 		text := r.AppendJSON(nil)
@@ -66,7 +66,7 @@ func FuzzAuditLine(f *testing.F) {
 		}
 		if l.Decision != r.ID.String() || l.Verdict != r.Verdict.String() || l.Reason != r.Reason.String() || l.Token != id ||
 			l.Scope != id || l.Asked != id || l.BodyID != id || l.Target != string(r.AppendTarget(nil)) || !l.Time.Equal(r.Start) ||
-			l.Source != r.Source.String() || r.Would.Given != (l.Would != "") || l.Line != int(shadow) {
+			l.Source != r.Source.String() || r.DryRun.Known != (l.DryRun != "") || l.Line != int(shadow) {
 			t.Errorf("got %+v from %s", l, text)
 		}
 	})

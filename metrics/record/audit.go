@@ -1,4 +1,4 @@
-package metrics
+package record
 
 import (
 	"context"
@@ -84,7 +84,7 @@ func (a *Audit) Add(r *Record) {
 // or would have been, and of the others the share that the settings say. The id
 // is random, so it serves as the dice.
 func (a *Audit) keeps(r *Record) bool {
-	if end(r.Verdict) == policy.Deny || r.Denied > 0 || r.Would.Denies() || r.Shadow.Given {
+	if r.Enforced() == policy.Deny || r.Denied > 0 || r.DryRun.Denies() || r.Shadow.Known {
 		return true
 	}
 	dice := uint64(r.ID[0]) | uint64(r.ID[1])<<8 | uint64(r.ID[2])<<16 | uint64(r.ID[3])<<24

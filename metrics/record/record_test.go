@@ -1,4 +1,4 @@
-package metrics
+package record
 
 import (
 	"bytes"
@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"aclgate/policy"
 )
@@ -114,6 +116,21 @@ func TestSetTrace(t *testing.T) {
 	}
 }
 
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// route returns /gw/kind-0s/{} of a catalogue.
+func route(t testing.TB) *policy.Route {
+	t.Helper()
+	c := &policy.Collection{
+		URI: "gw/kind-0s", IDs: policy.IDInt, Scoped: true,
+		Routes: []*policy.Route{{Path: "/{}", Methods: policy.Methods(policy.GET, policy.PUT)}},
+	}
+	if _, err := policy.NewCatalogue([]*policy.Collection{c}); err != nil {
+		t.Fatal(err)
+	}
+	return c.Routes[0]
+}
+
 // full is a record that says everything.
 func full(t testing.TB) *Record {
 	t.Helper()
@@ -124,7 +141,7 @@ func full(t testing.TB) *Record {
 		Total: time.Second, Own: 41 * time.Microsecond, Upstream: time.Millisecond, BytesIn: 3, BytesOut: 1<<53 + 1,
 	}
 	r.SetToken(&policy.Token{ID: 17, CID: 11, Digest: policy.Digest{0x6c, 0xa1, 0x3d, 0x52, 0xca}})
-	r.SetTarget(catalogue(t, 1).Collections[0].Routes[0], []byte("/gw/kind-0s/1,2"))
+	r.SetTarget(route(t), []byte("/gw/kind-0s/1,2"))
 	r.SetTrace([]byte(trace))
 	return r
 }

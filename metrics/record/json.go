@@ -1,4 +1,4 @@
-package metrics
+package record
 
 import (
 	"encoding/hex"
@@ -17,14 +17,14 @@ func (r *Record) AppendJSON(dst []byte) []byte {
 	dst = r.Start.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000Z07:00")
 	dst = append(dst, `","decision":"`...)
 	dst = r.AppendID(dst)
-	dst = text(dst, `","verdict":"`, end(r.Verdict).String())
+	dst = text(dst, `","verdict":"`, r.Enforced().String())
 	dst = text(dst, `","reason":"`, r.Reason.String())
 	dst = text(dst, `","method":"`, r.Method.String())
 	dst = append(dst, '"')
 	dst = number64(dst, `,"status":`, int64(r.Status))
 	dst = r.appendWhat(dst)
 	dst = r.appendWho(dst)
-	dst = r.Would.append(dst, `,"would":"`, `","would_reason":"`)
+	dst = r.DryRun.append(dst, `,"would":"`, `","would_reason":"`)
 	dst = r.Shadow.append(dst, `,"shadow":"`, `","shadow_reason":"`)
 	dst = r.appendCost(dst)
 	return append(dst, '}')
@@ -63,10 +63,10 @@ func (r *Record) appendWho(dst []byte) []byte {
 	return dst
 }
 
-// append appends an opinion under two names. Where nobody could tell without
+// append appends an outcome under two names. Where nobody could tell without
 // asking the backend, there is no reason.
-func (o Opinion) append(dst []byte, verdict, reason string) []byte {
-	if !o.Given {
+func (o Outcome) append(dst []byte, verdict, reason string) []byte {
+	if !o.Known {
 		return dst
 	}
 	dst = text(dst, verdict, o.Verdict.String())

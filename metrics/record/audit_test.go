@@ -1,4 +1,4 @@
-package metrics
+package record
 
 import (
 	"context"
@@ -68,9 +68,9 @@ func TestAuditKeepsDenials(t *testing.T) {
 		{"allowed", Record{Verdict: policy.Allow}, false},
 		{"narrowed", Record{Verdict: policy.Narrow}, false},
 		{"an id denied", Record{Verdict: policy.Narrow, Denied: 1}, true},
-		{"would deny", Record{Verdict: policy.Allow, Would: Opinion{Given: true}}, true},
-		{"would allow", Record{Verdict: policy.Allow, Would: Opinion{Given: true, Verdict: policy.Allow}}, false},
-		{"shadow differs", Record{Verdict: policy.Allow, Shadow: Opinion{Given: true, Verdict: policy.Allow}}, true},
+		{"would deny", Record{Verdict: policy.Allow, DryRun: Outcome{Known: true}}, true},
+		{"would allow", Record{Verdict: policy.Allow, DryRun: Outcome{Known: true, Verdict: policy.Allow}}, false},
+		{"shadow differs", Record{Verdict: policy.Allow, Shadow: Outcome{Known: true, Verdict: policy.Allow}}, true},
 	} {
 		a := &Audit{}
 		if got := a.keeps(&row.r); got != row.want {
