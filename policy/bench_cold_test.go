@@ -28,8 +28,8 @@ func BenchmarkDecideCold(b *testing.B) {
 	seen, want := int64(0), map[string]policy.Reason{"/gw/devices/7": policy.Permitted, "/gw/devices/all": policy.Narrowed}
 	for _, target := range []string{"/gw/devices/7", "/gw/devices/all"} {
 		b.Run(target, func(b *testing.B) {
-			s := scene{law: policy.Law{Catalogue: cat, MaxIDs: 10000}, method: policy.GET, target: []byte(target)}
-			s.c = policy.Case{Request: &s.r, Scope: policy.Scope{CID: 11, Tree: tree}}
+			s := scene{engine: policy.Engine{Catalogue: cat, MaxIDs: 10000}, method: policy.GET, target: []byte(target)}
+			s.c = policy.Input{Request: &s.r, Scope: policy.Scope{CID: 11, Tree: tree}}
 			i := 0
 			for b.Loop() {
 				s.c.Token = all[order[i]]

@@ -34,12 +34,12 @@ func BenchmarkParts(b *testing.B) {
 		s.run()
 		b.Run(row.name+"/parse", func(b *testing.B) {
 			for b.Loop() {
-				s.r.Parse(&s.law, s.method, s.target)
+				s.r.Parse(&s.engine, s.method, s.target)
 			}
 		})
 		b.Run(row.name+"/decide", func(b *testing.B) {
 			for b.Loop() {
-				s.law.Decide(&s.d, &s.c)
+				s.engine.Decide(&s.d, &s.c)
 			}
 		})
 		b.Run(row.name+"/print", func(b *testing.B) {

@@ -34,7 +34,7 @@ type Keys struct {
 
 // JudgeElement judges the keys of one element of the body of a request that d
 // permits (SPEC 2, 4.3, 4.4). NotJudged lets it pass.
-func (l *Law) JudgeElement(d *Decision, c *Case, k Keys) Reason {
+func (l *Engine) JudgeElement(d *Decision, c *Input, k Keys) Reason {
 	r := c.Request
 	judged := r.Route.Judged(r.Method)
 	switch {
@@ -61,10 +61,10 @@ func (l *Law) JudgeElement(d *Decision, c *Case, k Keys) Reason {
 // addresses reports whether id is one of the items that the request goes to.
 // What is forwarded as a match is not known here, so it addresses nothing.
 func (d *Decision) addresses(r *Request, id int64) bool {
-	if len(d.Parts) == 0 {
+	if len(d.Selectors) == 0 {
 		return false
 	}
-	p := &d.Parts[0]
+	p := &d.Selectors[0]
 	if p.As == AsAsked && r.Selectors[0].Kind == SelectAll {
 		return true
 	}
@@ -78,7 +78,7 @@ func (d *Decision) addresses(r *Request, id int64) bool {
 
 // mayMove reports whether the token may move every item that the request goes
 // to: by the entry that PUT …/cid would be judged by.
-func (l *Law) mayMove(d *Decision, c *Case) bool {
+func (l *Engine) mayMove(d *Decision, c *Input) bool {
 	if !l.acl(c.Token) {
 		return true
 	}
@@ -86,14 +86,14 @@ func (l *Law) mayMove(d *Decision, c *Case) bool {
 	if e == nil || !e.Limited() {
 		return e != nil
 	}
-	if d.Parts[0].As == AsAsked && c.Request.Selectors[0].Kind != SelectIDs {
+	if d.Selectors[0].As == AsAsked && c.Request.Selectors[0].Kind != SelectIDs {
 		return false
 	}
 	col := c.Request.Route.Collection
 	var b limits
 	l.add(&b, c, col, l.right(c.Token.ACL, col, SlotCID, PUT))
 	cur := b.walks()
-	for _, id := range d.Parts[0].IDs {
+	for _, id := range d.Selectors[0].IDs {
 		if !b.permits(&cur, id) {
 			return false
 		}

@@ -94,7 +94,7 @@ func TestJudgeElement(t *testing.T) {
 		if got := e.ask(ask{token: row.token, method: row.method, target: row.target}); got.target == "" {
 			t.Fatalf("%v %v %v: got %v, want it forwarded", row.token, row.method, row.target, got.reason)
 		}
-		if got := e.law.JudgeElement(&e.d, &e.c, row.keys).String(); got != row.want {
+		if got := e.engine.JudgeElement(&e.d, &e.c, row.keys).String(); got != row.want {
 			t.Errorf("%v %v %v %+v: got %v, want %v", row.token, row.method, row.target, row.keys, got, row.want)
 		}
 	}
@@ -103,11 +103,11 @@ func TestJudgeElement(t *testing.T) {
 // TestUnenforcedMoves: entries are not asked, the scope is.
 func TestUnenforcedMoves(t *testing.T) {
 	w := bodyWorld()
-	w.law.unenforced = true
+	w.settings.unenforced = true
 	e := newEngine(t, w)
 	e.ask(ask{token: "narrow", method: "PUT", target: "/gw/devices/5"})
 	for cid, want := range map[int64]policy.Reason{111: policy.NotJudged, 12: policy.BodyAccount} {
-		if got := e.law.JudgeElement(&e.d, &e.c, policy.Keys{CID: cid}); got != want {
+		if got := e.engine.JudgeElement(&e.d, &e.c, policy.Keys{CID: cid}); got != want {
 			t.Errorf("cid %v: got %v, want %v", cid, got, want)
 		}
 	}

@@ -188,26 +188,26 @@ func (r *caseReader) entry(words []string) worldEntry {
 }
 
 func (r *caseReader) set(name, value string) {
-	law := &r.w.law
+	engine := &r.w.settings
 	switch name {
 	case "scope.mode":
-		law.mode = value
+		engine.mode = value
 	case "scope.match":
-		law.denyMatch = value == "deny"
+		engine.denyMatch = value == "deny"
 	case "scope.linked":
-		law.strictLinks = value == "strict"
+		engine.strictLinks = value == "strict"
 	case "policy.max_ids":
-		law.maxIDs = int(r.id(value))
+		engine.maxIDs = int(r.id(value))
 	case "policy.query":
-		law.query = strings.Split(value, ",")
+		engine.query = strings.Split(value, ",")
 	case "policy.unknown_routes":
-		law.masterRoutes = value == "master"
+		engine.masterRoutes = value == "master"
 	case "policy.backend_keys":
-		law.forwardKeys = value == "forward"
+		engine.forwardKeys = value == "forward"
 	case "policy.enforce":
-		law.unenforced = value == "false"
+		engine.unenforced = value == "false"
 	case "upstream.token_file":
-		law.callersKey = value == "none"
+		engine.callersKey = value == "none"
 	default:
 		r.fail("there is no setting " + name)
 	}

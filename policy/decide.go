@@ -6,21 +6,21 @@ import (
 	"strings"
 )
 
-// Case is one request to be judged: who asks, for what, in which scope.
-type Case struct {
-	Request *Request
-	Token   *Token
-	Scope   Scope
-	Facts   *Facts // nil: nothing was asked of the backend yet
+// Input is one request to be judged: who asks, for what, in which scope.
+type Input struct {
+	Request  *Request
+	Token    *Token
+	Scope    Scope
+	Resolved *Resolved // nil: nothing was asked of the backend yet
 }
 
 // Decide judges a case by steps 7 to 9 of SPEC 2 (route, entry, selectors) and
 // writes the outcome to d. With Unresolved the parts say what the backend has
-// to be asked; Decide is then called again with the Facts.
-func (l *Law) Decide(d *Decision, c *Case) {
+// to be asked; Decide is then called again with Resolved.
+func (l *Engine) Decide(d *Decision, c *Input) {
 	d.reset()
 	if reason, verdict := l.route(c); reason != NotJudged {
-		d.ScopeAlone = reason == MasterRoute
+		d.OnlyAccountScope = reason == MasterRoute
 		d.end(verdict, reason)
 		return
 	}
@@ -37,11 +37,11 @@ func (l *Law) Decide(d *Decision, c *Case) {
 }
 
 // acl reports whether the entries of the token are to be asked.
-func (l *Law) acl(t *Token) bool { return t.Access == ACLAccess && !l.Unenforced }
+func (l *Engine) acl(t *Token) bool { return t.Access == ACLAccess && !l.Unenforced }
 
 // route judges steps 7 and 8 as far as no entry is asked: unknown and closed
 // routes. NotJudged goes on to the entries.
-func (l *Law) route(c *Case) (Reason, Verdict) {
+func (l *Engine) route(c *Input) (Reason, Verdict) {
 	r, t := c.Request, c.Token
 	switch {
 	case t.Access == NoAccess || t.Access == NoAPI:
@@ -70,7 +70,7 @@ var closedReasons = [...]Reason{NotJudged, ClosedCredential, ClosedKeys}
 
 // closed reports whether a route of this kind is closed to t. Where the
 // caller's own credential goes upstream, the backend judges it by that.
-func (l *Law) closed(kind Closed, t *Token) bool {
+func (l *Engine) closed(kind Closed, t *Token) bool {
 	if kind == NotClosed || l.CallersKey && (t.Access == Master || t.Access == Standard) {
 		return false
 	}
@@ -80,7 +80,7 @@ func (l *Law) closed(kind Closed, t *Token) bool {
 // masterRoute reports whether an unknown path may be forwarded as it is: for
 // masters of a root account, if the settings say so, and never below a route
 // that is closed.
-func (l *Law) masterRoute(c *Case) bool {
+func (l *Engine) masterRoute(c *Input) bool {
 	r := c.Request
 	if !l.MasterRoutes || r.Method == NoMethod || r.Allow != 0 || l.Catalogue.root.shut(r.segments) {
 		return false
@@ -96,7 +96,7 @@ func (l *Law) masterRoute(c *Case) bool {
 // rootMaster reports whether the token is a master of a root account whose
 // scope nobody narrows but the backend: where the gateway is the only one that
 // knows accounts, x-flespi-cid must not name one below the root.
-func (l *Law) rootMaster(c *Case) bool {
+func (l *Engine) rootMaster(c *Input) bool {
 	s := &c.Scope
 	if c.Token.Access != Master || !s.Tree.Root(c.Token.CID) {
 		return false
@@ -106,7 +106,7 @@ func (l *Law) rootMaster(c *Case) bool {
 
 // mqtt judges what only the backend can: topics are no items. A topic that
 // carries REST calls would go around the gateway (SPEC 4).
-func (l *Law) mqtt(c *Case) (Reason, Verdict) {
+func (l *Engine) mqtt(c *Input) (Reason, Verdict) {
 	if c.Token.Access == ACLAccess || !l.Mode.Header() {
 		return ClosedMQTT, Deny
 	}
@@ -127,7 +127,7 @@ func ClosedTopicName(topic []byte) bool {
 
 // blind reports whether the index cannot judge the route and nobody else will:
 // no header goes upstream, and the route names no items with integer ids.
-func (l *Law) blind(c *Case) bool {
+func (l *Engine) blind(c *Input) bool {
 	r := c.Request.Route
 	if l.Mode.Header() || r.Collection.Open && c.Request.Method == GET {
 		return false
@@ -138,7 +138,7 @@ func (l *Law) blind(c *Case) bool {
 
 // entry chooses the one entry that decides. Dictionaries, and tokens that have
 // no ACL, need none.
-func (l *Law) entry(c *Case) (right, Reason) {
+func (l *Engine) entry(c *Input) (right, Reason) {
 	r := c.Request
 	if r.Route.Collection.Open && r.Method == GET || !l.acl(c.Token) {
 		return right{}, NotJudged
@@ -165,13 +165,13 @@ func (l *Law) entry(c *Case) (right, Reason) {
 }
 
 // selectors judges step 9: every selector on its own, then all of them.
-func (l *Law) selectors(d *Decision, c *Case) {
+func (l *Engine) selectors(d *Decision, c *Input) {
 	r := c.Request
 	open := r.Route.Collection.Open && r.Method == GET
-	d.ScopeAlone = !open && (len(r.Selectors) == 0 || !r.Route.Item)
+	d.OnlyAccountScope = !open && (len(r.Selectors) == 0 || !r.Route.Item)
 	tooMany := false
 	for i := range r.Selectors {
-		d.Parts = append(d.Parts, Part{})
+		d.Selectors = append(d.Selectors, SelectorDecision{})
 		tooMany = tooMany || l.MaxIDs > 0 && len(r.Selectors[i].IDs) > l.MaxIDs
 		if reason := l.part(d, c, i); reason != NotJudged {
 			d.end(Deny, reason)
@@ -193,8 +193,8 @@ func (l *Law) selectors(d *Decision, c *Case) {
 // its place.
 func (d *Decision) conclude(r *Request) {
 	unresolved, empty, changed := false, false, false
-	for i := range d.Parts {
-		p := &d.Parts[i]
+	for i := range d.Selectors {
+		p := &d.Selectors[i]
 		unresolved = unresolved || p.Match || len(p.Unknown) > 0
 		empty = empty || p.As == AsNothing || p.As == AsIDs && len(p.IDs) == 0
 		changed = changed || p.As != AsAsked

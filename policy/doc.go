@@ -1,7 +1,7 @@
-// Package policy is the law of aclgate: who may touch which item.
+// Package policy is the engine of aclgate: who may touch which item.
 //
 // It is pure. A request target comes in as bytes and becomes a Request, a
-// small typed value; a Law judges it against a Token, its ACL and a Scope, and
+// small typed value; an Engine judges it against a Token, its ACL and a Scope, and
 // the outcome is a Decision; AppendTarget prints the target that may go to the
 // backend. Nothing of the client's bytes is copied from one side to the other:
 // what cannot be parsed cannot be printed. Parsing what was printed gives the

@@ -13,14 +13,14 @@ import (
 
 // engine runs the real thing on a world.
 type engine struct {
-	law    policy.Law
+	engine policy.Engine
 	tree   *policy.Tree
 	tokens map[string]*policy.Token
 	items  *fakeItems // in header mode only groups may be asked for
 	w      *world
 	r      policy.Request
 	d      policy.Decision
-	c      policy.Case
+	c      policy.Input
 }
 
 // answer is what the engine said, in the words of the cases.
@@ -42,11 +42,11 @@ func catalogue(t testing.TB) *policy.Catalogue {
 
 func newEngine(t testing.TB, w *world) *engine {
 	t.Helper()
-	mode := map[string]policy.Mode{"header": policy.ModeHeader, "ids": policy.ModeIDs, "both": policy.ModeBoth}[w.law.mode]
-	e := &engine{w: w, tokens: map[string]*policy.Token{}, law: policy.Law{
-		Catalogue: catalogue(t), Query: w.law.query, MaxIDs: w.law.maxIDs, Mode: mode, DenyMatch: w.law.denyMatch,
-		StrictLinks: w.law.strictLinks, MasterRoutes: w.law.masterRoutes, ForwardKeys: w.law.forwardKeys,
-		CallersKey: w.law.callersKey, Unenforced: w.law.unenforced,
+	mode := map[string]policy.Mode{"header": policy.ModeHeader, "ids": policy.ModeIDs, "both": policy.ModeBoth}[w.settings.mode]
+	e := &engine{w: w, tokens: map[string]*policy.Token{}, engine: policy.Engine{
+		Catalogue: catalogue(t), Query: w.settings.query, MaxIDs: w.settings.maxIDs, Mode: mode, DenyMatch: w.settings.denyMatch,
+		StrictLinks: w.settings.strictLinks, MasterRoutes: w.settings.masterRoutes, ForwardKeys: w.settings.forwardKeys,
+		CallersKey: w.settings.callersKey, Unenforced: w.settings.unenforced,
 	}}
 	var accounts []policy.Account
 	for _, id := range w.order {
@@ -59,7 +59,7 @@ func newEngine(t testing.TB, w *world) *engine {
 	e.tree = tree
 	e.items = &fakeItems{w: w, known: map[string]map[int64]int64{}}
 	for name, tok := range w.tokens {
-		e.tokens[name] = tok.compile(e.law.Catalogue)
+		e.tokens[name] = tok.compile(e.engine.Catalogue)
 	}
 	return e
 }
@@ -94,14 +94,14 @@ func methodSet(words []string) (s policy.MethodSet) {
 
 // ask plays one request, with a backend that answers what the world says.
 func (e *engine) ask(a ask) answer {
-	if reason := e.r.Parse(&e.law, policy.ParseMethod([]byte(a.method)), []byte(a.target)); reason != policy.NotJudged {
+	if reason := e.r.Parse(&e.engine, policy.ParseMethod([]byte(a.method)), []byte(a.target)); reason != policy.NotJudged {
 		return answer{verdict: "deny", reason: reason.String()}
 	}
 	if a.cid != 0 && e.r.CID != 0 { // the proxy's to refuse: it knows both places
 		return answer{verdict: "deny", reason: "bad-query"}
 	}
 	tok := e.tokens[a.token]
-	scope, reason := e.law.Scope(e.tree, tok, max(a.cid, e.r.CID))
+	scope, reason := e.engine.Scope(e.tree, tok, max(a.cid, e.r.CID))
 	if reason != policy.NotJudged {
 		if tok.Access == policy.NoAPI {
 			reason = policy.TokenNoAPI // step 4 comes before step 6
@@ -110,12 +110,12 @@ func (e *engine) ask(a ask) answer {
 	}
 	clear(e.items.known)
 	scope.Items = e.items
-	e.c = policy.Case{Request: &e.r, Token: tok, Scope: scope}
-	e.law.Decide(&e.d, &e.c)
+	e.c = policy.Input{Request: &e.r, Token: tok, Scope: scope}
+	e.engine.Decide(&e.d, &e.c)
 	unresolved := e.d.Verdict == policy.Unresolved
 	if unresolved {
-		e.c.Facts = e.facts()
-		e.law.Decide(&e.d, &e.c)
+		e.c.Resolved = e.resolved()
+		e.engine.Decide(&e.d, &e.c)
 	}
 	got := e.answer()
 	got.unresolved = unresolved
@@ -123,9 +123,9 @@ func (e *engine) ask(a ask) answer {
 }
 
 // facts asks the backend for what the decision needs.
-func (e *engine) facts() *policy.Facts {
-	facts := &policy.Facts{LookedUp: true}
-	for i, part := range e.d.Parts {
+func (e *engine) resolved() *policy.Resolved {
+	resolved := &policy.Resolved{LookedUp: true}
+	for i, part := range e.d.Selectors {
 		s := &e.r.Selectors[i]
 		for _, id := range part.Unknown {
 			if cid, found := e.w.unlisted[s.Collection.URI][id]; found {
@@ -134,15 +134,15 @@ func (e *engine) facts() *policy.Facts {
 		}
 		if part.Match {
 			ids := sortedCopy(e.w.matches[s.Collection.URI+" "+string(s.Text)])
-			facts.Matches = append(facts.Matches, policy.MatchFact{Selector: i, IDs: ids})
+			resolved.Matches = append(resolved.Matches, policy.ResolvedMatch{Selector: i, IDs: ids})
 		}
 	}
-	return facts
+	return resolved
 }
 
 func (e *engine) answer() answer {
 	got := answer{verdict: e.d.Verdict.String(), reason: e.d.Reason.String()}
-	for i, part := range e.d.Parts {
+	for i, part := range e.d.Selectors {
 		if e.d.Verdict == policy.Deny && e.d.Reason != policy.DeniedItems {
 			break // refused as a whole: no item is named
 		}

@@ -58,5 +58,5 @@ func agree(t *testing.T, data []byte) answer {
 
 func (w *world) describe() string {
 	tok := w.tokens["t"]
-	return fmt.Sprintf("accounts %v\ntoken %+v\nlaw %+v\nindex %v\nunlisted %v\nmatches %v", w.parent, *tok, w.law, w.index, w.unlisted, w.matches)
+	return fmt.Sprintf("accounts %v\ntoken %+v\nlaw %+v\nindex %v\nunlisted %v\nmatches %v", w.parent, *tok, w.settings, w.index, w.unlisted, w.matches)
 }

@@ -49,7 +49,7 @@ func (d *dice) world() (*world, ask) {
 	for id := range int64(d.n(5) + 2) {
 		w.addAccount(id+1, int64(d.n(int(id)+1)))
 	}
-	d.lawOf(w)
+	d.engineOf(w)
 	r := d.route()
 	w.tokens["t"] = d.token(w, r)
 	for _, c := range append([]string{"gw/devices", "gw/groups"}, r.places...) {
@@ -84,13 +84,13 @@ func (d *dice) route() *route {
 	return all[(d.n(256)*256+d.n(256))%len(all)]
 }
 
-func (d *dice) lawOf(w *world) {
-	w.law = worldLaw{
+func (d *dice) engineOf(w *world) {
+	w.settings = worldSettings{
 		mode: d.one("header", "header", "ids", "ids", "both"), denyMatch: d.rarely(2), strictLinks: d.rarely(3), masterRoutes: d.rarely(2),
 		forwardKeys: d.rarely(3), callersKey: d.rarely(4), unenforced: d.rarely(6), maxIDs: []int{0, 3, 6}[d.n(3)],
 	}
 	if d.rarely(4) {
-		w.law.query = []string{"reverse"}
+		w.settings.query = []string{"reverse"}
 	}
 }
 

@@ -13,7 +13,7 @@ type right struct {
 
 // right returns what permits m on a slot of col. A collection for which the
 // token has an entry is decided by that entry alone.
-func (l *Law) right(acl *ACL, col *Collection, slot int, m Method) right {
+func (l *Engine) right(acl *ACL, col *Collection, slot int, m Method) right {
 	e := acl.Choose(col, slot, m)
 	switch {
 	case e == nil && !acl.Covers(col):
@@ -30,7 +30,7 @@ func (l *Law) right(acl *ACL, col *Collection, slot int, m Method) right {
 
 // conferring returns the entry for groups that confers m on their members in
 // col, or nil. Whoever may choose the members gains nothing by them.
-func (l *Law) conferring(acl *ACL, col *Collection, m Method) *Entry {
+func (l *Engine) conferring(acl *ACL, col *Collection, m Method) *Entry {
 	groups := l.Catalogue.groups
 	if groups == nil || !col.Grouped() {
 		return nil
@@ -50,7 +50,7 @@ func (c *Collection) Grouped() bool {
 // members returns the ids of the items of col that belong to a group which g
 // permits and which lies in the scope, ascending. Groups that the token may add
 // members to, by another entry, do not count. Without an index nobody knows.
-func (l *Law) members(c *Case, col *Collection, g *Entry) []int64 {
+func (l *Engine) members(c *Input, col *Collection, g *Entry) []int64 {
 	if g == nil || c.Scope.Items == nil {
 		return nil
 	}

@@ -56,11 +56,11 @@ func TestOneInset(t *testing.T) {
 	long := numbers(100000, 300, 1)
 	s := newScene(t, sceneRow{"", long, "GET", "/gw/devices/all", ""})
 	s.run()
-	text := s.d.Parts[0].Text
-	s.r.Parse(&s.law, policy.GET, []byte("/gw/calcs/1/devices/2"))
-	s.law.Decide(&s.d, &s.c)
-	for i := range s.d.Parts {
-		s.d.Parts[i].As, s.d.Parts[i].Text = policy.AsIDs, text
+	text := s.d.Selectors[0].Text
+	s.r.Parse(&s.engine, policy.GET, []byte("/gw/calcs/1/devices/2"))
+	s.engine.Decide(&s.d, &s.c)
+	for i := range s.d.Selectors {
+		s.d.Selectors[i].As, s.d.Selectors[i].Text = policy.AsIDs, text
 	}
 	out, in := policy.AppendAround(nil, &s.r, &s.d)
 	if got, want := put(out, in), "/gw/calcs/"+long+"/devices/"+long; got != want || strings.Count(string(out), long) != 1 {

@@ -21,7 +21,7 @@ type idList struct {
 func (b *limits) limited() bool { return b.nothing || b.count > 0 }
 
 // add narrows b to what a right names.
-func (l *Law) add(b *limits, c *Case, col *Collection, r right) {
+func (l *Engine) add(b *limits, c *Input, col *Collection, r right) {
 	var set idList
 	switch {
 	case r.through != nil || r.entry.Rule == IDsInGroups:
@@ -37,9 +37,9 @@ func (l *Law) add(b *limits, c *Case, col *Collection, r right) {
 
 // part judges selector i and writes the outcome to the last part of d. A
 // reason other than NotJudged denies the whole request.
-func (l *Law) part(d *Decision, c *Case, i int) Reason {
+func (l *Engine) part(d *Decision, c *Input, i int) Reason {
 	r := c.Request
-	s, p := &r.Selectors[i], &d.Parts[i]
+	s, p := &r.Selectors[i], &d.Selectors[i]
 	if !s.ByID() || s.Collection.Open && r.Method == GET {
 		p.As = AsAsked
 		return NotJudged
@@ -49,7 +49,7 @@ func (l *Law) part(d *Decision, c *Case, i int) Reason {
 	if reason != NotJudged {
 		return reason
 	}
-	d.ScopeAlone = d.ScopeAlone || !b.limited()
+	d.OnlyAccountScope = d.OnlyAccountScope || !b.limited()
 	switch {
 	case s.Match():
 		return l.match(d, c, i, &b)
@@ -63,7 +63,7 @@ func (l *Law) part(d *Decision, c *Case, i int) Reason {
 
 // limitsOf returns what limits the caller on collection col: at the item's own
 // place the chosen entry, at a linked place the entry for that collection.
-func (l *Law) limitsOf(d *Decision, c *Case, col *Collection, own bool) (b limits, reason Reason) {
+func (l *Engine) limitsOf(d *Decision, c *Input, col *Collection, own bool) (b limits, reason Reason) {
 	if !l.acl(c.Token) {
 		b.linked = !own
 		return b, NotJudged
@@ -78,7 +78,7 @@ func (l *Law) limitsOf(d *Decision, c *Case, col *Collection, own bool) (b limit
 
 // linkedLimits judges a linked place for an acl token (SPEC 4.3): by its entry
 // for that collection, chosen as for a GET of the item.
-func (l *Law) linkedLimits(c *Case, col *Collection) (limits, Reason) {
+func (l *Engine) linkedLimits(c *Input, col *Collection) (limits, Reason) {
 	acl, r := c.Token.ACL, c.Request
 	reads := l.right(acl, col, SlotItem, GET)
 	b := limits{linked: true, reads: reads.entry}
@@ -100,7 +100,7 @@ func (l *Law) linkedLimits(c *Case, col *Collection) (limits, Reason) {
 // messageLimits adds what it takes to make a link that carries messages out:
 // GET on the messages of what is linked. Of a group nobody knows the members
 // to come, so the right has to be there for every device [G].
-func (l *Law) messageLimits(b *limits, c *Case, col *Collection) Reason {
+func (l *Engine) messageLimits(b *limits, c *Input, col *Collection) Reason {
 	acl := c.Token.ACL
 	if col.URI != groupsURI {
 		messages := l.right(acl, col, SlotMessages, GET)
@@ -159,10 +159,10 @@ func (b *limits) walks() (cur [2]cursor) {
 }
 
 // scoped reports whether the index has a say about col.
-func (l *Law) scoped(col *Collection) bool { return l.Mode.Index() && col.Scoped }
+func (l *Engine) scoped(col *Collection) bool { return l.Mode.Index() && col.Scoped }
 
 // all judges the selector "all": everything in scope, or what is permitted.
-func (l *Law) all(p *Part, c *Case, s *Selector, b *limits) {
+func (l *Engine) all(p *SelectorDecision, c *Input, s *Selector, b *limits) {
 	col := s.Collection
 	if !b.limited() && !l.scoped(col) {
 		p.As = AsAsked
@@ -182,7 +182,7 @@ func (l *Law) all(p *Part, c *Case, s *Selector, b *limits) {
 
 // intersect keeps of candidates what passes the limits and the scope. It is
 // the slow path of `all` and of matches and may allocate.
-func (l *Law) intersect(p *Part, c *Case, col *Collection, b *limits, candidates []int64) {
+func (l *Engine) intersect(p *SelectorDecision, c *Input, col *Collection, b *limits, candidates []int64) {
 	cur := b.walks()
 	p.IDs = make([]int64, 0, len(candidates))
 	for _, id := range candidates {
@@ -192,7 +192,7 @@ func (l *Law) intersect(p *Part, c *Case, col *Collection, b *limits, candidates
 	}
 }
 
-func (c *Case) inScope(col *Collection, id int64) bool {
+func (c *Input) inScope(col *Collection, id int64) bool {
 	cid, known := c.Scope.Items.Account(col, id)
 	return known && c.Scope.Tree.Contains(c.Scope.CID, cid)
 }
@@ -200,7 +200,7 @@ func (c *Case) inScope(col *Collection, id int64) bool {
 // list judges an id list. What the entries do not permit is denied at once,
 // whether it exists or not. What the index does not place in the scope, known
 // or not, waits for the same look-up, so that time tells nothing.
-func (l *Law) list(d *Decision, p *Part, c *Case, s *Selector, b *limits) {
+func (l *Engine) list(d *Decision, p *SelectorDecision, c *Input, s *Selector, b *limits) {
 	scoped := l.scoped(s.Collection)
 	p.As, p.IDs = AsAsked, s.IDs
 	if !b.limited() && !scoped {
@@ -210,7 +210,7 @@ func (l *Law) list(d *Decision, p *Part, c *Case, s *Selector, b *limits) {
 	if !scoped {
 		from = b.run(&cur, s.IDs)
 	}
-	lookedUp := c.Facts != nil && c.Facts.LookedUp
+	lookedUp := c.Resolved != nil && c.Resolved.LookedUp
 	kept, denied, unknown := len(d.kept), len(d.denied), len(d.unknown)
 	for i := from; i < len(s.IDs); i++ {
 		id := s.IDs[i]
@@ -243,8 +243,8 @@ func (l *Law) list(d *Decision, p *Part, c *Case, s *Selector, b *limits) {
 // match judges field=value and {…}: what reads more than the entry permits is
 // refused; what is not limited is the backend's to evaluate; the rest has to
 // be resolved first and is then judged like "all" (SPEC 4.3).
-func (l *Law) match(d *Decision, c *Case, i int, b *limits) Reason {
-	s, p := &c.Request.Selectors[i], &d.Parts[i]
+func (l *Engine) match(d *Decision, c *Input, i int, b *limits) Reason {
+	s, p := &c.Request.Selectors[i], &d.Selectors[i]
 	if reason := readable(s, b.reads); reason != NotJudged {
 		return reason
 	}
@@ -259,7 +259,7 @@ func (l *Law) match(d *Decision, c *Case, i int, b *limits) Reason {
 		return MatchDenied
 	}
 	p.As = AsIDs
-	ids, resolved := c.Facts.match(i)
+	ids, resolved := c.Resolved.match(i)
 	if !resolved {
 		p.Match = true
 		return NotJudged

@@ -26,10 +26,10 @@ func TestLengths(t *testing.T) {
 		{"brackets in a row are not deep", "/gw/devices/{" + strings.Repeat("()", 99) + "}", policy.NotJudged},
 		{"local selectors have no bound of their own", "/gw/devices/1/settings/" + a(5000), policy.NotJudged},
 	}
-	law := policy.Law{Catalogue: catalogue(t)}
+	engine := policy.Engine{Catalogue: catalogue(t)}
 	for _, row := range rows {
 		var r policy.Request
-		if got := r.Parse(&law, policy.GET, []byte(row.target)); got != row.want {
+		if got := r.Parse(&engine, policy.GET, []byte(row.target)); got != row.want {
 			t.Errorf("%s: got %v %v, want %v", row.name, got, r.Detail, row.want)
 		}
 	}
@@ -38,16 +38,16 @@ func TestLengths(t *testing.T) {
 // TestRefusalsAreExplained: the client is told what was wrong, about its own
 // text; what is fine explains nothing.
 func TestRefusalsAreExplained(t *testing.T) {
-	law := policy.Law{Catalogue: catalogue(t)}
+	engine := policy.Engine{Catalogue: catalogue(t)}
 	for _, target := range targetSeeds() {
 		var r policy.Request
-		reason := r.Parse(&law, policy.GET, []byte(target))
+		reason := r.Parse(&engine, policy.GET, []byte(target))
 		if refused := reason != policy.NotJudged; refused != (r.Detail != "") {
 			t.Errorf("%q: got %v with the detail %q", target, reason, r.Detail)
 		}
 	}
 	var r policy.Request
-	r.Parse(&law, policy.GET, []byte("/gw/devices/1?unheard=1"))
+	r.Parse(&engine, policy.GET, []byte("/gw/devices/1?unheard=1"))
 	if string(r.Arg) != "unheard" {
 		t.Errorf("an unknown parameter: got %q, want its name", r.Arg)
 	}
@@ -59,10 +59,10 @@ func TestAllow(t *testing.T) {
 		{"POST", "/gw/devices/1", "GET, PUT, PATCH, DELETE"}, {"GET", "/gw/devices", "POST"},
 		{"HEAD", "/platform/realms/1/users/5", "GET, PUT, PATCH, DELETE"}, {"GET", "/gw/unheard", ""},
 	}
-	law := policy.Law{Catalogue: catalogue(t)}
+	engine := policy.Engine{Catalogue: catalogue(t)}
 	for _, row := range rows {
 		var r policy.Request
-		r.Parse(&law, policy.ParseMethod([]byte(row.method)), []byte(row.target))
+		r.Parse(&engine, policy.ParseMethod([]byte(row.method)), []byte(row.target))
 		if got := r.Allow.String(); got != row.want || r.Route != nil {
 			t.Errorf("%s %s: got %q, want %q", row.method, row.target, got, row.want)
 		}
@@ -91,7 +91,7 @@ func TestScopeAlone(t *testing.T) {
 	e := newEngine(t, w)
 	for _, row := range rows {
 		e.ask(ask{token: row.token, method: row.method, target: row.target})
-		if got := e.d.ScopeAlone; got != row.want {
+		if got := e.d.OnlyAccountScope; got != row.want {
 			t.Errorf("%v %v: got %v, want %v", row.token, row.target, got, row.want)
 		}
 	}

@@ -7,8 +7,8 @@ package policy
 // again. Only a backend that obeys x-flespi-cid takes that for the same items,
 // so it does nothing where no header goes upstream.
 func (d *Decision) Widen(m Mode) {
-	for i := range d.Parts {
-		if p := &d.Parts[i]; p.Whole && m.Header() {
+	for i := range d.Selectors {
+		if p := &d.Selectors[i]; p.Whole && m.Header() {
 			p.As = AsAsked
 		}
 	}
@@ -33,7 +33,7 @@ func (d *Decision) Divisible(r *Request) []int64 {
 			return nil
 		}
 	}
-	switch p, s := &d.Parts[0], &r.Selectors[0]; {
+	switch p, s := &d.Selectors[0], &r.Selectors[0]; {
 	case p.As == AsIDs:
 		return p.IDs
 	case p.As == AsAsked && s.Kind == SelectIDs:
@@ -45,7 +45,7 @@ func (d *Decision) Divisible(r *Request) []int64 {
 // Take has the part of the item's own selector printed as ids, which are some of
 // those that Divisible returned.
 func (d *Decision) Take(ids []int64) {
-	p := &d.Parts[0]
+	p := &d.Selectors[0]
 	p.As, p.IDs, p.Text, p.Whole = AsIDs, ids, Printed{}, false
 }
 

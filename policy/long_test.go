@@ -11,7 +11,7 @@ import (
 // all or some of them.
 func longWorld(mode string) *world {
 	w := newWorld()
-	w.law.mode = mode
+	w.settings.mode = mode
 	w.addAccount(11, 0)
 	w.addAccount(12, 0)
 	for id := range int64(5) {
@@ -44,7 +44,7 @@ func TestWiden(t *testing.T) {
 	} {
 		e := newEngine(t, longWorld(row.mode))
 		e.ask(ask{token: row.token, method: row.method, target: row.target})
-		e.d.Widen(e.law.Mode)
+		e.d.Widen(e.engine.Mode)
 		if got := string(policy.AppendTarget(nil, &e.r, &e.d)); got != row.want {
 			t.Errorf("%s, %s %s %s: got %s, want %s", row.mode, row.token, row.method, row.target, got, row.want)
 		}
@@ -54,7 +54,7 @@ func TestWiden(t *testing.T) {
 // Only what is the sum of its parts is divided.
 func TestDivisible(t *testing.T) {
 	w := longWorld("both")
-	w.law.query = []string{"sort"}
+	w.settings.query = []string{"sort"}
 	for _, row := range []struct {
 		method, target string
 		want           []int64

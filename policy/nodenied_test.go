@@ -63,7 +63,7 @@ type placeOf struct {
 
 func (p placeOf) check(t *testing.T) {
 	t.Helper()
-	part, s := &p.e.d.Parts[p.i], &p.e.r.Selectors[p.i]
+	part, s := &p.e.d.Selectors[p.i], &p.e.r.Selectors[p.i]
 	if part.As == policy.AsNothing || part.As == policy.AsIDs && len(part.IDs) == 0 {
 		t.Errorf("%v: a part with nothing left was printed as %q", p.a, p.printed)
 	}
@@ -88,7 +88,7 @@ func (p placeOf) check(t *testing.T) {
 func (p placeOf) checkWide(t *testing.T) {
 	t.Helper()
 	link := p.i > 0 && p.printed != "all"
-	if p.e.w.law.mode != "header" && p.e.r.Selectors[p.i].Collection.Scoped && (!link || p.e.w.law.mode == "ids") {
+	if p.e.w.settings.mode != "header" && p.e.r.Selectors[p.i].Collection.Scoped && (!link || p.e.w.settings.mode == "ids") {
 		t.Errorf("%v: %q was printed although the index knows whose items there are", p.a, p.printed)
 	}
 	if entry := p.entry(); entry != nil && (entry.rule == "list" || entry.rule == "in-groups") {
@@ -100,7 +100,7 @@ func (p placeOf) checkWide(t *testing.T) {
 // nil for tokens that are not judged by any.
 func (p placeOf) entry() *worldEntry {
 	tok := p.e.w.tokens[p.a.token]
-	if tok.access != "acl" || p.e.w.law.unenforced {
+	if tok.access != "acl" || p.e.w.settings.unenforced {
 		return nil
 	}
 	if p.i == 0 && p.e.r.Route.Item {
@@ -113,13 +113,13 @@ func (p placeOf) entry() *worldEntry {
 func (p placeOf) checkID(t *testing.T, s *policy.Selector, id int64) {
 	t.Helper()
 	w := p.e.w
-	if slices.Contains(p.e.d.Parts[p.i].Denied, id) {
+	if slices.Contains(p.e.d.Selectors[p.i].Denied, id) {
 		t.Errorf("%v: the denied id %d was printed", p.a, id)
 	}
 	if entry := p.entry(); entry != nil && entry.rule == "list" && !slices.Contains(entry.ids, id) {
 		t.Errorf("%v: %d was printed, which the entry %+v does not name", p.a, id, *entry)
 	}
-	if w.law.mode == "header" || !s.Collection.Scoped {
+	if w.settings.mode == "header" || !s.Collection.Scoped {
 		return
 	}
 	owner, known := w.index[s.Collection.URI][id]

@@ -303,7 +303,7 @@ func (r *reading) readQuery(w *world, query string) {
 	if query == "" {
 		return
 	}
-	known := append([]string{"fields", "data", "limit", "offset", "cid"}, w.law.query...)
+	known := append([]string{"fields", "data", "limit", "offset", "cid"}, w.settings.query...)
 	if r.shape != nil {
 		known = append(known, r.shape.query...)
 	}

@@ -109,7 +109,7 @@ func (t *trial) bound(i int, s selection, method string) (b bound, reasons []str
 	}
 	read := t.rightOn(s.collection, "", "GET")
 	if read.entry == nil && !t.tok.covers(s.collection) {
-		if method != "GET" || t.w.law.strictLinks {
+		if method != "GET" || t.w.settings.strictLinks {
 			reasons = append(reasons, "link-no-entry")
 		}
 		return b, reasons
@@ -156,7 +156,7 @@ func (t *trial) unreadable(i int, s selection, b bound) (reasons []string) {
 	if !b.entry.permits("", "GET") || b.entry.named && s.kind == "expression" {
 		reasons = append(reasons, "match-unreadable")
 	}
-	if t.isOwn(i) && t.w.law.denyMatch && len(b.lists) > 0 {
+	if t.isOwn(i) && t.w.settings.denyMatch && len(b.lists) > 0 {
 		reasons = append(reasons, "match-denied")
 	}
 	return reasons

@@ -36,9 +36,9 @@ func judge(w *world, a ask) opinion {
 	if len(r.faults) > 0 {
 		return deny(r.faults...)
 	}
-	t := &trial{w: w, r: r, tok: w.tokens[a.token], mode: w.law.mode}
+	t := &trial{w: w, r: r, tok: w.tokens[a.token], mode: w.settings.mode}
 	t.as = t.tok.access
-	if t.as == "acl" && w.law.unenforced {
+	if t.as == "acl" && w.settings.unenforced {
 		t.as = "standard"
 	}
 	if a.cid != 0 && r.cid != 0 {
@@ -72,7 +72,7 @@ func (t *trial) rootMaster() bool {
 // masters of a root account get through, but not to what stays closed.
 func (t *trial) unknown(method string) opinion {
 	known := slices.Contains([]string{"GET", "POST", "PUT", "PATCH", "DELETE"}, method)
-	if t.w.law.masterRoutes && known && t.rootMaster() && !t.nearClosed() {
+	if t.w.settings.masterRoutes && known && t.rootMaster() && !t.nearClosed() {
 		return t.forward("allow", "master-route")
 	}
 	return deny("unknown-route")
@@ -156,12 +156,12 @@ func (t *trial) known(method string) opinion {
 
 // closed names what closes the route to this token whatever it asks for.
 func (t *trial) closed() (reasons []string) {
-	route, law := t.r.route, t.w.law
-	own := law.callersKey && (t.tok.access == "master" || t.tok.access == "standard")
+	route, engine := t.r.route, t.w.settings
+	own := engine.callersKey && (t.tok.access == "master" || t.tok.access == "standard")
 	if route.closed == "credential" && !own {
 		reasons = append(reasons, "closed-credential")
 	}
-	if route.closed == "keys" && !own && !law.forwardKeys {
+	if route.closed == "keys" && !own && !engine.forwardKeys {
 		reasons = append(reasons, "closed-keys")
 	}
 	if route.pattern[0] == "platform" && t.as != "master" {
@@ -216,7 +216,7 @@ func (t *trial) choose(method string) []string {
 
 func (t *trial) tooMany() bool {
 	for _, s := range t.r.sels {
-		if t.w.law.maxIDs > 0 && len(s.ids) > t.w.law.maxIDs {
+		if t.w.settings.maxIDs > 0 && len(s.ids) > t.w.settings.maxIDs {
 			return true
 		}
 	}

@@ -40,9 +40,9 @@ func appendTarget(dst []byte, r *Request, d *Decision, in *Inset) []byte {
 		switch {
 		case d == nil:
 			dst = appendSelector(dst, &r.Selectors[i])
-		case in != nil && in.take(&d.Parts[i], len(dst)):
+		case in != nil && in.take(&d.Selectors[i], len(dst)):
 		default:
-			dst = d.Parts[i].appendTo(dst, &r.Selectors[i])
+			dst = d.Selectors[i].appendTo(dst, &r.Selectors[i])
 		}
 	}
 	dst = append(dst, r.Route.Literals[len(r.Selectors)]...)
@@ -50,7 +50,7 @@ func appendTarget(dst []byte, r *Request, d *Decision, in *Inset) []byte {
 }
 
 // take makes p the inset, if it is one and the first.
-func (in *Inset) take(p *Part, at int) bool {
+func (in *Inset) take(p *SelectorDecision, at int) bool {
 	if p.As != AsIDs || p.Text.Len() < minInset || in.IDs.Len() > 0 {
 		return false
 	}

@@ -17,7 +17,7 @@ const (
 )
 
 // readQuery reads name=value pairs (SPEC 2, Query). An empty query is no query.
-func (r *Request) readQuery(l *Law, shape *Route, query []byte) Reason {
+func (r *Request) readQuery(l *Engine, shape *Route, query []byte) Reason {
 	if len(query) == 0 {
 		return NotJudged
 	}
@@ -43,7 +43,7 @@ func (r *Request) readQuery(l *Law, shape *Route, query []byte) Reason {
 }
 
 // paramName returns the known parameter called name, or "".
-func (l *Law) paramName(shape *Route, name []byte) string {
+func (l *Engine) paramName(shape *Route, name []byte) string {
 	switch string(name) {
 	case paramFields:
 		return paramFields

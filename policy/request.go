@@ -67,7 +67,7 @@ const maxSegments = 32
 // Parse reads an origin-form target (SPEC 2, Target to Query). NotJudged means
 // that it fits the grammar; any other reason is a refusal, with Detail and Arg
 // filled. An unknown route is not a fault of the grammar: Route stays nil.
-func (r *Request) Parse(l *Law, method Method, target []byte) Reason {
+func (r *Request) Parse(l *Engine, method Method, target []byte) Reason {
 	r.reset(method, len(target))
 	path, query, _ := bytes.Cut(target, []byte{'?'})
 	if reason := r.split(path); reason != NotJudged {

@@ -49,15 +49,15 @@ func FuzzRoundTrip(f *testing.F) {
 	for _, s := range targetSeeds() {
 		f.Add(uint8(policy.GET), []byte(s))
 	}
-	law := &policy.Law{Catalogue: catalogue(f), Query: []string{"reverse"}}
+	engine := &policy.Engine{Catalogue: catalogue(f), Query: []string{"reverse"}}
 	f.Fuzz(func(t *testing.T, method uint8, target []byte) {
 		var once, twice policy.Request
 		m := policy.Method(method % 6)
-		if once.Parse(law, m, target) != policy.NotJudged {
+		if once.Parse(engine, m, target) != policy.NotJudged {
 			return
 		}
 		printed := policy.AppendTarget(nil, &once, nil)
-		if reason := twice.Parse(law, m, printed); reason != policy.NotJudged {
+		if reason := twice.Parse(engine, m, printed); reason != policy.NotJudged {
 			t.Fatalf("%q was printed as %q, which is refused: %v %v", target, printed, reason, twice.Detail)
 		}
 		sameRequest(t, &once, &twice)
@@ -94,12 +94,12 @@ func narrowedRoundTrip(t *testing.T, data []byte) {
 		return
 	}
 	var again policy.Request
-	if reason := again.Parse(&e.law, e.r.Method, []byte(got.target)); reason != policy.NotJudged {
+	if reason := again.Parse(&e.engine, e.r.Method, []byte(got.target)); reason != policy.NotJudged {
 		t.Fatalf("%v was printed as %v, which is refused: %v %v", a, got.target, reason, again.Detail)
 	}
 	want := e.r
 	want.CID, want.Selectors = 0, slices.Clone(e.r.Selectors)
-	for i, part := range e.d.Parts {
+	for i, part := range e.d.Selectors {
 		if part.As == policy.AsIDs {
 			want.Selectors[i] = policy.Selector{Kind: policy.SelectIDs, Collection: want.Selectors[i].Collection, IDs: part.IDs}
 		}

@@ -11,8 +11,8 @@ import (
 // scene is one request on the hot path, with everything that is reused from
 // request to request.
 type scene struct {
-	law    policy.Law
-	c      policy.Case
+	engine policy.Engine
+	c      policy.Input
 	r      policy.Request
 	d      policy.Decision
 	method policy.Method
@@ -76,17 +76,17 @@ func newScene(t testing.TB, row sceneRow) *scene {
 	}
 	tree, _ := policy.NewTree([]policy.Account{{ID: 1}, {ID: 11, Parent: 1}}, 4)
 	s := &scene{method: policy.ParseMethod([]byte(row.method)), target: []byte(row.target)}
-	s.law = policy.Law{Catalogue: catalogue(t), MaxIDs: 10000}
-	s.c = policy.Case{Request: &s.r, Token: tok.compile(s.law.Catalogue), Scope: policy.Scope{CID: 11, Tree: tree}}
+	s.engine = policy.Engine{Catalogue: catalogue(t), MaxIDs: 10000}
+	s.c = policy.Input{Request: &s.r, Token: tok.compile(s.engine.Catalogue), Scope: policy.Scope{CID: 11, Tree: tree}}
 	return s
 }
 
 // run is what the proxy does with each request: parse, decide, print.
 func (s *scene) run() policy.Reason {
-	if reason := s.r.Parse(&s.law, s.method, s.target); reason != policy.NotJudged {
+	if reason := s.r.Parse(&s.engine, s.method, s.target); reason != policy.NotJudged {
 		return reason
 	}
-	s.law.Decide(&s.d, &s.c)
+	s.engine.Decide(&s.d, &s.c)
 	if s.d.Verdict == policy.Narrow || s.d.Verdict == policy.Allow {
 		s.out, s.inset = policy.AppendAround(s.out[:0], &s.r, &s.d)
 	}

@@ -107,8 +107,8 @@ func TestNoTree(t *testing.T) {
 	if _, found := tree.Account(1); found || tree.Accounts() != nil {
 		t.Error("no tree has accounts")
 	}
-	law := policy.Law{}
-	if _, reason := law.Scope(tree, &policy.Token{CID: 1}, 0); reason != policy.ForeignAccount {
+	engine := policy.Engine{}
+	if _, reason := engine.Scope(tree, &policy.Token{CID: 1}, 0); reason != policy.ForeignAccount {
 		t.Errorf("got %v, want %v", reason, policy.ForeignAccount)
 	}
 }

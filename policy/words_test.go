@@ -41,9 +41,9 @@ func TestZeroValuesDeny(t *testing.T) {
 	if c := catalogue(t).Collection("gw/devices"); acl.Choose(c, policy.SlotItem, policy.GET) != nil || acl.Covers(c) {
 		t.Error("no ACL permits something")
 	}
-	law, r := policy.Law{Catalogue: catalogue(t)}, policy.Request{}
-	r.Parse(&law, policy.GET, []byte("/gw/devices/1"))
-	law.Decide(&d, &policy.Case{Request: &r, Token: &policy.Token{}})
+	engine, r := policy.Engine{Catalogue: catalogue(t)}, policy.Request{}
+	r.Parse(&engine, policy.GET, []byte("/gw/devices/1"))
+	engine.Decide(&d, &policy.Input{Request: &r, Token: &policy.Token{}})
 	if d.Verdict != policy.Deny {
 		t.Errorf("a token without access: got %v, want deny", d.Verdict)
 	}

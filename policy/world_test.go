@@ -13,7 +13,7 @@ type world struct {
 	parent   map[int64]int64 // account → the one above it, 0 for a root
 	order    []int64         // the accounts in the order they were named
 	tokens   map[string]*worldToken
-	law      worldLaw
+	settings worldSettings
 	index    map[string]map[int64]int64   // collection → id → account: what the index knows
 	unlisted map[string]map[int64]int64   // the same for items that only a look-up finds
 	members  map[string]map[int64][]int64 // collection → group → its members
@@ -40,7 +40,7 @@ type worldSub struct {
 	methods []string
 }
 
-type worldLaw struct {
+type worldSettings struct {
 	mode         string // header, ids, both
 	query        []string
 	maxIDs       int
@@ -69,7 +69,7 @@ func (a ask) String() string {
 
 func newWorld() *world {
 	return &world{
-		parent: map[int64]int64{}, tokens: map[string]*worldToken{}, law: worldLaw{mode: "header"},
+		parent: map[int64]int64{}, tokens: map[string]*worldToken{}, settings: worldSettings{mode: "header"},
 		index: map[string]map[int64]int64{}, unlisted: map[string]map[int64]int64{},
 		members: map[string]map[int64][]int64{}, matches: map[string][]int64{},
 	}

@@ -60,7 +60,7 @@ var refusalRows = []struct {
 
 // Every refusal, status and body to the byte (SPEC 5).
 func TestRefusals(t *testing.T) {
-	w := textWired(t, plain(`{"result":[]}`), func(_ *Options, l *policy.Law, c *head.Config) {
+	w := textWired(t, plain(`{"result":[]}`), func(_ *Options, l *policy.Engine, c *head.Config) {
 		c.Hosts, l.MaxIDs = []string{"gw.test"}, 3
 	})
 	w.token("noapi-token", "noapi", 11, "")
@@ -197,7 +197,7 @@ func TestBackendUnauthorized(t *testing.T) {
 		t.Errorf("got %v alarms, want 1", n)
 	}
 	callers := textWired(t, reply("401 Unauthorized", `{"errors":[]}`, "WWW-Authenticate: Basic", "Content-Type: application/json"),
-		func(o *Options, l *policy.Law, _ *head.Config) {
+		func(o *Options, l *policy.Engine, _ *head.Config) {
 			o.Key, l.CallersKey = func() string { return "" }, true
 		})
 	got = callers.call(allKey, "GET", "/gw/devices/1", "")

@@ -12,7 +12,7 @@ import (
 )
 
 // bounded is a gateway with small bounds for bodies.
-func bounded(o *Options, l *policy.Law, c *head.Config) {
+func bounded(o *Options, l *policy.Engine, c *head.Config) {
 	o.MaxBody, o.MaxUpload, l.MaxIDs = 64, 256, 3
 	c.Hosts = []string{"gw.test"}
 }

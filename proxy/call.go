@@ -19,19 +19,19 @@ type call struct {
 	desk    *desk
 	visit
 
-	req    policy.Request
-	dec    policy.Decision
-	facts  policy.Facts
-	limits limit.Hold // what the request takes of its bounds
-	text   []byte     // the body of the request
-	ans    *upstream.Answer
-	cancel func() // ans.Cancel, bound once: binding allocates
-	target []byte
-	fields []byte
-	merge  []byte // scratch for what the gateway writes itself
-	errs   []byte // errors of denied items, until they are merged
-	stream answerStream
-	side   *second // kept for reuse; nil: never judged twice
+	req      policy.Request
+	dec      policy.Decision
+	resolved policy.Resolved
+	limits   limit.Hold // what the request takes of its bounds
+	text     []byte     // the body of the request
+	ans      *upstream.Answer
+	cancel   func() // ans.Cancel, bound once: binding allocates
+	target   []byte
+	fields   []byte
+	merge    []byte // scratch for what the gateway writes itself
+	errs     []byte // errors of denied items, until they are merged
+	stream   answerStream
+	side     *second // kept for reuse; nil: never judged twice
 }
 
 // visit is what is forgotten with its request.
@@ -41,7 +41,7 @@ type visit struct {
 
 	method policy.Method
 	tok    *policy.Token
-	cas    policy.Case
+	in     policy.Input
 	source netip.Addr
 	key    []byte // the caller's key, aliasing the head
 	reason policy.Reason
@@ -105,7 +105,7 @@ func (c *call) reset() {
 	// What was wrong with this request is not to be shown to the next caller.
 	c.req.Detail, c.req.Arg = "", nil
 	c.visit = visit{}
-	c.facts = policy.Facts{Matches: c.facts.Matches[:0]}
+	c.resolved = policy.Resolved{Matches: c.resolved.Matches[:0]}
 	c.text, c.target, c.fields = kept(c.text), kept(c.target), kept(c.fields)
 	c.merge, c.errs = kept(c.merge), kept(c.errs)
 	c.stream = answerStream{splicer: c.stream.splicer, raw: c.stream.raw}

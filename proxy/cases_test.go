@@ -65,7 +65,7 @@ type court struct {
 func newCourt(t *testing.T, rows []rawCase, change ...setup) *court {
 	t.Helper()
 	b := startWorld(t)
-	hosts := func(_ *Options, _ *policy.Law, c *head.Config) { c.Hosts = []string{"gw.test"} }
+	hosts := func(_ *Options, _ *policy.Engine, c *head.Config) { c.Hosts = []string{"gw.test"} }
 	f := newFixture(t, b.url, append([]setup{hosts, withResolver}, change...)...)
 	f.accounts([2]int64{400, 0}, [2]int64{500, 400}, [2]int64{501, 500}, [2]int64{600, 400}, [2]int64{777, 0})
 	f.token(canaryKey, "acl", 500, `[{"uri":"gw/channels","methods":["GET"],"ids":[7]}]`)
@@ -95,16 +95,16 @@ func newIndexedCourt(t *testing.T, rows []rawCase) *court {
 	t.Helper()
 	var c *court
 	var index *upstream.Index
-	c = newCourt(t, rows, func(o *Options, law *policy.Law, _ *head.Config) {
-		law.Mode = policy.ModeBoth
+	c = newCourt(t, rows, func(o *Options, engine *policy.Engine, _ *head.Config) {
+		engine.Mode = policy.ModeBoth
 		index = upstream.NewIndex(upstream.IndexOptions{
-			Backend: o.Backend, Key: o.Key, Mode: law.Mode, Catalogue: law.Catalogue, Log: o.Log, MaxTarget: o.MaxURL,
+			Backend: o.Backend, Key: o.Key, Mode: engine.Mode, Catalogue: engine.Catalogue, Log: o.Log, MaxTarget: o.MaxURL,
 			Tree: func() *policy.Tree { return c.tree }, Refresh: time.Hour, MaxStaleness: 2 * time.Hour,
-			Need: func() upstream.Need { return upstream.NeedOf(law, c.holders) },
+			Need: func() upstream.Need { return upstream.NeedOf(engine, c.holders) },
 		})
 		o.Index = index
 		o.Resolver = upstream.NewResolver(upstream.ResolverOptions{
-			Backend: o.Backend, Key: o.Key, Mode: law.Mode, MaxTarget: o.MaxURL, Index: index,
+			Backend: o.Backend, Key: o.Key, Mode: engine.Mode, MaxTarget: o.MaxURL, Index: index,
 		})
 	})
 	ctx, stop := context.WithCancel(context.Background())

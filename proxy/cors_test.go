@@ -66,7 +66,7 @@ func TestOptions(t *testing.T) {
 // never pass.
 func TestOrigins(t *testing.T) {
 	list := func(origins ...string) setup {
-		return func(o *Options, _ *policy.Law, _ *head.Config) { o.Origins = origins }
+		return func(o *Options, _ *policy.Engine, _ *head.Config) { o.Origins = origins }
 	}
 	rows := []struct {
 		list         []string
@@ -151,7 +151,7 @@ func TestRegions(t *testing.T) {
 	if got := w.call("", "POST", "/auth/regions", "{}"); got.status != 401 {
 		t.Errorf("got %d, want 401", got.status)
 	}
-	public := textWired(t, plain(`{"result":[]}`), func(o *Options, _ *policy.Law, _ *head.Config) { o.PublicURL = "https://api.example" })
+	public := textWired(t, plain(`{"result":[]}`), func(o *Options, _ *policy.Engine, _ *head.Config) { o.PublicURL = "https://api.example" })
 	if got := public.call("", "GET", "/auth/regions", ""); !strings.Contains(got.body, `"rest":"https://api.example"`) {
 		t.Errorf("got %s", got.body)
 	}

@@ -1,5 +1,5 @@
 // Package proxy is the HTTP side of aclgate: it turns a request on the wire
-// into a case for the law, and what the law says into a request to the backend
+// into a case for the engine, and what the engine says into a request to the backend
 // or an answer of the gateway's own.
 //
 // One request is one straight line (serve, in gateway.go):

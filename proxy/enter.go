@@ -22,7 +22,7 @@ func (g *Gateway) head(c *call) policy.Reason {
 func (g *Gateway) parse(c *call) policy.Reason {
 	c.method = policy.ParseMethod(c.head.Method)
 	c.rec.Method = c.method
-	reason := c.req.Parse(g.law, c.method, c.head.Target)
+	reason := c.req.Parse(g.engine, c.method, c.head.Target)
 	if reason != policy.NotJudged {
 		return reason
 	}
@@ -66,25 +66,25 @@ func (g *Gateway) scope(c *call) policy.Reason {
 		asked, _ = policy.ParseID(c.head.CID) // proxy/head has checked it
 	}
 	c.rec.Asked = asked
-	scope, reason := g.law.Scope(g.Accounts.Tree(), c.tok, asked)
+	scope, reason := g.engine.Scope(g.Accounts.Tree(), c.tok, asked)
 	if reason != policy.NotJudged {
 		c.dec.Account = asked
 		return reason
 	}
 	c.rec.Scope = scope.CID
-	c.cas = policy.Case{Request: &c.req, Token: c.tok, Scope: scope}
+	c.in = policy.Input{Request: &c.req, Token: c.tok, Scope: scope}
 	g.items(c)
 	return policy.NotJudged
 }
 
-// decide asks the law. A denial ends the line; so does a request that only the
+// decide asks the engine. A denial ends the line; so does a request that only the
 // account scope limits while the backend is known to ignore the scope.
 func (g *Gateway) decide(c *call) policy.Reason {
-	g.law.Decide(&c.dec, &c.cas)
+	g.engine.Decide(&c.dec, &c.in)
 	return g.judged(c)
 }
 
-// resolve asks the backend what the law has to know and asks the law again. It
+// resolve asks the backend what the engine has to know and asks the engine again. It
 // returns at once for all other requests.
 func (g *Gateway) resolve(c *call) policy.Reason {
 	if c.dec.Verdict != policy.Unresolved {
@@ -95,14 +95,14 @@ func (g *Gateway) resolve(c *call) policy.Reason {
 	}
 	began := now()
 	err := g.Resolver.Resolve(&upstream.Ask{
-		Case: &c.cas, Decision: &c.dec, Facts: &c.facts, CallersKey: c.key, Answer: c.ans,
+		Input: &c.in, Decision: &c.dec, Resolved: &c.resolved, CallersKey: c.key, Answer: c.ans,
 	})
 	c.waited += since(began)
 	if err != nil {
 		return g.failed(c, err)
 	}
-	c.cas.Facts = &c.facts
-	g.law.Decide(&c.dec, &c.cas)
+	c.in.Resolved = &c.resolved
+	g.engine.Decide(&c.dec, &c.in)
 	if c.dec.Verdict == policy.Unresolved {
 		return policy.Internal
 	}
@@ -120,7 +120,7 @@ func (g *Gateway) judged(c *call) policy.Reason {
 		return policy.IndexStale
 	case c.dec.Verdict == policy.Deny:
 		return c.dec.Reason
-	case c.dec.ScopeAlone && g.Watch != nil && g.Watch.Ignored():
+	case c.dec.OnlyAccountScope && g.Watch != nil && g.Watch.Ignored():
 		return policy.ScopeIgnored
 	}
 	return policy.NotJudged

@@ -111,7 +111,7 @@ func patience(name, want string) time.Duration {
 
 // impatient gives the backend little time and no second chance.
 func impatient(t *testing.T, b *wireBackend, patience time.Duration) setup {
-	return func(o *Options, _ *policy.Law, _ *head.Config) {
+	return func(o *Options, _ *policy.Engine, _ *head.Config) {
 		transport, err := upstream.New(upstream.Options{
 			URLs: []string{b.url}, Dial: 500 * time.Millisecond, FirstByte: patience, Idle: patience,
 			MaxConns: 8, QueueMax: 64, QueueFor: 5 * time.Second,

@@ -30,7 +30,7 @@ type Backend interface {
 	Do(*upstream.Request, *upstream.Answer) error
 }
 
-// Resolver asks the backend what the law has to know first. Its errors are a
+// Resolver asks the backend what the engine has to know first. Its errors are a
 // policy.Reason, an *upstream.AnswerError, or those of Backend.
 type Resolver interface {
 	Resolve(*upstream.Ask) error
@@ -45,7 +45,7 @@ type Watch interface {
 // Options is everything that a Gateway is made of. All of it is shared by all
 // requests and none of it changes.
 type Options struct {
-	Law         *policy.Law
+	Engine      *policy.Engine
 	Tokens      Tokens
 	Accounts    Accounts
 	Backend     Backend
@@ -83,8 +83,8 @@ type Options struct {
 // Gateway serves requests. It is safe for concurrent use.
 type Gateway struct {
 	Options
-	law       *policy.Law
-	enforcing *policy.Law // law, had policy.enforce been true
+	engine    *policy.Engine
+	enforcing *policy.Engine // Engine with policy.enforce true
 	pass      []passHeader
 	epoch     time.Time // where the clock of the limits begins
 	seldom    seldom
@@ -96,7 +96,7 @@ type Gateway struct {
 
 // New returns a Gateway.
 func New(o Options) *Gateway {
-	g := &Gateway{Options: o, law: o.Law, enforcing: enforcing(o.Law), pass: passHeaders(o.PassHeaders), epoch: time.Now()}
+	g := &Gateway{Options: o, engine: o.Engine, enforcing: enforcing(o.Engine), pass: passHeaders(o.PassHeaders), epoch: time.Now()}
 	g.bodies.size = o.MaxBodies
 	return g
 }

@@ -47,7 +47,7 @@ func (f *fixture) Lookup(d policy.Digest) (*policy.Token, error) {
 }
 
 // setup changes what a fixture is made of before it starts.
-type setup func(*Options, *policy.Law, *head.Config)
+type setup func(*Options, *policy.Engine, *head.Config)
 
 // newFixture starts a gateway for the accounts and tokens of a policy, in front
 // of the backend at url. It ends with the test.
@@ -65,15 +65,15 @@ func newFixture(t testing.TB, url string, change ...setup) *fixture {
 		t.Fatal(err)
 	}
 	f := &fixture{t: t, tokens: map[policy.Digest]*policy.Token{}, metrics: prometheus.NewRegistry()}
-	law := &policy.Law{Catalogue: cat, MaxIDs: 10000}
+	engine := &policy.Engine{Catalogue: cat, MaxIDs: 10000}
 	o := Options{
-		Law: law, Tokens: f, Accounts: f, Backend: transport, Metrics: metrics.New(f.metrics, cat),
+		Engine: engine, Tokens: f, Accounts: f, Backend: transport, Metrics: metrics.New(f.metrics, cat),
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Key: func() string { return upstreamKey },
 		Origins: []string{"*"}, CORSMaxAge: 600, MaxBody: 8 << 20, MaxUpload: 1 << 30, MaxURL: 8000,
 	}
 	c := head.Config{MaxHeadBytes: 64 << 10, Read: 5 * time.Second, Write: 5 * time.Second, Idle: 5 * time.Second}
 	for _, apply := range change {
-		apply(&o, law, &c)
+		apply(&o, engine, &c)
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -171,7 +171,7 @@ func (f *fixture) token(key, access string, cid int64, acl string) {
 		for _, a := range aces {
 			entries = append(entries, a.entry(f.t))
 		}
-		tok.ACL = policy.NewACL(entries, f.gateway.law.Catalogue)
+		tok.ACL = policy.NewACL(entries, f.gateway.engine.Catalogue)
 	}
 	f.tokens[tok.Digest] = tok
 }
@@ -261,4 +261,4 @@ func readLines[T any](t testing.TB, path string) []T {
 }
 
 // chunkedBodies is listen.chunked: accept.
-func chunkedBodies(_ *Options, _ *policy.Law, c *head.Config) { c.Chunked = true }
+func chunkedBodies(_ *Options, _ *policy.Engine, c *head.Config) { c.Chunked = true }

@@ -22,7 +22,7 @@ func TestLongListInOneRequest(t *testing.T) {
 		{"/gw/devices/1," + ids, "/gw/devices/" + ids},
 	}
 	shown := make(chan string, 1)
-	show := func(o *Options, _ *policy.Law, _ *head.Config) {
+	show := func(o *Options, _ *policy.Engine, _ *head.Config) {
 		o.Served = func(_ *record.Record, _, _, sent []byte) { shown <- string(sent) }
 	}
 	for name, change := range map[string][]setup{"unseen": nil, "shown": {show}} {

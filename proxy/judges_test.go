@@ -102,7 +102,7 @@ func FuzzNetHTTPAgrees(f *testing.F) {
 		}
 	}
 	b := startText(f, plain("{}"))
-	g := newFixture(f, b.url, withResolver, chunkedBodies, func(o *Options, _ *policy.Law, c *head.Config) {
+	g := newFixture(f, b.url, withResolver, chunkedBodies, func(o *Options, _ *policy.Engine, c *head.Config) {
 		c.Read, c.Idle = time.Second, time.Second
 	})
 	g.accounts([2]int64{1, 0})

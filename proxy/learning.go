@@ -16,7 +16,7 @@ import (
 // client does (SPEC 4.4). Nil where nobody has to know.
 type Index interface {
 	View(*policy.Tree) *upstream.View
-	StaleFor(*policy.Case) bool
+	StaleFor(*policy.Input) bool
 	Created(c *policy.Collection, id, cid int64)
 	Moved(c *policy.Collection, ids []int64, cid int64)
 	Deleted(c *policy.Collection, ids []int64)
@@ -45,7 +45,7 @@ const (
 // items gives the request one snapshot of what is known, from begin to end.
 func (g *Gateway) items(c *call) {
 	if g.Index != nil {
-		c.cas.Scope.Items = g.Index.View(c.cas.Scope.Tree)
+		c.in.Scope.Items = g.Index.View(c.in.Scope.Tree)
 	}
 }
 
@@ -58,7 +58,7 @@ func (g *Gateway) tooOld(c *call) bool {
 	switch {
 	case c.dec.Verdict != policy.Deny, c.dec.Reason == policy.DeniedItems, c.dec.Reason == policy.NothingLeft,
 		c.dec.Reason == policy.IndexStale:
-		return g.Index.StaleFor(&c.cas)
+		return g.Index.StaleFor(&c.in)
 	}
 	return false
 }
@@ -67,17 +67,17 @@ func (g *Gateway) tooOld(c *call) bool {
 // backend would not: the one change that a body ever sees (SPEC 4.4, ids).
 func (g *Gateway) withAccount(c *call, s *body.Scanner, shape body.Kind, text []byte) policy.Reason {
 	r := c.req.Route
-	if g.law.Mode != policy.ModeIDs || c.method != policy.POST || !r.Creates || !r.Collection.Scoped {
+	if g.engine.Mode != policy.ModeIDs || c.method != policy.POST || !r.Creates || !r.Collection.Scoped {
 		return policy.NotJudged
 	}
 	if shape != body.Object && shape != body.Array {
 		return c.refusal(policy.BadBody, "a creation needs an object, or an array of objects")
 	}
-	size := int64(len(text)) + c.bare*int64(len(`,"cid":`)+digits(c.cas.Scope.CID))
+	size := int64(len(text)) + c.bare*int64(len(`,"cid":`)+digits(c.in.Scope.CID))
 	if !g.enlarge(c, size) {
 		return c.refusal(policy.Overloaded, textBodies)
 	}
-	with := s.AppendWithCID(make([]byte, 0, size), text, c.cas.Scope.CID)
+	with := s.AppendWithCID(make([]byte, 0, size), text, c.in.Scope.CID)
 	if c.req.Data == nil {
 		c.text = with
 		return policy.NotJudged
@@ -98,7 +98,7 @@ func (c *call) noteAccount(cid int64, shape body.Kind) {
 	case cid == 0 && !creates:
 		return
 	case cid == 0:
-		cid = c.cas.Scope.CID
+		cid = c.in.Scope.CID
 		c.bare++
 	}
 	if c.account != 0 && c.account != cid || !creates && shape == body.Array {
@@ -150,8 +150,8 @@ func (g *Gateway) noteWrite(c *call, worked bool) {
 // elsewhere was not touched, whatever the request names. Else anybody could
 // have us forget the groups of others.
 func (c *call) touched() (ids []int64, exactly bool) {
-	p, s, col := &c.dec.Parts[0], &c.req.Selectors[0], c.req.Route.Collection
-	scope := &c.cas.Scope
+	p, s, col := &c.dec.Selectors[0], &c.req.Selectors[0], c.req.Route.Collection
+	scope := &c.in.Scope
 	switch {
 	case scope.Items == nil:
 		return p.IDs, true
@@ -179,7 +179,7 @@ func (g *Gateway) accountsChanged(c *call, ids []int64, cid int64) {
 	if g.AccountTree == nil || c.req.Route.Collection.URI != "platform/subaccounts" {
 		return
 	}
-	scope := &c.cas.Scope
+	scope := &c.in.Scope
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id int64) bool {
 		return id == scope.CID || !scope.Tree.Contains(scope.CID, id)
 	})

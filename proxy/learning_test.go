@@ -30,12 +30,12 @@ func grouped(t *testing.T, status string) (*fixture, *upstream.Index) {
 	})
 	var index *upstream.Index
 	var f *fixture
-	f = newFixture(t, b.url, func(o *Options, law *policy.Law, _ *head.Config) {
+	f = newFixture(t, b.url, func(o *Options, engine *policy.Engine, _ *head.Config) {
 		index = upstream.NewIndex(upstream.IndexOptions{
-			Backend: o.Backend, Key: o.Key, Mode: law.Mode, Catalogue: law.Catalogue, Log: o.Log, MaxTarget: o.MaxURL,
+			Backend: o.Backend, Key: o.Key, Mode: engine.Mode, Catalogue: engine.Catalogue, Log: o.Log, MaxTarget: o.MaxURL,
 			Tree: func() *policy.Tree { return f.tree }, Refresh: time.Hour, MaxStaleness: 2 * time.Hour,
 			Need: func() upstream.Need {
-				return upstream.Need{Collections: []*policy.Collection{law.Catalogue.Collection("gw/groups")}}
+				return upstream.Need{Collections: []*policy.Collection{engine.Catalogue.Collection("gw/groups")}}
 			},
 		})
 		o.Index = index
@@ -77,7 +77,7 @@ func TestLearnsOnlyOfItsScope(t *testing.T) {
 	} {
 		f, index := grouped(t, row.status)
 		f.call("grouped-standard", row.method, "/gw/groups/"+row.selector, row.body)
-		view, groups := index.View(f.tree), f.gateway.Law.Catalogue.Collection("gw/groups")
+		view, groups := index.View(f.tree), f.gateway.Engine.Catalogue.Collection("gw/groups")
 		for id, want := range row.want {
 			if cid, _ := view.Account(groups, id); cid != want {
 				t.Errorf("%s: group %d: got account %d, want %d", row.name, id, cid, want)
@@ -101,8 +101,8 @@ func (h *heard) PolicyLoaded()       {}
 // a 204 is against RFC 9110 8.6.
 func TestLearnsOfAnAnswerWithoutABody(t *testing.T) {
 	b := startText(t, "HTTP/1.1 204 No Content\r\nX-Own: 1\r\n\r\n")
-	f := newFixture(t, b.url, func(o *Options, law *policy.Law, _ *head.Config) {
-		o.Index = upstream.NewIndex(upstream.IndexOptions{Catalogue: law.Catalogue, Log: o.Log})
+	f := newFixture(t, b.url, func(o *Options, engine *policy.Engine, _ *head.Config) {
+		o.Index = upstream.NewIndex(upstream.IndexOptions{Catalogue: engine.Catalogue, Log: o.Log})
 	})
 	f.accounts([2]int64{400, 0}, [2]int64{500, 400}, [2]int64{501, 500})
 	f.token("accounts-master", "master", 500, "")
@@ -131,8 +131,8 @@ func TestLearnsOfAccounts(t *testing.T) {
 	} {
 		h := &heard{}
 		b := startText(t, row.answer)
-		f := newFixture(t, b.url, func(o *Options, law *policy.Law, _ *head.Config) {
-			o.Index = upstream.NewIndex(upstream.IndexOptions{Catalogue: law.Catalogue, Log: o.Log})
+		f := newFixture(t, b.url, func(o *Options, engine *policy.Engine, _ *head.Config) {
+			o.Index = upstream.NewIndex(upstream.IndexOptions{Catalogue: engine.Catalogue, Log: o.Log})
 			o.AccountTree = h
 		})
 		f.accounts([2]int64{400, 0}, [2]int64{500, 400}, [2]int64{501, 500}, [2]int64{503, 500}, [2]int64{600, 400})

@@ -22,7 +22,7 @@ import (
 // limits-c of 12.
 func newLimited(t *testing.T, o limit.Options, b *wireBackend, change ...setup) *fixture {
 	t.Helper()
-	change = append(change, func(p *Options, _ *policy.Law, _ *head.Config) { p.Limits = limit.New(o) })
+	change = append(change, func(p *Options, _ *policy.Engine, _ *head.Config) { p.Limits = limit.New(o) })
 	f := newFixture(t, b.url, change...)
 	f.accounts([2]int64{1, 0}, [2]int64{11, 1}, [2]int64{111, 11}, [2]int64{12, 1})
 	f.token("limits-a", "standard", 111, "")
@@ -145,7 +145,7 @@ func TestLimitOfAccounts(t *testing.T) {
 // Strangers of one address are bounded, and a valid key behind the same address
 // does not notice.
 func TestLimitOfSources(t *testing.T) {
-	trust := func(o *Options, _ *policy.Law, _ *head.Config) {
+	trust := func(o *Options, _ *policy.Engine, _ *head.Config) {
 		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	}
 	f := newLimited(t, limit.Options{Source: perMinute(3)}, startText(t, plain("{}")), trust)
@@ -257,7 +257,7 @@ func (p panicky) Do(r *upstream.Request, a *upstream.Answer) error {
 // Requests that end early, by refusal or by a fault of ours, are released too,
 // and each only once.
 func TestLimitIsReleasedAfterRefusals(t *testing.T) {
-	fault := func(o *Options, _ *policy.Law, _ *head.Config) { o.Backend = panicky{o.Backend} }
+	fault := func(o *Options, _ *policy.Engine, _ *head.Config) { o.Backend = panicky{o.Backend} }
 	f := newLimited(t, oneAtATime, startText(t, plain("{}")), fault)
 	for range 3 {
 		for target, status := range map[string]int{"/gw/devices/13": 500, "/platform/customer": 403, "/gw/unknown": 404} {

@@ -12,7 +12,7 @@ import (
 )
 
 // fewBodies bounds what large bodies hold to 256 KiB.
-func fewBodies(o *Options, _ *policy.Law, _ *head.Config) { o.MaxBodies = 256 << 10 }
+func fewBodies(o *Options, _ *policy.Engine, _ *head.Config) { o.MaxBodies = 256 << 10 }
 
 // Large bodies are bounded in sum: one too many is a 503 at once, small ones
 // pass beside them, and what was taken comes back however a request ends.
@@ -47,9 +47,9 @@ func TestBodiesAreBounded(t *testing.T) {
 
 // A creation whose objects get an account each is counted as what it becomes.
 func TestEnlargedBodiesAreBounded(t *testing.T) {
-	f := textWired(t, plain(`{"result":[]}`), fewBodies, func(o *Options, law *policy.Law, _ *head.Config) {
-		law.Mode = policy.ModeIDs
-		o.Index = upstream.NewIndex(upstream.IndexOptions{Catalogue: law.Catalogue, Log: o.Log})
+	f := textWired(t, plain(`{"result":[]}`), fewBodies, func(o *Options, engine *policy.Engine, _ *head.Config) {
+		engine.Mode = policy.ModeIDs
+		o.Index = upstream.NewIndex(upstream.IndexOptions{Catalogue: engine.Catalogue, Log: o.Log})
 	})
 	for _, row := range []struct{ objects, status int }{{10, 200}, {20000, 200}, {30000, 503}, {20000, 200}} {
 		body := "[{}" + strings.Repeat(",{}", row.objects-1) + "]"
@@ -76,8 +76,8 @@ func TestLearntAnswersAreBounded(t *testing.T) {
 	h := &heard{}
 	answer := `{"result":[{"id":502,"cid":500},{"id":503,"cid":500,"x":"` + strings.Repeat("y", 150<<10) + `"}]}`
 	b := startText(t, plain(answer))
-	f := newFixture(t, b.url, fewBodies, func(o *Options, law *policy.Law, _ *head.Config) {
-		o.Index = upstream.NewIndex(upstream.IndexOptions{Catalogue: law.Catalogue, Log: o.Log})
+	f := newFixture(t, b.url, fewBodies, func(o *Options, engine *policy.Engine, _ *head.Config) {
+		o.Index = upstream.NewIndex(upstream.IndexOptions{Catalogue: engine.Catalogue, Log: o.Log})
 		o.AccountTree = h
 	})
 	f.accounts([2]int64{400, 0}, [2]int64{500, 400})

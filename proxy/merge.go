@@ -145,8 +145,8 @@ func (g *Gateway) passNamed(c *call) policy.Reason {
 // nameDenied notes what x-aclgate-denied says: at most 100 ids.
 func (g *Gateway) nameDenied(c *call) {
 	b, n := []byte{}, 0
-	for i := range c.dec.Parts {
-		for _, id := range c.dec.Parts[i].Denied {
+	for i := range c.dec.Selectors {
+		for _, id := range c.dec.Selectors[i].Denied {
 			if n == maxNamed {
 				c.named = append(b, ",…"...)
 				return

@@ -42,7 +42,7 @@ func TestPanicIsForOneRequest(t *testing.T) {
 		io.WriteString(c, plain("{}"))
 	})
 	var log lockedBuffer
-	breaks := func(o *Options, _ *policy.Law, _ *head.Config) {
+	breaks := func(o *Options, _ *policy.Engine, _ *head.Config) {
 		o.Tokens, o.Log = brokenStore{o.Tokens, digestOf("breaks-the-store")}, slog.New(slog.NewTextHandler(&log, nil))
 	}
 	w := newWired(t, b, breaks)
@@ -97,7 +97,7 @@ func (breaking) Do(*upstream.Request, *upstream.Answer) error { panic("transport
 // A panic in the middle of a request on a kept connection ends that connection
 // behind the 500: what is left of its body is nobody's request.
 func TestPanicEndsTheConnection(t *testing.T) {
-	w := textWired(t, plain("{}"), func(o *Options, _ *policy.Law, _ *head.Config) { o.Backend = breaking{} })
+	w := textWired(t, plain("{}"), func(o *Options, _ *policy.Engine, _ *head.Config) { o.Backend = breaking{} })
 	c := w.dial()
 	io.WriteString(c, "GET /gw/devices/1 HTTP/1.1\r\nHost: a\r\nAuthorization: "+allKey+"\r\n\r\n"+request(allKey, "GET", "/auth/info", ""))
 	in := bufio.NewReader(c)
@@ -128,7 +128,7 @@ func TestPanicGivesTheConnectionBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer transport.Close()
-	w := newWired(t, b, func(o *Options, _ *policy.Law, _ *head.Config) { o.Backend = late{transport} })
+	w := newWired(t, b, func(o *Options, _ *policy.Engine, _ *head.Config) { o.Backend = late{transport} })
 	for range 4 {
 		if got := w.call(readerKey, "GET", "/gw/devices/2", ""); got.status != 500 {
 			t.Fatalf("got %d %s", got.status, got.body)
@@ -142,7 +142,7 @@ func TestPanicGivesTheConnectionBack(t *testing.T) {
 // A panic while an answer streams, or at its end, is behind the handler's back:
 // it cuts this answer and nothing else.
 func TestPanicInAStream(t *testing.T) {
-	w := textWired(t, plain(longResult("")), func(o *Options, _ *policy.Law, _ *head.Config) {
+	w := textWired(t, plain(longResult("")), func(o *Options, _ *policy.Engine, _ *head.Config) {
 		o.Served = func(_ *record.Record, _, asked, _ []byte) {
 			if bytes.HasSuffix(asked, []byte("fields=id")) {
 				panic("audit: closed file")

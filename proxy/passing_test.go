@@ -207,7 +207,7 @@ func TestSlowBackend(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer transport.Close()
-	w := newWired(t, b, func(o *Options, _ *policy.Law, _ *head.Config) { o.Backend = transport })
+	w := newWired(t, b, func(o *Options, _ *policy.Engine, _ *head.Config) { o.Backend = transport })
 	for _, target := range []string{"/gw/devices/1", "/gw/devices/2"} {
 		got := w.call(allKey, "GET", target, "")
 		if got.status != 504 || got.body != own(504, "the backend did not answer in time") {
@@ -232,7 +232,7 @@ func TestBusyBackend(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer transport.Close()
-	w := newWired(t, b, func(o *Options, _ *policy.Law, _ *head.Config) { o.Backend = transport })
+	w := newWired(t, b, func(o *Options, _ *policy.Engine, _ *head.Config) { o.Backend = transport })
 	first := make(chan answer, 1)
 	go func() { first <- w.call(allKey, "GET", "/gw/devices/1", "") }()
 	<-arrived

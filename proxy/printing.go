@@ -88,9 +88,9 @@ func (g *Gateway) appendFields(dst []byte, c *call) []byte {
 	} else {
 		dst = append(dst, c.key...)
 	}
-	if g.law.Mode.Header() {
+	if g.engine.Mode.Header() {
 		dst = append(dst, "\r\nx-flespi-cid: "...)
-		dst = strconv.AppendInt(dst, c.cas.Scope.CID, 10)
+		dst = strconv.AppendInt(dst, c.in.Scope.CID, 10)
 	}
 	dst = append(dst, "\r\nX-Forwarded-For: "...)
 	dst = c.source.AppendTo(dst)

@@ -190,7 +190,7 @@ func (c *call) badJSON(err error) policy.Reason {
 // path (SPEC 2, Query).
 func (g *Gateway) judgeData(c *call, s *body.Scanner, text []byte) policy.Reason {
 	err := s.TopKeys(text, func(key []byte) error {
-		if g.law.Catalogue.NamesItems(key) {
+		if g.engine.Catalogue.NamesItems(key) {
 			return policy.BadQuery
 		}
 		return nil
@@ -218,7 +218,7 @@ func (g *Gateway) judgeElement(c *call, e *body.Element, shape body.Kind) policy
 	if !okID || !okCID {
 		return c.refusal(policy.BadBody, textKey)
 	}
-	reason := g.law.JudgeElement(&c.dec, &c.cas, policy.Keys{ID: id, CID: cid})
+	reason := g.engine.JudgeElement(&c.dec, &c.in, policy.Keys{ID: id, CID: cid})
 	switch reason {
 	case policy.NotJudged:
 		c.noteAccount(cid, shape)

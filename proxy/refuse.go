@@ -190,8 +190,8 @@ func (g *Gateway) appendText(b []byte, c *call, r policy.Reason, text string) []
 // appendTooLong says how many ids are permitted and what to do (SPEC 4.5).
 func (g *Gateway) appendTooLong(b []byte, c *call) []byte {
 	n := 0
-	for i := range c.dec.Parts {
-		n = max(n, len(c.dec.Parts[i].IDs))
+	for i := range c.dec.Selectors {
+		n = max(n, len(c.dec.Selectors[i].IDs))
 	}
 	b = append(b, "the path for "...)
 	b = strconv.AppendInt(b, int64(n), 10)
@@ -234,12 +234,12 @@ func (g *Gateway) refuseItems(c *call, kind class) {
 // order asked, joined by commas.
 func appendDenied(b []byte, c *call) []byte {
 	first := true
-	for i := range c.dec.Parts {
+	for i := range c.dec.Selectors {
 		name := ""
 		if col := c.req.Selectors[i].Collection; col != nil {
 			name = col.Type
 		}
-		for _, id := range c.dec.Parts[i].Denied {
+		for _, id := range c.dec.Selectors[i].Denied {
 			if !first {
 				b = append(b, ',')
 			}

@@ -7,8 +7,8 @@ import (
 )
 
 // withResolver gives the gateway a resolver on its own transport.
-func withResolver(o *Options, law *policy.Law, _ *head.Config) {
+func withResolver(o *Options, engine *policy.Engine, _ *head.Config) {
 	o.Resolver = upstream.NewResolver(upstream.ResolverOptions{
-		Backend: o.Backend, Key: o.Key, Mode: law.Mode, MaxTarget: o.MaxURL,
+		Backend: o.Backend, Key: o.Key, Mode: engine.Mode, MaxTarget: o.MaxURL,
 	})
 }

@@ -21,16 +21,16 @@ type Second interface {
 // judged so: who configured neither policy.shadow nor policy.enforce: false
 // pays nothing.
 type second struct {
-	dec  policy.Decision
-	cas  policy.Case
-	fact policy.Facts
+	dec      policy.Decision
+	in       policy.Input
+	resolved policy.Resolved
 }
 
-// enforcing returns the law as it is when the entries of acl tokens count.
-func enforcing(l *policy.Law) *policy.Law {
-	law := *l
-	law.Unenforced = false
-	return &law
+// enforcing returns the engine as it is when the entries of acl tokens count.
+func enforcing(l *policy.Engine) *policy.Engine {
+	engine := *l
+	engine.Unenforced = false
+	return &engine
 }
 
 // beside has those without a say judge the request: the entries while
@@ -38,7 +38,7 @@ func enforcing(l *policy.Law) *policy.Law {
 // decided and changes nothing but the record; a panic in it is counted, and
 // costs the opinion alone.
 func (g *Gateway) beside(c *call) {
-	if !g.law.Unenforced && g.Shadow == nil {
+	if !g.engine.Unenforced && g.Shadow == nil {
 		return
 	}
 	defer func() {
@@ -55,20 +55,20 @@ func (g *Gateway) beside(c *call) {
 	if c.side == nil {
 		c.side = new(second)
 	}
-	if g.law.Unenforced {
+	if g.engine.Unenforced {
 		g.unenforced(c, was)
 	}
 	if g.Shadow != nil {
 		g.shadow(c, was)
 	}
-	c.side.cas, c.side.fact = policy.Case{}, policy.Facts{}
+	c.side.in, c.side.resolved = policy.Input{}, policy.Resolved{}
 }
 
 // judgement returns what the policy in force made of the request, and reports
 // whether it was asked and its answer depends on it alone: another policy would
 // have ended the rest in the same way.
 func (c *call) judgement() (record.Outcome, bool) {
-	decided := c.cas.Request != nil // the scope was found, so the law was asked
+	decided := c.in.Request != nil // the scope was found, so the engine was asked
 	switch c.reason {
 	case policy.TokenUnknown, policy.TokenExpired, policy.TokenDisabled, policy.TokenAddress, policy.TokenOrigin,
 		policy.TokenNoAPI, policy.ForeignAccount, policy.BodyAccount, policy.BodyItem, policy.MoveNoEntry:
@@ -90,8 +90,8 @@ func (g *Gateway) unenforced(c *call, was record.Outcome) {
 		return
 	}
 	s := c.side
-	s.cas, s.fact = c.cas, c.facts
-	s.cas.Facts = &s.fact
+	s.in, s.resolved = c.in, c.resolved
+	s.in.Resolved = &s.resolved
 	c.rec.DryRun = g.secondly(c)
 	g.Metrics.Unenforced(c.rec.DryRun)
 	if !c.rec.DryRun.Denies() || s.same(c, was, c.rec.DryRun) {
@@ -173,11 +173,11 @@ func (g *Gateway) shadowScope(c *call, tok *policy.Token) policy.Reason {
 		scope.Items = g.Index.View(scope.Tree)
 	}
 	s := c.side
-	s.fact = policy.Facts{}
-	if scope.CID == c.cas.Scope.CID {
-		s.fact.Matches = c.facts.Matches
+	s.resolved = policy.Resolved{}
+	if scope.CID == c.in.Scope.CID {
+		s.resolved.Matches = c.resolved.Matches
 	}
-	s.cas = policy.Case{Request: &c.req, Token: tok, Scope: scope, Facts: &s.fact}
+	s.in = policy.Input{Request: &c.req, Token: tok, Scope: scope, Resolved: &s.resolved}
 	return policy.NotJudged
 }
 
@@ -186,7 +186,7 @@ func (g *Gateway) shadowScope(c *call, tok *policy.Token) policy.Reason {
 // denial.
 func (g *Gateway) secondly(c *call) record.Outcome {
 	s := c.side
-	g.enforcing.Decide(&s.dec, &s.cas)
+	g.enforcing.Decide(&s.dec, &s.in)
 	o := record.Outcome{Known: true, Verdict: s.dec.Verdict, Reason: s.dec.Reason}
 	switch {
 	case o.Reason == policy.IndexStale:
@@ -221,7 +221,7 @@ func (g *Gateway) bodySecondly(c *call) policy.Reason {
 	_ = scanner.Elements(text, judgedNames[bit(j.ID)][bit(j.CID)][0], func(e *body.Element) error {
 		id, _ := keyOfElement(e, valueID, j.ID)
 		cid, _ := keyOfElement(e, valueCID, j.CID)
-		found = g.enforcing.JudgeElement(&c.side.dec, &c.side.cas, policy.Keys{ID: id, CID: cid})
+		found = g.enforcing.JudgeElement(&c.side.dec, &c.side.in, policy.Keys{ID: id, CID: cid})
 		return reasonError(found)
 	})
 	return found
@@ -236,12 +236,12 @@ func (s *second) same(c *call, was, now record.Outcome) bool {
 	case now.Verdict == policy.Deny && (was.Reason != now.Reason || now.Reason != policy.DeniedItems):
 		return was.Reason == now.Reason
 	case now.Verdict == policy.Deny:
-		return slices.EqualFunc(s.dec.Parts, c.dec.Parts, func(a, b policy.Part) bool { return slices.Equal(a.Denied, b.Denied) })
+		return slices.EqualFunc(s.dec.Selectors, c.dec.Selectors, func(a, b policy.SelectorDecision) bool { return slices.Equal(a.Denied, b.Denied) })
 	}
-	return s.cas.Scope.CID == c.cas.Scope.CID && slices.EqualFunc(s.dec.Parts, c.dec.Parts, samePart)
+	return s.in.Scope.CID == c.in.Scope.CID && slices.EqualFunc(s.dec.Selectors, c.dec.Selectors, samePart)
 }
 
-func samePart(a, b policy.Part) bool {
+func samePart(a, b policy.SelectorDecision) bool {
 	return a.As == b.As && slices.Equal(a.Denied, b.Denied) && (a.As != policy.AsIDs || slices.Equal(a.IDs, b.IDs))
 }
 

@@ -150,13 +150,13 @@ func TestShadowAllocatesNothing(t *testing.T) {
 	c := &newDesk(g).call
 	c.head, c.began, c.method = new(head.Head), now(), policy.GET
 	c.tok, _ = g.Tokens.Lookup(digestOf(shadowKey))
-	if r := c.req.Parse(g.law, policy.GET, []byte("/gw/devices/101,102")); r != policy.NotJudged {
+	if r := c.req.Parse(g.engine, policy.GET, []byte("/gw/devices/101,102")); r != policy.NotJudged {
 		t.Fatal(r)
 	}
 	if r := g.scope(c); r != policy.NotJudged {
 		t.Fatal(r)
 	}
-	g.law.Decide(&c.dec, &c.cas)
+	g.engine.Decide(&c.dec, &c.in)
 	if n := testing.AllocsPerRun(200, func() { g.beside(c) }); n != 0 {
 		t.Errorf("got %v allocations, want none", n)
 	}

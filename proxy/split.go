@@ -24,9 +24,9 @@ const (
 // it cannot shorten it refuses: never are fewer items asked for than permitted.
 // Request and decision stay as they were judged; what is printed is a copy.
 func (g *Gateway) shorten(c *call) policy.Reason {
-	w := &wording{req: c.req, dec: policy.Decision{Parts: slices.Clone(c.dec.Parts)}}
+	w := &wording{req: c.req, dec: policy.Decision{Selectors: slices.Clone(c.dec.Selectors)}}
 	w.req.Query = slices.Clone(c.req.Query)
-	w.dec.Widen(g.law.Mode)
+	w.dec.Widen(g.engine.Mode)
 	if c.target = w.append(c.target[:0]); len(c.target) <= g.MaxURL {
 		return policy.NotJudged
 	}

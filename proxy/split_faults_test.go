@@ -109,7 +109,7 @@ func through(t *testing.T, url string, firstByte time.Duration, conns int) setup
 		t.Fatal(err)
 	}
 	t.Cleanup(transport.Close)
-	return func(o *Options, _ *policy.Law, _ *head.Config) { o.Backend = transport }
+	return func(o *Options, _ *policy.Engine, _ *head.Config) { o.Backend = transport }
 }
 
 // Splits that wait for each other's connections all come to their end.

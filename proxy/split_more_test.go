@@ -50,13 +50,13 @@ func indexed(t *testing.T, b *listBackend, mode policy.Mode) *fixture {
 	t.Helper()
 	var f *fixture
 	var index *upstream.Index
-	f = newFixture(t, b.url, func(o *Options, law *policy.Law, _ *head.Config) {
-		law.Mode = mode
+	f = newFixture(t, b.url, func(o *Options, engine *policy.Engine, _ *head.Config) {
+		engine.Mode = mode
 		index = upstream.NewIndex(upstream.IndexOptions{
-			Backend: o.Backend, Key: o.Key, Mode: mode, Catalogue: law.Catalogue, Log: o.Log, MaxTarget: o.MaxURL,
+			Backend: o.Backend, Key: o.Key, Mode: mode, Catalogue: engine.Catalogue, Log: o.Log, MaxTarget: o.MaxURL,
 			Tree: func() *policy.Tree { return f.tree }, Refresh: time.Hour, MaxStaleness: 2 * time.Hour,
 			Need: func() upstream.Need {
-				return upstream.Need{Collections: []*policy.Collection{law.Catalogue.Collection("gw/devices")}}
+				return upstream.Need{Collections: []*policy.Collection{engine.Catalogue.Collection("gw/devices")}}
 			},
 		})
 		o.Index = index
@@ -207,7 +207,7 @@ func TestMemoryOfParts(t *testing.T) {
 func TestRecordOfParts(t *testing.T) {
 	b := startList(t)
 	records := make(chan record.Record, 1)
-	f := long(t, b, 100, 200, maxURL(300), func(o *Options, _ *policy.Law, _ *head.Config) {
+	f := long(t, b, 100, 200, maxURL(300), func(o *Options, _ *policy.Engine, _ *head.Config) {
 		o.Served = func(r *record.Record, _, _, _ []byte) { records <- *r }
 	})
 	got := f.call(longKey, "GET", "/gw/devices/all", "")
@@ -238,7 +238,7 @@ func (b trap) Do(r *upstream.Request, a *upstream.Answer) error {
 func TestPanicInPart(t *testing.T) {
 	b := startList(t)
 	var transport *upstream.Transport
-	f := long(t, b, 100, faultIDs, maxURL(faultURL), func(o *Options, _ *policy.Law, _ *head.Config) {
+	f := long(t, b, 100, faultIDs, maxURL(faultURL), func(o *Options, _ *policy.Engine, _ *head.Config) {
 		transport = o.Backend.(*upstream.Transport)
 		o.Backend = trap{o.Backend, "/gw/devices/120,"}
 	})

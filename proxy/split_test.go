@@ -106,7 +106,7 @@ func long(t testing.TB, b *listBackend, first, n int, change ...setup) *fixture 
 }
 
 // maxURL bounds the target.
-func maxURL(n int) setup { return func(o *Options, _ *policy.Law, _ *head.Config) { o.MaxURL = n } }
+func maxURL(n int) setup { return func(o *Options, _ *policy.Engine, _ *head.Config) { o.MaxURL = n } }
 
 // list is a joined answer, decoded.
 type list struct {
@@ -197,7 +197,7 @@ func TestAllInParts(t *testing.T) {
 func TestPartsAreAlike(t *testing.T) {
 	b := startList(t)
 	shown := make(chan string, 1)
-	show := func(o *Options, _ *policy.Law, _ *head.Config) {
+	show := func(o *Options, _ *policy.Engine, _ *head.Config) {
 		o.Served = func(_ *record.Record, _, _, sent []byte) { shown <- string(sent) }
 	}
 	f := long(t, b, 100, 300, maxURL(300), show)
@@ -263,7 +263,7 @@ func TestPageThatFits(t *testing.T) {
 // What is not the sum of its parts is refused, and nothing is forwarded.
 func TestTooLong(t *testing.T) {
 	b := startList(t)
-	f := long(t, b, 100, 400, maxURL(300), func(_ *Options, law *policy.Law, _ *head.Config) { law.Query = []string{"sort"} })
+	f := long(t, b, 100, 400, maxURL(300), func(_ *Options, engine *policy.Engine, _ *head.Config) { engine.Query = []string{"sort"} })
 	for _, row := range []struct{ method, target, body string }{
 		{"PUT", "/gw/devices/all", `{"name":"x"}`}, {"DELETE", "/gw/devices/all", ""}, {"DELETE", "/gw/devices/all/telemetry/all", ""},
 		{"GET", "/gw/devices/all/messages", ""}, {"GET", "/gw/devices/all/logs", ""}, {"GET", "/gw/calcs/100/devices/all", ""},

@@ -231,7 +231,7 @@ func TestUploadStreams(t *testing.T) {
 		io.WriteString(out, "{}")
 	}))
 	t.Cleanup(sink.Close)
-	f := newFixture(t, sink.URL, func(o *Options, _ *policy.Law, _ *head.Config) { o.MaxBody = 1 << 20 })
+	f := newFixture(t, sink.URL, func(o *Options, _ *policy.Engine, _ *head.Config) { o.MaxBody = 1 << 20 })
 	f.accounts([2]int64{11, 0})
 	f.token(allKey, "standard", 11, "")
 	grown := heapGrowth(func() {

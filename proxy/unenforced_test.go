@@ -18,7 +18,7 @@ type keeper struct {
 	recs []record.Record
 }
 
-func (k *keeper) keep(o *Options, _ *policy.Law, _ *head.Config) {
+func (k *keeper) keep(o *Options, _ *policy.Engine, _ *head.Config) {
 	o.Served = func(r *record.Record, _, _, _ []byte) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
@@ -89,7 +89,7 @@ func TestUnenforcedOpensEntriesAlone(t *testing.T) {
 	var seen keeper
 	enforced := newCourt(t, rows, seen.keep)
 	standard := newCourt(t, standards(rows))
-	open := newCourt(t, rows, func(_ *Options, law *policy.Law, _ *head.Config) { law.Unenforced = true })
+	open := newCourt(t, rows, func(_ *Options, engine *policy.Engine, _ *head.Config) { engine.Unenforced = true })
 	opened := 0
 	for i := range rows {
 		row := &rows[i]
@@ -122,7 +122,7 @@ func TestUnenforcedOpensEntriesAlone(t *testing.T) {
 // What the entries would have done is counted and kept.
 func TestUnenforcedCountsWhatEntriesWouldHaveDone(t *testing.T) {
 	var seen keeper
-	f := newShadowed(t, nil, seen.keep, func(_ *Options, law *policy.Law, _ *head.Config) { law.Unenforced = true })
+	f := newShadowed(t, nil, seen.keep, func(_ *Options, engine *policy.Engine, _ *head.Config) { engine.Unenforced = true })
 	for _, row := range []struct {
 		method, target, body string
 		would                policy.Verdict

@@ -111,7 +111,7 @@ func TestAllowList(t *testing.T) {
 
 // upstream.headers adds names to the list.
 func TestPassHeaders(t *testing.T) {
-	more := func(o *Options, _ *policy.Law, _ *head.Config) { o.PassHeaders = []string{"X-Tenant", "Accept"} }
+	more := func(o *Options, _ *policy.Engine, _ *head.Config) { o.PassHeaders = []string{"X-Tenant", "Accept"} }
 	w := textWired(t, plain(`{"result":[]}`), more)
 	w.raw(request(allKey, "GET", "/gw/devices/1", "", "x-tenant: 5", "x-tenant: 6", "X-Tenants: 7", "Accept: a"))
 	r := w.backend.one(t)
@@ -152,8 +152,8 @@ func TestConditionalHeadersStayBehindDenials(t *testing.T) {
 // Without a credential of the gateway's own the caller's key goes upstream,
 // printed anew whatever its scheme was.
 func TestCallersKey(t *testing.T) {
-	callers := func(o *Options, law *policy.Law, _ *head.Config) {
-		o.Key, law.CallersKey = func() string { return "" }, true
+	callers := func(o *Options, engine *policy.Engine, _ *head.Config) {
+		o.Key, engine.CallersKey = func() string { return "" }, true
 	}
 	w := textWired(t, plain(`{"result":[]}`), callers)
 	for _, value := range []string{"FlespiToken " + allKey, "bearer " + allKey, allKey} {
@@ -175,7 +175,7 @@ func TestCallersKey(t *testing.T) {
 // client's; nobody else is believed.
 func TestForwardedFor(t *testing.T) {
 	trust := func(list ...string) setup {
-		return func(o *Options, _ *policy.Law, _ *head.Config) {
+		return func(o *Options, _ *policy.Engine, _ *head.Config) {
 			for _, p := range list {
 				o.TrustedProxies = append(o.TrustedProxies, netip.MustParsePrefix(p))
 			}

@@ -142,7 +142,7 @@ func (x *Index) Stale(c *policy.Collection) bool {
 
 // StaleFor reports whether what is known is too old to judge a request by: of a collection
 // that it names or, for tokens with entries, of the members that groups have in it.
-func (x *Index) StaleFor(c *policy.Case) bool {
+func (x *Index) StaleFor(c *policy.Input) bool {
 	for i := range c.Request.Selectors {
 		col := c.Request.Selectors[i].Collection
 		if col == nil {

@@ -16,15 +16,15 @@ type Holder struct {
 // NeedOf returns what the index has to know so that every request of these tokens can be
 // judged. It is rather too much than too little: a collection that is not known is a 503. In
 // header mode the backend knows whose an item is, and only groups have to be known.
-func NeedOf(law *policy.Law, holders iter.Seq[Holder]) Need {
-	n := needs{law: law, groups: law.Catalogue.Collection("gw/groups"), seen: map[string]bool{}}
+func NeedOf(engine *policy.Engine, holders iter.Seq[Holder]) Need {
+	n := needs{engine: engine, groups: engine.Catalogue.Collection("gw/groups"), seen: map[string]bool{}}
 	for h := range holders {
 		if name := h.name(); !n.seen[name] {
 			n.seen[name] = true
 			n.holder(h)
 		}
 	}
-	if !law.Mode.Index() {
+	if !engine.Mode.Index() {
 		n.need.Collections = nil
 		if len(n.need.Members) > 0 {
 			n.need.Collections = []*policy.Collection{n.groups}
@@ -35,7 +35,7 @@ func NeedOf(law *policy.Law, holders iter.Seq[Holder]) Need {
 
 // needs collects what single tokens need.
 type needs struct {
-	law    *policy.Law
+	engine *policy.Engine
 	groups *policy.Collection
 	need   Need
 	seen   map[string]bool // names of holders
@@ -51,13 +51,13 @@ func (h Holder) name() string {
 }
 
 func (n *needs) holder(h Holder) {
-	for _, c := range n.law.Catalogue.Collections {
+	for _, c := range n.engine.Catalogue.Collections {
 		switch {
 		case h.Access == policy.Master, c.Module == "platform":
 			if h.Access == policy.Master {
 				n.reaches(c)
 			}
-		case h.Access == policy.Standard, h.Access == policy.ACLAccess && n.law.Unenforced:
+		case h.Access == policy.Standard, h.Access == policy.ACLAccess && n.engine.Unenforced:
 			n.reaches(c)
 		}
 		if h.Access == policy.ACLAccess && c.Module != "platform" {
@@ -86,7 +86,7 @@ func covered(entries []policy.Entry, c *policy.Collection) bool {
 
 // reaches adds a collection and every one that its routes link to.
 func (n *needs) reaches(c *policy.Collection) {
-	if c.Module == "mqtt" && !n.law.Mode.Header() {
+	if c.Module == "mqtt" && !n.engine.Mode.Header() {
 		return // closed to everyone
 	}
 	for _, r := range c.Routes {
@@ -107,10 +107,10 @@ func (n *needs) reaches(c *policy.Collection) {
 // closed reports whether nobody reaches a route: what lists keys is not read either.
 func (n *needs) closed(r *policy.Route) bool {
 	switch {
-	case r.Closed == policy.NotClosed || n.law.CallersKey:
+	case r.Closed == policy.NotClosed || n.engine.CallersKey:
 		return false
 	case r.Closed == policy.ByKeys:
-		return !n.law.ForwardKeys
+		return !n.engine.ForwardKeys
 	}
 	return true
 }

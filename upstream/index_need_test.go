@@ -17,16 +17,18 @@ func uris(list []*policy.Collection) string {
 	return strings.Join(out, " ")
 }
 
-func needOf(law *policy.Law, holders ...Holder) Need { return NeedOf(law, slices.Values(holders)) }
+func needOf(engine *policy.Engine, holders ...Holder) Need {
+	return NeedOf(engine, slices.Values(holders))
+}
 
 // In header mode only what groups confer has to be known, and whose the groups are.
 func TestNeedOfHeaderMode(t *testing.T) {
-	law := &policy.Law{Catalogue: catalogue(t)}
+	engine := &policy.Engine{Catalogue: catalogue(t)}
 	groups := Holder{policy.ACLAccess, []policy.Entry{{URI: "gw/groups"}, {URI: "gw/devices"}}}
-	if n := needOf(law, Holder{Access: policy.Master}); len(n.Collections)+len(n.Members) > 0 {
+	if n := needOf(engine, Holder{Access: policy.Master}); len(n.Collections)+len(n.Members) > 0 {
 		t.Errorf("a master token: got %+v", n)
 	}
-	if n := needOf(law, groups); uris(n.Collections) != "groups" || uris(n.Members) != "assets geofences" {
+	if n := needOf(engine, groups); uris(n.Collections) != "groups" || uris(n.Members) != "assets geofences" {
 		t.Errorf("groups: got %q, members %q", uris(n.Collections), uris(n.Members))
 	}
 }
@@ -53,7 +55,7 @@ func TestNeedOf(t *testing.T) {
 			"assets devices geofences groups", "assets devices geofences"},
 	}
 	for _, row := range rows {
-		n := needOf(&policy.Law{Catalogue: cat, Mode: policy.ModeIDs}, row.holder, row.holder)
+		n := needOf(&policy.Engine{Catalogue: cat, Mode: policy.ModeIDs}, row.holder, row.holder)
 		if uris(n.Collections) != row.items || uris(n.Members) != row.groups {
 			t.Errorf("%s: got %q, members %q", row.name, uris(n.Collections), uris(n.Members))
 		}
@@ -62,21 +64,21 @@ func TestNeedOf(t *testing.T) {
 
 func TestNeedOfAccess(t *testing.T) {
 	cat := catalogue(t)
-	standard := uris(needOf(&policy.Law{Catalogue: cat, Mode: policy.ModeIDs}, Holder{Access: policy.Standard}).Collections)
+	standard := uris(needOf(&policy.Engine{Catalogue: cat, Mode: policy.ModeIDs}, Holder{Access: policy.Standard}).Collections)
 	if !strings.Contains(standard, "storage/cdns") || strings.Contains(standard, "platform") {
 		t.Errorf("a standard token: got %q", standard)
 	}
-	for _, c := range needOf(&policy.Law{Catalogue: cat, Mode: policy.ModeIDs}, Holder{Access: policy.Master}).Collections {
+	for _, c := range needOf(&policy.Engine{Catalogue: cat, Mode: policy.ModeIDs}, Holder{Access: policy.Master}).Collections {
 		if strings.Contains(c.URI, "tokens") {
 			t.Errorf("keys are listed: %s", c.URI)
 		}
 	}
-	master := uris(needOf(&policy.Law{Catalogue: cat, Mode: policy.ModeIDs}, Holder{Access: policy.Master}).Collections)
+	master := uris(needOf(&policy.Engine{Catalogue: cat, Mode: policy.ModeIDs}, Holder{Access: policy.Master}).Collections)
 	if !strings.Contains(master, "platform/subaccounts") || !strings.Contains(master, "storage/cdns") {
 		t.Errorf("a master token: got %q", master)
 	}
-	law := &policy.Law{Catalogue: cat, Unenforced: true, Mode: policy.ModeIDs}
-	if got := uris(needOf(law, Holder{Access: policy.ACLAccess}).Collections); got != standard {
+	engine := &policy.Engine{Catalogue: cat, Unenforced: true, Mode: policy.ModeIDs}
+	if got := uris(needOf(engine, Holder{Access: policy.ACLAccess}).Collections); got != standard {
 		t.Errorf("entries that are not enforced: got %q", got)
 	}
 }

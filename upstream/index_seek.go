@@ -25,14 +25,14 @@ const (
 // answer nor the time that it takes tells whether a foreign id exists.
 func (x *Index) Seek(q *Ask) error {
 	left := seekIDs
-	for i := range q.Decision.Parts {
-		p := &q.Decision.Parts[i]
-		c := q.Case.Request.Selectors[i].Collection
+	for i := range q.Decision.Selectors {
+		p := &q.Decision.Selectors[i]
+		c := q.Input.Request.Selectors[i].Collection
 		if len(p.Unknown) == 0 || c == nil {
 			continue
 		}
 		ids := x.seeks.fresh(c, p.Unknown, left)
-		if len(ids) == 0 || !x.seeks.allow(q.Case.Token.ID) {
+		if len(ids) == 0 || !x.seeks.allow(q.Input.Token.ID) {
 			continue
 		}
 		target, n := x.seekTarget(c, ids)
@@ -42,8 +42,8 @@ func (x *Index) Seek(q *Ask) error {
 		}
 		x.seeks.remember(c, ids[:n])
 	}
-	if q.Case.Scope.Items != nil {
-		q.Case.Scope.Items = x.View(q.Case.Scope.Tree)
+	if q.Input.Scope.Items != nil {
+		q.Input.Scope.Items = x.View(q.Input.Scope.Tree)
 	}
 	return nil
 }
@@ -54,7 +54,7 @@ func (x *Index) lookUp(q *Ask, c *policy.Collection, target []byte, ids []int64)
 	seq := x.mark()
 	list := listing{target: target, caller: q.CallersKey, columns: Columns{Names: []string{"id", "cid"}, Required: 1}}
 	if x.opt.Mode.Header() {
-		q.Case.Scope.Tree.Ancestors(q.Case.Scope.CID, func(cid int64) { list.cid = cid })
+		q.Input.Scope.Tree.Ancestors(q.Input.Scope.CID, func(cid int64) { list.cid = cid })
 	}
 	asked := make(map[int64]bool, len(ids))
 	for _, id := range ids {

@@ -22,10 +22,10 @@ func (x *indexTest) asks(token int64, ids ...int64) *Ask {
 		text = append(text, fmt.Sprint(id))
 	}
 	q := unresolved(x.t, "/gw/devices/"+strings.Join(text, ","))
-	q.Case.Request.Selectors[0].Collection = x.devices
-	q.Case.Token = &policy.Token{ID: token}
-	q.Case.Scope = policy.Scope{CID: 11, Tree: x.tree, Items: x.View(x.tree)}
-	q.Decision.Parts[0].Unknown = ids
+	q.Input.Request.Selectors[0].Collection = x.devices
+	q.Input.Token = &policy.Token{ID: token}
+	q.Input.Scope = policy.Scope{CID: 11, Tree: x.tree, Items: x.View(x.tree)}
+	q.Decision.Selectors[0].Unknown = ids
 	q.CallersKey, q.Answer = []byte("CALLERS-KEY"), new(Answer)
 	return q
 }
@@ -42,8 +42,8 @@ func (x *indexTest) seek(r *Resolver, q *Ask) string {
 // placed returns what the case of a request knows of the ids that were unknown.
 func (x *indexTest) placed(q *Ask) string {
 	var got []string
-	for _, id := range q.Decision.Parts[0].Unknown {
-		if cid, known := q.Case.Scope.Items.Account(x.devices, id); known {
+	for _, id := range q.Decision.Selectors[0].Unknown {
+		if cid, known := q.Input.Scope.Items.Account(x.devices, id); known {
 			got = append(got, fmt.Sprintf("%d:%d", id, cid))
 		}
 	}
@@ -280,15 +280,15 @@ func TestGroupsUnreadable(t *testing.T) {
 	}
 	x.wantMembers("after a failure", 12)
 	q := x.asks(17, 1)
-	if x.StaleFor(q.Case) {
+	if x.StaleFor(q.Input) {
 		t.Error("a token without entries needs no members")
 	}
-	q.Case.Token.Access = policy.ACLAccess
-	if !x.StaleFor(q.Case) {
+	q.Input.Token.Access = policy.ACLAccess
+	if !x.StaleFor(q.Input) {
 		t.Error("the members are not known and count")
 	}
 	s.SetFault(nil)
-	if err := x.GroupsChanged(t.Context(), x.devices); err != nil || x.StaleFor(q.Case) {
+	if err := x.GroupsChanged(t.Context(), x.devices); err != nil || x.StaleFor(q.Input) {
 		t.Errorf("got %v", err)
 	}
 	x.wantMembers("again", 12, 1, 2)
@@ -321,7 +321,7 @@ func TestGroupsGiveUp(t *testing.T) {
 	x.wantMembers("in the end", 12, 2)
 }
 
-// The law, the resolver and the index together: what is denied, and what is not.
+// The engine, the resolver and the index together: what is denied, and what is not.
 func TestSeekLaw(t *testing.T) {
 	w := fleet(t, 2)
 	_, tr := play(t, w, fake.Options{})
@@ -332,8 +332,8 @@ func TestSeekLaw(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	law := &policy.Law{Catalogue: x.cat, Mode: policy.ModeIDs}
-	r := NewResolver(ResolverOptions{Backend: tr, Key: ownKey, Mode: law.Mode, MaxTarget: 8000, Index: x.Index})
+	engine := &policy.Engine{Catalogue: x.cat, Mode: policy.ModeIDs}
+	r := NewResolver(ResolverOptions{Backend: tr, Key: ownKey, Mode: engine.Mode, MaxTarget: 8000, Index: x.Index})
 	rows := []struct{ target, want string }{
 		{"/gw/devices/name=truck", "/gw/devices/1,2"}, // the index was not asked for those it did not know
 		{"/gw/devices/2,8,77,9", "/gw/devices/2,8 [77 9]"},
@@ -341,7 +341,7 @@ func TestSeekLaw(t *testing.T) {
 		{"/gw/devices/name=truck", "/gw/devices/1,2,8"},
 	}
 	for _, row := range rows {
-		got := x.judge(law, r, row.target)
+		got := x.judge(engine, r, row.target)
 		if got != row.want {
 			t.Errorf("%s: got %s, want %s", row.target, got, row.want)
 		}
@@ -349,23 +349,23 @@ func TestSeekLaw(t *testing.T) {
 }
 
 // judge returns what a standard token of 11 may send for a target, and the denied ids.
-func (x *indexTest) judge(law *policy.Law, r *Resolver, target string) string {
+func (x *indexTest) judge(engine *policy.Engine, r *Resolver, target string) string {
 	x.t.Helper()
-	c := &policy.Case{Request: new(policy.Request), Token: &policy.Token{ID: 17, CID: 11, Access: policy.Standard}}
-	if reason := c.Request.Parse(law, policy.GET, []byte(target)); reason != policy.NotJudged {
+	c := &policy.Input{Request: new(policy.Request), Token: &policy.Token{ID: 17, CID: 11, Access: policy.Standard}}
+	if reason := c.Request.Parse(engine, policy.GET, []byte(target)); reason != policy.NotJudged {
 		x.t.Fatal(reason)
 	}
 	c.Scope = policy.Scope{CID: 11, Tree: x.tree, Items: x.View(x.tree)}
 	var d policy.Decision
-	if law.Decide(&d, c); d.Verdict == policy.Unresolved {
-		c.Facts = new(policy.Facts)
-		if err := r.Resolve(&Ask{Case: c, Decision: &d, Facts: c.Facts}); err != nil {
+	if engine.Decide(&d, c); d.Verdict == policy.Unresolved {
+		c.Resolved = new(policy.Resolved)
+		if err := r.Resolve(&Ask{Input: c, Decision: &d, Resolved: c.Resolved}); err != nil {
 			x.t.Fatal(err)
 		}
-		law.Decide(&d, c)
+		engine.Decide(&d, c)
 	}
 	out := string(policy.AppendTarget(nil, c.Request, &d))
-	if denied := d.Parts[0].Denied; len(denied) > 0 {
+	if denied := d.Selectors[0].Denied; len(denied) > 0 {
 		out += fmt.Sprint(" ", denied)
 	}
 	return out

@@ -11,9 +11,9 @@ const maxMatches = 1_000_000
 
 // Ask is one request whose verdict waits for the backend.
 type Ask struct {
-	Case       *policy.Case
+	Input      *policy.Input
 	Decision   *policy.Decision // Unresolved
-	Facts      *policy.Facts    // what is found out is added here
+	Resolved   *policy.Resolved // what is found out is added here
 	CallersKey []byte           // sent where the gateway has no credential of its own
 	Answer     *Answer          // used for the questions and left closed, so that Cancel ends them; nil: one of our own
 }
@@ -34,7 +34,7 @@ type ResolverOptions struct {
 	Index     Seeker        // nil: ids are never unknown
 }
 
-// Resolver asks the backend what the law has to know before it can judge (SPEC 4.3,
+// Resolver asks the backend what the engine has to know before it can judge (SPEC 4.3,
 // Resolving). It is safe for concurrent use.
 type Resolver struct {
 	asker
@@ -48,7 +48,7 @@ func NewResolver(o ResolverOptions) *Resolver {
 	return &Resolver{asker: asker{send: o.Backend, key: o.Key}, mode: o.Mode, maxTarget: o.MaxTarget, index: o.Index}
 }
 
-// Resolve completes the facts of an unresolved decision: the ids of its matches, and whose
+// Resolve finds out what an unresolved decision needs: the ids of its matches, and whose
 // the unknown ids are. The error is a policy.Reason, an *AnswerError, which is the client's
 // answer, ErrRows, ErrRowCount, or an *Error, whose kind may be ErrRedirect or
 // ErrUnauthorized too.
@@ -58,8 +58,8 @@ func (r *Resolver) Resolve(q *Ask) error {
 	}
 	defer q.Answer.Close()
 	unknown := false
-	for i := range q.Decision.Parts {
-		p := &q.Decision.Parts[i]
+	for i := range q.Decision.Selectors {
+		p := &q.Decision.Selectors[i]
 		unknown = unknown || len(p.Unknown) > 0
 		if !p.Match {
 			continue
@@ -68,7 +68,7 @@ func (r *Resolver) Resolve(q *Ask) error {
 		if err != nil {
 			return err
 		}
-		q.Facts.Matches = append(q.Facts.Matches, policy.MatchFact{Selector: i, IDs: ids})
+		q.Resolved.Matches = append(q.Resolved.Matches, policy.ResolvedMatch{Selector: i, IDs: ids})
 	}
 	if !unknown {
 		return nil
@@ -78,14 +78,14 @@ func (r *Resolver) Resolve(q *Ask) error {
 			return err
 		}
 	}
-	q.Facts.LookedUp = true
+	q.Resolved.LookedUp = true
 	return nil
 }
 
 // match returns the ids that a match names, ascending. Errors that the backend tells beside
 // the rows are left to the request that follows, which it judges anew.
 func (r *Resolver) match(q *Ask, selector int) ([]int64, error) {
-	s := &q.Case.Request.Selectors[selector]
+	s := &q.Input.Request.Selectors[selector]
 	target := append([]byte{'/'}, s.Collection.URI...)
 	target = policy.AppendMatch(append(target, '/'), s)
 	target = append(target, "?fields=id"...)
@@ -96,7 +96,7 @@ func (r *Resolver) match(q *Ask, selector int) ([]int64, error) {
 		target: target, caller: q.CallersKey, max: maxMatches, columns: Columns{Names: []string{"id"}, Required: 1},
 	}
 	if r.mode.Header() {
-		list.cid = q.Case.Scope.CID
+		list.cid = q.Input.Scope.CID
 	}
 	var ids []int64
 	if err := r.all(q.Answer, &list, func(row *Row) { ids = append(ids, row.ID[0]) }); err != nil {

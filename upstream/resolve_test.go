@@ -54,18 +54,18 @@ func catalogue(t testing.TB) *policy.Catalogue {
 	return c
 }
 
-// unresolved returns the request for a target as the law leaves it: its matches wait.
+// unresolved returns the request for a target as the engine leaves it: its matches wait.
 func unresolved(t testing.TB, target string) *Ask {
 	t.Helper()
-	law := &policy.Law{Catalogue: catalogue(t)}
-	q := &Ask{Case: &policy.Case{Request: new(policy.Request)}, Decision: new(policy.Decision), Facts: new(policy.Facts)}
-	if reason := q.Case.Request.Parse(law, policy.GET, []byte(target)); reason != policy.NotJudged {
+	engine := &policy.Engine{Catalogue: catalogue(t)}
+	q := &Ask{Input: &policy.Input{Request: new(policy.Request)}, Decision: new(policy.Decision), Resolved: new(policy.Resolved)}
+	if reason := q.Input.Request.Parse(engine, policy.GET, []byte(target)); reason != policy.NotJudged {
 		t.Fatal(reason)
 	}
-	for i := range q.Case.Request.Selectors {
-		q.Decision.Parts = append(q.Decision.Parts, policy.Part{Match: q.Case.Request.Selectors[i].Match()})
+	for i := range q.Input.Request.Selectors {
+		q.Decision.Selectors = append(q.Decision.Selectors, policy.SelectorDecision{Match: q.Input.Request.Selectors[i].Match()})
 	}
-	q.Case.Scope.CID = 11
+	q.Input.Scope.CID = 11
 	return q
 }
 
@@ -96,7 +96,7 @@ func TestResolvePages(t *testing.T) {
 			if err := resolver(tr, ownKey, policy.ModeHeader).Resolve(q); err != nil {
 				t.Fatal(err)
 			}
-			m := q.Facts.Matches
+			m := q.Resolved.Matches
 			if len(m) != 1 || m[0].Selector != 0 || !slices.Equal(m[0].IDs, upTo(row.items)) {
 				t.Errorf("got %d facts", len(m))
 			}
@@ -179,8 +179,8 @@ func TestResolveFails(t *testing.T) {
 			if err := resolver(tr, ownKey, policy.ModeHeader).Resolve(q); !errors.Is(err, row.want) {
 				t.Errorf("got %v, want %v", err, row.want)
 			}
-			if len(q.Facts.Matches) != 0 {
-				t.Errorf("facts of a failure: %v", q.Facts.Matches)
+			if len(q.Resolved.Matches) != 0 {
+				t.Errorf("resolved of a failure: %v", q.Resolved.Matches)
 			}
 		})
 	}
@@ -259,8 +259,8 @@ func TestResolveOrder(t *testing.T) {
 	s, tr := play(t, fleet(t, 0), fake.Options{})
 	s.SetFault(canned(200, rowsOf([]int64{9, 3, 9, 1, 3})))
 	q := unresolved(t, "/gw/devices/name=truck")
-	if err := resolver(tr, ownKey, policy.ModeHeader).Resolve(q); err != nil || !slices.Equal(q.Facts.Matches[0].IDs, []int64{1, 3, 9}) {
-		t.Errorf("got %v, %v", q.Facts.Matches, err)
+	if err := resolver(tr, ownKey, policy.ModeHeader).Resolve(q); err != nil || !slices.Equal(q.Resolved.Matches[0].IDs, []int64{1, 3, 9}) {
+		t.Errorf("got %v, %v", q.Resolved.Matches, err)
 	}
 }
 
@@ -299,9 +299,9 @@ func TestResolveUnknown(t *testing.T) {
 		_, tr := play(t, fleet(t, 0), fake.Options{})
 		r := NewResolver(ResolverOptions{Backend: tr, Key: ownKey, Index: row.index})
 		q := unresolved(t, "/gw/devices/5,6")
-		q.Decision.Parts[0].Unknown = []int64{5}
-		if err := r.Resolve(q); err != row.want || q.Facts.LookedUp != row.known {
-			t.Errorf("got %v, %v", err, q.Facts.LookedUp)
+		q.Decision.Selectors[0].Unknown = []int64{5}
+		if err := r.Resolve(q); err != row.want || q.Resolved.LookedUp != row.known {
+			t.Errorf("got %v, %v", err, q.Resolved.LookedUp)
 		}
 	}
 }

@@ -32,7 +32,7 @@ const ringSize = 4096
 type app struct {
 	settings  *config.Settings
 	log       *slog.Logger
-	law       *policy.Law
+	engine    *policy.Engine
 	store     *store.File
 	cache     *cache.Cache
 	shadow    *shadow // nil: there is no policy.shadow
@@ -88,16 +88,16 @@ func (a *app) makeLaw() error {
 	if err != nil {
 		return err
 	}
-	a.law = lawOf(a.settings, cat)
+	a.engine = engineOf(a.settings, cat)
 	a.metrics = metrics.New(a.registry, cat)
 	a.ring = record.NewRing(ringSize)
 	return nil
 }
 
 // lawOf returns what the settings say about judging.
-func lawOf(s *config.Settings, cat *policy.Catalogue) *policy.Law {
+func engineOf(s *config.Settings, cat *policy.Catalogue) *policy.Engine {
 	p := s.Policy
-	return &policy.Law{
+	return &policy.Engine{
 		Catalogue: cat, Query: p.Query, MaxIDs: p.MaxIDs, Mode: modes[s.Scope.Mode],
 		DenyMatch:    s.Scope.Match == config.MatchDeny,
 		StrictLinks:  s.Scope.Linked == config.LinkedStrict,
@@ -114,13 +114,13 @@ var modes = map[config.ScopeMode]policy.Mode{
 
 func (a *app) openStore() (err error) {
 	a.store, err = store.OpenFile(store.FileOptions{
-		Path: a.settings.Store.Path.Path, Catalogue: a.law.Catalogue, MaxDepth: a.settings.Policy.MaxDepth, Logger: a.log,
+		Path: a.settings.Store.Path.Path, Catalogue: a.engine.Catalogue, MaxDepth: a.settings.Policy.MaxDepth, Logger: a.log,
 		Changed: a.policyChanged,
 	})
 	if err != nil {
 		return err
 	}
-	a.cache, err = cache.New(a.store, a.law.Catalogue, a.settings.Cache.MaxBytes)
+	a.cache, err = cache.New(a.store, a.engine.Catalogue, a.settings.Cache.MaxBytes)
 	return err
 }
 
@@ -166,7 +166,7 @@ func (a *app) makeUpstream() (err error) {
 	}
 	a.makeIndex()
 	a.resolver = upstream.NewResolver(upstream.ResolverOptions{
-		Backend: a.transport, Key: a.ownKey, Mode: a.law.Mode, MaxTarget: u.MaxURLBytes, Index: a.index,
+		Backend: a.transport, Key: a.ownKey, Mode: a.engine.Mode, MaxTarget: u.MaxURLBytes, Index: a.index,
 	})
 	a.makeWatch()
 	return nil
@@ -176,11 +176,11 @@ func (a *app) makeUpstream() (err error) {
 // is the only wall between accounts. Without a credential of its own the
 // gateway cannot look; the callers' own keys are the wall then.
 func (a *app) makeWatch() {
-	if a.law.Mode != policy.ModeHeader || a.settings.Scope.TrustHeader || a.ownKey() == "" {
+	if a.engine.Mode != policy.ModeHeader || a.settings.Scope.TrustHeader || a.ownKey() == "" {
 		return
 	}
 	a.watch = upstream.NewWatch(upstream.WatchOptions{
-		Backend: a.transport, Key: a.ownKey, Tree: a.Tree, Catalogue: a.law.Catalogue, Log: a.log,
+		Backend: a.transport, Key: a.ownKey, Tree: a.Tree, Catalogue: a.engine.Catalogue, Log: a.log,
 		Changed: func(o upstream.Obedience) {
 			a.metrics.SetBool(metrics.ScopeHeaderIgnored, o == upstream.Ignored)
 			a.metrics.SetBool(metrics.ScopeHeaderChecked, o == upstream.Obeyed)
@@ -193,7 +193,7 @@ func (a *app) ownKey() string { return *a.key.Load() }
 func (a *app) makeGateway() error {
 	l := a.settings.Listen
 	o := proxy.Options{
-		Law: a.law, Tokens: a, Accounts: a, Index: a.index, Backend: a.transport, Limits: a.makeLimits(),
+		Engine: a.engine, Tokens: a, Accounts: a, Index: a.index, Backend: a.transport, Limits: a.makeLimits(),
 		Metrics: a.metrics, Ring: a.ring, Audit: a.audit, Log: a.log,
 		Resolver: a.resolver, Key: a.ownKey,
 		PassHeaders: a.settings.Upstream.Headers, PublicURL: l.PublicURL.String(),

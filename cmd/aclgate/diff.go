@@ -90,7 +90,7 @@ type side struct {
 
 // replay judges requests twice.
 type replay struct {
-	law      *policy.Law
+	engine   *policy.Engine
 	old, new side
 	count    int
 	skipped  map[string]int // why → lines
@@ -116,8 +116,8 @@ func newReplay(s *config.Settings, f *diffFlags) (*replay, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &replay{law: lawOf(s, cat), skipped: map[string]int{}, groups: map[group]*changed{}}
-	r.law.Unenforced = false // what differs is what the entries say
+	r := &replay{engine: engineOf(s, cat), skipped: map[string]int{}, groups: map[group]*changed{}}
+	r.engine.Unenforced = false // what differs is what the entries say
 	if f.old == "" {
 		f.old = s.Store.Path.Path
 	}
@@ -162,7 +162,7 @@ func (r *replay) line(l *record.Line) {
 		return
 	}
 	r.count++
-	was, would := r.old.judge(r.law, l, ask), r.new.judge(r.law, l, ask)
+	was, would := r.old.judge(r.engine, l, ask), r.new.judge(r.engine, l, ask)
 	if was.Same(would) {
 		return
 	}
@@ -175,7 +175,7 @@ func (r *replay) line(l *record.Line) {
 
 // judge returns what a policy makes of a request. A token that lives by its last
 // use had one: this request.
-func (s *side) judge(law *policy.Law, l *record.Line, ask explain.Ask) cases.Outcome {
+func (s *side) judge(engine *policy.Engine, l *record.Line, ask explain.Ask) cases.Outcome {
 	tok := s.token(l.Token)
 	if tok != nil && tok.TTL > 0 && l.Reason != policy.TokenExpired.String() {
 		used := *tok
@@ -184,7 +184,7 @@ func (s *side) judge(law *policy.Law, l *record.Line, ask explain.Ask) cases.Out
 		tok = &used
 	}
 	ask.File = s.file
-	return cases.OutcomeOf(explain.Explain(law, s.tree, tok, ask))
+	return cases.OutcomeOf(explain.Explain(engine, s.tree, tok, ask))
 }
 
 // tell prints the differences: by token, the most frequent first.

@@ -108,7 +108,7 @@ func (e *env) runExplain(cmd *cobra.Command, f *explainFlags, args []string) err
 			return err
 		}
 	}
-	report := explain.Explain(lawOf(s, cat), pol.Tree, &tok, ask)
+	report := explain.Explain(engineOf(s, cat), pol.Tree, &tok, ask)
 	if ask.Method != args[0] {
 		report.Notes = append(report.Notes, "The method is explained as "+ask.Method+": in a request its capitals count.")
 	}

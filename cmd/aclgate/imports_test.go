@@ -37,7 +37,7 @@ var table = map[string]rule{
 	"policy": {
 		never:  []string{"net", "net/http", "os", "io", "io/fs", "time", "log", "log/slog", "encoding/json", yaml},
 		reach:  []string{fasthttp},
-		reason: "the law is pure: bytes in, verdict out; time and address are arguments",
+		reason: "policy is pure: bytes in, verdict out; time and address are arguments",
 	},
 	"policy/routes": {
 		may: []string{"policy", "config/strict"}, reach: []string{fasthttp},
@@ -57,7 +57,7 @@ var table = map[string]rule{
 	},
 	"policy/cases": {
 		may: []string{"policy", "policy/explain"}, never: []string{"net", "net/http"}, reach: []string{fasthttp, yaml},
-		reason: "policy tests are judged by the law itself; reading their files is the command's",
+		reason: "policy tests are judged by the engine itself; reading their files is the command's",
 	},
 	"upstream": {
 		may: []string{"policy", "policy/routes", "config", "upstream/socket"}, reach: []string{module + "policy/store", module + "proxy"},

@@ -16,14 +16,14 @@ func (a *app) makeIndex() {
 	s := a.settings.Scope
 	if s.Accounts == config.AccountsBackend {
 		a.accounts = upstream.NewAccounts(upstream.AccountsOptions{
-			Backend: a.transport, Key: a.ownKey, Mode: a.law.Mode, Policy: a.store.Tree,
+			Backend: a.transport, Key: a.ownKey, Mode: a.engine.Mode, Policy: a.store.Tree,
 			MaxDepth: a.settings.Policy.MaxDepth, Refresh: s.Refresh, MaxStaleness: s.MaxStaleness, Log: a.log,
 			Changed: func() { a.index.PolicyLoaded() },
 		})
 	}
 	a.index = upstream.NewIndex(upstream.IndexOptions{
-		Backend: a.transport, Key: a.ownKey, Mode: a.law.Mode, Catalogue: a.law.Catalogue, Tree: a.Tree,
-		Need:    func() upstream.Need { return upstream.NeedOf(a.law, a.holders) },
+		Backend: a.transport, Key: a.ownKey, Mode: a.engine.Mode, Catalogue: a.engine.Catalogue, Tree: a.Tree,
+		Need:    func() upstream.Need { return upstream.NeedOf(a.engine, a.holders) },
 		Refresh: s.Refresh, MaxStaleness: s.MaxStaleness, MaxTarget: a.settings.Upstream.MaxURLBytes, Log: a.log,
 	})
 }

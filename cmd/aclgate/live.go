@@ -18,7 +18,7 @@ const liveFor = 20 * time.Second
 // checkIndex reads the item index once: the backend can be reached, takes the
 // gateway's credential, and lists items with their accounts.
 func (e *env) checkIndex(ctx context.Context, a *app) error {
-	if a.law.Mode == policy.ModeHeader {
+	if a.engine.Mode == policy.ModeHeader {
 		fmt.Fprintln(e.stdout, "live: nothing to ask the backend with these settings: scope.trust_header, or no upstream.token_file")
 		return nil
 	}
@@ -64,20 +64,20 @@ func (e *env) askBackend(ctx context.Context, s *config.Settings, tok *policy.To
 		return failed(err)
 	}
 	var req policy.Request
-	if req.Parse(a.law, policy.ParseMethod([]byte(ask.Method)), []byte(ask.Target)) != policy.NotJudged {
+	if req.Parse(a.engine, policy.ParseMethod([]byte(ask.Method)), []byte(ask.Target)) != policy.NotJudged {
 		return nil // explain says what is wrong with it
 	}
-	scope, reason := a.law.Scope(a.Tree(), tok, max(ask.CID, req.CID))
+	scope, reason := a.engine.Scope(a.Tree(), tok, max(ask.CID, req.CID))
 	if reason != policy.NotJudged {
 		return nil
 	}
 	scope.Items = a.index.View(a.Tree())
-	judged := policy.Case{Request: &req, Token: tok, Scope: scope}
+	judged := policy.Input{Request: &req, Token: tok, Scope: scope}
 	var decision policy.Decision
-	a.law.Decide(&decision, &judged)
+	a.engine.Decide(&decision, &judged)
 	if decision.Verdict == policy.Unresolved {
-		ask.Facts = new(policy.Facts)
-		if err := a.resolver.Resolve(&upstream.Ask{Case: &judged, Decision: &decision, Facts: ask.Facts}); err != nil {
+		ask.Resolved = new(policy.Resolved)
+		if err := a.resolver.Resolve(&upstream.Ask{Input: &judged, Decision: &decision, Resolved: ask.Resolved}); err != nil {
 			return failed(fmt.Errorf("the backend did not say what the request names: %w", err))
 		}
 	}

@@ -188,7 +188,7 @@ func (f *foretold) diff(q *rollRequest, was, is *record.Line) {
 		return
 	}
 	f.replayed++
-	if o := f.replay.new.judge(f.replay.law, was, ask); o.Verdict != is.Verdict || o.Reason != is.Reason || o.Denied() != is.Denied {
+	if o := f.replay.new.judge(f.replay.engine, was, ask); o.Verdict != is.Verdict || o.Reason != is.Reason || o.Denied() != is.Denied {
 		f.t.Errorf("%+v: diff says %s with %d denied, it became %s (%s) with %d", *q, o, o.Denied(), is.Verdict, is.Reason, is.Denied)
 	}
 }

@@ -96,16 +96,16 @@ func selectors(r *policy.Route) string {
 }
 
 func (e *env) showPath(cat *policy.Catalogue, path string) error {
-	law := &policy.Law{Catalogue: cat}
+	engine := &policy.Engine{Catalogue: cat}
 	var req policy.Request
-	if reason := req.Parse(law, policy.GET, []byte(path)); reason != policy.NotJudged {
+	if reason := req.Parse(engine, policy.GET, []byte(path)); reason != policy.NotJudged {
 		return failed(fmt.Errorf("%s: %s", reason, req.Detail))
 	}
 	if req.Allow == 0 {
 		return failed(fmt.Errorf("unknown-route: no route has the shape of %s", path))
 	}
 	for m := policy.GET; m <= policy.DELETE; m++ {
-		if !req.Allow.Has(m) || req.Parse(law, m, []byte(path)) != policy.NotJudged {
+		if !req.Allow.Has(m) || req.Parse(engine, m, []byte(path)) != policy.NotJudged {
 			continue
 		}
 		e.showRoute(m, &req)

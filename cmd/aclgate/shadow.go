@@ -29,13 +29,13 @@ func (a *app) openShadow() (err error) {
 	}
 	s := &shadow{}
 	s.store, err = store.OpenFile(store.FileOptions{
-		Path: file.Path, Catalogue: a.law.Catalogue, MaxDepth: a.settings.Policy.MaxDepth,
+		Path: file.Path, Catalogue: a.engine.Catalogue, MaxDepth: a.settings.Policy.MaxDepth,
 		Logger: a.log.With("policy", "shadow"),
 	})
 	if err != nil {
 		return fmt.Errorf("policy.shadow: %w", err)
 	}
-	if s.cache, err = cache.New(s.store, a.law.Catalogue, a.settings.Cache.MaxBytes); err != nil {
+	if s.cache, err = cache.New(s.store, a.engine.Catalogue, a.settings.Cache.MaxBytes); err != nil {
 		return err
 	}
 	if a.accounts != nil {

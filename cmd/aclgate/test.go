@@ -106,9 +106,9 @@ func (e *env) testWorld(file string) (cases.World, error) {
 	if err := faults.Err(); err != nil {
 		return cases.World{}, badSettings(err)
 	}
-	law := lawOf(s, cat)
-	law.Unenforced = false // what is tested is what the entries say
-	return cases.World{Law: law, Tree: pol.Tree, Token: compiler(pol, cat), File: relative(file)}, nil
+	engine := engineOf(s, cat)
+	engine.Unenforced = false // what is tested is what the entries say
+	return cases.World{Engine: engine, Tree: pol.Tree, Token: compiler(pol, cat), File: relative(file)}, nil
 }
 
 // relative returns a shorter name of a file, where there is one.

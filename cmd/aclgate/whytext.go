@@ -36,7 +36,7 @@ func (e *env) explainLine(s *config.Settings, l *record.Line) error {
 		return e.tellReason(l, fmt.Sprintf("token %d is not in the policy any more", l.Token))
 	}
 	ask.File = s.Store.Path.Text
-	report := explain.Explain(lawOf(s, cat), pol.Tree, tok, ask)
+	report := explain.Explain(engineOf(s, cat), pol.Tree, tok, ask)
 	if report.Reason != l.Reason && len(report.Open) == 0 {
 		if err := e.tellReason(l, "the policy as it is now, and the request as far as it is remembered, lead elsewhere; see below"); err != nil {
 			return err

@@ -25,7 +25,7 @@ func newWorld(t *testing.T, entries ...policy.Entry) World {
 		17: {ID: 17, CID: 11, Access: policy.ACLAccess, Enabled: true, Expire: 1 << 40, ACL: policy.NewACL(entries, cat), Line: 5},
 	}
 	return World{
-		Law: &policy.Law{Catalogue: cat, MaxIDs: 100}, Tree: tree, File: "policy.yaml",
+		Engine: &policy.Engine{Catalogue: cat, MaxIDs: 100}, Tree: tree, File: "policy.yaml",
 		Token: func(id int64) *policy.Token { return tokens[id] },
 	}
 }
@@ -73,7 +73,7 @@ func TestRun(t *testing.T) {
 // The items of a suite decide where the gateway keeps accounts apart itself.
 func TestRunInIDsMode(t *testing.T) {
 	w := newWorld(t, policy.Entry{URI: "gw/devices", Methods: policy.Methods(policy.GET), Rule: policy.IDsAll, Line: 8})
-	w.Law.Mode = policy.ModeIDs
+	w.Engine.Mode = policy.ModeIDs
 	r := NewResult(w)
 	r.Run(&Suite{Now: 1700000000, Items: []Item{{"gw/devices", 9, 11, nil}, {"gw/devices", 7, 11, nil}, {"gw/devices", 20, 12, nil}},
 		Cases: []Case{

@@ -58,13 +58,13 @@ func (r *Result) run(s *Suite, c *Case, items *index) Check {
 		return check
 	}
 	method, target, _ := strings.Cut(c.Request, " ")
-	facts := &policy.Facts{LookedUp: true}
+	resolved := &policy.Resolved{LookedUp: true}
 	if c.Match != nil {
-		facts.Matches = []policy.MatchFact{{IDs: c.Match}}
+		resolved.Matches = []policy.ResolvedMatch{{IDs: c.Match}}
 	}
-	report := explain.Explain(r.world.Law, r.world.Tree, tok, explain.Ask{
+	report := explain.Explain(r.world.Engine, r.world.Tree, tok, explain.Ask{
 		Method: method, Target: target, CID: c.CID, Body: c.Body, At: s.Now, Source: c.Source, Origin: c.Origin,
-		Items: items, Facts: facts, File: r.world.File,
+		Items: items, Resolved: resolved, File: r.world.File,
 	})
 	r.note(c.Token, report)
 	if wrong := c.Want.differs(report); wrong != "" {

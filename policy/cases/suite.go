@@ -11,10 +11,10 @@ import (
 
 // World is the policy under test.
 type World struct {
-	Law   *policy.Law
-	Tree  *policy.Tree
-	Token func(id int64) *policy.Token // nil: there is none
-	File  string                       // name of the policy file, for places
+	Engine *policy.Engine
+	Tree   *policy.Tree
+	Token  func(id int64) *policy.Token // nil: there is none
+	File   string                       // name of the policy file, for places
 }
 
 // Suite is one test file.

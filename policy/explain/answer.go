@@ -57,8 +57,8 @@ func (x *explainer) denied() string {
 		return fmt.Sprintf("%s %d", x.req.Route.Collection.Type, x.item)
 	}
 	var lists []string
-	for i := range x.dec.Parts {
-		if ids := x.dec.Parts[i].Denied; len(ids) > 0 {
+	for i := range x.dec.Selectors {
+		if ids := x.dec.Selectors[i].Denied; len(ids) > 0 {
 			lists = append(lists, x.req.Selectors[i].Collection.Type+" "+shortIDs(ids))
 		}
 	}
@@ -71,11 +71,11 @@ func (x *explainer) backend() *Backend {
 		return nil
 	}
 	b := &Backend{Method: x.req.Method.String(), Target: string(policy.AppendTarget(nil, &x.req, &x.dec)), Key: "the gateway's"}
-	if x.law.CallersKey {
+	if x.engine.CallersKey {
 		b.Key = "the caller's"
 	}
-	if x.law.Mode.Header() {
-		b.CID = x.cas.Scope.CID
+	if x.engine.Mode.Header() {
+		b.CID = x.in.Scope.CID
 	}
 	return b
 }
@@ -85,8 +85,8 @@ func (x *explainer) open() (questions []string) {
 	if x.verdict != policy.Unresolved {
 		return nil
 	}
-	for i := range x.dec.Parts {
-		s, p := &x.req.Selectors[i], &x.dec.Parts[i]
+	for i := range x.dec.Selectors {
+		s, p := &x.req.Selectors[i], &x.dec.Selectors[i]
 		if p.Match {
 			q := "the backend is asked which items match: " + x.resolving(s, string(policy.AppendMatch(nil, s)), "id")
 			if limits := x.barsOf(i).limits; len(limits) > 0 {
@@ -104,7 +104,7 @@ func (x *explainer) open() (questions []string) {
 		if x.blind && x.indexed(i) {
 			questions = append(questions, fmt.Sprintf(
 				"the index of the running gateway knows which of these items of %s lie in the branch of account %d: those are kept",
-				s.Collection.URI, x.cas.Scope.CID))
+				s.Collection.URI, x.in.Scope.CID))
 		}
 	}
 	return questions
@@ -113,14 +113,14 @@ func (x *explainer) open() (questions []string) {
 // indexed reports whether the index has a say about selector i.
 func (x *explainer) indexed(i int) bool {
 	s := &x.req.Selectors[i]
-	return x.law.Mode.Index() && s.ByID() && s.Collection.Scoped && !(s.Collection.Open && x.req.Method == policy.GET)
+	return x.engine.Mode.Index() && s.ByID() && s.Collection.Scoped && !(s.Collection.Open && x.req.Method == policy.GET)
 }
 
 // resolving prints the request that resolves a selector, shortened.
 func (x *explainer) resolving(s *policy.Selector, selector, fields string) string {
 	text := "GET /" + s.Collection.URI + "/" + shorten(selector) + "?fields=" + fields
-	if x.law.Mode.Header() {
-		text += " with x-flespi-cid: " + strconv.FormatInt(x.cas.Scope.CID, 10)
+	if x.engine.Mode.Header() {
+		text += " with x-flespi-cid: " + strconv.FormatInt(x.in.Scope.CID, 10)
 	}
 	return text
 }

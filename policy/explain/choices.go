@@ -6,10 +6,10 @@ import (
 	"aclgate/policy"
 )
 
-// acl reports whether the law asks the entries of the token at all.
-func (x *explainer) acl() bool { return x.tok.Access == policy.ACLAccess && !x.law.Unenforced }
+// acl reports whether the engine asks the entries of the token at all.
+func (x *explainer) acl() bool { return x.tok.Access == policy.ACLAccess && !x.engine.Unenforced }
 
-// questions returns what the law asked the ACL about this request, in order.
+// questions returns what the engine asked the ACL about this request, in order.
 // A step that was not reached has asked nothing.
 func (x *explainer) questions() (qs []question) {
 	r := x.req.Route
@@ -18,7 +18,7 @@ func (x *explainer) questions() (qs []question) {
 		return nil
 	}
 	qs = append(qs, x.ownQuestion())
-	for i := range x.dec.Parts {
+	for i := range x.dec.Selectors {
 		if x.linked(i) {
 			qs = append(qs, x.linkQuestions(x.req.Selectors[i].Collection)...)
 		}
@@ -56,7 +56,7 @@ func (x *explainer) linkQuestions(c *policy.Collection) []question {
 		return append(qs, question{collection: c, slot: policy.SlotMessages, method: policy.GET})
 	}
 	// Nobody knows a group's members to come: every device has to be permitted.
-	if devices := x.law.Catalogue.Collection("gw/devices"); devices != nil {
+	if devices := x.engine.Catalogue.Collection("gw/devices"); devices != nil {
 		qs = append(qs, question{collection: devices, slot: policy.SlotItem, method: policy.GET},
 			question{collection: devices, slot: policy.SlotMessages, method: policy.GET})
 	}

@@ -12,7 +12,7 @@ import (
 	"aclgate/policy/explain"
 )
 
-// FuzzExplain holds a report against the law: the same verdict, reason, entry
+// FuzzExplain holds a report against the engine: the same verdict, reason, entry
 // and ids, whatever is asked; and a text that can be shown.
 func FuzzExplain(f *testing.F) {
 	f.Add(uint64(1), "")
@@ -47,7 +47,7 @@ func checkReport(t *testing.T, w *world, seed uint64, target string) {
 	}
 	blind := ask.Items == nil
 	if blind { // what is said without an index holds with any
-		ask.Items, ask.Facts = anyIndex(w, seed), lookedUp(ask.Facts)
+		ask.Items, ask.Resolved = anyIndex(w, seed), lookedUp(ask.Resolved)
 	}
 	l := &line{w: w, tok: w.tokens[name], ask: ask}
 	verdict, reason := l.judge()
@@ -74,9 +74,9 @@ func anyIndex(w *world, seed uint64) *index {
 	return &index{w.tree, owners, d.ids()}
 }
 
-func lookedUp(f *policy.Facts) *policy.Facts {
+func lookedUp(f *policy.Resolved) *policy.Resolved {
 	if f == nil {
-		f = &policy.Facts{}
+		f = &policy.Resolved{}
 	}
 	f.LookedUp = true
 	return f
@@ -97,7 +97,7 @@ func (l *line) judge() (policy.Verdict, policy.Reason) {
 			return policy.Deny, policy.BadHead
 		}
 	}
-	if reason := l.req.Parse(l.w.law, policy.ParseMethod([]byte(l.ask.Method)), []byte(l.ask.Target)); reason != policy.NotJudged {
+	if reason := l.req.Parse(l.w.engine, policy.ParseMethod([]byte(l.ask.Method)), []byte(l.ask.Target)); reason != policy.NotJudged {
 		return policy.Deny, reason
 	}
 	switch {
@@ -114,21 +114,21 @@ func (l *line) judge() (policy.Verdict, policy.Reason) {
 	if l.tok.Access == policy.NoAPI {
 		return policy.Deny, policy.TokenNoAPI
 	}
-	scope, reason := l.w.law.Scope(l.w.tree, l.tok, max(l.ask.CID, l.req.CID))
+	scope, reason := l.w.engine.Scope(l.w.tree, l.tok, max(l.ask.CID, l.req.CID))
 	if reason != policy.NotJudged {
 		return policy.Deny, reason
 	}
-	return l.decide(policy.Case{Request: &l.req, Token: l.tok, Scope: scope, Facts: l.ask.Facts})
+	return l.decide(policy.Input{Request: &l.req, Token: l.tok, Scope: scope, Resolved: l.ask.Resolved})
 }
 
-func (l *line) decide(c policy.Case) (policy.Verdict, policy.Reason) {
+func (l *line) decide(c policy.Input) (policy.Verdict, policy.Reason) {
 	c.Scope.Items = l.ask.Items
-	l.w.law.Decide(&l.dec, &c)
+	l.w.engine.Decide(&l.dec, &c)
 	if l.dec.Verdict == policy.Deny || l.dec.Verdict == policy.Unresolved || l.req.Route == nil || !l.req.Method.Write() {
 		return l.dec.Verdict, l.dec.Reason
 	}
 	for _, keys := range l.ask.Body {
-		if reason := l.w.law.JudgeElement(&l.dec, &c, keys); reason != policy.NotJudged {
+		if reason := l.w.engine.JudgeElement(&l.dec, &c, keys); reason != policy.NotJudged {
 			return policy.Deny, reason
 		}
 	}
@@ -160,7 +160,7 @@ func (l *line) checkIDs(t *testing.T, r *explain.Report) {
 	t.Helper()
 	for i, s := range r.Selectors {
 		for _, f := range s.Fates {
-			p := &l.dec.Parts[i]
+			p := &l.dec.Selectors[i]
 			from := map[string][]int64{explain.Passes: p.IDs, explain.Refused: p.Denied, explain.Unknown: p.Unknown}[f.Outcome]
 			for _, id := range f.IDs {
 				if f.Outcome != explain.Dropped && !slices.Contains(from, id) {

@@ -129,7 +129,7 @@ func (x *explainer) accountName(cid int64) string {
 }
 
 func (x *explainer) scope() *Scope {
-	cid := x.cas.Scope.CID
+	cid := x.in.Scope.CID
 	if cid == 0 {
 		return nil
 	}
@@ -162,7 +162,7 @@ func (x *explainer) detail() string {
 	case policy.TokenOrigin:
 		return "the origin is " + clean(x.ask.Origin)
 	case policy.TooManyIDs:
-		return fmt.Sprintf("policy.max_ids is %d", x.law.MaxIDs)
+		return fmt.Sprintf("policy.max_ids is %d", x.engine.MaxIDs)
 	}
 	return ""
 }
@@ -171,7 +171,7 @@ func (x *explainer) detail() string {
 func (x *explainer) foreign() string {
 	top := x.tok.CID
 	if x.reason == policy.BodyAccount {
-		top = x.cas.Scope.CID
+		top = x.in.Scope.CID
 	}
 	if _, found := x.tree.Account(top); !found {
 		return fmt.Sprintf("the token's own account %d is not in the tree", top)
@@ -190,11 +190,11 @@ func (x *explainer) notes() {
 			x.note("The first fault is the whole answer: nothing after it was judged.")
 		}
 		return
-	case x.law.Unenforced && x.tok.Access == policy.ACLAccess:
+	case x.engine.Unenforced && x.tok.Access == policy.ACLAccess:
 		x.note("policy.enforce is false: entries are not asked, the token is judged as a standard one.")
 	}
 	forwarded := x.verdict == policy.Narrow || x.verdict == policy.Allow
-	if forwarded && x.dec.ScopeAlone && x.law.Mode == policy.ModeHeader {
+	if forwarded && x.dec.OnlyAccountScope && x.engine.Mode == policy.ModeHeader {
 		x.note("Nothing but x-flespi-cid keeps this request in its scope, so the backend has to obey it: \"aclgate check --live\" looks.")
 	}
 	switch {

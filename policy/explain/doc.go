@@ -6,7 +6,7 @@
 // see device 7", and the one who owns the product and asks whether that is
 // right. Hence the rules:
 //
-//   - The verdict is the law's own: Explain takes the steps of the proxy in
+//   - The verdict is the engine's own: Explain takes the steps of the proxy in
 //     their order and ends with the first fault, as a request does. It derives
 //     on its own only why an entry lost, and a test holds the two together.
 //   - What cannot be known here, it does not guess: a match that the backend

@@ -10,7 +10,7 @@ import (
 
 // question is what an ACL is asked: who permits method on a slot of a
 // collection? It is answered here a second time, entry by entry and in words;
-// the law has compiled the answer at load.
+// the engine has compiled the answer at load.
 type question struct {
 	collection *policy.Collection
 	slot       int

@@ -17,23 +17,23 @@ type Ask struct {
 	Source netip.Addr    // of the client; the zero value: not known, and not judged
 	Origin string        // of the page that asks, "": none
 
-	Items policy.Items  // the index; nil: not here
-	Facts *policy.Facts // what the backend was asked already; nil: nothing
-	File  string        // name of the policy file, for places; "": only lines
+	Items    policy.Items     // the index; nil: not here
+	Resolved *policy.Resolved // what the backend was asked already; nil: nothing
+	File     string           // name of the policy file, for places; "": only lines
 }
 
 // explainer takes one Ask through the steps of a request.
 type explainer struct {
 	*Report
-	law  *policy.Law
-	tree *policy.Tree
-	tok  *policy.Token
-	ask  Ask
+	engine *policy.Engine
+	tree   *policy.Tree
+	tok    *policy.Token
+	ask    Ask
 
 	req     policy.Request
-	cas     policy.Case
+	in      policy.Input
 	dec     policy.Decision
-	asked   bool // the law was asked: dec is about this request
+	asked   bool // the engine was asked: dec is about this request
 	blind   bool // only an index could tell the rest, and there is none here
 	verdict policy.Verdict
 	reason  policy.Reason
@@ -43,8 +43,8 @@ type explainer struct {
 
 // Explain judges ask by a token's rights and explains the outcome. A nil tok is
 // a caller whose key nobody knows. Nothing passed in is changed or kept.
-func Explain(law *policy.Law, tree *policy.Tree, tok *policy.Token, ask Ask) *Report {
-	x := &explainer{Report: &Report{Method: clean(ask.Method)}, law: law, tree: tree, tok: tok, ask: ask}
+func Explain(engine *policy.Engine, tree *policy.Tree, tok *policy.Token, ask Ask) *Report {
+	x := &explainer{Report: &Report{Method: clean(ask.Method)}, engine: engine, tree: tree, tok: tok, ask: ask}
 	x.verdict, x.reason = x.judge()
 	x.describe()
 	return x.Report
@@ -91,7 +91,7 @@ func (x *explainer) read() policy.Reason {
 			return policy.BadHead
 		}
 	}
-	reason := x.req.Parse(x.law, policy.ParseMethod([]byte(x.ask.Method)), []byte(x.ask.Target))
+	reason := x.req.Parse(x.engine, policy.ParseMethod([]byte(x.ask.Method)), []byte(x.ask.Target))
 	if reason != policy.NotJudged {
 		x.Detail = x.req.Detail
 		if x.req.Arg != nil {
@@ -135,35 +135,35 @@ func (x *explainer) authenticate() policy.Reason {
 // narrow finds the scope.
 func (x *explainer) narrow() policy.Reason {
 	asked := max(x.ask.CID, x.req.CID)
-	scope, reason := x.law.Scope(x.tree, x.tok, asked)
+	scope, reason := x.engine.Scope(x.tree, x.tok, asked)
 	if reason != policy.NotJudged {
 		x.account = asked
 		return reason
 	}
-	x.cas = policy.Case{Request: &x.req, Token: x.tok, Scope: scope, Facts: x.ask.Facts}
+	x.in = policy.Input{Request: &x.req, Token: x.tok, Scope: scope, Resolved: x.ask.Resolved}
 	return policy.NotJudged
 }
 
-// decide asks the law. Where it would ask an index that is not here, the
+// decide asks the engine. Where it would ask an index that is not here, the
 // decision of the entries alone is kept, and blind says that it is not the end.
 func (x *explainer) decide() {
 	x.asked = true
-	x.cas.Scope.Items = x.ask.Items
+	x.in.Scope.Items = x.ask.Items
 	if x.ask.Items != nil {
-		x.law.Decide(&x.dec, &x.cas)
+		x.engine.Decide(&x.dec, &x.in)
 		return
 	}
 	var absent absentIndex
-	x.cas.Scope.Items = &absent
-	x.law.Decide(&x.dec, &x.cas)
+	x.in.Scope.Items = &absent
+	x.engine.Decide(&x.dec, &x.in)
 	if !absent.asked || x.dec.Verdict == policy.Deny && !leftNothing(x.dec.Reason) {
 		return
 	}
 	// In header mode no index is asked but about groups. An index of accounts
 	// could only take items away; one of groups could also give some.
-	entries := *x.law
+	entries := *x.engine
 	entries.Mode = policy.ModeHeader
-	entries.Decide(&x.dec, &x.cas)
+	entries.Decide(&x.dec, &x.in)
 	x.blind = absent.members || x.dec.Verdict != policy.Deny || x.dec.Reason == policy.NothingLeft
 }
 
@@ -195,7 +195,7 @@ func (x *explainer) body() policy.Reason {
 		return policy.NotJudged
 	}
 	for _, keys := range x.ask.Body {
-		if reason := x.law.JudgeElement(&x.dec, &x.cas, keys); reason != policy.NotJudged {
+		if reason := x.engine.JudgeElement(&x.dec, &x.in, keys); reason != policy.NotJudged {
 			x.item, x.account = keys.ID, keys.CID
 			return reason
 		}

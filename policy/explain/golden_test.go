@@ -22,7 +22,7 @@ type situation struct {
 
 func withIndex(mode policy.Mode) func(*world, *explain.Ask) {
 	return func(w *world, ask *explain.Ask) {
-		w.law.Mode = mode
+		w.engine.Mode = mode
 		ask.Items = &index{w.tree, map[int64]int64{3: 11, 7: 11, 9: 12, 10: 111}, []int64{7, 9}}
 	}
 }
@@ -49,7 +49,7 @@ var situations = []situation{
 	{"linked-denied", "linker", "PUT", "/gw/streams/3/devices/5,7", nil},
 	{"linked-group", "linker", "POST", "/gw/streams/3/groups/4", nil},
 	{"linked-no-entry", "viewer", "GET", "/gw/calcs/5/assets/all", func(w *world, _ *explain.Ask) {
-		w.law.StrictLinks = true
+		w.engine.StrictLinks = true
 		w.add("viewer", policy.ACLAccess, 11, policy.Entry{URI: "gw/calcs", Methods: get})
 	}},
 	{"linked-lenient", "viewer", "GET", "/gw/calcs/5/devices/7", func(w *world, _ *explain.Ask) {
@@ -74,11 +74,11 @@ var situations = []situation{
 	}},
 	{"index", "viewer", "GET", "/gw/devices/7,9,8", func(w *world, ask *explain.Ask) {
 		withIndex(policy.ModeIDs)(w, ask)
-		ask.Facts = &policy.Facts{LookedUp: true}
+		ask.Resolved = &policy.Resolved{LookedUp: true}
 	}},
 	{"index-looks-up", "standard", "GET", "/gw/devices/7,8", withIndex(policy.ModeBoth)},
 	{"index-all", "standard", "GET", "/gw/devices/all", withIndex(policy.ModeIDs)},
-	{"index-absent", "viewer", "GET", "/gw/devices/7,8", func(w *world, _ *explain.Ask) { w.law.Mode = policy.ModeIDs }},
+	{"index-absent", "viewer", "GET", "/gw/devices/7,8", func(w *world, _ *explain.Ask) { w.engine.Mode = policy.ModeIDs }},
 	{"closed-keys", "root", "GET", "/platform/tokens/all", nil},
 	{"closed-platform", "standard", "GET", "/platform/customer", nil},
 	{"dictionary", "viewer", "GET", "/gw/channel-protocols/all", nil},
@@ -97,7 +97,7 @@ var situations = []situation{
 		w.add("viewer", policy.ACLAccess, 11, viewer[2], policy.Entry{URI: "gw/devices", Rule: policy.IDsList, IDs: listOf(9),
 			Named: true, Submodules: []policy.Submodule{sub("cid", policy.PUT)}})
 	}},
-	{"not-enforced", "viewer", "DELETE", "/gw/devices/8", func(w *world, _ *explain.Ask) { w.law.Unenforced = true }},
+	{"not-enforced", "viewer", "DELETE", "/gw/devices/8", func(w *world, _ *explain.Ask) { w.engine.Unenforced = true }},
 	{"long-list", "viewer", "GET", "/gw/devices/all", func(w *world, _ *explain.Ask) {
 		var ids []int64
 		for id := int64(1000); id < 1400; id++ {

@@ -43,7 +43,7 @@ func (x *explainer) right(q question) right {
 // to, and whether it is: where no entry is about the collection, or where the
 // one that decides says so.
 func (x *explainer) groupQuestion(q question, uncovered bool, e *policy.Entry) (question, bool) {
-	groups := x.law.Catalogue.Collection("gw/groups")
+	groups := x.engine.Catalogue.Collection("gw/groups")
 	grouped := slices.Contains([]string{"gw/devices", "gw/assets", "gw/geofences"}, q.collection.URI)
 	gq := question{collection: groups, slot: policy.SlotItem, method: q.method}
 	switch {
@@ -62,7 +62,7 @@ func (x *explainer) confersNot(q question, e, g *policy.Entry) string {
 	if g == nil {
 		return "no entry"
 	}
-	groups := x.law.Catalogue.Collection("gw/groups")
+	groups := x.engine.Catalogue.Collection("gw/groups")
 	adding := question{collection: groups, slot: groups.Slot(q.collection.Type), method: policy.POST}
 	switch {
 	case adding.slot > 0 && adding.fault(g) == "":

@@ -40,8 +40,8 @@ func (x *explainer) hint() string {
 
 // hintOpen says how to come to know what is open here.
 func (x *explainer) hintOpen() string {
-	for i := range x.dec.Parts {
-		if x.dec.Parts[i].Match {
+	for i := range x.dec.Selectors {
+		if x.dec.Selectors[i].Match {
 			return "Explain the request with the items named by id, or send it to the running gateway."
 		}
 	}
@@ -117,8 +117,8 @@ func (x *explainer) hintLink() string {
 
 // hintDenied says for the first denied ids what would let them in.
 func (x *explainer) hintDenied() string {
-	for i := range x.dec.Parts {
-		denied := x.dec.Parts[i].Denied
+	for i := range x.dec.Selectors {
+		denied := x.dec.Selectors[i].Denied
 		if len(denied) == 0 {
 			continue
 		}

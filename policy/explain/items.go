@@ -8,7 +8,7 @@ import (
 	"aclgate/policy"
 )
 
-// selector describes selector i and what the law made of it.
+// selector describes selector i and what the engine made of it.
 func (x *explainer) selector(i int) Selector {
 	s := &x.req.Selectors[i]
 	d := Selector{Number: i + 1, Kind: s.Kind.String(), Asked: clean(string(s.Text))}
@@ -20,7 +20,7 @@ func (x *explainer) selector(i int) Selector {
 	}
 	d.Linked = x.req.Route != nil && s.ByID() && !(i == 0 && x.req.Route.Item)
 	// A part whose request ended there says nothing about its items.
-	if i < len(x.dec.Parts) && (x.verdict != policy.Deny || x.bodyFault() || leftNothing(x.reason)) {
+	if i < len(x.dec.Selectors) && (x.verdict != policy.Deny || x.bodyFault() || leftNothing(x.reason)) {
 		d.Fates = x.fates(i, d.Asked)
 	}
 	return d
@@ -31,7 +31,7 @@ func (x *explainer) bodyFault() bool { return x.verdict != x.dec.Verdict && x.ve
 
 // fates groups the items of selector i by what became of them and why.
 func (x *explainer) fates(i int, asked string) []Fate {
-	s, p := &x.req.Selectors[i], &x.dec.Parts[i]
+	s, p := &x.req.Selectors[i], &x.dec.Selectors[i]
 	b := x.barsOf(i)
 	var list fateList
 	switch {
@@ -189,9 +189,9 @@ func (x *explainer) scopeClause(s *policy.Selector) string {
 	switch {
 	case !s.Collection.Scoped:
 		return ""
-	case x.ask.Items != nil && x.law.Mode.Index():
-		return fmt.Sprintf("; it lies in the branch of account %d", x.cas.Scope.CID)
-	case x.law.Mode.Index():
+	case x.ask.Items != nil && x.engine.Mode.Index():
+		return fmt.Sprintf("; it lies in the branch of account %d", x.in.Scope.CID)
+	case x.engine.Mode.Index():
 		return "; whose it is, the gateway's index knows"
 	}
 	return "; whose it is, the backend judges by x-flespi-cid"
@@ -219,7 +219,7 @@ func (x *explainer) whyDenied(s *policy.Selector, b bars, id int64) string {
 	if !known {
 		return "no such item is known"
 	}
-	return fmt.Sprintf("it belongs to account %s, outside the branch of account %d", x.accountName(cid), x.cas.Scope.CID)
+	return fmt.Sprintf("it belongs to account %s, outside the branch of account %d", x.accountName(cid), x.in.Scope.CID)
 }
 
 // whyEmpty says why a selector without numbers names nothing at all.
@@ -234,7 +234,7 @@ func (x *explainer) whyEmpty(s *policy.Selector, b bars) string {
 	case len(b.limits) > 0:
 		return fmt.Sprintf("the id list of entry %d is empty", b.limits[0].entry.Number)
 	}
-	return fmt.Sprintf("no item of %s is known in the branch of account %d", s.Collection.URI, x.cas.Scope.CID)
+	return fmt.Sprintf("no item of %s is known in the branch of account %d", s.Collection.URI, x.in.Scope.CID)
 }
 
 // source returns the entry that tells which items a limited right is about.

@@ -58,9 +58,9 @@ func (d dice) entries() (entries []policy.Entry) {
 	return entries
 }
 
-func (d dice) law(w *world) {
-	*w.law = policy.Law{
-		Catalogue: w.law.Catalogue, MaxIDs: pick(d, 0, 3, 100), Mode: pick(d, policy.ModeHeader, policy.ModeIDs, policy.ModeBoth),
+func (d dice) engine(w *world) {
+	*w.engine = policy.Engine{
+		Catalogue: w.engine.Catalogue, MaxIDs: pick(d, 0, 3, 100), Mode: pick(d, policy.ModeHeader, policy.ModeIDs, policy.ModeBoth),
 		DenyMatch: d.IntN(4) == 0, StrictLinks: d.IntN(2) == 0, MasterRoutes: d.IntN(4) == 0, ForwardKeys: d.IntN(4) == 0,
 		CallersKey: d.IntN(4) == 0, Unenforced: d.IntN(8) == 0,
 	}
@@ -82,7 +82,7 @@ func (d dice) target() string {
 
 // world makes a random world with its ask; target "" is made as well.
 func (d dice) world(w *world, target string) (name string, ask explain.Ask) {
-	d.law(w)
+	d.engine(w)
 	w.add("random", policy.ACLAccess, 11, d.entries()...)
 	name = pick(d, "random", "random", "random", "random", "random", "root", "standard", "noapi", "old", "nobody")
 	ask = explain.Ask{Method: pick(d, "GET", "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"), Target: target}
@@ -98,7 +98,7 @@ func (d dice) world(w *world, target string) (name string, ask explain.Ask) {
 		ask.Items = &index{w.tree, owners, d.ids()}
 	}
 	if d.IntN(2) == 0 {
-		ask.Facts = &policy.Facts{LookedUp: true, Matches: []policy.MatchFact{{Selector: 0, IDs: d.ids()}}}
+		ask.Resolved = &policy.Resolved{LookedUp: true, Matches: []policy.ResolvedMatch{{Selector: 0, IDs: d.ids()}}}
 	}
 	if d.IntN(3) == 0 {
 		ask.Body = []policy.Keys{{ID: pick[int64](d, 0, 1, 7), CID: pick[int64](d, 0, 11, 12, 111)}}

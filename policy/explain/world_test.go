@@ -13,9 +13,9 @@ import (
 // now is the moment of every ask here.
 var now = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC).Unix()
 
-// world is what the tests ask about: a law, a tree of accounts and tokens.
+// world is what the tests ask about: an engine, a tree of accounts and tokens.
 type world struct {
-	law    *policy.Law
+	engine *policy.Engine
 	tree   *policy.Tree
 	tokens map[string]*policy.Token
 }
@@ -33,7 +33,7 @@ func newWorld(t testing.TB) *world {
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	w := &world{law: &policy.Law{Catalogue: cat, MaxIDs: 100}, tree: tree, tokens: map[string]*policy.Token{}}
+	w := &world{engine: &policy.Engine{Catalogue: cat, MaxIDs: 100}, tree: tree, tokens: map[string]*policy.Token{}}
 	w.add("root", policy.Master, 1)
 	w.add("standard", policy.Standard, 11)
 	w.add("noapi", policy.NoAPI, 11)
@@ -58,7 +58,7 @@ func (w *world) add(name string, access policy.Access, cid int64, entries ...pol
 		for i := range entries {
 			entries[i].Line = tok.Line + 4 + i
 		}
-		tok.ACL = policy.NewACL(entries, w.law.Catalogue)
+		tok.ACL = policy.NewACL(entries, w.engine.Catalogue)
 	}
 	w.tokens[name] = tok
 	return tok
@@ -136,5 +136,5 @@ func (x *index) Members(_ *policy.Collection, groups []int64) []int64 {
 // ask explains one request of the token called name.
 func (w *world) ask(name string, ask explain.Ask) *explain.Report {
 	ask.At, ask.File = now, "policy.yaml"
-	return explain.Explain(w.law, w.tree, w.tokens[name], ask)
+	return explain.Explain(w.engine, w.tree, w.tokens[name], ask)
 }

@@ -89,7 +89,7 @@ func (b *builder) collection(n *strict.Node) {
 	strict.Into(&c.EntryURI, m.Get("entry_uri"), formed(uriForm, "a uri such as mqtt"))
 	strict.Into(&c.Scoped, m.Get("scoped"), strict.Bool)
 	strict.Into(&c.Open, m.Get("open"), strict.Bool)
-	var legacy bool // known, and the same to the law
+	var legacy bool // known, and the same to the engine
 	strict.Into(&legacy, m.Get("legacy"), strict.Bool)
 	c.IDs = choice(m.Need("id"), map[word]policy.IDKind{
 		"none": policy.IDNone, "int": policy.IDInt, "string": policy.IDString,

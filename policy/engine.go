@@ -16,8 +16,8 @@ func (m Mode) Header() bool { return m != ModeIDs }
 // Index reports whether the gateway knows whose an item is.
 func (m Mode) Index() bool { return m != ModeHeader }
 
-// Law is what the settings say about judging. It is immutable.
-type Law struct {
+// Engine judges requests by what the settings say. It is immutable.
+type Engine struct {
 	Catalogue    *Catalogue
 	Query        []string // policy.query: further parameter names
 	MaxIDs       int      // policy.max_ids, 0: no bound
@@ -39,7 +39,7 @@ type Scope struct {
 }
 
 // Items tells whose an item is: one snapshot for one request. Implementations
-// are in upstream; the law only asks.
+// are in upstream; the engine only asks.
 type Items interface {
 	// Account returns the account of an item of c, and whether it is known.
 	Account(c *Collection, id int64) (cid int64, known bool)
@@ -54,7 +54,7 @@ type Items interface {
 // Scope finds the branch for a request of tok: that of its own account, or
 // that of asked when asked is not 0 and lies in it. Any other account is
 // ForeignAccount, whether it exists or not (SPEC 4.4).
-func (l *Law) Scope(tree *Tree, tok *Token, asked int64) (Scope, Reason) {
+func (l *Engine) Scope(tree *Tree, tok *Token, asked int64) (Scope, Reason) {
 	s := Scope{CID: tok.CID, Tree: tree}
 	if asked != 0 {
 		s.CID = asked
@@ -65,17 +65,17 @@ func (l *Law) Scope(tree *Tree, tok *Token, asked int64) (Scope, Reason) {
 	return s, NotJudged
 }
 
-// Decision is what the law says about one request. It is reused: its slices
+// Decision is what the engine says about one request. It is reused: its slices
 // are valid until the next Decide.
 type Decision struct {
-	Verdict Verdict
-	Reason  Reason
-	Entry   *Entry // the one that decided; nil without ACL or when none did
-	Parts   []Part // one per selector of the request, in path order
+	Verdict   Verdict
+	Reason    Reason
+	Entry     *Entry             // the one that decided; nil without ACL or when none did
+	Selectors []SelectorDecision // one per selector of the request, in path order
 
-	// ScopeAlone tells that nothing but the account scope limits the request:
+	// OnlyAccountScope tells that nothing but the account scope limits the request:
 	// no id list stands between the caller and a foreign item.
-	ScopeAlone bool
+	OnlyAccountScope bool
 
 	// Account is the account that was asked for in vain; for the answer.
 	Account int64
@@ -85,9 +85,9 @@ type Decision struct {
 	sorted                []int64 // the ids of the first part, for JudgeElement
 }
 
-// Part is what became of one selector.
-type Part struct {
-	As      PartAs
+// SelectorDecision is what became of one selector.
+type SelectorDecision struct {
+	As      PrintAs
 	IDs     []int64 // permitted; in the order asked, or ascending
 	Text    Printed // IDs printed, empty: not yet
 	Denied  []int64 // asked for by number and not permitted, in the order asked
@@ -96,18 +96,18 @@ type Part struct {
 	Whole   bool    // IDs are all that the scope holds: "all" under it says the same
 }
 
-// PartAs says how a part is printed. The zero value is nothing at all: a part
+// PrintAs says how a part is printed. The zero value is nothing at all: a part
 // that nobody judged cannot be printed into something wider.
-type PartAs uint8
+type PrintAs uint8
 
 // The ways.
 const (
-	AsNothing PartAs = iota
+	AsNothing PrintAs = iota
 	AsAsked
 	AsIDs
 )
 
-func (p *Part) appendTo(dst []byte, s *Selector) []byte {
+func (p *SelectorDecision) appendTo(dst []byte, s *Selector) []byte {
 	switch {
 	case p.As == AsAsked:
 		return appendSelector(dst, s)
@@ -119,20 +119,20 @@ func (p *Part) appendTo(dst []byte, s *Selector) []byte {
 	return dst
 }
 
-// Facts are what had to be asked of the backend before a request could be
+// Resolved is what had to be asked of the backend before a request could be
 // judged. The zero value knows nothing.
-type Facts struct {
-	Matches  []MatchFact // resolved matches by position of the selector
-	LookedUp bool        // unknown ids were looked up: what Items does not know is not there
+type Resolved struct {
+	Matches  []ResolvedMatch // resolved matches by position of the selector
+	LookedUp bool            // unknown ids were looked up: what Items does not know is not there
 }
 
-// MatchFact holds the ids that a match named, ascending.
-type MatchFact struct {
+// ResolvedMatch holds the ids that a match named, ascending.
+type ResolvedMatch struct {
 	Selector int
 	IDs      []int64
 }
 
-func (f *Facts) match(selector int) ([]int64, bool) {
+func (f *Resolved) match(selector int) ([]int64, bool) {
 	if f == nil {
 		return nil, false
 	}
@@ -146,7 +146,7 @@ func (f *Facts) match(selector int) ([]int64, bool) {
 
 func (d *Decision) reset() {
 	*d = Decision{
-		Parts: d.Parts[:0], kept: d.kept[:0], denied: d.denied[:0], unknown: d.unknown[:0], sorted: d.sorted[:0],
+		Selectors: d.Selectors[:0], kept: d.kept[:0], denied: d.denied[:0], unknown: d.unknown[:0], sorted: d.sorted[:0],
 	}
 }
 
@@ -155,8 +155,8 @@ func (d *Decision) end(v Verdict, r Reason) { d.Verdict, d.Reason = v, r }
 // DeniedCount returns how many ids were asked for by number and are denied.
 func (d *Decision) DeniedCount() int {
 	n := 0
-	for i := range d.Parts {
-		n += len(d.Parts[i].Denied)
+	for i := range d.Selectors {
+		n += len(d.Selectors[i].Denied)
 	}
 	return n
 }
