@@ -67,7 +67,7 @@ func TestLabelsFollowTheirTypes(t *testing.T) {
 // One bad sample of a callback costs itself, never the scrape.
 func TestBadSamplesAreDroppedAndCounted(t *testing.T) {
 	reg, m, _ := fresh(t, 1)
-	m.Watch(func(emit Emit) {
+	m.OnScrape(func(emit Emit) {
 		emit(CacheEntries, 1)
 		emit(CacheEntries, 2)                  // twice
 		emit(CacheBytes, 1, "surplus")         // too many labels
@@ -83,20 +83,20 @@ func TestBadSamplesAreDroppedAndCounted(t *testing.T) {
 	if got := value(t, reg, UpstreamEjected, "10.0.0.1:1"); got != 1 {
 		t.Errorf("got %v, want 1", got)
 	}
-	if got := m.series[SeriesDropped].cells[0].Load(); got != 2*6 {
-		t.Errorf("got %d dropped in two scrapes, want 12", got)
+	if got := value(t, reg, SeriesDropped); got != 3*6 {
+		t.Errorf("got %v dropped in three scrapes, want 18", got)
 	}
 }
 
 func TestACallbackCannotFloodAScrape(t *testing.T) {
 	reg, m, _ := fresh(t, 1)
-	m.Watch(func(emit Emit) {
-		for i := range 10 * maxPulled {
+	m.OnScrape(func(emit Emit) {
+		for i := range 10 * maxCollected {
 			emit(UpstreamEjected, 1, strconv.Itoa(i))
 		}
 	})
-	if got := len(gather(t, reg)["aclgate_upstream_ejected"].GetMetric()); got != maxPulled {
-		t.Errorf("got %d series, want %d", got, maxPulled)
+	if got := len(gather(t, reg)["aclgate_upstream_ejected"].GetMetric()); got != maxCollected {
+		t.Errorf("got %d series, want %d", got, maxCollected)
 	}
 }
 

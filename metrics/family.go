@@ -1,6 +1,10 @@
 package metrics
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Family names one metric of the table: what Prometheus calls a metric family.
 type Family uint8
@@ -82,9 +86,13 @@ type Desc struct {
 	Help   string
 	Labels []string
 
-	// pull marks a family whose samples a callback supplies when somebody
-	// scrapes, because their owner keeps them anyway.
-	pull bool
+	// collected marks a family whose samples a callback supplies at a scrape, because their owner
+	// counts them anyway.
+	collected bool
+}
+
+func (d *Desc) prometheus() *prometheus.Desc {
+	return prometheus.NewDesc(d.Name, d.Help, d.Labels, nil)
 }
 
 // Documented returns every metric that the gateway exports beside go_* and
@@ -98,104 +106,104 @@ func Documented() []Desc {
 	return all
 }
 
-// row describes a family that is counted here. Its labels name closed sets.
-func row(name string, k Kind, help string, labels ...string) Desc {
+// counted describes a family that is counted here. Its labels name closed sets.
+func counted(name string, k Kind, help string, labels ...string) Desc {
 	return Desc{Name: "aclgate_" + name, Kind: k, Help: help, Labels: labels}
 }
 
-// pulled describes a family that a callback of Watch supplies.
-func pulled(name string, k Kind, help string, labels ...string) Desc {
-	d := row(name, k, help, labels...)
-	d.pull = true
+// collected describes a family that a callback of OnScrape supplies.
+func collected(name string, k Kind, help string, labels ...string) Desc {
+	d := counted(name, k, help, labels...)
+	d.collected = true
 	return d
 }
 
 // table is the one place where metrics are named.
 var table = [familyCount]Desc{
-	Requests: row("requests_total", Counter,
+	Requests: counted("requests_total", Counter,
 		"Requests answered, by method, collection of the route, and class of the status (none: nobody was left to answer).",
 		"method", "collection", "class"),
-	Responses: row("responses_total", Counter, "Requests answered, by status; rare statuses under their class.", "code"),
-	Decisions: row("decisions_total", Counter, "What became of requests, and why.", "verdict", "reason"),
-	DeniedIDs: row("denied_ids_total", Counter, "Ids that were asked for by number and are not permitted."),
-	UnenforcedDecisions: row("unenforced_decisions_total", Counter,
+	Responses: counted("responses_total", Counter, "Requests answered, by status; rare statuses under their class.", "code"),
+	Decisions: counted("decisions_total", Counter, "What became of requests, and why.", "verdict", "reason"),
+	DeniedIDs: counted("denied_ids_total", Counter, "Ids that were asked for by number and are not permitted."),
+	UnenforcedDecisions: counted("unenforced_decisions_total", Counter,
 		"While policy.enforce is false: what the entries of acl tokens would have made of requests that went through, and why.",
 		"would", "reason"),
-	ShadowDecisions: row("shadow_decisions_total", Counter,
+	ShadowDecisions: counted("shadow_decisions_total", Counter,
 		"Requests that policy.shadow was asked about, by what was done and what it would have done.", "enforced", "shadow"),
-	ShadowDifferences: row("shadow_differences_total", Counter,
+	ShadowDifferences: counted("shadow_differences_total", Counter,
 		"Those of them that policy.shadow would have treated otherwise, with its reason.", "enforced", "shadow", "reason"),
-	RequestBytes: row("request_bytes_total", Counter,
+	RequestBytes: counted("request_bytes_total", Counter,
 		"Bytes of request bodies read from clients."),
-	ResponseBytes: row("response_bytes_total", Counter,
+	ResponseBytes: counted("response_bytes_total", Counter,
 		"Bytes of answers' bodies sent to clients."),
-	Duration: row("request_duration_seconds", Histogram,
+	Duration: counted("request_duration_seconds", Histogram,
 		"From the whole head to the last byte of the answer.", "verdict"),
-	OwnDuration: row("own_duration_seconds", Histogram,
+	OwnDuration: counted("own_duration_seconds", Histogram,
 		"The gateway's own share of a request: neither waiting for the backend nor for the client."),
-	UpstreamDuration: row("upstream_duration_seconds", Histogram,
+	UpstreamDuration: counted("upstream_duration_seconds", Histogram,
 		"Waiting for the backend; only of requests that it was asked about."),
-	InFlight: row("requests_in_flight", Gauge, "Requests whose head was read and whose answer is not complete."),
-	Draining: row("draining", Gauge, "1 while the gateway takes no new connections because it is about to end."),
-	Overloaded: row("overloaded", Gauge,
+	InFlight: counted("requests_in_flight", Gauge, "Requests whose head was read and whose answer is not complete."),
+	Draining: counted("draining", Gauge, "1 while the gateway takes no new connections because it is about to end."),
+	Overloaded: counted("overloaded", Gauge,
 		"1 while memory is near GOMEMLIMIT and requests are answered 503; those refused have the reason overloaded."),
-	BodyBytes: row("body_bytes_held", Gauge,
+	BodyBytes: counted("body_bytes_held", Gauge,
 		"Bytes held of what is longer than 64 KiB: request bodies, and answers that are read for the items they name."),
-	ConnectionsOpen: pulled("connections_open", Gauge, "Open connections of clients."),
-	ConnectionsRefused: pulled("connections_refused_total", Counter,
+	ConnectionsOpen: collected("connections_open", Gauge, "Open connections of clients."),
+	ConnectionsRefused: collected("connections_refused_total", Counter,
 		"Connections of clients closed at once because a bound was reached.", "bound"),
-	HeadFaults: row("head_faults_total", Counter,
+	HeadFaults: counted("head_faults_total", Counter,
 		"Requests refused by their head alone, by the status of the answer.", "code"),
-	Panics: row("panics_total", Counter, "Faults of the gateway itself that ended one request with a 500."),
-	CacheRequests: pulled("cache_requests_total", Counter,
+	Panics: counted("panics_total", Counter, "Faults of the gateway itself that ended one request with a 500."),
+	CacheRequests: collected("cache_requests_total", Counter,
 		"Look-ups of tokens, by result; negative: known to be unknown, stale: found, but older than the policy.", "result"),
-	CacheEvictions: pulled("cache_evictions_total", Counter, "Tokens dropped from the cache for want of room."),
-	CacheDroppedSets: pulled("cache_dropped_sets_total", Counter,
+	CacheEvictions: collected("cache_evictions_total", Counter, "Tokens dropped from the cache for want of room."),
+	CacheDroppedSets: collected("cache_dropped_sets_total", Counter,
 		"Tokens that the cache did not take; each costs a read of the store."),
-	CacheEntries: pulled("cache_entries", Gauge, "Tokens in the cache."),
-	CacheBytes:   pulled("cache_bytes", Gauge, "Estimated size of the cache."),
-	Tokens:       pulled("tokens", Gauge, "Tokens of the policy, by access type.", "access"),
-	Accounts:     pulled("accounts", Gauge, "Accounts of the policy."),
-	Reloads:      row("policy_reloads_total", Counter, "Readings of the policy, by result.", "result"),
-	ReloadTimestamp: row("policy_last_reload_success_timestamp_seconds", Gauge,
+	CacheEntries: collected("cache_entries", Gauge, "Tokens in the cache."),
+	CacheBytes:   collected("cache_bytes", Gauge, "Estimated size of the cache."),
+	Tokens:       collected("tokens", Gauge, "Tokens of the policy, by access type.", "access"),
+	Accounts:     collected("accounts", Gauge, "Accounts of the policy."),
+	Reloads:      counted("policy_reloads_total", Counter, "Readings of the policy, by result.", "result"),
+	ReloadTimestamp: counted("policy_last_reload_success_timestamp_seconds", Gauge,
 		"When a policy was last read without a fault; 0: never."),
-	PolicyStale: row("policy_stale", Gauge,
+	PolicyStale: counted("policy_stale", Gauge,
 		"1 while the policy file is broken and an older policy stays in force."),
-	PolicyRevision: row("policy_revision", Gauge, "Revision of the policy in force."),
-	LimitDecisions: pulled("limit_decisions_total", Counter,
+	PolicyRevision: counted("policy_revision", Gauge, "Revision of the policy in force."),
+	LimitDecisions: collected("limit_decisions_total", Counter,
 		"What limits decided, by scope (token, account, source) and result; a request asks each account above it.", "scope", "result"),
-	LimitEntries: pulled("limit_entries", Gauge, "Tokens, accounts and sources whose use is remembered.", "scope"),
-	ScopeHeaderIgnored: row("scope_header_ignored", Gauge,
+	LimitEntries: collected("limit_entries", Gauge, "Tokens, accounts and sources whose use is remembered.", "scope"),
+	ScopeHeaderIgnored: counted("scope_header_ignored", Gauge,
 		"1 while the backend is known to ignore x-flespi-cid: it showed a row from outside the scope."),
-	ScopeHeaderChecked: row("scope_header_checked", Gauge,
+	ScopeHeaderChecked: counted("scope_header_checked", Gauge,
 		"1 once the backend was seen to obey x-flespi-cid; 0: nothing is known."),
-	UpstreamUnauthorized: row("upstream_unauthorized_total", Counter,
+	UpstreamUnauthorized: counted("upstream_unauthorized_total", Counter,
 		"Answers 401 of the backend to the gateway's own credential."),
-	UpstreamRequests: pulled("upstream_requests_total", Counter, "Requests sent to the backend.", "upstream"),
-	UpstreamRetries: pulled("upstream_retries_total", Counter,
+	UpstreamRequests: collected("upstream_requests_total", Counter, "Requests sent to the backend.", "upstream"),
+	UpstreamRetries: collected("upstream_retries_total", Counter,
 		"Requests sent once more because a reused connection had ended.", "upstream"),
-	UpstreamFailures: pulled("upstream_failures_total", Counter,
+	UpstreamFailures: collected("upstream_failures_total", Counter,
 		"Failed attempts to connect, broken or late answers, and failed probes.", "upstream"),
-	UpstreamConnections: pulled("upstream_connections", Gauge, "Connections to the backend.", "upstream", "state"),
-	UpstreamDialErrors:  pulled("upstream_dial_errors_total", Counter, "Failed attempts to connect.", "upstream"),
-	UpstreamEjected: pulled("upstream_ejected", Gauge,
+	UpstreamConnections: collected("upstream_connections", Gauge, "Connections to the backend.", "upstream", "state"),
+	UpstreamDialErrors:  collected("upstream_dial_errors_total", Counter, "Failed attempts to connect.", "upstream"),
+	UpstreamEjected: collected("upstream_ejected", Gauge,
 		"1 while the url is left out because it failed too often.", "upstream"),
-	UpstreamQueue: pulled("upstream_queue_length", Gauge, "Requests waiting for a connection to the backend; those sent away have the reason upstream-busy."),
-	IndexItems: pulled("index_items", Gauge,
+	UpstreamQueue: collected("upstream_queue_length", Gauge, "Requests waiting for a connection to the backend; those sent away have the reason upstream-busy."),
+	IndexItems: collected("index_items", Gauge,
 		"What the item index holds of a collection: items, or members of groups.", "collection", "part"),
-	IndexAge: pulled("index_age_seconds", Gauge,
+	IndexAge: collected("index_age_seconds", Gauge,
 		"Since the reading began that the index of a collection rests on; missing until one has worked.", "collection", "part"),
-	IndexStale: pulled("index_stale", Gauge,
+	IndexStale: collected("index_stale", Gauge,
 		"1 while the index of a collection is older than scope.max_staleness, or was never read, and requests that need it are answered 503.",
 		"collection", "part"),
-	IndexReadings: pulled("index_readings_total", Counter, "Readings of a whole collection for the item index, by result.", "result"),
-	AuditEvents: pulled("audit_events_total", Counter,
+	IndexReadings: collected("index_readings_total", Counter, "Readings of a whole collection for the item index, by result.", "result"),
+	AuditEvents: collected("audit_events_total", Counter,
 		"Records for the audit log: written, dropped because the queue was full, failed because the file took none.", "result"),
-	AuditFailing: pulled("audit_failing", Gauge, "1 while the audit log cannot be written."),
-	SilentFault: row("silent_fault", Gauge,
+	AuditFailing: collected("audit_failing", Gauge, "1 while the audit log cannot be written."),
+	SilentFault: counted("silent_fault", Gauge,
 		"1 while something fails that no request shows yet: what was there before stays in use, and is wrong some day.", "what"),
-	SeriesDropped: row("series_dropped_total", Counter,
+	SeriesDropped: counted("series_dropped_total", Counter,
 		"Samples left out of /metrics: a callback gave one twice, too many, or none that can be exported."),
-	BuildInfo: pulled("build_info", Gauge, "Always 1; the labels say what is running.",
+	BuildInfo: collected("build_info", Gauge, "Always 1; the labels say what is running.",
 		"version", "revision", "goversion"),
 }

@@ -32,10 +32,6 @@ var statuses = [...]int{
 	500, 501, 502, 503, 504, 505, 507,
 }
 
-// firstStatus is the number of statuses[0] as a code: before it stand "none"
-// and the five classes.
-const firstStatus = 6
-
 func classes() []string { return []string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"} }
 
 func codes() []string {
@@ -62,7 +58,7 @@ func makeCodes() (all [600]uint8) {
 	for status := range all {
 		all[status] = uint8(class(status))
 		if i, found := slices.BinarySearch(statuses[:], status); found {
-			all[status] = uint8(firstStatus + i)
+			all[status] = uint8(len(classes()) + i)
 		}
 	}
 	return all
@@ -74,14 +70,6 @@ func code(status int) int {
 		return 0
 	}
 	return int(codeOf[status])
-}
-
-// classOf returns the number of the class that a code stands for.
-func classOf(code int) int {
-	if code < firstStatus {
-		return code
-	}
-	return class(statuses[code-firstStatus])
 }
 
 // methods returns the values of the label method, in the order of
@@ -115,9 +103,9 @@ func verdict(v policy.Verdict) int {
 	return 0
 }
 
-// opinions are the verdicts of somebody without a say, in the order of
-// policy.Verdict. Nobody asks the backend for them, so that one may stay open.
-func opinions() []string {
+// outcomes are the verdicts of a policy that is not enforced, in the order of policy.Verdict. The
+// backend is not asked for them, so that one may stay unresolved.
+func outcomes() []string {
 	return []string{policy.Deny.String(), policy.Unresolved.String(), policy.Narrow.String(), policy.Allow.String()}
 }
 
@@ -142,7 +130,7 @@ func collections(cat *policy.Catalogue) []string {
 func closedSets(cat *policy.Catalogue) map[string][]string {
 	return map[string][]string{
 		"method": methods(), "collection": collections(cat), "class": classes(), "code": codes(),
-		"verdict": verdicts(), "enforced": verdicts(), "would": opinions(), "shadow": opinions(), "reason": reasons(), "result": {"failed", "succeeded"},
+		"verdict": verdicts(), "enforced": verdicts(), "would": outcomes(), "shadow": outcomes(), "reason": reasons(), "result": {"failed", "succeeded"},
 		"what": {"listen-tls", "upstream-tls", "upstream-names"},
 	}
 }

@@ -89,18 +89,18 @@ func named(m *dto.Metric, names []string) []string {
 func everything(m *Metrics, cat *policy.Catalogue) {
 	m.Observe(&record.Record{Method: policy.GET, Route: cat.Collections[0].Routes[0], Status: 200, Upstream: 1})
 	m.HeadFault(431)
-	m.WatchAudit(&record.Audit{})
-	m.Unenforced(record.Outcome{Known: true, Reason: policy.NoEntry})
+	m.CollectAudit(&record.Audit{})
+	m.DryRun(record.Outcome{Known: true, Reason: policy.NoEntry})
 	m.Shadowed(policy.Allow, policy.Deny, record.Outcome{Known: true, Reason: policy.NoEntry})
 	m.Reloaded(nil, 3, time.Unix(1700000000, 0))
-	m.WatchCache(func() CacheStats { return CacheStats{Hits: 5, Entries: 2} })
-	m.WatchLimits(func() []LimitStats { return []LimitStats{{Scope: "token", Admitted: 7, Refused: 1, Entries: 3}} })
-	m.WatchPolicy(func() PolicyStats { return PolicyStats{Accounts: 3} })
-	m.WatchListener(func() ListenerStats { return ListenerStats{Open: 1} })
-	m.WatchUpstream(func() ([]UpstreamStats, QueueStats) {
+	m.CollectCache(func() CacheStats { return CacheStats{Hits: 5, Entries: 2} })
+	m.CollectLimits(func() []LimitStats { return []LimitStats{{Scope: "token", Admitted: 7, Refused: 1, Entries: 3}} })
+	m.CollectPolicy(func() PolicyStats { return PolicyStats{Accounts: 3} })
+	m.CollectListener(func() ListenerStats { return ListenerStats{Open: 1} })
+	m.CollectUpstream(func() ([]UpstreamStats, QueueStats) {
 		return []UpstreamStats{{Name: "127.0.0.1:9000", Ejected: true}}, QueueStats{Waiting: 1}
 	})
-	m.WatchIndex(func() IndexStats {
+	m.CollectIndex(func() IndexStats {
 		return IndexStats{Succeeded: 3, Failed: 1, Parts: []IndexPart{
 			{Collection: "gw/devices", Items: 9, Age: time.Second}, {Collection: "gw/devices", Members: true, Age: -1, Stale: true},
 		}}

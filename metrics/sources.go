@@ -16,9 +16,9 @@ type CacheStats struct {
 	Entries, Bytes                int64
 }
 
-// WatchCache exports what stats returns at every scrape.
-func (m *Metrics) WatchCache(stats func() CacheStats) {
-	m.Watch(func(emit Emit) {
+// CollectCache exports what stats returns at every scrape.
+func (m *Metrics) CollectCache(stats func() CacheStats) {
+	m.OnScrape(func(emit Emit) {
 		s := stats()
 		emit(CacheRequests, float64(s.Hits), "hit")
 		emit(CacheRequests, float64(s.Misses), "miss")
@@ -37,10 +37,10 @@ type PolicyStats struct {
 	Accounts int
 }
 
-// WatchPolicy exports what stats returns at every scrape. An access type
+// CollectPolicy exports what stats returns at every scrape. An access type
 // without tokens is exported as 0.
-func (m *Metrics) WatchPolicy(stats func() PolicyStats) {
-	m.Watch(func(emit Emit) {
+func (m *Metrics) CollectPolicy(stats func() PolicyStats) {
+	m.OnScrape(func(emit Emit) {
 		s := stats()
 		for _, a := range []policy.Access{policy.Master, policy.Standard, policy.ACLAccess, policy.NoAPI} {
 			emit(Tokens, float64(s.Tokens[a]), a.String())
@@ -57,10 +57,10 @@ type LimitStats struct {
 	Entries           int64
 }
 
-// WatchLimits exports what stats returns at every scrape. A scope without a
+// CollectLimits exports what stats returns at every scrape. A scope without a
 // bound is left out.
-func (m *Metrics) WatchLimits(stats func() []LimitStats) {
-	m.Watch(func(emit Emit) {
+func (m *Metrics) CollectLimits(stats func() []LimitStats) {
+	m.OnScrape(func(emit Emit) {
 		for _, s := range stats() {
 			emit(LimitDecisions, float64(s.Admitted), s.Scope, "admitted")
 			emit(LimitDecisions, float64(s.Refused), s.Scope, "refused")
@@ -83,9 +83,9 @@ type UpstreamStats struct {
 // QueueStats is what the transport counts for all urls together.
 type QueueStats struct{ Waiting int64 }
 
-// WatchUpstream exports what stats returns at every scrape.
-func (m *Metrics) WatchUpstream(stats func() ([]UpstreamStats, QueueStats)) {
-	m.Watch(func(emit Emit) {
+// CollectUpstream exports what stats returns at every scrape.
+func (m *Metrics) CollectUpstream(stats func() ([]UpstreamStats, QueueStats)) {
+	m.OnScrape(func(emit Emit) {
 		urls, queue := stats()
 		for _, u := range urls {
 			emit(UpstreamRequests, float64(u.Requests), u.Name)
@@ -100,9 +100,9 @@ func (m *Metrics) WatchUpstream(stats func() ([]UpstreamStats, QueueStats)) {
 	})
 }
 
-// WatchAudit exports what a counts at every scrape.
-func (m *Metrics) WatchAudit(a *record.Audit) {
-	m.Watch(func(emit Emit) {
+// CollectAudit exports what a counts at every scrape.
+func (m *Metrics) CollectAudit(a *record.Audit) {
+	m.OnScrape(func(emit Emit) {
 		s := a.Stats()
 		emit(AuditEvents, float64(s.Written), "written")
 		emit(AuditEvents, float64(s.Dropped), "dropped")
@@ -126,9 +126,9 @@ type IndexPart struct {
 	Stale      bool
 }
 
-// WatchIndex exports what stats returns at every scrape.
-func (m *Metrics) WatchIndex(stats func() IndexStats) {
-	m.Watch(func(emit Emit) {
+// CollectIndex exports what stats returns at every scrape.
+func (m *Metrics) CollectIndex(stats func() IndexStats) {
+	m.OnScrape(func(emit Emit) {
 		s := stats()
 		emit(IndexReadings, float64(s.Succeeded), "succeeded")
 		emit(IndexReadings, float64(s.Failed), "failed")
@@ -152,9 +152,9 @@ type ListenerStats struct {
 	Refused, RefusedPerIP uint64 // by listen.max_connections, by max_connections_per_ip
 }
 
-// WatchListener exports what stats returns at every scrape.
-func (m *Metrics) WatchListener(stats func() ListenerStats) {
-	m.Watch(func(emit Emit) {
+// CollectListener exports what stats returns at every scrape.
+func (m *Metrics) CollectListener(stats func() ListenerStats) {
+	m.OnScrape(func(emit Emit) {
 		s := stats()
 		emit(ConnectionsOpen, float64(s.Open))
 		emit(ConnectionsRefused, float64(s.Refused), "total")
@@ -164,7 +164,7 @@ func (m *Metrics) WatchListener(stats func() ListenerStats) {
 
 // Build exports what is running, once at start.
 func (m *Metrics) Build(version, revision string) {
-	m.Watch(func(emit Emit) { emit(BuildInfo, 1, version, revision, runtime.Version()) })
+	m.OnScrape(func(emit Emit) { emit(BuildInfo, 1, version, revision, runtime.Version()) })
 }
 
 func number(yes bool) float64 {

@@ -93,7 +93,7 @@ func (g *Gateway) unenforced(c *call, was record.Outcome) {
 	s.in, s.resolved = c.in, c.resolved
 	s.in.Resolved = &s.resolved
 	c.rec.DryRun = g.secondly(c)
-	g.Metrics.Unenforced(c.rec.DryRun)
+	g.Metrics.DryRun(c.rec.DryRun)
 	if !c.rec.DryRun.Denies() || s.same(c, was, c.rec.DryRun) {
 		return
 	}

@@ -13,7 +13,7 @@ func (a *app) makeLimits() *limit.Limiter {
 	l := limit.New(limit.Options{
 		Token: limitOf(s.PerToken), Account: limitOf(s.PerAccount), Source: limitOf(s.Unauthenticated),
 	})
-	a.metrics.WatchLimits(func() []metrics.LimitStats {
+	a.metrics.CollectLimits(func() []metrics.LimitStats {
 		stats := l.Stats()
 		all := make([]metrics.LimitStats, len(stats))
 		for i, s := range stats {

@@ -27,27 +27,27 @@ func (a *app) makeAdmin() error {
 		Gatherer: a.registry, Checks: a.checks(), Key: key, Reload: a.reload, Ring: a.ring,
 		Log: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	})
-	a.metrics.WatchCache(func() metrics.CacheStats {
+	a.metrics.CollectCache(func() metrics.CacheStats {
 		s := a.cache.Stats()
 		return metrics.CacheStats{
 			Hits: s.Hits, Misses: s.Misses, Negative: s.NegativeHits, Stale: s.StaleHits, Evictions: s.Evictions,
 			DroppedSets: s.Dropped + s.Rejected, Entries: s.Entries, Bytes: s.Bytes,
 		}
 	})
-	a.metrics.WatchPolicy(func() metrics.PolicyStats {
+	a.metrics.CollectPolicy(func() metrics.PolicyStats {
 		state := a.store.State()
 		return metrics.PolicyStats{Tokens: state.Tokens, Accounts: state.Accounts}
 	})
-	a.metrics.WatchUpstream(a.upstreamStats)
-	a.metrics.WatchIndex(a.indexStats)
-	a.metrics.WatchListener(func() metrics.ListenerStats {
+	a.metrics.CollectUpstream(a.upstreamStats)
+	a.metrics.CollectIndex(a.indexStats)
+	a.metrics.CollectListener(func() metrics.ListenerStats {
 		if a.server == nil { // not listening yet
 			return metrics.ListenerStats{}
 		}
 		l := a.server.Listener()
 		return metrics.ListenerStats{Open: l.Open(), Refused: l.RefusedConns(), RefusedPerIP: l.RefusedPerIP()}
 	})
-	a.metrics.WatchAudit(a.audit)
+	a.metrics.CollectAudit(a.audit)
 	a.metrics.Build(version(), revision())
 	return nil
 }
