@@ -29,7 +29,7 @@ func BenchmarkDecideCold(b *testing.B) {
 	for _, target := range []string{"/gw/devices/7", "/gw/devices/all"} {
 		b.Run(target, func(b *testing.B) {
 			s := scene{engine: policy.Engine{Catalogue: cat, MaxIDs: 10000}, method: policy.GET, target: []byte(target)}
-			s.c = policy.Input{Request: &s.r, Scope: policy.Scope{CID: 11, Tree: tree}}
+			s.c = policy.Input{Request: &s.r, Scope: 11, Tree: tree}
 			i := 0
 			for b.Loop() {
 				s.c.Token = all[order[i]]

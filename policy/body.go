@@ -25,17 +25,25 @@ func (r *Route) Judged(m Method) Judged {
 // nothing else.
 func (r *Route) Moves() bool { return r.Item && r.Slot == SlotCID }
 
-// Keys are the judged keys of one element of a body, read by proxy/body. 0
-// means that the key is not there: no id is 0.
-type Keys struct {
-	ID  int64
-	CID int64
+// JudgeBody judges the keys of every element of the body of a request that d
+// permits. The first faulty element decides.
+func (e *Engine) JudgeBody(d *Decision, in *Input) Reason {
+	if in.Request.Route == nil || !in.Request.Method.Write() {
+		return NotJudged
+	}
+	for _, k := range in.Body {
+		if reason := e.JudgeElement(d, in, k); reason != NotJudged {
+			return reason
+		}
+	}
+	return NotJudged
 }
 
 // JudgeElement judges the keys of one element of the body of a request that d
 // permits (SPEC 2, 4.3, 4.4). NotJudged lets it pass.
-func (l *Engine) JudgeElement(d *Decision, c *Input, k Keys) Reason {
-	r := c.Request
+func (e *Engine) JudgeElement(d *Decision, in *Input, k Keys) Reason {
+	d.Element = k
+	r := in.Request
 	judged := r.Route.Judged(r.Method)
 	switch {
 	case !judged.ID || k.ID == 0:
@@ -47,12 +55,12 @@ func (l *Engine) JudgeElement(d *Decision, c *Input, k Keys) Reason {
 	if !judged.CID || k.CID == 0 {
 		return NotJudged
 	}
-	if !c.Scope.Tree.Contains(c.Scope.CID, k.CID) {
+	if !in.Tree.Contains(in.Scope, k.CID) {
 		return BodyAccount
 	}
 	// Inside the branch it still is a move where the item exists already.
 	moves := r.Route.Item && r.Route.Slot == SlotItem && (r.Method == PUT || r.Method == PATCH)
-	if moves && !l.mayMove(d, c) {
+	if moves && !e.mayMove(d, in) {
 		return MoveNoEntry
 	}
 	return NotJudged
@@ -78,20 +86,20 @@ func (d *Decision) addresses(r *Request, id int64) bool {
 
 // mayMove reports whether the token may move every item that the request goes
 // to: by the entry that PUT …/cid would be judged by.
-func (l *Engine) mayMove(d *Decision, c *Input) bool {
-	if !l.acl(c.Token) {
+func (e *Engine) mayMove(d *Decision, in *Input) bool {
+	if !e.acl(in.Token) {
 		return true
 	}
-	e := c.Token.ACL.Choose(c.Request.Route.Collection, SlotCID, PUT)
-	if e == nil || !e.Limited() {
-		return e != nil
+	entry := in.Token.ACL.Choose(in.Request.Route.Collection, SlotCID, PUT)
+	if entry == nil || !entry.Limited() {
+		return entry != nil
 	}
-	if d.Selectors[0].As == AsAsked && c.Request.Selectors[0].Kind != SelectIDs {
+	if d.Selectors[0].As == AsAsked && in.Request.Selectors[0].Kind != SelectIDs {
 		return false
 	}
-	col := c.Request.Route.Collection
-	var b limits
-	l.add(&b, c, col, l.right(c.Token.ACL, col, SlotCID, PUT))
+	col := in.Request.Route.Collection
+	var b bounds
+	e.addGrant(&b, in, col, e.grant(in.Token.ACL, col, SlotCID, PUT))
 	cur := b.walks()
 	for _, id := range d.Selectors[0].IDs {
 		if !b.permits(&cur, id) {

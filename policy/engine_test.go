@@ -68,7 +68,7 @@ func (tok *worldToken) compile(c *policy.Catalogue) *policy.Token {
 	access := map[string]policy.Access{
 		"master": policy.Master, "standard": policy.Standard, "acl": policy.ACLAccess, "noapi": policy.NoAPI,
 	}[tok.access]
-	t := &policy.Token{CID: tok.cid, Access: access, Enabled: true}
+	t := &policy.Token{CID: tok.cid, Access: access, Enabled: true, Expire: 1}
 	if access != policy.ACLAccess {
 		return t
 	}
@@ -101,28 +101,20 @@ func (e *engine) ask(a ask) answer {
 		return answer{verdict: "deny", reason: "bad-query"}
 	}
 	tok := e.tokens[a.token]
-	scope, reason := e.engine.Scope(e.tree, tok, max(a.cid, e.r.CID))
-	if reason != policy.NotJudged {
-		if tok.Access == policy.NoAPI {
-			reason = policy.TokenNoAPI // step 4 comes before step 6
-		}
-		return answer{verdict: "deny", reason: reason.String()}
-	}
 	clear(e.items.known)
-	scope.Items = e.items
-	e.c = policy.Input{Request: &e.r, Token: tok, Scope: scope}
-	e.engine.Decide(&e.d, &e.c)
+	e.c = policy.Input{Request: &e.r, Token: tok, AskedCID: max(a.cid, e.r.CID), Tree: e.tree, Items: e.items}
+	e.engine.Evaluate(&e.d, &e.c)
 	unresolved := e.d.Verdict == policy.Unresolved
 	if unresolved {
 		e.c.Resolved = e.resolved()
-		e.engine.Decide(&e.d, &e.c)
+		e.engine.Evaluate(&e.d, &e.c)
 	}
 	got := e.answer()
 	got.unresolved = unresolved
 	return got
 }
 
-// facts asks the backend for what the decision needs.
+// resolved asks the backend for what the decision needs.
 func (e *engine) resolved() *policy.Resolved {
 	resolved := &policy.Resolved{LookedUp: true}
 	for i, part := range e.d.Selectors {

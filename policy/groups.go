@@ -3,35 +3,35 @@ package policy
 // groupsURI is the collection whose entries confer rights on members.
 const groupsURI = "gw/groups"
 
-// right is what permits a method on a slot of a collection: an entry for it
+// grant is what permits a method on a slot of a collection: an entry for it
 // or, where a token has none, its entry for the groups that the items belong
 // to (SPEC 4.4, Groups). The zero value permits nothing.
-type right struct {
-	entry   *Entry
-	through *Entry // the entry for groups, where members are what is permitted
+type grant struct {
+	entry    *Entry
+	viaGroup *Entry // the entry for groups, where members are what is permitted
 }
 
-// right returns what permits m on a slot of col. A collection for which the
+// grant returns what permits m on a slot of col. A collection for which the
 // token has an entry is decided by that entry alone.
-func (l *Engine) right(acl *ACL, col *Collection, slot int, m Method) right {
-	e := acl.Choose(col, slot, m)
+func (e *Engine) grant(acl *ACL, col *Collection, slot int, m Method) grant {
+	entry := acl.Choose(col, slot, m)
 	switch {
-	case e == nil && !acl.Covers(col):
-		g := l.conferring(acl, col, m)
+	case entry == nil && !acl.Covers(col):
+		g := e.groupEntry(acl, col, m)
 		if g == nil || slot == SlotCID || slot != SlotItem && g.Named {
-			return right{}
+			return grant{}
 		}
-		return right{g, g}
-	case e != nil && e.Rule == IDsInGroups:
-		return right{e, l.conferring(acl, col, GET)}
+		return grant{g, g}
+	case entry != nil && entry.Rule == IDsInGroups:
+		return grant{entry, e.groupEntry(acl, col, GET)}
 	}
-	return right{entry: e}
+	return grant{entry: entry}
 }
 
-// conferring returns the entry for groups that confers m on their members in
+// groupEntry returns the entry for groups that confers m on their members in
 // col, or nil. Whoever may choose the members gains nothing by them.
-func (l *Engine) conferring(acl *ACL, col *Collection, m Method) *Entry {
-	groups := l.Catalogue.groups
+func (e *Engine) groupEntry(acl *ACL, col *Collection, m Method) *Entry {
+	groups := e.Catalogue.groups
 	if groups == nil || !col.Grouped() {
 		return nil
 	}
@@ -50,23 +50,23 @@ func (c *Collection) Grouped() bool {
 // members returns the ids of the items of col that belong to a group which g
 // permits and which lies in the scope, ascending. Groups that the token may add
 // members to, by another entry, do not count. Without an index nobody knows.
-func (l *Engine) members(c *Input, col *Collection, g *Entry) []int64 {
-	if g == nil || c.Scope.Items == nil {
+func (e *Engine) members(in *Input, col *Collection, g *Entry) []int64 {
+	if g == nil || in.Items == nil {
 		return nil
 	}
-	groups := l.Catalogue.groups
+	groups := e.Catalogue.groups
 	candidates := g.IDs.sorted
 	if !g.Limited() {
-		candidates = c.Scope.Items.Of(groups, c.Scope.CID)
+		candidates = in.Items.Of(groups, in.Scope)
 	}
-	chooser := c.Token.ACL.Choose(groups, groups.Slot(col.Type), POST)
+	mayAdd := in.Token.ACL.Choose(groups, groups.Slot(col.Type), POST)
 	var permitted []int64
 	for _, id := range candidates {
-		if c.inScope(groups, id) && !(chooser != nil && chooser.names(id)) {
+		if in.inScope(groups, id) && !(mayAdd != nil && mayAdd.names(id)) {
 			permitted = append(permitted, id)
 		}
 	}
-	return c.Scope.Items.Members(col, permitted)
+	return in.Items.Members(col, permitted)
 }
 
 // names reports whether the entry is about the item.

@@ -17,7 +17,7 @@ const (
 )
 
 // readQuery reads name=value pairs (SPEC 2, Query). An empty query is no query.
-func (r *Request) readQuery(l *Engine, shape *Route, query []byte) Reason {
+func (r *Request) readQuery(e *Engine, shape *Route, query []byte) Reason {
 	if len(query) == 0 {
 		return NotJudged
 	}
@@ -35,7 +35,7 @@ func (r *Request) readQuery(l *Engine, shape *Route, query []byte) Reason {
 		if !ok {
 			return r.refuse(BadQuery, "a query parameter has a bad percent escape", rawName)
 		}
-		if reason := r.addParam(l.paramName(shape, name), name, rawValue); reason != NotJudged {
+		if reason := r.addParam(e.paramName(shape, name), name, rawValue); reason != NotJudged {
 			return reason
 		}
 	}
@@ -43,7 +43,7 @@ func (r *Request) readQuery(l *Engine, shape *Route, query []byte) Reason {
 }
 
 // paramName returns the known parameter called name, or "".
-func (l *Engine) paramName(shape *Route, name []byte) string {
+func (e *Engine) paramName(shape *Route, name []byte) string {
 	switch string(name) {
 	case paramFields:
 		return paramFields
@@ -63,7 +63,7 @@ func (l *Engine) paramName(shape *Route, name []byte) string {
 			}
 		}
 	}
-	for _, known := range l.Query {
+	for _, known := range e.Query {
 		if string(name) == known {
 			return known
 		}

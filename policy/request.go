@@ -67,14 +67,14 @@ const maxSegments = 32
 // Parse reads an origin-form target (SPEC 2, Target to Query). NotJudged means
 // that it fits the grammar; any other reason is a refusal, with Detail and Arg
 // filled. An unknown route is not a fault of the grammar: Route stays nil.
-func (r *Request) Parse(l *Engine, method Method, target []byte) Reason {
+func (r *Request) Parse(e *Engine, method Method, target []byte) Reason {
 	r.reset(method, len(target))
 	path, query, _ := bytes.Cut(target, []byte{'?'})
 	if reason := r.split(path); reason != NotJudged {
 		return reason
 	}
 	var shape *Route
-	if place := l.Catalogue.find(r.segments); place != nil && len(place.routes) > 0 {
+	if place := e.Catalogue.find(r.segments); place != nil && len(place.routes) > 0 {
 		r.Allow, r.Route, shape = place.allow, place.route(method), place.routes[0]
 	}
 	if r.Route != nil {
@@ -83,7 +83,7 @@ func (r *Request) Parse(l *Engine, method Method, target []byte) Reason {
 	if reason := r.readSelectors(shape); reason != NotJudged {
 		return reason
 	}
-	return r.readQuery(l, shape, query)
+	return r.readQuery(e, shape, query)
 }
 
 func (r *Request) reset(method Method, size int) {

@@ -77,16 +77,16 @@ func newScene(t testing.TB, row sceneRow) *scene {
 	tree, _ := policy.NewTree([]policy.Account{{ID: 1}, {ID: 11, Parent: 1}}, 4)
 	s := &scene{method: policy.ParseMethod([]byte(row.method)), target: []byte(row.target)}
 	s.engine = policy.Engine{Catalogue: catalogue(t), MaxIDs: 10000}
-	s.c = policy.Input{Request: &s.r, Token: tok.compile(s.engine.Catalogue), Scope: policy.Scope{CID: 11, Tree: tree}}
+	s.c = policy.Input{Request: &s.r, Token: tok.compile(s.engine.Catalogue), Tree: tree}
 	return s
 }
 
-// run is what the proxy does with each request: parse, decide, print.
+// run is what becomes of each request: parse, evaluate, print.
 func (s *scene) run() policy.Reason {
 	if reason := s.r.Parse(&s.engine, s.method, s.target); reason != policy.NotJudged {
 		return reason
 	}
-	s.engine.Decide(&s.d, &s.c)
+	s.engine.Evaluate(&s.d, &s.c)
 	if s.d.Verdict == policy.Narrow || s.d.Verdict == policy.Allow {
 		s.out, s.inset = policy.AppendAround(s.out[:0], &s.r, &s.d)
 	}

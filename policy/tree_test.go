@@ -108,7 +108,7 @@ func TestNoTree(t *testing.T) {
 		t.Error("no tree has accounts")
 	}
 	engine := policy.Engine{}
-	if _, reason := engine.Scope(tree, &policy.Token{CID: 1}, 0); reason != policy.ForeignAccount {
+	if reason := engine.Scope(&policy.Input{Tree: tree, Token: &policy.Token{CID: 1}}); reason != policy.ForeignAccount {
 		t.Errorf("got %v, want %v", reason, policy.ForeignAccount)
 	}
 }

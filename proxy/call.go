@@ -49,7 +49,6 @@ type visit struct {
 	status int    // of a refusal, 0: that of the reason
 	retry  int    // seconds of Retry-After, 0: the default of the reason
 	offset int    // of a fault in the body, 0: not known
-	item   int64  // of BodyItem
 
 	account  int64 // that a body gives all its items; 0: none, -1: not one
 	bare     int64 // objects of a creation that name no account
@@ -90,9 +89,9 @@ func (c *call) end() {
 	}
 	switch c.reason {
 	case policy.BodyAccount:
-		c.rec.BodyCID = c.dec.Account
+		c.rec.BodyCID = c.dec.Element.CID
 	case policy.BodyItem:
-		c.rec.BodyID = c.item
+		c.rec.BodyID = c.dec.Element.ID
 	}
 	if c.reason != policy.ClientGone {
 		c.rec.Status = c.desk.own.StatusCode()

@@ -66,13 +66,12 @@ func (g *Gateway) scope(c *call) policy.Reason {
 		asked, _ = policy.ParseID(c.head.CID) // proxy/head has checked it
 	}
 	c.rec.Asked = asked
-	scope, reason := g.engine.Scope(g.Accounts.Tree(), c.tok, asked)
-	if reason != policy.NotJudged {
-		c.dec.Account = asked
+	in := policy.Input{Request: &c.req, Token: c.tok, AskedCID: asked, Tree: g.Accounts.Tree()}
+	if reason := g.engine.Scope(&in); reason != policy.NotJudged {
 		return reason
 	}
-	c.rec.Scope = scope.CID
-	c.in = policy.Input{Request: &c.req, Token: c.tok, Scope: scope}
+	c.rec.Scope = in.Scope
+	c.in = in
 	g.items(c)
 	return policy.NotJudged
 }

@@ -45,7 +45,7 @@ const (
 // items gives the request one snapshot of what is known, from begin to end.
 func (g *Gateway) items(c *call) {
 	if g.Index != nil {
-		c.in.Scope.Items = g.Index.View(c.in.Scope.Tree)
+		c.in.Items = g.Index.View(c.in.Tree)
 	}
 }
 
@@ -73,11 +73,11 @@ func (g *Gateway) withAccount(c *call, s *body.Scanner, shape body.Kind, text []
 	if shape != body.Object && shape != body.Array {
 		return c.refusal(policy.BadBody, "a creation needs an object, or an array of objects")
 	}
-	size := int64(len(text)) + c.bare*int64(len(`,"cid":`)+digits(c.in.Scope.CID))
+	size := int64(len(text)) + c.bare*int64(len(`,"cid":`)+digits(c.in.Scope))
 	if !g.enlarge(c, size) {
 		return c.refusal(policy.Overloaded, textBodies)
 	}
-	with := s.AppendWithCID(make([]byte, 0, size), text, c.in.Scope.CID)
+	with := s.AppendWithCID(make([]byte, 0, size), text, c.in.Scope)
 	if c.req.Data == nil {
 		c.text = with
 		return policy.NotJudged
@@ -98,7 +98,7 @@ func (c *call) noteAccount(cid int64, shape body.Kind) {
 	case cid == 0 && !creates:
 		return
 	case cid == 0:
-		cid = c.in.Scope.CID
+		cid = c.in.Scope
 		c.bare++
 	}
 	if c.account != 0 && c.account != cid || !creates && shape == body.Array {
@@ -151,16 +151,16 @@ func (g *Gateway) noteWrite(c *call, worked bool) {
 // have us forget the groups of others.
 func (c *call) touched() (ids []int64, exactly bool) {
 	p, s, col := &c.dec.Selectors[0], &c.req.Selectors[0], c.req.Route.Collection
-	scope := &c.in.Scope
+	in := &c.in
 	switch {
-	case scope.Items == nil:
+	case in.Items == nil:
 		return p.IDs, true
 	case p.As == policy.AsAsked && s.Kind != policy.SelectIDs:
-		return scope.Items.Of(col, scope.CID), s.Kind == policy.SelectAll
+		return in.Items.Of(col, in.Scope), s.Kind == policy.SelectAll
 	}
 	ids = slices.DeleteFunc(slices.Clone(p.IDs), func(id int64) bool {
-		cid, known := scope.Items.Account(col, id)
-		return known && !scope.Tree.Contains(scope.CID, cid)
+		cid, known := in.Items.Account(col, id)
+		return known && !in.Tree.Contains(in.Scope, cid)
 	})
 	return ids, true
 }
@@ -179,9 +179,9 @@ func (g *Gateway) accountsChanged(c *call, ids []int64, cid int64) {
 	if g.AccountTree == nil || c.req.Route.Collection.URI != "platform/subaccounts" {
 		return
 	}
-	scope := &c.in.Scope
+	in := &c.in
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id int64) bool {
-		return id == scope.CID || !scope.Tree.Contains(scope.CID, id)
+		return id == in.Scope || !in.Tree.Contains(in.Scope, id)
 	})
 	if cid > 0 {
 		g.AccountTree.Moved(ids, cid)

@@ -90,7 +90,7 @@ func (g *Gateway) appendFields(dst []byte, c *call) []byte {
 	}
 	if g.engine.Mode.Header() {
 		dst = append(dst, "\r\nx-flespi-cid: "...)
-		dst = strconv.AppendInt(dst, c.in.Scope.CID, 10)
+		dst = strconv.AppendInt(dst, c.in.Scope, 10)
 	}
 	dst = append(dst, "\r\nX-Forwarded-For: "...)
 	dst = c.source.AppendTo(dst)

@@ -222,10 +222,6 @@ func (g *Gateway) judgeElement(c *call, e *body.Element, shape body.Kind) policy
 	switch reason {
 	case policy.NotJudged:
 		c.noteAccount(cid, shape)
-	case policy.BodyAccount:
-		c.dec.Account = cid
-	case policy.BodyItem:
-		c.item = id
 	case policy.BadBody:
 		c.public = "an id is not taken on creation"
 	}

@@ -121,7 +121,7 @@ func (g *Gateway) refuse(c *call, r policy.Reason) {
 	case classGateway:
 		g.refuseAsGateway(c, r)
 	default:
-		g.refuseItems(c, kind)
+		g.refuseItems(c, r, kind)
 	}
 }
 
@@ -215,15 +215,19 @@ func (g *Gateway) refuseEmpty(c *call) {
 }
 
 // refuseItems answers with one code-6 error per denied thing.
-func (g *Gateway) refuseItems(c *call, kind class) {
+func (g *Gateway) refuseItems(c *call, r policy.Reason, kind class) {
 	b := append(c.merge[:0], `{"errors":[`...)
 	switch kind {
 	case classDenied:
 		b = appendDenied(b, c)
 	case classAccount:
-		b = appendDeniedItem(b, "accounts", c.dec.Account)
+		account := c.rec.Asked
+		if r == policy.BodyAccount {
+			account = c.dec.Element.CID
+		}
+		b = appendDeniedItem(b, "accounts", account)
 	case classItem:
-		b = appendDeniedItem(b, c.req.Route.Collection.Type, c.item)
+		b = appendDeniedItem(b, c.req.Route.Collection.Type, c.dec.Element.ID)
 	}
 	b = append(b, `],"result":[]}`...)
 	c.merge = b

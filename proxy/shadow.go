@@ -165,19 +165,19 @@ func (g *Gateway) shadowScope(c *call, tok *policy.Token) policy.Reason {
 	if c.head.CID != nil {
 		asked, _ = policy.ParseID(c.head.CID)
 	}
-	scope, reason := g.enforcing.Scope(g.Shadow.Tree(), tok, asked)
-	if reason != policy.NotJudged {
+	s := c.side
+	in := policy.Input{Request: &c.req, Token: tok, AskedCID: asked, Tree: g.Shadow.Tree(), Resolved: &s.resolved}
+	if reason := g.enforcing.Scope(&in); reason != policy.NotJudged {
 		return reason
 	}
 	if g.Index != nil {
-		scope.Items = g.Index.View(scope.Tree)
+		in.Items = g.Index.View(in.Tree)
 	}
-	s := c.side
 	s.resolved = policy.Resolved{}
-	if scope.CID == c.in.Scope.CID {
+	if in.Scope == c.in.Scope {
 		s.resolved.Matches = c.resolved.Matches
 	}
-	s.in = policy.Input{Request: &c.req, Token: tok, Scope: scope, Resolved: &s.resolved}
+	s.in = in
 	return policy.NotJudged
 }
 
@@ -238,7 +238,7 @@ func (s *second) same(c *call, was, now record.Outcome) bool {
 	case now.Verdict == policy.Deny:
 		return slices.EqualFunc(s.dec.Selectors, c.dec.Selectors, func(a, b policy.SelectorDecision) bool { return slices.Equal(a.Denied, b.Denied) })
 	}
-	return s.in.Scope.CID == c.in.Scope.CID && slices.EqualFunc(s.dec.Selectors, c.dec.Selectors, samePart)
+	return s.in.Scope == c.in.Scope && slices.EqualFunc(s.dec.Selectors, c.dec.Selectors, samePart)
 }
 
 func samePart(a, b policy.SelectorDecision) bool {

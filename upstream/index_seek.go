@@ -42,8 +42,8 @@ func (x *Index) Seek(q *Ask) error {
 		}
 		x.seeks.remember(c, ids[:n])
 	}
-	if q.Input.Scope.Items != nil {
-		q.Input.Scope.Items = x.View(q.Input.Scope.Tree)
+	if q.Input.Items != nil {
+		q.Input.Items = x.View(q.Input.Tree)
 	}
 	return nil
 }
@@ -54,7 +54,7 @@ func (x *Index) lookUp(q *Ask, c *policy.Collection, target []byte, ids []int64)
 	seq := x.mark()
 	list := listing{target: target, caller: q.CallersKey, columns: Columns{Names: []string{"id", "cid"}, Required: 1}}
 	if x.opt.Mode.Header() {
-		q.Input.Scope.Tree.Ancestors(q.Input.Scope.CID, func(cid int64) { list.cid = cid })
+		q.Input.Tree.Ancestors(q.Input.Scope, func(cid int64) { list.cid = cid })
 	}
 	asked := make(map[int64]bool, len(ids))
 	for _, id := range ids {

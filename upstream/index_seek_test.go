@@ -24,7 +24,7 @@ func (x *indexTest) asks(token int64, ids ...int64) *Ask {
 	q := unresolved(x.t, "/gw/devices/"+strings.Join(text, ","))
 	q.Input.Request.Selectors[0].Collection = x.devices
 	q.Input.Token = &policy.Token{ID: token}
-	q.Input.Scope = policy.Scope{CID: 11, Tree: x.tree, Items: x.View(x.tree)}
+	q.Input.Scope, q.Input.Tree, q.Input.Items = 11, x.tree, x.View(x.tree)
 	q.Decision.Selectors[0].Unknown = ids
 	q.CallersKey, q.Answer = []byte("CALLERS-KEY"), new(Answer)
 	return q
@@ -43,7 +43,7 @@ func (x *indexTest) seek(r *Resolver, q *Ask) string {
 func (x *indexTest) placed(q *Ask) string {
 	var got []string
 	for _, id := range q.Decision.Selectors[0].Unknown {
-		if cid, known := q.Input.Scope.Items.Account(x.devices, id); known {
+		if cid, known := q.Input.Items.Account(x.devices, id); known {
 			got = append(got, fmt.Sprintf("%d:%d", id, cid))
 		}
 	}
@@ -355,7 +355,7 @@ func (x *indexTest) judge(engine *policy.Engine, r *Resolver, target string) str
 	if reason := c.Request.Parse(engine, policy.GET, []byte(target)); reason != policy.NotJudged {
 		x.t.Fatal(reason)
 	}
-	c.Scope = policy.Scope{CID: 11, Tree: x.tree, Items: x.View(x.tree)}
+	c.Scope, c.Tree, c.Items = 11, x.tree, x.View(x.tree)
 	var d policy.Decision
 	if engine.Decide(&d, c); d.Verdict == policy.Unresolved {
 		c.Resolved = new(policy.Resolved)

@@ -96,7 +96,7 @@ func (r *Resolver) match(q *Ask, selector int) ([]int64, error) {
 		target: target, caller: q.CallersKey, max: maxMatches, columns: Columns{Names: []string{"id"}, Required: 1},
 	}
 	if r.mode.Header() {
-		list.cid = q.Input.Scope.CID
+		list.cid = q.Input.Scope
 	}
 	var ids []int64
 	if err := r.all(q.Answer, &list, func(row *Row) { ids = append(ids, row.ID[0]) }); err != nil {

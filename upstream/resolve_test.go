@@ -65,7 +65,7 @@ func unresolved(t testing.TB, target string) *Ask {
 	for i := range q.Input.Request.Selectors {
 		q.Decision.Selectors = append(q.Decision.Selectors, policy.SelectorDecision{Match: q.Input.Request.Selectors[i].Match()})
 	}
-	q.Input.Scope.CID = 11
+	q.Input.Scope = 11
 	return q
 }
 

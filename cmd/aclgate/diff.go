@@ -183,8 +183,8 @@ func (s *side) judge(engine *policy.Engine, l *record.Line, ask explain.Ask) cas
 		used.Used.Store(l.Time.Add(-time.Second).Unix())
 		tok = &used
 	}
-	ask.File = s.file
-	return cases.OutcomeOf(explain.Explain(engine, s.tree, tok, ask))
+	ask.File, ask.Tree, ask.Token = s.file, s.tree, tok
+	return cases.OutcomeOf(explain.Explain(engine, ask))
 }
 
 // tell prints the differences: by token, the most frequent first.

@@ -102,13 +102,13 @@ func (e *env) runExplain(cmd *cobra.Command, f *explainFlags, args []string) err
 	}
 	tok := rec.Token
 	tok.ACL = policy.NewACL(rec.Entries, cat)
-	ask.File = s.Store.Path.Text
-	if f.live {
-		if err := e.askBackend(cmd.Context(), s, &tok, &ask); err != nil {
-			return err
-		}
+	ask.File, ask.Tree, ask.Token = s.Store.Path.Text, pol.Tree, &tok
+	var report *explain.Report
+	if !f.live {
+		report = explain.Explain(engineOf(s, cat), ask)
+	} else if report, err = e.explainLive(cmd.Context(), s, ask); err != nil {
+		return err
 	}
-	report := explain.Explain(engineOf(s, cat), pol.Tree, &tok, ask)
 	if ask.Method != args[0] {
 		report.Notes = append(report.Notes, "The method is explained as "+ask.Method+": in a request its capitals count.")
 	}
@@ -128,7 +128,8 @@ func (e *env) print(r *explain.Report, asJSON bool) error {
 
 // ask reads everything but the token.
 func (f *explainFlags) ask(args []string) (ask explain.Ask, err error) {
-	ask = explain.Ask{Method: args[0], Target: args[1], Origin: f.origin, At: time.Now().Unix()}
+	ask = explain.Ask{Method: args[0], Target: args[1]}
+	ask.Origin, ask.At = []byte(f.origin), time.Now().Unix()
 	if upper := strings.ToUpper(ask.Method); policy.ParseMethod([]byte(upper)) != policy.NoMethod {
 		ask.Method = upper
 	}
@@ -140,7 +141,7 @@ func (f *explainFlags) ask(args []string) (ask explain.Ask, err error) {
 		if !ok {
 			return ask, fmt.Errorf("--cid is the id of an account, not %q", f.cid)
 		}
-		ask.CID = cid
+		ask.AskedCID = cid
 	}
 	if f.source != "" {
 		if ask.Source, err = netip.ParseAddr(f.source); err != nil {

@@ -51,36 +51,26 @@ func (a *app) readIndex(ctx context.Context) error {
 	return nil
 }
 
-// askBackend completes what is to be explained with what only the backend
-// knows: whose the items are, and what a match names.
-func (e *env) askBackend(ctx context.Context, s *config.Settings, tok *policy.Token, ask *explain.Ask) error {
+// explainLive explains a request with what only the backend knows: the accounts of
+// the items, and what a match names.
+func (e *env) explainLive(ctx context.Context, s *config.Settings, ask explain.Ask) (*explain.Report, error) {
 	s.Audit = config.Audit{} // nothing is served, so there is nothing to write
 	a, err := newApp(s, newLogger(config.Log{Level: config.LogError, Format: config.LogText}, e.stderr))
 	if err != nil {
-		return badSettings(err)
+		return nil, badSettings(err)
 	}
 	defer a.close()
 	if err := a.readIndex(ctx); err != nil {
-		return failed(err)
+		return nil, failed(err)
 	}
-	var req policy.Request
-	if req.Parse(a.engine, policy.ParseMethod([]byte(ask.Method)), []byte(ask.Target)) != policy.NotJudged {
-		return nil // explain says what is wrong with it
+	ask.Tree, ask.Items = a.Tree(), a.index.View(a.Tree())
+	ask.Resolve = func(d *policy.Decision, in *policy.Input) {
+		in.Resolved = new(policy.Resolved)
+		err = a.resolver.Resolve(&upstream.Ask{Input: in, Decision: d, Resolved: in.Resolved})
 	}
-	scope, reason := a.engine.Scope(a.Tree(), tok, max(ask.CID, req.CID))
-	if reason != policy.NotJudged {
-		return nil
+	report := explain.Explain(a.engine, ask)
+	if err != nil {
+		return nil, failed(fmt.Errorf("the backend did not say what the request names: %w", err))
 	}
-	scope.Items = a.index.View(a.Tree())
-	judged := policy.Input{Request: &req, Token: tok, Scope: scope}
-	var decision policy.Decision
-	a.engine.Decide(&decision, &judged)
-	if decision.Verdict == policy.Unresolved {
-		ask.Resolved = new(policy.Resolved)
-		if err := a.resolver.Resolve(&upstream.Ask{Input: &judged, Decision: &decision, Resolved: ask.Resolved}); err != nil {
-			return failed(fmt.Errorf("the backend did not say what the request names: %w", err))
-		}
-	}
-	ask.Items = judged.Scope.Items
-	return nil
+	return report, nil
 }

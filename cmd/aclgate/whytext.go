@@ -35,8 +35,8 @@ func (e *env) explainLine(s *config.Settings, l *record.Line) error {
 	if tok == nil {
 		return e.tellReason(l, fmt.Sprintf("token %d is not in the policy any more", l.Token))
 	}
-	ask.File = s.Store.Path.Text
-	report := explain.Explain(engineOf(s, cat), pol.Tree, tok, ask)
+	ask.File, ask.Tree, ask.Token = s.Store.Path.Text, pol.Tree, tok
+	report := explain.Explain(engineOf(s, cat), ask)
 	if report.Reason != l.Reason && len(report.Open) == 0 {
 		if err := e.tellReason(l, "the policy as it is now, and the request as far as it is remembered, lead elsewhere; see below"); err != nil {
 			return err
@@ -119,9 +119,9 @@ func askOf(l *record.Line) (ask explain.Ask, why string) {
 	case l.Token == 0:
 		return ask, "no token of the policy was recognised, so no entry was asked"
 	}
-	ask = explain.Ask{Method: l.Method, Target: wholeMatch(l.Target), At: l.Time.Unix()}
+	ask = explain.Ask{Method: l.Method, Target: wholeMatch(l.Target)}
+	ask.At, ask.AskedCID = l.Time.Unix(), l.Asked
 	ask.Source, _ = netip.ParseAddr(l.Source)
-	ask.CID = l.Asked
 	switch l.Reason {
 	case policy.BodyAccount.String():
 		ask.Body = []policy.Keys{{CID: l.BodyCID}}

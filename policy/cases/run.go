@@ -62,10 +62,10 @@ func (r *Result) run(s *Suite, c *Case, items *index) Check {
 	if c.Match != nil {
 		resolved.Matches = []policy.ResolvedMatch{{IDs: c.Match}}
 	}
-	report := explain.Explain(r.world.Engine, r.world.Tree, tok, explain.Ask{
-		Method: method, Target: target, CID: c.CID, Body: c.Body, At: s.Now, Source: c.Source, Origin: c.Origin,
-		Items: items, Resolved: resolved, File: r.world.File,
-	})
+	report := explain.Explain(r.world.Engine, explain.Ask{Method: method, Target: target, File: r.world.File, Input: policy.Input{
+		Token: tok, At: s.Now, Source: c.Source, Origin: []byte(c.Origin), AskedCID: c.CID,
+		Tree: r.world.Tree, Items: items, Resolved: resolved, Body: c.Body,
+	}})
 	r.note(c.Token, report)
 	if wrong := c.Want.differs(report); wrong != "" {
 		check.Failure = wrong + "; " + decisive(report)

@@ -42,7 +42,7 @@ func (x *explainer) answer() Answer {
 func (x *explainer) doc() ReasonDoc {
 	doc := docOf(x.reason)
 	hides := x.reason == policy.UnknownRoute || x.reason == policy.UnknownMethod
-	if hides && x.tok != nil && x.tok.Access == policy.ACLAccess {
+	if hides && x.in.Token != nil && x.in.Token.Access == policy.ACLAccess {
 		doc.Status, doc.Code = 403, codeNotPermitted
 	}
 	return doc
@@ -52,9 +52,9 @@ func (x *explainer) doc() ReasonDoc {
 func (x *explainer) denied() string {
 	switch x.reason {
 	case policy.ForeignAccount, policy.BodyAccount:
-		return fmt.Sprintf("accounts %d", x.account)
+		return fmt.Sprintf("accounts %d", x.account())
 	case policy.BodyItem:
-		return fmt.Sprintf("%s %d", x.req.Route.Collection.Type, x.item)
+		return fmt.Sprintf("%s %d", x.req.Route.Collection.Type, x.dec.Element.ID)
 	}
 	var lists []string
 	for i := range x.dec.Selectors {
@@ -75,7 +75,7 @@ func (x *explainer) backend() *Backend {
 		b.Key = "the caller's"
 	}
 	if x.engine.Mode.Header() {
-		b.CID = x.in.Scope.CID
+		b.CID = x.in.Scope
 	}
 	return b
 }
@@ -104,7 +104,7 @@ func (x *explainer) open() (questions []string) {
 		if x.blind && x.indexed(i) {
 			questions = append(questions, fmt.Sprintf(
 				"the index of the running gateway knows which of these items of %s lie in the branch of account %d: those are kept",
-				s.Collection.URI, x.in.Scope.CID))
+				s.Collection.URI, x.in.Scope))
 		}
 	}
 	return questions
@@ -120,7 +120,7 @@ func (x *explainer) indexed(i int) bool {
 func (x *explainer) resolving(s *policy.Selector, selector, fields string) string {
 	text := "GET /" + s.Collection.URI + "/" + shorten(selector) + "?fields=" + fields
 	if x.engine.Mode.Header() {
-		text += " with x-flespi-cid: " + strconv.FormatInt(x.in.Scope.CID, 10)
+		text += " with x-flespi-cid: " + strconv.FormatInt(x.in.Scope, 10)
 	}
 	return text
 }

@@ -7,14 +7,14 @@ import (
 )
 
 // acl reports whether the engine asks the entries of the token at all.
-func (x *explainer) acl() bool { return x.tok.Access == policy.ACLAccess && !x.engine.Unenforced }
+func (x *explainer) acl() bool { return x.in.Token.Access == policy.ACLAccess && !x.engine.Unenforced }
 
 // questions returns what the engine asked the ACL about this request, in order.
 // A step that was not reached has asked nothing.
 func (x *explainer) questions() (qs []question) {
 	r := x.req.Route
 	open := r != nil && r.Collection.Open && x.req.Method == policy.GET
-	if !x.asked || r == nil || open || !x.acl() || x.endedAtRoute() {
+	if x.in.Scope == 0 || r == nil || open || !x.acl() || x.endedAtRoute() {
 		return nil
 	}
 	qs = append(qs, x.ownQuestion())
@@ -94,7 +94,7 @@ func (x *explainer) choices() {
 // nearest returns the entry that would come first if it permitted what q asks:
 // what a hint speaks of. Nil when none covers the collection.
 func (x *explainer) nearest(q question) *policy.Entry {
-	covering, _ := q.ranked(x.tok.ACL.Entries())
+	covering, _ := q.ranked(x.in.Token.ACL.Entries())
 	if len(covering) == 0 {
 		return nil
 	}

@@ -82,7 +82,8 @@ func lookedUp(f *policy.Resolved) *policy.Resolved {
 	return f
 }
 
-// line is the straight line of a request, as the proxy walks it.
+// line takes the steps of a request one by one, as the proxy does: Evaluate has to
+// agree with it.
 type line struct {
 	w   *world
 	tok *policy.Token
@@ -101,7 +102,7 @@ func (l *line) judge() (policy.Verdict, policy.Reason) {
 		return policy.Deny, reason
 	}
 	switch {
-	case l.req.CID != 0 && l.ask.CID != 0:
+	case l.req.CID != 0 && l.ask.AskedCID != 0:
 		return policy.Deny, policy.BadQuery
 	case l.ask.Method == "OPTIONS", l.req.Route != nil && l.req.Route.Own == policy.OwnRegions:
 		return policy.Allow, policy.OwnAnswer
@@ -114,15 +115,16 @@ func (l *line) judge() (policy.Verdict, policy.Reason) {
 	if l.tok.Access == policy.NoAPI {
 		return policy.Deny, policy.TokenNoAPI
 	}
-	scope, reason := l.w.engine.Scope(l.w.tree, l.tok, max(l.ask.CID, l.req.CID))
-	if reason != policy.NotJudged {
+	in := policy.Input{
+		Request: &l.req, Token: l.tok, AskedCID: max(l.ask.AskedCID, l.req.CID), Tree: l.w.tree, Items: l.ask.Items, Resolved: l.ask.Resolved,
+	}
+	if reason := l.w.engine.Scope(&in); reason != policy.NotJudged {
 		return policy.Deny, reason
 	}
-	return l.decide(policy.Input{Request: &l.req, Token: l.tok, Scope: scope, Resolved: l.ask.Resolved})
+	return l.decide(in)
 }
 
 func (l *line) decide(c policy.Input) (policy.Verdict, policy.Reason) {
-	c.Scope.Items = l.ask.Items
 	l.w.engine.Decide(&l.dec, &c)
 	if l.dec.Verdict == policy.Deny || l.dec.Verdict == policy.Unresolved || l.req.Route == nil || !l.req.Method.Write() {
 		return l.dec.Verdict, l.dec.Reason

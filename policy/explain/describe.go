@@ -72,7 +72,7 @@ func addresses(r *policy.Route, m policy.Method) string {
 }
 
 func (x *explainer) token() *Token {
-	t := x.tok
+	t := x.in.Token
 	if t == nil {
 		return nil
 	}
@@ -118,7 +118,7 @@ func (x *explainer) place(line int) string {
 
 // accountName names an account by id and name.
 func (x *explainer) accountName(cid int64) string {
-	a, found := x.tree.Account(cid)
+	a, found := x.in.Tree.Account(cid)
 	switch {
 	case !found:
 		return fmt.Sprintf("%d (not in the tree)", cid)
@@ -129,21 +129,21 @@ func (x *explainer) accountName(cid int64) string {
 }
 
 func (x *explainer) scope() *Scope {
-	cid := x.in.Scope.CID
+	cid := x.in.Scope
 	if cid == 0 {
 		return nil
 	}
 	s := &Scope{CID: cid, Account: x.accountName(cid), By: "the token's own account"}
-	for _, a := range x.tree.Accounts() {
-		if x.tree.Contains(cid, a.ID) {
+	for _, a := range x.in.Tree.Accounts() {
+		if x.in.Tree.Contains(cid, a.ID) {
 			s.Accounts++
 		}
 	}
 	switch {
-	case x.ask.CID != 0:
-		s.By = "named by x-flespi-cid, in the branch of the token's account " + x.accountName(x.tok.CID)
 	case x.req.CID != 0:
-		s.By = "named by ?cid=, in the branch of the token's account " + x.accountName(x.tok.CID)
+		s.By = "named by ?cid=, in the branch of the token's account " + x.accountName(x.in.Token.CID)
+	case x.in.AskedCID != 0:
+		s.By = "named by x-flespi-cid, in the branch of the token's account " + x.accountName(x.in.Token.CID)
 	}
 	return s
 }
@@ -156,41 +156,49 @@ func (x *explainer) detail() string {
 	case policy.ForeignAccount, policy.BodyAccount:
 		return x.foreign()
 	case policy.BodyItem:
-		return fmt.Sprintf("the body names the id %d", x.item)
+		return fmt.Sprintf("the body names the id %d", x.dec.Element.ID)
 	case policy.TokenAddress:
 		return "the address is " + x.ask.Source.String()
 	case policy.TokenOrigin:
-		return "the origin is " + clean(x.ask.Origin)
+		return "the origin is " + clean(string(x.ask.Origin))
 	case policy.TooManyIDs:
 		return fmt.Sprintf("policy.max_ids is %d", x.engine.MaxIDs)
 	}
 	return ""
 }
 
+// account returns the account that the request, or its body, may not name.
+func (x *explainer) account() int64 {
+	if x.reason == policy.BodyAccount {
+		return x.dec.Element.CID
+	}
+	return x.in.AskedCID
+}
+
 // foreign says of an account what the client is never told: whether it exists.
 func (x *explainer) foreign() string {
-	top := x.tok.CID
+	top := x.in.Token.CID
 	if x.reason == policy.BodyAccount {
-		top = x.in.Scope.CID
+		top = x.in.Scope
 	}
-	if _, found := x.tree.Account(top); !found {
+	if _, found := x.in.Tree.Account(top); !found {
 		return fmt.Sprintf("the token's own account %d is not in the tree", top)
 	}
-	if _, found := x.tree.Account(x.account); !found {
-		return fmt.Sprintf("there is no account %d", x.account)
+	if _, found := x.in.Tree.Account(x.account()); !found {
+		return fmt.Sprintf("there is no account %d", x.account())
 	}
-	return fmt.Sprintf("account %s is not in the branch of account %s", x.accountName(x.account), x.accountName(top))
+	return fmt.Sprintf("account %s is not in the branch of account %s", x.accountName(x.account()), x.accountName(top))
 }
 
 // notes adds what is true of the settings rather than of the request.
 func (x *explainer) notes() {
 	switch {
-	case !x.asked:
+	case x.in.Scope == 0:
 		if x.verdict == policy.Deny {
 			x.note("The first fault is the whole answer: nothing after it was judged.")
 		}
 		return
-	case x.engine.Unenforced && x.tok.Access == policy.ACLAccess:
+	case x.engine.Unenforced && x.in.Token.Access == policy.ACLAccess:
 		x.note("policy.enforce is false: entries are not asked, the token is judged as a standard one.")
 	}
 	forwarded := x.verdict == policy.Narrow || x.verdict == policy.Allow

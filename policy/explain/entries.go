@@ -121,7 +121,7 @@ func (q question) winner(covering []*policy.Entry) *policy.Entry {
 
 // choice answers a question in words.
 func (x *explainer) choice(q question) Choice {
-	covering, others := q.ranked(x.tok.ACL.Entries())
+	covering, others := q.ranked(x.in.Token.ACL.Entries())
 	win := q.winner(covering)
 	c := Choice{For: q.String()}
 	for _, e := range covering {

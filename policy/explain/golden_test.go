@@ -59,7 +59,7 @@ var situations = []situation{
 	{"group-members-unknown", "grouped", "GET", "/gw/devices/7,8", nil},
 	{"group-chooser", "grouped", "GET", "/gw/assets/7", nil},
 	{"group-submodule", "grouped", "GET", "/gw/devices/7/messages", nil},
-	{"foreign-account", "standard", "GET", "/gw/devices/all", func(_ *world, ask *explain.Ask) { ask.CID = 12 }},
+	{"foreign-account", "standard", "GET", "/gw/devices/all", func(_ *world, ask *explain.Ask) { ask.AskedCID = 12 }},
 	{"narrower-account", "standard", "GET", "/gw/devices/all?cid=111", nil},
 	{"standard-list", "standard", "GET", "/gw/devices/7,8", nil},
 	{"expired", "old", "GET", "/gw/devices/7", nil},

@@ -22,13 +22,13 @@ func (r right) limited() bool {
 // right answers a question for good: by entries, and by groups where those are
 // asked.
 func (x *explainer) right(q question) right {
-	covering, _ := q.ranked(x.tok.ACL.Entries())
+	covering, _ := q.ranked(x.in.Token.ACL.Entries())
 	e := q.winner(covering)
 	gq, asked := x.groupQuestion(q, len(covering) == 0, e)
 	if !asked {
 		return right{entry: e}
 	}
-	groups, _ := gq.ranked(x.tok.ACL.Entries())
+	groups, _ := gq.ranked(x.in.Token.ACL.Entries())
 	g := gq.winner(groups)
 	if x.confersNot(q, e, g) != "" {
 		g = nil
@@ -76,7 +76,7 @@ func (x *explainer) confersNot(q question, e, g *policy.Entry) string {
 // groupChoice describes the choice among entries for groups, and reports
 // whether q asks them and there are any.
 func (x *explainer) groupChoice(q question) (Choice, bool) {
-	covering, _ := q.ranked(x.tok.ACL.Entries())
+	covering, _ := q.ranked(x.in.Token.ACL.Entries())
 	e := q.winner(covering)
 	gq, asked := x.groupQuestion(q, len(covering) == 0, e)
 	if !asked || x.nearest(gq) == nil {
@@ -90,7 +90,7 @@ func (x *explainer) groupChoice(q question) (Choice, bool) {
 			continue
 		}
 		line.Why = "decides, for members of the groups it is about"
-		groups, _ := gq.ranked(x.tok.ACL.Entries())
+		groups, _ := gq.ranked(x.in.Token.ACL.Entries())
 		if why := x.confersNot(q, e, gq.winner(groups)); why != "" {
 			c.Chosen, line.Chosen, line.Why = 0, false, why
 		}

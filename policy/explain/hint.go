@@ -28,9 +28,9 @@ func (x *explainer) hint() string {
 	case policy.UnknownMethod:
 		text = fmt.Sprintf("Use one of the methods that the path takes: %s.", x.req.Allow)
 	case policy.TokenExpired:
-		text = fmt.Sprintf("Set a later expire, or a longer ttl, for token %d%s, or give the caller a new token.", x.tok.ID, at(x.place(x.tok.Line)))
+		text = fmt.Sprintf("Set a later expire, or a longer ttl, for token %d%s, or give the caller a new token.", x.in.Token.ID, at(x.place(x.in.Token.Line)))
 	case policy.TokenDisabled:
-		text = fmt.Sprintf("Set enabled: true for token %d%s, if it should work again.", x.tok.ID, at(x.place(x.tok.Line)))
+		text = fmt.Sprintf("Set enabled: true for token %d%s, if it should work again.", x.in.Token.ID, at(x.place(x.in.Token.Line)))
 	}
 	if text == "" {
 		text = docOf(x.reason).Hint

@@ -27,7 +27,9 @@ func (x *explainer) selector(i int) Selector {
 }
 
 // bodyFault reports whether the selectors had passed when the body failed.
-func (x *explainer) bodyFault() bool { return x.verdict != x.dec.Verdict && x.verdict == policy.Deny }
+func (x *explainer) bodyFault() bool {
+	return x.verdict == policy.Deny && x.dec.Element != policy.Keys{}
+}
 
 // fates groups the items of selector i by what became of them and why.
 func (x *explainer) fates(i int, asked string) []Fate {
@@ -170,8 +172,8 @@ func (x *explainer) whyPermitted(s *policy.Selector, b bars) string {
 	case len(b.limits) > 0:
 		text = namedBy(b.limits)
 	case !b.asked:
-		text = fmt.Sprintf("a %s token reaches every item of its scope", x.tok.Access)
-		if x.tok.Access == policy.ACLAccess {
+		text = fmt.Sprintf("a %s token reaches every item of its scope", x.in.Token.Access)
+		if x.in.Token.Access == policy.ACLAccess {
 			text = "entries are not enforced, so every item of the scope passes"
 		}
 	case b.entry == nil:
@@ -190,7 +192,7 @@ func (x *explainer) scopeClause(s *policy.Selector) string {
 	case !s.Collection.Scoped:
 		return ""
 	case x.ask.Items != nil && x.engine.Mode.Index():
-		return fmt.Sprintf("; it lies in the branch of account %d", x.in.Scope.CID)
+		return fmt.Sprintf("; it lies in the branch of account %d", x.in.Scope)
 	case x.engine.Mode.Index():
 		return "; whose it is, the gateway's index knows"
 	}
@@ -219,7 +221,7 @@ func (x *explainer) whyDenied(s *policy.Selector, b bars, id int64) string {
 	if !known {
 		return "no such item is known"
 	}
-	return fmt.Sprintf("it belongs to account %s, outside the branch of account %d", x.accountName(cid), x.in.Scope.CID)
+	return fmt.Sprintf("it belongs to account %s, outside the branch of account %d", x.accountName(cid), x.in.Scope)
 }
 
 // whyEmpty says why a selector without numbers names nothing at all.
@@ -234,7 +236,7 @@ func (x *explainer) whyEmpty(s *policy.Selector, b bars) string {
 	case len(b.limits) > 0:
 		return fmt.Sprintf("the id list of entry %d is empty", b.limits[0].entry.Number)
 	}
-	return fmt.Sprintf("no item of %s is known in the branch of account %d", s.Collection.URI, x.in.Scope.CID)
+	return fmt.Sprintf("no item of %s is known in the branch of account %d", s.Collection.URI, x.in.Scope)
 }
 
 // source returns the entry that tells which items a limited right is about.

@@ -86,7 +86,7 @@ func (d dice) world(w *world, target string) (name string, ask explain.Ask) {
 	w.add("random", policy.ACLAccess, 11, d.entries()...)
 	name = pick(d, "random", "random", "random", "random", "random", "root", "standard", "noapi", "old", "nobody")
 	ask = explain.Ask{Method: pick(d, "GET", "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"), Target: target}
-	ask.CID = pick[int64](d, 0, 0, 0, 11, 12, 111, 99)
+	ask.AskedCID = pick[int64](d, 0, 0, 0, 11, 12, 111, 99)
 	if target == "" {
 		ask.Target = d.target()
 	}

@@ -135,6 +135,6 @@ func (x *index) Members(_ *policy.Collection, groups []int64) []int64 {
 
 // ask explains one request of the token called name.
 func (w *world) ask(name string, ask explain.Ask) *explain.Report {
-	ask.At, ask.File = now, "policy.yaml"
-	return explain.Explain(w.engine, w.tree, w.tokens[name], ask)
+	ask.At, ask.File, ask.Tree, ask.Token = now, "policy.yaml", w.tree, w.tokens[name]
+	return explain.Explain(w.engine, ask)
 }

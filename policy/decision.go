@@ -1,0 +1,97 @@
+package policy
+
+// Decision is the outcome for one request. It is reused: its slices are valid
+// until the next Decide.
+type Decision struct {
+	Verdict   Verdict
+	Reason    Reason
+	Entry     *Entry             // the one that decided; nil without ACL or when none did
+	Selectors []SelectorDecision // one per selector of the request, in path order
+
+	// OnlyAccountScope tells that nothing but the account scope limits the
+	// request: no id list stands between the caller and a foreign item.
+	OnlyAccountScope bool
+
+	// Element is the element of the body that was refused.
+	Element Keys
+
+	grant                 grant   // what Entry is a part of
+	kept, denied, unknown []int64 // what the selectors alias
+	sorted                []int64 // the ids of the first selector, for JudgeElement
+}
+
+// SelectorDecision is the outcome for one selector.
+type SelectorDecision struct {
+	As      PrintAs
+	IDs     []int64 // permitted; in the order asked, or ascending
+	Text    Printed // IDs printed, empty: not yet
+	Denied  []int64 // asked for by number and not permitted, in the order asked
+	Unknown []int64 // Unresolved: ids that the index does not know to be in the scope
+	Match   bool    // Unresolved: the match has to be resolved
+	Whole   bool    // IDs are all that the scope holds: "all" under it says the same
+}
+
+// PrintAs says how a selector is printed. The zero value is nothing at all: one
+// that nobody judged cannot be printed into something wider.
+type PrintAs uint8
+
+// The ways.
+const (
+	AsNothing PrintAs = iota
+	AsAsked
+	AsIDs
+)
+
+func (p *SelectorDecision) appendTo(dst []byte, s *Selector) []byte {
+	switch {
+	case p.As == AsAsked:
+		return appendSelector(dst, s)
+	case p.As == AsIDs && p.Text.Len() > 0:
+		return append(dst, p.Text.text...)
+	case p.As == AsIDs:
+		return appendIDs(dst, p.IDs)
+	}
+	return dst
+}
+
+func (d *Decision) reset() {
+	*d = Decision{
+		Selectors: d.Selectors[:0], kept: d.kept[:0], denied: d.denied[:0], unknown: d.unknown[:0], sorted: d.sorted[:0],
+	}
+}
+
+func (d *Decision) end(v Verdict, r Reason) { d.Verdict, d.Reason = v, r }
+
+// conclude turns the outcomes of the selectors into one verdict. One selector
+// with nothing left is enough to forward nothing: a wider or an empty selector
+// must never take its place.
+func (d *Decision) conclude() {
+	unresolved, empty, changed := false, false, false
+	for i := range d.Selectors {
+		p := &d.Selectors[i]
+		unresolved = unresolved || p.Match || len(p.Unknown) > 0
+		empty = empty || p.As == AsNothing || p.As == AsIDs && len(p.IDs) == 0
+		changed = changed || p.As != AsAsked
+	}
+	switch {
+	case unresolved:
+		d.end(Unresolved, NotJudged)
+	case empty && d.DeniedCount() > 0:
+		d.end(Deny, DeniedItems)
+	case empty:
+		d.end(Deny, NothingLeft)
+	case changed:
+		d.end(Narrow, Narrowed)
+	default:
+		d.end(Allow, Permitted)
+	}
+}
+
+// DeniedCount returns how many ids were asked for by number and are denied.
+func (d *Decision) DeniedCount() int {
+	n := 0
+	for i := range d.Selectors {
+		n += len(d.Selectors[i].Denied)
+	}
+	return n
+}

@@ -1,0 +1,175 @@
+package policy
+
+import "slices"
+
+// selectors judges step 9: every selector on its own, then all of them.
+func (e *Engine) selectors(d *Decision, in *Input) {
+	r := in.Request
+	open := r.Route.Collection.Open && r.Method == GET
+	if e.Mode.Index() && in.Items == nil {
+		d.end(Deny, IndexStale) // nobody knows the account of an item
+		return
+	}
+	d.OnlyAccountScope = !open && (len(r.Selectors) == 0 || !r.Route.Item)
+	tooMany := false
+	for i := range r.Selectors {
+		d.Selectors = append(d.Selectors, SelectorDecision{})
+		tooMany = tooMany || e.MaxIDs > 0 && len(r.Selectors[i].IDs) > e.MaxIDs
+		if reason := e.narrow(d, in, i); reason != NotJudged {
+			d.end(Deny, reason)
+			return
+		}
+	}
+	if tooMany { // after what an entry does not permit (SPEC 2, Order of faults)
+		d.end(Deny, TooManyIDs)
+		return
+	}
+	d.conclude()
+	if d.Verdict == Allow && open {
+		d.Reason = OpenRoute
+	}
+}
+
+// narrow judges selector i and writes the outcome to d.Selectors[i]. A reason
+// other than NotJudged denies the whole request.
+func (e *Engine) narrow(d *Decision, in *Input, i int) Reason {
+	r := in.Request
+	s, p := &r.Selectors[i], &d.Selectors[i]
+	if !s.ByID() || s.Collection.Open && r.Method == GET {
+		p.As = AsAsked
+		return NotJudged
+	}
+	own := i == 0 && r.Route.Item
+	b, reason := e.boundsOf(d, in, s.Collection, own)
+	if reason != NotJudged {
+		return reason
+	}
+	d.OnlyAccountScope = d.OnlyAccountScope || !b.limited()
+	switch {
+	case s.Match():
+		return e.match(d, in, i, &b)
+	case s.Kind == SelectAll:
+		e.all(p, in, s, &b)
+	default:
+		e.list(d, p, in, s, &b)
+	}
+	return NotJudged
+}
+
+// scoped reports whether the index has a say about col.
+func (e *Engine) scoped(col *Collection) bool { return e.Mode.Index() && col.Scoped }
+
+// all judges the selector "all": everything in scope, or what is permitted.
+func (e *Engine) all(p *SelectorDecision, in *Input, s *Selector, b *bounds) {
+	col := s.Collection
+	if !b.limited() && !e.scoped(col) {
+		p.As = AsAsked
+		return
+	}
+	p.As = AsIDs
+	switch {
+	case b.nothing:
+	case !b.limited():
+		p.IDs, p.Whole = in.Items.Of(col, in.Scope), true
+	case b.count == 1 && !e.scoped(col):
+		p.IDs, p.Text = b.sets[0].ids, b.sets[0].text
+	default:
+		e.intersect(p, in, col, b, b.sets[0].ids)
+	}
+}
+
+// intersect keeps of candidates what passes the limits and the scope. It is
+// the slow path of `all` and of matches and may allocate.
+func (e *Engine) intersect(p *SelectorDecision, in *Input, col *Collection, b *bounds, candidates []int64) {
+	cur := b.walks()
+	p.IDs = make([]int64, 0, len(candidates))
+	for _, id := range candidates {
+		if b.permits(&cur, id) && (!e.scoped(col) || in.inScope(col, id)) {
+			p.IDs = append(p.IDs, id)
+		}
+	}
+}
+
+// list judges an id list. What the entries do not permit is denied at once,
+// whether it exists or not. What the index does not place in the scope, known
+// or not, waits for the same look-up, so that time tells nothing.
+func (e *Engine) list(d *Decision, p *SelectorDecision, in *Input, s *Selector, b *bounds) {
+	scoped := e.scoped(s.Collection)
+	p.As, p.IDs = AsAsked, s.IDs
+	if !b.limited() && !scoped {
+		return
+	}
+	cur, from := b.walks(), 0
+	if !scoped {
+		from = b.run(&cur, s.IDs)
+	}
+	lookedUp := in.Resolved != nil && in.Resolved.LookedUp
+	kept, denied, unknown := len(d.kept), len(d.denied), len(d.unknown)
+	for i := from; i < len(s.IDs); i++ {
+		id := s.IDs[i]
+		ok := b.permits(&cur, id)
+		if ok && scoped && !in.inScope(s.Collection, id) {
+			ok = false
+			if !lookedUp {
+				d.unknown = append(d.unknown, id)
+			}
+		}
+		switch {
+		case ok && len(d.denied) == denied:
+			// Nothing to write as long as nothing is denied.
+		case ok:
+			d.kept = append(d.kept, id)
+		default:
+			if len(d.denied) == denied {
+				p.As = AsIDs
+				d.kept = append(d.kept, s.IDs[:i]...)
+			}
+			d.denied = append(d.denied, id)
+		}
+	}
+	p.Denied, p.Unknown = slices.Clip(d.denied[denied:]), slices.Clip(d.unknown[unknown:])
+	if p.As == AsIDs {
+		p.IDs = slices.Clip(d.kept[kept:])
+	}
+}
+
+// match judges field=value and {…}: what reads more than the entry permits is
+// refused; what is not limited is the backend's to evaluate; the rest has to
+// be resolved first and is then judged like "all" (SPEC 4.3).
+func (e *Engine) match(d *Decision, in *Input, i int, b *bounds) Reason {
+	s, p := &in.Request.Selectors[i], &d.Selectors[i]
+	if reason := readable(s, b.reads); reason != NotJudged {
+		return reason
+	}
+	indexed := e.scoped(s.Collection)
+	switch {
+	case b.linked && (b.limited() || indexed && !e.Mode.Header()):
+		return LinkedMatch
+	case b.linked || !b.limited() && !indexed:
+		p.As = AsAsked
+		return NotJudged
+	case b.limited() && e.DenyMatch:
+		return MatchDenied
+	}
+	p.As = AsIDs
+	ids, resolved := in.Resolved.match(i)
+	if !resolved {
+		p.Match = true
+		return NotJudged
+	}
+	e.intersect(p, in, s.Collection, b, ids)
+	return NotJudged
+}
+
+// readable judges whether an entry permits what a match reads: the fields of
+// the item, and for an expression everything below it. Without an ACL there is
+// nothing to ask.
+func readable(s *Selector, e *Entry) Reason {
+	if e == nil {
+		return NotJudged
+	}
+	if !e.permits(GET, "") || s.Kind == SelectExpression && e.Named {
+		return MatchUnreadable
+	}
+	return NotJudged
+}
