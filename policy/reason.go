@@ -29,113 +29,112 @@ func Verdicts() []Verdict {
 // nobody judged; it denies.
 type Reason uint8
 
-// The reasons, in the order of faults of SPEC 2. Comments name the answer.
+// The reasons, in the order of faults of SPEC 2. What each means, and how it is
+// answered, is in reasonTable.
 const (
-	NotJudged Reason = iota // 500
+	NotJudged Reason = iota
 
-	Permitted   // forwarded as asked
-	Narrowed    // forwarded for the permitted ids
-	OpenRoute   // forwarded: a dictionary, open to every valid token
-	OwnAnswer   // answered by the gateway itself
-	Unenforced  // forwarded because policy.enforce is off
-	MasterRoute // forwarded: unknown route, policy.unknown_routes is master
+	Permitted
+	Narrowed
+	OpenRoute
+	OwnAnswer
+	Unenforced
+	MasterRoute
 
-	BadHead     // 400 and its kin, from proxy/head
-	BadTarget   // 400
-	BadQuery    // 400
-	BadSelector // 400
+	BadHead
+	BadTarget
+	BadQuery
+	BadSelector
 
-	TokenMissing   // 401
-	TokenMalformed // 401
-	TokenUnknown   // 401
-	TokenExpired   // 401
-	TokenDisabled  // 401
-	TokenAddress   // 401
-	TokenOrigin    // 401
-	TokenNoAPI     // 403, code 8
-	StoreStale     // 503
+	TokenMissing
+	TokenMalformed
+	TokenUnknown
+	TokenExpired
+	TokenDisabled
+	TokenAddress
+	TokenOrigin
+	TokenNoAPI
+	StoreStale
 
-	LimitToken   // 429
-	LimitAccount // 429
-	LimitSource  // 429
+	LimitToken
+	LimitAccount
+	LimitSource
 
-	ForeignAccount // 403, code 6: cid outside the branch
+	ForeignAccount
 
-	UnknownRoute  // 404; code 8 for an acl token
-	UnknownMethod // 405; code 8 for an acl token
+	UnknownRoute
+	UnknownMethod
 
-	ClosedCredential // 403, code 8: acts on the holder of the credential
-	ClosedKeys       // 403, code 8: lists or issues the backend's keys
-	ClosedPlatform   // 403, code 8: /platform is for master tokens
-	ClosedMQTT       // 403, code 8: acl tokens, and every token in ids mode
-	ClosedTopic      // 403, code 8: a topic that carries REST calls
-	ClosedScope      // 403, code 8: the index cannot judge this route
-	NoEntry          // 403, code 8
-	CreateLimited    // 403, code 8: POST on the collection by an entry with ids
-	MatchUnreadable  // 403, code 8: the entry does not permit what a match reads
-	MatchDenied      // 403, code 8: scope.match is deny
-	LinkNoEntry      // 403, code 8: no entry for the linked collection
-	LinkMessages     // 403, code 8: the link would carry messages out
+	ClosedCredential
+	ClosedKeys
+	ClosedPlatform
+	ClosedMQTT
+	ClosedTopic
+	ClosedScope
+	NoEntry
+	CreateLimited
+	MatchUnreadable
+	MatchDenied
+	LinkNoEntry
+	LinkMessages
 
-	TooManyIDs   // 400
-	LinkedMatch  // 400: a match at a linked place by a limited token
-	ListTooLong  // 400: the permitted ids do not fit upstream.max_url_bytes
-	IndexStale   // 503
-	ScopeIgnored // 503: the backend does not obey x-flespi-cid
-	DeniedItems  // 403, code 6
-	NothingLeft  // 200 {"result":[]}
+	TooManyIDs
+	LinkedMatch
+	ListTooLong
+	IndexStale
+	ScopeIgnored
+	DeniedItems
+	NothingLeft
 
-	BodyTooLarge // 413
-	BodyCoding   // 415
-	BadBody      // 400
-	BodyAccount  // 403, code 6: cid in the body outside the branch
-	BodyItem     // 403, code 6: id in the body is not addressed and permitted
-	MoveNoEntry  // 403, code 8: no entry names the submodule cid
+	BodyTooLarge
+	BodyCoding
+	BadBody
+	BodyAccount
+	BodyItem
+	MoveNoEntry
 
-	BackendRefused       // the backend's own 4xx about a match that was to be resolved
-	UpstreamBroken       // 502
-	UpstreamRedirect     // 502
-	UpstreamUnauthorized // 502: the gateway's own credential was refused
-	UpstreamSlow         // 504
-	UpstreamBusy         // 503
-	Overloaded           // 503
-	ClientGone           // nobody is left to answer
-	Internal             // 500
+	BackendRefused
+	UpstreamBroken
+	UpstreamRedirect
+	UpstreamUnauthorized
+	UpstreamSlow
+	UpstreamBusy
+	Overloaded
+	ClientGone
+	Internal
 	reasonCount
 )
 
-var reasonNames = [reasonCount]string{
-	NotJudged: "not-judged", Permitted: "permitted", Narrowed: "narrowed", OpenRoute: "open-route",
-	OwnAnswer: "own-answer", Unenforced: "unenforced", MasterRoute: "master-route",
-	BadHead: "bad-head", BadTarget: "bad-target", BadQuery: "bad-query", BadSelector: "bad-selector",
-	TokenMissing: "token-missing", TokenMalformed: "token-malformed", TokenUnknown: "token-unknown",
-	TokenExpired: "token-expired", TokenDisabled: "token-disabled", TokenAddress: "token-address",
-	TokenOrigin: "token-origin", TokenNoAPI: "token-noapi", StoreStale: "store-stale",
-	LimitToken: "limit-token", LimitAccount: "limit-account", LimitSource: "limit-source",
-	ForeignAccount: "foreign-account", UnknownRoute: "unknown-route", UnknownMethod: "unknown-method",
-	ClosedCredential: "closed-credential", ClosedKeys: "closed-keys", ClosedPlatform: "closed-platform",
-	ClosedMQTT: "closed-mqtt", ClosedTopic: "closed-topic", ClosedScope: "closed-scope",
-	NoEntry: "no-entry", CreateLimited: "create-limited", MatchUnreadable: "match-unreadable",
-	MatchDenied: "match-denied", LinkNoEntry: "link-no-entry", LinkMessages: "link-messages",
-	TooManyIDs: "too-many-ids", LinkedMatch: "linked-match", ListTooLong: "list-too-long",
-	IndexStale: "index-stale", ScopeIgnored: "scope-ignored", DeniedItems: "denied-items",
-	NothingLeft: "nothing-left", BodyTooLarge: "body-too-large", BodyCoding: "body-coding",
-	BadBody: "bad-body", BodyAccount: "body-account", BodyItem: "body-item", MoveNoEntry: "move-no-entry",
-	BackendRefused: "backend-refused", UpstreamBroken: "upstream-broken", UpstreamRedirect: "upstream-redirect",
-	UpstreamUnauthorized: "upstream-unauthorized", UpstreamSlow: "upstream-slow",
-	UpstreamBusy: "upstream-busy", Overloaded: "overloaded", ClientGone: "client-gone", Internal: "internal",
-}
-
 // String returns the word of the reason.
-func (r Reason) String() string {
-	if r >= reasonCount {
-		return reasonNames[NotJudged]
-	}
-	return reasonNames[r]
-}
+func (r Reason) String() string { return r.row().word }
 
 // Error makes a Reason usable as an error.
-func (r Reason) Error() string { return r.String() }
+func (r Reason) Error() string { return r.row().word }
+
+// Meaning returns what the reason means: it finishes the sentence "because …".
+func (r Reason) Meaning() string { return r.row().meaning }
+
+// Hint returns a sentence that says what to do about it.
+func (r Reason) Hint() string { return r.row().hint }
+
+// Answer returns how the reason is answered.
+func (r Reason) Answer() Answer { return r.row().answer }
+
+// AnswerTo returns how the reason is answered to a token, nil for an unknown one.
+// One with an ACL does not learn which paths exist (SPEC 2, Route).
+func (r Reason) AnswerTo(t *Token) Answer {
+	if (r == UnknownRoute || r == UnknownMethod) && t != nil && t.Access == ACLAccess {
+		return notPermitted
+	}
+	return r.row().answer
+}
+
+func (r Reason) row() *reasonRow {
+	if r >= reasonCount {
+		r = NotJudged
+	}
+	return &reasonTable[r]
+}
 
 // Reasons returns the whole closed set, for whoever resolves labels at start
 // or documents the words.

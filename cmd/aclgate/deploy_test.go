@@ -16,7 +16,7 @@ import (
 
 	"aclgate/bench/backend"
 	"aclgate/metrics"
-	"aclgate/policy/explain"
+	"aclgate/policy"
 )
 
 const deploy = "../../deploy"
@@ -199,9 +199,10 @@ func TestPolicyDenials(t *testing.T) {
 		t.Fatal("the rule is not there")
 	}
 	pattern := regexp.MustCompile("^(?:" + m[1] + ")$") // Prometheus anchors
-	for _, d := range explain.Docs() {
-		if got, want := pattern.MatchString(d.Reason.String()), d.Status == 403; got != want {
-			t.Errorf("%s (%d): got %v, want %v", d.Reason, d.Status, got, want)
+	for _, r := range policy.Reasons() {
+		status := r.Answer().Status
+		if got, want := pattern.MatchString(r.String()), status == 403; got != want {
+			t.Errorf("%s (%d): got %v, want %v", r, status, got, want)
 		}
 	}
 }

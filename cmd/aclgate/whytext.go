@@ -98,9 +98,9 @@ func asker(l *record.Line) string {
 // tellReason prints what a reason means, where the decision cannot be taken
 // again.
 func (e *env) tellReason(l *record.Line, why string) error {
-	for _, d := range explain.Docs() {
-		if d.Reason.String() == l.Reason {
-			fmt.Fprintf(e.stdout, "Meaning   %s\nHint      %s\n", d.Meaning, d.Hint)
+	for _, r := range policy.Reasons() {
+		if r.String() == l.Reason {
+			fmt.Fprintf(e.stdout, "Meaning   %s\nHint      %s\n", r.Meaning(), r.Hint())
 		}
 	}
 	_, err := fmt.Fprintf(e.stdout, "Note      %s\n", why)

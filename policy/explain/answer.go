@@ -13,39 +13,28 @@ func (x *explainer) answer() Answer {
 	if x.verdict == policy.Unresolved {
 		return Answer{Says: "an answer that is known once this was asked"}
 	}
-	doc := x.doc()
-	a := Answer{Status: doc.Status, Code: doc.Code}
+	given := x.reason.AnswerTo(x.in.Token)
+	a := Answer{Status: given.Status, Code: given.Code}
 	switch {
-	case doc.Status == 0:
+	case given.Status == 0:
 		a.Says = "the backend's answer"
 		if denied := x.denied(); denied != "" {
-			a.Code, a.Says = codeDenied, "the backend's answer, with code 6 (access denied) merged into it for "+denied
+			a.Code, a.Says = policy.CodeDenied, "the backend's answer, with code 6 (access denied) merged into it for "+denied
 		}
 	case x.reason == policy.OwnAnswer:
 		a.Says = "200, answered by the gateway itself"
 	case x.reason == policy.NothingLeft:
 		a.Says = `200 with an empty list: {"result":[]}`
-	case doc.Code == codeDenied:
-		a.Says = fmt.Sprintf("%d, code 6: access denied to %s", doc.Status, x.denied())
-	case doc.Code == codeNotPermitted:
-		a.Says = fmt.Sprintf("%d, code 8: action is not permitted by ACL", doc.Status)
-	case doc.Code == 401:
+	case given.Code == policy.CodeDenied:
+		a.Says = fmt.Sprintf("%d, code 6: access denied to %s", given.Status, x.denied())
+	case given.Code == policy.CodeNotPermitted:
+		a.Says = fmt.Sprintf("%d, code 8: action is not permitted by ACL", given.Status)
+	case given.Code == 401:
 		a.Says = "401: invalid or expired token (the client is not told which)"
 	default:
-		a.Says = fmt.Sprintf("%d, code %d, with the reason in words", doc.Status, doc.Code)
+		a.Says = fmt.Sprintf("%d, code %d, with the reason in words", given.Status, given.Code)
 	}
 	return a
-}
-
-// doc returns the documentation of the reason as it is answered to this token:
-// one with an ACL does not learn which paths exist.
-func (x *explainer) doc() ReasonDoc {
-	doc := docOf(x.reason)
-	hides := x.reason == policy.UnknownRoute || x.reason == policy.UnknownMethod
-	if hides && x.in.Token != nil && x.in.Token.Access == policy.ACLAccess {
-		doc.Status, doc.Code = 403, codeNotPermitted
-	}
-	return doc
 }
 
 // denied names what the code-6 errors of the answer are about.

@@ -23,7 +23,7 @@ func (x *explainer) describe() {
 	x.Answer = x.answer()
 	x.Backend = x.backend()
 	x.Open = x.open()
-	x.Meaning = docOf(x.reason).Meaning
+	x.Meaning = x.reason.Meaning()
 	if x.verdict == policy.Unresolved {
 		x.Meaning = "it cannot be judged before something has been asked"
 	}

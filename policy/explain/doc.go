@@ -16,7 +16,4 @@
 //     shown, since it may hold one. What came from a client is escaped.
 //   - It is a pure function of its arguments, time and address included, so
 //     that command line, policy tests and comparisons can share it.
-//
-// Docs is the other half: every reason with its answer, its meaning and a hint,
-// from which the documentation is made.
 package explain

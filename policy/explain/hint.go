@@ -33,7 +33,7 @@ func (x *explainer) hint() string {
 		text = fmt.Sprintf("Set enabled: true for token %d%s, if it should work again.", x.in.Token.ID, at(x.place(x.in.Token.Line)))
 	}
 	if text == "" {
-		text = docOf(x.reason).Hint
+		text = x.reason.Hint()
 	}
 	return text
 }

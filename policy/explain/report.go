@@ -1,7 +1,5 @@
 package explain
 
-import "aclgate/policy"
-
 // Report is one decision, explained. It is plain data and marshals to JSON;
 // texts from clients are escaped already.
 type Report struct {
@@ -114,13 +112,4 @@ type Backend struct {
 	Target string `json:"target"`
 	CID    int64  `json:"x_flespi_cid,omitempty"` // 0: the header is not sent
 	Key    string `json:"credential"`             // whose, never which
-}
-
-// ReasonDoc documents one reason.
-type ReasonDoc struct {
-	Reason  policy.Reason
-	Status  int // of the answer, 0: the backend's
-	Code    int // in the errors of the answer, 0: none
-	Meaning string
-	Hint    string // what to do about it
 }

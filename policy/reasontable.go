@@ -1,0 +1,253 @@
+package policy
+
+// Answer is how a reason is answered.
+type Answer struct {
+	Class  Class
+	Status int    // HTTP status; 0: the backend's
+	Code   int    // in the errors of the body; 0: none
+	Retry  int    // seconds of Retry-After; 0: none
+	Text   string // for the client, of ClassFault; the request may have a better one
+}
+
+// Class says what the body of an answer looks like.
+type Class uint8
+
+// The classes.
+const (
+	ClassFault          Class = iota // no policy: the code is the HTTP status, the reason is in words
+	ClassUnauthorized                // one and the same 401 whatever is wrong with the token
+	ClassNotPermitted                // code 8
+	ClassDeniedItems                 // code 6 for each denied item
+	ClassDeniedAccount               // code 6 for an account
+	ClassDeniedBodyItem              // code 6 for the item that the body names
+	ClassEmpty                       // an empty result, without errors of its own
+	ClassAnswered                    // another step has written it
+	ClassForwarded                   // the backend's
+	ClassGone                        // nobody is left to answer
+)
+
+// Codes of flespi's errors that are policy; every other code is an HTTP status.
+const (
+	CodeDenied       = 6 // access denied to an item
+	CodeNotPermitted = 8 // action not permitted by ACL
+)
+
+var (
+	forwarded    = Answer{Class: ClassForwarded}
+	local        = Answer{Class: ClassAnswered, Status: 200}
+	backends     = Answer{Class: ClassAnswered}
+	unauthorized = Answer{Class: ClassUnauthorized, Status: 401, Code: 401, Text: "invalid or expired token"}
+	notPermitted = Answer{Class: ClassNotPermitted, Status: 403, Code: CodeNotPermitted, Text: "action is not permitted by ACL"}
+	empty        = Answer{Class: ClassEmpty, Status: 200}
+	gone         = Answer{Class: ClassGone, Status: 499}
+)
+
+func denied(c Class) Answer { return Answer{Class: c, Status: 403, Code: CodeDenied} }
+
+func fault(status int, text string) Answer { return Answer{Status: status, Code: status, Text: text} }
+
+// later is a fault that may be over after some seconds.
+func later(status, retry int, text string) Answer {
+	return Answer{Status: status, Code: status, Retry: retry, Text: text}
+}
+
+type reasonRow struct {
+	word    string
+	answer  Answer
+	meaning string
+	hint    string
+}
+
+// reasonTable says everything about each reason; docs/reasons.md is made from it.
+var reasonTable = [reasonCount]reasonRow{
+	NotJudged: {"not-judged", fault(500, "internal error"),
+		"nobody judged the request, which is a fault of the gateway",
+		"Report it with the x-aclgate-decision of the answer."},
+
+	Permitted: {"permitted", forwarded,
+		"everything that was asked for is permitted",
+		"If the caller still misses something, the backend decided that: look there whether the items exist in this account."},
+	Narrowed: {"narrowed", forwarded,
+		"a part of what was asked for is permitted, and the request goes on for that part",
+		"If an item is missing, its selector says what kept it out; if that is not meant, change that entry."},
+	OpenRoute: {"open-route", forwarded,
+		"it is a dictionary, open to every valid token",
+		"Nothing to do: dictionaries hold nobody's items."},
+	OwnAnswer: {"own-answer", local,
+		"the gateway answers this itself",
+		"Nothing to do: the backend is not asked."},
+	Unenforced: {"unenforced", forwarded,
+		"the ACL would not permit it, but policy.enforce is false",
+		"Before policy.enforce becomes true, give the token an entry for this, or expect a denial."},
+	MasterRoute: {"master-route", forwarded,
+		"the path is unknown, and policy.unknown_routes lets masters of a root account use it",
+		"Put the path into a catalogue of your own (policy.routes_file) if other tokens need it."},
+
+	BadHead: {"bad-head", fault(400, "the head of the request is malformed"),
+		"the head of the request is malformed (also 411, 414, 417, 421, 431, 505)",
+		"Correct the client: the answer names what is wrong with its request line or headers."},
+	BadTarget: {"bad-target", fault(400, "the path is malformed"),
+		"the path does not fit the grammar",
+		"Correct the path: no empty segment, no slash at its end, no . or .., each special character percent-encoded once."},
+	BadQuery: {"bad-query", fault(400, "the query is malformed"),
+		"the query, or its data, does not fit the grammar",
+		"Correct the query: known names, each once; a further name can be permitted by policy.query."},
+	BadSelector: {"bad-selector", fault(400, "a selector is malformed"),
+		"a selector is neither all nor an id list nor a match",
+		"Write all, ids such as 7,9, field=value, or one {expression}, and never a mixture."},
+
+	TokenMissing: {"token-missing", unauthorized,
+		"the request carries no token",
+		"Send the header Authorization: FlespiToken KEY; a key in the query or in a cookie does not count."},
+	TokenMalformed: {"token-malformed", unauthorized,
+		"the Authorization header holds no key",
+		"Send FlespiToken, one space and the key: 8 to 256 characters of A-Z a-z 0-9 . _ ~ and -."},
+	TokenUnknown: {"token-unknown", unauthorized,
+		"no token has this key",
+		"Compare the key with the token's key_sha256, and see whether the gateway has loaded the newest policy."},
+	TokenExpired: {"token-expired", unauthorized,
+		"the token's time is over: neither expire nor ttl holds",
+		"Set a later expire, or a longer ttl, or give the caller a new token."},
+	TokenDisabled: {"token-disabled", unauthorized,
+		"the token is disabled",
+		"Set enabled: true, if the token should work again."},
+	TokenAddress: {"token-address", unauthorized,
+		"the token may not be used from this address",
+		"Add the address to the token's ips; behind a load balancer, name that in listen.trusted_proxies."},
+	TokenOrigin: {"token-origin", unauthorized,
+		"the token may not be used by pages of this origin",
+		"Add the origin to the token's origins, spelled as the browser sends it: scheme, host and port."},
+	TokenNoAPI: {"token-noapi", notPermitted,
+		"the token is of type noapi, which may not call the API",
+		"Use a token of type acl, standard or master for the API."},
+	StoreStale: {"store-stale", later(503, 1, "tokens cannot be checked now"),
+		"tokens cannot be checked now, and in doubt nobody is let in",
+		"See why the store is out of reach: the log names it, and requests pass again once it is back."},
+
+	LimitToken: {"limit-token", later(429, 1, "too many requests of this token"),
+		"the token has sent too many requests",
+		"Let the client wait for Retry-After, or raise limits for tokens."},
+	LimitAccount: {"limit-account", later(429, 1, "too many requests of this account"),
+		"the account has sent too many requests",
+		"See which token of the account sends so much, or raise limits for accounts."},
+	LimitSource: {"limit-source", later(429, 1, "too many requests from this address"),
+		"too many requests came from this address",
+		"See who calls from there; behind a load balancer, name that in listen.trusted_proxies."},
+
+	ForeignAccount: {"foreign-account", denied(ClassDeniedAccount),
+		"the account asked for is not in the branch of the token's account",
+		"Ask for an account below the token's own, or use a token of an account above both."},
+
+	UnknownRoute: {"unknown-route", fault(404, "unknown path"),
+		"the gateway knows no path of this shape (code 8 for an acl token)",
+		"See \"aclgate routes\"; a path that the backend has and the catalogue lacks can be added by policy.routes_file."},
+	UnknownMethod: {"unknown-method", fault(405, "this path does not take the method"),
+		"the path does not take this method (code 8 for an acl token)",
+		"Use one of the methods that the answer names in Allow."},
+
+	ClosedCredential: {"closed-credential", notPermitted,
+		"the path acts on whoever holds the credential, which is the gateway",
+		"Do this at the backend itself, with its own credential: it is closed to everyone here."},
+	ClosedKeys: {"closed-keys", notPermitted,
+		"the path lists or issues keys of the backend, which would go around the gateway",
+		"Do this at the backend itself; policy.backend_keys: forward opens it, with the risk that check warns about."},
+	ClosedPlatform: {"closed-platform", notPermitted,
+		"/platform is for master tokens, and no entry opens it",
+		"Use a master token for /platform."},
+	ClosedMQTT: {"closed-mqtt", notPermitted,
+		"/mqtt is closed to acl tokens, and to everyone in scope.mode ids",
+		"Use a standard or master token, in scope.mode header or both."},
+	ClosedTopic: {"closed-topic", notPermitted,
+		"the backend takes REST calls over this MQTT topic",
+		"Use a topic that begins neither with flespi/ nor with $, and send REST calls as such."},
+	ClosedScope: {"closed-scope", notPermitted,
+		"in scope.mode ids the gateway cannot tell whose data this path is about",
+		"Use a master token of a root account, or a backend that knows accounts (scope.mode header)."},
+	NoEntry: {"no-entry", notPermitted,
+		"no entry of the token's ACL permits the method on what is addressed",
+		"Add an entry with this uri, method and submodule, if the token is meant to do this."},
+	CreateLimited: {"create-limited", notPermitted,
+		"the entry that decides has ids, and to create takes one without",
+		"Give POST to an entry without ids: what is created is in no list."},
+	MatchUnreadable: {"match-unreadable", notPermitted,
+		"a match reads the item, and the entry does not permit to read that much",
+		"Name the items by id, or give the entry GET; an {expression} also takes an entry that names no submodules."},
+	MatchDenied: {"match-denied", notPermitted,
+		"scope.match is deny: a token limited to some items may not ask by match",
+		"Name the items by id or all, or set scope.match: resolve."},
+	LinkNoEntry: {"link-no-entry", notPermitted,
+		"no entry is about the collection whose items are linked, and to link hands them on",
+		"Add an entry with GET for the linked collection, if the token is meant to link its items."},
+	LinkMessages: {"link-messages", notPermitted,
+		"the link carries messages out, and the token may not read them",
+		"Permit GET on the submodule messages of what is linked, if the token is meant to read it."},
+
+	TooManyIDs: {"too-many-ids", fault(400, "too many ids in one list"),
+		"one id list is longer than policy.max_ids",
+		"Send fewer ids at a time, or raise policy.max_ids."},
+	LinkedMatch: {"linked-match", fault(400, "name ids here: at this place a match speaks of links"),
+		"a match at a linked place speaks of links, which the gateway cannot resolve for this token",
+		"Name the linked items by id or all."},
+	ListTooLong: {"list-too-long", fault(400, ""),
+		"the permitted ids do not fit upstream.max_url_bytes",
+		"Name fewer items, or raise upstream.max_url_bytes if the backend takes longer paths."},
+	IndexStale: {"index-stale", later(503, 1, "the account of items is not known now"),
+		"what the index knows about accounts of items is older than scope.max_staleness",
+		"See why the index cannot be refreshed: the log names the backend's answer."},
+	ScopeIgnored: {"scope-ignored", later(503, 5, "the backend does not obey x-flespi-cid"),
+		"the backend was seen to ignore x-flespi-cid, and nothing else limits this request",
+		"Use scope.mode ids, or a backend that obeys the header; \"aclgate check --live\" looks again."},
+	DeniedItems: {"denied-items", denied(ClassDeniedItems),
+		"what was asked for by id is not permitted, and nothing is left to forward",
+		"See what kept each id out: it is not among the ids of the entry that decides, or the item is of another account or does not exist."},
+	NothingLeft: {"nothing-left", empty,
+		"nothing of what the selector names is permitted, so the answer is an empty list",
+		"See what limits the selector: a list without ids, or an account without items."},
+
+	BodyTooLarge: {"body-too-large", fault(413, "the body is too large"),
+		"the body is larger than listen.max_body_bytes",
+		"Send less at a time, or raise listen.max_body_bytes (listen.max_upload_bytes for uploads)."},
+	BodyCoding: {"body-coding", fault(415, "the body may not be encoded"),
+		"the body is compressed, so it could not be judged",
+		"Send the body without Content-Encoding."},
+	BadBody: {"bad-body", fault(400, "the body is malformed"),
+		"the body is no JSON that has one meaning only, or holds a key that this path does not take",
+		"Correct the body where the answer points: no key twice, id and cid plain integers, no id on creation."},
+	BodyAccount: {"body-account", denied(ClassDeniedAccount),
+		"the cid in the body is outside the scope",
+		"Name an account in the scope; if x-flespi-cid has narrowed that too far, leave it out."},
+	BodyItem: {"body-item", denied(ClassDeniedBodyItem),
+		"the id in the body is not one of the items that the path addresses and the token may touch",
+		"Name the same items in path and body."},
+	MoveNoEntry: {"move-no-entry", notPermitted,
+		"to move an item takes an entry that names the submodule cid with PUT",
+		"Add {name: cid, methods: [PUT]} to the submodules of the entry, if the token is meant to move items."},
+
+	BackendRefused: {"backend-refused", backends,
+		"the backend refused the match that the gateway had it resolve",
+		"Correct the match: the answer is the backend's own."},
+	UpstreamBroken: {"upstream-broken", fault(502, "the backend cannot be reached or broke off"),
+		"the backend could not be reached, or broke off",
+		"See whether the backend runs, and what the log says about it."},
+	UpstreamRedirect: {"upstream-redirect", fault(502, "the backend answered with a redirect"),
+		"the backend answered with a redirect, which is never followed",
+		"Set upstream.urls to where it points, if that is the backend."},
+	UpstreamUnauthorized: {"upstream-unauthorized", fault(502, "the backend refused the gateway"),
+		"the backend refused the gateway's own credential",
+		"Renew the key in upstream.token_file and reload."},
+	UpstreamSlow: {"upstream-slow", fault(504, "the backend did not answer in time"),
+		"the backend did not answer in time",
+		"Ask for less, or raise upstream.timeouts.first_byte."},
+	UpstreamBusy: {"upstream-busy", later(503, 1, "the backend is busy"),
+		"all connections to the backend are in use",
+		"Raise upstream.max_connections, if the backend can bear it."},
+	Overloaded: {"overloaded", later(503, 1, "the gateway is busy"),
+		"the gateway is busy or going down",
+		"Let the client wait for Retry-After; add replicas if it lasts."},
+	ClientGone: {"client-gone", gone,
+		"the client went away, so nobody was answered",
+		"See whether the client's own timeout is shorter than the backend's answer."},
+	Internal: {"internal", fault(500, "internal error"),
+		"a fault of the gateway",
+		"Report it with the x-aclgate-decision of the answer and what the log says."},
+}
