@@ -18,29 +18,29 @@ const (
 	valueCount
 )
 
-// namesOf returns the keys that are judged at a route. In the place of one that
+// keysOf returns the keys that are judged at a route. In the place of one that
 // is not stands a name that no key can have, so that neither it nor its case
 // variants mean anything there.
-func namesOf(j policy.Judged, topic bool) body.Names {
+func keysOf(j policy.Judged, topic bool) body.Keys {
 	const nobody = "\x00"
-	names := [valueCount]string{nobody, nobody, nobody}
+	keys := [valueCount]string{nobody, nobody, nobody}
 	if j.ID {
-		names[valueID] = "id"
+		keys[valueID] = "id"
 	}
 	if j.CID {
-		names[valueCID] = "cid"
+		keys[valueCID] = "cid"
 	}
 	if topic {
-		names[valueTopic] = "topic"
+		keys[valueTopic] = "topic"
 	}
-	return body.NewNames(names[:]...)
+	return body.NewKeys(keys[:]...)
 }
 
-// judgedNames holds every set of judged keys: [id][cid][topic].
-var judgedNames = func() (sets [2][2][2]body.Names) {
+// judgedKeys holds every set of judged keys: [id][cid][topic].
+var judgedKeys = func() (sets [2][2][2]body.Keys) {
 	for i := range 8 {
 		id, cid, topic := i&1, i>>1&1, i>>2
-		sets[id][cid][topic] = namesOf(policy.Judged{ID: id == 1, CID: cid == 1}, topic == 1)
+		sets[id][cid][topic] = keysOf(policy.Judged{ID: id == 1, CID: cid == 1}, topic == 1)
 	}
 	return sets
 }()
@@ -155,8 +155,8 @@ func (g *Gateway) judgeElements(c *call, s *body.Scanner, shape body.Kind, text 
 		return policy.NotJudged
 	}
 	j := c.req.Route.Judged(c.method)
-	names := judgedNames[bit(j.ID)][bit(j.CID)][bit(c.topics())]
-	err := s.Elements(text, names, func(e *body.Element) error { return reasonError(g.judgeElement(c, e, shape)) })
+	keys := judgedKeys[bit(j.ID)][bit(j.CID)][bit(c.topics())]
+	err := s.Elements(text, keys, func(e *body.Element) error { return reasonError(g.judgeElement(c, e, shape)) })
 	var reason policy.Reason
 	switch {
 	case err == nil:

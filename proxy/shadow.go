@@ -218,7 +218,7 @@ func (g *Gateway) bodySecondly(c *call) policy.Reason {
 		return policy.NotJudged
 	}
 	j, found := route.Judged(c.method), policy.NotJudged
-	_ = scanner.Elements(text, judgedNames[bit(j.ID)][bit(j.CID)][0], func(e *body.Element) error {
+	_ = scanner.Elements(text, judgedKeys[bit(j.ID)][bit(j.CID)][0], func(e *body.Element) error {
 		id, _ := keyOfElement(e, valueID, j.ID)
 		cid, _ := keyOfElement(e, valueCID, j.CID)
 		found = g.enforcing.JudgeElement(&c.side.dec, &c.side.in, policy.Keys{ID: id, CID: cid})

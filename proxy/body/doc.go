@@ -17,9 +17,13 @@
 //   - it is at most [MaxDepth] deep, so no parser's stack is at stake;
 //   - nothing but white space follows it.
 //
-// Check is the rule. Elements, TopKeys and AppendWithCID walk a text that Check
-// has passed and repeat none of its work; on other texts they neither panic
-// nor loop, but what they say means nothing.
+// The grammar, UTF-8 and escapes are those of package jsontext; the rest is
+// here. Check is the rule. Elements, TopKeys and AppendWithCID walk a text that
+// Check has passed; on other texts they neither panic nor loop, but what they
+// say means nothing.
+//
+// A text with several faults is refused for the one that is met first; a
+// duplicate key is met where its object ends, bad UTF-8 before all others.
 //
 // Errors hold a reason from a fixed set and an offset, never a byte of the
 // client's.

@@ -6,23 +6,25 @@ import (
 	"strconv"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// MaxNames is how many keys may be judged at once.
-const MaxNames = 4
+// MaxKeys is how many keys may be judged at once.
+const MaxKeys = 4
 
-// Names are keys to be judged, made once for each kind of request.
-type Names [][]byte
+// Keys are the judged keys of one kind of request, made once.
+type Keys [][]byte
 
-// NewNames returns the set of the given keys, at most MaxNames, which are
-// ASCII. Anything else is a bug of the caller and panics.
-func NewNames(names ...string) Names {
-	if len(names) > MaxNames {
-		panic(fmt.Sprintf("BUG: %d judged keys, at most %d", len(names), MaxNames))
+// NewKeys returns the set of the given keys, at most MaxKeys, which are ASCII.
+// Anything else is a bug of the caller and panics.
+func NewKeys(keys ...string) Keys {
+	if len(keys) > MaxKeys {
+		panic(fmt.Sprintf("BUG: %d judged keys, at most %d", len(keys), MaxKeys))
 	}
-	set := make(Names, len(names))
-	for i, name := range names {
-		set[i] = []byte(name)
+	set := make(Keys, len(keys))
+	for i, key := range keys {
+		set[i] = []byte(key)
 	}
 	return set
 }
@@ -30,9 +32,9 @@ func NewNames(names ...string) Names {
 // Element is one object of the outermost level. It is valid until the function
 // that it was given to returns.
 type Element struct {
-	Start, End int             // offsets of its braces
-	Members    int             // how many keys it has
-	Values     [MaxNames]Value // of the judged keys, in the order of Names
+	Start, End int            // offsets of its braces
+	Members    int            // how many keys it has
+	Values     [MaxKeys]Value // of the judged keys, in the order of Keys
 }
 
 // Value is the value of a judged key. The zero value says that the key is not
@@ -67,22 +69,51 @@ func (v Value) ID() (int64, bool) {
 // AppendString appends the string that v is, unescaped, and nothing if v is
 // not a string.
 func (v Value) AppendString(dst []byte) []byte {
-	if v.Kind != String || len(v.Raw) < 2 {
+	if v.Kind != String {
 		return dst
 	}
-	return appendUnescaped(dst, v.Raw[1:len(v.Raw)-1])
+	dst, _ = jsontext.AppendUnquote(dst, v.Raw)
+	return dst
 }
 
+// nextObject moves into the next object of the outermost level: the text's own
+// or the next element of its array. It reports whether there is one.
+func (s *Scanner) nextObject() bool {
+	kind := s.dec.PeekKind()
+	if kind == Array && s.dec.StackDepth() == 0 {
+		_, _ = s.dec.ReadToken()
+		kind = s.dec.PeekKind()
+	}
+	if kind == Object {
+		_, _ = s.dec.ReadToken()
+	}
+	return kind == Object
+}
+
+// nextKey reads the next key of the object, as it is written. At the end of the
+// object it moves out of it and returns false.
+func (s *Scanner) nextKey() (raw []byte, more bool) {
+	if s.dec.PeekKind() != String {
+		_, _ = s.dec.ReadToken()
+		return nil, false
+	}
+	raw, err := s.dec.ReadValue()
+	return raw, err == nil
+}
+
+// position returns the offset behind what was read last.
+func (s *Scanner) position() int { return int(s.dec.InputOffset()) }
+
 // Elements gives visit the object, or each object of the array, of a text that
-// Check has passed, in order, with the values of the named keys at its top
-// level. A key that is a name in other letters is a SyntaxError with the fault
-// CaseVariant, because there are decoders that match keys without case. The
-// first error, also of visit, ends the walk and is returned: what stands
-// behind the first faulty element is not looked at.
-func (s *Scanner) Elements(text []byte, names Names, visit func(e *Element) error) error {
-	c := cursor{text: text}
-	for c.nextObject() {
-		if err := s.readElement(&c, names); err != nil {
+// Check has passed, in order, with the values of the judged keys at its top
+// level. A key that is a judged one in other letters is a SyntaxError with the
+// fault CaseVariant, because there are decoders that match keys without case.
+// The first error, also of visit, ends the walk and is returned: what follows
+// the first faulty element is not looked at.
+func (s *Scanner) Elements(text []byte, keys Keys, visit func(e *Element) error) error {
+	s.start(text)
+	for s.nextObject() {
+		if err := s.readElement(keys); err != nil {
 			return err
 		}
 		if err := visit(&s.element); err != nil {
@@ -92,35 +123,37 @@ func (s *Scanner) Elements(text []byte, names Names, visit func(e *Element) erro
 	return nil
 }
 
-func (s *Scanner) readElement(c *cursor, names Names) error {
+func (s *Scanner) readElement(keys Keys) error {
 	e := &s.element
-	*e = Element{Start: c.at}
-	for raw, ok := c.nextKey(); ok; raw, ok = c.nextKey() {
+	*e = Element{Start: s.position() - 1}
+	for raw, more := s.nextKey(); more; raw, more = s.nextKey() {
 		e.Members++
-		i, err := s.match(raw, names)
+		i, err := s.match(raw, keys)
 		if err != nil {
-			err.Offset = c.keyAt
+			err.Offset = s.position() - len(raw)
 			return err
 		}
-		first := c.peek()
-		if value := c.skipValue(); i >= 0 {
-			e.Values[i] = Value{Kind: kindOf(first), Raw: value}
+		value, failed := s.dec.ReadValue()
+		if failed != nil {
+			return failed
+		}
+		if i >= 0 {
+			e.Values[i] = Value{Kind: value.Kind(), Raw: value}
 		}
 	}
-	e.End = c.at
-	c.at++
+	e.End = s.position() - 1
 	return nil
 }
 
-// match returns the place of a key in names, -1 if it is none of them.
-func (s *Scanner) match(raw []byte, names Names) (int, *SyntaxError) {
+// match returns the index of a key in keys, -1 if it is none of them.
+func (s *Scanner) match(raw []byte, keys Keys) (int, *SyntaxError) {
 	key := s.unescaped(raw)
-	for i, name := range names {
-		if bytes.Equal(key, name) {
+	for i, judged := range keys {
+		if bytes.Equal(key, judged) {
 			return i, nil
 		}
-		if isVariant(key, name) {
-			return -1, &SyntaxError{Reason: "a case variant of the key " + string(name), Fault: CaseVariant}
+		if isVariant(key, judged) {
+			return -1, &SyntaxError{Reason: "a case variant of the key " + string(judged), Fault: CaseVariant}
 		}
 	}
 	return -1, nil
@@ -152,15 +185,14 @@ func sameLetter(a, b rune) bool {
 // of a text that Check has passed: unescaped, at the top level only, valid
 // until visit returns. The first error of visit ends the walk and is returned.
 func (s *Scanner) TopKeys(text []byte, visit func(key []byte) error) error {
-	c := cursor{text: text}
-	for c.nextObject() {
-		for raw, ok := c.nextKey(); ok; raw, ok = c.nextKey() {
+	s.start(text)
+	for s.nextObject() {
+		for raw, more := s.nextKey(); more; raw, more = s.nextKey() {
 			if err := visit(s.unescaped(raw)); err != nil {
 				return err
 			}
-			c.skipValue()
+			_ = s.dec.SkipValue()
 		}
-		c.at++
 	}
 	return nil
 }
@@ -170,25 +202,26 @@ func (s *Scanner) TopKeys(text []byte, visit func(key []byte) error) error {
 // its top level. Everything else is byte for byte the text. It is the one
 // change that a body ever sees (SPEC 4.4).
 func (s *Scanner) AppendWithCID(dst, text []byte, cid int64) []byte {
-	c := cursor{text: text}
+	s.start(text)
 	done := 0
-	for c.nextObject() {
+	for s.nextObject() {
 		members, has := 0, false
-		for raw, ok := c.nextKey(); ok; raw, ok = c.nextKey() {
+		for raw, more := s.nextKey(); more; raw, more = s.nextKey() {
 			members++
 			has = has || string(s.unescaped(raw)) == "cid"
-			c.skipValue()
+			_ = s.dec.SkipValue()
 		}
-		if !has {
-			dst = append(dst, text[done:c.at]...)
-			if members > 0 {
-				dst = append(dst, ',')
-			}
-			dst = append(dst, `"cid":`...)
-			dst = strconv.AppendInt(dst, cid, 10)
-			done = c.at
+		if has {
+			continue
 		}
-		c.at++
+		end := s.position() - 1
+		dst = append(dst, text[done:end]...)
+		if members > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `"cid":`...)
+		dst = strconv.AppendInt(dst, cid, 10)
+		done = end
 	}
 	return append(dst, text[done:]...)
 }

@@ -8,13 +8,13 @@ import (
 )
 
 // show walks text and prints what Elements says, an element a line.
-func show(s *Scanner, text string, names Names) (string, error) {
+func show(s *Scanner, text string, names Keys) (string, error) {
 	var b strings.Builder
 	err := s.Elements([]byte(text), names, func(e *Element) error {
 		fmt.Fprintf(&b, "%s %d", text[e.Start:e.End+1], e.Members)
 		for i := range names {
 			if v := e.Values[i]; v.Present() {
-				fmt.Fprintf(&b, " %s=%d:%s", names[i], v.Kind, v.Raw)
+				fmt.Fprintf(&b, " %s=%c:%s", names[i], v.Kind, v.Raw)
 			}
 		}
 		b.WriteByte('\n')
@@ -24,17 +24,17 @@ func show(s *Scanner, text string, names Names) (string, error) {
 }
 
 func TestElements(t *testing.T) {
-	names := NewNames("id", "cid", "topic")
+	names := NewKeys("id", "cid", "topic")
 	rows := []struct {
 		text, want string
 	}{
 		{"", ""}, {" null ", ""}, {"[]", ""},
 		{"{}", "{} 0\n"},
-		{` { "cid" : 777 } `, "{ \"cid\" : 777 } 1 cid=5:777\n"},
-		{`{"c\u0069d":1e2,"x":{"id":9}}`, "{\"c\\u0069d\":1e2,\"x\":{\"id\":9}} 2 cid=5:1e2\n"},
-		{`[{"id":null},{"cid":"7","a":["}",{"cid":1}]}, {}]`, "{\"id\":null} 1 id=1:null\n{\"cid\":\"7\",\"a\":[\"}\",{\"cid\":1}]} 2 cid=6:\"7\"\n{} 0\n"},
-		{`{"topic":"a\"}","id":[1, 2],"cid":{"a":"]"}}`, "{\"topic\":\"a\\\"}\",\"id\":[1, 2],\"cid\":{\"a\":\"]\"}} 3 id=3:[1, 2] cid=2:{\"a\":\"]\"} topic=6:\"a\\\"}\"\n"},
-		{`{"id":true,"cid":-0}`, "{\"id\":true,\"cid\":-0} 2 id=4:true cid=5:-0\n"},
+		{` { "cid" : 777 } `, "{ \"cid\" : 777 } 1 cid=0:777\n"},
+		{`{"c\u0069d":1e2,"x":{"id":9}}`, "{\"c\\u0069d\":1e2,\"x\":{\"id\":9}} 2 cid=0:1e2\n"},
+		{`[{"id":null},{"cid":"7","a":["}",{"cid":1}]}, {}]`, "{\"id\":null} 1 id=n:null\n{\"cid\":\"7\",\"a\":[\"}\",{\"cid\":1}]} 2 cid=\":\"7\"\n{} 0\n"},
+		{`{"topic":"a\"}","id":[1, 2],"cid":{"a":"]"}}`, "{\"topic\":\"a\\\"}\",\"id\":[1, 2],\"cid\":{\"a\":\"]\"}} 3 id=[:[1, 2] cid={:{\"a\":\"]\"} topic=\":\"a\\\"}\"\n"},
+		{`{"id":true,"cid":-0}`, "{\"id\":true,\"cid\":-0} 2 id=t:true cid=0:-0\n"},
 		{`{"idx":1,"ci":2,"":3,"topics":4}`, "{\"idx\":1,\"ci\":2,\"\":3,\"topics\":4} 4\n"},
 	}
 	var s Scanner
@@ -51,7 +51,7 @@ func TestElements(t *testing.T) {
 // A decoder that matches keys without case would take each of these for the
 // judged key.
 func TestCaseVariant(t *testing.T) {
-	names := NewNames("cid", "id", "topic", "ask")
+	names := NewKeys("cid", "id", "topic", "ask")
 	rows := []struct {
 		text string
 		want string // the judged key, "" if none is meant
@@ -82,7 +82,7 @@ func TestCaseVariant(t *testing.T) {
 func TestElementsStops(t *testing.T) {
 	stop, seen := errors.New("stop"), 0
 	var s Scanner
-	err := s.Elements([]byte(`[{"cid":1},{"cid":2},{"CID":3}]`), NewNames("cid"), func(e *Element) error {
+	err := s.Elements([]byte(`[{"cid":1},{"cid":2},{"CID":3}]`), NewKeys("cid"), func(e *Element) error {
 		seen++
 		if id, _ := e.Values[0].ID(); id == 2 {
 			return stop
@@ -173,11 +173,11 @@ func TestAppendWithCID(t *testing.T) {
 	}
 }
 
-func TestNewNamesTooMany(t *testing.T) {
+func TestNewKeysTooMany(t *testing.T) {
 	defer func() {
 		if recover() == nil {
 			t.Error("got no panic, want one")
 		}
 	}()
-	NewNames("a", "b", "c", "d", "e")
+	NewKeys("a", "b", "c", "d", "e")
 }

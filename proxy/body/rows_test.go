@@ -96,8 +96,8 @@ func TestCheckRefuses(t *testing.T) {
 			if _, err := s.Check([]byte(text)); reason(t, err) != want {
 				t.Errorf("Check(%q): got %q, want %q", text, reason(t, err), want)
 			}
-			if len(s.keys.entries) != 0 || s.text != nil {
-				t.Errorf("Check(%q): the scanner kept %d keys and %d bytes, want none", text, len(s.keys.entries), len(s.text))
+			if s.start(nil); len(s.keys) != 0 || s.text != nil || s.src.Len() != 0 {
+				t.Errorf("Check(%q): the scanner kept %d keys and %d bytes, want none", text, len(s.keys), len(s.text))
 			}
 		}
 	}
@@ -167,12 +167,7 @@ func TestManyKeys(t *testing.T) {
 			t.Errorf("row %d: got %q, want %q", i, reason(t, err), row.want)
 		}
 	}
-	if len(s.keys.table) > 8*n {
-		t.Errorf("got a table of %d slots, want at most %d", len(s.keys.table), 8*n)
-	}
-	for _, slot := range s.keys.table {
-		if slot != 0 {
-			t.Fatal("a slot is still taken after the last object was closed")
-		}
+	if cap(s.keys) > 3*n {
+		t.Errorf("got room for %d keys, want at most %d", cap(s.keys), 3*n)
 	}
 }
