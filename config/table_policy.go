@@ -55,7 +55,7 @@ func policyRows(s *Settings) []Setting {
 		{"policy.backend_keys", "closed | forward", "closed",
 			"Whether the routes that list or issue the backend's own keys are open.", into(&p.BackendKeys, strict.Enum(BackendKeysClosed, BackendKeysForward))},
 		{"policy.routes_file", "file", `""`,
-			"Replaces the built-in catalogue of routes. Empty: the built-in one.", into(&p.RoutesFile, s.path)},
+			"Replaces the built-in catalogue of routes; see [routes](routes.md). Empty: the built-in one.", into(&p.RoutesFile, s.path)},
 		{"policy.query", "list of names", "[]",
 			"Further query parameters that are passed on.", into(&p.Query, queryNames)},
 	}

@@ -74,7 +74,7 @@ func (e *Engine) linkedBounds(in *Input, col *Collection) (bounds, Reason) {
 // to come, so the right has to be there for every device [G].
 func (e *Engine) addMessageBounds(b *bounds, in *Input, col *Collection) Reason {
 	acl := in.Token.ACL
-	if col.URI != groupsURI {
+	if col.Role != RoleGroups {
 		messages := e.grant(acl, col, SlotMessages, GET)
 		if messages.entry == nil {
 			return LinkMessages
@@ -84,7 +84,7 @@ func (e *Engine) addMessageBounds(b *bounds, in *Input, col *Collection) Reason 
 		}
 		return NotJudged
 	}
-	devices := e.Catalogue.Collection("gw/devices")
+	devices := e.Catalogue.WithRole(RoleDevices)
 	if devices == nil {
 		return LinkMessages
 	}

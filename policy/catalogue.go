@@ -58,6 +58,18 @@ const (
 	slotFirst    = 3
 )
 
+// Role says what the gateway itself has to know about the items of a collection.
+// At most one collection has each.
+type Role uint8
+
+// The roles.
+const (
+	RoleNone     Role = iota
+	RoleGroups        // items are members of them, and an entry may speak of members (SPEC 4.4)
+	RoleAccounts      // its items are the accounts of the tree
+	RoleDevices       // where messages come from: what a linked group hands on
+)
+
 // Collection is a kind of item, or a group of routes without items. It is
 // immutable once the Catalogue is built.
 type Collection struct {
@@ -70,7 +82,14 @@ type Collection struct {
 	Scoped     bool // its items carry a cid
 	Open       bool // GET for every valid token
 	Submodules []string
-	Routes     []*Route
+
+	Role            Role
+	Grouped         bool // its items can be members of groups
+	MasterOnly      bool // for master tokens; no entry opens it
+	Topics          bool // its items and bodies name MQTT topics
+	CarriesMessages bool // what is linked to its items hands its messages on to them
+
+	Routes []*Route
 }
 
 // Slot returns the slot of the submodule called name, or -1.
@@ -103,17 +122,8 @@ type Route struct {
 }
 
 // CarriesMessages reports whether a link made here carries messages out
-// (SPEC 4.3): streams and plugins send them away, calcs read them.
-func (r *Route) CarriesMessages() bool {
-	if !r.Link {
-		return false
-	}
-	switch r.Collection.URI {
-	case "gw/streams", "gw/plugins", "gw/calcs":
-		return true
-	}
-	return false
-}
+// (SPEC 4.3).
+func (r *Route) CarriesMessages() bool { return r.Link && r.Collection.CarriesMessages }
 
 // Catalogue is every route that the gateway knows, compiled for look-up. It is
 // immutable, but for what it remembers of compiled ACLs, and shared by all
@@ -122,7 +132,7 @@ type Catalogue struct {
 	Collections []*Collection
 	root        *node
 	dataKeys    map[string]bool
-	groups      *Collection // gw/groups, nil: there are none
+	roles       [RoleDevices + 1]*Collection // nil: no collection has the role
 	orders      orders
 }
 
@@ -205,7 +215,7 @@ func NewCatalogue(cs []*Collection) (*Catalogue, error) {
 		return nil, err
 	}
 	c.root.seal()
-	c.dataKeys, c.groups = dataKeys(c.Collections), c.Collection(groupsURI)
+	c.dataKeys = dataKeys(c.Collections)
 	return c, nil
 }
 
@@ -231,6 +241,12 @@ func (c *Catalogue) add(col *Collection) error {
 	col.Type = col.URI[strings.LastIndexByte(col.URI, '/')+1:]
 	if col.EntryURI == "" {
 		col.EntryURI = col.URI
+	}
+	if col.Role != RoleNone {
+		if other := c.roles[col.Role]; other != nil {
+			return fmt.Errorf("collections %q and %q have the same role", other.URI, col.URI)
+		}
+		c.roles[col.Role] = col
 	}
 	col.Submodules = []string{"", "cid", "messages"}
 	c.Collections = append(c.Collections, col)
@@ -266,6 +282,9 @@ func (c *Catalogue) hang(r *Route) error {
 	n.routes = append(n.routes, r)
 	return nil
 }
+
+// WithRole returns the collection that has a role, or nil.
+func (c *Catalogue) WithRole(r Role) *Collection { return c.roles[r] }
 
 // Collection returns the collection with this uri, or nil.
 func (c *Catalogue) Collection(uri string) *Collection {

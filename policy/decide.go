@@ -49,9 +49,9 @@ func (e *Engine) route(in *Input) (Reason, Verdict) {
 		return OwnAnswer, Allow
 	case e.closed(r.Route.Closed, t):
 		return closedReasons[r.Route.Closed], Deny
-	case r.Route.Collection.Module == "platform" && t.Access != Master:
+	case r.Route.Collection.MasterOnly && t.Access != Master:
 		return ClosedPlatform, Deny
-	case r.Route.Collection.Module == "mqtt":
+	case r.Route.Collection.Topics:
 		return e.mqtt(in)
 	case e.unscopable(in):
 		return ClosedScope, Deny
@@ -78,8 +78,8 @@ func (e *Engine) masterRoute(in *Input) bool {
 	if !e.MasterRoutes || r.Method == NoMethod || r.Allow != 0 || e.Catalogue.root.shut(r.segments) {
 		return false
 	}
-	switch strings.ToLower(string(r.segments[0])) {
-	case "auth", "realm", "ai", "mqtt":
+	module := strings.ToLower(string(r.segments[0]))
+	if slices.Contains(credentialModules, module) || module == "mqtt" { // whatever the catalogue says
 		return false
 	}
 	assists := func(s []byte) bool { return bytes.EqualFold(s, []byte("assistance")) }

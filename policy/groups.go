@@ -1,8 +1,5 @@
 package policy
 
-// groupsURI is the collection whose entries confer rights on members.
-const groupsURI = "gw/groups"
-
 // grant is what permits a method on a slot of a collection: an entry for it
 // or, where a token has none, its entry for the groups that the items belong
 // to (SPEC 4.4, Groups). The zero value permits nothing.
@@ -31,8 +28,8 @@ func (e *Engine) grant(acl *ACL, col *Collection, slot int, m Method) grant {
 // groupEntry returns the entry for groups that confers m on their members in
 // col, or nil. Whoever may choose the members gains nothing by them.
 func (e *Engine) groupEntry(acl *ACL, col *Collection, m Method) *Entry {
-	groups := e.Catalogue.groups
-	if groups == nil || !col.Grouped() {
+	groups := e.Catalogue.WithRole(RoleGroups)
+	if groups == nil || !col.Grouped {
 		return nil
 	}
 	g := acl.Choose(groups, SlotItem, m)
@@ -42,11 +39,6 @@ func (e *Engine) groupEntry(acl *ACL, col *Collection, m Method) *Entry {
 	return g
 }
 
-// Grouped reports whether items of the collection can be members of groups.
-func (c *Collection) Grouped() bool {
-	return c.URI == "gw/devices" || c.URI == "gw/assets" || c.URI == "gw/geofences"
-}
-
 // members returns the ids of the items of col that belong to a group which g
 // permits and which lies in the scope, ascending. Groups that the token may add
 // members to, by another entry, do not count. Without an index nobody knows.
@@ -54,7 +46,7 @@ func (e *Engine) members(in *Input, col *Collection, g *Entry) []int64 {
 	if g == nil || in.Items == nil {
 		return nil
 	}
-	groups := e.Catalogue.groups
+	groups := e.Catalogue.WithRole(RoleGroups)
 	candidates := g.IDs.sorted
 	if !g.Limited() {
 		candidates = in.Items.Of(groups, in.Scope)

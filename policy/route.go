@@ -69,18 +69,18 @@ func (r *Route) ownAnswer() Own {
 	return OwnNone
 }
 
-// close shuts what acts on the holder of the credential whatever a catalogue
+// credentialModules are the modules whose routes act on the holder of the
+// credential.
+var credentialModules = []string{"auth", "realm", "ai"}
+
+// close closes what acts on the holder of the credential whatever a catalogue
 // of the operator's own says: the holder is the gateway (SPEC 4).
 func (r *Route) close() {
 	if r.Own != OwnNone {
 		r.Closed = NotClosed
 		return
 	}
-	switch r.Collection.Module {
-	case "auth", "realm", "ai":
-		r.Closed = ByCredential
-	}
-	if strings.HasSuffix(r.Path, "/assistance") {
+	if slices.Contains(credentialModules, r.Collection.Module) || strings.HasSuffix(r.Path, "/assistance") {
 		r.Closed = ByCredential
 	}
 }
@@ -104,7 +104,7 @@ func dataKeys(cs []*Collection) map[string]bool {
 		}
 		add(c.Type)
 		add(strings.ReplaceAll(c.Type, "-", "_"))
-		if c.Module != "platform" { // "limit" is a page's length there
+		if !c.MasterOnly { // "limit" is a page's length there
 			keys[strings.TrimSuffix(c.Type, "s")] = true
 		}
 	}

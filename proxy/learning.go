@@ -139,7 +139,7 @@ func (g *Gateway) noteWrite(c *call, worked bool) {
 		g.accountsChanged(c, ids, 0)
 	case c.moves():
 		g.learnMoved(c, worked)
-	case r.Link && r.Collection.URI == "gw/groups":
+	case r.Link && r.Collection.Role == policy.RoleGroups:
 		g.learnMembers(c, r.Selectors[len(r.Selectors)-1])
 	}
 }
@@ -176,7 +176,7 @@ func (c *call) moves() bool {
 // backend has left alone. What a match has touched is known when the tree is
 // read again, which begins now.
 func (g *Gateway) accountsChanged(c *call, ids []int64, cid int64) {
-	if g.AccountTree == nil || c.req.Route.Collection.URI != "platform/subaccounts" {
+	if g.AccountTree == nil || c.req.Route.Collection.Role != policy.RoleAccounts {
 		return
 	}
 	in := &c.in
@@ -203,7 +203,7 @@ func (g *Gateway) learnCreated(c *call) {
 			return
 		}
 		g.Index.Created(col, row.ID[0], cid)
-		if g.AccountTree != nil && col.URI == "platform/subaccounts" {
+		if g.AccountTree != nil && col.Role == policy.RoleAccounts {
 			g.AccountTree.Created(row.ID[0], cid)
 		}
 	})

@@ -168,7 +168,7 @@ func (g *Gateway) judgeElements(c *call, s *body.Scanner, shape body.Kind, text 
 }
 
 // topics reports whether the elements of the body may name MQTT topics.
-func (c *call) topics() bool { return c.req.Route.Collection.Module == "mqtt" }
+func (c *call) topics() bool { return c.req.Route.Collection.Topics }
 
 func reasonError(r policy.Reason) error {
 	if r == policy.NotJudged {

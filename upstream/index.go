@@ -76,7 +76,7 @@ type indexState struct {
 // NewIndex returns an index that knows nothing; Run makes it read.
 func NewIndex(o IndexOptions) *Index {
 	x := &Index{asker: asker{o.Backend, o.Key, o.Log}, opt: o, readers: map[readerName]*reader{}}
-	x.groups = o.Catalogue.Collection("gw/groups")
+	x.groups = o.Catalogue.WithRole(policy.RoleGroups)
 	x.loaded = make(chan struct{}, 1)
 	x.slots = make(chan struct{}, readCount)
 	x.seeks.begin(o.Refresh)

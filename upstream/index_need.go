@@ -17,7 +17,7 @@ type Holder struct {
 // judged. It is rather too much than too little: a collection that is not known is a 503. In
 // header mode the backend knows whose an item is, and only groups have to be known.
 func NeedOf(engine *policy.Engine, holders iter.Seq[Holder]) Need {
-	n := needs{engine: engine, groups: engine.Catalogue.Collection("gw/groups"), seen: map[string]bool{}}
+	n := needs{engine: engine, groups: engine.Catalogue.WithRole(policy.RoleGroups), seen: map[string]bool{}}
 	for h := range holders {
 		if name := h.name(); !n.seen[name] {
 			n.seen[name] = true
@@ -53,14 +53,14 @@ func (h Holder) name() string {
 func (n *needs) holder(h Holder) {
 	for _, c := range n.engine.Catalogue.Collections {
 		switch {
-		case h.Access == policy.Master, c.Module == "platform":
+		case h.Access == policy.Master, c.MasterOnly:
 			if h.Access == policy.Master {
 				n.reaches(c)
 			}
 		case h.Access == policy.Standard, h.Access == policy.ACLAccess && n.engine.Unenforced:
 			n.reaches(c)
 		}
-		if h.Access == policy.ACLAccess && c.Module != "platform" {
+		if h.Access == policy.ACLAccess && !c.MasterOnly {
 			n.entries(h.Entries, c)
 		}
 	}
@@ -70,12 +70,12 @@ func (n *needs) holder(h Holder) {
 // members of groups.
 func (n *needs) entries(entries []policy.Entry, c *policy.Collection) {
 	own := covered(entries, c)
-	through := c.Grouped() && n.groups != nil && covered(entries, n.groups)
+	through := c.Grouped && n.groups != nil && covered(entries, n.groups)
 	if own || through {
 		n.reaches(c)
 	}
 	inGroups := slices.ContainsFunc(entries, func(e policy.Entry) bool { return e.Rule == policy.IDsInGroups && e.Covers(c) })
-	if through && !own || own && inGroups && c.Grouped() {
+	if through && !own || own && inGroups && c.Grouped {
 		n.need.Members = including(n.need.Members, c)
 	}
 }
@@ -86,7 +86,7 @@ func covered(entries []policy.Entry, c *policy.Collection) bool {
 
 // reaches adds a collection and every one that its routes link to.
 func (n *needs) reaches(c *policy.Collection) {
-	if c.Module == "mqtt" && !n.engine.Mode.Header() {
+	if c.Topics && !n.engine.Mode.Header() {
 		return // closed to everyone
 	}
 	for _, r := range c.Routes {

@@ -76,13 +76,13 @@ type Watch struct {
 func NewWatch(o WatchOptions) *Watch {
 	w := &Watch{asker: asker{o.Backend, o.Key, o.Log}, WatchOptions: o, loaded: make(chan struct{}, 1)}
 	for _, c := range o.Catalogue.Collections {
-		// What /platform shows of an account may be the account itself, whose own account
-		// lies above.
-		if !indexed(c) || c.Module == "platform" {
+		// What a master sees of an account may be the account itself, whose own account
+		// is above.
+		if !indexed(c) || c.MasterOnly {
 			continue
 		}
 		w.collections = append(w.collections, c)
-		if c.URI == "gw/devices" { // the one that is hardly ever empty
+		if c.Role == policy.RoleDevices { // the one that is hardly ever empty
 			last := len(w.collections) - 1
 			w.collections[0], w.collections[last] = c, w.collections[0]
 		}

@@ -110,6 +110,7 @@ func TestExitCodes(t *testing.T) {
 		{"init with a bad url", []string{"init", "-c", filepath.Join(empty, "a.yaml"), "--upstream", "ftp://x"}, exitUsage, "http://HOST:PORT"},
 		{"token new", []string{"token", "new"}, exitOK, "key_sha256"},
 		{"routes", []string{"routes", "/gw/devices/7/messages"}, exitOK, "submodule messages"},
+		{"the catalogue", []string{"routes", "--export"}, exitOK, "- uri: gw/devices\n"},
 		{"an unknown route", []string{"routes", "/gw/nothing"}, exitFailed, "unknown-route"},
 		{"completion", []string{"completion", "bash"}, exitOK, "aclgate"},
 		{"nobody is running", []string{"health", "-c", filepath.Join("testdata", "lonely.yaml")}, exitFailed, "is the gateway running"},

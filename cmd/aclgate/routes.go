@@ -12,16 +12,28 @@ import (
 )
 
 func (e *env) routes() *cobra.Command {
-	return &cobra.Command{
+	var export bool
+	c := &cobra.Command{
 		Use:   "routes [PATH]",
 		Short: "Show the routes that the gateway knows, or what a path is to it",
 		Long: `Show the routes that the gateway knows: the methods they take, who may reach
 them, and whose ids each {} is. With a PATH, show how it is read.
 
-  aclgate routes /gw/devices/7/messages`,
+  aclgate routes /gw/devices/7/messages
+
+With --export, print the built-in catalogue, which can be changed and named by
+policy.routes_file. docs/routes.md says what its keys mean.`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return e.runRoutes(args) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			if export {
+				_, err := e.stdout.Write(routes.Builtin())
+				return err
+			}
+			return e.runRoutes(args)
+		},
 	}
+	c.Flags().BoolVar(&export, "export", false, "print the built-in catalogue, for a policy.routes_file of your own")
+	return c
 }
 
 // catalogue reads the catalogue of the settings, or the built-in one where
@@ -67,9 +79,9 @@ func access(r *policy.Route) string {
 		return "closed: credential"
 	case r.Closed == policy.ByKeys:
 		return "closed: keys"
-	case r.Collection.Module == "platform":
+	case r.Collection.MasterOnly:
 		return "master"
-	case r.Collection.Module == "mqtt":
+	case r.Collection.Topics:
 		return "master, standard"
 	case r.Collection.Open:
 		return "every token"

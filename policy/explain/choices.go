@@ -52,11 +52,11 @@ func (x *explainer) linkQuestions(c *policy.Collection) []question {
 	if !carries || x.reason == policy.LinkNoEntry {
 		return qs
 	}
-	if c.URI != "gw/groups" {
+	if c.Role != policy.RoleGroups {
 		return append(qs, question{collection: c, slot: policy.SlotMessages, method: policy.GET})
 	}
 	// Nobody knows a group's members to come: every device has to be permitted.
-	if devices := x.engine.Catalogue.Collection("gw/devices"); devices != nil {
+	if devices := x.engine.Catalogue.WithRole(policy.RoleDevices); devices != nil {
 		qs = append(qs, question{collection: devices, slot: policy.SlotItem, method: policy.GET},
 			question{collection: devices, slot: policy.SlotMessages, method: policy.GET})
 	}

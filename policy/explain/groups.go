@@ -1,10 +1,6 @@
 package explain
 
-import (
-	"slices"
-
-	"aclgate/policy"
-)
+import "aclgate/policy"
 
 // right is what permits what a question asks: an entry for the collection or,
 // where the token has none, its entry for the groups that items belong to
@@ -43,11 +39,10 @@ func (x *explainer) right(q question) right {
 // to, and whether it is: where no entry is about the collection, or where the
 // one that decides says so.
 func (x *explainer) groupQuestion(q question, uncovered bool, e *policy.Entry) (question, bool) {
-	groups := x.engine.Catalogue.Collection("gw/groups")
-	grouped := slices.Contains([]string{"gw/devices", "gw/assets", "gw/geofences"}, q.collection.URI)
+	groups := x.engine.Catalogue.WithRole(policy.RoleGroups)
 	gq := question{collection: groups, slot: policy.SlotItem, method: q.method}
 	switch {
-	case groups == nil || !grouped || q.creates:
+	case groups == nil || !q.collection.Grouped || q.creates:
 		return gq, false
 	case e != nil:
 		gq.method = policy.GET
@@ -62,7 +57,7 @@ func (x *explainer) confersNot(q question, e, g *policy.Entry) string {
 	if g == nil {
 		return "no entry"
 	}
-	groups := x.engine.Catalogue.Collection("gw/groups")
+	groups := x.engine.Catalogue.WithRole(policy.RoleGroups)
 	adding := question{collection: groups, slot: groups.Slot(q.collection.Type), method: policy.POST}
 	switch {
 	case adding.slot > 0 && adding.fault(g) == "":

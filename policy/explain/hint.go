@@ -107,7 +107,7 @@ func (x *explainer) hintLink() string {
 		switch chosen := x.right(q).entry; {
 		case chosen == nil:
 			return x.hintEntry(q)
-		case q.collection.URI == "gw/devices" && chosen.Limited() && x.reason == policy.LinkMessages:
+		case q.collection.Role == policy.RoleDevices && chosen.Limited() && x.reason == policy.LinkMessages:
 			return fmt.Sprintf("Entry %d%s is about some devices only, and to link a group takes all of them: link the devices instead.",
 				chosen.Number, x.at(chosen))
 		}

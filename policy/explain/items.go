@@ -116,7 +116,7 @@ func (x *explainer) barsOf(i int) bars {
 	asked := qs[:1]
 	if b.linked {
 		asked = x.linkQuestions(c)
-		if c.URI == "gw/groups" {
+		if c.Role == policy.RoleGroups {
 			asked = asked[:1] // the rest is about devices
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 
 	"aclgate/config/strict"
@@ -25,9 +26,12 @@ var builtin []byte
 // Default returns the built-in catalogue, compiled once per process. The error
 // is for a build whose data is broken; a test keeps it from happening.
 var Default = sync.OnceValues(func() (*policy.Catalogue, error) {
-	c, faults := Parse("flespi-routes.yaml", builtin)
+	c, faults := parse("flespi-routes.yaml", builtin, nil)
 	return c, faults.Err()
 })
+
+// Builtin returns the text of the built-in catalogue. It must not be changed.
+func Builtin() []byte { return builtin }
 
 // Load reads the catalogue in a file, or the built-in one for "".
 func Load(path string) (*policy.Catalogue, error) {
@@ -42,11 +46,21 @@ func Load(path string) (*policy.Catalogue, error) {
 	return c, faults.Err()
 }
 
-// Parse reads a catalogue. With a fault there is none.
+// Parse reads the catalogue of an operator. With a fault there is none. What it
+// does not say about collections that are in the built-in catalogue is as it is
+// there: what was closed does not open because a file is older than the key.
 func Parse(file string, text []byte) (*policy.Catalogue, strict.Faults) {
+	known, err := Default()
+	if err != nil {
+		return nil, strict.Faults{{File: file, Message: err.Error()}}
+	}
+	return parse(file, text, known.Collections)
+}
+
+func parse(file string, text []byte, known []*policy.Collection) (*policy.Catalogue, strict.Faults) {
 	root, report := strict.ParseWithAliases(file, text)
 	list := root.Map("collections").Need("collections")
-	b := builder{byURI: map[string]*policy.Collection{}}
+	b := builder{known: known, byURI: map[string]*policy.Collection{}}
 	for _, n := range list.List() {
 		b.collection(n)
 	}
@@ -67,12 +81,14 @@ func Parse(file string, text []byte) (*policy.Catalogue, strict.Faults) {
 // builder collects collections first and looks up what routes link to last: a
 // link may name a collection that stands further down.
 type builder struct {
+	known       []*policy.Collection // of the built-in catalogue
 	collections []*policy.Collection
 	byURI       map[string]*policy.Collection
-	links       []link
+	links       []linkSpec
 }
 
-type link struct {
+// linkSpec is what a route says about its further selectors.
+type linkSpec struct {
 	route *policy.Route
 	nodes []*strict.Node
 }
@@ -82,10 +98,29 @@ var (
 	pathForm = regexp.MustCompile(`^/$|^(/(\{\}|[A-Za-z0-9_-]+))+$`)
 )
 
+// The keys of a catalogue; docs/routes.md says what each means.
+var (
+	collectionKeys = []string{
+		"uri", "id", "scoped", "open", "entry_uri", "routes", "legacy",
+		"role", "grouped", "master_only", "topics", "carries_messages",
+	}
+	routeKeys = []string{"path", "methods", "links", "per_item", "body", "closed", "slash", "query", "legacy"}
+)
+
 func (b *builder) collection(n *strict.Node) {
-	m := n.Map("uri", "id", "scoped", "open", "entry_uri", "routes", "legacy")
+	m := n.Map(collectionKeys...)
 	c := &policy.Collection{}
 	strict.Into(&c.URI, m.Need("uri"), formed(uriForm, "a uri such as gw/devices"))
+	b.inherit(c)
+	if r := m.Get("role"); r != nil {
+		c.Role = choice(r, map[word]policy.Role{
+			"none": policy.RoleNone, "groups": policy.RoleGroups, "accounts": policy.RoleAccounts, "devices": policy.RoleDevices,
+		})
+	}
+	strict.Into(&c.Grouped, m.Get("grouped"), strict.Bool)
+	strict.Into(&c.MasterOnly, m.Get("master_only"), strict.Bool)
+	strict.Into(&c.Topics, m.Get("topics"), strict.Bool)
+	strict.Into(&c.CarriesMessages, m.Get("carries_messages"), strict.Bool)
 	strict.Into(&c.EntryURI, m.Get("entry_uri"), formed(uriForm, "a uri such as mqtt"))
 	strict.Into(&c.Scoped, m.Get("scoped"), strict.Bool)
 	strict.Into(&c.Open, m.Get("open"), strict.Bool)
@@ -105,8 +140,24 @@ func (b *builder) collection(n *strict.Node) {
 	}
 }
 
+// inherit gives a collection what the built-in catalogue says of it or, if it is
+// not there, of who may reach its module.
+func (b *builder) inherit(c *policy.Collection) {
+	module, _, _ := strings.Cut(c.URI, "/")
+	for _, k := range b.known {
+		switch {
+		case k.URI == c.URI:
+			c.Role, c.Grouped, c.CarriesMessages = k.Role, k.Grouped, k.CarriesMessages
+			c.MasterOnly, c.Topics = k.MasterOnly, k.Topics
+			return
+		case k.Module == module:
+			c.MasterOnly, c.Topics = c.MasterOnly || k.MasterOnly, c.Topics || k.Topics
+		}
+	}
+}
+
 func (b *builder) route(n *strict.Node) *policy.Route {
-	m := n.Map("path", "methods", "links", "per_item", "body", "closed", "slash", "query", "legacy")
+	m := n.Map(routeKeys...)
 	r := &policy.Route{}
 	strict.Into(&r.Path, m.Need("path"), formed(pathForm, `a path such as /{}/settings/{}`))
 	for _, name := range m.Need("methods").List() {
@@ -124,13 +175,13 @@ func (b *builder) route(n *strict.Node) *policy.Route {
 	var legacy bool
 	strict.Into(&legacy, m.Get("legacy"), strict.Bool)
 	if l := m.Get("links"); l != nil {
-		b.links = append(b.links, link{r, l.List()})
+		b.links = append(b.links, linkSpec{r, l.List()})
 	}
 	return r
 }
 
 // resolve turns the names of l into collections; local stays nil.
-func (b *builder) resolve(l link) {
+func (b *builder) resolve(l linkSpec) {
 	for _, n := range l.nodes {
 		var uri string
 		strict.Into(&uri, n, formed(uriForm, "local, or the uri of a collection"))

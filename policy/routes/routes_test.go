@@ -1,6 +1,9 @@
 package routes
 
 import (
+	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -99,5 +102,80 @@ func TestFaultsAreNamedWithTheirPlace(t *testing.T) {
 				t.Errorf("got %v, want %q", err, row.want)
 			}
 		})
+	}
+}
+
+// What is exported is a catalogue that an operator can use as it is.
+func TestBuiltinIsACatalogueOfAnOperator(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "routes.yaml")
+	if err := os.WriteFile(file, Builtin(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got.Collections, want.Collections) {
+		t.Error("the exported catalogue is not the built-in one")
+	}
+}
+
+// A file that is older than a key must not open what the key closes.
+func TestWhatAFileDoesNotSay(t *testing.T) {
+	c, faults := Parse("r.yaml", []byte(`collections:
+- {uri: platform/unheard, id: int, routes: [{path: '/{}', methods: [GET]}]}
+- {uri: platform/webhooks, id: int, master_only: false, routes: [{path: '/{}', methods: [GET]}]}
+- {uri: mqtt/unheard, id: int, routes: [{path: '/{}', methods: [GET]}]}
+- {uri: gw/groups, id: int, routes: [{path: '/{}', methods: [GET]}]}
+- {uri: gw/devices, id: int, grouped: false, routes: [{path: '/{}', methods: [GET]}]}
+- {uri: gw/streams, id: int, routes: [{path: '/{}/devices/{}', methods: [POST], links: [gw/devices]}]}
+- {uri: gw/unheard, id: int, routes: [{path: '/{}', methods: [GET]}]}
+`))
+	if faults.Err() != nil {
+		t.Fatal(faults)
+	}
+	col := c.Collection
+	switch {
+	case !col("platform/unheard").MasterOnly, col("platform/webhooks").MasterOnly, !col("mqtt/unheard").Topics:
+		t.Error("the module does not say who may reach a collection, or the file has no say")
+	case c.WithRole(policy.RoleGroups) != col("gw/groups"), c.WithRole(policy.RoleDevices) != col("gw/devices"):
+		t.Error("a role is lost")
+	case col("gw/devices").Grouped, !col("gw/streams").Routes[0].CarriesMessages():
+		t.Error("what the file says, or does not say, is taken otherwise")
+	case col("gw/unheard").MasterOnly || col("gw/unheard").Topics || col("gw/unheard").Grouped:
+		t.Error("an unknown collection has attributes")
+	}
+}
+
+func TestRolesAreUnique(t *testing.T) {
+	_, faults := Parse("r.yaml", []byte(`collections:
+- {uri: gw/groups, id: int, routes: [{path: '/{}', methods: [GET]}]}
+- {uri: gw/teams, id: int, role: groups, routes: [{path: '/{}', methods: [GET]}]}
+`))
+	if err := faults.Err(); err == nil || !strings.Contains(err.Error(), "the same role") {
+		t.Errorf("got %v, want that two have one role", err)
+	}
+}
+
+// The page of the documentation has a row for each key.
+func TestEveryKeyIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/routes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	collection, route, _ := strings.Cut(string(page), "## A route")
+	for _, section := range []struct {
+		text string
+		keys []string
+	}{{collection, collectionKeys}, {route, routeKeys}} {
+		for _, key := range section.keys {
+			if !strings.Contains(section.text, "\n| `"+key+"` |") {
+				t.Errorf("docs/routes.md does not say what %s means", key)
+			}
+		}
 	}
 }

@@ -50,13 +50,14 @@ func (l *lint) find(entries []policy.Entry) (found []finding) {
 		}
 		covered := l.covered(e.URI)
 		switch {
-		case e.URI == "platform" || strings.HasPrefix(e.URI, "platform/"):
-			add(aboutURI, "no entry opens /platform, which is for master tokens alone")
+		case l.masterOnly(e.URI, covered):
+			module, _, _ := strings.Cut(e.URI, "/")
+			add(aboutURI, "no entry opens /%s, which is for master tokens alone", module)
 			continue
 		case len(covered) == 0:
 			add(aboutURI, "no route has the uri %q, so the entry matches nothing%s", e.URI, l.nearURI(e.URI))
 			continue
-		case e.URI == "mqtt" || strings.HasPrefix(e.URI, "mqtt/"):
+		case covered[0].Topics:
 			continue // read by nobody yet, and loads as it is
 		}
 		methodFindings(e, covered, add)
@@ -65,6 +66,17 @@ func (l *lint) find(entries []policy.Entry) (found []finding) {
 		}
 	}
 	return found
+}
+
+// masterOnly reports whether all that a uri is about, or else all of its module,
+// is for master tokens.
+func (l *lint) masterOnly(uri string, covered []*policy.Collection) bool {
+	if len(covered) == 0 {
+		module, _, _ := strings.Cut(uri, "/")
+		covered = l.covered(module)
+	}
+	entries := func(c *policy.Collection) bool { return !c.MasterOnly }
+	return len(covered) > 0 && !slices.ContainsFunc(covered, entries)
 }
 
 // permitsAny reports whether an entry has any method at all.
