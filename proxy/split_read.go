@@ -103,7 +103,7 @@ var errTorn = errors.New("the backend broke off in the middle of a long row")
 // lose ends a part that the backend failed. What came of it stays, if it is
 // whole. A backend that fails again and again is given up.
 func (s *split) lose(p *part, reason policy.Reason, text string) error {
-	if s.joiner.Torn() {
+	if s.joiner.PartialRow() {
 		return errTorn
 	}
 	if s.joiner.Rows() > 0 {

@@ -76,16 +76,16 @@ var table = map[string]rule{
 		reach:  []string{fasthttp},
 		reason: "bodies are read strictly by a reader of their own, from bytes alone",
 	},
-	"proxy/outline": {
+	"proxy/jsonscan": {
 		reach:  []string{fasthttp},
-		reason: "where an answer's members stand is read from bytes alone, in one place",
+		reason: "where an answer's members are is read from bytes alone, in one place",
 	},
 	"proxy/splice": {
-		may: []string{"proxy/outline"}, reach: []string{fasthttp},
+		may: []string{"proxy/jsonscan"}, reach: []string{fasthttp},
 		reason: "merging is from bytes to bytes",
 	},
 	"proxy/join": {
-		may: []string{"proxy/outline"}, reach: []string{fasthttp},
+		may: []string{"proxy/jsonscan"}, reach: []string{fasthttp},
 		reason: "answers are joined from bytes to bytes",
 	},
 	"proxy/limit": {

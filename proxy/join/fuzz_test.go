@@ -5,14 +5,16 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"aclgate/proxy/jsonscan"
 )
 
 // outcome is what became of two parts.
 type outcome struct {
-	text  string
-	errs  [2]error
-	torn  bool
-	whole int // rows of the first part
+	text    string
+	errs    [2]error
+	partial bool
+	whole   int // rows of the first part
 }
 
 // play joins two parts, fed in pieces of the given lengths in turn, with a
@@ -36,8 +38,8 @@ func play(a, b []byte, pieces ...int) outcome {
 		if i == 0 {
 			o.whole = j.Rows()
 		}
-		if o.errs[i] != nil && j.Torn() {
-			o.torn = true
+		if o.errs[i] != nil && j.PartialRow() {
+			o.partial = true
 			return o // how much of the row is sent depends on the pieces
 		}
 		if o.errs[i] != nil {
@@ -52,7 +54,7 @@ func play(a, b []byte, pieces ...int) outcome {
 func decode(t *testing.T, text []byte) (result, errs []string, fault error) {
 	t.Helper()
 	if bytes.TrimLeft(text, " \t\r\n")[0] != '{' {
-		return nil, nil, ErrNotObject
+		return nil, nil, jsonscan.ErrNotObject
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.Token()
@@ -69,9 +71,9 @@ func decode(t *testing.T, text []byte) (result, errs []string, fault error) {
 		}
 		switch {
 		case seen[name]:
-			return result, errs, ErrTwice
+			return result, errs, jsonscan.ErrTwice
 		case raw[0] != '[':
-			return result, errs, ErrNotArray
+			return result, errs, jsonscan.ErrNotArray
 		case name == "result":
 			result = elements(t, raw)
 		default:
@@ -144,7 +146,7 @@ func FuzzJoin(f *testing.F) {
 func breakOff(t *testing.T, piece, b []byte, all []string) {
 	t.Helper()
 	got := play(piece, b, 5)
-	if got.torn {
+	if got.partial {
 		return
 	}
 	rows, _, fault := decode(t, []byte(got.text))

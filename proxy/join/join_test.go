@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"aclgate/proxy/outline"
+	"aclgate/proxy/jsonscan"
 )
 
 // joined feeds each part in pieces of n bytes. A part that fails leaves the
@@ -46,12 +46,12 @@ var rows = []struct{ parts, want string }{
 	{`{"a":{"result":[1]},"results":[2],"resul":3,"Result":[4],"result\u0000":5,"resultresult":6,"\"result":7,"ré":8,"result":[0]}`, `{"result":[0]}`},
 	{`{"result":[1],"pagination":{"next":2},"warnings":["x"],"n":1e5,"s":"\"}]"}`, `{"result":[1]}`},
 	// What fails leaves its whole rows and errors; those of the others stay.
-	{`{"result":[1,2,{"a":|{"result":[3]}`, `{"result":[1,2,3],"errors":["` + ErrCut.Error() + `"]}`},
-	{`{"result":[1,2|{"result":[3]}`, `{"result":[1,3],"errors":["` + ErrCut.Error() + `"]}`},
-	{`{"errors":[{"code":1},{"co|{"result":[3]}`, `{"result":[3],"errors":[{"code":1},"` + ErrCut.Error() + `"]}`},
-	{`{"result":[1]|{"result":[2]}`, `{"result":[1,2],"errors":["` + ErrCut.Error() + `"]}`},
-	{`|{"result":[2]}|<html>`, `{"result":[2],"errors":["` + ErrNotObject.Error() + `","` + ErrNotObject.Error() + `"]}`},
-	{`{"result":[1],"errors":null}|{"result":[2]}`, `{"result":[1,2],"errors":["` + ErrNotArray.Error() + `"]}`},
+	{`{"result":[1,2,{"a":|{"result":[3]}`, `{"result":[1,2,3],"errors":["` + jsonscan.ErrCut.Error() + `"]}`},
+	{`{"result":[1,2|{"result":[3]}`, `{"result":[1,3],"errors":["` + jsonscan.ErrCut.Error() + `"]}`},
+	{`{"errors":[{"code":1},{"co|{"result":[3]}`, `{"result":[3],"errors":[{"code":1},"` + jsonscan.ErrCut.Error() + `"]}`},
+	{`{"result":[1]|{"result":[2]}`, `{"result":[1,2],"errors":["` + jsonscan.ErrCut.Error() + `"]}`},
+	{`|{"result":[2]}|<html>`, `{"result":[2],"errors":["` + jsonscan.ErrNotObject.Error() + `","` + jsonscan.ErrNotObject.Error() + `"]}`},
+	{`{"result":[1],"errors":null}|{"result":[2]}`, `{"result":[1,2],"errors":["` + jsonscan.ErrNotArray.Error() + `"]}`},
 }
 
 func TestJoin(t *testing.T) {
@@ -66,13 +66,13 @@ func TestJoin(t *testing.T) {
 
 func TestFaults(t *testing.T) {
 	faults := map[error][]string{
-		ErrNotObject: {"", " \n", "[]", "null", "1", `"x"`, "<html>", "\xef\xbb\xbf{}", "\x1f\x8b", "}"},
-		ErrNotArray:  {`{"result":null}`, `{"result":{}}`, `{"result":"[]"}`, `{"result":1}`, `{"errors":null}`, `{"errors":{}}`},
-		ErrTwice:     {`{"result":[],"result":[]}`, `{"result":[],"a":1,"\u0072esult":1}`, `{"errors":[],"errors":[]}`},
-		ErrNothing:   {`{}`, `{"errors":[]}`, `{"a":[1]}`},
-		ErrSecond:    {`{"result":[]}{}`, `{} x`, `{},`, `{}]`, "{}\x00"},
-		ErrCut:       {"{", `{"`, `{"a`, `{"a"`, `{"a":`, `{"a":1`, `{"a":1,`, `{"a":"`, `{"a":"\`, `{"result":[`, `{"result":[1`, `{"result":[1,`, `{"result":[{"a`, `{"result":[]`, `{"errors":[[`},
-		ErrMalformed: {`{"a":1,}`, `{,}`, `{"a"}`, `{"a":}`, `{"a":1]`, `{"a":[}`, `{"a":{]`, `{1:1}`, `{"a":1 "b":2}`, `{"a":'x'}`, `{"a"::1}`, `{"\q":1}`, `{"\u00g0":1}`, "{\"a\nb\":1}",
+		jsonscan.ErrNotObject: {"", " \n", "[]", "null", "1", `"x"`, "<html>", "\xef\xbb\xbf{}", "\x1f\x8b", "}"},
+		jsonscan.ErrNotArray:  {`{"result":null}`, `{"result":{}}`, `{"result":"[]"}`, `{"result":1}`, `{"errors":null}`, `{"errors":{}}`},
+		jsonscan.ErrTwice:     {`{"result":[],"result":[]}`, `{"result":[],"a":1,"\u0072esult":1}`, `{"errors":[],"errors":[]}`},
+		ErrNothing:            {`{}`, `{"errors":[]}`, `{"a":[1]}`},
+		jsonscan.ErrSecond:    {`{"result":[]}{}`, `{} x`, `{},`, `{}]`, "{}\x00"},
+		jsonscan.ErrCut:       {"{", `{"`, `{"a`, `{"a"`, `{"a":`, `{"a":1`, `{"a":1,`, `{"a":"`, `{"a":"\`, `{"result":[`, `{"result":[1`, `{"result":[1,`, `{"result":[{"a`, `{"result":[]`, `{"errors":[[`},
+		jsonscan.ErrMalformed: {`{"a":1,}`, `{,}`, `{"a"}`, `{"a":}`, `{"a":1]`, `{"a":[}`, `{"a":{]`, `{1:1}`, `{"a":1 "b":2}`, `{"a":'x'}`, `{"a"::1}`, `{"\q":1}`, `{"\u00g0":1}`, "{\"a\nb\":1}",
 			`{"result":[1,]}`, `{"result":[,1]}`, `{"result":[1,,2]}`, `{"result":[{}{}]}`, `{"result":[}`, `{"result":[1}`, `{"result":[:]}`, `{"result":["x"1]}`, `{"result":[[}]}`, `{"result":[1;2]}`,
 			`{"errors":[1,]}`, `{"errors":[1 2]}`, `{"errors":[{]}]}`, `{"result":[]]`},
 	}
@@ -108,16 +108,16 @@ func TestUnwanted(t *testing.T) {
 	}
 }
 
-// A row that is too long to be held goes out piece by piece, and the answer is
-// torn as long as it lasts.
+// A row that is too long to be held goes out piece by piece, and is partial as
+// long as it lasts.
 func TestLongRow(t *testing.T) {
 	long := `{"a":"` + strings.Repeat("x", 2*MaxHeld) + `"}`
 	if got := joined(4096, `{"result":[1,`+long+`,2]}`); got != `{"result":[1,`+long+`,2]}` {
 		t.Errorf("got %.60s… of %d bytes", got, len(got))
 	}
 	for _, row := range []struct {
-		text string
-		torn bool
+		text    string
+		partial bool
 	}{
 		{long[:MaxHeld], false}, {long[:MaxHeld+1], true}, {long[:len(long)-1], true}, {long[:len(long)-1] + "]", true}, {long, false}, {long + "x", false},
 	} {
@@ -131,10 +131,10 @@ func TestLongRow(t *testing.T) {
 				dst, _ = j.Feed(dst, text[:min(n, len(text))])
 				text = text[min(n, len(text)):]
 			}
-			if j.End() == nil || j.Torn() != row.torn {
-				t.Errorf("%d bytes in pieces of %d: got torn %v, want %v", len(row.text), n, j.Torn(), row.torn)
+			if j.End() == nil || j.PartialRow() != row.partial {
+				t.Errorf("%d bytes in pieces of %d: got partial row %v, want %v", len(row.text), n, j.PartialRow(), row.partial)
 			}
-			if !row.torn && j.Rows() != strings.Count(string(dst[len(`{"result":`):]), ",")+1 {
+			if !row.partial && j.Rows() != strings.Count(string(dst[len(`{"result":`):]), ",")+1 {
 				t.Errorf("%d bytes in pieces of %d: got %d rows", len(row.text), n, j.Rows())
 			}
 		}
@@ -173,7 +173,7 @@ func TestDepth(t *testing.T) {
 	for _, row := range []struct {
 		depth int
 		want  error
-	}{{outline.MaxDepth, nil}, {outline.MaxDepth + 1, ErrTooDeep}} {
+	}{{jsonscan.MaxDepth, nil}, {jsonscan.MaxDepth + 1, jsonscan.ErrTooDeep}} {
 		var j Joiner
 		j.Reset()
 		j.Begin(true)
@@ -191,8 +191,8 @@ func TestReset(t *testing.T) {
 	j.Begin(true)
 	j.Feed(nil, []byte(`{"result":[1,{"a":[`+strings.Repeat("1,", MaxHeld)))
 	j.Feed(nil, []byte(`}`))
-	if dst, err := j.Feed(nil, []byte(`]}`)); err != ErrMalformed || len(dst) > 0 || !j.Torn() {
-		t.Errorf("got %s, %v, torn %v behind a fault", dst, err, j.Torn())
+	if dst, err := j.Feed(nil, []byte(`]}`)); err != jsonscan.ErrMalformed || len(dst) > 0 || !j.PartialRow() {
+		t.Errorf("got %s, %v, partial row %v after a fault", dst, err, j.PartialRow())
 	}
 	j.Reset()
 	j.Begin(true)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"testing"
+
+	"aclgate/proxy/jsonscan"
 )
 
 var seeds = []string{
@@ -97,7 +99,7 @@ func decode(t *testing.T, text []byte) []member {
 func oracle(t *testing.T, text []byte, errs string) ([]member, error) {
 	t.Helper()
 	if bytes.TrimLeft(text, " \t\r\n")[0] != '{' {
-		return nil, ErrNotObject
+		return nil, jsonscan.ErrNotObject
 	}
 	members := decode(t, text)
 	seen := false
@@ -105,9 +107,9 @@ func oracle(t *testing.T, text []byte, errs string) ([]member, error) {
 		switch {
 		case m.key != "errors":
 		case seen:
-			return nil, ErrTwice
+			return nil, jsonscan.ErrTwice
 		case m.value[0] != '[':
-			return nil, ErrNotArray
+			return nil, jsonscan.ErrNotArray
 		case m.value == "[]":
 			seen, members[i].value = true, "["+errs+"]"
 		default:

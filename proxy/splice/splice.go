@@ -2,54 +2,27 @@ package splice
 
 import (
 	"bytes"
-	"errors"
 
-	"aclgate/proxy/outline"
+	"aclgate/proxy/jsonscan"
 )
 
-// What may be wrong with an answer. None of them says anything of its content.
-var (
-	ErrNotObject = outline.ErrNotObject
-	ErrBOM       = errors.New("the answer begins with a byte order mark")
-	ErrNotArray  = errors.New("errors of the answer is not an array")
-	ErrTwice     = errors.New("the answer has errors twice")
-	ErrSecond    = outline.ErrSecond
-	ErrMalformed = outline.ErrMalformed
-	ErrTooDeep   = outline.ErrTooDeep
-	ErrCut       = outline.ErrCut
-)
+// arrays is the member that the errors belong to.
+var arrays = []string{"errors"}
 
-// place says what the next byte belongs to.
-type place uint8
-
-const (
-	outer     place = iota // between the members of the object
-	inMember               // inside a member's value
-	inErrors               // inside the array errors itself
-	inElement              // inside one of its elements
-)
-
-// Splicer adds errors to one answer. The zero value adds none and only looks
-// for faults; Reset makes it ready for an answer. It is about 1 KiB long and
-// allocates nothing.
+// Splicer adds errors to one answer. Reset makes it ready for one. It is about
+// 1 KiB long and allocates nothing.
 type Splicer struct {
 	errs []byte
 	err  error
-	at   place
-	has  bool // a key errors was seen
-	last byte // inErrors: the last byte that is not white space, 0 for none
-	bom  int  // bytes of a byte order mark that were seen
-	obj  outline.Object
-	val  outline.Value
+	obj  jsonscan.Object
 }
 
 // Reset makes s ready for the next answer. errs are the error objects to add,
 // as JSON, joined by commas; s keeps the slice until the next Reset. Without
 // any, the answer passes as it is.
 func (s *Splicer) Reset(errs []byte) {
-	s.errs, s.err, s.at = errs, nil, outer
-	s.has, s.last, s.bom = false, 0, 0
-	s.obj = outline.Object{}
+	s.errs, s.err = errs, nil
+	s.obj.Reset(arrays)
 }
 
 // Feed reads the next part of the answer and appends to dst what may be sent
@@ -69,7 +42,8 @@ func (s *Splicer) Feed(dst, src []byte) ([]byte, error) {
 			dst = s.insert(append(dst, src[sent:i]...))
 			sent = i
 		}
-		i += s.step(src[i:])
+		n, err := s.obj.Step(src[i:])
+		i, s.err = i+n, err
 	}
 	return append(dst, src[sent:i]...), s.err
 }
@@ -98,7 +72,7 @@ func Whole(dst, text, errs []byte) ([]byte, error) {
 	if err != nil {
 		return dst[:start], err
 	}
-	if s.has || len(errs) == 0 {
+	if s.obj.Seen(0) || len(errs) == 0 {
 		return dst, nil
 	}
 	open := bytes.IndexByte(text, '{') + 1
@@ -112,27 +86,16 @@ func Whole(dst, text, errs []byte) ([]byte, error) {
 
 // due reports whether the errors belong before b, the next byte.
 func (s *Splicer) due(b byte) bool {
-	switch {
-	case len(s.errs) == 0:
-		return false
-	case b == ']':
-		return s.at == inErrors && s.last != ','
-	case b == '}':
-		return !s.has && s.at == outer && (s.obj.At == outline.First || s.obj.At == outline.After)
-	}
-	return false
+	return len(s.errs) > 0 && s.obj.Closes(b) && (s.obj.At == jsonscan.InArray || !s.obj.Seen(0))
 }
 
 // insert appends the errors to the open array, or a member of their own.
 func (s *Splicer) insert(dst []byte) []byte {
-	if s.at == inErrors {
-		if s.last != 0 {
-			dst = append(dst, ',')
-		}
-		return append(dst, s.errs...)
-	}
-	if s.obj.At != outline.First {
+	if !s.obj.Empty() {
 		dst = append(dst, ',')
+	}
+	if s.obj.At == jsonscan.InArray {
+		return append(dst, s.errs...)
 	}
 	return s.appendMember(dst)
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"aclgate/proxy/outline"
+	"aclgate/proxy/jsonscan"
 )
 
 const denied = `{"code":6,"id":2024,"reason":"access denied to '\/channels\/2024'"}`
@@ -76,15 +76,14 @@ func TestSplice(t *testing.T) {
 
 func TestFaults(t *testing.T) {
 	rows := map[error][]string{
-		ErrNotObject: {"", " \n", "[]", "null", "1", `"x"`, "<html>", "\xef\xbb", "\xef{}", "\xef\xbb{}", "\x1f\x8b", "}"},
-		ErrBOM:       {"\xef\xbb\xbf{}", " \xef\xbb\xbf"},
-		ErrNotArray:  {`{"errors":null}`, `{"errors":{}}`, `{"errors":"[]"}`, `{"errors":1,"result":[]}`, `{"errors":}`},
-		ErrTwice:     {`{"errors":[],"errors":[]}`, `{"errors":[],"a":1,"\u0065rrors":1}`},
-		ErrSecond:    {"{}{}", "{} x", "{},", "{}]", "{}}", "{}\x00", `{"errors":[]}{`},
-		ErrCut:       {"{", `{"`, `{"a`, `{"a"`, `{"a":`, `{"a":1`, `{"a":1,`, `{"a":"`, `{"a":"\`, `{"a":"\"}`, `{"a":{}`, `{"a":[`, `{"a":["]}`, `{"errors":[`, `{"errors":[{"a`, `{"errors":[]`},
-		ErrMalformed: {`{"a":1,}`, `{,}`, `{"a"}`, `{"a",`, `{"a":}`, `{"a":,`, `{"a":1]`, `{"a":[]]`, `{"a":[}`, `{"a":{]`, `{"a":[{]}]}`, `{]`, `{[`, `{1:1}`, `{a:1}`, `{"a":1 "b":2}`, `{"a":1 2}`,
-			`{"a":'x'}`, `{"a":/**/1}`, `{"a"::1}`, `{"a":1:2}`, `{"a":1"b"`, `{"a":""""`, `{"\q":1}`, `{"\u00g0":1}`, "{\"a\nb\":1}", `{"errors":[1,]}`, `{"errors":[,1]}`, `{"errors":[1,,2]}`, `{"errors":[{}{}]}`,
-			`{"errors":[}`, `{"errors":[1}`, `{"errors":[:]}`, `{"errors":[{}"x"]}`, `{"a":1;}`, "{\"a\":1\x00}"},
+		jsonscan.ErrNotObject: {"", " \n", "[]", "null", "1", `"x"`, "<html>", "\xef\xbb", "\xef{}", "\xef\xbb{}", "\x1f\x8b", "}", "\xef\xbb\xbf{}", " \xef\xbb\xbf"},
+		jsonscan.ErrNotArray:  {`{"errors":null}`, `{"errors":{}}`, `{"errors":"[]"}`, `{"errors":1,"result":[]}`, `{"errors":}`},
+		jsonscan.ErrTwice:     {`{"errors":[],"errors":[]}`, `{"errors":[],"a":1,"\u0065rrors":1}`},
+		jsonscan.ErrSecond:    {"{}{}", "{} x", "{},", "{}]", "{}}", "{}\x00", `{"errors":[]}{`},
+		jsonscan.ErrCut:       {"{", `{"`, `{"a`, `{"a"`, `{"a":`, `{"a":1`, `{"a":1,`, `{"a":"`, `{"a":"\`, `{"a":"\"}`, `{"a":{}`, `{"a":[`, `{"a":["]}`, `{"errors":[`, `{"errors":[{"a`, `{"errors":[]`},
+		jsonscan.ErrMalformed: {`{"a":1,}`, `{,}`, `{"a"}`, `{"a",`, `{"a":}`, `{"a":,`, `{"a":1]`, `{"a":[]]`, `{"a":[}`, `{"a":{]`, `{"a":[{]}]}`, `{]`, `{[`, `{1:1}`, `{a:1}`, `{"a":1 "b":2}`, `{"a":1 2}`,
+			`{"a":'x'}`, `{"a":/**/1}`, `{"a"::1}`, `{"a":1:2}`, `{"a":1"b"`, `{"a":""""`, `{"\q":1}`, `{"\u00g0":1}`, "{\"a\nb\":1}", `{"errors":[1,]}`, `{"errors":[,1]}`, `{"errors":[1,,2]}`, `{"errors":[{}{}]}`, `{"errors":[1 2]}`, `{"errors":[1 2]`,
+			`{"errors":[}`, `{"errors":[1}`, `{"errors":[:]}`, `{"errors":[{}"x"]}`, `{"errors":["x"1]}`, `{"a":1;}`, "{\"a\":1\x00}"},
 	}
 	for want, texts := range rows {
 		for _, text := range texts {
@@ -105,12 +104,12 @@ func TestFaults(t *testing.T) {
 func TestFaultStays(t *testing.T) {
 	var s Splicer
 	s.Reset([]byte(denied))
-	if _, err := s.Feed(nil, []byte(`{"errors":1`)); err != ErrNotArray {
-		t.Fatalf("got %v, want %v", err, ErrNotArray)
+	if _, err := s.Feed(nil, []byte(`{"errors":1`)); err != jsonscan.ErrNotArray {
+		t.Fatalf("got %v, want %v", err, jsonscan.ErrNotArray)
 	}
 	dst, err := s.Feed([]byte("x"), []byte(`,"a":1}`))
-	if err != ErrNotArray || string(dst) != "x" || s.Finish() != ErrNotArray {
-		t.Errorf("got %s, %v, %v, want x and %v", dst, err, s.Finish(), ErrNotArray)
+	if err != jsonscan.ErrNotArray || string(dst) != "x" || s.Finish() != jsonscan.ErrNotArray {
+		t.Errorf("got %s, %v, %v, want x and %v", dst, err, s.Finish(), jsonscan.ErrNotArray)
 	}
 	s.Reset(nil)
 	if dst, err := s.Feed(nil, []byte("{}")); err != nil || string(dst) != "{}" || s.Finish() != nil {
@@ -122,11 +121,11 @@ func TestDepth(t *testing.T) {
 	nest := func(n int) string {
 		return `{"a":` + strings.Repeat(`[{"b":`, n/2) + "1" + strings.Repeat("}]", n/2) + "}"
 	}
-	if _, err := stream(nest(outline.MaxDepth-2), denied, 1000); err != nil {
+	if _, err := stream(nest(jsonscan.MaxDepth), denied, 1000); err != nil {
 		t.Errorf("got %v, want none", err)
 	}
-	if _, err := stream(nest(outline.MaxDepth), denied, 1000); err != ErrTooDeep {
-		t.Errorf("got %v, want %v", err, ErrTooDeep)
+	if _, err := stream(nest(jsonscan.MaxDepth+2), denied, 1000); err != jsonscan.ErrTooDeep {
+		t.Errorf("got %v, want %v", err, jsonscan.ErrTooDeep)
 	}
 }
 
@@ -145,7 +144,7 @@ func TestPreScan(t *testing.T) {
 	text := `{"result":"` + strings.Repeat("x", 60<<10) + `","errors":null`
 	var s Splicer
 	s.Reset([]byte(denied))
-	if _, err := s.Feed(nil, []byte(text)); !errors.Is(err, ErrNotArray) {
-		t.Errorf("got %v, want %v", err, ErrNotArray)
+	if _, err := s.Feed(nil, []byte(text)); !errors.Is(err, jsonscan.ErrNotArray) {
+		t.Errorf("got %v, want %v", err, jsonscan.ErrNotArray)
 	}
 }

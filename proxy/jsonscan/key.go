@@ -1,12 +1,12 @@
-package outline
+package jsonscan
 
 // maxName is the length of the longest name that a key can be compared with.
 const maxName = 8
 
-// Key unescapes a key as it comes, a byte at a time, so that "err\u006Frs" is
+// key unescapes a key as it comes, a byte at a time, so that "err\u006Frs" is
 // the name errors too. It keeps as much of it as a name may be long, never the
 // key, which may be as long as the backend likes.
-type Key struct {
+type key struct {
 	text    [maxName]byte
 	size    uint8
 	other   bool  // no name is spelled so
@@ -15,14 +15,14 @@ type Key struct {
 	code    rune  // of the digits so far
 }
 
-// Is reports whether the key that was read is name: ASCII, of at most 8 letters.
-func (k *Key) Is(name string) bool { return !k.other && string(k.text[:k.size]) == name }
+// is reports whether the key that was read is name: ASCII, of at most 8 letters.
+func (k *key) is(name string) bool { return !k.other && string(k.text[:k.size]) == name }
 
 // ends reports whether b, the next byte, is the closing quote.
-func (k *Key) ends(b byte) bool { return b == '"' && !k.escaped && k.digits == 0 }
+func (k *key) ends(b byte) bool { return b == '"' && !k.escaped && k.digits == 0 }
 
 // read takes the next byte, and reports false if a key cannot hold it.
-func (k *Key) read(b byte) bool {
+func (k *key) read(b byte) bool {
 	switch {
 	case k.digits > 0:
 		return k.digit(b)
@@ -40,7 +40,7 @@ func (k *Key) read(b byte) bool {
 }
 
 // escape takes the letter of an escape. No short one spells a letter.
-func (k *Key) escape(b byte) bool {
+func (k *key) escape(b byte) bool {
 	switch b {
 	case 'u':
 		k.digits, k.code = 4, 0
@@ -52,7 +52,7 @@ func (k *Key) escape(b byte) bool {
 	return true
 }
 
-func (k *Key) digit(b byte) bool {
+func (k *key) digit(b byte) bool {
 	switch {
 	case '0' <= b && b <= '9':
 		k.code = k.code<<4 | rune(b-'0')
@@ -69,7 +69,7 @@ func (k *Key) digit(b byte) bool {
 
 // char takes one character, or a byte of one that is not ASCII and so is in no
 // name.
-func (k *Key) char(r rune) {
+func (k *key) char(r rune) {
 	if k.other || k.size == maxName || r >= 0x80 {
 		k.other = true
 		return

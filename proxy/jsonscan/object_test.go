@@ -1,4 +1,4 @@
-package outline
+package jsonscan
 
 import (
 	"fmt"
@@ -16,31 +16,17 @@ type member struct {
 // complete, and what is wrong with the text, at its end if nowhere else.
 func walk(text []byte, n int) (found []member, err error) {
 	var o Object
-	var v Value
-	inside := false
-	for i := 0; i < len(text); {
-		piece := text[i:min((i/n+1)*n, len(text))]
-		size := 0
-		switch {
-		case inside:
-			if size, err = v.Scan(piece); v.Done() {
-				inside, found[len(found)-1].end = false, i+size
-			}
-		case o.Opens(piece[0]):
-			if !v.Start(piece[0], 1) {
-				return found, ErrMalformed
-			}
-			inside, o.At = true, After
-			found = append(found, member{start: i, errors: o.Key.Is("errors")})
-		default:
-			size, err = o.Step(piece)
+	o.Reset(nil)
+	start := 0
+	for i := 0; i < len(text) && err == nil; {
+		at, size := o.At, 0
+		size, err = o.Step(text[i:min((i/n+1)*n, len(text))])
+		if i += size; at == Ready && o.At == InValue {
+			start = i
 		}
-		if i += size; err != nil {
-			break
+		if at == InValue && o.At == After {
+			found = append(found, member{start: start, end: i, errors: o.key.is("errors")})
 		}
-	}
-	if inside {
-		found = found[:len(found)-1]
 	}
 	if err == nil {
 		err = o.End()
@@ -86,65 +72,46 @@ func TestObject(t *testing.T) {
 	}
 }
 
-// The objects and arrays around a value count too.
 func TestDepth(t *testing.T) {
-	for _, row := range []struct {
-		open, deep int
-		want       error
-	}{{0, MaxDepth, nil}, {0, MaxDepth + 1, ErrTooDeep}, {2, MaxDepth - 2, nil}, {2, MaxDepth - 1, ErrTooDeep}} {
-		text := strings.Repeat("[", row.deep) + strings.Repeat("]", row.deep)
-		var v Value
-		if !v.Start(text[0], row.open) {
-			t.Fatal("an array begins no value")
-		}
-		n, err := v.Scan([]byte(text))
-		if err != row.want || v.Done() != (err == nil) || err == nil && n != len(text) || err != nil && n != MaxDepth-row.open {
-			t.Errorf("%d deep inside %d: got %d, %v, want %v", row.deep, row.open, n, err, row.want)
+	for deep, want := range map[int]error{MaxDepth: nil, MaxDepth + 1: ErrTooDeep} {
+		text := `{"a":` + strings.Repeat("[", deep) + strings.Repeat("]", deep) + `}`
+		if _, err := walk([]byte(text), len(text)); err != want {
+			t.Errorf("%d deep: got %v, want %v", deep, err, want)
 		}
 	}
 }
 
 func TestNoAllocs(t *testing.T) {
-	text := []byte(`{"key":` + strings.Repeat(`[{"a\"":"b\\"},`, 100) + `"c"` + strings.Repeat("]", 100) + `,"errors":""}`)
+	text := []byte(`{"key":` + strings.Repeat(`[{"a\"":"b\\"},`, 100) + `"c"` + strings.Repeat("]", 100) + `,"errors":["",{}]}`)
+	arrays := []string{"errors"}
 	var o Object
-	var v Value
 	if got := testing.AllocsPerRun(100, func() {
-		o = Object{}
+		o.Reset(arrays)
 		for rest := text; len(rest) > 0; {
-			n, err := 0, error(nil)
-			if o.Opens(rest[0]) {
-				v.Start(rest[0], 1)
-				n, err = v.Scan(rest)
-				o.At = After
-			} else {
-				n, err = o.Step(rest)
-			}
+			n, err := o.Step(rest)
 			if rest = rest[n:]; err != nil {
 				t.Fatal(err)
 			}
 		}
-	}); got != 0 || o.At != Done {
+	}); got != 0 || o.At != Done || !o.Seen(0) {
 		t.Errorf("got %v allocations at %v, want none at the end", got, o.At)
 	}
 }
 
-// ExampleObject lists the lengths of an object's values.
+// ExampleObject prints the elements of an object's arrays.
 func ExampleObject() {
 	var o Object
-	var v Value
-	for rest := []byte(`{"a": [1, 2], "b": "}"}`); len(rest) > 0; {
-		n := 0
-		if o.Opens(rest[0]) {
-			v.Start(rest[0], 1)
-			n, _ = v.Scan(rest)
-			o.At = After
-			fmt.Println(n, o.Key.Is("b"))
-		} else {
-			n, _ = o.Step(rest)
+	o.Reset([]string{"a", "b"})
+	for rest := []byte(`{"a": [1, [2]], "c": [3], "b": ["}"]}`); len(rest) > 0; {
+		at := o.At
+		n, _ := o.Step(rest)
+		if at == InElement {
+			fmt.Printf("%d %s\n", o.Array, rest[:n])
 		}
 		rest = rest[n:]
 	}
 	// Output:
-	// 6 false
-	// 3 true
+	// 0 1
+	// 0 [2]
+	// 1 "}"
 }

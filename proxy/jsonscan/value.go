@@ -1,39 +1,33 @@
-package outline
+package jsonscan
 
 import "bytes"
 
-// MaxDepth is how many objects and arrays may be open at once. One bit is kept
-// for each, to see that brackets match.
+// MaxDepth is how many objects and arrays may be open inside a value. One bit is
+// kept for each, to see that brackets match.
 const MaxDepth = 8192
 
-// Value finds the end of one value. It is about 1 KiB long and allocates
-// nothing.
-type Value struct {
-	done   bool
+// value finds the end of one value.
+type value struct {
+	done   bool // scan has come to the end of the value
 	scalar bool // a number or literal: it ends before a byte that is none of it
 	inStr  bool
 	esc    bool // after a backslash in a string
-	floor  int  // the depth that the value began at
 	depth  int
 	kinds  [MaxDepth / 64]uint64 // one bit for each open bracket: set for an object
 }
 
-// Start makes v ready for a value that begins with b, and reports false if none
-// does. Of MaxDepth, open objects and arrays around it are taken already.
-func (v *Value) Start(b byte, open int) bool {
-	v.done, v.inStr, v.esc = false, false, false
-	v.floor, v.depth = open, open
+// start makes v ready for a value that begins with b, and reports false if none
+// does.
+func (v *value) start(b byte) bool {
+	v.done, v.inStr, v.esc, v.depth = false, false, false, 0
 	v.scalar = isScalar[b]
 	return v.scalar || b == '"' || b == '{' || b == '['
 }
 
-// Done reports whether Scan has come to the end of the value.
-func (v *Value) Done() bool { return v.done }
-
-// Scan reads up to the end of the value or of src, and returns how many bytes of
+// scan reads up to the end of the value or of src, and returns how many bytes of
 // src belong to the value. With an error these are the bytes before the fault:
 // ErrMalformed or ErrTooDeep.
-func (v *Value) Scan(src []byte) (int, error) {
+func (v *value) scan(src []byte) (int, error) {
 	if v.scalar {
 		return v.scanScalar(src), nil
 	}
@@ -48,7 +42,7 @@ func (v *Value) Scan(src []byte) (int, error) {
 			}
 			i++
 		}
-		if v.depth == v.floor && !v.inStr {
+		if v.depth == 0 && !v.inStr {
 			v.done = true
 			return i, nil
 		}
@@ -66,7 +60,7 @@ var isScalar = [256]bool{
 
 // scanScalar ends before the first byte that is none of a scalar: a border is
 // not known before it is seen.
-func (v *Value) scanScalar(src []byte) int {
+func (v *value) scanScalar(src []byte) int {
 	for i, b := range src {
 		if !isScalar[b] {
 			v.done = true
@@ -77,14 +71,14 @@ func (v *Value) scanScalar(src []byte) int {
 }
 
 // bracket notes one that opens, and takes back the one that b closes.
-func (v *Value) bracket(b byte) error {
+func (v *value) bracket(b byte) error {
 	if b == '{' || b == '[' {
 		return v.push(b)
 	}
 	return v.pop(b)
 }
 
-func (v *Value) push(b byte) error {
+func (v *value) push(b byte) error {
 	if v.depth == MaxDepth {
 		return ErrTooDeep
 	}
@@ -98,7 +92,7 @@ func (v *Value) push(b byte) error {
 }
 
 // pop takes a closing bracket, and fails on one of the other kind.
-func (v *Value) pop(b byte) error {
+func (v *value) pop(b byte) error {
 	d := v.depth - 1
 	if object := v.kinds[d/64]>>(d%64)&1 == 1; object != (b == '}') {
 		return ErrMalformed
@@ -123,7 +117,7 @@ func skipPlain(src []byte) int {
 // scanString reads to the end of a string, its quote included, or of src. The
 // quote is looked for once and then again only behind an escape that hid it:
 // looking again after every escape would be quadratic.
-func (v *Value) scanString(src []byte) int {
+func (v *value) scanString(src []byte) int {
 	i, quote := 0, -1
 	if v.esc {
 		i, v.esc = 1, false
