@@ -66,11 +66,6 @@ type Token struct {
 
 	Info string
 	Line int // in the policy file, 0: unknown
-
-	// Beside is a place for who meets the token at every request to keep what
-	// it found for it, such as its bucket. Nothing of the token's meaning stands
-	// there, and what does may be found anew at any time. Nil: there is none.
-	Beside *atomic.Value
 }
 
 // Valid returns NotJudged while the token may be used at now (unix seconds)

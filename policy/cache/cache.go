@@ -3,7 +3,6 @@ package cache
 import (
 	"encoding/binary"
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"github.com/dgraph-io/ristretto/v2"
@@ -31,7 +30,6 @@ type value struct {
 	revision uint64 // of the store, from before the load
 	cost     int64  // bytes
 	token    policy.Token
-	beside   atomic.Value // see policy.Token
 }
 
 // holds reports whether the value may be used: for this digest and as long as

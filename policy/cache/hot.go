@@ -122,7 +122,7 @@ func (a *absent) put(revision, key uint64, d *policy.Digest) {
 func (c *Cache) newValue(d policy.Digest, revision uint64, rec *store.Record) *value {
 	v := &value{revision: revision, token: rec.Token}
 	token := &v.token
-	token.Digest, token.Beside = d, &v.beside
+	token.Digest = d
 	if token.Access == policy.ACLAccess {
 		token.ACL = policy.NewACL(rec.Entries, c.catalogue)
 	}

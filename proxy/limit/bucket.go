@@ -45,12 +45,11 @@ func newRule(l Limit) rule {
 // bucket is what one key has used. It fills a cache line of its own: two busy
 // neighbours must not slow each other down.
 type bucket struct {
-	of     *table       // nil for the shared ones
 	key    uint64       // whose it is
 	full   atomic.Int64 // when it is full again; in the past: it is full
 	active atomic.Int64 // requests that are in; swept: it is no longer in the table
 	counts
-	_ [16]byte
+	_ [24]byte
 }
 
 // counts are decisions. They stand in the line that a decision has just

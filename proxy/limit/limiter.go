@@ -68,7 +68,7 @@ func (l *Limiter) Admit(h *Hold, tok *policy.Token, tree *policy.Tree, now int64
 	// The token comes first: whoever exceeds the bound of its own token must
 	// take nothing from its neighbours in the account, not even for a moment.
 	if l.tokens != nil {
-		if b, in := l.tokens.enterFor(tok, now); !h.take(l.tokens, b, in, now) {
+		if b, in := l.tokens.enter(uint64(tok.ID), now); !h.take(l.tokens, b, in, now) {
 			return h.refused(policy.LimitToken, now)
 		}
 	}

@@ -216,13 +216,12 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// What is kept beside a token is its bucket as long as the limiter has it: not
-// one that was swept, nor another limiter's.
-func TestBeside(t *testing.T) {
+// A bucket belongs to the id of a token in one limiter, as long as it says
+// anything.
+func TestBucketOfAToken(t *testing.T) {
 	limit := Options{Token: Limit{Rate: 1, Burst: 1}}
 	one, other := New(limit), New(limit)
 	tok, again := token(7, 111), token(7, 111) // the same token, loaded twice
-	tok.Beside, again.Beside = new(atomic.Value), new(atomic.Value)
 	var h Hold
 	ask := func(l *Limiter, tok *policy.Token, now int64, want policy.Reason) {
 		t.Helper()

@@ -5,8 +5,6 @@ import (
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
-
-	"aclgate/policy"
 )
 
 // shardCount is how many parts a table has, 1<<(64-shardShift) of them: the
@@ -40,7 +38,9 @@ type table struct {
 // shard is an open-addressed hash table with linear probing that everybody may
 // read at any time: two cache lines of memory for a request, a slot and its
 // bucket. Whoever holds the lock fills empty slots. No slot is ever emptied or
-// filled anew; a sweep, or a want of slots, lays out others.
+// filled anew; a sweep, or a want of slots, lays out others. A sync.Map in its
+// place takes 177 bytes a token instead of 80, and 0.3 µs more where tokens are
+// more than caches hold (BenchmarkAdmitMany).
 type shard struct {
 	slots atomic.Pointer[slots]
 
@@ -97,22 +97,6 @@ func (t *table) enter(key uint64, now int64) (*bucket, bool) {
 	return b, b.enter(t.rule.concurrent) == entered
 }
 
-// enterFor is enter with the id of tok, whose bucket is kept beside it: of what
-// a request touches, a token that was not here lately is all over memory.
-func (t *table) enterFor(tok *policy.Token, now int64) (*bucket, bool) {
-	if tok.Beside == nil {
-		return t.enter(uint64(tok.ID), now)
-	}
-	if b, _ := tok.Beside.Load().(*bucket); b != nil && b.of == t {
-		if in := b.enter(t.rule.concurrent); in != gone {
-			return b, in == entered
-		}
-	}
-	b, in := t.enter(uint64(tok.ID), now)
-	tok.Beside.Store(b)
-	return b, in
-}
-
 // find returns the slot of key and what was in it, or the slot where it belongs
 // and nil. Who looked without the lock must not look at that slot again: another
 // key may have come to stand there.
@@ -138,7 +122,7 @@ func (s *shard) make(t *table, hash, key uint64, now int64) *bucket {
 	if s.held++; 2*s.held > len(*s.slots.Load()) {
 		s.layOut(t, func(*bucket) bool { return true })
 	}
-	b := &bucket{of: t, key: key}
+	b := &bucket{key: key}
 	slot, _ := s.slots.Load().find(hash, key)
 	slot.Store(b)
 	return b
