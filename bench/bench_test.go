@@ -94,8 +94,8 @@ func TestClimb(t *testing.T) {
 	}
 }
 
-// TestTellCountsLateAcceptance: accepted though sent after the reload had returned is a leak; sent before
-// and answered after is none, but moves the last acceptance.
+// TestTellCountsLateAcceptance: accepted though sent after the reload had returned is a leak; sent
+// before and answered after is none, but moves the last acceptance.
 func TestTellCountsLateAcceptance(t *testing.T) {
 	zero := time.Now()
 	at := func(ms int) time.Time { return zero.Add(time.Duration(ms) * time.Millisecond) }

@@ -1,18 +1,19 @@
-// Package bench measures the gateway beside other proxies and checks every answer on the way.
+// Package bench compares the gateway with other proxies and checks every answer on the way.
 //
-// One number alone says little on a machine that is shared: it moves by a fifth from minute to minute. So
-// proxies are measured in pairs: both on the same core, at the same time, under the same load from one
-// thread, and what counts is the ratio of their CPU time per request, slice by slice. What disturbs one
-// disturbs the other. The generator and the backend have another core to themselves; when the proxies'
-// core was idle, they were the limit, and the run says so and is not counted.
+// One number alone says little on a machine that is shared: it moves by a fifth from minute to
+// minute. So proxies are measured in pairs: both on the same core, at the same time, under the same
+// load from one thread, and what counts is the ratio of their CPU time per request, slice by slice.
+// What disturbs one disturbs the other. The generator and the backend have another core to
+// themselves; when the proxies' core was idle, they were the limit, and the run says so and is not
+// counted.
 //
-// The gateway runs as a child process from the same binary, with its head check, decision record, metrics
-// and limits on. The oracle (see package oracle) judges every answer of whoever claims to enforce the
-// policy.
+// The gateway runs as a child process from the same binary, with its head check, decision record,
+// metrics and limits on. The oracle (see package oracle) judges every answer of a proxy that claims
+// to enforce the policy.
 //
-// Where things are: world makes tokens, calls and right answers from a mix and a seed; load sends them;
-// fake answers them; rivals and child run the proxies; report shows what came out; sys has the system
-// calls. This package puts them together.
+// Where things are: world makes tokens, calls and right answers from a mix and a seed; load sends
+// them; fake answers them; rivals and child run the proxies; report shows what came out; sys has
+// the system calls. This package puts them together.
 package bench
 
 import "time"

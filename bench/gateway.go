@@ -25,7 +25,8 @@ log: {level: error, format: json}
 shutdown: {delay: 0s, drain: 1s}
 `
 
-// adminKey opens the admin listener of the bench's own gateway, which is on loopback and short-lived.
+// adminKey opens the admin listener of the bench's own gateway, which is on loopback and
+// short-lived.
 const adminKey = "bench-admin-credential"
 
 // gatewayFiles says where a gateway listens and whom it asks.
@@ -71,8 +72,8 @@ func writePolicy(path string, w *world.World, without map[int]bool) error {
 	return os.Rename(f.Name(), path)
 }
 
-// WriteWorld writes settings and policy of a mix into dir, for a gateway that somebody else starts and
-// `--against` then measures.
+// WriteWorld writes settings and policy of a mix into dir, for a gateway that is started elsewhere
+// and `--against` then measures.
 func WriteWorld(dir string, mix *world.Mix, seed uint64) error {
 	return gatewayFiles{
 		dir:     dir,

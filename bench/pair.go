@@ -12,10 +12,11 @@ import (
 )
 
 const (
-	// mostIdle is the share of the time that the proxies' core may be idle under a closed loop. Above it
-	// the generator or the backend was the limit.
+	// mostIdle is the share of the time that the proxies' core may be idle under a closed loop.
+	// Above it the generator or the backend was the limit.
 	mostIdle = 0.05
-	// mostLate is how much of the faster proxy's p99 the generator may be late itself, in an open loop.
+	// mostLate is how much of the faster proxy's p99 the generator may be late itself, in an open
+	// loop.
 	mostLate = 0.5
 )
 
@@ -52,8 +53,9 @@ func (s *stage) measure(ctx context.Context, w *world.World, proxies ...*proxy) 
 	return run, nil
 }
 
-// others returns what share of the proxies' core went to neither of them: interrupts, and whoever else runs
-// on this machine. It disturbs both alike, but the more there is the wider the intervals are.
+// others returns what share of the proxies' core went to neither of them: interrupts, and other
+// programs on this machine. It disturbs both equally, but the more there is the wider the intervals
+// are.
 func others(run *report.Run) float64 {
 	used, took := time.Duration(0), time.Duration(0)
 	for _, l := range run.Lanes {
@@ -79,8 +81,8 @@ func (p *proxy) lane(w *world.World) *load.Lane {
 	return l
 }
 
-// split adds what the proxies have used in user and system mode, with a sign: what was used between two
-// calls is left.
+// split adds what the proxies have used in user and system mode, with a sign: what was used between
+// two calls is left.
 func split(proxies []*proxy, into []report.Lane, sign time.Duration) {
 	for i, p := range proxies {
 		if p.process != nil {

@@ -9,7 +9,7 @@ import (
 	"aclgate/bench/report"
 )
 
-// Quick measures the gateway beside the bare proxy for a minute and says what came out in one line.
+// Quick compares the gateway with the bare proxy for a minute and reports the result in one line.
 func Quick(ctx context.Context, o Options) (*report.Result, error) {
 	o.Mixes, o.Rivals, o.Rate = []string{"one-id", "all-rewrite", "telematics"}, []string{"bare"}, 0
 	say := o.Say
@@ -44,8 +44,8 @@ const (
 	mostUnsent = 0.001
 )
 
-// Capacity raises the rate until p99 exceeds limit, answers fail or calls are left over, and finds the
-// highest rate that holds: the knee. It measures the gateway alone, one mix.
+// Capacity raises the rate until p99 exceeds limit, answers fail or calls are left over, and finds
+// the highest rate that holds: the knee. It measures the gateway alone, one mix.
 func Capacity(ctx context.Context, o Options, limit time.Duration) (*report.Result, error) {
 	o.Slice, o.Slices, o.Warmup = stepTime, 1, stepWarmup
 	s, err := open(ctx, o)
@@ -93,8 +93,8 @@ func (s *stage) oneMix() string {
 	return "telematics"
 }
 
-// climb returns the highest rate that holds: up in steps, then by halves between the last that held and
-// the first that did not.
+// climb returns the highest rate that holds: up in steps, then by halves between the last that held
+// and the first that did not.
 func climb(holds func(rate float64) (bool, error)) (float64, error) {
 	low, high := 0.0, float64(firstRate)
 	for range mostSteps {

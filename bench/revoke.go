@@ -35,9 +35,9 @@ type revocation struct {
 // accepted is one answer of 2xx to the victim.
 type accepted struct{ sent, done time.Time }
 
-// Revoke takes a token out of the policy again and again, while it and others send requests, and tells
-// how long it went on being accepted. A request that was sent after the reload had returned and was
-// accepted all the same is a leak (SPEC 6).
+// Revoke removes a token from the policy again and again, while it and others send requests, and
+// reports how long it went on being accepted. A request that was sent after the reload had returned
+// and was accepted all the same is a leak (SPEC 6).
 func Revoke(ctx context.Context, o Options) (*report.Result, error) {
 	if o.Against != "" {
 		return nil, errors.New("bench revoke changes the policy: it needs a gateway of its own, not --against")
@@ -156,8 +156,8 @@ func reload(ctx context.Context, files gatewayFiles) error {
 	return err
 }
 
-// tell makes the figures: the last acceptance and the reload itself, both from the moment the reload was
-// asked for, and how many requests were accepted that were sent after it had returned.
+// tell makes the figures: the last acceptance and the reload itself, both from the moment the
+// reload was asked for, and how many requests were accepted that were sent after it had returned.
 func (s *stage) tell(rounds []revocation, answers []accepted, result *report.Result) {
 	var last, took []float64
 	late := 0

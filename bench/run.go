@@ -73,7 +73,7 @@ func (o *Options) plays() ([]play, []report.Rival, error) {
 		}
 		n := len(plays)
 		for _, r := range here {
-			// The mixes behind the first four tell how the gateway does, not how rivals do.
+			// The mixes after the first four show how the gateway does, not the other proxies.
 			if r.Can(mix) && (len(o.Mixes) > 0 || i < 4 || r.Name == "bare") {
 				plays = append(plays, play{name, r, o.Rate})
 			}
@@ -115,7 +115,7 @@ func (o *Options) found() (here []*rivals.Rival, roster []report.Rival, err erro
 	return here, roster, nil
 }
 
-// play measures one pair: the gateway first, the rival beside it.
+// play measures one pair: the gateway and another proxy.
 func (s *stage) play(ctx context.Context, p play, result *report.Result) error {
 	w, err := s.world(p.mix)
 	if err != nil {

@@ -30,10 +30,10 @@ const (
 	stallQuiet = 2 * time.Second
 )
 
-// Size measures, for each number of tokens, what the gateway needs to be there at all: the time until it
-// listens, memory, memory per idle connection, the time of a reload, and the longest time that a request
-// took meanwhile, beside the longest without a reload. The gateway gets all cores: a reload is work beside
-// that of requests, and with one core of its own they would wait for it.
+// Size measures, for each number of tokens, what the gateway needs to be there at all: the time
+// until it listens, memory, memory per idle connection, the time of a reload, and the longest time
+// that a request took meanwhile, and the longest without a reload. The gateway gets all cores: a
+// reload is work beside that of requests, and with one core of its own they would wait for it.
 func Size(ctx context.Context, o Options, tokens []int) (*report.Result, error) {
 	if o.Against != "" {
 		return nil, errors.New("bench size starts gateways of its own: it does not take --against")
@@ -117,8 +117,8 @@ func idleMemory(ctx context.Context, gateway *proxy, w *world.World) (float64, e
 	return float64(child.RSS(gateway.process.PID())-before) / idleConns, nil
 }
 
-// warm makes the calls of idleMemory over one connection, so that what their tokens and records take is not
-// counted as memory of connections.
+// warm makes the calls of idleMemory over one connection, so that what their tokens and records
+// take is not counted as memory of connections.
 func warm(ctx context.Context, gateway *proxy, w *world.World) error {
 	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", gateway.addr.String())
 	if err != nil {
@@ -147,8 +147,8 @@ func once(c net.Conn, call []byte) error {
 	return err
 }
 
-// stall sends few requests, evenly, while the policy is read again, and returns how long the reload took,
-// the longest answer meanwhile, and the longest in the time before.
+// stall sends few requests, evenly, while the policy is read again, and returns how long the reload
+// took, the longest answer meanwhile, and the longest in the time before.
 func (s *stage) stall(ctx context.Context, gateway *proxy, w *world.World, result *report.Result) (took, stall, quiet time.Duration, err error) {
 	next, err := nextPolicy(gateway.files, w)
 	if err != nil {
@@ -190,8 +190,8 @@ func (s *stage) stall(ctx context.Context, gateway *proxy, w *world.World, resul
 	return took, stall, quiet, nil
 }
 
-// unused returns a token that no call uses. A file that has not changed might not be read at all, so the
-// new policy lacks one.
+// unused returns a token that no call uses. A file that has not changed might not be read at all,
+// so the new policy lacks one.
 func unused(w *world.World) int {
 	used := make([]bool, len(w.Tokens))
 	for _, c := range w.Calls {
@@ -202,8 +202,9 @@ func unused(w *world.World) int {
 	return slices.Index(used, false)
 }
 
-// nextPolicy writes a policy without a token that no call uses, beside the one in force, and returns its path.
-// It has to be called before the load: whoever writes so much is late for the calls that it sends and times.
+// nextPolicy writes, next to the policy in force, one without a token that no call uses, and
+// returns its path. It must be called before the load: writing so much delays the calls that it
+// sends and times.
 func nextPolicy(files gatewayFiles, w *world.World) (path string, err error) {
 	path = filepath.Join(files.dir, "policy-next.yaml")
 	return path, writePolicy(path, w, map[int]bool{unused(w): true})

@@ -108,7 +108,8 @@ func (s *stage) world(name string) (*world.World, error) {
 	return s.worlds[name], nil
 }
 
-// proxy is one running proxy under measurement. A nil process is one that somebody else runs.
+// proxy is one running proxy under measurement. A nil process is one that this program did not
+// start.
 type proxy struct {
 	name    string
 	addr    netip.AddrPort
@@ -124,7 +125,7 @@ func (p *proxy) stop() {
 	}
 }
 
-// gateway starts the gateway on a world, or takes the one that runs already.
+// gateway starts the gateway on a world, or uses the one that is running already.
 func (s *stage) gateway(ctx context.Context, w *world.World) (*proxy, error) {
 	if s.Against != "" {
 		return &proxy{name: "aclgate", addr: s.target, checks: true}, nil
@@ -180,7 +181,7 @@ func (s *stage) start(ctx context.Context, p *proxy, argv []string) (err error) 
 	return nil
 }
 
-// freePort returns a loopback address that nobody listens on. Somebody may take it before the child
+// freePort returns a free loopback address. Another program may take it before the child
 // does; the child then says so and the run ends.
 func freePort() (netip.AddrPort, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

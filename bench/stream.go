@@ -31,8 +31,8 @@ type streamed struct {
 	extra      int64 // bytes of memory above those before
 }
 
-// Stream passes a 1 GB answer and a chunked one of 100 MB through the gateway and through nginx, in turn,
-// and measures the first byte, CPU time and the memory that came on top.
+// Stream passes a 1 GB answer and a chunked one of 100 MB through the gateway and through nginx, in
+// turn, and measures the first byte, CPU time and the memory that came on top.
 func Stream(ctx context.Context, o Options) (*report.Result, error) {
 	if o.Against != "" {
 		return nil, errors.New("bench stream starts a gateway of its own: it does not take --against")

@@ -10,10 +10,10 @@ import (
 	"strconv"
 )
 
-// Target returns the address of a URL such as http://127.0.0.1:8080. It has to be one of this machine
-// unless mine says that whoever runs the bench may load another: what the bench sends takes a service
-// down. Every address that a name stands for has to be loopback, and the one returned is dialled; the
-// name is not looked up again.
+// Target returns the address of a URL such as http://127.0.0.1:8080. It has to be one of this
+// machine unless mine says that the caller may load another: what the bench sends takes a service
+// down. Every address of a name must be loopback, and the one returned is dialled; the name is not
+// looked up again.
 func Target(ctx context.Context, against string, mine bool) (netip.AddrPort, error) {
 	u, err := url.Parse(against)
 	if err != nil || u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.Path != "" && u.Path != "/" {

@@ -47,7 +47,8 @@ func (o Origin) Name() string {
 	return name
 }
 
-// origin reads an http or https URL without path. It never shows the text, which may hold a password.
+// origin reads an http or https URL without path. It never shows the text, which may hold a
+// password.
 func origin(n *strict.Node) (Origin, bool) {
 	text, ok := strict.Str(n)
 	if !ok {
@@ -79,8 +80,8 @@ func parseOrigin(text string) (Origin, error) {
 	return Origin{Scheme: scheme, Host: host}, nil
 }
 
-// corsOrigin reads "*" or the origin of a web page, spelled as browsers send it: anything else would be
-// compared with the Origin header for ever and never match.
+// corsOrigin reads "*" or the origin of a web page, spelled as browsers send it: anything else
+// would be compared with the Origin header for ever and never match.
 func corsOrigin(n *strict.Node) (string, bool) {
 	return strict.Parsed("* or an origin such as https://app.example.com", parseCORSOrigin)(n)
 }
@@ -160,9 +161,9 @@ func checkPort(text, least string) error {
 	return nil
 }
 
-// checkName reports why a name is neither an IPv4 address nor a host name. Names may hold `_`, as those
-// of containers do. A last label of digits makes an address (RFC 3986 3.2.2, and every resolver's own
-// idea of 127.1), which then must be a whole one.
+// checkName reports why a name is neither an IPv4 address nor a host name. Names may hold `_`, as
+// those of containers do. A last label of digits makes an address (RFC 3986 3.2.2, and every
+// resolver's own idea of 127.1), which then must be a whole one.
 func checkName(name string) error {
 	if a, err := netip.ParseAddr(name); err == nil && a.Is4() {
 		return nil

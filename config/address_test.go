@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Ensure each reader of names and addresses takes its grammar and nothing near it.
+// Ensure each reader of names and addresses accepts its grammar and nothing near it.
 func TestGrammars(t *testing.T) {
 	anyOrigin := func(text string) (string, error) {
 		o, err := parseOrigin(text)
@@ -61,7 +61,7 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// Ensure long names are refused: no resolver takes them.
+// Ensure long names are refused: no resolver accepts them.
 func TestLongNames(t *testing.T) {
 	for _, text := range []string{strings.Repeat("a", 64), strings.Repeat("a.", 127) + "a"} {
 		if _, err := parseHost(text, "0"); err == nil {

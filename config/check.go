@@ -8,7 +8,7 @@ import (
 	"aclgate/config/strict"
 )
 
-// check reports what takes more than one setting to be judged, at the setting that should change.
+// check reports faults that take more than one setting to see, at the setting that should change.
 func (s *Settings) check(report *strict.Report) {
 	s.checkListeners(report)
 	s.checkTLS(report)
@@ -25,8 +25,8 @@ func (s *Settings) check(report *strict.Report) {
 	}
 }
 
-// checkListeners refuses an admin listener on the public address, where it would be found by everyone
-// or, at random, not at all.
+// checkListeners refuses an admin listener on the public address, where it would be found by
+// everyone or, at random, not at all.
 func (s *Settings) checkListeners(report *strict.Report) {
 	host, port, _ := net.SplitHostPort(s.Listen.Address)
 	adminHost, adminPort, _ := net.SplitHostPort(s.Admin.Address)
@@ -36,7 +36,7 @@ func (s *Settings) checkListeners(report *strict.Report) {
 	}
 }
 
-// isEverywhere reports whether a listener on host takes the connections to every address.
+// isEverywhere reports whether a listener on host accepts connections to every address.
 func isEverywhere(host string) bool {
 	a, err := netip.ParseAddr(host)
 	return host == "" || err == nil && a.IsUnspecified()
@@ -68,8 +68,8 @@ func (s *Settings) checkPair(report *strict.Report, section string, cert, key Fi
 	}
 }
 
-// checkScope refuses an index that is too old before it is read again, and warns of one that is read
-// without a credential.
+// checkScope refuses an index that is too old before it is read again, and warns of one that is
+// read without a credential.
 func (s *Settings) checkScope(report *strict.Report) {
 	if s.Scope.MaxStaleness < s.Scope.Refresh {
 		path := s.named("scope.max_staleness", "scope.refresh")
@@ -100,8 +100,8 @@ func (s *Settings) checkLimits(report *strict.Report) {
 // isNamed reports whether the file has a value for the setting of that path.
 func (s *Settings) isNamed(path string) bool { return s.Pos(path) != (strict.Pos{}) }
 
-// named returns the first path, or the second if the file has a value for that one alone: of two settings
-// that do not fit, a fault stands at one that can be found in the file.
+// named returns the first path, or the second if the file has a value for that one alone: of two
+// settings that do not fit, a fault is reported at one that is in the file.
 func (s *Settings) named(first, second string) string {
 	if !s.isNamed(first) && s.isNamed(second) {
 		return second
@@ -109,7 +109,7 @@ func (s *Settings) named(first, second string) string {
 	return first
 }
 
-// fault reports what makes the setting of that path unusable beside another.
+// fault reports what makes the setting of that path unusable together with another.
 func (s *Settings) fault(report *strict.Report, path, message string) {
 	report.Fault(s.Pos(path), "%s: %s", path, message)
 }

@@ -15,7 +15,7 @@ func TestEveryFault(t *testing.T) {
 	wantFaults(t, faults, want...)
 }
 
-// Ensure what takes two settings to be judged is reported at one that the file names.
+// Ensure a fault that takes two settings to see is reported at one that the file names.
 func TestChecks(t *testing.T) {
 	const same = "the public and the admin listener are at one address: take another port"
 	const stale = "the index would be too old (max_staleness) before it is read again (refresh)"
@@ -56,7 +56,7 @@ func TestChecks(t *testing.T) {
 	}
 }
 
-// Ensure a password in a URL, and a key where its file should stand, are not shown.
+// Ensure a password in a URL, and a key instead of its file, are not shown.
 func TestNoCredentialShown(t *testing.T) {
 	for _, text := range []string{
 		"upstream: {urls: ['http://user:SECRET@host']}", "upstream: {urls: 'http://user:SECRET@host'}",

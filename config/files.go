@@ -14,13 +14,13 @@ import (
 	"aclgate/config/strict"
 )
 
-// maxKeyFile bounds what is read of a key file, in bytes: a key, its line end, and enough more to see
-// that it is not one.
+// maxKeyFile bounds what is read of a key file, in bytes: a key, its line end, and enough more to
+// see that it is not one.
 const maxKeyFile = 4 << 10
 
-// CheckFiles reports the files that the settings name and that the gateway could not start with: key
-// files without a key, certificates that do not load. The policy and the catalogue are checked by those
-// who read them. A fault stands where the settings name the file.
+// CheckFiles reports the files that the settings name and that the gateway could not start with:
+// key files without a key, certificates that do not load. The policy and the catalogue are checked
+// by those who read them. A fault is reported where the settings name the file.
 func CheckFiles(s *Settings) strict.Faults {
 	report := strict.NewReport(s.file)
 	verify := func(path string, err error) {
@@ -37,9 +37,9 @@ func CheckFiles(s *Settings) strict.Faults {
 	return report.Faults()
 }
 
-// ReadKeyFile returns the one key that the file holds (SPEC 8: 8 to 256 characters of [A-Za-z0-9._~-]),
-// without the line end behind it. Its errors show neither what the file holds nor its name, since the
-// name is sometimes the key itself; the caller says which setting it is about.
+// ReadKeyFile returns the one key that the file holds (SPEC 8: 8 to 256 characters of
+// [A-Za-z0-9._~-]), without the line end after it. Its errors show neither what the file holds nor
+// its name, since the name is sometimes the key itself; the caller says which setting it is about.
 func ReadKeyFile(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -77,7 +77,7 @@ func checkKey(file File, remedy string) error {
 	return fmt.Errorf("cannot read %s: %w: %s", name, cause, remedy)
 }
 
-// looksLikeFile reports whether a text is the name of a file and no key that stands where one belongs. A
+// looksLikeFile reports whether a text is the name of a file and not a key in its place. A
 // key has neither a folder in front (its characters know no slash) nor one of these ends.
 func looksLikeFile(text string) bool {
 	switch filepath.Ext(text) {

@@ -84,7 +84,8 @@ func TestCheckFiles(t *testing.T) {
 		file+":3:90: upstream.tls.cert_file: "+noPair)
 }
 
-// Ensure a key file that is not there is named with what to do, unless its name may be the key itself.
+// Ensure a key file that is not there is named with what to do, unless its name may be the key
+// itself.
 func TestMissingKeyFile(t *testing.T) {
 	dir := t.TempDir()
 	rows := []struct{ text, name string }{

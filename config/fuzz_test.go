@@ -11,8 +11,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Ensure settings that are taken are taken however the file is laid out: with comments and empty lines in
-// front, and printed anew by a YAML writer, it says the same; and all that was read is inside its bounds.
+// Ensure settings that are taken are taken however the file is laid out: with comments and empty
+// lines in front, and printed by a YAML writer, it means the same; and all that was read is within
+// its bounds.
 func FuzzParse(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.yaml")
 	if err != nil || len(files) == 0 {

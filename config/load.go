@@ -13,12 +13,12 @@ import (
 // maxFile bounds a settings file, in bytes.
 const maxFile = 1 << 20
 
-// Defaults returns the settings of an empty file that lies in the working folder.
+// Defaults returns the settings of an empty file in the working folder.
 func Defaults() *Settings { return defaults("") }
 
-// Load reads the named file. With faults that are not warnings the settings must not be served: what
-// was faulty stands at its default. They are there for a check that goes on to look at the files that
-// they name; they are nil if the file cannot be read at all.
+// Load reads the named file. With faults that are not warnings the settings must not be served:
+// what was faulty has its default. They are there for a check that goes on to look at the files
+// that they name; they are nil if the file cannot be read at all.
 func Load(path string) (*Settings, strict.Faults) {
 	report := strict.NewReport(path)
 	info, err := os.Stat(path)
@@ -52,8 +52,8 @@ func Parse(file string, text []byte) (*Settings, strict.Faults) {
 	return s, report.Faults()
 }
 
-// defaults returns the settings of the named file if it were empty. The defaults are the texts in the
-// table, read as a file's would be.
+// defaults returns the settings of the named file if it were empty. The defaults are the texts in
+// the table, read as a file's would be.
 func defaults(file string) *Settings {
 	s := &Settings{file: file, dir: filepath.Dir(file), places: make(map[string]strict.Pos)}
 	for _, row := range table(s) {
@@ -66,7 +66,8 @@ func defaults(file string) *Settings {
 	return s
 }
 
-// decode reads the section of the file whose path is prefix, "" or ending in a dot, by the rows below it.
+// decode reads the section of the file whose path is prefix, "" or ending in a dot, by the rows
+// below it.
 func (s *Settings) decode(n *strict.Node, prefix string, rows []Setting) {
 	var keys []string
 	row := make(map[string]Setting)

@@ -57,8 +57,8 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// Ensure every field of the settings is read from the file: none keeps its default when each row has
-// another value. Only one kind of store exists.
+// Ensure every field of the settings is read from the file: none keeps its default when each row
+// has another value. Only one kind of store exists.
 func TestEveryField(t *testing.T) {
 	s, faults := Parse("testdata/other.yaml", readTestdata(t, "other.yaml"))
 	wantFaults(t, faults,
@@ -82,7 +82,8 @@ func TestEveryField(t *testing.T) {
 	compare("", reflect.ValueOf(*s), reflect.ValueOf(*Defaults()))
 }
 
-// Ensure values come out as they are documented: hosts in lower case, paths beside the file that names them.
+// Ensure values come out as they are documented: hosts in lower case, paths relative to the file
+// that names them.
 func TestValues(t *testing.T) {
 	s, _ := Parse("testdata/other.yaml", readTestdata(t, "other.yaml"))
 	rows := []struct {

@@ -8,10 +8,10 @@ import (
 	"aclgate/config/strict"
 )
 
-// The headers that upstream.headers may not name, because the gateway writes them itself, judges them or
-// refuses them (SPEC 2, Head): a second one, taken from the client, would be read with the gateway's
-// rights. A cookie is a credential beside the gateway's own; Forwarded and X-Real-IP name the caller's
-// address, which X-Forwarded-For says already.
+// The headers that upstream.headers may not name, because the gateway writes them itself, judges
+// them or refuses them (SPEC 2, Head): a second one, taken from the client, would be read with the
+// gateway's rights. A cookie is a credential besides the gateway's own; Forwarded and X-Real-IP
+// name the caller's address, which X-Forwarded-For says already.
 var protectedHeaders = []string{
 	"authorization", "connection", "content-encoding", "content-length", "content-type", "cookie", "expect",
 	"forwarded", "host", "http2-settings", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade",
@@ -48,8 +48,8 @@ func headers(n *strict.Node) ([]string, bool) {
 	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(passedHeaders, name) }), ok
 }
 
-// parseHeader reads the name of a header that may be passed on, and returns it in lower case. `_` counts
-// as `-`: many a backend makes the same variable of both.
+// parseHeader reads the name of a header that may be passed on, and returns it in lower case. `_`
+// counts as `-`: many a backend makes the same variable of both.
 func parseHeader(text string) (string, error) {
 	name := strings.ToLower(text)
 	if !isWord(name, tokenChars) {
@@ -92,7 +92,8 @@ func passed(names []string, read func(*strict.Node) (string, bool)) func(*strict
 	}
 }
 
-// isWord reports whether text is not empty and holds lower-case letters, digits and further characters.
+// isWord reports whether text is not empty and holds lower-case letters, digits and further
+// characters.
 func isWord(text, further string) bool {
 	return text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789"+further) == ""
 }

@@ -8,13 +8,13 @@ import (
 	"aclgate/config/strict"
 )
 
-// into returns the read function of a row: it puts what read takes into dst.
+// into returns the read function of a row: it puts what read accepts into dst.
 func into[T any](dst *T, read func(*strict.Node) (T, bool)) func(*strict.Node) {
 	return func(n *strict.Node) { strict.Into(dst, n, read) }
 }
 
-// set returns the reader of a list whose elements read takes and differ from each other: whoever writes
-// a value twice meant another one.
+// set returns the reader of a list whose elements read accepts and that differ from each other:
+// whoever writes a value twice meant another one.
 func set[T comparable](read func(*strict.Node) (T, bool)) func(*strict.Node) ([]T, bool) {
 	return func(n *strict.Node) ([]T, bool) {
 		seen := make(map[T]bool)
@@ -61,7 +61,7 @@ func count(lo, hi int64) func(*strict.Node) (int, bool) { return asInt(strict.In
 // size returns the reader of a size from lo to hi, neither above 2^31-1.
 func size(lo, hi int64) func(*strict.Node) (int, bool) { return asInt(strict.Bytes(lo, hi)) }
 
-// asInt makes ints of what read takes, which fits one.
+// asInt makes ints of what read accepts, which fits one.
 func asInt(read func(*strict.Node) (int64, bool)) func(*strict.Node) (int, bool) {
 	return func(n *strict.Node) (int, bool) {
 		v, ok := read(n)
@@ -69,8 +69,8 @@ func asInt(read func(*strict.Node) (int64, bool)) func(*strict.Node) (int, bool)
 	}
 }
 
-// path reads the name of a file, or "" for none. The text is never shown: the key is sometimes written
-// where the name of its file belongs.
+// path reads the name of a file, or "" for none. The text is never shown: the key is sometimes
+// written where the name of its file belongs.
 func (s *Settings) path(n *strict.Node) (File, bool) {
 	text, ok := strict.Str(n)
 	if !ok || text == "" {
@@ -97,8 +97,8 @@ func (s *Settings) needPath(n *strict.Node) (File, bool) {
 	return f, ok
 }
 
-// trusted reads a range of proxies. All of the internet is probably not one: any client could name the
-// address that the token's own list of addresses is compared with.
+// trusted reads a range of proxies. All of the internet is probably not one: any client could name
+// the address that the token's own list of addresses is compared with.
 func trusted(n *strict.Node) (netip.Prefix, bool) {
 	p, ok := strict.Prefix(n)
 	if ok && p.Bits() == 0 {

@@ -22,7 +22,8 @@ func leaves(n *yaml.Node, prefix string, paths []string) []string {
 	return paths
 }
 
-// Ensure the reference has a row for each setting of the example file and no other, and says something.
+// Ensure the reference has a row for each setting of the example file and no other, and says
+// something.
 func TestReferenceCoversTheFile(t *testing.T) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(readTestdata(t, "aclgate.full.yaml"), &doc); err != nil {

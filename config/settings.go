@@ -7,8 +7,8 @@ import (
 	"aclgate/config/strict"
 )
 
-// Settings is every setting of the gateway. What each one means stands in Reference. Settings are read
-// once and shared; nobody changes them.
+// Settings is every setting of the gateway. Reference says what each one means. Settings are read
+// once and shared; they never change.
 type Settings struct {
 	Listen   Listen
 	Admin    Admin
@@ -27,10 +27,12 @@ type Settings struct {
 	places map[string]strict.Pos // where each setting that the file names has its value
 }
 
-// Name returns the name of the file that the settings were read from, as it was given; "" for defaults.
+// Name returns the name of the file that the settings were read from, as it was given; "" for
+// defaults.
 func (s *Settings) Name() string { return s.file }
 
-// Pos returns where the file sets the setting of that path ("listen.address"); the zero Pos if it does not.
+// Pos returns where the file sets the setting of that path ("listen.address"); the zero Pos if it
+// does not.
 func (s *Settings) Pos(path string) strict.Pos { return s.places[path] }
 
 // File is a path as a setting.
@@ -108,7 +110,7 @@ type UpstreamTimeouts struct{ Dial, FirstByte, Idle time.Duration }
 
 // Queue is where requests wait for a connection.
 type Queue struct {
-	Max int // 0: nobody waits
+	Max int // 0: no request waits
 	For time.Duration
 }
 
@@ -225,8 +227,8 @@ type Limit struct {
 	Concurrent int // requests at one time; 0: no bound
 }
 
-// Size returns how many requests may come at once after a pause: Burst or, where it is 0, what the rate
-// gives in a second, at least 1. Without a rate it means nothing.
+// Size returns how many requests may come at once after a pause: Burst or, where it is 0, what the
+// rate gives in a second, at least 1. Without a rate it means nothing.
 func (l Limit) Size() int {
 	if l.Burst > 0 {
 		return l.Burst

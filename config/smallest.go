@@ -2,8 +2,9 @@ package config
 
 import "strconv"
 
-// Smallest returns the smallest useful settings file, with comments, for the backend at the URL upstream
-// and the key file tokenFile ("" for none). The values are quoted, not checked: Parse does that.
+// Smallest returns the smallest useful settings file, with comments, for the backend at the URL
+// upstream and the key file tokenFile ("" for none). The values are quoted, not checked: Parse does
+// that.
 func Smallest(upstream, tokenFile string) []byte {
 	text := `# The settings of aclgate: only what differs from the defaults needs a line.
 # "aclgate check" reads this file and names every fault in it.

@@ -10,8 +10,8 @@ import (
 // Setting is one row of the table of settings.
 type Setting struct {
 	Path    string // of its key: "listen.timeouts.read"
-	Type    string // what it takes, in words
-	Default string // as it would stand in the file
+	Type    string // what it accepts, in words
+	Default string // as it would be written in the file
 	Doc     string // what it means, in a sentence
 
 	read func(*strict.Node) // checks a value and puts it into the settings that the row was made for
@@ -67,7 +67,8 @@ func listenRows(s *Settings) []Setting {
 	}
 }
 
-// listenBoundRows bound what a client may send and hold. Only the bound per address can be taken away; a
+// listenBoundRows bound what a client may send and hold. Only the bound per address can be taken
+// away; a
 // 0 for one of the others is refused, since it means "no bound" to some and "nothing at all" to others.
 func listenBoundRows(s *Settings) []Setting {
 	l := &s.Listen
@@ -102,7 +103,7 @@ func adminRows(s *Settings) []Setting {
 	}
 }
 
-// upstreamRows are the backend and how the gateway speaks to it.
+// upstreamRows are the backend and how the gateway talks to it.
 func upstreamRows(s *Settings) []Setting {
 	u := &s.Upstream
 	return []Setting{

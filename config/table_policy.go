@@ -2,8 +2,8 @@ package config
 
 import "aclgate/config/strict"
 
-// scopeRows are how accounts bound a request. Each default is the choice that trusts less, but for the
-// linked selectors of a GET, where clients of the vendor expect to read what they can reach.
+// scopeRows are how accounts bound a request. Each default is the choice that trusts less, but for
+// the linked selectors of a GET, where clients of the vendor expect to read what they can reach.
 func scopeRows(s *Settings) []Setting {
 	c := &s.Scope
 	return []Setting{
@@ -61,8 +61,8 @@ func policyRows(s *Settings) []Setting {
 	}
 }
 
-// limitRows bound one caller. Callers without a valid token are bounded from the start, since guessing
-// keys costs them nothing else.
+// limitRows bound one caller. Callers without a valid token are bounded from the start, since
+// guessing keys costs them nothing else.
 func limitRows(s *Settings) []Setting {
 	token, account, stranger := &s.Limits.PerToken, &s.Limits.PerAccount, &s.Limits.Unauthenticated
 	return []Setting{

@@ -87,7 +87,7 @@ func (c *call) answer(h *fasthttp.RequestHeader) {
 		return
 	}
 	c.shown = parseFields(c.query.fields)
-	// Reads run beside each other; whatever may change the world runs alone.
+	// Reads run in parallel; whatever may change the world runs alone.
 	if c.method == get {
 		c.w.mu.RLock()
 		defer c.w.mu.RUnlock()

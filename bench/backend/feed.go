@@ -266,7 +266,7 @@ func (f *feed) WriteTo(w io.Writer) (int64, error) {
 	}
 }
 
-// Read is the same for whoever does not know WriteTo, as fasthttp when it
+// Read is the same for callers that do not use WriteTo, as fasthttp when it
 // answers HTTP/1.0.
 func (f *feed) Read(p []byte) (int, error) {
 	if len(f.unread) == 0 {

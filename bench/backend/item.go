@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Fields are the properties of an item by name: anything encoding/json takes.
+// Fields are the properties of an item by name: anything that encoding/json accepts.
 // id and cid are not among them.
 type Fields map[string]any
 
@@ -209,7 +209,7 @@ func (p *projection) has(name string) bool {
 	return ok
 }
 
-// under returns the projection of what lies below name.
+// under returns the projection of what is below name.
 func (p *projection) under(name string) projection {
 	var out projection
 	for _, n := range p.names {

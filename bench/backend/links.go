@@ -13,7 +13,7 @@ type pair struct {
 	parentKey, childKey string // "group_id", "device_id"
 }
 
-// value lets a match select links: at a linked place it speaks of the link.
+// value lets a match select links: at a linked place it is about the link.
 func (p pair) value(name string) any {
 	switch name {
 	case p.parentKey:

@@ -8,7 +8,7 @@ type mock struct {
 	holes []int // offsets of ten digits
 }
 
-// timeHole stands for the time while a mock is printed; ten digits, as every
+// timeHole is a placeholder for the time while a mock is printed; ten digits, as every
 // time that goes there.
 const timeHole = "0000000000"
 

@@ -127,7 +127,7 @@ func FuzzGlob(f *testing.F) {
 	f.Add("a*b*c", "aXbXbXc")
 	f.Add("**", "")
 	f.Fuzz(func(t *testing.T, mask, s string) {
-		// path.Match speaks of runes and stops at slashes.
+		// path.Match works on runes and stops at slashes.
 		for i := 0; i < len(mask+s); i++ {
 			if c := (mask + s)[i]; c >= 0x80 || strings.IndexByte(`/[\`, c) >= 0 {
 				return

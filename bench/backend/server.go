@@ -1,5 +1,5 @@
 // Package backend is a fake telematics API with flespi's URL and answer
-// shapes: what the demo, the tests and the bench put behind the gateway.
+// format: what the demo, the tests and the bench put behind the gateway.
 //
 // It shares no code with the gateway. What the gateway prints is read here by
 // a second, independent reader, so a request that the two understand
@@ -189,7 +189,7 @@ func (s *Server) Start(addr string) (string, error) {
 }
 
 // Close ends the server at once: listeners, idle and busy connections, pauses
-// and answers that were told never to come. It returns when all of them have
+// and answers that were set never to come. It returns when all of them have
 // ended; it may be called more than once.
 func (s *Server) Close() {
 	s.shut()

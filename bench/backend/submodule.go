@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// submodule answers for what lies below items.
+// submodule answers for what is below items.
 func (c *call) submodule() {
 	name := c.rest[1]
 	methods := c.coll.submodule[name]

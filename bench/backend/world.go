@@ -240,7 +240,7 @@ func (w *World) Collections() []string {
 	return slices.Sorted(maps.Keys(w.colls))
 }
 
-// Account returns whose an item is: its cid, or 0 if there is no such item.
+// Account returns the cid of an item, or 0 if there is no such item.
 func (w *World) Account(uri string, id int64) int64 {
 	w.mu.RLock()
 	defer w.mu.RUnlock()

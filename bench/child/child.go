@@ -1,8 +1,8 @@
 // Package child runs the processes that the bench measures and tells what they use.
 //
-// Each child is pinned to a core before its first instruction, writes what it has to say into a buffer
-// that an error shows, and is killed when the bench ends, however it ends. CPU time and memory are those
-// of the process and all its descendants.
+// Each child is pinned to a core before its first instruction, writes what it has to say into a
+// buffer that an error shows, and is killed when the bench ends, however it ends. CPU time and
+// memory are those of the process and all its descendants.
 package child
 
 import (
@@ -41,8 +41,8 @@ type Process struct {
 	ended chan struct{}
 }
 
-// Start starts argv, pinned to cores by this program's own hidden command. The child is killed if it
-// outlives this process.
+// Start starts argv, pinned to cores by this program's own hidden command. The child is killed if
+// it outlives this process.
 func Start(name string, cpus []int, argv []string) (*Process, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -75,7 +75,7 @@ func cores(cpus []int) string {
 	return strings.Join(words, ",")
 }
 
-// WaitFor waits until somebody listens on at. The error holds what the child said.
+// WaitFor waits until a process listens on at. The error holds what the child printed.
 func (p *Process) WaitFor(ctx context.Context, at netip.AddrPort) error {
 	ctx, cancel := context.WithTimeout(ctx, startup)
 	defer cancel()
@@ -125,11 +125,12 @@ func CPU(pid int) time.Duration {
 	return sum
 }
 
-// tick is the unit of times in /proc/PID/stat: USER_HZ is 100 on every architecture that Go runs on.
+// tick is the unit of times in /proc/PID/stat: USER_HZ is 100 on every architecture that Go runs
+// on.
 const tick = 10 * time.Millisecond
 
-// Split returns what the processes of a tree have used in user and in system mode, in hundredths of a
-// second.
+// Split returns what the processes of a tree have used in user and in system mode, in hundredths of
+// a second.
 func Split(pid int) (user, system time.Duration) {
 	for _, pid := range tree(pid) {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))

@@ -8,7 +8,8 @@ import (
 	"aclgate/bench/sys"
 )
 
-// TestCPUSeesWork: the clock of this process goes on by about what it works, and both sources agree.
+// TestCPUSeesWork: the clock of this process goes on by about what it works, and both sources
+// agree.
 func TestCPUSeesWork(t *testing.T) {
 	if _, err := sys.CPUs(); err != nil {
 		t.Skip(err)

@@ -1,17 +1,17 @@
-// Package fake is the cheapest backend that still lets an oracle check who got what. It reads a request,
-// finds the device selector, which is the path's segment behind "devices", and answers 300 bytes of JSON
-// that repeat it:
+// Package fake is the cheapest backend that still lets an oracle check who got what. It reads a
+// request, finds the device selector, which is the path's segment after "devices", and answers 300
+// bytes of JSON that repeat it:
 //
 //	up to 8 ids   {"result":[{"id":7},{"id":9,"pad":"…"}]}   one row per id, in the order asked
 //	more          {"result":[{"ids":5000,"sum":"9f86d081884c7d65","pad":"…"}]}   their number and the Sum of the list
 //	no id list    {"result":[{"selector":"all","pad":"…"}]}
 //
-// A path that ends in "messages" is answered with 16 KiB. Whatever else a request says, its credential
-// and its body too, is skipped. So an answer shows which ids reached the backend, and nothing about them
-// depends on the code under test.
+// A path that ends in "messages" is answered with 16 KiB. Whatever else a request says, its
+// credential and its body too, is skipped. So an answer shows which ids reached the backend, and
+// nothing about them depends on the code under test.
 //
-// One thread serves all connections (see package sys). Nothing is allocated per request but the room for
-// a request that did not come in one piece.
+// One thread serves all connections (see package sys). Nothing is allocated per request but the
+// room for a request that did not come in one piece.
 package fake
 
 import (
@@ -29,7 +29,8 @@ const (
 	maxRows = 8
 )
 
-// Sum returns 64 bits over b. It is fast and nothing more: whoever makes b must not want a collision.
+// Sum returns 64 bits over b. It is fast and nothing more: b must not come from anyone who wants a
+// collision.
 func Sum(b []byte) uint64 {
 	const k0, k1 = 0x9e3779b97f4a7c15, 0xe7037ed1a0b428db
 	sum := uint64(len(b)) * k0
@@ -113,8 +114,8 @@ func appendRows(dst, selector []byte) []byte {
 	return dst
 }
 
-// longList is where looking at each byte would cost more than the rest of an answer. What is no list and
-// as long as that has a sum that nobody expects.
+// longList is where looking at each byte would cost more than the rest of an answer. What is no
+// list and as long as that has a sum that nobody expects.
 const longList = 1 << 10
 
 // countIDs returns how many ids a list holds, 0 if it is none.

@@ -80,7 +80,7 @@ func (s *Server) ready(tag int32) {
 	}
 }
 
-// accept takes one connection. The poller says so again if more wait.
+// accept accepts one connection. The poller reports again if more wait.
 func (s *Server) accept() {
 	fd, err := sys.Accept(s.listener)
 	if err != nil {
@@ -125,8 +125,8 @@ func (s *Server) serve(tag int32) error {
 	return s.flush(int(tag))
 }
 
-// flush writes the answers. A socket whose buffer is full belongs to a reader that does not read; with
-// answers of 16 KiB, one at a time, there is none.
+// flush writes the answers. A socket whose buffer is full belongs to a reader that does not read;
+// with answers of 16 KiB, one at a time, there is none.
 func (s *Server) flush(fd int) error {
 	for len(s.out) > 0 {
 		n, errno := sys.Write(fd, s.out)
@@ -142,8 +142,8 @@ func (s *Server) flush(fd int) error {
 	return nil
 }
 
-// answer appends the answer to the request that data begins with and returns its length: 0 if it is not
-// whole, -1 if it is none or too long.
+// answer appends the answer to the request that data begins with and returns its length: 0 if it is
+// not whole, -1 if it is none or too long.
 func (s *Server) answer(data []byte) int {
 	head := bytes.Index(data, []byte("\r\n\r\n"))
 	if head < 0 {
@@ -169,7 +169,7 @@ func (s *Server) answer(data []byte) int {
 
 const answerHead = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
 
-// appendAnswer appends head and body. The body is made first: its length stands before it.
+// appendAnswer appends head and body. The body is made first, because its length comes before it.
 func (s *Server) appendAnswer(dst, target []byte) []byte {
 	s.body = appendBody(s.body[:0], target)
 	dst = append(dst, answerHead...)
@@ -189,7 +189,7 @@ func targetOf(head []byte) ([]byte, bool) {
 	return rest[:max(second, 0)], second > 0
 }
 
-// split returns the path's segment behind "devices", and whether the path's last one is "messages".
+// split returns the path's segment after "devices", and whether the path's last one is "messages".
 func split(target []byte) (selector []byte, messages bool) {
 	path, _, _ := bytes.Cut(target, []byte("?"))
 	_, rest, _ := bytes.Cut(path, []byte("/devices/"))
@@ -197,7 +197,8 @@ func split(target []byte) (selector []byte, messages bool) {
 	return selector, bytes.HasSuffix(path, []byte("/messages"))
 }
 
-// bodyLength returns what Content-Length says, 0 without one. Requests of the proxies are well formed.
+// bodyLength returns what Content-Length says, 0 without one. Requests of the proxies are well
+// formed.
 func bodyLength(head []byte) int {
 	if head[0] == 'G' {
 		return 0

@@ -12,8 +12,9 @@ import (
 // streamPiece is what one write of a long answer carries.
 const streamPiece = 64 << 10
 
-// Stream serves long answers on ln until ctx ends: as many bytes as the query's limit says, in chunks if
-// its offset is not 0. Here bytes count and not requests, so the standard library is cheap enough.
+// Stream serves long answers on ln until ctx ends: as many bytes as the query's limit says, in
+// chunks if its offset is not 0. Here bytes count and not requests, so the standard library is
+// cheap enough.
 func Stream(ctx context.Context, ln net.Listener) error {
 	piece := make([]byte, streamPiece)
 	for i := range piece {

@@ -1,10 +1,12 @@
-// Package hist holds a histogram of durations after the idea of HdrHistogram: log-linear buckets, so that
-// every value keeps the same number of significant digits, from 1 ns to beyond a minute, in a fixed
-// amount of memory. Recording is one addition and allocates nothing.
+// Package hist holds a histogram of durations after the idea of HdrHistogram: log-linear buckets,
+// so that every value keeps the same number of significant digits, from 1 ns to beyond a minute, in
+// a fixed amount of memory. Recording is one addition and allocates nothing.
 //
-// The rules: a value v below 2^subBits has a bucket of its own; above, each power of two is cut into
+// The rules: a value v below 2^subBits has a bucket of its own; above, each power of two is cut
+// into
 // 2^(subBits-1) equal buckets. A bucket is reported by its upper end, so a quantile is never below the
-// truth and at most 1/256 above it. Two histograms add up bucket by bucket; nothing is lost by that.
+// truth and at most 1/256 above it. Two histograms add up bucket by bucket; nothing is lost by
+// that.
 package hist
 
 import (
@@ -15,7 +17,7 @@ import (
 const (
 	subBits = 9
 	half    = 1 << (subBits - 1)
-	// maxBits bounds what is told apart: 2^37 ns are 137 s. Longer values count as that long.
+	// maxBits bounds what is distinguished: 2^37 ns are 137 s. Longer values count as that long.
 	maxBits = 37
 	buckets = (maxBits-subBits+2)*half + 1
 )
@@ -79,7 +81,8 @@ func (h *Histogram) Mean() time.Duration {
 	return time.Duration(h.sum / h.total)
 }
 
-// Quantile returns a value that the share q of all values, 0 to 1, does not exceed; 0 if there is none.
+// Quantile returns a value that the share q of all values, 0 to 1, does not exceed; 0 if there is
+// none.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	rank := uint64(q * float64(h.total))
 	rank = min(max(rank, 1), h.total)

@@ -29,8 +29,8 @@ func addressed(want *Want, a *Ask, id int64) bool {
 	return a.Sel.Form == selAll || slices.Contains(a.Sel.IDs, id)
 }
 
-// mayMove reports whether the token may move all items that it changes: a cid in the body is the same move
-// as PUT …/cid.
+// mayMove reports whether the token may move all items that it changes: a cid in the body is the
+// same move as PUT …/cid.
 func (j *judge) mayMove(want *Want, a *Ask) bool {
 	if j.t.Access != aclType {
 		return true

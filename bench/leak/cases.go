@@ -7,7 +7,8 @@ var linkPlaces = map[string][]string{
 	devices: {groups, calcs, streams}, groups: {calcs, streams}, channels: {streams}, geofences: {groups, devices, calcs},
 }
 
-// Cases makes requests of a token: it needs the world to know which ids are its own, foreign or missing.
+// Cases makes requests of a token: it needs the world to know which ids are its own, foreign or
+// missing.
 type Cases struct {
 	*World
 	t    *Token
@@ -20,7 +21,8 @@ func (w *World) Cases(t *Token, coll string, seed uint64) *Cases {
 	return &Cases{w, t, coll, rand.New(rand.NewPCG(seed, uint64(t.ID)))}
 }
 
-// own returns an id in the token's branch, preferably one that an entry names; if there is none, any id.
+// own returns an id in the token's branch, preferably one that an entry names; if there is none,
+// any id.
 func (c *Cases) own(uri string) int64 {
 	branch := c.Branch(uri, c.t.CID)
 	if c.rng.IntN(2) == 0 {
@@ -49,7 +51,7 @@ func (c *Cases) foreign(uri string) int64 {
 	return c.absent(uri)
 }
 
-// absent returns an id that is nobody's.
+// absent returns an id that no item has.
 func (c *Cases) absent(uri string) int64 { return c.missing(uri, c.rng) }
 
 // below returns an account of the token's branch, mostly not its own; outside one that is none.

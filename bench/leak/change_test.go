@@ -17,8 +17,8 @@ const (
 	fleetB   = 12
 )
 
-// fleets is a world of two fleets, one of which owns the even devices, with a token of each, one of the
-// operator, and one of fleet A that has its rights by groups.
+// fleets is a world of two fleets, one of which owns the even devices, with a token of each, one of
+// the operator, and one of fleet A that has its rights by groups.
 func fleets(devicesOfBoth int) (w *World, byAccount map[int64]*Token, member *Token) {
 	w = NewWorld(Size{}, 1)
 	w.Parents = map[int64]int64{operator: 0, fleetA: operator, fleetB: operator}
@@ -45,7 +45,7 @@ type race struct {
 	behind  *backend.World
 	tokens  map[int64]*Token
 	history *History
-	stale   time.Duration // grace for what changes behind the gateway's back
+	stale   time.Duration // grace for what changes without passing the gateway
 	through int64         // ids from here on only change through the gateway
 	done    chan struct{}
 	leaked  sync.Once
@@ -79,8 +79,9 @@ func (r *race) ask(c *Client, cid int64, s Selector) (ids map[int64]bool, status
 	return ids, got.Status
 }
 
-// read asks for everything again and again. Nothing may be shown that the fleet did not have at any time
-// since the request began or, behind the gateway's back, since the oldest page that may count.
+// read asks for everything again and again. Nothing may be shown that the fleet did not have at any
+// time since the request began or, if it did not pass the gateway, since the oldest page that may
+// count.
 func (r *race) read(c *Client, cid int64) {
 	for {
 		select {
@@ -105,7 +106,7 @@ func (r *race) read(c *Client, cid int64) {
 // one is the selector of a single id.
 func one(id int64) Selector { return Selector{Form: selIDs, IDs: []int64{id}} }
 
-// Items change behind the gateway's back and through it, while both fleets read without pause and the
+// Items change through the gateway and past it, while both fleets read without pause and the
 // index is read without pause: an old page must not give back what was taken.
 func TestNoAccessAfterAChange(t *testing.T) {
 	for _, mode := range []string{ModeIDs, ModeBoth} {
@@ -150,8 +151,8 @@ func (r *race) changeBehind() {
 	}
 }
 
-// moveThrough has the operator move a device: with the answer the old owner has lost it and the new one
-// has it.
+// moveThrough has the operator move a device: with the answer the old owner has lost it and the new
+// one has it.
 func (r *race) moveThrough(c *Client) {
 	id := r.through + r.rng.Int64N(200)
 	from := r.behind.Account(devices, id)
@@ -181,8 +182,8 @@ func (r *race) owns(c *Client, id, not, cid int64) {
 	}
 }
 
-// createThrough makes a device, and deletes it again: it is its maker's with the answer, and nobody's with
-// the second.
+// createThrough makes a device, and deletes it again: it is its maker's with the answer, and
+// nobody's with the second.
 func (r *race) createThrough(c *Client) {
 	create := Ask{Method: "POST", Coll: devices, Body: &Body{}}
 	got, err := c.Do(r.tokens[fleetB], &create, "create")
@@ -235,7 +236,7 @@ func TestLinksCountAtOnce(t *testing.T) {
 	}
 }
 
-// What was made behind the gateway's back is found as soon as its owner names it, and by nobody else.
+// What was created past the gateway is found as soon as its owner names it, and by no one else.
 func TestLookedUpBeforeDenied(t *testing.T) {
 	for _, mode := range []string{ModeIDs, ModeBoth} {
 		r, _ := newRace(t, mode, Settings{Refresh: time.Hour, MaxStaleness: 2 * time.Hour})

@@ -89,7 +89,7 @@ func (c *Client) exchange(text, method string) (*Answer, error) {
 	return &Answer{resp.StatusCode, resp.Header, body}, err
 }
 
-// alike prints the answer without what is different every time, and with a word for an id.
+// alike prints the answer without what differs every time, and with a word for an id.
 func (a *Answer) alike(id int64) string {
 	if a == nil {
 		return "no answer"

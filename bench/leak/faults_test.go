@@ -18,7 +18,7 @@ func listing(r *backend.Request) (offset string, ok bool) {
 		ok && strings.HasPrefix(r.Target, "/gw/devices/all?fields=id,cid&limit=1000")
 }
 
-// faulty is a gateway before a backend whose listings of devices go wrong as long as it says so.
+// faulty is a gateway in front of a backend whose listings of devices fail while it is told to.
 type faulty struct {
 	*testing.T
 	g      *Gateway
@@ -118,8 +118,8 @@ func rows(last string) string {
 	return `{"result":[` + b.String() + last + `]}`
 }
 
-// An index that could not be read whole is never used: neither for the first time nor instead of an older
-// one, which counts until it is too old.
+// An index that could not be read whole is never used: neither for the first time nor instead of an
+// older one, which counts until it is too old.
 func TestNeverHalfAnIndex(t *testing.T) {
 	for _, row := range []struct {
 		name, page string

@@ -124,8 +124,8 @@ func (g *Gateway) Words() []string {
 	return append([]string(nil), g.words...)
 }
 
-// Fault returns the first line of the log that speaks of a panic or, if the program was built to look for
-// them, of a race; mostly "".
+// Fault returns the first line of the log that speaks of a panic or, if the program was built to
+// look for them, of a race; mostly "".
 func (g *Gateway) Fault() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -143,7 +143,7 @@ func (g *Gateway) Stop() {
 	}
 }
 
-// PID returns the process id, for who wants to know its memory.
+// PID returns the process id, to measure its memory.
 func (g *Gateway) PID() int { return g.cmd.Process.Pid }
 
 // Get asks the admin listener.

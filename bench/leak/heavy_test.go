@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// herd starts a backend of so many devices and a gateway before it, and returns how long the gateway took
-// to be ready.
+// herd starts a backend of so many devices and a gateway before it, and returns how long the
+// gateway took to be ready.
 func herd(t *testing.T, devices int, refresh time.Duration) (*Gateway, *Herd, map[int64]*Token, time.Duration) {
 	w, tokens, _ := fleets(4)
 	w.Mode = ModeIDs
@@ -60,7 +60,8 @@ func load(t *testing.T, g *Gateway, h *Herd, token *Token) []time.Duration {
 	return all
 }
 
-// Requests do not wait for readings. Both figures are printed, not asserted: a busy machine moves them.
+// Requests do not wait for readings. Both figures are printed, not asserted: a busy machine moves
+// them.
 func TestRequestsDuringReadings(t *testing.T) {
 	if !*heavy {
 		t.Skip("-heavy measures it")

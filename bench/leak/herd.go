@@ -12,8 +12,9 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Herd is a backend of very many devices that holds none of them: ids count upwards, and every account has
-// as many as the next. It costs next to nothing, so that what is measured is the gateway.
+// Herd is a backend of very many devices that holds none of them: ids count upwards, and every
+// account has as many as the next. It costs next to nothing, so that what is measured is the
+// gateway.
 type Herd struct {
 	Devices int
 	Owners  []int64
@@ -40,10 +41,10 @@ func (h *Herd) Close() {
 	h.work.Wait()
 }
 
-// Readings returns how often somebody has asked for the last page of all devices.
+// Readings returns how often the last page of all devices was requested.
 func (h *Herd) Readings() int64 { return h.readings.Load() }
 
-// ID returns the id of a device, Owner whose it is.
+// ID returns the id of a device, Owner its account.
 func (h *Herd) ID(i int) int64      { return firstID + 1 + int64(i) }
 func (h *Herd) Owner(i int) int64   { return h.Owners[i%len(h.Owners)] }
 func (h *Herd) number(id int64) int { return int(id - firstID - 1) }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// History knows whose every item was at which time, for worlds that change while requests run. A span
-// begins before an item is given and ends after it was taken: within it nobody can say which holds.
+// History knows the account of every item at every time, for worlds that change while requests run.
+// A span begins before an item is given and ends after it was taken: within it either may hold.
 type History struct {
 	mu    sync.Mutex
 	spans map[int64][]span // by item
@@ -57,7 +57,8 @@ func (h *History) Had(id, cid int64, then time.Time) bool {
 	return false
 }
 
-// Knows reports whether an item was ever noted. One that is being made is not, until its id is known.
+// Knows reports whether an item was ever noted. One that is being made is not, until its id is
+// known.
 func (h *History) Knows(id int64) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

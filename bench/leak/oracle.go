@@ -29,7 +29,8 @@ type Ref struct {
 	ID   int64
 }
 
-// Reach is what a selector may become. Verbatim: it passes as it was asked, and the backend judges it.
+// Reach is what a selector may become. Verbatim: it passes as it was asked, and the backend judges
+// it.
 type Reach struct {
 	Verbatim bool
 	Whole    bool    // nothing but the scope limits it, and "all" was asked for
@@ -135,7 +136,7 @@ func readable(s Selector, e *Entry) bool {
 
 func nothingLeft(r Reach) bool { return !r.Verbatim && len(r.IDs) == 0 }
 
-// place is where a selector stands.
+// place is where a selector is.
 type place struct {
 	uri    string
 	sel    Selector
@@ -222,7 +223,7 @@ func (w *World) Branch(uri string, cid int64) []int64 {
 	return ids
 }
 
-// memo keeps what takes long to find out and is asked for again and again. Any change empties it.
+// memo keeps what takes long to compute and is needed again and again. Any change empties it.
 type memo struct {
 	branches map[branchKey][]int64
 	members  map[memberKey]map[int64]bool

@@ -28,11 +28,12 @@ type Stage struct {
 	marked int
 }
 
-// inBatch is how many requests are sent before the ledger is read. The backend's ring has to hold what they
-// become, split lists and the gateway's own questions included.
+// inBatch is how many requests are sent before the ledger is read. The backend's ring has to hold
+// what they become, split lists and the gateway's own questions included.
 const inBatch = 200
 
-// Play sends requests, several at a time, and judges each. They must not change what the oracle knows.
+// Play sends requests, several at a time, and judges each. They must not change what the oracle
+// knows.
 func (s *Stage) Play(moves []Move) {
 	for len(moves) > 0 {
 		n := min(inBatch, len(moves))
@@ -74,7 +75,8 @@ func (s *Stage) batch(moves []Move) {
 
 func mark(n int) string { return fmt.Sprintf("m%d", n) }
 
-// Change sends one request that may change the world, judges it, and lets the oracle know what happened.
+// Change sends one request that may change the world, judges it, and lets the oracle know what
+// happened.
 func (s *Stage) Change(t *Token, a Ask) *Move {
 	m := []Move{{Token: t, Ask: a}}
 	// The world must neither run dry nor fill up with links: what would change much is left out.
@@ -109,7 +111,7 @@ func (w *World) apply(m *Move) {
 	}
 }
 
-// created notes new items. Whose they are the request says, or its scope.
+// created notes new items. The request, or its scope, says whose they are.
 func (w *World) created(m *Move) {
 	var s served
 	if err := json.Unmarshal(m.Got.Body, &s); err != nil || len(s.Result) != 1 {

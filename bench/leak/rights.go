@@ -36,8 +36,8 @@ func (e *Entry) permits(method, sub string) bool {
 	return slices.Contains(methods, method) || method == "PATCH" && slices.Contains(methods, "PUT")
 }
 
-// choose returns the one entry that decides, or nil: longer uri first, then with ids before without, then
-// the order of the list.
+// choose returns the one entry that decides, or nil: longer uri first, then with ids before
+// without, then the order of the list.
 func (t *Token) choose(uri, method, sub string) *Entry {
 	var best *Entry
 	for i := range t.Entries {
@@ -91,8 +91,8 @@ func (j *judge) grant(uri, method, sub string) (grant, bool) {
 	return grant{g, j.members(uri, g), true}, true
 }
 
-// confers returns the entry for groups that gives a method on their members, or nil. An entry that lets its
-// holder choose the members gives nothing.
+// confers returns the entry for groups that gives a method on their members, or nil. An entry that
+// lets its holder choose the members gives nothing.
 func (j *judge) confers(uri, method string) *Entry {
 	if !grouped(uri) {
 		return nil
@@ -104,7 +104,7 @@ func (j *judge) confers(uri, method string) *Entry {
 	return g
 }
 
-// members returns the items that lie in a group which g is about, which lies in the scope, and whose
+// members returns the items in a group that g is about, that is in the scope, and whose
 // members the token cannot choose by any entry.
 func (j *judge) members(uri string, g *Entry) set {
 	ids := map[int64]bool{}
@@ -122,7 +122,7 @@ func (j *judge) members(uri string, g *Entry) set {
 			continue
 		}
 		for id := range children {
-			// What lies below another root than its group no single scope can show.
+			// No single scope can show an item below another root than its group.
 			if member := j.Items[uri][id]; member != nil && j.root(member.CID) == j.root(it.CID) {
 				ids[id] = true
 			}
@@ -143,7 +143,8 @@ func (e *Entry) names(id int64) bool {
 	return true
 }
 
-// linkGrant returns what an acl token may name at a linked place (SPEC 4.3), and whether it may at all.
+// linkGrant returns what an acl token may name at a linked place (SPEC 4.3), and whether it may at
+// all.
 func (j *judge) linkGrant(a *Ask) (grant, bool) {
 	g, ok := j.grant(a.Linked, "GET", "")
 	writes := a.Method != "GET"

@@ -15,7 +15,8 @@ type Findings []string
 
 func (f *Findings) add(format string, args ...any) { *f = append(*f, fmt.Sprintf(format, args...)) }
 
-// Check compares what came of a request with what had to: the ledger holds what reached the backend.
+// Check compares what came of a request with what had to: the ledger holds what reached the
+// backend.
 func (w *World) Check(a *Ask, want *Want, got *Answer, ledger []backend.Request) Findings {
 	var f Findings
 	reached := w.checkLedger(&f, a, want, ledger)
@@ -156,7 +157,7 @@ func (w *World) checkServed(f *Findings, a *Ask, want *Want, got *Answer) {
 		f.add("got status %d %.200s, want 200", got.Status, got.Body)
 		return
 	}
-	if got.Status == 404 { // takes no errors: the ids stand in a header
+	if got.Status == 404 { // no errors can be merged: the ids are in a header
 		var ids []int64
 		for _, d := range want.Denied {
 			ids = append(ids, d.ID)

@@ -28,7 +28,7 @@ var shares = map[string]int{devices: 50, groups: 6, calcs: 6, channels: 14, stre
 // Size says how large a world is.
 type Size struct{ Accounts, Items, Tokens int }
 
-// Item is what the oracle knows of one item: whose it is, and a field to match.
+// Item is what the oracle knows of one item: its account, and a field to match.
 type Item struct{ CID, Color int64 }
 
 // Link names links by the collection of the parent and that of the child.
@@ -102,7 +102,7 @@ func (w *World) makeAccounts(n int) {
 	}
 }
 
-// makeItems leaves gaps between the ids: what lies in them is missing.
+// makeItems leaves gaps between the ids: those in the gaps are missing.
 func (w *World) makeItems(uri string, n int) {
 	all := make(map[int64]*Item, n)
 	id := int64(firstID)
@@ -118,7 +118,8 @@ func (w *World) makeItems(uri string, n int) {
 	w.sorted[uri] = slices.Sorted(maps.Keys(all))
 }
 
-// makeLinks joins items, mostly within an account; some reach across, as an operator's mistake would.
+// makeLinks joins items, mostly within an account; some reach across, as an operator's mistake
+// would.
 func (w *World) makeLinks(l Link) {
 	byParent := map[int64]map[int64]bool{}
 	for _, p := range w.sorted[l.Parent] {
@@ -144,7 +145,7 @@ func (w *World) pick(uri string, cid int64) int64 {
 	return all[w.rng.IntN(len(all))]
 }
 
-// Below reports whether an account lies in the branch of top.
+// Below reports whether an account is in the branch of top.
 func (w *World) Below(top, cid int64) bool {
 	for cid != 0 {
 		if cid == top {

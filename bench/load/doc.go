@@ -1,18 +1,19 @@
-// Package load sends requests and measures answers. One thread drives all targets of a run at once, its
-// lanes, over keep-alive connections with one request each under way, so that what disturbs one lane
-// disturbs the other as well.
+// Package load sends requests and measures answers. One thread drives all targets of a run at once,
+// its lanes, over keep-alive connections with one request each under way, so that what disturbs one
+// lane disturbs the other as well.
 //
-// Closed loop: every connection sends its next call when the last one is answered. That finds what a
-// proxy can do and what it costs, and says nothing about latency, because a slow answer keeps the next
-// request from being sent.
+// Closed loop: every connection sends its next call when the last one is answered. That finds what
+// a proxy can do and what it costs, and says nothing about latency, because a slow answer keeps the
+// next request from being sent.
 //
-// Open loop: call i of a lane is due at i/rate, whatever became of those before. Latency counts from that
-// planned time, not from the time of sending, so a stall is seen by every request that it would have met
-// ("coordinated omission"). If no connection is free the call waits, and its time runs.
+// Open loop: call i of a lane is due at i/rate, whatever became of those before. Latency counts
+// from that planned time, not from the time of sending, so a stall is seen by every request that it
+// would have met ("coordinated omission"). If no connection is free the call waits, and its time
+// runs.
 //
-// A run is cut into slices, whose requests and CPU time are taken at the same instant. What comes back
-// is judged by the lane's judge; the verdict on an answer whose bytes were seen before for the same call
-// is remembered by a sum, which makes checking each answer cheap enough to do it always.
+// A run is cut into slices, whose requests and CPU time are taken at the same instant. What comes
+// back is judged by the lane's judge; the verdict on an answer whose bytes were seen before for the
+// same call is remembered by a sum, which makes checking each answer cheap enough to do it always.
 package load
 
 import (
@@ -38,17 +39,17 @@ type Lane struct {
 	Name  string
 	Addr  netip.AddrPort
 	Calls []world.Call
-	// Judge says what an answer is; nil takes any 2xx, of a target that checks nothing.
+	// Judge says what an answer is; nil accepts any 2xx, for a target that checks nothing.
 	Judge func(*Answer) oracle.Finding
-	// Afresh has every answer judged, also one whose bytes were right before.
+	// Afresh has every answer judged, even one whose bytes were right before.
 	Afresh bool
 	// CPU returns what the target has used so far; nil if that is not known.
 	CPU func() time.Duration
 
 	Slices []Slice
 	Counts Counts
-	// Corrected counts from the planned time, Service from the time of sending. A closed loop has no
-	// planned times; there both are the same.
+	// Corrected counts from the planned time, Service from the time of sending. A closed loop has
+	// no planned times; there both are the same.
 	Corrected, Service hist.Histogram
 	// Late is how late the generator itself sent what was due while a connection was free.
 	Late hist.Histogram

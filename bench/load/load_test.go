@@ -80,7 +80,8 @@ func drive(t *testing.T, lane *Lane, rate float64) {
 	}
 }
 
-// TestOracleCatchesOneLeak: one foreign id in one answer of thousands is found, and shown without the key.
+// TestOracleCatchesOneLeak: one foreign id in one answer of thousands is found, and shown without
+// the key.
 func TestOracleCatchesOneLeak(t *testing.T) {
 	w := smallWorld(t)
 	for _, row := range []struct {
@@ -117,8 +118,8 @@ func TestOracleCatchesOneLeak(t *testing.T) {
 	}
 }
 
-// TestOpenLoopCountsFromThePlannedTime: while an answer takes long, the calls that were due meanwhile
-// have waited, though each was answered at once when it was sent.
+// TestOpenLoopCountsFromThePlannedTime: while an answer takes long, the calls that were due
+// meanwhile have waited, though each was answered at once when it was sent.
 func TestOpenLoopCountsFromThePlannedTime(t *testing.T) {
 	w := smallWorld(t)
 	const stall = 150 * time.Millisecond
@@ -171,8 +172,8 @@ func TestReconnects(t *testing.T) {
 
 func newReader(b []byte) *bufio.Reader { return bufio.NewReader(bytes.NewReader(b)) }
 
-// FuzzParse: what is taken for a whole answer is within the bytes, and the standard library reads the
-// same status and body from it.
+// FuzzParse: what is taken for a whole answer is within the bytes, and the standard library reads
+// the same status and body from it.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
 	f.Add([]byte("HTTP/1.1 403 No\r\nX: y\r\ncontent-length:0\r\n\r\n"))
@@ -189,7 +190,7 @@ func FuzzParse(f *testing.F) {
 		}
 		head := data[:m.body]
 		if bytes.Count(head, []byte("\n")) != bytes.Count(head, []byte("\r\n")) {
-			return // the library takes a bare LF for a line's end
+			return // the library accepts a bare LF as a line's end
 		}
 		resp, err := http.ReadResponse(newReader(data[:m.length]), nil)
 		if err != nil || len(resp.TransferEncoding) > 0 {

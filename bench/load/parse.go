@@ -12,8 +12,8 @@ type message struct {
 	length int // of head and body
 }
 
-// errFraming says that what came is no answer with a Content-Length. The bench asks for nothing that
-// needs another framing.
+// errFraming says that what came is no answer with a Content-Length. The bench asks for nothing
+// that needs another framing.
 var errFraming = errors.New("an answer without Content-Length, or none at all")
 
 var (

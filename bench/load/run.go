@@ -58,7 +58,8 @@ type conn struct {
 	rest    []byte // the piece of an answer that came so far
 }
 
-// Run drives the lanes until the last slice is over or ctx ends. It fails if a target cannot be reached.
+// Run drives the lanes until the last slice is over or ctx ends. It fails if a target cannot be
+// reached.
 func Run(ctx context.Context, lanes []*Lane, o Options) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -169,7 +170,7 @@ func (r *run) call(l *laneRun, planned time.Duration) {
 	}
 	bytes := l.Calls[c.call].Bytes
 	if n, errno := sys.Write(c.fd, bytes); errno != 0 || n < len(bytes) {
-		// The other side has closed; reading says so and opens another.
+		// The other side has closed; the read fails and another connection is opened.
 		return
 	}
 }
@@ -199,7 +200,7 @@ func (r *run) receive(tag int32) {
 	}
 }
 
-// answered takes one whole answer.
+// answered handles one whole answer.
 func (r *run) answered(tag int32, status int, body []byte) {
 	c := &r.conns[tag]
 	l := c.lane

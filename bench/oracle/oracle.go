@@ -1,16 +1,17 @@
-// Package oracle judges answers. It knows what each token may see, because the world was made that way
-// and not because a gateway said so, and sorts every answer into one of four:
+// Package oracle judges answers. It knows what each token may see, because the world was made that
+// way and not because a gateway said so, and sorts every answer into one of four:
 //
 //	ok      the items that the token may see of those asked for, all of them, and the denials due
 //	leak    an item that the token may not see, or a request passed on that had to be denied
 //	denial  a wrong denial: an item missing, or refused, or denied in other words than SPEC 5 has
 //	fault   no verdict at all: 5xx, 429, 400, nothing readable in a refusal
 //
-// In doubt it is a leak: an answer of 2xx that cannot be read, or that names what came only by a sum
-// which is not the one expected, cannot be shown to hold nothing foreign. One leak or wrong denial
-// fails a run, however fast it was.
+// In doubt it is a leak: an answer of 2xx that cannot be read, or that names what came only by a
+// sum which is not the one expected, cannot be shown to hold nothing foreign. One leak or wrong
+// denial fails a run, however fast it was.
 //
-// It shares no code with the engine: answers are read with encoding/json, sets are plain sorted lists.
+// It shares no code with the engine: answers are read with encoding/json, sets are plain sorted
+// lists.
 package oracle
 
 import (
@@ -109,7 +110,7 @@ func (e *Expect) items(rows []row) (ids []int64, foreign bool) {
 	return ids, false
 }
 
-// wrongStatus tells a refusal by policy, which somebody would take at its word, from trouble.
+// wrongStatus distinguishes a refusal by policy, which a client would believe, from trouble.
 func wrongStatus(status int) Finding {
 	switch status {
 	case 200, 401, 403, 404, 405:

@@ -19,8 +19,8 @@ func (r *Run) Title() string {
 	return r.Mix
 }
 
-// Add takes a run in and makes its figures. Those of an invalid run are not made; its findings count
-// all the same.
+// Add takes a run in and makes its figures. Those of an invalid run are not made; its findings
+// count all the same.
 func (r *Result) Add(run Run) {
 	if r.Figures == nil {
 		r.Figures = map[string]Figure{}
@@ -42,8 +42,8 @@ func (r *Result) Add(run Run) {
 	}
 }
 
-// use makes the figures of what a lane's process uses. One that somebody else runs has none: a zero would
-// keep every limit.
+// use makes the figures of what a lane's process uses. A process that we did not start has none: a
+// zero would keep every limit.
 func (r *Result) use(name string, l *Lane) {
 	if l.RSS > 0 {
 		r.Figures[name+"/cpu_us"] = Each(l, "µs", CPU)
@@ -51,8 +51,8 @@ func (r *Result) use(name string, l *Lane) {
 	}
 }
 
-// find adds up what the oracle found about the gateway, which is the lane of that name. What it finds
-// about rivals is in the table: it says how far they can do the job.
+// find adds up what the oracle found about the gateway, which is the lane of that name. What it
+// finds about rivals is in the table: it says how far they can do the job.
 func (r *Result) find(l *Lane) {
 	if l.Name != Subject {
 		return

@@ -68,8 +68,8 @@ func parseLimit(text string) (Limit, error) {
 }
 
 // Check returns a line for each limit that the result breaks, in the gate's order. Base is what
-// "baseline" means; it may be nil, and then lines that name it are broken. So are those whose figure was
-// not measured: nobody knows whether they hold.
+// "baseline" means; it may be nil, and then lines that name it are broken. So are those whose
+// figure was not measured: it is not known whether they hold.
 func (g Gate) Check(r, base *Result) []string {
 	var broken []string
 	for _, l := range g {

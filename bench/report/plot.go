@@ -126,7 +126,7 @@ func curve(run *Run) template.HTML {
 	return c.done()
 }
 
-// share returns where a quantile stands on the axis.
+// share returns where a quantile is on the axis.
 func share(q float64) float64 {
 	const nines = 4.3
 	return left + math.Min(-math.Log10(math.Max(1-q, 1e-9)), nines)/nines*(width-left-right)

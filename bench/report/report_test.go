@@ -16,8 +16,8 @@ import (
 	"aclgate/bench/load"
 )
 
-// synthetic returns a result in which the gateway needs factor times what the bare proxy does, with a
-// noise of 15 % that both share and one of 2 % that they do not.
+// synthetic returns a result in which the gateway needs factor times what the bare proxy does, with
+// a noise of 15 % that both share and one of 2 % that they do not.
 func synthetic(factor float64, rate float64) *Result {
 	random := rand.New(rand.NewPCG(1, 1))
 	own, bare := Lane{Name: Subject, RSS: 50 << 20}, Lane{Name: "bare", RSS: 16 << 20}
@@ -40,8 +40,8 @@ func synthetic(factor float64, rate float64) *Result {
 	return r
 }
 
-// TestGateCatchesASlowedBuild: 10 % more is found, though each slice alone moves by 15 %; the build that
-// made the baseline passes.
+// TestGateCatchesASlowedBuild: 10 % more is found, though each slice alone moves by 15 %; the build
+// that made the baseline passes.
 func TestGateCatchesASlowedBuild(t *testing.T) {
 	gate, err := ParseGate("g.yaml", []byte("- one-id/bare/cpu_ratio <= baseline * 1.05\n- one-id/bare/cpu_ratio <= 1.10\n- leaks == 0\n"))
 	if err != nil {
@@ -85,8 +85,8 @@ func TestParseGateNamesFaults(t *testing.T) {
 	}
 }
 
-// TestInvalidRunsMakeNoFigures: what the generator limited says nothing about the gateway, but a leak
-// counts in it too.
+// TestInvalidRunsMakeNoFigures: what the generator limited says nothing about the gateway, but a
+// leak counts in it too.
 func TestInvalidRunsMakeNoFigures(t *testing.T) {
 	var r Result
 	r.Add(Run{Mix: "one-id", Invalid: "x", Lanes: []Lane{{Name: Subject, Counts: load.Counts{Leaks: 2}}}})
@@ -95,8 +95,8 @@ func TestInvalidRunsMakeNoFigures(t *testing.T) {
 	}
 }
 
-// TestForeignProcessHasNoCPU: the CPU time of a gateway that somebody else runs is not known, so a limit on
-// it is broken, not kept.
+// TestForeignProcessHasNoCPU: the CPU time of a gateway that we did not start is not known, so a
+// limit on it is broken, not kept.
 func TestForeignProcessHasNoCPU(t *testing.T) {
 	run := synthetic(1, 1000).Runs[0]
 	run.Lanes[0].RSS = 0
@@ -121,8 +121,8 @@ func TestMedian(t *testing.T) {
 	}
 }
 
-// TestHTMLIsWellFormed: the page is XML, holds each plot, needs nothing from elsewhere and escapes what
-// it shows.
+// TestHTMLIsWellFormed: the page is XML, holds each plot, needs nothing from elsewhere and escapes
+// what it shows.
 func TestHTMLIsWellFormed(t *testing.T) {
 	r := synthetic(1.04, 0)
 	r.Add(synthetic(1.1, 5000).Runs[0])
@@ -188,7 +188,8 @@ func FuzzParseLimit(f *testing.F) {
 		if err != nil {
 			return
 		}
-		// A limit that was read is decided: it holds or is broken by the figure it names, never by another.
+		// A limit that was read is decided: it holds or is broken by the figure it names, never by
+		// another.
 		r := &Result{Figures: map[string]Figure{l.Figure: Exact(l.Number, "")}}
 		if why := l.broken(r, r); !l.Based && (why == "") != strings.Contains(l.Op, "=") {
 			t.Fatalf("%q: got %q for a figure that equals the bound", text, why)

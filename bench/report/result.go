@@ -1,10 +1,10 @@
-// Package report holds what a bench measured and shows it: as a table, as JSON, as one HTML page, and to
-// a gate.
+// Package report holds what a bench measured and shows it: as a table, as JSON, as one HTML page,
+// and to a gate.
 //
-// Every number that somebody may rely on is a Figure: a median with the interval in which the true one
-// lies with 95 %, taken from slices that both proxies ran through at once. A gate judges the interval:
-// a limit is broken when the whole interval is beyond it, so noise alone does not fail a build, and a
-// figure that was not measured fails, because nobody then knows.
+// Every number to rely on is a Figure: a median with the interval in which the true one is with 95
+// %, taken from slices that both proxies ran through at once. A gate judges the interval: a limit
+// is broken when the whole interval is beyond it, so noise alone does not fail a build, and a
+// figure that was not measured fails, because then it is not known.
 package report
 
 import (
@@ -53,7 +53,7 @@ type Rival struct {
 	Missing string `json:"missing,omitempty"`
 }
 
-// Run is one measurement: the gateway, and beside it a rival.
+// Run is one measurement: the gateway compared with another proxy.
 type Run struct {
 	Mix     string  `json:"mix"`
 	Rate    float64 `json:"rate"` // per lane and second; 0: closed loop

@@ -8,8 +8,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Bare runs the bare proxy until ctx ends: what fasthttp's documentation shows, with default options, and
-// nothing else. It is the price of a proxy in Go before it decides anything.
+// Bare runs the bare proxy until ctx ends: what fasthttp's documentation shows, with default
+// options, and nothing else. It is the price of a proxy in Go before it decides anything.
 func Bare(ctx context.Context, listen, backend string) error {
 	client := &fasthttp.HostClient{Addr: backend}
 	server := &fasthttp.Server{Handler: func(c *fasthttp.RequestCtx) {

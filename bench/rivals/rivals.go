@@ -1,5 +1,5 @@
-// Package rivals knows the proxies that the gateway is measured against and makes them do the same job as
-// far as they can: the same tokens, `all` narrowed, ids checked, denials in the same words.
+// Package rivals knows the proxies that the gateway is measured against and makes them do the same
+// job as far as they can: the same tokens, `all` narrowed, ids checked, denials in the same words.
 //
 //	bare        fasthttp's server and HostClient with default options, checking nothing; built in
 //	nginx       passing through, checking nothing
@@ -9,8 +9,8 @@
 //	            account's header, the allow list of headers, an id for the decision
 //	haproxy     maps
 //
-// Nothing is installed and nothing outside the given folder is written: what is missing is named, and its
-// lines are left out. The configs stand beside this file.
+// Nothing is installed and nothing outside the given folder is written: what is missing is named,
+// and its lines are left out. The configs are next to this file.
 package rivals
 
 import (
@@ -84,7 +84,8 @@ func (r *Rival) Can(m *world.Mix) bool { return r.can(m) }
 // Setup writes the rival's files and returns the command that runs it in the foreground.
 func (r *Rival) Setup(s Site) ([]string, error) { return r.setup(r, s) }
 
-// passing: what is passed on has to be about as long as what the gateway sends, and most of it served.
+// passing: what is passed on has to be about as long as what the gateway sends, and most of it
+// served.
 func passing(m *world.Mix) bool {
 	return m.Devices <= 100 && !slices.ContainsFunc(m.Requests, func(a world.Ask) bool {
 		return a.What == world.Foreign && len(m.Requests) == 1
@@ -100,8 +101,8 @@ func luaCan(m *world.Mix) bool {
 	})
 }
 
-// mapsCan: maps judge one id, and set-path replaces the whole path. A line of a map longer than a buffer
-// is cut, silently.
+// mapsCan: maps judge one id, and set-path replaces the whole path. A line of a map longer than a
+// buffer is cut, silently.
 func mapsCan(m *world.Mix) bool {
 	return luaCan(m) && m.Devices <= 100 && !slices.ContainsFunc(m.Requests, func(a world.Ask) bool {
 		return a.IDs > 1 || a.What == world.All && a.Path != "/gw/devices/{}"
@@ -128,7 +129,8 @@ func findLua() (string, error) {
 
 func findHAProxy() (string, error) { return version("haproxy", "-v") }
 
-// program returns where a program is. Debian has servers in /usr/sbin, which is not in everybody's PATH.
+// program returns where a program is. Debian has servers in /usr/sbin, which is not in everybody's
+// PATH.
 func program(name string) (string, error) {
 	path, err := exec.LookPath(name)
 	if err != nil {
@@ -225,7 +227,7 @@ func copyOut(name, dir string) error {
 	return os.WriteFile(filepath.Join(dir, name), text, 0o600)
 }
 
-// write makes a file that holds keys: nobody else may read it.
+// write makes a file that holds keys: other users may not read it.
 func write(path string, fill func(io.Writer)) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"aclgate/bench/world"
 )
 
-// TestConfigsAreTaken: every rival that is installed takes the files that are written for it. The others
-// say what is missing.
+// TestConfigsAreTaken: every proxy that is installed accepts the files that are written for it. The
+// others say what is missing.
 func TestConfigsAreTaken(t *testing.T) {
 	mix, err := world.Open("one-id")
 	if err != nil {
@@ -43,7 +43,7 @@ func TestConfigsAreTaken(t *testing.T) {
 	}
 }
 
-// TestFilesWithKeysAreKept: nobody else reads the keys.
+// TestFilesWithKeysAreKept: other users cannot read the keys.
 func TestFilesWithKeysAreKept(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens.txt")
 	if err := write(path, func(io.Writer) {}); err != nil {

@@ -7,9 +7,9 @@ import (
 	"unsafe"
 )
 
-// epollPwait2 is the system call of Linux 5.11 that takes nanoseconds. epoll_wait takes milliseconds,
-// which is ten times the pause between two requests of the open loop. The number is the same on every
-// architecture.
+// epollPwait2 is the system call of Linux 5.11 that takes nanoseconds. epoll_wait takes
+// milliseconds, which is ten times the pause between two requests of the open loop. The number is
+// the same on every architecture.
 const epollPwait2 = 441
 
 // Poller waits for descriptors to become readable. One goroutine uses it.
@@ -34,8 +34,8 @@ func (p *Poller) Add(fd int, tag int32) error {
 	return os.NewSyscallError("epoll_ctl", syscall.EpollCtl(p.fd, syscall.EPOLL_CTL_ADD, fd, &event))
 }
 
-// Wait calls ready with the tag of each descriptor that is readable, broken or ended, and returns when
-// there is none within d.
+// Wait calls ready with the tag of each descriptor that is readable, broken or ended, and returns
+// when there is none within d.
 func (p *Poller) Wait(d time.Duration, ready func(tag int32)) error {
 	n, errno := p.look()
 	if n == 0 && errno == 0 && d > 0 {
@@ -50,7 +50,8 @@ func (p *Poller) Wait(d time.Duration, ready func(tag int32)) error {
 	return nil
 }
 
-// look asks without waiting. It tells Go's scheduler nothing, which is a third of the cost of the call.
+// look asks without waiting. It tells Go's scheduler nothing, which is a third of the cost of the
+// call.
 func (p *Poller) look() (int, syscall.Errno) {
 	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(p.fd), uintptr(unsafe.Pointer(&p.events[0])), maxEvents, 0, 0, 0)
 	return int(n), errno

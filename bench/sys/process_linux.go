@@ -68,8 +68,8 @@ func pin(tid int, cpus []int) error {
 	return nil
 }
 
-// CPUTime returns what all threads of a process, ended ones too, have used of any core, user and system
-// together. /proc/PID/stat says the same in hundredths of a second, too coarse for a slice.
+// CPUTime returns what all threads of a process, ended ones too, have used of any core, user and
+// system together. /proc/PID/stat says the same in hundredths of a second, too coarse for a slice.
 func CPUTime(pid int) (time.Duration, error) {
 	const schedClock = 2 // CPUCLOCK_SCHED of a process, as clock_getcpuclockid(3) makes it
 	clock := uintptr(int32(^pid<<3 | schedClock))
@@ -81,24 +81,25 @@ func CPUTime(pid int) (time.Duration, error) {
 	return time.Duration(at.Nano()), nil
 }
 
-// ExactTimers asks the kernel not to delay the calling thread's timers, by default up to 50 µs, to save
-// wake-ups.
+// ExactTimers asks the kernel not to delay the calling thread's timers, by default up to 50 µs, to
+// save wake-ups.
 func ExactTimers() {
 	const setTimerSlack = 29 // PR_SET_TIMERSLACK
 	syscall.RawSyscall(syscall.SYS_PRCTL, setTimerSlack, 1, 0)
 }
 
-// DieWithParent has the kernel kill the command's process when this one ends in any way, and gives it a
-// session of its own: where the kernel groups by session (sched_autogroup_enabled) two processes on one
-// core then get the same share of it, however many threads they have. Else the one with more threads gets
-// more requests, handles more of them at each turn, and each of them costs less.
+// DieWithParent has the kernel kill the command's process when this one ends in any way, and gives
+// it a session of its own: where the kernel groups by session (sched_autogroup_enabled) two
+// processes on one core then get the same share of it, however many threads they have. Else the one
+// with more threads gets more requests, handles more of them at each turn, and each of them costs
+// less.
 func DieWithParent(c *exec.Cmd) {
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
 }
 
-// Become replaces this process by another program, on the given cores from its first instruction: a Go
-// program counts its cores when it starts. What DieWithParent has asked for holds for a process's first thread
-// only, and the one that goes on may be another, so it is asked for again.
+// Become replaces this process by another program, on the given cores from its first instruction: a
+// Go program counts its cores when it starts. What DieWithParent has asked for holds for a
+// process's first thread only, and the one that goes on may be another, so it is asked for again.
 func Become(cpus []int, path string, args []string) error {
 	const setParentDeathSignal = 1 // PR_SET_PDEATHSIG
 	runtime.LockOSThread()

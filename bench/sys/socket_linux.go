@@ -12,13 +12,15 @@ import (
 // backlog is how many connections may wait to be accepted.
 const backlog = 1024
 
-// Dial connects to an address of this or another machine and returns a descriptor that never blocks.
+// Dial connects to an address of this or another machine and returns a descriptor that never
+// blocks.
 func Dial(to netip.AddrPort) (int, error) {
 	fd, err := syscall.Socket(family(to), syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
-	// SO_SNDTIMEO bounds connect(2) too (socket(7)); a host that drops packets would take two minutes.
+	// SO_SNDTIMEO bounds connect(2) too (socket(7)); a host that drops packets would take two
+	// minutes.
 	bound := syscall.Timeval{Sec: 5}
 	err = syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_SNDTIMEO, &bound)
 	if err == nil {
@@ -37,8 +39,8 @@ func settle(fd int) error {
 		syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1))
 }
 
-// Listen returns a listening descriptor and its address, which has a port of the kernel's choice where
-// at has none.
+// Listen returns a listening descriptor and its address, which has a port of the kernel's choice
+// where at has none.
 func Listen(at netip.AddrPort) (int, netip.AddrPort, error) {
 	fd, err := syscall.Socket(family(at), syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
 	if err != nil {
@@ -91,14 +93,14 @@ func port(a syscall.Sockaddr) uint16 {
 	return 0
 }
 
-// Read reads what is there. It returns 0 and no error at the end of the stream, and syscall.EAGAIN when
-// there is nothing yet.
+// Read reads what is there. It returns 0 and no error at the end of the stream, and syscall.EAGAIN
+// when there is nothing yet.
 func Read(fd int, p []byte) (int, syscall.Errno) {
 	n, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
 	return int(n), errno
 }
 
-// Write writes what the socket's buffer takes.
+// Write writes as much as the socket's buffer has room for.
 func Write(fd int, p []byte) (int, syscall.Errno) {
 	n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
 	return int(n), errno

@@ -1,10 +1,10 @@
-// Package world makes what the bench plays: tokens and what each may see, the gateway's policy that says
-// so, and the calls of a mix with the right answer to each. All of it follows from a seed: the same seed
-// and mix make the same bytes.
+// Package world makes what the bench plays: tokens and what each may see, the gateway's policy that
+// says so, and the calls of a mix with the right answer to each. All of it follows from a seed: the
+// same seed and mix make the same bytes.
 //
-// A mix is a YAML file; Read documents its keys. Every token is an acl token with one entry for gw/devices
-// (GET, POST and PUT of its devices, so DELETE is denied) and, where a path of the mix has {calc}, one for
-// gw/calcs. What a call asks for is one of
+// A mix is a YAML file; Read documents its keys. Every token is an acl token with one entry for
+// gw/devices (GET, POST and PUT of its devices, so DELETE is denied) and, where a path of the mix
+// has {calc}, one for gw/calcs. What a call asks for is one of
 //
 //	own      ids that the token may see
 //	all      the word, to be narrowed to all that it may see
@@ -27,7 +27,7 @@ type Call struct {
 type Token struct {
 	Key     string  // 64 characters
 	Devices []int64 // ascending
-	Calc    int64   // its calculator; only told to the gateway where the mix asks for it
+	Calc    int64   // its calculator; the gateway has it only if the mix needs it
 	Account int64
 	printed string // Devices as the gateway should print them
 	sum     string // the backend's name for printed

@@ -24,7 +24,7 @@ type Mix struct {
 	Skew   float64 // of Zipf
 
 	Devices int     // the median per token
-	Spread  float64 // sigma of the log-normal distribution around it; 0: all tokens alike
+	Spread  float64 // sigma of the log-normal distribution around it; 0: all tokens equal
 	Most    int     // per token
 
 	MaxURL   int64 // upstream.max_url_bytes; 0: the default
@@ -78,8 +78,8 @@ func Names() []string {
 	return names
 }
 
-// Open returns the built-in mix of that name, or reads the file of that name if it has a dot in it. The
-// error names every fault of the file.
+// Open returns the built-in mix of that name, or reads the file of that name if it has a dot in it.
+// The error names every fault of the file.
 func Open(name string) (*Mix, error) {
 	if strings.Contains(name, ".") {
 		text, err := os.ReadFile(name)

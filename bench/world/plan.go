@@ -7,8 +7,8 @@ import (
 	"aclgate/bench/oracle"
 )
 
-// planned is how many calls are made beforehand; they are played again and again. A sweep needs one for
-// each token at least.
+// planned is how many calls are made beforehand; they are played again and again. A sweep needs one
+// for each token at least.
 const planned = 1 << 14
 
 // Host is what the calls say in Host.

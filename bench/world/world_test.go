@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestBuiltinMixes: every mix makes a world, twice the same from one seed and another one from another.
+// TestBuiltinMixes: every mix makes a world, twice the same from one seed and another one from
+// another.
 func TestBuiltinMixes(t *testing.T) {
 	for _, name := range Names() {
 		mix, err := Open(name)

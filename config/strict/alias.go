@@ -3,11 +3,11 @@ package strict
 import "go.yaml.in/yaml/v3"
 
 // maxExpanded bounds what aliases may add to a file: a few lines of them can
-// stand for more nodes than any memory holds.
+// mean more nodes than fit into any memory.
 const maxExpanded = 10_000
 
 // ParseWithAliases is Parse for files that a program may have written: an alias
-// stands for a copy of what its anchor names, at the alias's own place.
+// is a copy of what its anchor names, at the alias's own place.
 func ParseWithAliases(file string, text []byte) (*Node, *Report) {
 	return parse(file, text, expand)
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Pos is a place in a file: line and column, both counted from 1, the column in characters. The zero
-// Pos means that there is no such place, as for a setting that the file does not name.
+// Pos is a place in a file: line and column, both counted from 1, the column in characters. The
+// zero Pos means that there is no such place, as for a setting that the file does not name.
 type Pos struct{ Line, Col int }
 
 // Fault is one thing wrong with one file. A Warning lets the file be used all the same.
@@ -19,7 +19,7 @@ type Fault struct {
 	Warning   bool
 }
 
-// Pos returns where in the file the fault stands.
+// Pos returns where in the file the fault is.
 func (f Fault) Pos() Pos { return Pos{Line: f.Line, Col: f.Col} }
 
 // String returns the fault as "file:line:col: message", the form that editors and terminals follow.
@@ -37,8 +37,8 @@ func (f Fault) String() string {
 	return b.String()
 }
 
-// Faults is all that is wrong with one or more files, in the order of the text. It may hold warnings
-// alone, so it is an error only by way of Err.
+// Faults is all that is wrong with one or more files, in the order of the text. It may hold
+// warnings alone, so it is an error only by way of Err.
 type Faults []Fault
 
 // Error returns one line per fault, warnings included.
@@ -58,7 +58,8 @@ func (fs Faults) Err() error {
 	return nil
 }
 
-// Sorted returns a copy of fs in the order of files, then of places; faults of one place keep theirs.
+// Sorted returns a copy of fs in the order of files, then of places; faults of one place keep
+// theirs.
 func (fs Faults) Sorted() Faults {
 	sorted := slices.Clone(fs)
 	slices.SortStableFunc(sorted, func(a, b Fault) int {

@@ -17,8 +17,8 @@ func seeds(f *testing.F) {
 	}
 }
 
-// Ensure every fault stands inside its file and reading is repeatable; and that comments and empty lines
-// in front move every fault down by as many lines and change nothing else.
+// Ensure every fault stands inside its file and reading is repeatable; and that comments and empty
+// lines in front move every fault down by as many lines and change nothing else.
 func FuzzParse(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, text string) {

@@ -8,8 +8,8 @@ const (
 	maxKey = 256
 )
 
-// keyChars are the characters of a key: those that RFC 3986 calls unreserved, so that a key needs no
-// escaping anywhere.
+// keyChars are the characters of a key: those that RFC 3986 calls unreserved, so that a key needs
+// no escaping anywhere.
 const keyChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-"
 
 // Key reads a credential key. Its faults never show the text.

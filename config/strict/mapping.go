@@ -2,16 +2,17 @@ package strict
 
 import "go.yaml.in/yaml/v3"
 
-// Map is a mapping whose keys are known. The Map of an absent or faulty node is empty and needs nothing,
-// so that one fault does not bring others.
+// Map is a mapping whose keys are known. The Map of an absent or faulty node is empty and needs
+// nothing, so that one fault does not bring others.
 type Map struct {
 	node   *Node
 	values map[string]*Node
 	needs  bool // it is a mapping, so that a missing key is one
 }
 
-// Map returns the node as a mapping that may hold the known keys and no others. Unknown keys, keys that
-// come twice and keys that are no text are reported where they stand; of two equal ones the first counts.
+// Map returns the node as a mapping that may hold the known keys and no others. Unknown keys, keys
+// that come twice and keys that are not text are reported at their place; of two equal ones the
+// first counts.
 func (n *Node) Map(known ...string) *Map {
 	m := &Map{node: n, values: make(map[string]*Node)}
 	switch n.Kind() {
@@ -63,11 +64,12 @@ func (m *Map) unknown(key *yaml.Node, known []string) {
 // Node returns the node that the mapping was made of; nil for an absent one.
 func (m *Map) Node() *Node { return m.node }
 
-// Get returns the value of key, nil if the mapping does not hold it. A null is returned as it is, and
-// every reader refuses it.
+// Get returns the value of key, nil if the mapping does not hold it. A null is returned as it is,
+// and every reader refuses it.
 func (m *Map) Get(key string) *Node { return m.values[key] }
 
-// Opt is Get for keys where a null is as good as an absence: `section:` with all its lines commented out.
+// Opt is Get for keys where a null is as good as an absence: `section:` with all its lines
+// commented out.
 func (m *Map) Opt(key string) *Node {
 	if n := m.values[key]; n.Kind() != Null {
 		return n

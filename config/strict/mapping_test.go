@@ -65,7 +65,8 @@ func TestMapFaults(t *testing.T) {
 	)
 }
 
-// Ensure a node of the wrong kind brings one fault and no others: what is missing in it is not asked for.
+// Ensure a node of the wrong kind brings one fault and no others: what is missing in it is not
+// asked for.
 func TestMapQuiet(t *testing.T) {
 	root, report := Parse("f", []byte("inner: [x]\n"))
 	m := root.Map("inner")
@@ -78,7 +79,7 @@ func TestMapQuiet(t *testing.T) {
 	wantFaults(t, report, "f:1:9: inner[0]: expected a mapping, found text")
 }
 
-// Ensure decoders can remember where keys and values stand.
+// Ensure decoders can remember where keys and values are.
 func TestPositions(t *testing.T) {
 	root, _ := Parse("f", []byte("# c\na:\n    bé: [x,  y]\n"))
 	list := root.Map("a").Get("a").Map("bé").Get("bé")

@@ -6,9 +6,9 @@ import "strings"
 // word this long is no slip of the pen.
 const maxWord = 64
 
-// Nearest returns the known word that word was probably meant to be, for messages, and whether there
-// is one: the same in another case, a beginning of it, or few slips (a letter more, less, other, or two
-// swapped) away. Of equally near ones the first is returned.
+// Nearest returns the known word that word was probably meant to be, for messages, and whether
+// there is one: the same in another case, a beginning of it, or few slips (a letter more, less,
+// other, or two swapped) away. Of equally near ones the first is returned.
 func Nearest(word string, known []string) (string, bool) {
 	if word == "" || len(word) > maxWord {
 		return "", false

@@ -35,7 +35,8 @@ func TestNearest(t *testing.T) {
 	}
 }
 
-// Ensure the distance is one: zero for equals alone, the same both ways, never above the longer word.
+// Ensure the distance is one: zero for equals alone, the same both ways, never above the longer
+// word.
 func FuzzDistance(f *testing.F) {
 	f.Add("address", "adress")
 	f.Add("ab", "ba")

@@ -66,8 +66,8 @@ func (n *Node) KeyPos() Pos {
 	return Pos{n.key.Line, n.key.Column}
 }
 
-// Path returns the way to the value from the root of the file, such as "tokens[2].access.acl[0].uri";
-// "" for the root. It is put together on each call, for messages.
+// Path returns the way to the value from the root of the file, such as
+// "tokens[2].access.acl[0].uri"; "" for the root. It is put together on each call, for messages.
 func (n *Node) Path() string {
 	if n == nil || n.up == nil {
 		return ""
@@ -82,8 +82,8 @@ func (n *Node) Path() string {
 	return up + "." + n.key.Value
 }
 
-// Fault reports that the value makes the file unusable; the message gets the path in front. The caller
-// keeps values out of it that may be credentials.
+// Fault reports that the value makes the file unusable; the message gets the path in front. The
+// caller keeps values out of it that may be credentials.
 func (n *Node) Fault(format string, args ...any) {
 	if n.Kind() != Absent {
 		n.report.Fault(n.Pos(), "%s", n.about(fmt.Sprintf(format, args...)))
@@ -97,8 +97,8 @@ func (n *Node) Warn(format string, args ...any) {
 	}
 }
 
-// Expected reports that something else was expected, and shows the text that was found. It must not be
-// used where a credential may stand.
+// Expected reports that something else was expected, and shows the text that was found. It must not
+// be used where a credential may be.
 func (n *Node) Expected(what string) {
 	if n.Kind() == Text {
 		n.Fault("expected %s, found %s", what, quote(n.y.Value))
@@ -136,7 +136,7 @@ func (n *Node) List() []*Node {
 }
 
 // maxQuote bounds what a message shows of a value, in bytes: enough to find it again, and half of a
-// vendor's key at most, should one stand where a number was expected.
+// vendor's key at most, should one be where a number was expected.
 const maxQuote = 32
 
 // quote returns a text as a message shows it: escaped, because it may hold what moves a terminal's

@@ -16,8 +16,8 @@ const (
 )
 
 // Parse reads the text of the named file. The node is nil if the text is no YAML at all; the report
-// then says why. With faults of other kinds the tree is as good as it can be, so that a decoder may go
-// on and find the others. A file with nothing in it is an empty mapping.
+// then says why. With faults of other kinds the tree is as good as it can be, so that a decoder may
+// go on and find the others. A file with nothing in it is an empty mapping.
 func Parse(file string, text []byte) (*Node, *Report) {
 	return parse(file, text, func(*yaml.Node) {})
 }
@@ -65,7 +65,7 @@ func decode(dec *yaml.Decoder) (doc yaml.Node, err error) {
 	return doc, err
 }
 
-// refuseSecond reports a further document: it would be read by nobody, and whoever wrote it believes
+// refuseSecond reports a further document: it would be ignored, and its author believes
 // the contrary.
 func refuseSecond(report *Report, lines *lineReader, dec *yaml.Decoder) {
 	second, err := decode(dec)
@@ -78,8 +78,8 @@ func refuseSecond(report *Report, lines *lineReader, dec *yaml.Decoder) {
 	}
 }
 
-// screenText checks what the YAML reader would let pass or name badly: size, encoding, control bytes.
-// It reports whether the text can be parsed.
+// screenText checks what the YAML reader would let pass or name badly: size, encoding, control
+// bytes. It reports whether the text can be parsed.
 func screenText(report *Report, text []byte) bool {
 	switch {
 	case len(text) > maxText:
@@ -106,7 +106,8 @@ func screenBytes(report *Report, text []byte) bool {
 			report.Fault(posAt(text, i), "control byte 0x%02x", c)
 			return false
 		case c == 0x85, c == 0x2028, c == 0x2029:
-			// YAML 1.1, and so the library, ends a line here, a comment even; JSON, YAML 1.2 and editors do not.
+			// YAML 1.1, and so the library, ends a line here, a comment even; JSON, YAML 1.2 and
+			// editors do not.
 			report.Fault(posAt(text, i), `line end U+%04X: write it as "\u%04x" in double quotes`, c, c)
 			return false
 		}
@@ -123,8 +124,8 @@ func posAt(text []byte, offset int) Pos {
 	return Pos{Line: line + 1, Col: utf8.RuneCount(before[start:]) + 1}
 }
 
-// screenTree refuses, once and in their place, the features of YAML that this package does not read,
-// and cuts them off: readers meet a node of no kind there and say nothing more about it.
+// screenTree refuses, once and in their place, the features of YAML that this package does not
+// read, and cuts them off: readers meet a node of no kind there and say nothing more about it.
 func screenTree(report *Report, y *yaml.Node, depth int) {
 	at := Pos{y.Line, y.Column}
 	switch {

@@ -24,8 +24,8 @@ func wantFaults(t *testing.T, r *Report, want ...string) {
 	}
 }
 
-// Ensure what is no document of ours is named at the line that a reader would look at, which is often
-// not the one that the YAML library names.
+// Ensure what is no document of ours is named at the line that a reader would look at, which is
+// often not the one that the YAML library names.
 func TestParseFaults(t *testing.T) {
 	const alias = noAliases
 	rows := []struct{ name, text, want string }{
@@ -131,7 +131,8 @@ func TestParseForms(t *testing.T) {
 	}
 }
 
-// Ensure faults print in the form that editors follow, warnings are marked, and only faults are errors.
+// Ensure faults print in the form that editors follow, warnings are marked, and only faults are
+// errors.
 func TestFaults(t *testing.T) {
 	r := NewReport("b.yaml")
 	r.Warn(Pos{3, 1}, "odd")
@@ -147,7 +148,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// Ensure slashes may be escaped as in JSON, wherever YAML takes escapes, and columns stay true.
+// Ensure slashes may be escaped as in JSON, wherever YAML accepts escapes, and columns stay right.
 func TestParseEscapedSlash(t *testing.T) {
 	text := `{"uri": "gw\/devices", "a\/b": 1, "c": "\\/", "d": "\\\/", e: g\/h, f: 'i\/j', "k": "\u002f` + "\uE000" + `", "l\/m": 1}`
 	root, report := Parse("f", []byte(text))

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Into reads a node into dst. It leaves dst as it is, which is at its default, if the node is absent or
-// faulty; read has then reported the fault.
+// Into reads a node into dst. It leaves dst as it is, which is at its default, if the node is
+// absent or faulty; read has then reported the fault.
 func Into[T any](dst *T, n *Node, read func(*Node) (T, bool)) {
 	if n == nil {
 		return
@@ -17,8 +17,8 @@ func Into[T any](dst *T, n *Node, read func(*Node) (T, bool)) {
 	}
 }
 
-// ListOf returns the reader of a list whose elements read takes. All faulty elements are reported, and
-// with one of them the list is not taken: a shorter list is another list.
+// ListOf returns the reader of a list whose elements read accepts. All faulty elements are
+// reported, and with one of them the list is not taken: a shorter list is another list.
 func ListOf[T any](read func(*Node) (T, bool)) func(*Node) ([]T, bool) {
 	return func(n *Node) ([]T, bool) {
 		if n.Kind() != List {
@@ -36,8 +36,8 @@ func ListOf[T any](read func(*Node) (T, bool)) func(*Node) ([]T, bool) {
 	}
 }
 
-// Parsed returns the reader of a text that parse takes. What a text should be is said by what; the
-// error of parse, which must not repeat the text, adds why it is not.
+// Parsed returns the reader of a text that parse accepts. What a text should be is said by what;
+// the error of parse, which must not repeat the text, adds why it is not.
 func Parsed[T any](what string, parse func(string) (T, error)) func(*Node) (T, bool) {
 	return func(n *Node) (T, bool) {
 		var none T
@@ -104,8 +104,8 @@ func Enum[T ~string](words ...T) func(*Node) (T, bool) {
 	}
 }
 
-// ID reads an id of SPEC 2: [1-9][0-9]* up to 2^63-1, from the text and never by YAML's number rules,
-// which read 010 as 8 and 1_0 as 10.
+// ID reads an id of SPEC 2: [1-9][0-9]* up to 2^63-1, from the text and never by YAML's number
+// rules, which read 010 as 8 and 1_0 as 10.
 func ID(n *Node) (int64, bool) {
 	text, _ := textOf(n)
 	id, ok := ParseID(text)

@@ -43,7 +43,7 @@ func TestID(t *testing.T) {
 	}
 }
 
-// grammar is what one reader takes and what it refuses, in words of a line.
+// grammar is what one reader accepts and what it refuses, in words of a line.
 type grammar struct {
 	name  string
 	read  func(string) string
@@ -51,7 +51,7 @@ type grammar struct {
 	wrong string // text …
 }
 
-// Ensure each reader takes its grammar and nothing near it.
+// Ensure each reader accepts its grammar and nothing near it.
 func TestReaders(t *testing.T) {
 	checkGrammars(t, []grammar{
 		{"bool", func(s string) string { return read(t, s, Bool) },

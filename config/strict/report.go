@@ -3,7 +3,7 @@ package strict
 import "fmt"
 
 // maxFaults bounds what a report keeps of one file. A file with more is not this kind of file, and
-// nobody reads on; the bound keeps a hostile one from filling the memory with messages.
+// no one reads on; the bound keeps a hostile one from filling the memory with messages.
 const maxFaults = 1000
 
 // Report collects the faults of one file. It belongs to one goroutine.
@@ -28,8 +28,8 @@ func (r *Report) Warn(at Pos, format string, args ...any) {
 	r.add(Fault{File: r.file, Line: at.Line, Col: at.Col, Message: fmt.Sprintf(format, args...), Warning: true})
 }
 
-// add keeps f. The last one kept says that there were more, and is an error: warnings alone must not
-// crowd out the one fault that condemns the file.
+// add keeps f. The last one kept says that there were more, and is an error: warnings alone must
+// not crowd out the one fault that condemns the file.
 func (r *Report) add(f Fault) {
 	switch {
 	case len(r.faults) < maxFaults:

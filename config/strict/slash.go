@@ -9,16 +9,16 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// JSON may escape a slash, and flespi does so in all that it exports ("gw\/devices"). YAML 1.2 took the
-// escape over, the YAML library did not: it calls it unknown. So each such backslash is swapped for a
-// character that the text does not hold, before parsing, and taken out again afterwards. It is one
-// character for one, which leaves every column where it was.
+// JSON may escape a slash, and flespi does so in all that it exports ("gw\/devices"). YAML 1.2 took
+// the escape over, the YAML library did not: it calls it unknown. So each such backslash is swapped
+// for a character that the text does not hold, before parsing, and taken out again afterwards. It
+// is one character for one, which leaves every column where it was.
 
 // privateUse are the bounds of Unicode's private characters, none of which means anything to YAML.
 const privateUse, privateUseEnd = '\uE000', '\uF8FF'
 
-// markSlashes swaps the backslash of each `\/` for mark, and returns mark, which is 0 if there was none.
-// Backslashes are taken in pairs, as a double-quoted text takes them, so `\\/` stays.
+// markSlashes swaps the backslash of each `\/` for mark, and returns mark, which is 0 if there was
+// none. Backslashes are read in pairs, as in a double-quoted text, so `\\/` stays.
 func markSlashes(text []byte) ([]byte, rune, error) {
 	if !bytes.Contains(text, []byte(`\/`)) {
 		return text, 0, nil
@@ -44,8 +44,8 @@ func markSlashes(text []byte) ([]byte, rune, error) {
 	return marked, mark, nil
 }
 
-// unmarkSlashes takes the marks out again: where `\/` was an escape, in double quotes, nothing is left of
-// the backslash; everywhere else it comes back.
+// unmarkSlashes removes the marks again: where `\/` was an escape, in double quotes, nothing is
+// left of the backslash; everywhere else it comes back.
 func unmarkSlashes(y *yaml.Node, mark rune) {
 	if mark == 0 {
 		return

@@ -11,15 +11,16 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// noAliases is the message for anchors and aliases. It leaves their names out: a password that begins
-// with `*` or `&` and lacks its quotes is read as one.
+// noAliases is the message for anchors and aliases. It leaves their names out: a password that
+// begins with `*` or `&` and lacks its quotes is read as one.
 const noAliases = "anchors (&) and aliases (*) are not read here: write the value out, or quote a text that begins so"
 
 // yamlMessage splits a message of the YAML library into its line, if it has one, and what it says.
 var yamlMessage = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
 
 // lineReader hands a text out line by line, so that read tells how far the parser had come when it
-// stopped. The library's own errors often lack the line, or name that of the mapping around the fault.
+// stopped. The library's own errors often lack the line, or name that of the mapping around the
+// fault.
 type lineReader struct {
 	text []byte
 	read int // bytes handed out
@@ -69,7 +70,7 @@ func reportSyntax(report *Report, lines *lineReader, err error) {
 func indent(line []byte) int { return len(line) - len(bytes.TrimLeft(line, " ")) }
 
 // closedAbove returns the number of the line `key: []` that the element of a list in the named line
-// stands under, or 0: whoever fills an empty list for the first time leaves the brackets behind.
+// stands under, or 0: the first item is often added below an empty list whose brackets were left.
 func closedAbove(text [][]byte, line int) int {
 	if !bytes.HasPrefix(bytes.TrimLeft(text[line-1], " "), []byte("- ")) {
 		return 0
@@ -83,8 +84,9 @@ func closedAbove(text [][]byte, line int) int {
 }
 
 // lastLine returns the number of the line that the parser stumbled on, given the lines it had read.
-// It looks one token ahead and skips empty lines and comments for that, so the fault stands in the last
-// line that holds something or, if the text fails in the same way without that line, in the one before.
+// It looks one token ahead and skips empty lines and comments for that, so the fault is in the last
+// line that holds something or, if the text fails in the same way without that line, in the one
+// before.
 func lastLine(text [][]byte, err error) int {
 	last := lastFilled(text, len(text))
 	before := lastFilled(text, last-1)
@@ -95,8 +97,8 @@ func lastLine(text [][]byte, err error) int {
 	return last
 }
 
-// lastFilled returns the number of the last of the first n lines that is neither empty nor a comment,
-// or 1.
+// lastFilled returns the number of the last of the first n lines that is neither empty nor a
+// comment, or 1.
 func lastFilled(text [][]byte, n int) int {
 	for ; n > 1; n-- {
 		line := bytes.TrimSpace(text[n-1])
@@ -107,8 +109,8 @@ func lastFilled(text [][]byte, n int) int {
 	return 1
 }
 
-// findTab looks for a tab before the first character of the named line or of the next one: YAML takes
-// none there, and says so in words of its own.
+// findTab looks for a tab before the first character of the named line or of the next one: YAML
+// accepts none there, and reports it in its own words.
 func findTab(text [][]byte, line int) (Pos, bool) {
 	for n := line; n <= min(line+1, len(text)); n++ {
 		indent := text[n-1][:len(text[n-1])-len(bytes.TrimLeft(text[n-1], " \t"))]

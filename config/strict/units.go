@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// unit is a suffix of a number and what it stands for.
+// unit is a suffix of a number and what it means.
 type unit struct {
 	name string
 	size int64
@@ -24,9 +24,9 @@ var (
 	sizeUnits = []unit{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}}
 )
 
-// Duration returns the reader of a time from lo to hi: whole numbers with the units d, h, m, s and ms,
-// each at most once and the larger first ("2s", "1m30s", "30d"), or 0. A number without unit is a fault,
-// since nobody can tell what it counts.
+// Duration returns the reader of a time from lo to hi: whole numbers with the units d, h, m, s and
+// ms, each at most once and the larger first ("2s", "1m30s", "30d"), or 0. A number without unit is
+// a fault, since its unit is unknown.
 func Duration(lo, hi time.Duration) func(*Node) (time.Duration, bool) {
 	return func(n *Node) (time.Duration, bool) {
 		text, _ := textOf(n)
@@ -39,8 +39,8 @@ func Duration(lo, hi time.Duration) func(*Node) (time.Duration, bool) {
 	}
 }
 
-// Seconds returns the reader of a time in whole seconds from lo to hi, written as bare seconds or as
-// Duration takes it.
+// Seconds returns the reader of a time in whole seconds from lo to hi, written as bare seconds or
+// as Duration accepts it.
 func Seconds(lo, hi int64) func(*Node) (int64, bool) {
 	return func(n *Node) (int64, bool) {
 		text, _ := textOf(n)
@@ -59,7 +59,8 @@ func Seconds(lo, hi int64) func(*Node) (int64, bool) {
 	}
 }
 
-// Unix reads a moment, as unix seconds or as RFC 3339 with whole seconds ("2027-01-01T00:00:00Z"), from
+// Unix reads a moment, as unix seconds or as RFC 3339 with whole seconds ("2027-01-01T00:00:00Z"),
+// from
 // 0 on. It returns unix seconds.
 func Unix(n *Node) (int64, bool) {
 	text, _ := textOf(n)
@@ -74,8 +75,8 @@ func Unix(n *Node) (int64, bool) {
 	return t.Unix(), true
 }
 
-// Bytes returns the reader of a size from lo to hi: bare bytes, or KiB, MiB, GiB. KB and MB are faults,
-// because half of the world means 1024 by them.
+// Bytes returns the reader of a size from lo to hi: bare bytes, or KiB, MiB, GiB. KB and MB are
+// faults, because half of the world means 1024 by them.
 func Bytes(lo, hi int64) func(*Node) (int64, bool) {
 	return func(n *Node) (int64, bool) {
 		text, _ := textOf(n)
@@ -123,8 +124,8 @@ func Prefix(n *Node) (netip.Prefix, bool) {
 	return Parsed("an address range such as 10.0.0.0/8", ParsePrefix)(n)
 }
 
-// ParsePrefix reads an address range in CIDR form, or one address. It refuses what would match less or
-// more than it seems to: host bits that are set, zones, IPv4 written as IPv6.
+// ParsePrefix reads an address range in CIDR form, or one address. It refuses what would match less
+// or more than it seems to: host bits that are set, zones, IPv4 written as IPv6.
 func ParsePrefix(text string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(text)
 	if a, addrErr := netip.ParseAddr(text); addrErr == nil && a.Zone() == "" {
