@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -97,25 +98,10 @@ type ACL struct {
 	entries []Entry
 }
 
-// shortACL is an ACL of one entry, which most tokens have, in one piece with
-// it: the two lie on neighbouring cache lines.
-type shortACL struct {
-	ACL
-	only [1]Entry
-}
-
 // NewACL compiles entries for a catalogue. The choice of SPEC 4.1 is made
 // here, once; at run time it is a look-up.
 func NewACL(entries []Entry, c *Catalogue) *ACL {
-	a := new(ACL)
-	if len(entries) == 1 {
-		short := new(shortACL)
-		a = &short.ACL
-		a.entries = short.only[:]
-	} else {
-		a.entries = make([]Entry, len(entries))
-	}
-	copy(a.entries, entries)
+	a := &ACL{entries: slices.Clone(entries)}
 	for i := range a.entries {
 		a.entries[i].Number = i + 1
 	}

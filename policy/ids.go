@@ -92,19 +92,6 @@ type IDSet struct {
 	text   []byte
 }
 
-// fewIDs and someIDs hold a short set in one piece, ids beside their text: one
-// or two cache lines of their own.
-type (
-	fewIDs struct {
-		ids  [4]int64
-		text [32]byte
-	}
-	someIDs struct {
-		ids  [8]int64
-		text [64]byte
-	}
-)
-
 // NewIDSet returns the set of the given ids; the argument stays untouched.
 func NewIDSet(ids []int64) IDSet {
 	if !ascending(ids) {
@@ -112,22 +99,14 @@ func NewIDSet(ids []int64) IDSet {
 		slices.Sort(ids)
 		ids = slices.Compact(ids)
 	}
-	var s IDSet
-	switch n := len(ids); {
-	case n == 0:
-		return s
-	case n <= len(fewIDs{}.ids):
-		room := new(fewIDs)
-		s = IDSet{sorted: room.ids[:0], text: room.text[:0]}
-	case n <= len(someIDs{}.ids):
-		room := new(someIDs)
-		s = IDSet{sorted: room.ids[:0], text: room.text[:0]}
+	if len(ids) == 0 {
+		return IDSet{}
 	}
-	text := appendIDs(s.text, ids)
-	if len(text) > cap(s.text) { // it outgrew its room, if it had one, and has room to spare now
-		text = slices.Clone(text)
-	}
-	return IDSet{sorted: slices.Clip(append(s.sorted, ids...)), text: slices.Clip(text)}
+	printed := appendIDs(nil, ids)
+	s := IDSet{sorted: make([]int64, len(ids)), text: make([]byte, len(printed))} // without room to spare
+	copy(s.sorted, ids)
+	copy(s.text, printed)
+	return s
 }
 
 // IDs returns the ids ascending. They must not be changed.
@@ -143,17 +122,7 @@ func (s *IDSet) Printed() Printed { return Printed{s.text} }
 func (s *IDSet) Len() int { return len(s.sorted) }
 
 // size returns the bytes that the set keeps alive.
-func (s *IDSet) size() int {
-	switch n := len(s.sorted); {
-	case n == 0:
-		return 0
-	case n <= len(fewIDs{}.ids):
-		return int(unsafe.Sizeof(fewIDs{}))
-	case n <= len(someIDs{}.ids):
-		return int(unsafe.Sizeof(someIDs{}))
-	}
-	return len(s.sorted)*int(unsafe.Sizeof(s.sorted[0])) + len(s.text)
-}
+func (s *IDSet) size() int { return len(s.sorted)*int(unsafe.Sizeof(s.sorted[0])) + len(s.text) }
 
 // Has reports whether id is in the set.
 func (s *IDSet) Has(id int64) bool {

@@ -109,9 +109,10 @@ func TestNoAllocs(t *testing.T) {
 // longRequests are requests whose target, or the ids in it, is written from where it is.
 func longRequests() map[string]*Request {
 	target, inset := typicalRequest(), typicalRequest()
-	target.Target = []byte("/gw/devices/" + strings.Repeat("17,", 3000) + "18")
 	inset.Target = []byte("/gw/devices/?fields=id")
-	inset.Inset, _ = manyIDs(len("/gw/devices/"), 5000)
+	in, text := manyIDs(len("/gw/devices/"), 5000)
+	inset.Inset = in
+	target.Target = []byte("/gw/devices/" + text + "?fields=id")
 	return map[string]*Request{"target": target, "inset": inset}
 }
 
