@@ -27,14 +27,14 @@ func (r IDRule) String() string { return idRuleNames[r] }
 // request reads of the one that was chosen comes first: with 10,000 tokens in
 // turn it is the cache lines that cost.
 type Entry struct {
-	IDs        IDSet // of IDsList
-	Methods    MethodSet
-	Rule       IDRule
-	Named      bool // submodules were given, even if none: nothing is inherited
-	Line       int  // in the policy file, 0: unknown
-	Number     int  // its place in the ACL, from 1; NewACL fills it in
-	URI        string
-	Submodules []Submodule
+	IDs           IDSet // of IDsList
+	Methods       MethodSet
+	Rule          IDRule
+	HasSubmodules bool // submodules were given, even if none: nothing is inherited
+	Line          int  // in the policy file, 0: unknown
+	Number        int  // its place in the ACL, from 1; NewACL fills it in
+	URI           string
+	Submodules    []Submodule
 }
 
 // Submodule is one submodule that an entry names, with its own methods.
@@ -61,7 +61,7 @@ func (e *Entry) covers(c *Collection) bool {
 // on the item for "". A named submodule has its own methods and inherits none,
 // not even GET; to move an item has to be named [G].
 func (e *Entry) permits(m Method, name string) bool {
-	if name == "" || !e.Named && name != "cid" {
+	if name == "" || !e.HasSubmodules && name != "cid" {
 		return e.Methods.Permits(m)
 	}
 	for _, s := range e.Submodules {
@@ -72,14 +72,14 @@ func (e *Entry) permits(m Method, name string) bool {
 	return false
 }
 
-// AppendKind appends all of an entry but its ids and its place: what the choice
+// AppendShape appends all of an entry but its ids and its place: what the choice
 // between entries depends on. Lengths stand before texts, so that no two lists
 // of entries are printed alike.
-func (e *Entry) AppendKind(b []byte) []byte {
+func (e *Entry) AppendShape(b []byte) []byte {
 	b = strconv.AppendInt(b, int64(len(e.URI)), 10)
 	b = append(append(b, ':'), e.URI...)
 	b = append(b, byte(e.Methods), byte(e.Rule))
-	if !e.Named {
+	if !e.HasSubmodules {
 		return append(b, 0)
 	}
 	b = append(b, 1)
@@ -94,8 +94,8 @@ func (e *Entry) AppendKind(b []byte) []byte {
 // ACL is the compiled list of entries of a token: for every collection, slot
 // and method the one entry that decides. It is immutable and shared.
 type ACL struct {
-	order   *order
-	entries []Entry
+	selection *selection
+	entries   []Entry
 }
 
 // NewACL compiles entries for a catalogue. The choice of SPEC 4.1 is made
@@ -105,7 +105,7 @@ func NewACL(entries []Entry, c *Catalogue) *ACL {
 	for i := range a.entries {
 		a.entries[i].Number = i + 1
 	}
-	a.order = c.orders.of(a.entries, c)
+	a.selection = c.selections.of(a.entries, c)
 	return a
 }
 
@@ -115,7 +115,7 @@ func (a *ACL) Choose(c *Collection, slot int, m Method) *Entry {
 	if a == nil || m >= methodCount {
 		return nil
 	}
-	row := a.order.row(c)
+	row := a.selection.row(c)
 	if row == nil {
 		return nil
 	}
@@ -127,7 +127,7 @@ func (a *ACL) Choose(c *Collection, slot int, m Method) *Entry {
 }
 
 // Covers reports whether any entry is about c, whatever it permits.
-func (a *ACL) Covers(c *Collection) bool { return a != nil && a.order.row(c) != nil }
+func (a *ACL) Covers(c *Collection) bool { return a != nil && a.selection.row(c) != nil }
 
 // Entries returns the entries in list order. They must not be changed.
 func (a *ACL) Entries() []Entry {
@@ -147,10 +147,10 @@ func (a *ACL) Size() int {
 	for i := range a.entries {
 		size += int(unsafe.Sizeof(a.entries[i])) + a.entries[i].IDs.size()
 	}
-	if a.order.shared {
+	if a.selection.shared {
 		return size
 	}
-	for _, row := range a.order.rows {
+	for _, row := range a.selection.rows {
 		size += int(unsafe.Sizeof(row)) + len(row)*int(unsafe.Sizeof(row[0]))
 	}
 	return size

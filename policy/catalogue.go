@@ -37,14 +37,14 @@ const (
 	BodyUpload                 // JSON, or multipart/form-data that streams through
 )
 
-// Own names the two routes that the gateway answers itself.
-type Own uint8
+// LocalReply names the two routes that the gateway answers itself.
+type LocalReply uint8
 
 // The gateway's own routes.
 const (
-	OwnNone    Own = iota
-	OwnInfo        // GET /auth/info
-	OwnRegions     // GET /auth/regions
+	NoLocalReply LocalReply = iota
+	LocalInfo               // GET /auth/info
+	LocalRegions            // GET /auth/regions
 )
 
 // Slots of a collection: what of an item a request addresses. Slot 0 is the
@@ -80,7 +80,7 @@ type Collection struct {
 	EntryURI   string // the uri that an entry has to cover
 	IDs        IDKind
 	Scoped     bool // its items carry a cid
-	Open       bool // GET for every valid token
+	Dictionary bool // GET for every valid token
 	Submodules []string
 
 	Role            Role
@@ -116,7 +116,7 @@ type Route struct {
 	Slash      bool // selectors may hold encoded "/ # +"
 	PerItem    bool // the answer has one element per item
 	Query      []string
-	Own        Own
+	Local      LocalReply
 
 	pattern []bool // which segments of the whole path are selectors
 }
@@ -133,11 +133,11 @@ type Catalogue struct {
 	root        *node
 	dataKeys    map[string]bool
 	roles       [RoleDevices + 1]*Collection // nil: no collection has the role
-	orders      orders
+	selections  selectionCache
 }
 
-// node is one place of the tree of paths. At the same place a literal wins
-// over a selector.
+// node is one segment in the tree of paths. Among siblings a literal wins over a
+// selector.
 type node struct {
 	names    []string
 	children []*node
@@ -156,7 +156,7 @@ func (n *node) child(segment []byte) *node {
 	return n.selector
 }
 
-func (n *node) grow(segment string) *node {
+func (n *node) ensureChild(segment string) *node {
 	if segment == "{}" {
 		if n.selector == nil {
 			n.selector = &node{}
@@ -171,22 +171,22 @@ func (n *node) grow(segment string) *node {
 	return n.children[len(n.children)-1]
 }
 
-// seal marks the places at and below which an unknown path stays closed, and
+// markClosed marks the places at and below which an unknown path stays closed, and
 // reports whether anything here is open. A place above both kinds is not
 // marked: one closed route must not close the whole module.
-func (n *node) seal() (open bool) {
-	shut := false
+func (n *node) markClosed() (open bool) {
+	closed := false
 	for _, r := range n.routes {
 		open = open || r.Closed == NotClosed
-		shut = shut || r.Closed != NotClosed
+		closed = closed || r.Closed != NotClosed
 	}
 	for _, child := range n.children {
-		open = child.seal() || open
+		open = child.markClosed() || open
 	}
 	if n.selector != nil {
-		open = n.selector.seal() || open
+		open = n.selector.markClosed() || open
 	}
-	n.closed = shut || !open
+	n.closed = closed || !open
 	return open
 }
 
@@ -211,10 +211,10 @@ func NewCatalogue(cs []*Collection) (*Catalogue, error) {
 			return nil, err
 		}
 	}
-	if err := c.link(); err != nil {
+	if err := c.compileRoutes(); err != nil {
 		return nil, err
 	}
-	c.root.seal()
+	c.root.markClosed()
 	c.dataKeys = dataKeys(c.Collections)
 	return c, nil
 }
@@ -253,16 +253,16 @@ func (c *Catalogue) add(col *Collection) error {
 	return nil
 }
 
-// link resolves what routes say about other collections and hangs them into
-// the tree, once all collections are known.
-func (c *Catalogue) link() error {
+// compileRoutes resolves what routes say about other collections and inserts them
+// into the tree, once all collections are known.
+func (c *Catalogue) compileRoutes() error {
 	for _, col := range c.Collections {
 		for _, r := range col.Routes {
 			r.Collection = col
 			if err := r.compile(); err != nil {
 				return fmt.Errorf("route %s of %s: %w", r.Path, col.URI, err)
 			}
-			if err := c.hang(r); err != nil {
+			if err := c.insert(r); err != nil {
 				return err
 			}
 		}
@@ -270,10 +270,10 @@ func (c *Catalogue) link() error {
 	return nil
 }
 
-func (c *Catalogue) hang(r *Route) error {
+func (c *Catalogue) insert(r *Route) error {
 	n := c.root
 	for _, segment := range strings.Split(r.segments(), "/") {
-		n = n.grow(segment)
+		n = n.ensureChild(segment)
 	}
 	if n.allow&r.Methods != 0 {
 		return fmt.Errorf("route %s of %s stands twice with the same method", r.Path, r.Collection.URI)
@@ -307,17 +307,17 @@ func (c *Catalogue) find(segments [][]byte) *node {
 	return n
 }
 
-// shut reports whether a closed route stands on a way that the segments lead
-// from n: what is unknown below one stays closed. Case does not matter: there
-// are backends that do not mind it.
-func (n *node) shut(segments [][]byte) bool {
+// closedBelow reports whether there is a closed route on a way that the segments
+// lead from n: what is unknown below one stays closed. Case does not matter, since
+// it does not matter to some backends.
+func (n *node) closedBelow(segments [][]byte) bool {
 	if n.closed || len(segments) == 0 {
 		return n.closed
 	}
 	for i, name := range n.names {
-		if bytes.EqualFold(segments[0], []byte(name)) && n.children[i].shut(segments[1:]) {
+		if bytes.EqualFold(segments[0], []byte(name)) && n.children[i].closedBelow(segments[1:]) {
 			return true
 		}
 	}
-	return n.selector != nil && n.selector.shut(segments[1:])
+	return n.selector != nil && n.selector.closedBelow(segments[1:])
 }

@@ -45,7 +45,7 @@ func (e *Engine) route(in *Input) (Reason, Verdict) {
 		return UnknownMethod, Deny
 	case r.Route == nil:
 		return UnknownRoute, Deny
-	case r.Route.Own != OwnNone:
+	case r.Route.Local != NoLocalReply:
 		return OwnAnswer, Allow
 	case e.closed(r.Route.Closed, t):
 		return closedReasons[r.Route.Closed], Deny
@@ -75,7 +75,7 @@ func (e *Engine) closed(kind Closed, t *Token) bool {
 // that is closed.
 func (e *Engine) masterRoute(in *Input) bool {
 	r := in.Request
-	if !e.MasterRoutes || r.Method == NoMethod || r.Allow != 0 || e.Catalogue.root.shut(r.segments) {
+	if !e.MasterRoutes || r.Method == NoMethod || r.Allow != 0 || e.Catalogue.root.closedBelow(r.segments) {
 		return false
 	}
 	module := strings.ToLower(string(r.segments[0]))
@@ -121,7 +121,7 @@ func ClosedTopicName(topic []byte) bool {
 // no header goes upstream, and the route names no items with integer ids.
 func (e *Engine) unscopable(in *Input) bool {
 	r := in.Request.Route
-	if e.Mode.Header() || r.Collection.Open && in.Request.Method == GET {
+	if e.Mode.Header() || r.Collection.Dictionary && in.Request.Method == GET {
 		return false
 	}
 	judged := r.Item || r.Creates && r.Collection.IDs == IDInt
@@ -132,7 +132,7 @@ func (e *Engine) unscopable(in *Input) bool {
 // no ACL, need none.
 func (e *Engine) entry(in *Input) (grant, Reason) {
 	r := in.Request
-	if r.Route.Collection.Open && r.Method == GET || !e.acl(in.Token) {
+	if r.Route.Collection.Dictionary && r.Method == GET || !e.acl(in.Token) {
 		return grant{}, NotJudged
 	}
 	creates := r.Route.Creates && r.Method == POST

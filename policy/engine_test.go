@@ -75,7 +75,7 @@ func (tok *worldToken) compile(c *policy.Catalogue) *policy.Token {
 	var entries []policy.Entry
 	for _, e := range tok.entries {
 		rule := map[string]policy.IDRule{"": policy.IDsAbsent, "all": policy.IDsAll, "list": policy.IDsList, "in-groups": policy.IDsInGroups}[e.rule]
-		entry := policy.Entry{URI: e.uri, Methods: methodSet(e.methods), Rule: rule, IDs: policy.NewIDSet(e.ids), Named: e.named}
+		entry := policy.Entry{URI: e.uri, Methods: methodSet(e.methods), Rule: rule, IDs: policy.NewIDSet(e.ids), HasSubmodules: e.named}
 		for _, s := range e.subs {
 			entry.Submodules = append(entry.Submodules, policy.Submodule{Name: s.name, Methods: methodSet(s.methods)})
 		}

@@ -15,7 +15,7 @@ func (e *Engine) grant(acl *ACL, col *Collection, slot int, m Method) grant {
 	switch {
 	case entry == nil && !acl.Covers(col):
 		g := e.groupEntry(acl, col, m)
-		if g == nil || slot == SlotCID || slot != SlotItem && g.Named {
+		if g == nil || slot == SlotCID || slot != SlotItem && g.HasSubmodules {
 			return grant{}
 		}
 		return grant{g, g}

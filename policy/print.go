@@ -7,28 +7,28 @@ func AppendTarget(dst []byte, r *Request, d *Decision) []byte {
 	return appendTarget(dst, r, d, nil)
 }
 
-// minInset is the length of a text that costs more to copy than to send from
+// minSegment is the length of a text that costs more to copy than to send from
 // where it is.
-const minInset = 1 << 10
+const minSegment = 1 << 10
 
-// Inset is a long list that belongs into a target and was left out of it. The
+// Segment is a long list that belongs into a target and was left out of it. The
 // zero value is none.
-type Inset struct {
+type Segment struct {
 	IDs Printed
 	At  int // position in the target; never its beginning
 }
 
-// AppendAround is AppendTarget without the copy of a long list that an entry
-// keeps in print. What it appends is the target once the inset is put in at its
+// AppendTargetSegment is AppendTarget without the copy of a long list that an entry
+// keeps in print. What it appends is the target once the segment is put in at its
 // position, which counts from the beginning of dst.
-func AppendAround(dst []byte, r *Request, d *Decision) ([]byte, Inset) {
-	var in Inset
+func AppendTargetSegment(dst []byte, r *Request, d *Decision) ([]byte, Segment) {
+	var in Segment
 	dst = appendTarget(dst, r, d, &in)
 	return dst, in
 }
 
 // appendTarget leaves the first long list to in, unless that is nil.
-func appendTarget(dst []byte, r *Request, d *Decision, in *Inset) []byte {
+func appendTarget(dst []byte, r *Request, d *Decision, in *Segment) []byte {
 	if r.Route == nil {
 		for _, s := range r.segments {
 			dst = appendEscaped(append(dst, '/'), s, inPath)
@@ -49,9 +49,9 @@ func appendTarget(dst []byte, r *Request, d *Decision, in *Inset) []byte {
 	return AppendQuery(dst, r)
 }
 
-// take makes p the inset, if it is one and the first.
-func (in *Inset) take(p *SelectorDecision, at int) bool {
-	if p.As != AsIDs || p.Text.Len() < minInset || in.IDs.Len() > 0 {
+// take makes p the segment, if it is long enough and the first.
+func (in *Segment) take(p *SelectorDecision, at int) bool {
+	if p.As != AsIDs || p.Text.Len() < minSegment || in.IDs.Len() > 0 {
 		return false
 	}
 	in.IDs, in.At = p.Text, at

@@ -22,11 +22,11 @@ type Request struct {
 	Detail string
 	Arg    []byte
 
-	segments [][]byte
-	odd      []oddity
-	ids      []int64
-	scratch  []int64
-	buf      []byte
+	segments   [][]byte
+	suspicious []byteClass
+	ids        []int64
+	scratch    []int64
+	buf        []byte
 }
 
 // Param is one parameter of the query, decoded.
@@ -35,19 +35,19 @@ type Param struct {
 	Value []byte
 }
 
-// oddity notes what a decoded segment holds that only some places may hold.
-type oddity uint8
+// byteClass notes what a decoded segment holds that only some places may hold.
+type byteClass uint8
 
 const (
-	hasSlash     oddity = 1 << iota // / or #
-	hasQuestion                     // ?
-	hasSeparator                    // \ ; or %, which some parsers split on or decode again
+	hasSlash     byteClass = 1 << iota // / or #
+	hasQuestion                        // ?
+	hasSeparator                       // \ ; or %, which some parsers split on or decode again
 	hasControl
 	hasHigh // a byte of a UTF-8 sequence
 )
 
-// oddities says what each byte is, so that a segment costs one look-up a byte.
-var oddities = func() (t [256]oddity) {
+// byteClasses says what each byte is, so that a segment costs one look-up a byte.
+var byteClasses = func() (t [256]byteClass) {
 	for c := range t {
 		switch {
 		case c < 0x20 || c == 0x7f:
@@ -74,8 +74,8 @@ func (r *Request) Parse(e *Engine, method Method, target []byte) Reason {
 		return reason
 	}
 	var shape *Route
-	if place := e.Catalogue.find(r.segments); place != nil && len(place.routes) > 0 {
-		r.Allow, r.Route, shape = place.allow, place.route(method), place.routes[0]
+	if n := e.Catalogue.find(r.segments); n != nil && len(n.routes) > 0 {
+		r.Allow, r.Route, shape = n.allow, n.route(method), n.routes[0]
 	}
 	if r.Route != nil {
 		shape = r.Route
@@ -89,7 +89,7 @@ func (r *Request) Parse(e *Engine, method Method, target []byte) Reason {
 func (r *Request) reset(method Method, size int) {
 	*r = Request{
 		Method: method, Selectors: r.Selectors[:0], Query: r.Query[:0], segments: r.segments[:0],
-		odd: r.odd[:0], ids: r.ids[:0], scratch: r.scratch[:0], buf: r.buf[:0],
+		suspicious: r.suspicious[:0], ids: r.ids[:0], scratch: r.scratch[:0], buf: r.buf[:0],
 	}
 	// Decoded text never is longer than the target, so buf does not move while
 	// segments alias it.
@@ -116,12 +116,12 @@ func (r *Request) split(path []byte) Reason {
 		if len(r.segments) == maxSegments {
 			return r.refuse(BadTarget, "the path has too many segments", nil)
 		}
-		text, odd, fault := r.decodeSegment(segment)
+		text, suspicious, fault := r.decodeSegment(segment)
 		if fault != "" {
 			return r.refuse(BadTarget, fault, segment)
 		}
 		r.segments = append(r.segments, text)
-		r.odd = append(r.odd, odd)
+		r.suspicious = append(r.suspicious, suspicious)
 	}
 	return NotJudged
 }
@@ -129,7 +129,7 @@ func (r *Request) split(path []byte) Reason {
 // decodeSegment returns the segment decoded once. What no segment may hold is
 // a fault; what only some may hold is noted. In doubt it is a fault: a byte
 // that this gateway and the backend could read differently is an attack.
-func (r *Request) decodeSegment(raw []byte) (text []byte, odd oddity, fault string) {
+func (r *Request) decodeSegment(raw []byte) (text []byte, suspicious byteClass, fault string) {
 	text, ok := r.decode(raw, false)
 	switch {
 	case !ok:
@@ -140,17 +140,17 @@ func (r *Request) decodeSegment(raw []byte) (text []byte, odd oddity, fault stri
 		return nil, 0, "a segment is . or .."
 	}
 	for _, c := range text[plainRun(text):] {
-		odd |= oddities[c]
+		suspicious |= byteClasses[c]
 	}
 	switch {
-	case odd&hasSeparator != 0:
+	case suspicious&hasSeparator != 0:
 		return nil, 0, `a segment holds \ ; or %`
-	case odd&hasControl != 0:
+	case suspicious&hasControl != 0:
 		return nil, 0, "a segment holds a control byte"
-	case odd&hasHigh != 0 && !utf8.Valid(text):
+	case suspicious&hasHigh != 0 && !utf8.Valid(text):
 		return nil, 0, "a segment is not valid UTF-8"
 	}
-	return text, odd & (hasSlash | hasQuestion), ""
+	return text, suspicious & (hasSlash | hasQuestion), ""
 }
 
 func dots(b []byte) bool { return string(b) == "." || string(b) == ".." }
@@ -198,8 +198,8 @@ func unhex(c byte) byte {
 // segment has no syntax, but what no literal may hold it may not hold either.
 func (r *Request) readSelectors(shape *Route) Reason {
 	if shape == nil {
-		for i, odd := range r.odd {
-			if odd != 0 {
+		for i, suspicious := range r.suspicious {
+			if suspicious != 0 {
 				return r.refuse(BadTarget, "a segment holds / # or ?", r.segments[i])
 			}
 		}
@@ -212,7 +212,7 @@ func (r *Request) readSelectors(shape *Route) Reason {
 			continue
 		}
 		sel := Selector{Collection: shape.Selectors[next]}
-		if fault := r.readSelector(&sel, segment, r.odd[i], shape.Slash); fault != "" {
+		if fault := r.readSelector(&sel, segment, r.suspicious[i], shape.Slash); fault != "" {
 			return r.refuse(BadSelector, fault, segment)
 		}
 		r.Selectors = append(r.Selectors, sel)

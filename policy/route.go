@@ -40,7 +40,7 @@ func (r *Route) compile() error {
 		r.Link = r.Selectors[n-1] != nil && r.Selectors[n-1] != r.Collection
 	}
 	r.Slot = r.slot(own)
-	r.Own = r.ownAnswer()
+	r.Local = r.ownAnswer()
 	r.close()
 	return nil
 }
@@ -59,14 +59,14 @@ func (r *Route) slot(own bool) int {
 	return len(c.Submodules) - 1
 }
 
-func (r *Route) ownAnswer() Own {
+func (r *Route) ownAnswer() LocalReply {
 	switch r.String() {
 	case "/auth/info":
-		return OwnInfo
+		return LocalInfo
 	case "/auth/regions":
-		return OwnRegions
+		return LocalRegions
 	}
-	return OwnNone
+	return NoLocalReply
 }
 
 // credentialModules are the modules whose routes act on the holder of the
@@ -76,7 +76,7 @@ var credentialModules = []string{"auth", "realm", "ai"}
 // close closes what acts on the holder of the credential whatever a catalogue
 // of the operator's own says: the holder is the gateway (SPEC 4).
 func (r *Route) close() {
-	if r.Own != OwnNone {
+	if r.Local != NoLocalReply {
 		r.Closed = NotClosed
 		return
 	}

@@ -18,7 +18,7 @@ type scene struct {
 	method policy.Method
 	target []byte
 	out    []byte
-	inset  policy.Inset
+	inset  policy.Segment
 }
 
 // sceneRow is a scene as text: the entry's ids, "" for none, and a request.
@@ -88,7 +88,7 @@ func (s *scene) run() policy.Reason {
 	}
 	s.engine.Evaluate(&s.d, &s.c)
 	if s.d.Verdict == policy.Narrow || s.d.Verdict == policy.Allow {
-		s.out, s.inset = policy.AppendAround(s.out[:0], &s.r, &s.d)
+		s.out, s.inset = policy.AppendTargetSegment(s.out[:0], &s.r, &s.d)
 	}
 	return s.d.Reason
 }

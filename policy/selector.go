@@ -45,13 +45,13 @@ const (
 )
 
 // readSelector reads one selector. The answer is "" or what is wrong.
-func (r *Request) readSelector(s *Selector, text []byte, odd oddity, slash bool) string {
+func (r *Request) readSelector(s *Selector, text []byte, suspicious byteClass, slash bool) string {
 	s.Text = text
 	if !s.ByID() {
 		s.Kind = SelectLocal
-		return localFault(text, odd, slash)
+		return localFault(text, suspicious, slash)
 	}
-	if odd&hasSlash != 0 {
+	if suspicious&hasSlash != 0 {
 		return "a selector holds / or #"
 	}
 	switch c := text[0]; {
@@ -83,11 +83,11 @@ func (r *Request) readIDs(s *Selector, text []byte) string {
 }
 
 // localFault judges a selector whose meaning is its parent's business.
-func localFault(text []byte, odd oddity, slash bool) string {
+func localFault(text []byte, suspicious byteClass, slash bool) string {
 	switch {
-	case odd&hasQuestion != 0:
+	case suspicious&hasQuestion != 0:
 		return "a selector holds ?"
-	case odd&hasSlash == 0:
+	case suspicious&hasSlash == 0:
 		return ""
 	case !slash:
 		return "a selector holds / or #"

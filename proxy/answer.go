@@ -165,7 +165,7 @@ func appendEntry(b []byte, e *policy.Entry) []byte {
 	case policy.IDsList:
 		b = append(append(append(b, `,"ids":[`...), e.IDs.Text()...), ']')
 	}
-	if !e.Named {
+	if !e.HasSubmodules {
 		return append(b, '}')
 	}
 	b = append(b, `,"submodules":[`...)

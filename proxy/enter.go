@@ -46,7 +46,7 @@ func (g *Gateway) preflight(c *call) policy.Reason {
 	case string(c.head.Method) == "OPTIONS":
 		g.options(c)
 		return policy.OwnAnswer
-	case c.req.Route != nil && c.req.Route.Own == policy.OwnRegions:
+	case c.req.Route != nil && c.req.Route.Local == policy.LocalRegions:
 		if reason := g.limitRegions(c); reason != policy.NotJudged {
 			return reason
 		}

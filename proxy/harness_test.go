@@ -146,7 +146,7 @@ func (e jsonACE) entry(t testing.TB) policy.Entry {
 		t.Fatalf("ids %s", e.IDs)
 	}
 	if e.Submodules != nil {
-		out.Named = true
+		out.HasSubmodules = true
 		for _, s := range *e.Submodules {
 			out.Submodules = append(out.Submodules, policy.Submodule{Name: s.Name, Methods: methodSet(s.Methods)})
 		}

@@ -52,7 +52,7 @@ func (g *Gateway) items(c *call) {
 // tooOld reports whether a verdict rests on an index that is too old. What an
 // entry refuses, it refuses whoever the item belongs to.
 func (g *Gateway) tooOld(c *call) bool {
-	if g.Index == nil || c.req.Route == nil || c.req.Route.Own != policy.OwnNone || c.req.Route.Collection.Open {
+	if g.Index == nil || c.req.Route == nil || c.req.Route.Local != policy.NoLocalReply || c.req.Route.Collection.Dictionary {
 		return false
 	}
 	switch {

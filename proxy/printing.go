@@ -39,12 +39,12 @@ func passHeaders(more []string) []passHeader {
 // client but values of the allow list and a checked body.
 func (g *Gateway) print(c *call) policy.Reason {
 	if g.Served == nil {
-		c.target, c.out.Inset = policy.AppendAround(c.target[:0], &c.req, &c.dec)
+		c.target, c.out.Segment = policy.AppendTargetSegment(c.target[:0], &c.req, &c.dec)
 	} else {
 		c.target = policy.AppendTarget(c.target[:0], &c.req, &c.dec) // to be shown in one piece
 	}
-	if len(c.target)+c.out.Inset.IDs.Len() > g.MaxURL {
-		c.out.Inset = policy.Inset{}
+	if len(c.target)+c.out.Segment.IDs.Len() > g.MaxURL {
+		c.out.Segment = policy.Segment{}
 		if reason := g.shorten(c); reason != policy.NotJudged {
 			return reason
 		}

@@ -26,11 +26,11 @@ const (
 func (g *Gateway) shorten(c *call) policy.Reason {
 	w := &wording{req: c.req, dec: policy.Decision{Selectors: slices.Clone(c.dec.Selectors)}}
 	w.req.Query = slices.Clone(c.req.Query)
-	w.dec.Widen(g.engine.Mode)
+	w.dec.UseAll(g.engine.Mode)
 	if c.target = w.append(c.target[:0]); len(c.target) <= g.MaxURL {
 		return policy.NotJudged
 	}
-	ids := w.dec.Divisible(&w.req)
+	ids := w.dec.FanOutIDs(&w.req)
 	if ids == nil {
 		return policy.ListTooLong
 	}
@@ -38,9 +38,9 @@ func (g *Gateway) shorten(c *call) policy.Reason {
 	if len(ids) == 0 {
 		return policy.NothingLeft
 	}
-	w.dec.Take(ids[:0])
+	w.dec.SetIDs(ids[:0])
 	room := g.MaxURL - len(w.append(nil))
-	w.dec.Take(ids)
+	w.dec.SetIDs(ids)
 	c.target = w.append(c.target[:0])
 	switch {
 	case len(c.target) <= g.MaxURL:

@@ -28,7 +28,7 @@ func (s *split) ask() {
 	p.from, p.to = s.from, s.cut()
 	s.from = p.to
 	s.asked++
-	s.wording.dec.Take(s.ids[p.from:p.to])
+	s.wording.dec.SetIDs(s.ids[p.from:p.to])
 	p.target = s.wording.append(p.target[:0])
 	p.out = upstream.Request{Method: c.method.String(), Target: p.target, Head: c.fields, Repeatable: true}
 	s.note(p)

@@ -111,7 +111,7 @@ func longRequests() map[string]*Request {
 	target, inset := typicalRequest(), typicalRequest()
 	inset.Target = []byte("/gw/devices/?fields=id")
 	in, text := manyIDs(len("/gw/devices/"), 5000)
-	inset.Inset = in
+	inset.Segment = in
 	target.Target = []byte("/gw/devices/" + text + "?fields=id")
 	return map[string]*Request{"target": target, "inset": inset}
 }

@@ -12,13 +12,13 @@ import (
 	"aclgate/policy"
 )
 
-func insetOf(at int, ids ...int64) policy.Inset {
+func insetOf(at int, ids ...int64) policy.Segment {
 	set := policy.NewIDSet(ids)
-	return policy.Inset{IDs: set.Printed(), At: at}
+	return policy.Segment{IDs: set.Printed(), At: at}
 }
 
 // manyIDs returns an inset of n ids, and its text.
-func manyIDs(at, n int) (policy.Inset, string) {
+func manyIDs(at, n int) (policy.Segment, string) {
 	ids := make([]int64, n)
 	for i := range ids {
 		ids[i] = int64(1_000_000 + 7*i)
@@ -34,8 +34,8 @@ func insetRows() []wireRow {
 	huge, hugeText := manyIDs(len(path), 400_000) // more than a socket takes at once
 	long := path + strings.Repeat("17,", 5000) + "18"
 	body := strings.Repeat("z", 40000)
-	get := func(target string, in policy.Inset) Request {
-		return Request{Method: "GET", Target: []byte(target), Inset: in, Head: []byte("a: b\r\n")}
+	get := func(target string, in policy.Segment) Request {
+		return Request{Method: "GET", Target: []byte(target), Segment: in, Head: []byte("a: b\r\n")}
 	}
 	row := func(name string, r Request, target string) wireRow {
 		want := r.Method + " " + target + " HTTP/1.1\r\nHost: HOST\r\n" + string(r.Head)
@@ -50,7 +50,7 @@ func insetRows() []wireRow {
 	large.Body = []byte(body)
 	streamed := put
 	streamed.Body = []byte(body + body)
-	wide := get(long, policy.Inset{})
+	wide := get(long, policy.Segment{})
 	wide.Head = []byte("a: " + body + "\r\n")
 	return []wireRow{
 		row("short inset", get(path, insetOf(len(path), 9, 7)), path+"7,9"),
@@ -61,7 +61,7 @@ func insetRows() []wireRow {
 		row("inset and body", put, path+text),
 		row("inset and large body", large, path+text),
 		row("inset and body in pieces", streamed, path+text),
-		row("long target", get(long, policy.Inset{}), long),
+		row("long target", get(long, policy.Segment{}), long),
 		row("long target and head", wide, long),
 	}
 }

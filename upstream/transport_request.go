@@ -22,10 +22,10 @@ const (
 // Request is one request, printed but for its Host and framing. Its slices are read until
 // Do returns and never changed.
 type Request struct {
-	Method string // capital letters; not HEAD or CONNECT
-	Target []byte // origin-form, begins with "/"; less the inset
-	Inset  policy.Inset
-	Head   []byte // field lines, each ended by CRLF; no Host, Content-Length, Transfer-Encoding
+	Method  string // capital letters; not HEAD or CONNECT
+	Target  []byte // origin-form, begins with "/"; less the segment
+	Segment policy.Segment
+	Head    []byte // field lines, each ended by CRLF; no Host, Content-Length, Transfer-Encoding
 
 	Body       []byte    // the whole body; or
 	BodyReader io.Reader // the body as a stream, read by the goroutine that called Do
@@ -44,8 +44,8 @@ func (r *Request) check() error {
 		return fault("the method is none, or one whose answer is framed otherwise")
 	case !isTarget(r.Target):
 		return fault("the target holds a byte that ends it")
-	case r.Inset.IDs.Len() > 0 && (r.Inset.At < 1 || r.Inset.At > len(r.Target)):
-		return fault("the inset lies outside of the target")
+	case r.Segment.IDs.Len() > 0 && (r.Segment.At < 1 || r.Segment.At > len(r.Target)):
+		return fault("the segment is outside of the target")
 	case !isBlock(r.Head):
 		return fault("the head is not a block of lines")
 	case r.BodyReader != nil && (len(r.Body) > 0 || r.BodyLength < -1):
@@ -118,19 +118,19 @@ func (r *Request) repeatable() bool {
 	return r.Repeatable && r.Method == "GET" && r.length() == 0
 }
 
-// appendTarget prints the target with its inset.
+// appendTarget prints the target with its segment.
 func (r *Request) appendTarget(dst []byte) []byte {
-	if r.Inset.IDs.Len() == 0 {
+	if r.Segment.IDs.Len() == 0 {
 		return append(dst, r.Target...)
 	}
-	dst = append(dst, r.Target[:r.Inset.At]...)
-	dst = append(dst, r.Inset.IDs.Bytes()...)
-	return append(dst, r.Target[r.Inset.At:]...)
+	dst = append(dst, r.Target[:r.Segment.At]...)
+	dst = append(dst, r.Segment.IDs.Bytes()...)
+	return append(dst, r.Target[r.Segment.At:]...)
 }
 
 // headSize returns a bound of what appendHead appends.
 func (r *Request) headSize(host string) int {
-	return headRoom + len(r.Method) + len(r.Target) + r.Inset.IDs.Len() + len(host) + len(r.Head)
+	return headRoom + len(r.Method) + len(r.Target) + r.Segment.IDs.Len() + len(host) + len(r.Head)
 }
 
 // appendHead prints the request up to and with the empty line.
@@ -156,12 +156,12 @@ func (r *Request) appendFields(dst []byte, host string) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// apart returns the length of the piece that is written from where it is: the inset, or a
+// apart returns the length of the piece that is written from where it is: the segment, or a
 // target that is long without one; 0: everything is copied.
 func (r *Request) apart() int {
 	switch {
-	case r.Inset.IDs.Len() > 0:
-		return r.Inset.IDs.Len()
+	case r.Segment.IDs.Len() > 0:
+		return r.Segment.IDs.Len()
 	case len(r.Target) >= longTarget:
 		return len(r.Target)
 	}
@@ -174,12 +174,12 @@ func (r *Request) pieces(dst []byte, host string) pieces {
 	if r.apart() == 0 {
 		return pieces{2: append(r.appendHead(dst, host), r.Body...)}
 	}
-	long, rest := r.Inset.IDs.Bytes(), r.Target[r.Inset.At:]
+	long, rest := r.Segment.IDs.Bytes(), r.Target[r.Segment.At:]
 	dst = append(append(dst, r.Method...), ' ')
 	if len(long) == 0 {
 		long, rest = r.Target, nil
 	} else {
-		dst = append(dst, r.Target[:r.Inset.At]...)
+		dst = append(dst, r.Target[:r.Segment.At]...)
 	}
 	n := len(dst)
 	dst = append(r.appendFields(append(dst, rest...), host), r.Body...)

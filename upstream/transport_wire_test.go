@@ -84,9 +84,9 @@ func TestMalformedRequest(t *testing.T) {
 		"head begins with empty": func(r *Request) { r.Head = []byte("\r\na: b\r\n") },
 		"head with two LF":       func(r *Request) { r.Head = []byte("a: b\n\nGET / HTTP/1.1\r\n") },
 		"two bodies":             func(r *Request) { r.Body, r.BodyReader = []byte("a"), strings.NewReader("b") },
-		"inset before the path":  func(r *Request) { r.Inset = insetOf(0, 7, 9) },
-		"inset behind the path":  func(r *Request) { r.Inset = insetOf(2, 7, 9) },
-		"negative inset":         func(r *Request) { r.Inset = insetOf(-1, 7, 9) },
+		"inset before the path":  func(r *Request) { r.Segment = insetOf(0, 7, 9) },
+		"inset behind the path":  func(r *Request) { r.Segment = insetOf(2, 7, 9) },
+		"negative inset":         func(r *Request) { r.Segment = insetOf(-1, 7, 9) },
 		"negative length":        func(r *Request) { r.BodyReader, r.BodyLength = strings.NewReader("b"), -2 },
 	}
 	for name, spoil := range rows {

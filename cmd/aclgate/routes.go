@@ -71,9 +71,9 @@ func (e *env) runRoutes(args []string) error {
 // access says in a word or two who may reach a route.
 func access(r *policy.Route) string {
 	switch {
-	case r.Own == policy.OwnRegions:
+	case r.Local == policy.LocalRegions:
 		return "no token needed"
-	case r.Own == policy.OwnInfo:
+	case r.Local == policy.LocalInfo:
 		return "every token"
 	case r.Closed == policy.ByCredential:
 		return "closed: credential"
@@ -83,7 +83,7 @@ func access(r *policy.Route) string {
 		return "master"
 	case r.Collection.Topics:
 		return "master, standard"
-	case r.Collection.Open:
+	case r.Collection.Dictionary:
 		return "every token"
 	}
 	return "by entry"

@@ -102,7 +102,7 @@ func (x *explainer) open() (questions []string) {
 // indexed reports whether the index has a say about selector i.
 func (x *explainer) indexed(i int) bool {
 	s := &x.req.Selectors[i]
-	return x.engine.Mode.Index() && s.ByID() && s.Collection.Scoped && !(s.Collection.Open && x.req.Method == policy.GET)
+	return x.engine.Mode.Index() && s.ByID() && s.Collection.Scoped && !(s.Collection.Dictionary && x.req.Method == policy.GET)
 }
 
 // resolving prints the request that resolves a selector, shortened.

@@ -25,7 +25,7 @@ func TestWinnerIsTheChosenEntry(t *testing.T) {
 				name := []string{"cid", "messages", "settings"}[r.IntN(3)]
 				e.Submodules = append(e.Submodules, policy.Submodule{Name: name, Methods: policy.MethodSet(r.IntN(32) << 1)})
 			}
-			e.Named = len(e.Submodules) > 0 || r.IntN(4) == 0
+			e.HasSubmodules = len(e.Submodules) > 0 || r.IntN(4) == 0
 			entries = append(entries, e)
 		}
 		compareChoices(t, cat, policy.NewACL(entries, cat))

@@ -104,7 +104,7 @@ func (l *line) judge() (policy.Verdict, policy.Reason) {
 	switch {
 	case l.req.CID != 0 && l.ask.AskedCID != 0:
 		return policy.Deny, policy.BadQuery
-	case l.ask.Method == "OPTIONS", l.req.Route != nil && l.req.Route.Own == policy.OwnRegions:
+	case l.ask.Method == "OPTIONS", l.req.Route != nil && l.req.Route.Local == policy.LocalRegions:
 		return policy.Allow, policy.OwnAnswer
 	case l.tok == nil:
 		return policy.Deny, policy.TokenUnknown

@@ -43,7 +43,7 @@ func (q question) covers(uri string) bool {
 func (q question) fault(e *policy.Entry) string {
 	name := q.submodule()
 	switch {
-	case q.slot == policy.SlotItem || !e.Named && q.slot != policy.SlotCID:
+	case q.slot == policy.SlotItem || !e.HasSubmodules && q.slot != policy.SlotCID:
 		if e.Methods.Permits(q.method) {
 			return ""
 		}
@@ -51,7 +51,7 @@ func (q question) fault(e *policy.Entry) string {
 			return "it names no methods"
 		}
 		return "its methods lack " + q.method.String()
-	case !e.Named:
+	case !e.HasSubmodules:
 		return "it does not name the submodule cid, which moving an item takes"
 	case len(e.Submodules) == 0:
 		return "its list of submodules is empty, which permits nothing below the item"
@@ -173,7 +173,7 @@ func says(e *policy.Entry) string {
 	default:
 		parts = append(parts, "ids "+e.Rule.String())
 	}
-	if e.Named {
+	if e.HasSubmodules {
 		var subs []string
 		for _, s := range e.Submodules {
 			subs = append(subs, clean(s.Name)+" "+methodList(s.Methods))

@@ -50,7 +50,7 @@ func (x *explainer) judge() (policy.Verdict, policy.Reason) {
 	if reason := x.read(); reason != policy.NotJudged {
 		return policy.Deny, reason
 	}
-	if x.ask.Method == "OPTIONS" || x.req.Route != nil && x.req.Route.Own == policy.OwnRegions {
+	if x.ask.Method == "OPTIONS" || x.req.Route != nil && x.req.Route.Local == policy.LocalRegions {
 		return policy.Allow, policy.OwnAnswer
 	}
 	x.evaluate()

@@ -95,7 +95,7 @@ var situations = []situation{
 	{"body-moves-another", "viewer", "PUT", "/gw/devices/7", func(w *world, ask *explain.Ask) {
 		ask.Body = []policy.Keys{{CID: 111}}
 		w.add("viewer", policy.ACLAccess, 11, viewer[2], policy.Entry{URI: "gw/devices", Rule: policy.IDsList, IDs: listOf(9),
-			Named: true, Submodules: []policy.Submodule{sub("cid", policy.PUT)}})
+			HasSubmodules: true, Submodules: []policy.Submodule{sub("cid", policy.PUT)}})
 	}},
 	{"not-enforced", "viewer", "DELETE", "/gw/devices/8", func(w *world, _ *explain.Ask) { w.engine.Unenforced = true }},
 	{"long-list", "viewer", "GET", "/gw/devices/all", func(w *world, _ *explain.Ask) {

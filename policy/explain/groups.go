@@ -62,7 +62,7 @@ func (x *explainer) confersNot(q question, e, g *policy.Entry) string {
 	switch {
 	case adding.slot > 0 && adding.fault(g) == "":
 		return "permits it, but could itself choose which " + q.collection.Type + " are members, so it confers nothing on them"
-	case e == nil && q.slot != policy.SlotItem && g.Named:
+	case e == nil && q.slot != policy.SlotItem && g.HasSubmodules:
 		return "permits it, but names its submodules, so it confers the item alone on members"
 	}
 	return ""

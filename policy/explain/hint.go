@@ -71,12 +71,12 @@ func (x *explainer) hintEntry(q question) string {
 	case nearest == nil:
 		return fmt.Sprintf("No entry is about %s: add one with this uri and methods: [%s]%s%s",
 			q.collection.EntryURI, q.method, q.submoduleToo(), ifRight)
-	case q.slot == policy.SlotItem || !nearest.Named && q.slot != policy.SlotCID:
+	case q.slot == policy.SlotItem || !nearest.HasSubmodules && q.slot != policy.SlotCID:
 		return fmt.Sprintf("Add %s to the methods of entry %d%s%s", q.method, nearest.Number, x.at(nearest), ifRight)
 	}
 	text := fmt.Sprintf("Add {name: %s, methods: [%s]} to the submodules of entry %d%s%s",
 		q.submodule(), q.method, nearest.Number, x.at(nearest), ifRight)
-	if !nearest.Named {
+	if !nearest.HasSubmodules {
 		text += " Then its other submodules have to be named, too."
 	}
 	return text

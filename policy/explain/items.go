@@ -159,7 +159,7 @@ func (x *explainer) whole(s *policy.Selector, b bars) string {
 	switch {
 	case !s.ByID():
 		return "local to its parent, whose matter it is"
-	case s.Collection.Open && x.req.Method == policy.GET:
+	case s.Collection.Dictionary && x.req.Method == policy.GET:
 		return "a dictionary, open to every valid token"
 	}
 	return x.whyPermitted(s, b)

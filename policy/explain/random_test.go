@@ -42,7 +42,7 @@ func (d dice) entry() policy.Entry {
 		e.IDs = policy.NewIDSet(d.ids())
 	}
 	if d.IntN(3) == 0 {
-		e.Named = true
+		e.HasSubmodules = true
 		for range d.IntN(4) {
 			name := pick(d, "messages", "cid", "settings", "devices", "telemetry")
 			e.Submodules = append(e.Submodules, policy.Submodule{Name: name, Methods: d.methods()})

@@ -79,7 +79,7 @@ var (
 var viewer = []policy.Entry{
 	{URI: "gw", Methods: get},
 	{URI: "gw/devices", Methods: policy.Methods(policy.GET, policy.PUT, policy.POST), Rule: policy.IDsList, IDs: listOf(7, 9),
-		Named: true, Submodules: []policy.Submodule{sub("messages", policy.GET), sub("settings", policy.GET, policy.PUT)}},
+		HasSubmodules: true, Submodules: []policy.Submodule{sub("messages", policy.GET), sub("settings", policy.GET, policy.PUT)}},
 	{URI: "gw/devices", Methods: getPut},
 	{URI: "gw/devices", Methods: policy.Methods(policy.DELETE), Rule: policy.IDsList, IDs: listOf(9)},
 	{URI: "gw/channels", Methods: getPut, Rule: policy.IDsAll},
@@ -92,15 +92,15 @@ var viewer = []policy.Entry{
 var linker = []policy.Entry{
 	{URI: "gw/streams", Methods: policy.Methods(policy.GET, policy.POST, policy.PUT)},
 	{URI: "gw/groups", Methods: policy.Methods(policy.GET, policy.POST, policy.PUT)},
-	{URI: "gw/devices", Methods: get, Rule: policy.IDsList, IDs: listOf(5, 6, 7), Named: true},
-	{URI: "gw/devices", Rule: policy.IDsList, IDs: listOf(5, 6), Named: true,
+	{URI: "gw/devices", Methods: get, Rule: policy.IDsList, IDs: listOf(5, 6, 7), HasSubmodules: true},
+	{URI: "gw/devices", Rule: policy.IDsList, IDs: listOf(5, 6), HasSubmodules: true,
 		Submodules: []policy.Submodule{sub("messages", policy.GET)}},
 }
 
 // grouped sees the members of some groups; but who may add assets to a group
 // gains nothing by them.
 var grouped = []policy.Entry{
-	{URI: "gw/groups", Methods: getPut, Rule: policy.IDsList, IDs: listOf(3), Named: true,
+	{URI: "gw/groups", Methods: getPut, Rule: policy.IDsList, IDs: listOf(3), HasSubmodules: true,
 		Submodules: []policy.Submodule{sub("assets", policy.POST)}},
 }
 

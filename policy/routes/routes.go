@@ -123,7 +123,7 @@ func (b *builder) collection(n *strict.Node) {
 	strict.Into(&c.CarriesMessages, m.Get("carries_messages"), strict.Bool)
 	strict.Into(&c.EntryURI, m.Get("entry_uri"), formed(uriForm, "a uri such as mqtt"))
 	strict.Into(&c.Scoped, m.Get("scoped"), strict.Bool)
-	strict.Into(&c.Open, m.Get("open"), strict.Bool)
+	strict.Into(&c.Dictionary, m.Get("open"), strict.Bool)
 	var legacy bool // known, and the same to the engine
 	strict.Into(&legacy, m.Get("legacy"), strict.Bool)
 	c.IDs = choice(m.Need("id"), map[word]policy.IDKind{

@@ -37,7 +37,7 @@ func TestWhatFollowsFromThePath(t *testing.T) {
 		{"/gw/calcs/{}/devices/{}/intervals/{}", func(r *policy.Route) bool { return !r.Link && len(r.Selectors) == 3 && r.Selectors[2] == nil }},
 		{"/gw/groups/{}/devices/{}", func(r *policy.Route) bool { return r.Link && !r.CarriesMessages() }},
 		{"/platform/customer/tokens/{}", func(r *policy.Route) bool { return r.Closed == policy.ByKeys && r.Collection.Type == "tokens" }},
-		{"/auth/info", func(r *policy.Route) bool { return r.Own == policy.OwnInfo && r.Closed == policy.NotClosed }},
+		{"/auth/info", func(r *policy.Route) bool { return r.Local == policy.LocalInfo && r.Closed == policy.NotClosed }},
 		{"/auth/password", func(r *policy.Route) bool { return r.Closed == policy.ByCredential }},
 		{"/realm/{}/login", func(r *policy.Route) bool { return !r.Item && len(r.Selectors) == 1 }},
 		{"/platform/deleted/{}", func(r *policy.Route) bool { return !r.Item && r.Slash }},
@@ -81,7 +81,7 @@ func TestClosedWhateverTheDataSays(t *testing.T) {
 			t.Errorf("%s: closed is %v, want by credential", path, r.Closed)
 		}
 	}
-	if r := find(c, "/auth/info"); r == nil || r.Own != policy.OwnInfo {
+	if r := find(c, "/auth/info"); r == nil || r.Local != policy.LocalInfo {
 		t.Error("there is no /auth/info")
 	}
 }

@@ -101,7 +101,7 @@ func (r *reader) readSubmodules(e *policy.Entry, n *strict.Node) bool {
 	if n == nil {
 		return true
 	}
-	e.Named = true
+	e.HasSubmodules = true
 	ok := n.Kind() == strict.List
 	for _, s := range n.List() {
 		m := s.Map("name", "methods")

@@ -21,7 +21,7 @@ type kinds struct {
 func (k *kinds) of(entries []policy.Entry, l *lint) int {
 	k.key = k.key[:0]
 	for i := range entries {
-		k.key = entries[i].AppendKind(k.key)
+		k.key = entries[i].AppendShape(k.key)
 	}
 	n, known := k.number[string(k.key)]
 	if known {

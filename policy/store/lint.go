@@ -110,7 +110,9 @@ func (l *lint) nearURI(uri string) string {
 // routes.
 func methodFindings(e *policy.Entry, covered []*policy.Collection, add func(about, string, ...any)) {
 	for m := policy.GET; m <= policy.DELETE; m++ {
-		onItem := func(r *policy.Route) bool { return r.Slot == policy.SlotItem || !e.Named && r.Slot != policy.SlotCID }
+		onItem := func(r *policy.Route) bool {
+			return r.Slot == policy.SlotItem || !e.HasSubmodules && r.Slot != policy.SlotCID
+		}
 		if e.Methods.Has(m) && !anyRoute(covered, m, onItem) {
 			add(aboutMethods, "no route of %s takes %s", e.URI, m)
 		}

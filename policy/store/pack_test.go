@@ -49,8 +49,8 @@ func TestPackedRecords(t *testing.T) {
 		{Token: policy.Token{Origins: []string{"a", "b c"}, Sources: &policy.Sources{Networks: []netip.Prefix{network("::ffff:10.0.0.0/104"), network("10.0.0.0/8")}}}},
 		{Token: policy.Token{Line: 9}, Entries: []policy.Entry{
 			{URI: "gw", Rule: policy.IDsList, IDs: policy.NewIDSet(long), Line: 2}, {URI: "gw", Rule: policy.IDsList, Line: 7},
-			{URI: "gw", Rule: policy.IDsAll, Line: 7}, {URI: "gw", Rule: policy.IDsInGroups, Methods: 62, Named: true},
-			{Rule: policy.IDsList, IDs: policy.NewIDSet([]int64{1}), Named: true, Submodules: []policy.Submodule{{Name: "cid", Methods: 2}, {Name: "x"}}},
+			{URI: "gw", Rule: policy.IDsAll, Line: 7}, {URI: "gw", Rule: policy.IDsInGroups, Methods: 62, HasSubmodules: true},
+			{Rule: policy.IDsList, IDs: policy.NewIDSet([]int64{1}), HasSubmodules: true, Submodules: []policy.Submodule{{Name: "cid", Methods: 2}, {Name: "x"}}},
 		}},
 	}
 	r := newReader("p.yaml", nil, 4)

@@ -47,7 +47,7 @@ func TestSample(t *testing.T) {
 		t.Errorf("not found under its digest %s", tok.Digest.Short())
 	}
 	e := rec.Entries[0]
-	if e.URI != "gw/devices" || e.Methods != policy.Methods(policy.GET) || e.Rule != policy.IDsList || string(e.IDs.Text()) != "7,9" || !e.Named || e.Line != 10 {
+	if e.URI != "gw/devices" || e.Methods != policy.Methods(policy.GET) || e.Rule != policy.IDsList || string(e.IDs.Text()) != "7,9" || !e.HasSubmodules || e.Line != 10 {
 		t.Errorf("got %+v", e)
 	}
 	if !p.Tree.Contains(1, 11) {

@@ -108,7 +108,7 @@ func appendEntry(b []byte, e *policy.Entry) []byte {
 	case policy.IDsAll, policy.IDsInGroups:
 		b = fmt.Appendf(b, "          ids: %s\n", e.Rule)
 	}
-	if !e.Named {
+	if !e.HasSubmodules {
 		return b
 	}
 	if len(e.Submodules) == 0 {

@@ -269,7 +269,7 @@ func (q *quick) submodules(e *policy.Entry, n int32) bool {
 	if n == 0 {
 		return true
 	}
-	e.Named = true
+	e.HasSubmodules = true
 	for c := q.tree[n].child; c != 0; c = q.tree[c].next {
 		name := q.tree[q.get(c, "name")].text
 		methods, ok := q.methods(q.get(c, "methods"))

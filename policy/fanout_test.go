@@ -44,7 +44,7 @@ func TestWiden(t *testing.T) {
 	} {
 		e := newEngine(t, longWorld(row.mode))
 		e.ask(ask{token: row.token, method: row.method, target: row.target})
-		e.d.Widen(e.engine.Mode)
+		e.d.UseAll(e.engine.Mode)
 		if got := string(policy.AppendTarget(nil, &e.r, &e.d)); got != row.want {
 			t.Errorf("%s, %s %s %s: got %s, want %s", row.mode, row.token, row.method, row.target, got, row.want)
 		}
@@ -77,13 +77,13 @@ func TestDivisible(t *testing.T) {
 	} {
 		e := newEngine(t, w)
 		e.ask(ask{token: "standard", method: row.method, target: row.target})
-		if got := e.d.Divisible(&e.r); !slices.Equal(got, row.want) {
+		if got := e.d.FanOutIDs(&e.r); !slices.Equal(got, row.want) {
 			t.Errorf("%s %s: got %v, want %v", row.method, row.target, got, row.want)
 		}
 	}
 	var r policy.Request
 	var d policy.Decision
-	if got := d.Divisible(&r); got != nil {
+	if got := d.FanOutIDs(&r); got != nil {
 		t.Errorf("got %v of nothing", got)
 	}
 }
@@ -103,7 +103,7 @@ func TestPage(t *testing.T) {
 	} {
 		e := newEngine(t, longWorld("ids"))
 		e.ask(ask{token: "standard", method: "GET", target: "/gw/devices/all" + row.query})
-		e.d.Take(e.r.Page(e.d.Divisible(&e.r)))
+		e.d.SetIDs(e.r.Page(e.d.FanOutIDs(&e.r)))
 		if got := string(policy.AppendTarget(nil, &e.r, &e.d)); got != row.want {
 			t.Errorf("%s: got %s, want %s", row.query, got, row.want)
 		}

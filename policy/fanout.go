@@ -3,10 +3,10 @@ package policy
 // What follows is for lists that do not fit one target (SPEC 4.5). Both change
 // how a Decision is printed, never what it permits.
 
-// Widen has every part whose permitted ids are the whole scope printed as "all"
+// UseAll has every part whose permitted ids are the whole scope printed as "all"
 // again. Only a backend that obeys x-flespi-cid takes that for the same items,
 // so it does nothing where no header goes upstream.
-func (d *Decision) Widen(m Mode) {
+func (d *Decision) UseAll(m Mode) {
 	for i := range d.Selectors {
 		if p := &d.Selectors[i]; p.Whole && m.Header() {
 			p.As = AsAsked
@@ -14,12 +14,12 @@ func (d *Decision) Widen(m Mode) {
 	}
 }
 
-// Divisible returns the ids that a request for r's own items may be divided by,
+// FanOutIDs returns the ids that a request for r's own items may be divided by,
 // in the order of the decision, or nil where its answer is not the sum of the
 // answers for some of them: only a GET of items themselves or of what the answer
 // has one element per item of, addressed by one list. A further list would have
 // to be divided too, and parameters that sort or count speak of the whole.
-func (d *Decision) Divisible(r *Request) []int64 {
+func (d *Decision) FanOutIDs(r *Request) []int64 {
 	if r.Method != GET || r.Route == nil || !r.Route.Item || !r.Route.PerItem && r.Route.Path != "/{}" {
 		return nil
 	}
@@ -42,9 +42,9 @@ func (d *Decision) Divisible(r *Request) []int64 {
 	return nil
 }
 
-// Take has the part of the item's own selector printed as ids, which are some of
+// SetIDs has the part of the item's own selector printed as ids, which are some of
 // those that Divisible returned.
-func (d *Decision) Take(ids []int64) {
+func (d *Decision) SetIDs(ids []int64) {
 	p := &d.Selectors[0]
 	p.As, p.IDs, p.Text, p.Whole = AsIDs, ids, Printed{}, false
 }

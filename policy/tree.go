@@ -12,16 +12,16 @@ type Account struct {
 	Name   string
 }
 
-// Tree is the account tree, immutable once built. Whether one account lies in
+// Tree is the account tree, immutable once built. Whether one account is in
 // the branch of another is two comparisons: each account has the interval of
 // its branch in a walk through the tree.
 type Tree struct {
 	accounts []Account
-	spans    []span
+	branches []interval
 	byID     map[int64]int
 }
 
-type span struct {
+type interval struct {
 	in, out int32
 	depth   int32
 	up      int32 // index of the parent, -1 for a root
@@ -33,11 +33,11 @@ type TreeFault struct {
 	Message string
 }
 
-// NewTree builds the tree. With faults there is no tree: an account that hangs
-// in the air must not make anybody's branch larger or smaller than it reads.
+// NewTree builds the tree. With faults there is no tree: an account without
+// its parent must not make any branch larger or smaller than it reads.
 func NewTree(accounts []Account, maxDepth int) (*Tree, []TreeFault) {
 	t := &Tree{accounts: slices.Clone(accounts), byID: make(map[int64]int, len(accounts))}
-	t.spans = make([]span, len(accounts))
+	t.branches = make([]interval, len(accounts))
 	var faults []TreeFault
 	for i, a := range accounts {
 		if _, twice := t.byID[a.ID]; twice {
@@ -50,11 +50,11 @@ func NewTree(accounts []Account, maxDepth int) (*Tree, []TreeFault) {
 	for i, a := range accounts {
 		switch p, found := t.byID[a.Parent]; {
 		case a.Parent == 0:
-			t.spans[i].up = -1
+			t.branches[i].up = -1
 		case !found:
 			faults = append(faults, TreeFault{i, fmt.Sprintf("the parent %d is not among the accounts", a.Parent)})
 		default:
-			t.spans[i].up = int32(p)
+			t.branches[i].up = int32(p)
 			children[p] = append(children[p], i)
 		}
 	}
@@ -67,14 +67,14 @@ func NewTree(accounts []Account, maxDepth int) (*Tree, []TreeFault) {
 	return t, nil
 }
 
-// number walks the branches from the roots. An account that no walk reaches
-// stands in a cycle.
+// number walks the branches from the roots. An account that no walk reaches is in
+// a cycle.
 func (t *Tree) number(children [][]int, maxDepth int) (faults []TreeFault) {
 	clock := int32(0)
 	var walk func(i int, depth int32)
 	walk = func(i int, depth int32) {
 		clock++
-		t.spans[i].in, t.spans[i].depth = clock, depth
+		t.branches[i].in, t.branches[i].depth = clock, depth
 		if int(depth) == maxDepth+1 {
 			faults = append(faults, TreeFault{i, "the account lies deeper than policy.max_depth allows"})
 		}
@@ -85,7 +85,7 @@ func (t *Tree) number(children [][]int, maxDepth int) (faults []TreeFault) {
 				walk(c, depth+1)
 			}
 		}
-		t.spans[i].out = clock
+		t.branches[i].out = clock
 	}
 	for i, a := range t.accounts {
 		if a.Parent == 0 {
@@ -96,15 +96,15 @@ func (t *Tree) number(children [][]int, maxDepth int) (faults []TreeFault) {
 		return faults
 	}
 	for i := range t.accounts {
-		if t.spans[i].in == 0 {
+		if t.branches[i].in == 0 {
 			faults = append(faults, TreeFault{i, "the account is its own ancestor"})
 		}
 	}
 	return faults
 }
 
-// Contains reports whether cid lies in the branch of top. An account that is
-// not in the tree lies in no branch and has none.
+// Contains reports whether cid is in the branch of top. An account that is
+// not in the tree is in no branch and has none.
 func (t *Tree) Contains(top, cid int64) bool {
 	if t == nil {
 		return false
@@ -114,7 +114,7 @@ func (t *Tree) Contains(top, cid int64) bool {
 		return foundTop // the common case: a token in its own scope
 	}
 	b, found := t.byID[cid]
-	return foundTop && found && t.spans[a].in <= t.spans[b].in && t.spans[b].in <= t.spans[a].out
+	return foundTop && found && t.branches[a].in <= t.branches[b].in && t.branches[b].in <= t.branches[a].out
 }
 
 // Root reports whether cid is a root of the tree.
@@ -146,7 +146,7 @@ func (t *Tree) Accounts() []Account {
 // Leaves returns the accounts that have none below them.
 func (t *Tree) Leaves() []int64 {
 	var leaves []int64
-	for i, s := range t.spans {
+	for i, s := range t.branches {
 		if s.in == s.out {
 			leaves = append(leaves, t.accounts[i].ID)
 		}
@@ -163,7 +163,7 @@ func (t *Tree) Ancestors(cid int64, f func(int64)) {
 	if !found {
 		return
 	}
-	for at := int32(i); at >= 0; at = t.spans[at].up {
+	for at := int32(i); at >= 0; at = t.branches[at].up {
 		f(t.accounts[at].ID)
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // put returns a target with its inset in its place.
-func put(text []byte, in policy.Inset) string {
+func put(text []byte, in policy.Segment) string {
 	return string(slices.Insert(slices.Clone(text), in.At, in.IDs.Bytes()...))
 }
 
@@ -44,7 +44,7 @@ func TestAppendAround(t *testing.T) {
 		if s.inset.IDs.Len() != row.inset || row.inset > 0 && s.inset.At < len("/gw/devices/") {
 			t.Errorf("%s: got %d bytes at %d, want %d", row.name, s.inset.IDs.Len(), s.inset.At, row.inset)
 		}
-		before, in := policy.AppendAround([]byte("before"), &s.r, &s.d)
+		before, in := policy.AppendTargetSegment([]byte("before"), &s.r, &s.d)
 		if got := put(before, in); got != "before"+want {
 			t.Errorf("%s: got %.80q behind other bytes", row.name, got)
 		}
@@ -62,7 +62,7 @@ func TestOneInset(t *testing.T) {
 	for i := range s.d.Selectors {
 		s.d.Selectors[i].As, s.d.Selectors[i].Text = policy.AsIDs, text
 	}
-	out, in := policy.AppendAround(nil, &s.r, &s.d)
+	out, in := policy.AppendTargetSegment(nil, &s.r, &s.d)
 	if got, want := put(out, in), "/gw/calcs/"+long+"/devices/"+long; got != want || strings.Count(string(out), long) != 1 {
 		t.Errorf("got %.200q, want %.200q", got, want)
 	}

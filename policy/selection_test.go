@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestOrdersAreRight compares what is remembered with what is made anew, for
+// TestSelectionsAreRight compares what is remembered with what is made anew, for
 // entries that differ in everything that a choice can depend on.
-func TestOrdersAreRight(t *testing.T) {
+func TestSelectionsAreRight(t *testing.T) {
 	cat, err := NewCatalogue([]*Collection{
 		{URI: "gw/devices", IDs: IDInt, Routes: []*Route{{Path: "/{}", Methods: Methods(GET, PUT)}, {Path: "/{}/settings", Methods: Methods(GET)}}},
 		{URI: "gw/calcs", IDs: IDInt, Routes: []*Route{{Path: "/{}", Methods: Methods(GET)}}},
@@ -22,38 +22,38 @@ func TestOrdersAreRight(t *testing.T) {
 		entries := make([]Entry, dice.IntN(4))
 		for i := range entries {
 			e := Entry{URI: []string{"gw", "gw/devices", "gw/calcs"}[dice.IntN(3)], Methods: MethodSet(dice.IntN(64)), Rule: IDRule(dice.IntN(4)), Line: dice.IntN(9)}
-			if e.Named = dice.IntN(2) == 0; e.Named {
+			if e.HasSubmodules = dice.IntN(2) == 0; e.HasSubmodules {
 				e.Submodules = []Submodule{{Name: "settings", Methods: MethodSet(dice.IntN(64))}}[:dice.IntN(2)]
 			}
 			entries[i] = e
 		}
-		if got, want := NewACL(entries, cat).order.rows, newOrder(entries, cat).rows; !reflect.DeepEqual(got, want) {
+		if got, want := NewACL(entries, cat).selection.rows, newSelection(entries, cat).rows; !reflect.DeepEqual(got, want) {
 			t.Fatalf("%+v: got %v, want %v", entries, got, want)
 		}
 	}
-	if n := len(cat.orders.byKind); n == 0 || n > maxOrders {
-		t.Errorf("got %d orders, want at most %d", n, maxOrders)
+	if n := len(cat.selections.byShape); n == 0 || n > maxSelections {
+		t.Errorf("got %d selections, want at most %d", n, maxSelections)
 	}
 }
 
-func TestOrdersAreShared(t *testing.T) {
+func TestSelectionsAreShared(t *testing.T) {
 	cat, err := NewCatalogue([]*Collection{{URI: "gw/devices", IDs: IDInt, Routes: []*Route{{Path: "/{}", Methods: Methods(GET)}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	of := func(id int64, name string) *order {
-		e := Entry{URI: "gw/devices", Methods: Methods(GET), Rule: IDsList, IDs: NewIDSet([]int64{id}), Line: int(id), Named: true}
+	of := func(id int64, name string) *selection {
+		e := Entry{URI: "gw/devices", Methods: Methods(GET), Rule: IDsList, IDs: NewIDSet([]int64{id}), Line: int(id), HasSubmodules: true}
 		for i := range len(name) / 10 {
 			e.Submodules = append(e.Submodules, Submodule{Name: fmt.Sprintf("%010d", i)})
 		}
-		return NewACL([]Entry{e}, cat).order
+		return NewACL([]Entry{e}, cat).selection
 	}
 	if of(1, "") != of(2, "") {
-		t.Error("entries that differ in their ids have two orders")
+		t.Error("entries that differ in their ids have two selections")
 	}
-	long := string(make([]byte, maxKindBytes))
-	if of(1, long).shared || len(cat.orders.byKind) != 1 {
-		t.Error("a kind beyond the bound is remembered")
+	long := string(make([]byte, maxShapeBytes))
+	if of(1, long).shared || len(cat.selections.byShape) != 1 {
+		t.Error("a shape beyond the bound is remembered")
 	}
 }
 
