@@ -2,8 +2,8 @@ package upstream
 
 import (
 	"errors"
-	"fmt"
 	"io"
+	"slices"
 )
 
 // ErrRows says that an answer is no listing: an object with the array "result" of objects
@@ -39,20 +39,20 @@ type Rows struct {
 	scan    rowScanner
 	columns Columns
 	row     Row
-	seen    [maxColumns]bool
 	count   int
-	place   rowPlace
+	state   rowState
+	members int  // of the listing, until now
 	listed  bool // "result" was read or is being read
 	errors  errorsSeen
 }
 
-// rowPlace is where in the listing the next byte stands.
-type rowPlace uint8
+// rowState says what the next byte of the listing belongs to.
+type rowState uint8
 
 const (
-	beforeObject rowPlace = iota
-	inObject              // behind a brace or a member
-	inResult              // behind a bracket or a row
+	beforeObject rowState = iota
+	inObject
+	inResult
 	afterAll
 )
 
@@ -76,13 +76,19 @@ func (r *Rows) Reset(src io.Reader, c Columns) {
 // the rest of the answer.
 func (r *Rows) Next() bool {
 	for r.scan.err == nil {
-		switch r.place {
+		switch r.state {
 		case beforeObject:
-			r.begin()
+			r.scan.open('{', "it is no object")
+			r.state = inObject
 		case inObject:
 			r.member()
 		case inResult:
-			if r.next() {
+			if !r.scan.more(r.count, ']') {
+				r.state = inObject
+				continue
+			}
+			if r.readRow(); r.scan.err == nil {
+				r.count++
 				return true
 			}
 		case afterAll:
@@ -105,184 +111,81 @@ func (r *Rows) Failed() bool { return r.errors == someErrors }
 // with.
 func (r *Rows) Err() error { return r.scan.err }
 
-func (r *Rows) begin() {
-	r.scan.mark()
-	if r.scan.skipSpace() != '{' {
-		r.scan.fail("it is no object")
+// member reads one member of the listing, the opening of "result", or the end, and what
+// must not follow that.
+func (r *Rows) member() {
+	s := &r.scan
+	s.mark()
+	if !s.more(r.members, '}') {
+		switch {
+		case !r.listed:
+			s.fail("there is no result")
+		case !s.atEnd():
+			s.fail("something follows the object")
+		}
+		r.state = afterAll
 		return
 	}
-	r.place = inObject
-	if r.scan.peekSpace() == '}' {
-		r.end()
-	}
-}
-
-// end reads the brace that closes the listing, and what must not stand behind it.
-func (r *Rows) end() {
-	r.scan.next()
-	switch {
-	case !r.listed:
-		r.scan.fail("there is no result")
-	case !r.scan.atEnd():
-		r.scan.fail("something stands behind the object")
-	default:
-		r.place = afterAll
-	}
-}
-
-// member reads one member of the listing, or the beginning of "result".
-func (r *Rows) member() {
-	r.scan.mark()
-	key := r.scan.key()
-	switch {
-	case r.scan.err != nil:
-	case string(key) == "result":
-		r.beginResult()
-	case string(key) == "errors":
+	r.members++
+	switch name := s.readName(); {
+	case string(name) == "result" && r.listed:
+		s.fail("there are two results")
+	case string(name) == "result":
+		s.open('[', "the result is no array")
+		r.state, r.listed = inResult, true
+	case string(name) == "errors":
 		r.readErrors()
 	default:
-		r.scan.skipValue()
-		r.endMember()
+		s.skip(1)
 	}
 }
 
-// endMember reads what separates two members.
-func (r *Rows) endMember() {
-	switch r.scan.peekSpace() {
-	case ',':
-		r.scan.next()
-	case '}':
-		r.end()
-	default:
-		r.scan.fail("a member does not end")
-	}
-}
-
-func (r *Rows) beginResult() {
-	if r.listed {
-		r.scan.fail("there are two results")
-		return
-	}
-	r.listed = true
-	if r.scan.skipSpace() != '[' {
-		r.scan.fail("the result is no array")
-		return
-	}
-	if r.scan.peekSpace() == ']' {
-		r.scan.next()
-		r.endMember()
-		return
-	}
-	r.place = inResult
-}
-
-// readErrors reads the member "errors": an array, or null for none.
+// readErrors reads the value of "errors": an array, or null for none.
 func (r *Rows) readErrors() {
+	s := &r.scan
 	if r.errors != noErrors {
-		r.scan.fail("errors stands twice")
+		s.fail("errors comes twice")
 		return
 	}
 	r.errors = emptyErrors
-	switch r.scan.peekSpace() {
-	case 'n':
-	case '[':
-		if r.scan.openEmpty() {
-			r.endMember()
-			return
-		}
+	if s.peekSpace() == 'n' {
+		s.skip(1)
+		return
+	}
+	s.open('[', "errors is no array")
+	for n := 0; s.more(n, ']'); n++ {
 		r.errors = someErrors
-		r.scan.skipArray()
-		r.endMember()
-		return
-	default:
-		r.scan.fail("errors is no array")
-		return
+		s.skip(2)
 	}
-	r.scan.skipValue()
-	r.endMember()
 }
 
-// next reads a row and what follows it.
-func (r *Rows) next() bool {
-	r.scan.mark()
-	if r.columns.Limit > 0 && r.count == r.columns.Limit {
-		r.scan.refuse(ErrRowCount)
-		return false
-	}
-	r.readRow()
-	switch r.scan.skipSpace() {
-	case ',':
-	case ']':
-		r.place = inObject
-		r.endMember()
-	default:
-		r.scan.fail("a row does not end")
-	}
-	if r.scan.err != nil {
-		return false
-	}
-	r.count++
-	return true
-}
-
-// readRow reads one row: an object in which no field that counts stands twice.
+// readRow reads one row: an object in which no field that counts comes twice.
 func (r *Rows) readRow() {
-	r.row, r.seen = Row{}, [maxColumns]bool{}
-	if r.scan.skipSpace() != '{' {
-		r.scan.fail("a row is no object")
+	s := &r.scan
+	s.mark()
+	if r.columns.Limit > 0 && r.count == r.columns.Limit {
+		s.refuse(ErrRowCount)
 		return
 	}
-	if r.scan.peekSpace() == '}' {
-		r.scan.next()
-		r.checkRow()
-		return
-	}
-	for r.scan.err == nil {
-		r.field()
-		switch r.scan.skipSpace() {
-		case ',':
-		case '}':
-			r.checkRow()
-			return
-		default:
-			r.scan.fail("a field does not end")
-		}
-	}
-}
-
-func (r *Rows) field() {
-	key := r.scan.key()
-	for i, name := range r.columns.Names {
-		if string(key) != name {
+	r.row = Row{}
+	var seen [maxColumns]bool
+	s.open('{', "a row is no object")
+	for n := 0; s.more(n, '}'); n++ {
+		name := s.readName()
+		i := slices.IndexFunc(r.columns.Names, func(asked string) bool { return string(name) == asked })
+		switch {
+		case i < 0:
+			s.skip(3)
 			continue
+		case seen[i]:
+			s.fail("a field comes twice in a row") // two readers would take two different ones
 		}
-		if r.seen[i] {
-			// Two readers would take two different ones.
-			r.scan.fail("a field stands twice in a row")
-			return
-		}
-		r.seen[i] = true
-		r.row.ID[i], r.row.Is[i] = r.scan.id()
-		return
+		seen[i] = true
+		r.row.ID[i], r.row.Is[i] = s.id()
 	}
-	r.scan.skipValue()
-}
-
-func (r *Rows) checkRow() {
 	for i := range r.columns.Required {
 		if !r.row.Is[i] {
-			r.scan.fail("a row has no integer id")
-			return
+			s.fail("a row has no integer id")
 		}
-	}
-}
-
-// fail notes why an answer is no listing, unless the stream itself has failed. The texts
-// are constants: no byte of an answer gets into a log.
-func (s *rowScanner) fail(why string) { s.refuse(fmt.Errorf("%w: %w", ErrRows, fault(why))) }
-
-func (s *rowScanner) refuse(err error) {
-	if s.err == nil {
-		s.err = err
 	}
 }

@@ -1,20 +1,27 @@
 package upstream
 
-import "io"
+import (
+	"fmt"
+	"io"
 
+	"aclgate/policy"
+)
+
+// Bounds of what a rowScanner reads.
 const (
 	rowBuffer = 32 << 10
 	// maxSpan bounds one row, or one other member, in bytes. Memory does not depend on
 	// it; it ends an answer that never ends.
 	maxSpan = 4 << 20
-	// maxKey is more than any name that is asked for.
-	maxKey = 32
+	// maxName is more than any name that is asked for.
+	maxName = 32
 	// maxNesting bounds what is skipped.
 	maxNesting = 128
 )
 
-// rowScanner reads JSON tokens (RFC 8259) off a stream. At the end of the stream and after
-// a failure every byte is 0, which no rule of JSON permits, so nobody has to ask twice.
+// rowScanner reads JSON (RFC 8259) off a stream, piece by piece: unlike jsontext it does not
+// hold a string whole. At the end of the stream and after a failure every byte is 0, which
+// no rule of JSON permits, so nobody has to ask twice.
 type rowScanner struct {
 	src   io.Reader
 	buf   []byte
@@ -23,7 +30,7 @@ type rowScanner struct {
 	began int64 // where in the stream the current row began
 	err   error // the first failure
 	ended bool
-	name  [maxKey]byte // the last key, decoded
+	name  [maxName]byte // the last key, decoded
 }
 
 func (s *rowScanner) reset(src io.Reader) {
@@ -37,17 +44,13 @@ func (s *rowScanner) reset(src io.Reader) {
 // mark begins a row or a member, which must not be longer than maxSpan.
 func (s *rowScanner) mark() { s.began = s.past + int64(s.r) }
 
+// next takes the next byte.
 func (s *rowScanner) next() byte {
-	if s.r < s.w {
-		c := s.buf[s.r]
-		s.r++
-		return c
-	}
-	if !s.fill() {
+	if s.r == s.w && !s.fill() {
 		return 0
 	}
 	s.r++
-	return s.buf[0]
+	return s.buf[s.r-1]
 }
 
 // peek returns the next byte without taking it.
@@ -119,102 +122,210 @@ func (s *rowScanner) peekSpace() byte {
 // atEnd reports whether nothing but white space is left.
 func (s *rowScanner) atEnd() bool { return s.peekSpace() == 0 && s.ended && s.r == s.w }
 
-// key takes a name and the colon behind it. Names that are too long to be asked for come
-// back cut, with a last byte that no name has.
-func (s *rowScanner) key() []byte {
-	if s.skipSpace() != '"' {
-		s.fail("a name is no string")
-		return nil
+// take takes the next byte if it is c, and reports that.
+func (s *rowScanner) take(c byte) bool {
+	if s.peek() != c || c == 0 {
+		return false
 	}
-	n := 0
-	for {
+	s.r++
+	return true
+}
+
+// open takes the bracket of an object or array.
+func (s *rowScanner) open(bracket byte, why string) {
+	if s.skipSpace() != bracket {
+		s.fail(why)
+	}
+}
+
+// more reports whether another member or element comes, after n of them, and takes the
+// comma before it or the closing bracket.
+func (s *rowScanner) more(n int, end byte) bool {
+	switch c := s.peekSpace(); {
+	case c == end:
+		s.r++
+		return false
+	case n == 0:
+		return s.err == nil
+	case c == ',':
+		s.r++
+		return true
+	}
+	s.fail("a comma or the end of an object or array is missing")
+	return false
+}
+
+// readName takes a name and the colon behind it. It is valid until the next one is read. Of
+// one that is too long to be asked for nil comes back, which is no name either.
+func (s *rowScanner) readName() []byte {
+	s.open('"', "a name is no string")
+	for n := 0; ; n++ {
+		piece := s.plain()
+		copy(s.name[min(n, maxName):], piece)
+		n += len(piece)
 		c := s.next()
 		switch {
 		case c == '"':
-			if s.skipSpace() != ':' {
-				s.fail("a name has no value")
+			s.open(':', "a name has no value")
+			if n > maxName {
+				return nil
 			}
 			return s.name[:n]
-		case c < 0x20:
-			s.fail("a name does not end")
+		case c < ' ':
+			s.fail("a control character in a name, or no end")
 			return nil
 		case c == '\\':
 			c = s.escape()
 		}
-		if n == maxKey {
-			n, c = maxKey-1, 0xff
+		if n < maxName {
+			s.name[n] = c
 		}
-		s.name[n] = c
-		n++
 	}
 }
 
+// plain takes what is in the buffer of a string up to its quote, an escape or a control
+// character.
+func (s *rowScanner) plain() []byte {
+	start := s.r
+	for s.r < s.w && s.buf[s.r] != '"' && s.buf[s.r] != '\\' && s.buf[s.r] >= ' ' {
+		s.r++
+	}
+	return s.buf[start:s.r]
+}
+
 // escape takes what follows a backslash. It returns the character, or 0xff for one outside
-// of ASCII.
+// of ASCII and for those that no name has.
 func (s *rowScanner) escape() byte {
 	switch c := s.next(); c {
 	case '"', '\\', '/':
 		return c
-	case 'b':
-		return '\b'
-	case 'f':
-		return '\f'
-	case 'n':
-		return '\n'
-	case 'r':
-		return '\r'
-	case 't':
-		return '\t'
+	case 'b', 'f', 'n', 'r', 't':
+		return 0xff
 	case 'u':
-		return s.unicode()
+		n := 0
+		for range 4 {
+			d := int(hexDigit(s.next()))
+			if d > 15 {
+				s.fail("a bad escape")
+			}
+			n = n<<4 | d
+		}
+		return byte(min(n, 0xff))
 	}
 	s.fail("a bad escape")
 	return 0xff
 }
 
-func (s *rowScanner) unicode() byte {
-	n := 0
-	for range 4 {
-		d := hexDigit(s.next())
-		if d > 15 {
-			s.fail("a bad escape")
-			return 0xff
-		}
-		n = n<<4 | int(d)
-	}
-	if n > 0x7f {
-		return 0xff
-	}
-	return byte(n)
-}
-
 // skipString takes the rest of a string whose quote was taken.
 func (s *rowScanner) skipString() {
 	for {
-		part := s.buf[s.r:s.w]
-		for i, c := range part {
-			if c != '"' && c != '\\' && c >= 0x20 {
-				continue
-			}
-			s.r += i + 1
-			if c == '"' {
-				return
-			}
-			if c < 0x20 {
-				s.fail("a control character in a string")
-				return
-			}
+		s.plain()
+		switch c := s.next(); {
+		case c == '"':
+			return
+		case c == '\\':
 			s.escape()
-			part = nil
-			break
-		}
-		if part == nil && s.err == nil {
-			continue
-		}
-		s.r = s.w
-		if !s.fill() {
-			s.fail("a string does not end")
+		case c < ' ':
+			s.fail("a control character in a string, or no end")
 			return
 		}
+	}
+}
+
+// id takes a value and reports whether it is an id; 1.0, 1e3 and "1" are none.
+func (s *rowScanner) id() (int64, bool) {
+	if c := s.peekSpace(); c == '-' || isDigit(c) {
+		return s.number()
+	}
+	s.skip(3)
+	return 0, false
+}
+
+// number takes a number and reports whether it is an id: [1-9][0-9]* up to 2^63-1.
+func (s *rowScanner) number() (int64, bool) {
+	is := !s.take('-') && s.peek() != '0'
+	zero := s.peek() == '0'
+	n, digits := s.digits()
+	sound := digits == 1 || digits > 1 && !zero
+	if s.take('.') {
+		_, fraction := s.digits()
+		is, sound = false, sound && fraction > 0
+	}
+	if s.peek()|0x20 == 'e' {
+		s.r++
+		_ = s.take('+') || s.take('-')
+		_, exponent := s.digits()
+		is, sound = false, sound && exponent > 0
+	}
+	if !sound {
+		s.fail("a number is none")
+	}
+	if !is || digits > 19 || n > policy.MaxID {
+		return 0, false
+	}
+	return int64(n), true
+}
+
+// digits takes digits and returns their value, as far as it is below 2^64, and how many
+// there were.
+func (s *rowScanner) digits() (n uint64, count int) {
+	for c := s.peek(); isDigit(c); c = s.peek() {
+		n = n*10 + uint64(c-'0')
+		count++
+		s.r++
+	}
+	return n, count
+}
+
+// skip takes a value of any kind inside depth objects and arrays. The bound for that keeps a
+// backend from choosing how deep our stack gets.
+func (s *rowScanner) skip(depth int) {
+	if depth > maxNesting {
+		s.fail("the answer is nested too deeply")
+		return
+	}
+	switch c := s.peekSpace(); {
+	case c == '{':
+		s.r++
+		for n := 0; s.more(n, '}'); n++ {
+			s.readName()
+			s.skip(depth + 1)
+		}
+	case c == '[':
+		s.r++
+		for n := 0; s.more(n, ']'); n++ {
+			s.skip(depth + 1)
+		}
+	case c == '"':
+		s.r++
+		s.skipString()
+	case c == '-' || isDigit(c):
+		s.number()
+	case c == 't':
+		s.word("true")
+	case c == 'f':
+		s.word("false")
+	default:
+		s.word("null")
+	}
+}
+
+// word takes a literal.
+func (s *rowScanner) word(w string) {
+	for i := range len(w) {
+		if s.next() != w[i] {
+			s.fail("a value is none")
+			return
+		}
+	}
+}
+
+// fail notes why an answer is no listing, unless the stream itself has failed. The texts
+// are constants: no byte of an answer gets into a log.
+func (s *rowScanner) fail(why string) { s.refuse(fmt.Errorf("%w: %w", ErrRows, fault(why))) }
+
+func (s *rowScanner) refuse(err error) {
+	if s.err == nil {
+		s.err = err
 	}
 }

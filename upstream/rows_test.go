@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // itemColumns is what the index asks for.
@@ -212,31 +214,40 @@ func TestRowsAllocateNothing(t *testing.T) {
 	}
 }
 
+// BenchmarkRows reads listings, and has jsontext read their tokens alone.
 func BenchmarkRows(b *testing.B) {
 	rows := []struct{ name, row string }{
 		{"narrow", `{"id":%d,"cid":11}`},
 		{"wide", `{"configuration":{"ident":"352625333222111","settings_polling":"once"},"id":%d,"name":"truck seven","cid":11,"enabled":true}`},
 	}
 	for _, row := range rows {
+		var all []string
+		for i := range 100_000 {
+			all = append(all, fmt.Sprintf(row.row, 1_000_000+i))
+		}
+		text := `{"result":[` + strings.Join(all, ",") + `]}`
 		b.Run(row.name, func(b *testing.B) {
-			var text strings.Builder
-			text.WriteString(`{"result":[`)
-			for i := range 100_000 {
-				if i > 0 {
-					text.WriteByte(',')
-				}
-				fmt.Fprintf(&text, row.row, 1_000_000+i)
-			}
-			text.WriteString(`]}`)
 			var r Rows
-			b.SetBytes(int64(text.Len()))
+			b.SetBytes(int64(len(text)))
 			for b.Loop() {
-				r.Reset(strings.NewReader(text.String()), itemColumns)
+				r.Reset(strings.NewReader(text), itemColumns)
 				for r.Next() {
 				}
 			}
 			if r.Err() != nil || r.Count() != 100_000 {
 				b.Fatal(r.Err(), r.Count())
+			}
+		})
+		b.Run(row.name+"/jsontext", func(b *testing.B) {
+			var d jsontext.Decoder
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				d.Reset(strings.NewReader(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+				for _, err := d.ReadToken(); err != io.EOF; _, err = d.ReadToken() {
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
 			}
 		})
 	}
