@@ -24,7 +24,7 @@ func readRows(src io.Reader, c Columns) (string, *Rows) {
 		var cells []string
 		for i := range c.Names {
 			cell := "-"
-			if r.Row().Is[i] {
+			if r.Row().Is[i] || r.Row().ID[i] != 0 {
 				cell = fmt.Sprint(r.Row().ID[i])
 			}
 			cells = append(cells, cell)
