@@ -1,0 +1,117 @@
+package main_test
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	docs         = "../../docs/"
+	architecture = docs + "architecture.md"
+
+	mostWalked = 25 // files that one request goes through
+)
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// section returns what is between the marks <!-- name --> and <!-- /name -->.
+func section(t *testing.T, text, name string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(text, "<!-- "+name+" -->\n")
+	inside, _, ended := strings.Cut(rest, "<!-- /"+name+" -->")
+	if !found || !ended {
+		t.Fatalf("there is no section %s", name)
+	}
+	return inside
+}
+
+// TestDocsImports: the table of imports in docs/architecture.md is the one that
+// is tested. -update writes it.
+func TestDocsImports(t *testing.T) {
+	quoted := func(paths []string) string {
+		if len(paths) == 0 {
+			return "–"
+		}
+		return "`" + strings.Join(paths, "`, `") + "`"
+	}
+	var b strings.Builder
+	b.WriteString("\n| package | may import of ours | must not import | not even through others | because |\n|---|---|---|---|---|\n")
+	for _, path := range slices.Sorted(maps.Keys(table)) {
+		r := table[path]
+		may := strings.ReplaceAll(quoted(r.may), "`*`", "all")
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", path, may, quoted(r.never), quoted(r.reach), r.reason)
+	}
+	b.WriteString("\n")
+	text := read(t, architecture)
+	was := section(t, text, "imports")
+	if was == b.String() {
+		return
+	}
+	if flag.Lookup("update").Value.String() != "true" {
+		t.Fatal("the table of docs/architecture.md is another: run go test ./cmd/aclgate -run TestDocsImports -update")
+	}
+	const end = "<!-- /imports -->"
+	text = strings.Replace(text, was+end, b.String()+end, 1)
+	if err := os.WriteFile(architecture, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDocsPicture: every package of the table is in the picture.
+func TestDocsPicture(t *testing.T) {
+	picture := read(t, docs+"packages.svg")
+	for path := range table {
+		if top, _, below := strings.Cut(path, "/"); below && (top == "bench" || top == "cmd") || path == "cmd" {
+			continue
+		}
+		if !strings.Contains(picture, ">"+path+"<") {
+			t.Errorf("docs/packages.svg does not show %s", path)
+		}
+	}
+}
+
+var (
+	named = regexp.MustCompile("`([a-z]+/[a-z/0-9_.]+\\.go)`")
+	link  = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+)
+
+// TestDocsNames: the files that pages name and link to are there, and a request
+// goes through few of them.
+func TestDocsNames(t *testing.T) {
+	pages, err := filepath.Glob(docs + "*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range append(pages, "../../README.md", "../../CONTRIBUTING.md") {
+		text := read(t, page)
+		for _, m := range named.FindAllStringSubmatch(text, -1) {
+			if _, err := os.Stat(filepath.Join("../..", m[1])); err != nil {
+				t.Errorf("%s names %s, which is not there", filepath.Base(page), m[1])
+			}
+		}
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), m[1])); err != nil {
+				t.Errorf("%s links to %s, which is not there", filepath.Base(page), m[1])
+			}
+		}
+	}
+	walked := named.FindAllString(section(t, read(t, architecture), "walk"), -1)
+	slices.Sort(walked)
+	if n := len(slices.Compact(walked)); n < 10 || n > mostWalked {
+		t.Errorf("got %d files on the way of a request, want at most %d", n, mostWalked)
+	}
+}
