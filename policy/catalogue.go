@@ -92,6 +92,10 @@ type Collection struct {
 	Routes []*Route
 }
 
+// OpenTo reports whether every valid token may use a method on the collection: a
+// dictionary may be read by all.
+func (c *Collection) OpenTo(m Method) bool { return c.Dictionary && m == GET }
+
 // Slot returns the slot of the submodule called name, or -1.
 func (c *Collection) Slot(name string) int {
 	if name == "" {

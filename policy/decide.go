@@ -121,7 +121,7 @@ func ClosedTopicName(topic []byte) bool {
 // no header goes upstream, and the route names no items with integer ids.
 func (e *Engine) unscopable(in *Input) bool {
 	r := in.Request.Route
-	if e.Mode.Header() || r.Collection.Dictionary && in.Request.Method == GET {
+	if e.Mode.Header() || r.Collection.OpenTo(in.Request.Method) {
 		return false
 	}
 	judged := r.Item || r.Creates && r.Collection.IDs == IDInt
@@ -132,7 +132,7 @@ func (e *Engine) unscopable(in *Input) bool {
 // no ACL, need none.
 func (e *Engine) entry(in *Input) (grant, Reason) {
 	r := in.Request
-	if r.Route.Collection.Dictionary && r.Method == GET || !e.acl(in.Token) {
+	if r.Route.Collection.OpenTo(r.Method) || !e.acl(in.Token) {
 		return grant{}, NotJudged
 	}
 	creates := r.Route.Creates && r.Method == POST

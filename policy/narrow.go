@@ -5,7 +5,7 @@ import "slices"
 // selectors judges step 9: every selector on its own, then all of them.
 func (e *Engine) selectors(d *Decision, in *Input) {
 	r := in.Request
-	open := r.Route.Collection.Dictionary && r.Method == GET
+	open := r.Route.Collection.OpenTo(r.Method)
 	if e.Mode.Index() && in.Items == nil {
 		d.end(Deny, IndexStale) // nobody knows the account of an item
 		return
@@ -35,7 +35,7 @@ func (e *Engine) selectors(d *Decision, in *Input) {
 func (e *Engine) narrow(d *Decision, in *Input, i int) Reason {
 	r := in.Request
 	s, p := &r.Selectors[i], &d.Selectors[i]
-	if !s.ByID() || s.Collection.Dictionary && r.Method == GET {
+	if !s.ByID() || s.Collection.OpenTo(r.Method) {
 		p.As = AsAsked
 		return NotJudged
 	}

@@ -179,7 +179,7 @@ func (e *env) checkLive(ctx context.Context, s *config.Settings) error {
 func ignored(tree *policy.Tree, f upstream.Finding) string {
 	text := fmt.Sprintf("live: under account %d the backend shows items of account %d (%s)", f.Account, f.Foreign, f.Collection)
 	if f.Foreign == 0 {
-		return fmt.Sprintf("live: the backend shows items without cid (%s): nobody can tell whose they are", f.Collection)
+		return fmt.Sprintf("live: the backend shows items without cid (%s): so their accounts cannot be told", f.Collection)
 	}
 	if _, known := tree.Account(f.Foreign); known {
 		return text + ".\nIt ignores x-flespi-cid: set scope.mode to ids, so that the gateway keeps accounts apart itself."

@@ -47,7 +47,7 @@ environment variable ` + keyVariable + `.
 
   aclgate explain --token 17 GET '/gw/devices/7/messages'
 
-Whose an item is, where the gateway keeps accounts apart itself, and what a match
+The account of an item, where the gateway keeps accounts apart itself, and what a match
 names, only the backend knows: --live asks it.
 
 The body of a request is not judged here. Exit code 0 says that it was explained,
@@ -65,7 +65,7 @@ allowed or not; 1 that there is no such token.`,
 	flags.StringVar(&f.source, "source", "", "address of the client (default: not judged)")
 	flags.StringVar(&f.origin, "origin", "", "origin of the page that asks")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
-	flags.BoolVar(&f.live, "live", false, "ask the backend whose the items are and what a match names")
+	flags.BoolVar(&f.live, "live", false, "ask the backend for the accounts of the items and what a match names")
 	c.MarkFlagsMutuallyExclusive("token", "digest", "info", "key-file")
 	return c
 }

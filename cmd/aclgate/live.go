@@ -25,7 +25,7 @@ func (e *env) checkIndex(ctx context.Context, a *app) error {
 	if err := a.readIndex(ctx); err != nil {
 		return failed(fmt.Errorf("live: %w", err))
 	}
-	fmt.Fprintln(e.stdout, "live: the backend lists its items and whose they are")
+	fmt.Fprintln(e.stdout, "live: the backend lists its items with their accounts")
 	return nil
 }
 

@@ -8,7 +8,7 @@
 //     to pass that it names and no others. What a matrix does not name is
 //     expected to be denied: a leak test in four lines.
 //   - The verdict is the real one: a case goes through policy/explain, which
-//     takes the steps of a request. Nothing is sent anywhere. The items that a
+//     evaluates it as the proxy does. Nothing is sent anywhere. The items that a
 //     suite names take the place of the index and of the backend.
 //   - A failure names the line of the case and the line of the policy that
 //     decided.

@@ -128,7 +128,7 @@ func or(text, empty string) string {
 // denied returns the ids that the report says are denied, in its order.
 func denied(r *explain.Report) (ids []int64) {
 	for _, s := range r.Selectors {
-		for _, f := range s.Fates {
+		for _, f := range s.Outcomes {
 			if f.Outcome == explain.Refused {
 				ids = append(ids, f.IDs...)
 			}

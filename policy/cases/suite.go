@@ -63,7 +63,7 @@ type Want struct {
 // Allow names it.
 type Matrix struct {
 	Line     int
-	Requests []string // with {id} where the id stands
+	Requests []string // with {id} in the place of the id
 	IDs      []int64
 	Allow    []Allow
 }
@@ -77,7 +77,7 @@ type Allow struct {
 	IDs      []int64
 }
 
-// hole is where the ids of a matrix stand in its requests.
+// hole is the place of the ids of a matrix in its requests.
 const hole = "{id}"
 
 // cases returns the matrix as single cases.

@@ -78,21 +78,21 @@ func (x *explainer) open() (questions []string) {
 		s, p := &x.req.Selectors[i], &x.dec.Selectors[i]
 		if p.Match {
 			q := "the backend is asked which items match: " + x.resolving(s, string(policy.AppendMatch(nil, s)), "id")
-			if limits := x.barsOf(i).limits; len(limits) > 0 {
-				q += fmt.Sprintf("; of these, what entry %d is about is kept", limits[0].source().Number)
+			if grants := x.limitsOf(i).grants; len(grants) > 0 {
+				q += fmt.Sprintf("; of these, what entry %d is about is kept", grants[0].source().Number)
 			}
 			questions = append(questions, q)
 		}
 		if len(p.Unknown) > 0 {
-			questions = append(questions, "the backend is asked whose they are: "+x.resolving(s, joinIDs(p.Unknown), "id,cid"))
+			questions = append(questions, "the backend is asked which accounts they belong to: "+x.resolving(s, joinIDs(p.Unknown), "id,cid"))
 		}
-		if r := x.groups(x.barsOf(i)); x.blind && r != nil {
+		if r := x.groups(x.limitsOf(i)); x.indexMissing && r != nil {
 			questions = append(questions, fmt.Sprintf("the index of the running gateway knows which %s are members of the groups of entry %d",
 				s.Collection.Type, r.source().Number))
 		}
-		if x.blind && x.indexed(i) {
+		if x.indexMissing && x.indexed(i) {
 			questions = append(questions, fmt.Sprintf(
-				"the index of the running gateway knows which of these items of %s lie in the branch of account %d: those are kept",
+				"the index of the running gateway knows which of these items of %s are in the branch of account %d: those are kept",
 				s.Collection.URI, x.in.Scope))
 		}
 	}
@@ -102,7 +102,7 @@ func (x *explainer) open() (questions []string) {
 // indexed reports whether the index has a say about selector i.
 func (x *explainer) indexed(i int) bool {
 	s := &x.req.Selectors[i]
-	return x.engine.Mode.Index() && s.ByID() && s.Collection.Scoped && !(s.Collection.Dictionary && x.req.Method == policy.GET)
+	return x.engine.Mode.Index() && s.ByID() && s.Collection.Scoped && !s.Collection.OpenTo(x.req.Method)
 }
 
 // resolving prints the request that resolves a selector, shortened.

@@ -13,7 +13,7 @@ func (x *explainer) acl() bool { return x.in.Token.Access == policy.ACLAccess &&
 // A step that was not reached has asked nothing.
 func (x *explainer) questions() (qs []question) {
 	r := x.req.Route
-	open := r != nil && r.Collection.Dictionary && x.req.Method == policy.GET
+	open := r != nil && r.Collection.OpenTo(x.req.Method)
 	if x.in.Scope == 0 || r == nil || open || !x.acl() || x.endedAtRoute() {
 		return nil
 	}
@@ -68,7 +68,7 @@ func (x *explainer) linkQuestions(c *policy.Collection) []question {
 func (x *explainer) linked(i int) bool {
 	s := &x.req.Selectors[i]
 	own := i == 0 && x.req.Route.Item
-	return s.ByID() && !own && !(s.Collection.Dictionary && x.req.Method == policy.GET)
+	return s.ByID() && !own && !s.Collection.OpenTo(x.req.Method)
 }
 
 // endedAtRoute reports whether the request ended before any entry was asked.

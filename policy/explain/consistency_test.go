@@ -45,8 +45,8 @@ func checkReport(t *testing.T, w *world, seed uint64, target string) {
 		}
 		return // what an index says is open, so there is nothing to compare with
 	}
-	blind := ask.Items == nil
-	if blind { // what is said without an index holds with any
+	indexMissing := ask.Items == nil
+	if indexMissing { // what is said without an index holds with any
 		ask.Items, ask.Resolved = anyIndex(w, seed), lookedUp(ask.Resolved)
 	}
 	l := &line{w: w, tok: w.tokens[name], ask: ask}
@@ -55,7 +55,7 @@ func checkReport(t *testing.T, w *world, seed uint64, target string) {
 		t.Fatalf("%s %s: got %s %s, want %s %s", ask.Method, ask.Target, r.Verdict, r.Reason, verdict, reason)
 	}
 	l.checkEntry(t, r)
-	if !blind {
+	if !indexMissing {
 		l.checkIDs(t, r)
 	}
 	if r.Backend != nil {
@@ -161,7 +161,7 @@ func (l *line) checkEntry(t *testing.T, r *explain.Report) {
 func (l *line) checkIDs(t *testing.T, r *explain.Report) {
 	t.Helper()
 	for i, s := range r.Selectors {
-		for _, f := range s.Fates {
+		for _, f := range s.Outcomes {
 			p := &l.dec.Selectors[i]
 			from := map[string][]int64{explain.Passes: p.IDs, explain.Refused: p.Denied, explain.Unknown: p.Unknown}[f.Outcome]
 			for _, id := range f.IDs {

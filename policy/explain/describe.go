@@ -34,7 +34,7 @@ func (x *explainer) describe() {
 	x.notes()
 }
 
-// route describes how the path was read; nil for one that nobody knows.
+// route describes how the path was read; nil for an unknown one.
 func (x *explainer) route() *Route {
 	r := x.req.Route
 	if r == nil {

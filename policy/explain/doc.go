@@ -2,12 +2,11 @@
 // entry of the token's ACL was chosen and why each other one lost, what became
 // of every id, what the client and the backend get, and what to do about it.
 //
-// Its readers are the one who runs the gateway and hears "a customer cannot
-// see device 7", and the one who owns the product and asks whether that is
-// right. Hence the rules:
+// Its readers are those who run the gateway and are told that a customer cannot
+// see device 7, and those who own the product and ask whether that is right.
+// Hence the rules:
 //
-//   - The verdict is the engine's own: Explain takes the steps of the proxy in
-//     their order and ends with the first fault, as a request does. It derives
+//   - The verdict is the engine's own: Explain calls Engine.Evaluate. It derives
 //     on its own only why an entry lost, and a test holds the two together.
 //   - What cannot be known here, it does not guess: a match that the backend
 //     has to resolve, or items that only the running gateway's index can place,
@@ -15,5 +14,6 @@
 //   - No credential comes out. Of a target that was refused the query is not
 //     shown, since it may hold one. What came from a client is escaped.
 //   - It is a pure function of its arguments, time and address included, so
-//     that command line, policy tests and comparisons can share it.
+//     that command line, policy tests and comparisons can share it. Only who
+//     passes a Resolve function has the backend asked.
 package explain

@@ -7,8 +7,8 @@ import (
 )
 
 // Ask is one request as it would arrive. Of Input, Request and Scope are found
-// here. A nil Token is a caller whose key nobody knows; a Source that is not
-// valid was not given, and is not judged.
+// here. A nil Token is a key that no token has; a Source that is not valid was
+// not given, and is not judged.
 type Ask struct {
 	Method string
 	Target string // origin-form: /gw/devices/7
@@ -26,12 +26,12 @@ type explainer struct {
 	engine *policy.Engine
 	ask    Ask
 
-	req     policy.Request
-	in      policy.Input
-	dec     policy.Decision
-	blind   bool // only an index could tell the rest, and there is none here
-	verdict policy.Verdict
-	reason  policy.Reason
+	req          policy.Request
+	in           policy.Input
+	dec          policy.Decision
+	indexMissing bool // only an index could tell the rest, and there is none here
+	verdict      policy.Verdict
+	reason       policy.Reason
 }
 
 // Explain judges ask and explains the outcome. Nothing passed in is changed or
@@ -54,7 +54,7 @@ func (x *explainer) judge() (policy.Verdict, policy.Reason) {
 		return policy.Allow, policy.OwnAnswer
 	}
 	x.evaluate()
-	if x.blind {
+	if x.indexMissing {
 		return policy.Unresolved, policy.NotJudged
 	}
 	return x.dec.Verdict, x.dec.Reason
@@ -92,8 +92,8 @@ func (x *explainer) read() policy.Reason {
 }
 
 // evaluate has the engine judge the request. Where it would ask an index that is
-// not here, the decision of the entries alone is kept, and blind says that it is
-// not the end.
+// not here, the decision of the entries alone is kept, and indexMissing says that it
+// is not the end.
 func (x *explainer) evaluate() {
 	if t := x.in.Token; t != nil && t.Sources != nil && !x.in.Source.IsValid() {
 		anywhere := *t
@@ -119,7 +119,7 @@ func (x *explainer) evaluate() {
 	entries := *x.engine
 	entries.Mode = policy.ModeHeader
 	entries.Decide(&x.dec, &x.in)
-	x.blind = absent.members || x.dec.Verdict != policy.Deny || x.dec.Reason == policy.NothingLeft
+	x.indexMissing = absent.members || x.dec.Verdict != policy.Deny || x.dec.Reason == policy.NothingLeft
 }
 
 func leftNothing(r policy.Reason) bool {

@@ -2,37 +2,37 @@ package explain
 
 import "aclgate/policy"
 
-// right is what permits what a question asks: an entry for the collection or,
+// grant is what permits what a question asks: an entry for the collection or,
 // where the token has none, its entry for the groups that items belong to
 // (SPEC 4.4, Groups). The zero value permits nothing.
-type right struct {
-	entry   *policy.Entry
-	through *policy.Entry // the entry for groups, where members are what is permitted
+type grant struct {
+	entry    *policy.Entry
+	viaGroup *policy.Entry // the entry for groups, where members are what is permitted
 }
 
-// limited reports whether the right is about some items only.
-func (r right) limited() bool {
-	return r.entry != nil && (r.through != nil || r.entry.Limited())
+// limited reports whether the grant is about some items only.
+func (r grant) limited() bool {
+	return r.entry != nil && (r.viaGroup != nil || r.entry.Limited())
 }
 
-// right answers a question for good: by entries, and by groups where those are
+// grant answers a question for good: by entries, and by groups where those are
 // asked.
-func (x *explainer) right(q question) right {
+func (x *explainer) grant(q question) grant {
 	covering, _ := q.ranked(x.in.Token.ACL.Entries())
 	e := q.winner(covering)
 	gq, asked := x.groupQuestion(q, len(covering) == 0, e)
 	if !asked {
-		return right{entry: e}
+		return grant{entry: e}
 	}
 	groups, _ := gq.ranked(x.in.Token.ACL.Entries())
 	g := gq.winner(groups)
-	if x.confersNot(q, e, g) != "" {
+	if x.confersNothing(q, e, g) != "" {
 		g = nil
 	}
 	if e == nil {
 		e = g
 	}
-	return right{e, g}
+	return grant{e, g}
 }
 
 // groupQuestion returns what is asked about the groups that items may belong
@@ -51,9 +51,9 @@ func (x *explainer) groupQuestion(q question, uncovered bool, e *policy.Entry) (
 	return gq, uncovered && q.slot != policy.SlotCID
 }
 
-// confersNot says why the entry g for groups gives members nothing, "" when it
+// confersNothing says why the entry g for groups gives members nothing, "" when it
 // gives them what q asks. e is the entry for the collection itself, if any.
-func (x *explainer) confersNot(q question, e, g *policy.Entry) string {
+func (x *explainer) confersNothing(q question, e, g *policy.Entry) string {
 	if g == nil {
 		return "no entry"
 	}
@@ -86,7 +86,7 @@ func (x *explainer) groupChoice(q question) (Choice, bool) {
 		}
 		line.Why = "decides, for members of the groups it is about"
 		groups, _ := gq.ranked(x.in.Token.ACL.Entries())
-		if why := x.confersNot(q, e, gq.winner(groups)); why != "" {
+		if why := x.confersNothing(q, e, gq.winner(groups)); why != "" {
 			c.Chosen, line.Chosen, line.Why = 0, false, why
 		}
 	}

@@ -48,7 +48,7 @@ func (x *explainer) hintOpen() string {
 	return "Send the request to the running gateway: it has the index."
 }
 
-// at says where something stands, in brackets.
+// at returns a place in brackets.
 func at(place string) string {
 	if place == "" {
 		return ""
@@ -63,7 +63,7 @@ func (x *explainer) at(e *policy.Entry) string { return at(x.place(e.Line)) }
 func (x *explainer) hintEntry(q question) string {
 	const ifRight = ", if the token is meant to do this."
 	nearest := x.nearest(q)
-	chosen := x.right(q).entry
+	chosen := x.grant(q).entry
 	switch {
 	case chosen != nil:
 		return fmt.Sprintf("Add an entry for %s with %s and without ids%s Entry %d is about some items, and this path names none.",
@@ -86,7 +86,7 @@ func (x *explainer) hintEntry(q question) string {
 // that is about every item which the request goes to.
 func (x *explainer) hintMove() string {
 	q := question{collection: x.req.Route.Collection, slot: policy.SlotCID, method: policy.PUT}
-	if e := x.right(q).entry; e != nil {
+	if e := x.grant(q).entry; e != nil {
 		return fmt.Sprintf("Add the items to the ids of entry %d%s, if the token is meant to move them, and name them by id.",
 			e.Number, x.at(e))
 	}
@@ -104,7 +104,7 @@ func (q question) submoduleToo() string {
 // hintLink speaks of the first question about a link that has no answer.
 func (x *explainer) hintLink() string {
 	for _, q := range x.questions()[1:] {
-		switch chosen := x.right(q).entry; {
+		switch chosen := x.grant(q).entry; {
 		case chosen == nil:
 			return x.hintEntry(q)
 		case q.collection.Role == policy.RoleDevices && chosen.Limited() && x.reason == policy.LinkMessages:
@@ -122,16 +122,16 @@ func (x *explainer) hintDenied() string {
 		if len(denied) == 0 {
 			continue
 		}
-		b := x.barsOf(i)
+		b := x.limitsOf(i)
 		if b.nothing != "" {
 			return x.hintEntry(question{collection: b.collection, slot: policy.SlotItem, method: policy.GET})
 		}
-		for _, r := range b.limits {
+		for _, r := range b.grants {
 			missing := without(denied, r.entry)
 			switch {
-			case r.through != nil:
+			case r.viaGroup != nil:
 				return fmt.Sprintf("Make %s a member of one of the groups of entry %d%s, if the token may touch %s.",
-					shortIDs(denied), r.through.Number, x.at(r.through), themOrIt(len(denied)))
+					shortIDs(denied), r.viaGroup.Number, x.at(r.viaGroup), themOrIt(len(denied)))
 			case r.entry.Rule == policy.IDsList && len(missing) > 0:
 				return fmt.Sprintf("Add %s to the ids of entry %d%s, if the token may touch %s; otherwise the denial is right.",
 					shortIDs(missing), r.entry.Number, x.at(r.entry), themOrIt(len(missing)))

@@ -19,9 +19,9 @@ func (x *explainer) selector(i int) Selector {
 		d.Collection = s.Collection.URI
 	}
 	d.Linked = x.req.Route != nil && s.ByID() && !(i == 0 && x.req.Route.Item)
-	// A part whose request ended there says nothing about its items.
+	// A selector at which the request ended says nothing about its items.
 	if i < len(x.dec.Selectors) && (x.verdict != policy.Deny || x.bodyFault() || leftNothing(x.reason)) {
-		d.Fates = x.fates(i, d.Asked)
+		d.Outcomes = x.outcomes(i, d.Asked)
 	}
 	return d
 }
@@ -31,25 +31,25 @@ func (x *explainer) bodyFault() bool {
 	return x.verdict == policy.Deny && x.dec.Element != policy.Keys{}
 }
 
-// fates groups the items of selector i by what became of them and why.
-func (x *explainer) fates(i int, asked string) []Fate {
+// outcomes groups the items of selector i by what became of them and why.
+func (x *explainer) outcomes(i int, asked string) []ItemOutcome {
 	s, p := &x.req.Selectors[i], &x.dec.Selectors[i]
-	b := x.barsOf(i)
-	var list fateList
+	b := x.limitsOf(i)
+	var list outcomeList
 	switch {
 	case x.groups(b) != nil && b.nothing == "":
 		why := fmt.Sprintf("members of the groups of entry %d pass, and only the gateway's index knows those", x.groups(b).source().Number)
-		return []Fate{{Outcome: Unknown, What: shorten(asked), Why: why}}
+		return []ItemOutcome{{Outcome: Unknown, What: shorten(asked), Why: why}}
 	case p.Match:
-		return []Fate{{Outcome: Unknown, What: "the items that match", Why: "which these are only the backend can say"}}
+		return []ItemOutcome{{Outcome: Unknown, What: "the items that match", Why: "which these are only the backend can say"}}
 	case s.Kind != policy.SelectIDs && p.As == policy.AsAsked:
-		return []Fate{{Outcome: Passes, What: shorten(asked), Why: x.whole(s, b)}}
+		return []ItemOutcome{{Outcome: Passes, What: shorten(asked), Why: x.whole(s, b)}}
 	case s.Kind == policy.SelectIDs:
 		denied, unknown := setOf(p.Denied), setOf(p.Unknown)
 		for _, id := range s.IDs {
 			switch {
 			case unknown[id]:
-				list.add(Unknown, id, "the index does not place it in the scope: the backend is asked before it is denied")
+				list.add(Unknown, id, "the index does not know it to be in the scope: the backend is asked before it is denied")
 			case denied[id]:
 				list.add(Refused, id, x.whyDenied(s, b, id))
 			default:
@@ -68,22 +68,22 @@ func (x *explainer) fates(i int, asked string) []Fate {
 		}
 	}
 	if len(list) == 0 {
-		return []Fate{{Outcome: Dropped, What: "every item", Why: x.whyEmpty(s, b)}}
+		return []ItemOutcome{{Outcome: Dropped, What: "every item", Why: x.whyEmpty(s, b)}}
 	}
 	return list
 }
 
 // fateList collects ids with the same outcome and reason.
-type fateList []Fate
+type outcomeList []ItemOutcome
 
-func (l *fateList) add(outcome string, id int64, why string) {
+func (l *outcomeList) add(outcome string, id int64, why string) {
 	for i := range *l {
 		if f := &(*l)[i]; f.Outcome == outcome && f.Why == why {
 			f.IDs = append(f.IDs, id)
 			return
 		}
 	}
-	*l = append(*l, Fate{Outcome: outcome, IDs: []int64{id}, Why: why})
+	*l = append(*l, ItemOutcome{Outcome: outcome, IDs: []int64{id}, Why: why})
 }
 
 func setOf(ids []int64) map[int64]bool {
@@ -94,20 +94,20 @@ func setOf(ids []int64) map[int64]bool {
 	return set
 }
 
-// bars is what stands between the caller and the items of one selector.
-type bars struct {
+// limits are what limits the caller on the items of one selector.
+type limits struct {
 	collection *policy.Collection
 	linked     bool
 	asked      bool          // the ACL was asked
 	entry      *policy.Entry // that decides about the items; nil: none
 	nothing    string        // why no item passes at all
-	limits     []right       // those with an id list or groups
+	grants     []grant       // those with an id list or groups
 }
 
-// barsOf finds what limits selector i.
-func (x *explainer) barsOf(i int) bars {
+// limitsOf finds what limits selector i.
+func (x *explainer) limitsOf(i int) limits {
 	c := x.req.Selectors[i].Collection
-	b := bars{collection: c, linked: x.linked(i)}
+	b := limits{collection: c, linked: x.linked(i)}
 	qs := x.questions()
 	if len(qs) == 0 || c == nil {
 		return b
@@ -121,12 +121,12 @@ func (x *explainer) barsOf(i int) bars {
 		}
 	}
 	for n, q := range asked {
-		r := x.right(q)
+		r := x.grant(q)
 		switch {
 		case r.entry == nil && x.nearest(q) != nil:
 			b.nothing = "no entry permits " + q.String()
-		case r.limited() && !slices.Contains(b.limits, r):
-			b.limits = append(b.limits, r)
+		case r.limited() && !slices.Contains(b.grants, r):
+			b.grants = append(b.grants, r)
 		}
 		if n == 0 {
 			b.entry = r.entry
@@ -135,11 +135,11 @@ func (x *explainer) barsOf(i int) bars {
 	return b
 }
 
-// groups returns the right of which only an index of groups can tell the
+// groups returns the grant of which only an index of groups can tell the
 // items, if there is no such index here.
-func (x *explainer) groups(b bars) *right {
-	for i := range b.limits {
-		if r := &b.limits[i]; x.ask.Items == nil && (r.through != nil || r.entry.Rule == policy.IDsInGroups) {
+func (x *explainer) groups(b limits) *grant {
+	for i := range b.grants {
+		if r := &b.grants[i]; x.ask.Items == nil && (r.viaGroup != nil || r.entry.Rule == policy.IDsInGroups) {
 			return r
 		}
 	}
@@ -147,30 +147,30 @@ func (x *explainer) groups(b bars) *right {
 }
 
 // candidates returns every id that a limit names.
-func (b bars) candidates() []int64 {
-	if len(b.limits) == 0 || b.limits[0].through != nil {
+func (b limits) candidates() []int64 {
+	if len(b.grants) == 0 || b.grants[0].viaGroup != nil {
 		return nil
 	}
-	return b.limits[0].entry.IDs.IDs()
+	return b.grants[0].entry.IDs.IDs()
 }
 
 // whole says why a selector passes as it was asked.
-func (x *explainer) whole(s *policy.Selector, b bars) string {
+func (x *explainer) whole(s *policy.Selector, b limits) string {
 	switch {
 	case !s.ByID():
-		return "local to its parent, whose matter it is"
-	case s.Collection.Dictionary && x.req.Method == policy.GET:
+		return "local to its parent, and not judged"
+	case s.Collection.OpenTo(x.req.Method):
 		return "a dictionary, open to every valid token"
 	}
 	return x.whyPermitted(s, b)
 }
 
 // whyPermitted says what let an item in.
-func (x *explainer) whyPermitted(s *policy.Selector, b bars) string {
+func (x *explainer) whyPermitted(s *policy.Selector, b limits) string {
 	text := ""
 	switch {
-	case len(b.limits) > 0:
-		text = namedBy(b.limits)
+	case len(b.grants) > 0:
+		text = namedBy(b.grants)
 	case !b.asked:
 		text = fmt.Sprintf("a %s token reaches every item of its scope", x.in.Token.Access)
 		if x.in.Token.Access == policy.ACLAccess {
@@ -194,20 +194,20 @@ func (x *explainer) scopeClause(s *policy.Selector) string {
 	case x.ask.Items != nil && x.engine.Mode.Index():
 		return fmt.Sprintf("; it lies in the branch of account %d", x.in.Scope)
 	case x.engine.Mode.Index():
-		return "; whose it is, the gateway's index knows"
+		return "; the gateway's index knows its account"
 	}
-	return "; whose it is, the backend judges by x-flespi-cid"
+	return "; the backend checks its account by x-flespi-cid"
 }
 
 // whyDenied says what kept an id out.
-func (x *explainer) whyDenied(s *policy.Selector, b bars, id int64) string {
+func (x *explainer) whyDenied(s *policy.Selector, b limits, id int64) string {
 	if b.nothing != "" {
 		return b.nothing
 	}
-	for _, r := range b.limits {
+	for _, r := range b.grants {
 		switch {
-		case r.through != nil:
-			return fmt.Sprintf("entry %d lets in members of its groups, which it is not", r.through.Number)
+		case r.viaGroup != nil:
+			return fmt.Sprintf("entry %d lets in members of its groups, which it is not", r.viaGroup.Number)
 		case r.entry.Rule == policy.IDsInGroups:
 			return fmt.Sprintf("entry %d is about members of groups, and no entry for gw/groups confers them", r.entry.Number)
 		case !r.entry.IDs.Has(id):
@@ -225,33 +225,33 @@ func (x *explainer) whyDenied(s *policy.Selector, b bars, id int64) string {
 }
 
 // whyEmpty says why a selector without numbers names nothing at all.
-func (x *explainer) whyEmpty(s *policy.Selector, b bars) string {
+func (x *explainer) whyEmpty(s *policy.Selector, b limits) string {
 	switch {
 	case b.nothing != "":
 		return b.nothing
-	case len(b.limits) > 0 && b.limits[0].through != nil:
-		return fmt.Sprintf("the groups of entry %d have no members here", b.limits[0].through.Number)
-	case len(b.limits) > 0 && b.limits[0].entry.Rule == policy.IDsInGroups:
-		return fmt.Sprintf("entry %d is about members of groups, and no entry for gw/groups confers them", b.limits[0].entry.Number)
-	case len(b.limits) > 0:
-		return fmt.Sprintf("the id list of entry %d is empty", b.limits[0].entry.Number)
+	case len(b.grants) > 0 && b.grants[0].viaGroup != nil:
+		return fmt.Sprintf("the groups of entry %d have no members here", b.grants[0].viaGroup.Number)
+	case len(b.grants) > 0 && b.grants[0].entry.Rule == policy.IDsInGroups:
+		return fmt.Sprintf("entry %d is about members of groups, and no entry for gw/groups confers them", b.grants[0].entry.Number)
+	case len(b.grants) > 0:
+		return fmt.Sprintf("the id list of entry %d is empty", b.grants[0].entry.Number)
 	}
 	return fmt.Sprintf("no item of %s is known in the branch of account %d", s.Collection.URI, x.in.Scope)
 }
 
-// source returns the entry that tells which items a limited right is about.
-func (r right) source() *policy.Entry {
-	if r.through != nil {
-		return r.through
+// source returns the entry that tells which items a limited grant is about.
+func (r grant) source() *policy.Entry {
+	if r.viaGroup != nil {
+		return r.viaGroup
 	}
 	return r.entry
 }
 
-func namedBy(limits []right) string {
+func namedBy(grants []grant) string {
 	var names []string
-	for _, r := range limits {
-		if r.through != nil {
-			names = append(names, fmt.Sprintf("entry %d lets in members of its groups", r.through.Number))
+	for _, r := range grants {
+		if r.viaGroup != nil {
+			names = append(names, fmt.Sprintf("entry %d lets in members of its groups", r.viaGroup.Number))
 		} else {
 			names = append(names, fmt.Sprintf("entry %d names it", r.entry.Number))
 		}

@@ -61,7 +61,7 @@ type Choice struct {
 	Entries []Entry `json:"entries"`
 }
 
-// Entry is one entry of the ACL with its fate.
+// Entry is one entry of the ACL and why it decides or does not.
 type Entry struct {
 	Number   int    `json:"number"` // its place in the ACL, from 1
 	Place    string `json:"place,omitempty"`
@@ -75,12 +75,12 @@ type Entry struct {
 
 // Selector is one selector of the path with what became of it.
 type Selector struct {
-	Number     int    `json:"number"` // in path order, from 1
-	Kind       string `json:"kind"`
-	Collection string `json:"collection,omitempty"` // "": local to its parent
-	Linked     bool   `json:"linked"`
-	Asked      string `json:"asked"`
-	Fates      []Fate `json:"fates,omitempty"`
+	Number     int           `json:"number"` // in path order, from 1
+	Kind       string        `json:"kind"`
+	Collection string        `json:"collection,omitempty"` // "": local to its parent
+	Linked     bool          `json:"linked"`
+	Asked      string        `json:"asked"`
+	Outcomes   []ItemOutcome `json:"fates,omitempty"`
 }
 
 // The outcomes of a Fate.
@@ -92,7 +92,7 @@ const (
 )
 
 // Fate is what became of some items, and why.
-type Fate struct {
+type ItemOutcome struct {
 	Outcome string  `json:"outcome"`
 	IDs     []int64 `json:"ids,omitempty"`
 	What    string  `json:"what,omitempty"` // where no ids are known
@@ -111,5 +111,5 @@ type Backend struct {
 	Method string `json:"method"`
 	Target string `json:"target"`
 	CID    int64  `json:"x_flespi_cid,omitempty"` // 0: the header is not sent
-	Key    string `json:"credential"`             // whose, never which
+	Key    string `json:"credential"`             // the owner of it, never the key
 }

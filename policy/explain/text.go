@@ -34,7 +34,7 @@ func (r *Report) Text() string {
 		p.gap()
 		r.Choices[i].print(&p)
 	}
-	p.rows("Items", r.fates())
+	p.rows("Items", r.outcomes())
 	p.rows("Note", r.Notes)
 	return p.String()
 }
@@ -152,14 +152,14 @@ func (s *Selector) String() string {
 	return text + ", of " + s.Collection
 }
 
-// fates returns what became of the items, one line each.
-func (r *Report) fates() (lines []string) {
+// outcomes returns what became of the items, one line each.
+func (r *Report) outcomes() (lines []string) {
 	for _, s := range r.Selectors {
 		of := s.Collection
 		if of == "" {
 			of = fmt.Sprintf("selector %d", s.Number)
 		}
-		for _, f := range s.Fates {
+		for _, f := range s.Outcomes {
 			what := f.What
 			if len(f.IDs) > 0 {
 				what = shortIDs(f.IDs)
