@@ -23,7 +23,7 @@ type Need struct {
 
 // IndexOptions say what the index reads, and how often.
 type IndexOptions struct {
-	Backend      Sender
+	Backend      Doer
 	Key          func() string // the gateway's own credential; "": the backend needs none
 	Mode         policy.Mode   // of scope.mode
 	Catalogue    *policy.Catalogue
@@ -44,7 +44,7 @@ type IndexOptions struct {
 // (Created, Deleted, Moved) has a number and is applied again to a reading that began
 // before it, so that an old page cannot give an item back to whom it was taken from.
 type Index struct {
-	asker
+	lister
 	opt    IndexOptions
 	groups *policy.Collection // nil: the catalogue has none
 	state  atomic.Pointer[indexState]
@@ -75,7 +75,7 @@ type indexState struct {
 
 // NewIndex returns an index that knows nothing; Run makes it read.
 func NewIndex(o IndexOptions) *Index {
-	x := &Index{asker: asker{o.Backend, o.Key, o.Log}, opt: o, readers: map[readerName]*reader{}}
+	x := &Index{lister: lister{o.Backend, o.Key, o.Log}, opt: o, readers: map[readerName]*reader{}}
 	x.groups = o.Catalogue.WithRole(policy.RoleGroups)
 	x.loaded = make(chan struct{}, 1)
 	x.slots = make(chan struct{}, readCount)

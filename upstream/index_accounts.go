@@ -13,7 +13,7 @@ import (
 
 // AccountsOptions say where the account tree comes from (scope.accounts: backend).
 type AccountsOptions struct {
-	Backend      Sender
+	Backend      Doer
 	Key          func() string // the gateway's own credential; "": the backend needs none
 	Mode         policy.Mode
 	Policy       func() *policy.Tree // the accounts of the policy: its roots count, and its names
@@ -29,7 +29,7 @@ type AccountsOptions struct {
 // An account that hangs below none of them, or too deep, is in nobody's branch. It is read
 // whole or not at all, like the index, and what passes through counts at once.
 type Accounts struct {
-	asker
+	lister
 	opt    AccountsOptions
 	tree   atomic.Pointer[policy.Tree]
 	began  atomic.Pointer[time.Time] // when the reading in force began
@@ -45,7 +45,7 @@ const nowhere = -1
 
 // NewAccounts returns the roots of the policy, with nothing below them yet.
 func NewAccounts(o AccountsOptions) *Accounts {
-	a := &Accounts{asker: asker{o.Backend, o.Key, o.Log}, opt: o, loaded: make(chan struct{}, 1)}
+	a := &Accounts{lister: lister{o.Backend, o.Key, o.Log}, opt: o, loaded: make(chan struct{}, 1)}
 	a.build()
 	return a
 }
@@ -138,7 +138,7 @@ func (a *Accounts) read(ctx context.Context) error {
 	}
 	var rows []policy.Account
 	each := func(r *Row) { rows = append(rows, policy.Account{ID: r.ID[0], Parent: r.ID[1]}) }
-	if err := a.everywhere(ctx, &q, each); err != nil {
+	if err := a.allScopes(ctx, &q, each); err != nil {
 		return err
 	}
 	rows, err := distinctAccounts(rows)

@@ -13,7 +13,7 @@ import (
 )
 
 // accountsTest returns the tree of a backend below the roots 1, 2 and 4 of a policy.
-func accountsTest(t *testing.T, s Sender) *Accounts {
+func accountsTest(t *testing.T, s Doer) *Accounts {
 	t.Helper()
 	named, faults := policy.NewTree([]policy.Account{{ID: 1, Name: "operator"}, {ID: 5, Parent: 1, Name: "five"}, {ID: 2}, {ID: 4}}, 4)
 	if len(faults) > 0 {

@@ -23,7 +23,7 @@ type indexTest struct {
 	need    atomic.Pointer[Need]
 }
 
-func newIndexTest(t testing.TB, s Sender, mode policy.Mode) *indexTest {
+func newIndexTest(t testing.TB, s Doer, mode policy.Mode) *indexTest {
 	t.Helper()
 	x := &indexTest{t: t, cat: catalogue(t), tree: twoFleets(t)}
 	x.devices = x.cat.Collection("gw/devices")

@@ -25,7 +25,7 @@ func (x *Index) read(ctx context.Context, c *policy.Collection) error {
 		columns: Columns{Names: []string{"id", "cid"}, Required: 1},
 		max:     maxItems, whole: true,
 	}
-	if err := x.everywhere(ctx, &q, func(r *Row) { b.add(r.ID[0], r.ID[1]) }); err != nil {
+	if err := x.allScopes(ctx, &q, func(r *Row) { b.add(r.ID[0], r.ID[1]) }); err != nil {
 		return err
 	}
 	base, err := b.shelf()
@@ -50,7 +50,7 @@ func (x *Index) readMembers(ctx context.Context, c *policy.Collection) (*links, 
 		columns: Columns{Names: []string{"group_id", memberColumn(c)}, Required: 2},
 		max:     maxItems, whole: true,
 	}
-	err := x.everywhere(ctx, &q, func(r *Row) { pairs = append(pairs, pair{r.ID[0], r.ID[1]}) })
+	err := x.allScopes(ctx, &q, func(r *Row) { pairs = append(pairs, pair{r.ID[0], r.ID[1]}) })
 	if err != nil {
 		return nil, err
 	}

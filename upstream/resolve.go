@@ -27,7 +27,7 @@ type Seeker interface {
 
 // ResolverOptions say how questions are asked.
 type ResolverOptions struct {
-	Backend   Sender
+	Backend   Doer
 	Key       func() string // the gateway's own credential; "": the caller's is used
 	Mode      policy.Mode   // of scope.mode
 	MaxTarget int           // upstream.max_url_bytes
@@ -37,7 +37,7 @@ type ResolverOptions struct {
 // Resolver asks the backend what the engine has to know before it can judge (SPEC 4.3,
 // Resolving). It is safe for concurrent use.
 type Resolver struct {
-	asker
+	lister
 	mode      policy.Mode
 	maxTarget int
 	index     Seeker
@@ -45,7 +45,7 @@ type Resolver struct {
 
 // NewResolver returns a Resolver.
 func NewResolver(o ResolverOptions) *Resolver {
-	return &Resolver{asker: asker{send: o.Backend, key: o.Key}, mode: o.Mode, maxTarget: o.MaxTarget, index: o.Index}
+	return &Resolver{lister: lister{send: o.Backend, key: o.Key}, mode: o.Mode, maxTarget: o.MaxTarget, index: o.Index}
 }
 
 // Resolve finds out what an unresolved decision needs: the ids of its matches, and whose

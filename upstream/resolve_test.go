@@ -236,7 +236,7 @@ func TestResolveEndless(t *testing.T) {
 		return &fake.Canned{Status: 200, Body: []byte(rowsOf(ids))}
 	})
 	q := listing{target: []byte("/gw/devices/name=truck?fields=id"), columns: Columns{Names: []string{"id"}}, max: 5000}
-	err = (&asker{send: tr, key: ownKey}).all(new(Answer), &q, func(*Row) {})
+	err = (&lister{send: tr, key: ownKey}).all(new(Answer), &q, func(*Row) {})
 	if !errors.Is(err, ErrRowCount) || pages.Load() != 5 {
 		t.Errorf("got %v after %d pages", err, pages.Load())
 	}

@@ -65,14 +65,14 @@ const (
 	someErrors
 )
 
-// Reset makes r read the listing that src holds. Of src nothing is read behind the end of
+// Reset makes r read the listing that src holds. Of src nothing is read after the end of
 // the listing but the end itself.
 func (r *Rows) Reset(src io.Reader, c Columns) {
 	r.scan.reset(src)
 	*r = Rows{scan: r.scan, columns: c}
 }
 
-// Next reads the next row and reports whether there is one. Behind the last row it reads
+// Next reads the next row and reports whether there is one. After the last row it reads
 // the rest of the answer.
 func (r *Rows) Next() bool {
 	for r.scan.err == nil {
@@ -104,7 +104,7 @@ func (r *Rows) Row() *Row { return &r.row }
 // Count returns how many rows were read.
 func (r *Rows) Count() int { return r.count }
 
-// Failed reports whether the answer told of errors beside its rows.
+// Failed reports whether the answer has errors beside its rows.
 func (r *Rows) Failed() bool { return r.errors == someErrors }
 
 // Err returns nil for a whole listing, ErrRows, ErrRowCount, or what the stream failed

@@ -14,7 +14,7 @@ import (
 )
 
 // slowRows is the second opinion: it reads a listing with encoding/json, token by token,
-// so that names that stand twice are seen.
+// so that names that come twice are seen.
 type slowRows struct {
 	dec *json.Decoder
 }

@@ -35,14 +35,14 @@ type AnswerError struct {
 // Error names the status. The body is the client's and never gets into a log.
 func (e *AnswerError) Error() string { return "the backend answered " + strconv.Itoa(e.Status) }
 
-// Sender sends one request and reads the head of its answer; a Transport is one.
-type Sender interface {
+// Doer sends one request and reads the head of its answer; a Transport is one.
+type Doer interface {
 	Do(*Request, *Answer) error
 }
 
-// asker asks the backend what the gateway itself wants to know.
-type asker struct {
-	send Sender
+// lister asks the backend what the gateway itself wants to know.
+type lister struct {
+	send Doer
 	key  func() string // the gateway's own credential; "": there is none
 	log  *slog.Logger
 }
@@ -55,7 +55,7 @@ type listing struct {
 	columns Columns
 	max     int     // rows of all pages; so many or more are too many; 0: no bound
 	whole   bool    // errors beside the rows are a failure
-	roots   []int64 // of everywhere: the scopes to ask under in turn
+	roots   []int64 // of allScopes: the scopes to ask under in turn
 }
 
 // page is what is remembered of a page: enough to see that it came again.
@@ -67,7 +67,7 @@ type page struct {
 // all reads every page of a listing and hands each row to each. The rows count only if no
 // error comes back. One that a client asked for is an *AnswerError. A backend that does not
 // know paging sends other than 1000 rows at once, or the same 1000 again.
-func (k *asker) all(a *Answer, q *listing, each func(*Row)) error {
+func (k *lister) all(a *Answer, q *listing, each func(*Row)) error {
 	var before page
 	for total := 0; q.max == 0 || total < q.max; {
 		now, err := k.page(a, q, pageRows, total, func(r *Row) bool { each(r); return true })
@@ -77,7 +77,7 @@ func (k *asker) all(a *Answer, q *listing, each func(*Row)) error {
 		case now.rows != pageRows:
 			return nil
 		case total > 0 && now == before:
-			return k.unpaged(a, q, total)
+			return k.checkUnpaged(a, q, total)
 		}
 		before = now
 		total += pageRows
@@ -85,9 +85,9 @@ func (k *asker) all(a *Answer, q *listing, each func(*Row)) error {
 	return ErrRowCount
 }
 
-// unpaged finds out what a repeated page means. A backend that ignores limit and offset has
-// sent its whole list; one that ignores only offset has more, which nobody can read.
-func (k *asker) unpaged(a *Answer, q *listing, total int) error {
+// checkUnpaged finds out what a repeated page means. A backend that ignores limit and offset
+// has sent its whole list; one that ignores only offset has more, which nobody can read.
+func (k *lister) checkUnpaged(a *Answer, q *listing, total int) error {
 	one, err := k.page(a, q, 1, 0, func(*Row) bool { return true })
 	switch {
 	case err != nil:
@@ -98,9 +98,10 @@ func (k *asker) unpaged(a *Answer, q *listing, total int) error {
 	return nil
 }
 
-// page reads one page, or what comes without a limit for 0. When each returns false the rest is not read, and nobody knows
+// page reads one page, or what comes without a limit for 0. When each returns false the rest
+// is not read, and nobody knows
 // whether it would have been whole.
-func (k *asker) page(a *Answer, q *listing, limit, offset int, each func(*Row) bool) (page, error) {
+func (k *lister) page(a *Answer, q *listing, limit, offset int, each func(*Row) bool) (page, error) {
 	if err := k.do(a, q, limit, offset); err != nil {
 		return page{}, err
 	}
@@ -143,7 +144,7 @@ func (r *Rows) release() {
 }
 
 // do sends the question and judges the status of the answer.
-func (k *asker) do(a *Answer, q *listing, limit, offset int) error {
+func (k *lister) do(a *Answer, q *listing, limit, offset int) error {
 	key := k.key()
 	target := q.target
 	if limit > 0 {

@@ -90,7 +90,7 @@ func (s *rowScanner) fill() bool {
 	return false
 }
 
-// stop notes the end of the stream. A failure counts at once, even behind bytes: an answer
+// stop notes the end of the stream. A failure counts at once, even after bytes: an answer
 // that was cut is not used in part.
 func (s *rowScanner) stop(err error) {
 	if err == io.EOF {
@@ -111,7 +111,7 @@ func (s *rowScanner) skipSpace() byte {
 	return c
 }
 
-// peekSpace skips white space and returns the byte behind it without taking it.
+// peekSpace skips white space and returns the byte after it without taking it.
 func (s *rowScanner) peekSpace() byte {
 	for isSpace(s.peek()) {
 		s.r++
@@ -155,7 +155,7 @@ func (s *rowScanner) more(n int, end byte) bool {
 	return false
 }
 
-// readName takes a name and the colon behind it. It is valid until the next one is read. Of
+// readName takes a name and the colon after it. It is valid until the next one is read. Of
 // one that is too long to be asked for nil comes back, which is no name either.
 func (s *rowScanner) readName() []byte {
 	s.open('"', "a name is no string")

@@ -89,7 +89,7 @@ var badRows = []struct{ name, text string }{
 	{"two errors", `{"errors":[],"errors":[],"result":[]}`},
 	{"errors are no array", `{"errors":{"code":1},"result":[]}`},
 	{"a second value", `{"result":[]}{"result":[]}`},
-	{"a byte behind it", "{\"result\":[]}\x00"},
+	{"a byte after it", "{\"result\":[]}\x00"},
 	{"a row is a number", `{"result":[7]}`},
 	{"a row is null", `{"result":[{"id":1},null]}`},
 	{"a row without id", `{"result":[{"id":1},{"cid":1}]}`},

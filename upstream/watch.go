@@ -48,7 +48,7 @@ const (
 
 // WatchOptions say where to look.
 type WatchOptions struct {
-	Backend   Sender
+	Backend   Doer
 	Key       func() string // the gateway's own credential
 	Tree      func() *policy.Tree
 	Catalogue *policy.Catalogue
@@ -63,7 +63,7 @@ type WatchOptions struct {
 // and then under one more leaf; a row from outside of the leaf, or that names no account,
 // means that the header is ignored. Failures say neither.
 type Watch struct {
-	asker
+	lister
 	WatchOptions
 	collections []*policy.Collection
 	at          int // where the next look begins
@@ -74,7 +74,7 @@ type Watch struct {
 
 // NewWatch returns a Watch that has not looked yet.
 func NewWatch(o WatchOptions) *Watch {
-	w := &Watch{asker: asker{o.Backend, o.Key, o.Log}, WatchOptions: o, loaded: make(chan struct{}, 1)}
+	w := &Watch{lister: lister{o.Backend, o.Key, o.Log}, WatchOptions: o, loaded: make(chan struct{}, 1)}
 	for _, c := range o.Catalogue.Collections {
 		// What a master sees of an account may be the account itself, whose own account
 		// is above.

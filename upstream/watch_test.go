@@ -27,7 +27,7 @@ func twoFleets(t testing.TB) *policy.Tree {
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-func watch(t testing.TB, s Sender) *Watch {
+func watch(t testing.TB, s Doer) *Watch {
 	t.Helper()
 	tree := twoFleets(t)
 	return NewWatch(WatchOptions{

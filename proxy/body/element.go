@@ -101,7 +101,7 @@ func (s *Scanner) nextKey() (raw []byte, more bool) {
 	return raw, err == nil
 }
 
-// position returns the offset behind what was read last.
+// position returns the offset of the end of what was read last.
 func (s *Scanner) position() int { return int(s.dec.InputOffset()) }
 
 // Elements gives visit the object, or each object of the array, of a text that

@@ -78,7 +78,7 @@ func TestCaseVariant(t *testing.T) {
 	}
 }
 
-// The first faulty element decides, so the one behind it is not looked at.
+// The first faulty element decides, so the next one is not looked at.
 func TestElementsStops(t *testing.T) {
 	stop, seen := errors.New("stop"), 0
 	var s Scanner

@@ -57,7 +57,7 @@ func (s *Scanner) fault(reason string) *SyntaxError {
 // the decoder would take.
 var errUnexpected = errors.New("unexpected token")
 
-// explain says what is wrong with the text behind the last token, where the
+// explain says what is wrong with the text after the last token, where the
 // decoder has returned err; nil for nil. It looks at the text, not at the words
 // of err: they quote the client, and the next version may have others.
 func (s *Scanner) explain(err error) *SyntaxError {

@@ -144,7 +144,7 @@ func TestCheckDepth(t *testing.T) {
 	}
 }
 
-// Many keys, the same keys again behind them, and the same keys in many
+// Many keys, the same keys again after them, and the same keys in many
 // objects: the table grows, finds and forgets.
 func TestManyKeys(t *testing.T) {
 	const n = 100_000

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// decode lets encoding/json say where the members of a valid object stand.
+// decode lets encoding/json say where the members of a valid object are.
 func decode(t *testing.T, text []byte) (found []member) {
 	t.Helper()
 	d := json.NewDecoder(bytes.NewReader(text))

@@ -36,7 +36,7 @@ func walk(text []byte, n int) (found []member, err error) {
 
 var rows = []struct {
 	text  string
-	found string // values, joined by a bar, behind a ! those of errors
+	found string // values, joined by a bar, after a ! those of errors
 	err   error
 }{
 	{`{}`, ``, nil},

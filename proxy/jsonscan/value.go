@@ -115,7 +115,7 @@ func skipPlain(src []byte) int {
 }
 
 // scanString reads to the end of a string, its quote included, or of src. The
-// quote is looked for once and then again only behind an escape that hid it:
+// quote is looked for once and then again only after an escape that hid it:
 // looking again after every escape would be quadratic.
 func (v *value) scanString(src []byte) int {
 	i, quote := 0, -1

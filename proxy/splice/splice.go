@@ -33,7 +33,7 @@ func (s *Splicer) Reset(errs []byte) {
 // who wants to know of faults before the first byte goes out feeds the first
 // part of the answer, as much as may be held (64 KiB), and looks at the error
 // first: on a fault the answer may still be passed untouched from the caller's
-// own copy. A fault behind that part means that the connection must end without
+// own copy. A fault after that part means that the connection must end without
 // the final chunk.
 func (s *Splicer) Feed(dst, src []byte) ([]byte, error) {
 	sent, i := 0, 0

@@ -25,11 +25,11 @@ func rootsOf(mode policy.Mode, tree *policy.Tree) []int64 {
 	return roots
 }
 
-// everywhere reads a listing under each of its roots. A root that the backend does not let
+// allScopes reads a listing under each of its roots. A root that the backend does not let
 // us see has no items; when it is all of them, something else is wrong. A collection that it
-// does not know (404) is empty. A refusal behind the first rows is a failure: what was read
+// does not know (404) is empty. A refusal after the first rows is a failure: what was read
 // until then is not all.
-func (k *asker) everywhere(ctx context.Context, q *listing, each func(*Row)) error {
+func (k *lister) allScopes(ctx context.Context, q *listing, each func(*Row)) error {
 	var a Answer
 	defer context.AfterFunc(ctx, a.Cancel)()
 	defer a.Close()
