@@ -15,11 +15,11 @@ func scopeRows(s *Settings) []Setting {
 		{"scope.accounts", "policy | backend", "policy",
 			"Where the account tree comes from: the policy file, or GET /platform/subaccounts/all.", into(&c.Accounts, strict.Enum(AccountsPolicy, AccountsBackend))},
 		{"scope.refresh", "duration", "30s",
-			"In ids mode, the pause between two readings of the item index.", into(&c.Refresh, strict.Duration(soon, day))},
+			"In ids and both mode, the pause between two readings of the item index.", into(&c.Refresh, strict.Duration(soon, day))},
 		{"scope.max_staleness", "duration", "2m",
 			"The age at which the index is too old to decide by: 503. At least scope.refresh.", into(&c.MaxStaleness, strict.Duration(soon, 7*day))},
 		{"scope.match", "resolve | deny", "resolve",
-			"What becomes of match selectors of tokens limited to ids.", into(&c.Match, strict.Enum(MatchResolve, MatchDeny))},
+			"Matches of tokens limited to ids: resolved at the backend, or denied.", into(&c.Match, strict.Enum(MatchResolve, MatchDeny))},
 		{"scope.linked", "lenient | strict", "lenient",
 			"What a GET with a linked selector needs: the scope alone, or an entry of its own.", into(&c.Linked, strict.Enum(LinkedLenient, LinkedStrict))},
 	}
@@ -42,9 +42,9 @@ func policyRows(s *Settings) []Setting {
 	p := &s.Policy
 	return []Setting{
 		{"policy.enforce", "bool", "true",
-			"If false, the entries of acl tokens are judged, counted and logged, not enforced.", into(&p.Enforce, strict.Bool)},
+			"If false, the entries of acl tokens are evaluated, counted and logged, not enforced.", into(&p.Enforce, strict.Bool)},
 		{"policy.shadow", "file", `""`,
-			"A second policy file that is judged and counted, not enforced. Empty: none.", into(&p.Shadow, s.path)},
+			"A second policy file that is evaluated and counted, not enforced. Empty: none.", into(&p.Shadow, s.path)},
 		{"policy.max_ids", "number", "10000",
 			"Ids in one list of a request. Above: 400.", into(&p.MaxIDs, count(1, mib))},
 		{"policy.max_depth", "number", "4",
@@ -67,21 +67,21 @@ func limitRows(s *Settings) []Setting {
 	token, account, stranger := &s.Limits.PerToken, &s.Limits.PerAccount, &s.Limits.Unauthenticated
 	return []Setting{
 		{"limits.per_token.rate", "rate", "0",
-			"Requests of one token, as 50/s or 600/m. 0: no bound. Above: 429.", into(&token.Rate, strict.ReadRate)},
+			"Requests of one token, such as 50/s or 600/m. 0: no bound. Above: 429.", into(&token.Rate, strict.ReadRate)},
 		{"limits.per_token.burst", "number", "0",
-			"Requests of one token that may come at once. 0: what the rate gives in a second.", into(&token.Burst, count(0, many))},
+			"Requests of one token that may come at once. 0: one second of the rate.", into(&token.Burst, count(0, many))},
 		{"limits.per_token.concurrent", "number", "0",
 			"Requests of one token at one time. 0: no bound.", into(&token.Concurrent, count(0, many))},
 		{"limits.per_account.rate", "rate", "0",
 			"Requests of the tokens of one account. 0: no bound.", into(&account.Rate, strict.ReadRate)},
 		{"limits.per_account.burst", "number", "0",
-			"Requests of one account that may come at once. 0: what the rate gives in a second.", into(&account.Burst, count(0, many))},
+			"Requests of one account that may come at once. 0: one second of the rate.", into(&account.Burst, count(0, many))},
 		{"limits.per_account.concurrent", "number", "0",
 			"Requests of one account at one time. 0: no bound.", into(&account.Concurrent, count(0, many))},
 		{"limits.unauthenticated.rate", "rate", "20/s",
 			"Requests of one address without a valid token. 0: no bound.", into(&stranger.Rate, strict.ReadRate)},
 		{"limits.unauthenticated.burst", "number", "100",
-			"Such requests that may come at once. 0: what the rate gives in a second.", into(&stranger.Burst, count(0, many))},
+			"Such requests that may come at once. 0: one second of the rate.", into(&stranger.Burst, count(0, many))},
 	}
 }
 
@@ -92,9 +92,9 @@ func auditRows(s *Settings) []Setting {
 		{"audit.path", "file", `""`,
 			"The audit log, one JSON object per decision. Empty: none.", into(&a.Path, s.path)},
 		{"audit.allow_sample", "number from 0 to 1", "0",
-			"The share of allowed requests that is written; denials are written always.", into(&a.AllowSample, strict.Fraction)},
+			"The share of allowed requests that is written; denials are always written.", into(&a.AllowSample, strict.Fraction)},
 		{"audit.max_size", "size", "100MiB",
-			"The size at which a new file is begun.", into(&a.MaxSize, strict.Bytes(mib, tib))},
+			"The size at which a new file is started.", into(&a.MaxSize, strict.Bytes(mib, tib))},
 		{"audit.keep", "number", "10",
 			"How many older files are kept.", into(&a.Keep, count(0, 10000))},
 	}
@@ -104,12 +104,12 @@ func auditRows(s *Settings) []Setting {
 func processRows(s *Settings) []Setting {
 	return []Setting{
 		{"log.level", "debug | info | warn | error", "info",
-			"What is worth a line.", into(&s.Log.Level, strict.Enum(LogDebug, LogInfo, LogWarn, LogError))},
+			"The least severe line that is written.", into(&s.Log.Level, strict.Enum(LogDebug, LogInfo, LogWarn, LogError))},
 		{"log.format", "auto | text | json", "auto",
-			"How a line looks. auto: text on a terminal, json elsewhere.", into(&s.Log.Format, strict.Enum(LogAuto, LogText, LogJSON))},
+			"The format of a line. auto: text on a terminal, json elsewhere.", into(&s.Log.Format, strict.Enum(LogAuto, LogText, LogJSON))},
 		{"shutdown.delay", "duration", "0s",
-			"Between the end of readiness and the end of listening, for balancers to notice.", into(&s.Shutdown.Delay, strict.Duration(0, day))},
+			"How long it keeps listening after /readyz turns 503, so that balancers notice.", into(&s.Shutdown.Delay, strict.Duration(0, day))},
 		{"shutdown.drain", "duration", "30s",
-			"How long requests under way may take to end.", into(&s.Shutdown.Drain, strict.Duration(soon, day))},
+			"How long requests in progress may take to finish.", into(&s.Shutdown.Drain, strict.Duration(soon, day))},
 	}
 }

@@ -68,12 +68,12 @@ const settingsIntro = `# Settings
 
 Made by ` + "`go test ./cmd/aclgate -run TestPage -update`" + ` from the table that reads them.
 
-Settings stand in ` + "`aclgate.yaml`" + `; ` + "`-c FILE`" + ` names another file. Every one has a default. A key that is not in this list is an error, with the
+Settings are in ` + "`aclgate.yaml`" + `; ` + "`-c FILE`" + ` names another file. Every one has a default. A key that is not in this list is an error, which names the
 nearest one that is. ` + "`aclgate check`" + ` names every fault with its line and column. Settings are read once, at start; the policy, the gateway's own
 credential and the TLS files are read again while it runs.
 
-A file is relative to the folder of the settings. A size is a number of bytes or has KiB, MiB, GiB or TiB; a duration is like 500ms, 10s, 2m or 1h30m; a rate is
-like 50/s or 600/m.
+A file is relative to the folder of the settings. A size is a number of bytes, or one with KiB, MiB, GiB or TiB. Durations are written like 500ms, 10s, 2m or
+1h30m, rates like 50/s or 600/m.
 
 `
 
@@ -91,7 +91,7 @@ func TestPageOfSettings(t *testing.T) {
 			b.WriteString("\n")
 		}
 	}
-	b.WriteString("## All of them in one file\n\nEach with its default or, where none is possible, an example.\n\n```yaml\n")
+	b.WriteString("## All of them in one file\n\nEach with its default or, if there is none, an example.\n\n```yaml\n")
 	b.WriteString(strings.TrimSpace(readText(t, "../../config/testdata/aclgate.full.yaml")) + "\n```\n")
 	page(t, "settings.md", b.String())
 }
@@ -114,12 +114,12 @@ const cliIntro = `# Commands
 
 Made by ` + "`go test ./cmd/aclgate -run TestPage -update`" + ` from the commands themselves; ` + "`aclgate help COMMAND`" + ` says the same.
 
-Every command takes ` + "`-c FILE`, `--config FILE`" + ` (default ` + "`aclgate.yaml`" + `, here). Keys come from files, stdin or the environment, never from flags.
+Every command takes ` + "`-c FILE`, `--config FILE`" + ` (default ` + "`aclgate.yaml`" + ` in the current folder). Keys come from files, stdin or the environment, never from flags.
 
 | exit code | meaning |
 |---|---|
-| 0 | it went well |
-| 1 | it failed: the gateway cannot be reached, a request was cut, nothing was found |
+| 0 | success |
+| 1 | failure: the gateway cannot be reached, a request was cut, nothing was found |
 | 2 | the command line is wrong |
 | 3 | settings or policy are invalid; every fault is named with file, line and column |
 | 4 | a policy test failed |
