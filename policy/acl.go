@@ -73,7 +73,7 @@ func (e *Entry) permits(m Method, name string) bool {
 }
 
 // AppendShape appends all of an entry but its ids and its place: what the choice
-// between entries depends on. Lengths stand before texts, so that no two lists
+// between entries depends on. Lengths come before texts, so that no two lists
 // of entries are printed alike.
 func (e *Entry) AppendShape(b []byte) []byte {
 	b = strconv.AppendInt(b, int64(len(e.URI)), 10)

@@ -6,7 +6,7 @@ type bounds struct {
 	sets    [2]idList
 	count   int
 	nothing bool   // no id passes
-	reads   *Entry // the entry whose rights a match needs; nil: no ACL asked
+	reads   *Entry // the entry that has to permit what a match reads; nil: no ACL asked
 	linked  bool
 }
 
@@ -70,8 +70,8 @@ func (e *Engine) linkedBounds(in *Input, col *Collection) (bounds, Reason) {
 }
 
 // addMessageBounds adds what it takes to make a link that carries messages out:
-// GET on the messages of what is linked. Of a group nobody knows the members
-// to come, so the right has to be there for every device [G].
+// GET on the messages of what is linked. The members that
+// a group will have are unknown, so the right has to be there for every device [G].
 func (e *Engine) addMessageBounds(b *bounds, in *Input, col *Collection) Reason {
 	acl := in.Token.ACL
 	if col.Role != RoleGroups {

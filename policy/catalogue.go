@@ -110,7 +110,7 @@ type Route struct {
 	Path       string // below the collection's uri, as the catalogue spells it
 	Methods    MethodSet
 	Slot       int           // what of the item it addresses
-	Selectors  []*Collection // whose ids each {} is, in path order; nil: local to its parent
+	Selectors  []*Collection // what each {} is about, in path order; nil: local to its parent
 	Literals   []string      // printed text between the selectors; one more than Selectors
 	Item       bool          // the first selector names the collection's own items
 	Creates    bool          // POST makes an item of the collection
@@ -238,7 +238,7 @@ func withOwn(cs []*Collection) []*Collection {
 
 func (c *Catalogue) add(col *Collection) error {
 	if c.Collection(col.URI) != nil {
-		return fmt.Errorf("collection %q stands twice", col.URI)
+		return fmt.Errorf("collection %q appears twice", col.URI)
 	}
 	col.Index = len(c.Collections)
 	col.Module, _, _ = strings.Cut(col.URI, "/")
@@ -280,7 +280,7 @@ func (c *Catalogue) insert(r *Route) error {
 		n = n.ensureChild(segment)
 	}
 	if n.allow&r.Methods != 0 {
-		return fmt.Errorf("route %s of %s stands twice with the same method", r.Path, r.Collection.URI)
+		return fmt.Errorf("route %s of %s appears twice with the same method", r.Path, r.Collection.URI)
 	}
 	n.allow |= r.Methods
 	n.routes = append(n.routes, r)

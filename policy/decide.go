@@ -86,9 +86,9 @@ func (e *Engine) masterRoute(in *Input) bool {
 	return !slices.ContainsFunc(r.segments, assists) && e.rootMaster(in)
 }
 
-// rootMaster reports whether the token is a master of a root account whose
-// scope nobody narrows but the backend: where the gateway is the only one that
-// knows accounts, x-flespi-cid must not name one below the root.
+// rootMaster reports whether the token is a master of a root account, in a scope
+// that is the root itself where the backend does not enforce it: there the gateway
+// alone knows accounts, so x-flespi-cid must not name one below the root.
 func (e *Engine) rootMaster(in *Input) bool {
 	if in.Token.Access != Master || !in.Tree.Root(in.Token.CID) {
 		return false
@@ -117,8 +117,8 @@ func ClosedTopicName(topic []byte) bool {
 	return len(topic) > 0 && topic[0] == '$' || len(topic) >= len(prefix) && string(topic[:len(prefix)]) == prefix
 }
 
-// unscopable reports whether the index cannot judge the route and nobody else will:
-// no header goes upstream, and the route names no items with integer ids.
+// unscopable reports whether the index cannot judge the route, and neither does the
+// backend: no header goes upstream, and the route names no items with integer ids.
 func (e *Engine) unscopable(in *Input) bool {
 	r := in.Request.Route
 	if e.Mode.Header() || r.Collection.OpenTo(in.Request.Method) {

@@ -9,7 +9,7 @@ type Decision struct {
 	Selectors []SelectorDecision // one per selector of the request, in path order
 
 	// OnlyAccountScope tells that nothing but the account scope limits the
-	// request: no id list stands between the caller and a foreign item.
+	// request: no id list keeps the caller from a foreign item.
 	OnlyAccountScope bool
 
 	// Element is the element of the body that was refused.
@@ -32,7 +32,7 @@ type SelectorDecision struct {
 }
 
 // PrintAs says how a selector is printed. The zero value is nothing at all: one
-// that nobody judged cannot be printed into something wider.
+// that was not judged cannot be printed into something wider.
 type PrintAs uint8
 
 // The ways.

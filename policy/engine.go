@@ -61,7 +61,7 @@ func (e *Engine) Evaluate(d *Decision, in *Input) Reason {
 }
 
 // Authenticate judges whether the token may be used at all, then and from there
-// (SPEC 3). A nil token is a key that nobody knows.
+// (SPEC 3). A nil token is a key that no token has.
 func (e *Engine) Authenticate(in *Input) Reason {
 	t := in.Token
 	if t == nil {

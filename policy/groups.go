@@ -26,7 +26,7 @@ func (e *Engine) grant(acl *ACL, col *Collection, slot int, m Method) grant {
 }
 
 // groupEntry returns the entry for groups that confers m on their members in
-// col, or nil. Whoever may choose the members gains nothing by them.
+// col, or nil. It confers nothing if it permits adding members.
 func (e *Engine) groupEntry(acl *ACL, col *Collection, m Method) *Entry {
 	groups := e.Catalogue.WithRole(RoleGroups)
 	if groups == nil || !col.Grouped {
@@ -40,8 +40,8 @@ func (e *Engine) groupEntry(acl *ACL, col *Collection, m Method) *Entry {
 }
 
 // members returns the ids of the items of col that belong to a group which g
-// permits and which lies in the scope, ascending. Groups that the token may add
-// members to, by another entry, do not count. Without an index nobody knows.
+// permits and which is in the scope, ascending. Groups that the token may add
+// members to, by another entry, do not count. Without an index there are none.
 func (e *Engine) members(in *Input, col *Collection, g *Entry) []int64 {
 	if g == nil || in.Items == nil {
 		return nil

@@ -40,7 +40,7 @@ func plainRun(text []byte) int {
 func leading(word uint64) uint { return uint(bits.TrailingZeros64(noDigits(word))) / 8 }
 
 // upper moves the first digits of a word, at least one, to its end: zeros come
-// to stand in front of them, and what stood behind them is gone.
+// in front of them, and what was behind them is gone.
 func upper(word uint64, digits uint) uint64 { return word << ((64 - 8*digits) & 63) }
 
 // number returns the number whose digits are the bytes of word, the last digit
@@ -116,7 +116,7 @@ var twoDigits = func() (t [100]uint16) {
 }()
 
 // appendMany is appendIDs for many: neighbours mostly differ in their last four
-// digits alone, so what stands before those is printed once and copied.
+// digits alone, so what comes before those is printed once and copied.
 func appendMany(dst []byte, ids []int64) []byte {
 	var front [16]byte // of the last id, less four digits
 	shared, width := uint64(0), 0

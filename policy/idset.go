@@ -74,9 +74,9 @@ func ascending(ids []int64) bool {
 }
 
 // Printed is a list of ids as text: numbers with single commas between them.
-// Nobody outside of this package can make one that is not empty, so whoever is
-// given one need not look for any other byte in it. It is shared, and may
-// outlive the request and the policy that it came with: it must not be changed.
+// No other package can make one that is not empty, so whoever is given one need not
+// look for any other byte in it. It is shared, and may outlive the request and the
+// policy that it came with: it must not be changed.
 type Printed struct{ text []byte }
 
 // Len returns the length in bytes; 0: there is no list.
@@ -115,7 +115,7 @@ func (s *IDSet) IDs() []int64 { return s.sorted }
 // Text returns the ids ascending, as a comma list. It must not be changed.
 func (s *IDSet) Text() []byte { return s.text }
 
-// Printed returns Text as what nobody has to check again.
+// Printed returns Text as what need not be checked again.
 func (s *IDSet) Printed() Printed { return Printed{s.text} }
 
 // Len returns the number of ids.

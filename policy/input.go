@@ -6,7 +6,7 @@ import "net/netip"
 // evaluates it fills in all but Scope.
 type Input struct {
 	Request  *Request
-	Token    *Token     // nil: nobody knows the key
+	Token    *Token     // nil: no token has the key
 	At       int64      // unix seconds
 	Source   netip.Addr // of the client
 	Origin   []byte     // of the page that asks; nil: none

@@ -7,7 +7,7 @@ func (e *Engine) selectors(d *Decision, in *Input) {
 	r := in.Request
 	open := r.Route.Collection.OpenTo(r.Method)
 	if e.Mode.Index() && in.Items == nil {
-		d.end(Deny, IndexStale) // nobody knows the account of an item
+		d.end(Deny, IndexStale) // the accounts of items are unknown
 		return
 	}
 	d.OnlyAccountScope = !open && (len(r.Selectors) == 0 || !r.Route.Item)
@@ -91,8 +91,8 @@ func (e *Engine) intersect(p *SelectorDecision, in *Input, col *Collection, b *b
 }
 
 // list judges an id list. What the entries do not permit is denied at once,
-// whether it exists or not. What the index does not place in the scope, known
-// or not, waits for the same look-up, so that time tells nothing.
+// whether it exists or not. What the index does not know to be in the scope
+// waits for the same look-up, wherever it is, so that time tells nothing.
 func (e *Engine) list(d *Decision, p *SelectorDecision, in *Input, s *Selector, b *bounds) {
 	scoped := e.scoped(s.Collection)
 	p.As, p.IDs = AsAsked, s.IDs
@@ -134,7 +134,7 @@ func (e *Engine) list(d *Decision, p *SelectorDecision, in *Input, s *Selector, 
 }
 
 // match judges field=value and {…}: what reads more than the entry permits is
-// refused; what is not limited is the backend's to evaluate; the rest has to
+// refused; what is not limited the backend evaluates; the rest has to
 // be resolved first and is then judged like "all" (SPEC 4.3).
 func (e *Engine) match(d *Decision, in *Input, i int, b *bounds) Reason {
 	s, p := &in.Request.Selectors[i], &d.Selectors[i]

@@ -79,7 +79,7 @@ func appendSelector(dst []byte, s *Selector) []byte {
 // AppendMatch appends the text of a match as a path segment, for resolving it.
 func AppendMatch(dst []byte, s *Selector) []byte { return appendSelector(dst, s) }
 
-// The places that a byte can stand in raw: less than RFC 3986 allows, so that
+// The places that a byte can be in unescaped: less than RFC 3986 allows, so that
 // no backend can take "+", "&" or ";" for anything but data.
 const (
 	inPath = 1 << iota

@@ -26,7 +26,7 @@ func Verdicts() []Verdict {
 // Reason says why, from a closed set: the same word is metric label, audit
 // field, explain output and test word. It is one byte, so that returning it as
 // an error allocates nothing. The zero value is the reason of a request that
-// nobody judged; it denies.
+// was not judged; it denies.
 type Reason uint8
 
 // The reasons, in the order of faults of SPEC 2. What each means, and how it is

@@ -23,7 +23,7 @@ const (
 	ClassEmpty                       // an empty result, without errors of its own
 	ClassAnswered                    // another step has written it
 	ClassForwarded                   // the backend's
-	ClassGone                        // nobody is left to answer
+	ClassGone                        // the client is not there any more
 )
 
 // Codes of flespi's errors that are policy; every other code is an HTTP status.

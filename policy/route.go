@@ -18,7 +18,7 @@ func (r *Route) segments() string {
 func (r *Route) String() string { return "/" + r.segments() }
 
 // compile derives what follows from the path. r.Selectors holds the links as
-// the catalogue gives them: whose ids the selectors after the own one are.
+// the catalogue gives them: the collection that each selector after the own one is about.
 func (r *Route) compile() error {
 	if !strings.HasPrefix(r.Path, "/") {
 		return errors.New("a path begins with /")
@@ -112,9 +112,9 @@ func dataKeys(cs []*Collection) map[string]bool {
 }
 
 // NamesItems reports whether a top-level key of a GET's data names accounts, a
-// collection or the id of one. Case does not matter: a backend may not mind it.
-// Nor do letters that are others in another case, such as U+017F, a long s:
-// there are decoders that take them for the same.
+// collection or the id of one. Case does not matter, since it does not matter to
+// some backends; nor do letters that become others in another case, such as U+017F,
+// a long s, since there are decoders that take them for the same.
 func (c *Catalogue) NamesItems(key []byte) bool {
 	return c.dataKeys[strings.ToLower(strings.ToUpper(string(key)))]
 }

@@ -82,7 +82,7 @@ func (r *Request) readIDs(s *Selector, text []byte) string {
 	return ""
 }
 
-// localFault judges a selector whose meaning is its parent's business.
+// localFault judges a selector that only its parent understands.
 func localFault(text []byte, suspicious byteClass, slash bool) string {
 	switch {
 	case suspicious&hasQuestion != 0:
@@ -133,7 +133,7 @@ func fieldName(b []byte) bool {
 }
 
 // expressionFault judges the outline of one {…}: it has to end where its first
-// bracket closes, so that nothing can stand beside it. Brackets inside of
+// bracket closes, so that nothing can be beside it. Brackets inside of
 // quotes are text.
 func expressionFault(text []byte) string {
 	if len(text) > maxExpression {

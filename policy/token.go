@@ -8,7 +8,7 @@ import (
 )
 
 // Access is the access type of a token (SPEC 1). The zero value permits
-// nothing at all: a token whose type nobody set must not be a standard one.
+// nothing at all: a token without a type must not be a standard one.
 type Access uint8
 
 // The access types. The numbers of the wire (0 standard, 1 master, 2 acl,

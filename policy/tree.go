@@ -41,7 +41,7 @@ func NewTree(accounts []Account, maxDepth int) (*Tree, []TreeFault) {
 	var faults []TreeFault
 	for i, a := range accounts {
 		if _, twice := t.byID[a.ID]; twice {
-			faults = append(faults, TreeFault{i, "an account with this id stands above"})
+			faults = append(faults, TreeFault{i, "an account with this id appears above"})
 			continue
 		}
 		t.byID[a.ID] = i

@@ -130,7 +130,7 @@ func (b *builder) collection(n *strict.Node) {
 		"none": policy.IDNone, "int": policy.IDInt, "string": policy.IDString,
 	})
 	if b.byURI[c.URI] != nil && c.URI != "" {
-		m.Get("uri").Fault("a collection with this uri stands above")
+		m.Get("uri").Fault("a collection with this uri appears above")
 		return
 	}
 	b.byURI[c.URI] = c

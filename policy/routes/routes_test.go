@@ -92,7 +92,7 @@ func TestFaultsAreNamedWithTheirPlace(t *testing.T) {
 		{"unknown method", "collections:\n- {uri: gw/a, id: int, routes: [{path: /, methods: [GRAB]}]}\n", "r.yaml:2:53:"},
 		{"link to nowhere", "collections:\n- {uri: gw/a, id: int, routes: [{path: '/{}/b/{}', methods: [GET], links: [gw/aa]}]}\n", `did you mean "gw/a"?`},
 		{"missing link", "collections:\n- {uri: gw/a, id: int, routes: [{path: '/{}/b/{}', methods: [GET]}]}\n", "links must name"},
-		{"twice", "collections:\n- {uri: gw/a, id: int, routes: [{path: /, methods: [POST]}, {path: /, methods: [POST]}]}\n", "stands twice"},
+		{"twice", "collections:\n- {uri: gw/a, id: int, routes: [{path: /, methods: [POST]}, {path: /, methods: [POST]}]}\n", "appears twice"},
 		{"bad path", "collections:\n- {uri: gw/a, id: int, routes: [{path: '/{}/', methods: [GET]}]}\n", "expected a path"},
 	}
 	for _, row := range rows {

@@ -13,7 +13,7 @@ import (
 const twenty = `accounts:
   - {id: 1, name: a}
   - {id: 010}                     # 1 id
-  - {id: 1}                       # 2 stands above
+  - {id: 1}                       # 2 appears above
   - {id: 3, parent: 99}           # 3 parent
   - {id: 4, parent: 5}            # 4 ancestor
   - {id: 5, parent: 4}            # 5 ancestor
