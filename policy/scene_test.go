@@ -53,6 +53,7 @@ func sceneRows() []sceneRow {
 		{"query with data", "7,9", "GET", `/gw/devices/7/messages?data={"from":1,"to":2}&fields=id,name`, "permitted"},
 		{"encoded path and query", "7,9", "GET", "/gw/%64evices/7%2C9/settings/a%20b?fields=id%2Cname", "permitted"},
 		{"unknown route", "7,9", "GET", "/gw/unheard/7", "unknown-route"},
+		{"PUT with a body", "7,9", "PUT", "/gw/devices/7,9", "permitted"},
 		{"POST create", "", "POST", "/gw/devices", "permitted"},
 		{"405", "7,9", "POST", "/gw/devices/7", "unknown-method"},
 		{"no entry", "7,9", "DELETE", "/gw/devices/7", "no-entry"},
@@ -65,7 +66,7 @@ func newScene(t testing.TB, row sceneRow) *scene {
 	t.Helper()
 	tok := &worldToken{access: "acl", cid: 11, entries: []worldEntry{
 		{uri: "gw/calcs", methods: []string{"GET"}}, {uri: "gw/streams", methods: []string{"POST"}},
-		{uri: "gw/devices", methods: []string{"GET", "POST"}, rule: row.ids},
+		{uri: "gw/devices", methods: []string{"GET", "POST", "PUT"}, rule: row.ids},
 	}}
 	if e := &tok.entries[2]; row.ids != "" && row.ids != "all" {
 		e.rule = "list"
@@ -78,6 +79,9 @@ func newScene(t testing.TB, row sceneRow) *scene {
 	s := &scene{method: policy.ParseMethod([]byte(row.method)), target: []byte(row.target)}
 	s.engine = policy.Engine{Catalogue: catalogue(t), MaxIDs: 10000}
 	s.c = policy.Input{Request: &s.r, Token: tok.compile(s.engine.Catalogue), Tree: tree}
+	if s.method == policy.PUT {
+		s.c.Body = []policy.Keys{{ID: 9}, {ID: 7}}
+	}
 	return s
 }
 
