@@ -47,12 +47,9 @@ type Submodule struct {
 // the members of groups (SPEC 1).
 func (e *Entry) Limited() bool { return e.Rule == IDsList || e.Rule == IDsInGroups }
 
-// Covers reports whether the entry is about a collection, whatever it permits.
-func (e *Entry) Covers(c *Collection) bool { return e.covers(c) }
-
-// covers reports whether the entry's uri equals the collection's, or its
-// module, on whole segments (SPEC 4.1).
-func (e *Entry) covers(c *Collection) bool {
+// Covers reports whether the entry is about a collection, whatever it permits: its
+// uri equals the collection's, or its module, on whole segments (SPEC 4.1).
+func (e *Entry) Covers(c *Collection) bool {
 	rest, found := strings.CutPrefix(c.EntryURI, e.URI)
 	return found && e.URI != "" && (rest == "" || rest[0] == '/')
 }

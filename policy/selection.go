@@ -54,7 +54,7 @@ func newRow(entries []Entry, col *Collection) []uint32 {
 func ranked(entries []Entry, col *Collection) []int {
 	var ranked []int
 	for i := range entries {
-		if entries[i].covers(col) {
+		if entries[i].Covers(col) {
 			ranked = append(ranked, i)
 		}
 	}

@@ -86,9 +86,9 @@ func permitsAny(e *policy.Entry) bool {
 
 // covered returns the collections that an entry with this uri is about.
 func (l *lint) covered(uri string) (cs []*policy.Collection) {
+	e := policy.Entry{URI: uri}
 	for _, c := range l.catalogue.Collections {
-		rest, found := strings.CutPrefix(c.EntryURI, uri)
-		if found && uri != "" && (rest == "" || rest[0] == '/') {
+		if e.Covers(c) {
 			cs = append(cs, c)
 		}
 	}
