@@ -3,6 +3,7 @@ package main_test
 import (
 	"flag"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -86,21 +87,44 @@ func TestDocsPicture(t *testing.T) {
 
 var (
 	named = regexp.MustCompile("`([a-z]+/[a-z/0-9_.]+\\.go)`")
+	test  = regexp.MustCompile("[^A-Za-z](Test|Benchmark|Fuzz)([A-Z][A-Za-z0-9]+)")
 	link  = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
 )
 
-// TestDocsNames: the files that pages name and link to are there, and a request
-// goes through few of them.
+// testFiles returns the text of all tests.
+func testFiles(t *testing.T) string {
+	var b strings.Builder
+	err := filepath.WalkDir("../..", func(path string, _ fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, "_test.go") {
+			b.WriteString(read(t, path))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// TestDocsNames: the files and tests that pages name and link to are there, and
+// a request goes through few files.
 func TestDocsNames(t *testing.T) {
 	pages, err := filepath.Glob(docs + "*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, page := range append(pages, "../../README.md", "../../CONTRIBUTING.md") {
+	pages = append(pages, "../../README.md", "../../CONTRIBUTING.md")
+	tests := testFiles(t)
+	for _, page := range pages {
 		text := read(t, page)
 		for _, m := range named.FindAllStringSubmatch(text, -1) {
 			if _, err := os.Stat(filepath.Join("../..", m[1])); err != nil {
 				t.Errorf("%s names %s, which is not there", filepath.Base(page), m[1])
+			}
+		}
+		for _, m := range test.FindAllStringSubmatch(text, -1) {
+			if !strings.Contains(tests, "\nfunc "+m[1]+m[2]) {
+				t.Errorf("%s names %s%s, which is no test", filepath.Base(page), m[1], m[2])
 			}
 		}
 		for _, m := range link.FindAllStringSubmatch(text, -1) {
