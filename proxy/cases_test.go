@@ -16,7 +16,7 @@ import (
 
 	"aclgate/policy"
 	"aclgate/proxy/head"
-	"aclgate/upstream"
+	"aclgate/upstream/index"
 )
 
 // rawCase is one line of the raw cases: bytes that a client sends, what its
@@ -81,9 +81,9 @@ func newCourt(t *testing.T, rows []rawCase, change ...setup) *court {
 }
 
 // holders yields the tokens of the cases, for what the index has to read.
-func (c *court) holders(yield func(upstream.Holder) bool) {
+func (c *court) holders(yield func(index.TokenShape) bool) {
 	for _, t := range c.tokens {
-		if !yield(upstream.Holder{Access: t.Access, Entries: t.ACL.Entries()}) {
+		if !yield(index.TokenShape{Access: t.Access, Entries: t.ACL.Entries()}) {
 			return
 		}
 	}
@@ -94,31 +94,31 @@ func (c *court) holders(yield func(upstream.Holder) bool) {
 func newIndexedCourt(t *testing.T, rows []rawCase) *court {
 	t.Helper()
 	var c *court
-	var index *upstream.Index
+	var items *index.ItemIndex
 	c = newCourt(t, rows, func(o *Options, engine *policy.Engine, _ *head.Config) {
 		engine.Mode = policy.ModeBoth
-		index = upstream.NewIndex(upstream.IndexOptions{
+		items = index.New(index.Options{
 			Backend: o.Backend, Key: o.Key, Mode: engine.Mode, Catalogue: engine.Catalogue, Log: o.Log, MaxTarget: o.MaxURL,
 			Tree: func() *policy.Tree { return c.tree }, Refresh: time.Hour, MaxStaleness: 2 * time.Hour,
-			Need: func() upstream.Need { return upstream.NeedOf(engine, c.holders) },
+			Demand: func() index.Demand { return index.DemandOf(engine, c.holders) },
 		})
-		o.Index = index
-		o.Resolver = upstream.NewResolver(upstream.ResolverOptions{
-			Backend: o.Backend, Key: o.Key, Mode: engine.Mode, MaxTarget: o.MaxURL, Index: index,
+		o.Index = items
+		o.Resolver = index.NewResolver(index.ResolverOptions{
+			Backend: o.Backend, Key: o.Key, Mode: engine.Mode, MaxTarget: o.MaxURL, Index: items,
 		})
 	})
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); index.Run(ctx) }()
+	go func() { defer close(done); items.Run(ctx) }()
 	t.Cleanup(func() { stop(); <-done })
 	for range 3000 {
-		if index.Ready() == nil {
+		if items.Ready() == nil {
 			c.indexed = true
 			return c
 		}
 		time.Sleep(time.Millisecond)
 	}
-	t.Fatalf("the index was never read: %v", index.Ready())
+	t.Fatalf("the index was never read: %v", items.Ready())
 	return c
 }
 

@@ -4,7 +4,7 @@ import (
 	"bytes"
 
 	"aclgate/policy"
-	"aclgate/upstream"
+	"aclgate/upstream/index"
 )
 
 // head ends the line for what proxy/head refused.
@@ -93,7 +93,7 @@ func (g *Gateway) resolve(c *call) policy.Reason {
 		c.conn.OnGone(c.cancel) // a match may take many questions
 	}
 	began := now()
-	err := g.Resolver.Resolve(&upstream.Ask{
+	err := g.Resolver.Resolve(&index.Question{
 		Input: &c.in, Decision: &c.dec, Resolved: &c.resolved, CallersKey: c.key, Answer: c.ans,
 	})
 	c.waited += since(began)

@@ -7,6 +7,7 @@ import (
 	"aclgate/policy"
 	"aclgate/proxy/head"
 	"aclgate/upstream"
+	"aclgate/upstream/listing"
 )
 
 // forward sends the printed request and waits for the head of the answer.
@@ -62,7 +63,7 @@ func (g *Gateway) unauthorized(c *call) policy.Reason {
 func (g *Gateway) failed(c *call, err error) policy.Reason {
 	var reason policy.Reason
 	var fault *head.Fault
-	var answer *upstream.AnswerError
+	var answer *listing.AnswerError
 	switch {
 	case errors.As(err, &reason):
 		return reason
@@ -70,9 +71,9 @@ func (g *Gateway) failed(c *call, err error) policy.Reason {
 		return g.passError(c, answer)
 	case errors.As(err, &fault):
 		return g.bodyFailed(c, err)
-	case errors.Is(err, upstream.ErrUnauthorized):
+	case errors.Is(err, listing.ErrUnauthorized):
 		return g.unauthorized(c)
-	case errors.Is(err, upstream.ErrRedirect):
+	case errors.Is(err, listing.ErrRedirect):
 		return policy.UpstreamRedirect
 	case errors.Is(err, upstream.ErrBody), errors.Is(err, upstream.ErrCanceled):
 		return policy.ClientGone
@@ -91,7 +92,7 @@ func (g *Gateway) failed(c *call, err error) policy.Reason {
 
 // passError gives the client what the backend said against its match: a 4xx is
 // about the client's own selector (SPEC 4.3, Resolving).
-func (g *Gateway) passError(c *call, a *upstream.AnswerError) policy.Reason {
+func (g *Gateway) passError(c *call, a *listing.AnswerError) policy.Reason {
 	g.answerBytes(c, a.Status, a.Body)
 	if a.ContentType != "" {
 		c.desk.own.Header.SetContentType(a.ContentType)

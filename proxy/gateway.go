@@ -12,6 +12,7 @@ import (
 	"aclgate/proxy/head"
 	"aclgate/proxy/limit"
 	"aclgate/upstream"
+	"aclgate/upstream/index"
 )
 
 // Tokens finds a token by the digest of its key. The error is a policy.Reason:
@@ -31,9 +32,9 @@ type Backend interface {
 }
 
 // Resolver asks the backend what the engine has to know first. Its errors are a
-// policy.Reason, an *upstream.AnswerError, or those of Backend.
+// policy.Reason, an *listing.AnswerError, or those of Backend.
 type Resolver interface {
-	Resolve(*upstream.Ask) error
+	Resolve(*index.Question) error
 }
 
 // Watch tells whether the backend obeys x-flespi-cid. Nil means that nobody

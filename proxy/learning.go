@@ -10,12 +10,14 @@ import (
 	"aclgate/policy"
 	"aclgate/proxy/body"
 	"aclgate/upstream"
+	"aclgate/upstream/index"
+	"aclgate/upstream/listing"
 )
 
 // Index knows whose every item is, and hears of what passes through before the
 // client does (SPEC 4.4). Nil where nobody has to know.
 type Index interface {
-	View(*policy.Tree) *upstream.View
+	View(*policy.Tree) *index.View
 	StaleFor(*policy.Input) bool
 	Created(c *policy.Collection, id, cid int64)
 	Moved(c *policy.Collection, ids []int64, cid int64)
@@ -194,7 +196,7 @@ func (g *Gateway) accountsChanged(c *call, ids []int64, cid int64) {
 // learnCreated reads the ids of new items off the answer.
 func (g *Gateway) learnCreated(c *call) {
 	col := c.req.Route.Collection
-	g.readAnswer(c, func(row *upstream.Row) {
+	g.readAnswer(c, func(row *listing.Row) {
 		cid := row.ID[1]
 		if !row.Is[1] {
 			cid = c.account
@@ -213,7 +215,7 @@ func (g *Gateway) learnCreated(c *call) {
 func (g *Gateway) learnMoved(c *call, worked bool) {
 	col := c.req.Route.Collection
 	ids, exactly := c.touched()
-	whole := worked && g.readAnswer(c, func(*upstream.Row) {})
+	whole := worked && g.readAnswer(c, func(*listing.Row) {})
 	if whole && exactly && c.account > 0 {
 		g.Index.Moved(col, ids, c.account)
 		g.accountsChanged(c, ids, c.account)
@@ -234,7 +236,7 @@ func (g *Gateway) learnMembers(c *call, members *policy.Collection) {
 
 // readAnswer reads the whole answer, keeps it for the client, and visits its
 // rows. It reports whether it is a listing without errors.
-func (g *Gateway) readAnswer(c *call, visit func(*upstream.Row)) bool {
+func (g *Gateway) readAnswer(c *call, visit func(*listing.Row)) bool {
 	if c.ans.Length > maxLearnt || c.ans.Framing == upstream.NoBody {
 		return false
 	}
@@ -247,7 +249,7 @@ func (g *Gateway) readAnswer(c *call, visit func(*upstream.Row)) bool {
 	}
 	// Read twice, because a row counts only when the listing is whole: rows that
 	// were kept would take several times the length of an answer of short ones.
-	rows := readRows(c.merge, func(*upstream.Row) {})
+	rows := readRows(c.merge, func(*listing.Row) {})
 	if rows.Err() != nil {
 		return false
 	}
@@ -256,9 +258,9 @@ func (g *Gateway) readAnswer(c *call, visit func(*upstream.Row)) bool {
 }
 
 // readRows visits the rows of a listing, and returns how it ended.
-func readRows(listing []byte, visit func(*upstream.Row)) *upstream.Rows {
-	rows := new(upstream.Rows)
-	rows.Reset(bytes.NewReader(listing), upstream.Columns{Names: []string{"id", "cid"}, Required: 1})
+func readRows(answer []byte, visit func(*listing.Row)) *listing.Rows {
+	rows := new(listing.Rows)
+	rows.Reset(bytes.NewReader(answer), listing.Columns{Names: []string{"id", "cid"}, Required: 1})
 	for rows.Next() {
 		visit(rows.Row())
 	}

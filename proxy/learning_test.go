@@ -11,12 +11,12 @@ import (
 
 	"aclgate/policy"
 	"aclgate/proxy/head"
-	"aclgate/upstream"
+	"aclgate/upstream/index"
 )
 
 // grouped starts a gateway in header mode that knows the groups of the world of
 // the raw cases. The backend answers writes with a status.
-func grouped(t *testing.T, status string) (*fixture, *upstream.Index) {
+func grouped(t *testing.T, status string) (*fixture, *index.ItemIndex) {
 	t.Helper()
 	b := startWire(t, func(c net.Conn, r *wireRequest) {
 		switch {
@@ -28,31 +28,31 @@ func grouped(t *testing.T, status string) (*fixture, *upstream.Index) {
 			io.WriteString(c, strings.Replace(plain(`{"result":[]}`), "200 OK", status, 1))
 		}
 	})
-	var index *upstream.Index
+	var items *index.ItemIndex
 	var f *fixture
 	f = newFixture(t, b.url, func(o *Options, engine *policy.Engine, _ *head.Config) {
-		index = upstream.NewIndex(upstream.IndexOptions{
+		items = index.New(index.Options{
 			Backend: o.Backend, Key: o.Key, Mode: engine.Mode, Catalogue: engine.Catalogue, Log: o.Log, MaxTarget: o.MaxURL,
 			Tree: func() *policy.Tree { return f.tree }, Refresh: time.Hour, MaxStaleness: 2 * time.Hour,
-			Need: func() upstream.Need {
-				return upstream.Need{Collections: []*policy.Collection{engine.Catalogue.Collection("gw/groups")}}
+			Demand: func() index.Demand {
+				return index.Demand{Collections: []*policy.Collection{engine.Catalogue.Collection("gw/groups")}}
 			},
 		})
-		o.Index = index
+		o.Index = items
 	})
 	f.accounts([2]int64{400, 0}, [2]int64{500, 400}, [2]int64{501, 500}, [2]int64{600, 400})
 	f.token("grouped-standard", "standard", 500, "")
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); index.Run(ctx) }()
+	go func() { defer close(done); items.Run(ctx) }()
 	t.Cleanup(func() { stop(); <-done })
 	for range 3000 {
-		if index.Ready() == nil {
-			return f, index
+		if items.Ready() == nil {
+			return f, items
 		}
 		time.Sleep(time.Millisecond)
 	}
-	t.Fatalf("the index was never read: %v", index.Ready())
+	t.Fatalf("the index was never read: %v", items.Ready())
 	return nil, nil
 }
 
@@ -75,9 +75,9 @@ func TestLearnsOnlyOfItsScope(t *testing.T) {
 		{"a move with a redirect", "303 See Other", "PUT", "12", move, map[int64]int64{12: 0, 13: 500, 66: 600}},
 		{"a move that was refused", "403 Forbidden", "PUT", "12", move, map[int64]int64{12: 500, 13: 500, 66: 600}},
 	} {
-		f, index := grouped(t, row.status)
+		f, items := grouped(t, row.status)
 		f.call("grouped-standard", row.method, "/gw/groups/"+row.selector, row.body)
-		view, groups := index.View(f.tree), f.gateway.Engine.Catalogue.Collection("gw/groups")
+		view, groups := items.View(f.tree), f.gateway.Engine.Catalogue.Collection("gw/groups")
 		for id, want := range row.want {
 			if cid, _ := view.Account(groups, id); cid != want {
 				t.Errorf("%s: group %d: got account %d, want %d", row.name, id, cid, want)
@@ -102,7 +102,7 @@ func (h *heard) PolicyLoaded()       {}
 func TestLearnsOfAnAnswerWithoutABody(t *testing.T) {
 	b := startText(t, "HTTP/1.1 204 No Content\r\nX-Own: 1\r\n\r\n")
 	f := newFixture(t, b.url, func(o *Options, engine *policy.Engine, _ *head.Config) {
-		o.Index = upstream.NewIndex(upstream.IndexOptions{Catalogue: engine.Catalogue, Log: o.Log})
+		o.Index = index.New(index.Options{Catalogue: engine.Catalogue, Log: o.Log})
 	})
 	f.accounts([2]int64{400, 0}, [2]int64{500, 400}, [2]int64{501, 500})
 	f.token("accounts-master", "master", 500, "")
@@ -132,7 +132,7 @@ func TestLearnsOfAccounts(t *testing.T) {
 		h := &heard{}
 		b := startText(t, row.answer)
 		f := newFixture(t, b.url, func(o *Options, engine *policy.Engine, _ *head.Config) {
-			o.Index = upstream.NewIndex(upstream.IndexOptions{Catalogue: engine.Catalogue, Log: o.Log})
+			o.Index = index.New(index.Options{Catalogue: engine.Catalogue, Log: o.Log})
 			o.AccountTree = h
 		})
 		f.accounts([2]int64{400, 0}, [2]int64{500, 400}, [2]int64{501, 500}, [2]int64{503, 500}, [2]int64{600, 400})

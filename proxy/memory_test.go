@@ -8,7 +8,7 @@ import (
 
 	"aclgate/policy"
 	"aclgate/proxy/head"
-	"aclgate/upstream"
+	"aclgate/upstream/index"
 )
 
 // fewBodies bounds what large bodies hold to 256 KiB.
@@ -49,7 +49,7 @@ func TestBodiesAreBounded(t *testing.T) {
 func TestEnlargedBodiesAreBounded(t *testing.T) {
 	f := textWired(t, plain(`{"result":[]}`), fewBodies, func(o *Options, engine *policy.Engine, _ *head.Config) {
 		engine.Mode = policy.ModeIDs
-		o.Index = upstream.NewIndex(upstream.IndexOptions{Catalogue: engine.Catalogue, Log: o.Log})
+		o.Index = index.New(index.Options{Catalogue: engine.Catalogue, Log: o.Log})
 	})
 	for _, row := range []struct{ objects, status int }{{10, 200}, {20000, 200}, {30000, 503}, {20000, 200}} {
 		body := "[{}" + strings.Repeat(",{}", row.objects-1) + "]"
@@ -77,7 +77,7 @@ func TestLearntAnswersAreBounded(t *testing.T) {
 	answer := `{"result":[{"id":502,"cid":500},{"id":503,"cid":500,"x":"` + strings.Repeat("y", 150<<10) + `"}]}`
 	b := startText(t, plain(answer))
 	f := newFixture(t, b.url, fewBodies, func(o *Options, engine *policy.Engine, _ *head.Config) {
-		o.Index = upstream.NewIndex(upstream.IndexOptions{Catalogue: engine.Catalogue, Log: o.Log})
+		o.Index = index.New(index.Options{Catalogue: engine.Catalogue, Log: o.Log})
 		o.AccountTree = h
 	})
 	f.accounts([2]int64{400, 0}, [2]int64{500, 400})

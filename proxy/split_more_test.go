@@ -19,6 +19,7 @@ import (
 	"aclgate/policy"
 	"aclgate/proxy/head"
 	"aclgate/upstream"
+	"aclgate/upstream/index"
 )
 
 // startScope starts a backend that has the devices first … first+n-1 of account
@@ -49,33 +50,33 @@ func startScope(t testing.TB, first, n int) *listBackend {
 func indexed(t *testing.T, b *listBackend, mode policy.Mode) *fixture {
 	t.Helper()
 	var f *fixture
-	var index *upstream.Index
+	var items *index.ItemIndex
 	f = newFixture(t, b.url, func(o *Options, engine *policy.Engine, _ *head.Config) {
 		engine.Mode = mode
-		index = upstream.NewIndex(upstream.IndexOptions{
+		items = index.New(index.Options{
 			Backend: o.Backend, Key: o.Key, Mode: mode, Catalogue: engine.Catalogue, Log: o.Log, MaxTarget: o.MaxURL,
 			Tree: func() *policy.Tree { return f.tree }, Refresh: time.Hour, MaxStaleness: 2 * time.Hour,
-			Need: func() upstream.Need {
-				return upstream.Need{Collections: []*policy.Collection{engine.Catalogue.Collection("gw/devices")}}
+			Demand: func() index.Demand {
+				return index.Demand{Collections: []*policy.Collection{engine.Catalogue.Collection("gw/devices")}}
 			},
 		})
-		o.Index = index
+		o.Index = items
 	})
 	f.accounts([2]int64{11, 0})
 	f.token(allKey, "standard", 11, "")
 	f.token(longKey, "acl", 11, `[{"uri":"gw","methods":["GET","PUT"],"ids":[`+numbered(100000, 2999)+`]}]`)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); index.Run(ctx) }()
+	go func() { defer close(done); items.Run(ctx) }()
 	t.Cleanup(func() { stop(); <-done })
 	for range 3000 {
-		if index.Ready() == nil {
+		if items.Ready() == nil {
 			b.take()
 			return f
 		}
 		time.Sleep(time.Millisecond)
 	}
-	t.Fatalf("the index was never read: %v", index.Ready())
+	t.Fatalf("the index was never read: %v", items.Ready())
 	return f
 }
 

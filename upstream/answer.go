@@ -71,6 +71,15 @@ func (a *Answer) Reset() {
 	a.mu.Unlock()
 }
 
+// URL returns the url of the backend that was asked last.
+func (a *Answer) URL() string { return a.url }
+
+// Fill makes an answer out of memory, for a backend that is no Transport.
+func (a *Answer) Fill(status int, body []byte) {
+	a.Close()
+	a.Status, a.plain, a.err = status, body, io.EOF
+}
+
 // attach names what Cancel has to interrupt, and reports false if it came before.
 func (a *Answer) attach(x interrupter) bool {
 	a.mu.Lock()

@@ -23,6 +23,8 @@ import (
 	"aclgate/proxy"
 	"aclgate/proxy/admin"
 	"aclgate/upstream"
+	"aclgate/upstream/index"
+	"aclgate/upstream/probe"
 )
 
 // ringSize is how many requests `why` can find.
@@ -37,10 +39,10 @@ type app struct {
 	cache     *cache.Cache
 	shadow    *shadow // nil: there is no policy.shadow
 	transport *upstream.Transport
-	resolver  *upstream.Resolver
-	index     *upstream.Index
-	accounts  *upstream.Accounts // nil: the tree is the policy's
-	watch     *upstream.Watch    // nil: nobody has to look
+	resolver  *index.Resolver
+	index     *index.ItemIndex
+	accounts  *index.Accounts // nil: the tree is the policy's
+	probe     *probe.Probe    // nil: nothing has to be checked
 	metrics   *metrics.Metrics
 	registry  *prometheus.Registry
 	ring      *record.Ring
@@ -135,8 +137,8 @@ func (a *app) policyChanged(s store.State) {
 	if s.Stale {
 		return
 	}
-	if a.watch != nil {
-		a.watch.PolicyLoaded()
+	if a.probe != nil {
+		a.probe.PolicyLoaded()
 	}
 	if a.accounts != nil {
 		a.accounts.PolicyLoaded()
@@ -165,25 +167,25 @@ func (a *app) makeUpstream() (err error) {
 		return err
 	}
 	a.makeIndex()
-	a.resolver = upstream.NewResolver(upstream.ResolverOptions{
+	a.resolver = index.NewResolver(index.ResolverOptions{
 		Backend: a.transport, Key: a.ownKey, Mode: a.engine.Mode, MaxTarget: u.MaxURLBytes, Index: a.index,
 	})
-	a.makeWatch()
+	a.makeProbe()
 	return nil
 }
 
-// makeWatch has somebody look whether the backend obeys x-flespi-cid, where it
+// makeProbe checks that the backend obeys x-flespi-cid, where that
 // is the only wall between accounts. Without a credential of its own the
 // gateway cannot look; the callers' own keys are the wall then.
-func (a *app) makeWatch() {
+func (a *app) makeProbe() {
 	if a.engine.Mode != policy.ModeHeader || a.settings.Scope.TrustHeader || a.ownKey() == "" {
 		return
 	}
-	a.watch = upstream.NewWatch(upstream.WatchOptions{
+	a.probe = probe.New(probe.Options{
 		Backend: a.transport, Key: a.ownKey, Tree: a.Tree, Catalogue: a.engine.Catalogue, Log: a.log,
-		Changed: func(o upstream.Obedience) {
-			a.metrics.SetBool(metrics.ScopeHeaderIgnored, o == upstream.Ignored)
-			a.metrics.SetBool(metrics.ScopeHeaderChecked, o == upstream.Obeyed)
+		Changed: func(o probe.Support) {
+			a.metrics.SetBool(metrics.ScopeHeaderIgnored, o == probe.Ignored)
+			a.metrics.SetBool(metrics.ScopeHeaderChecked, o == probe.Honoured)
 		},
 	})
 }
@@ -202,8 +204,8 @@ func (a *app) makeGateway() error {
 		MaxBody: l.MaxBodyBytes, MaxUpload: l.MaxUploadBytes, MaxURL: a.settings.Upstream.MaxURLBytes,
 		MaxBodies: maxBodies(l.MaxBodyBytes),
 	}
-	if a.watch != nil {
-		o.Watch = a.watch
+	if a.probe != nil {
+		o.Watch = a.probe
 	}
 	if a.accounts != nil {
 		o.AccountTree = a.accounts
@@ -224,8 +226,8 @@ func (a *app) run(ctx context.Context) error {
 	a.runAudit(background, &group)
 	a.runIndex(background, &group)
 	a.guard(background, &group)
-	if a.watch != nil {
-		group.Go(func() { a.watch.Run(background) })
+	if a.probe != nil {
+		group.Go(func() { a.probe.Run(background) })
 	}
 	group.Go(func() { a.admin.Serve(a.private) })
 	ended := make(chan error, 1)

@@ -14,7 +14,7 @@ import (
 	"aclgate/policy"
 	"aclgate/policy/routes"
 	"aclgate/policy/store"
-	"aclgate/upstream"
+	"aclgate/upstream/probe"
 )
 
 func (e *env) check() *cobra.Command {
@@ -155,18 +155,18 @@ func (e *env) checkLive(ctx context.Context, s *config.Settings) error {
 		return badSettings(err)
 	}
 	defer a.close()
-	if a.watch == nil {
+	if a.probe == nil {
 		return e.checkIndex(ctx, a)
 	}
 	ctx, stop := context.WithTimeout(ctx, liveFor)
 	defer stop()
-	found, err := a.watch.Check(ctx)
+	found, err := a.probe.Check(ctx)
 	switch {
 	case err != nil:
 		return failed(fmt.Errorf("live: the backend cannot be asked: %w", err))
-	case found.Obedience == upstream.Ignored:
+	case found.Support == probe.Ignored:
 		return failed(errors.New(ignored(a.store.Tree(), found)))
-	case found.Obedience == upstream.Unknown:
+	case found.Support == probe.Unknown:
 		fmt.Fprintf(e.stdout, "live: the backend answers, but shows no items under any account (%d pages): nothing is known\n", found.Probes)
 		return nil
 	}
@@ -176,7 +176,7 @@ func (e *env) checkLive(ctx context.Context, s *config.Settings) error {
 
 // ignored says what was seen and what to do. An account that the policy does
 // not know looks the same as a backend that does not know the header.
-func ignored(tree *policy.Tree, f upstream.Finding) string {
+func ignored(tree *policy.Tree, f probe.Result) string {
 	text := fmt.Sprintf("live: under account %d the backend shows items of account %d (%s)", f.Account, f.Foreign, f.Collection)
 	if f.Foreign == 0 {
 		return fmt.Sprintf("live: the backend shows items without cid (%s): so their accounts cannot be told", f.Collection)

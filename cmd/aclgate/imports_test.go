@@ -60,12 +60,28 @@ var table = map[string]rule{
 		reason: "policy tests are judged by the engine itself; reading their files is the command's",
 	},
 	"upstream": {
-		may: []string{"policy", "policy/routes", "config", "upstream/socket"}, reach: []string{module + "policy/store", module + "proxy"},
-		reason: "the backend's side must not see credentials, nor the clients' side",
+		may: []string{"policy", "upstream/socket", "upstream/wake"}, reach: []string{module + "policy/store", module + "proxy"},
+		reason: "the client of the backend sends what it is given; it knows neither tokens nor what is asked of the backend, nor why",
+	},
+	"upstream/listing": {
+		may: []string{"policy", "upstream"}, reach: []string{module + "policy/store", module + "proxy"},
+		reason: "rows are read without an idea of what they are for",
+	},
+	"upstream/index": {
+		may: []string{"policy", "upstream", "upstream/listing", "upstream/wake"}, reach: []string{module + "policy/store", module + "proxy"},
+		reason: "which account an item belongs to depends on neither credentials nor requests",
+	},
+	"upstream/probe": {
+		may: []string{"policy", "upstream", "upstream/listing", "upstream/wake"}, reach: []string{module + "policy/store", module + "proxy"},
+		reason: "the scope header is checked whether or not there is an index",
 	},
 	"upstream/socket": {
 		reach:  []string{fasthttp},
 		reason: "system calls know no protocol",
+	},
+	"upstream/wake": {
+		reach:  []string{fasthttp},
+		reason: "when a loop goes on does not depend on what it does",
 	},
 	"proxy/head": {
 		may:    []string{"upstream/socket"},
@@ -93,7 +109,7 @@ var table = map[string]rule{
 		reason: "limits count; they know nothing of HTTP",
 	},
 	"proxy": {
-		may:    []string{"policy", "proxy/head", "proxy/body", "proxy/splice", "proxy/join", "proxy/limit", "upstream", "metrics", "metrics/record", "config"},
+		may:    []string{"policy", "proxy/head", "proxy/body", "proxy/splice", "proxy/join", "proxy/limit", "upstream", "upstream/listing", "upstream/index", "metrics", "metrics/record", "config"},
 		never:  []string{yaml, "encoding/json"},
 		reason: "the straight line parses neither settings nor JSON values on the hot path",
 	},

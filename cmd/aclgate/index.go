@@ -6,7 +6,7 @@ import (
 
 	"aclgate/config"
 	"aclgate/policy"
-	"aclgate/upstream"
+	"aclgate/upstream/index"
 )
 
 // makeIndex builds what knows whose an item is: in ids and both mode for every
@@ -15,15 +15,15 @@ import (
 func (a *app) makeIndex() {
 	s := a.settings.Scope
 	if s.Accounts == config.AccountsBackend {
-		a.accounts = upstream.NewAccounts(upstream.AccountsOptions{
+		a.accounts = index.NewAccounts(index.AccountsOptions{
 			Backend: a.transport, Key: a.ownKey, Mode: a.engine.Mode, Policy: a.store.Tree,
 			MaxDepth: a.settings.Policy.MaxDepth, Refresh: s.Refresh, MaxStaleness: s.MaxStaleness, Log: a.log,
 			Changed: func() { a.index.PolicyLoaded() },
 		})
 	}
-	a.index = upstream.NewIndex(upstream.IndexOptions{
+	a.index = index.New(index.Options{
 		Backend: a.transport, Key: a.ownKey, Mode: a.engine.Mode, Catalogue: a.engine.Catalogue, Tree: a.Tree,
-		Need:    func() upstream.Need { return upstream.NeedOf(a.engine, a.holders) },
+		Demand:  func() index.Demand { return index.DemandOf(a.engine, a.holders) },
 		Refresh: s.Refresh, MaxStaleness: s.MaxStaleness, MaxTarget: a.settings.Upstream.MaxURLBytes, Log: a.log,
 	})
 }
@@ -46,9 +46,9 @@ func (a *app) runIndex(ctx context.Context, group *sync.WaitGroup) {
 
 // holders yields every kind of token of the policy, for what the index has to
 // read.
-func (a *app) holders(yield func(upstream.Holder) bool) {
+func (a *app) holders(yield func(index.TokenShape) bool) {
 	for access, entries := range a.store.Kinds() {
-		if !yield(upstream.Holder{Access: access, Entries: entries}) {
+		if !yield(index.TokenShape{Access: access, Entries: entries}) {
 			return
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"aclgate/config"
 	"aclgate/policy"
 	"aclgate/policy/explain"
-	"aclgate/upstream"
+	"aclgate/upstream/index"
 )
 
 // liveFor bounds what check --live asks.
@@ -66,7 +66,7 @@ func (e *env) explainLive(ctx context.Context, s *config.Settings, ask explain.A
 	ask.Tree, ask.Items = a.Tree(), a.index.View(a.Tree())
 	ask.Resolve = func(d *policy.Decision, in *policy.Input) {
 		in.Resolved = new(policy.Resolved)
-		err = a.resolver.Resolve(&upstream.Ask{Input: in, Decision: d, Resolved: in.Resolved})
+		err = a.resolver.Resolve(&index.Question{Input: in, Decision: d, Resolved: in.Resolved})
 	}
 	report := explain.Explain(a.engine, ask)
 	if err != nil {

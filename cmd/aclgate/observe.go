@@ -60,8 +60,8 @@ func (a *app) checks() []admin.Check {
 		}
 		return nil
 	}}}
-	if a.watch != nil {
-		checks = append(checks, admin.Check{Name: "scope", Func: a.watch.Ready})
+	if a.probe != nil {
+		checks = append(checks, admin.Check{Name: "scope", Func: a.probe.Ready})
 	}
 	if a.accounts != nil {
 		checks = append(checks, admin.Check{Name: "accounts", Func: a.accounts.Ready})

@@ -1,0 +1,261 @@
+package index
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	fake "aclgate/bench/backend"
+	"aclgate/policy"
+	"aclgate/upstream"
+	"aclgate/upstream/listing"
+)
+
+// unresolved returns the request for a target as the engine leaves it: its matches wait.
+func unresolved(t testing.TB, target string) *Question {
+	t.Helper()
+	engine := &policy.Engine{Catalogue: catalogue(t)}
+	q := &Question{Input: &policy.Input{Request: new(policy.Request)}, Decision: new(policy.Decision), Resolved: new(policy.Resolved)}
+	if reason := q.Input.Request.Parse(engine, policy.GET, []byte(target)); reason != policy.NotJudged {
+		t.Fatal(reason)
+	}
+	for i := range q.Input.Request.Selectors {
+		q.Decision.Selectors = append(q.Decision.Selectors, policy.SelectorDecision{Match: q.Input.Request.Selectors[i].Match()})
+	}
+	q.Input.Scope = 11
+	return q
+}
+
+func resolver(tr *upstream.Transport, key func() string, mode policy.Mode) *Resolver {
+	return NewResolver(ResolverOptions{Backend: tr, Key: key, Mode: mode, MaxTarget: 8000})
+}
+
+func upTo(n int) []int64 {
+	ids := make([]int64, n)
+	for i := range ids {
+		ids[i] = int64(i + 1)
+	}
+	return ids
+}
+
+func TestResolvePages(t *testing.T) {
+	rows := []struct {
+		items, requests int
+		noPaging        bool
+	}{
+		{0, 1, false}, {1, 1, false}, {999, 1, false}, {1000, 2, false}, {1001, 2, false}, {2500, 3, false},
+		{0, 1, true}, {999, 1, true}, {1000, 3, true}, {1001, 1, true}, {2500, 1, true},
+	}
+	for _, row := range rows {
+		t.Run(fmt.Sprint(row.items, row.noPaging), func(t *testing.T) {
+			s, tr := play(t, fleet(t, row.items), fake.Options{Key: gatewayKey, NoPaging: row.noPaging})
+			q := unresolved(t, "/gw/devices/name=truck?fields=name&limit=3")
+			if err := resolver(tr, ownKey, policy.ModeHeader).Resolve(q); err != nil {
+				t.Fatal(err)
+			}
+			m := q.Resolved.Matches
+			if len(m) != 1 || m[0].Selector != 0 || !slices.Equal(m[0].IDs, upTo(row.items)) {
+				t.Errorf("got %d facts", len(m))
+			}
+			if got := len(s.Take()); got != row.requests {
+				t.Errorf("got %d requests, want %d", got, row.requests)
+			}
+		})
+	}
+}
+
+// What goes to the backend is all that it may learn, and under the scope of the request.
+func TestResolveWire(t *testing.T) {
+	rows := []struct {
+		target string
+		mode   policy.Mode
+		key    func() string
+		want   string
+	}{
+		{"/gw/devices/name=a%20b,x=1?cid=11", policy.ModeHeader, ownKey,
+			"GET /gw/devices/name=a%20b,x=1?fields=id&limit=1000&offset=0 Authorization: FlespiToken GATEWAY-KEY-0123456789|x-flespi-cid: 11"},
+		{"/gw/channels/%7Bid%3E1%7D/messages?data=%7B%7D", policy.ModeBoth, ownKey,
+			"GET /gw/channels/%7Bid%3E1%7D?fields=id&limit=1000&offset=0 Authorization: FlespiToken GATEWAY-KEY-0123456789|x-flespi-cid: 11"},
+		{"/gw/devices/name=a", policy.ModeIDs, noKey,
+			"GET /gw/devices/name=a?fields=id&limit=1000&offset=0 Authorization: FlespiToken CALLERS-KEY"},
+	}
+	for _, row := range rows {
+		s, tr := play(t, fleet(t, 0), fake.Options{})
+		q := unresolved(t, row.target)
+		q.CallersKey = []byte("CALLERS-KEY")
+		if err := resolver(tr, row.key, row.mode).Resolve(q); err != nil {
+			t.Fatal(err)
+		}
+		sent := s.Take()
+		if len(sent) != 1 {
+			t.Fatalf("%s: got %d requests", row.target, len(sent))
+		}
+		var lines []string
+		for _, h := range sent[0].Header {
+			if h.Name == "Authorization" || h.Name == "x-flespi-cid" {
+				lines = append(lines, h.Name+": "+h.Value)
+			}
+		}
+		got := sent[0].Method + " " + sent[0].Target + " " + strings.Join(lines, "|")
+		if got != row.want {
+			t.Errorf("got %s\nwant %s", got, row.want)
+		}
+	}
+}
+
+func TestResolveFails(t *testing.T) {
+	rows := []struct {
+		name  string
+		fault fake.Fault
+		want  error
+	}{
+		{"a row without id", canned(200, `{"result":[{"id":1},{"name":"x"}]}`), listing.ErrRows},
+		{"no object", canned(200, `[1]`), listing.ErrRows},
+		{"nothing", canned(200, ``), listing.ErrRows},
+		{"html", canned(200, `<html>`), listing.ErrRows},
+		{"moved", canned(302, ``, fake.Header{Name: "Location", Value: "/"}), listing.ErrRedirect},
+		{"our key is refused", canned(401, `{}`), listing.ErrUnauthorized},
+		{"broken", canned(500, `{"result":[]}`), upstream.ErrBroken},
+		{"a part", canned(206, `{"result":[]}`), upstream.ErrBroken},
+		{"cut", func(*fake.Request) *fake.Canned { return &fake.Canned{Cut: 20} }, upstream.ErrBroken},
+		{"no http", func(*fake.Request) *fake.Canned { return &fake.Canned{Raw: []byte("SSH-2.0\r\n")} }, upstream.ErrBroken},
+		{"a long refusal", canned(400, strings.Repeat("x", 64<<10+1)), upstream.ErrBroken},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			s, tr := play(t, fleet(t, 5), fake.Options{})
+			s.SetFault(row.fault)
+			q := unresolved(t, "/gw/devices/name=truck")
+			if err := resolver(tr, ownKey, policy.ModeHeader).Resolve(q); !errors.Is(err, row.want) {
+				t.Errorf("got %v, want %v", err, row.want)
+			}
+			if len(q.Resolved.Matches) != 0 {
+				t.Errorf("resolved of a failure: %v", q.Resolved.Matches)
+			}
+		})
+	}
+}
+
+func TestResolveRefused(t *testing.T) {
+	body := `{"errors":[{"code":2,"reason":"unknown field"}],"result":[]}`
+	rows := []struct {
+		status int
+		key    func() string
+	}{{400, ownKey}, {403, ownKey}, {404, ownKey}, {429, ownKey}, {401, noKey}}
+	for _, row := range rows {
+		s, tr := play(t, fleet(t, 5), fake.Options{})
+		s.SetFault(canned(row.status, body))
+		q := unresolved(t, "/gw/devices/nme=truck")
+		q.CallersKey = []byte("CALLERS-KEY")
+		var refused *listing.AnswerError
+		if err := resolver(tr, row.key, policy.ModeHeader).Resolve(q); !errors.As(err, &refused) {
+			t.Errorf("%d: got %v", row.status, err)
+			continue
+		}
+		if refused.Status != row.status || refused.ContentType != "application/json" || string(refused.Body) != body {
+			t.Errorf("got %+v", refused)
+		}
+		if strings.Contains(refused.Error(), "unknown field") {
+			t.Error("the body is in the text for logs")
+		}
+	}
+}
+
+// A backend that honours limit but not offset shows one page for ever: nobody can know the
+// rest, so nothing is known.
+func TestResolveEndless(t *testing.T) {
+	s, tr := play(t, fleet(t, 3000), fake.Options{})
+	s.SetFault(func(r *fake.Request) *fake.Canned {
+		n := 1000
+		if strings.Contains(r.Target, "limit=1&") {
+			n = 1
+		}
+		return &fake.Canned{Status: 200, Body: []byte(rowsOf(upTo(n)))}
+	})
+	err := resolver(tr, ownKey, policy.ModeHeader).Resolve(unresolved(t, "/gw/devices/name=truck"))
+	if !errors.Is(err, upstream.ErrBroken) || len(s.Take()) != 3 {
+		t.Errorf("got %v", err)
+	}
+	var pages atomic.Int64
+	s.SetFault(func(*fake.Request) *fake.Canned {
+		ids := upTo(1000)
+		from := 1000 * (pages.Add(1) - 1)
+		for i := range ids {
+			ids[i] += from
+		}
+		return &fake.Canned{Status: 200, Body: []byte(rowsOf(ids))}
+	})
+	q := listing.Query{Target: []byte("/gw/devices/name=truck?fields=id"), Columns: listing.Columns{Names: []string{"id"}}, Max: 5000}
+	err = (&listing.Lister{Backend: tr, Key: ownKey}).All(new(upstream.Answer), &q, func(*listing.Row) {})
+	if !errors.Is(err, listing.ErrRowCount) || pages.Load() != 5 {
+		t.Errorf("got %v after %d pages", err, pages.Load())
+	}
+}
+
+func rowsOf(ids []int64) string {
+	var b strings.Builder
+	b.WriteString(`{"result":[`)
+	for i, id := range ids {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `{"id":%d}`, id)
+	}
+	b.WriteString(`]}`)
+	return b.String()
+}
+
+func TestResolveOrder(t *testing.T) {
+	s, tr := play(t, fleet(t, 0), fake.Options{})
+	s.SetFault(canned(200, rowsOf([]int64{9, 3, 9, 1, 3})))
+	q := unresolved(t, "/gw/devices/name=truck")
+	if err := resolver(tr, ownKey, policy.ModeHeader).Resolve(q); err != nil || !slices.Equal(q.Resolved.Matches[0].IDs, []int64{1, 3, 9}) {
+		t.Errorf("got %v, %v", q.Resolved.Matches, err)
+	}
+}
+
+// A client that goes away ends the question that is asked for it.
+func TestResolveCanceled(t *testing.T) {
+	s, tr := play(t, fleet(t, 5), fake.Options{})
+	s.SetFault(func(*fake.Request) *fake.Canned { return &fake.Canned{Hang: true} })
+	q := unresolved(t, "/gw/devices/name=truck")
+	q.Answer = new(upstream.Answer)
+	time.AfterFunc(20*time.Millisecond, q.Answer.Cancel)
+	if err := resolver(tr, ownKey, policy.ModeHeader).Resolve(q); !errors.Is(err, upstream.ErrCanceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestResolveLongMatch(t *testing.T) {
+	s, tr := play(t, fleet(t, 5), fake.Options{})
+	q := unresolved(t, "/gw/devices/%7B"+strings.Repeat("%22%22", 2000)+"%7D")
+	if err := resolver(tr, ownKey, policy.ModeHeader).Resolve(q); err != policy.BadSelector || len(s.Take()) != 0 {
+		t.Errorf("got %v", err)
+	}
+}
+
+// seeker stands for the index.
+type seeker struct{ err error }
+
+func (s seeker) LookUp(*Question) error { return s.err }
+
+func TestResolveUnknown(t *testing.T) {
+	rows := []struct {
+		index Finder
+		want  error
+		known bool
+	}{{nil, nil, true}, {seeker{}, nil, true}, {seeker{policy.IndexStale}, policy.IndexStale, false}}
+	for _, row := range rows {
+		_, tr := play(t, fleet(t, 0), fake.Options{})
+		r := NewResolver(ResolverOptions{Backend: tr, Key: ownKey, Index: row.index})
+		q := unresolved(t, "/gw/devices/5,6")
+		q.Decision.Selectors[0].Unknown = []int64{5}
+		if err := r.Resolve(q); err != row.want || q.Resolved.LookedUp != row.known {
+			t.Errorf("got %v, %v", err, q.Resolved.LookedUp)
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	fake "aclgate/bench/backend"
+	"aclgate/policy"
+	"aclgate/upstream"
+	"aclgate/upstream/listing"
+)
+
+func newProbe(t testing.TB, s listing.Doer) *Probe {
+	t.Helper()
+	tree := twoFleets(t)
+	return New(Options{
+		Backend: s, Key: ownKey, Tree: func() *policy.Tree { return tree }, Catalogue: catalogue(t), Log: quiet(),
+	})
+}
+
+func TestProbeCheck(t *testing.T) {
+	rows := []struct {
+		name    string
+		item    fake.Item // in storage/containers
+		options fake.Options
+		want    Support
+		foreign int64
+	}{
+		{"obeyed", fake.Item{ID: 5, CID: 12}, fake.Options{}, Honoured, 0},
+		{"ignored", fake.Item{ID: 5, CID: 12}, fake.Options{IgnoreCID: true}, Ignored, 12},
+		{"ignored, but the first leaf has all rows", fake.Item{ID: 5, CID: 11}, fake.Options{IgnoreCID: true}, Ignored, 11},
+		{"rows of the parent", fake.Item{ID: 5, CID: 1}, fake.Options{IgnoreCID: true}, Ignored, 1},
+		{"rows of nobody we know", fake.Item{ID: 5, CID: 777}, fake.Options{IgnoreCID: true}, Ignored, 777},
+		{"rows without cid", fake.Item{ID: 5, CID: 11}, fake.Options{NoCIDField: true}, Ignored, 0},
+		{"nothing to see", fake.Item{ID: 5, CID: 1}, fake.Options{}, Unknown, 0},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			w := fleet(t, 0)
+			if err := w.Add("storage/containers", row.item); err != nil {
+				t.Fatal(err)
+			}
+			s, tr := play(t, w, row.options)
+			f, err := newProbe(t, tr).Check(t.Context())
+			if err != nil || f.Support != row.want || f.Foreign != row.foreign {
+				t.Fatalf("got %+v, %v; want %v", f, err, row.want)
+			}
+			if row.want != Unknown && f.Collection != "storage/containers" {
+				t.Errorf("got rows of %q", f.Collection)
+			}
+			for _, r := range s.Take() {
+				if cid := r.Get("x-flespi-cid"); len(cid) != 1 || cid[0] != "11" && cid[0] != "12" {
+					t.Errorf("asked under %v", cid)
+				}
+				if !strings.HasSuffix(r.Target, "/all?fields=id%2Ccid&limit=1000&offset=0") {
+					t.Errorf("asked for %s", r.Target)
+				}
+			}
+		})
+	}
+}
+
+// A page that ignores everything must not be read to its end, nor a failure be taken for a
+// verdict.
+func TestProbeFailures(t *testing.T) {
+	rows := []struct {
+		name  string
+		fault fake.Fault
+		want  Support
+		err   error
+	}{
+		{"down", canned(503, ``), Unknown, upstream.ErrBroken},
+		{"our key is refused", canned(401, ``), Unknown, listing.ErrUnauthorized},
+		{"too many questions", canned(429, ``), Unknown, &listing.AnswerError{Status: 429}},
+		{"no such account", canned(403, ``), Unknown, nil},
+		{"no such collection", canned(404, ``), Unknown, nil},
+		{"no listing", canned(200, `{"result":[{"cid":11}`), Unknown, listing.ErrRows},
+		{"foreign, then broken", canned(200, `{"result":[{"cid":12},x`), Ignored, nil},
+		{"a list without end", canned(200, `{"result":[`+strings.Repeat(`{"cid":11},`, 5000)), Ignored, nil},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			s, tr := play(t, fleet(t, 3), fake.Options{})
+			s.SetFault(row.fault)
+			f, err := newProbe(t, tr).Check(t.Context())
+			var refused *listing.AnswerError
+			if f.Support != row.want || !errors.Is(err, row.err) && !errors.As(err, &refused) {
+				t.Errorf("got %+v, %v", f, err)
+			}
+		})
+	}
+}
+
+// Ensure that a large tree is looked through in rounds, each where the last one ended.
+func TestProbeRounds(t *testing.T) {
+	accounts := []policy.Account{{ID: 1}}
+	for i := range 300 {
+		accounts = append(accounts, policy.Account{ID: int64(1000 + i), Parent: 1})
+	}
+	tree, _ := policy.NewTree(accounts, 4)
+	b := &bubble{}
+	w := New(Options{
+		Backend: b, Key: ownKey, Tree: func() *policy.Tree { return tree }, Catalogue: catalogue(t), Log: quiet(),
+	})
+	asked := map[string]bool{}
+	b.answer = func(r *upstream.Request) (int, string) {
+		asked[string(r.Target)+string(r.Head)] = true
+		return 200, `{"result":[]}`
+	}
+	for round := 1; round <= 3; round++ {
+		if f, err := w.Check(t.Context()); err != nil || f.Probes != maxPages || len(asked) != round*maxPages {
+			t.Fatalf("round %d: got %+v, %v, %d pages", round, f, err, len(asked))
+		}
+	}
+}
+
+// probeStep is what the backend answers from now on, and what is known a while later.
+type probeStep struct {
+	name   string
+	status int
+	body   string
+	after  time.Duration // within which the next look has to come
+	want   Support
+	ready  error
+}
+
+// Ensure that what was seen decides until something else is seen, and when the next look is.
+func TestProbeRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var now atomic.Pointer[probeStep]
+		b := &bubble{answer: func(r *upstream.Request) (int, string) {
+			step := now.Load()
+			if step.name == "own rows" && !strings.Contains(string(r.Head), "x-flespi-cid: 11\r\n") {
+				return 200, `{"result":[]}`
+			}
+			return step.status, step.body
+		}}
+		w := newProbe(t, b)
+		told := Unknown
+		w.Changed = func(o Support) { told = o }
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		for i, step := range []probeStep{
+			{"the backend is down", 0, ``, time.Second, Unknown, ErrNotProbed},
+			{"no rows", 200, `{"result":[]}`, 11 * time.Second, Unknown, nil},
+			{"foreign rows", 200, `{"result":[{"cid":1}]}`, 61 * time.Second, Ignored, ErrHeaderIgnored},
+			{"no rows again", 200, `{"result":[]}`, time.Hour + time.Minute, Ignored, ErrHeaderIgnored},
+			{"down again", 500, ``, time.Minute, Ignored, ErrHeaderIgnored},
+			{"own rows", 200, `{"result":[{"cid":11}]}`, time.Minute, Honoured, nil},
+			{"down, late", 500, ``, time.Hour, Honoured, nil},
+		} {
+			now.Store(&step)
+			before := b.asked.Load()
+			if i == 0 {
+				go func() { defer close(done); w.Run(ctx) }()
+			}
+			time.Sleep(step.after)
+			synctest.Wait()
+			if b.asked.Load() == before || w.State() != step.want || told != step.want || w.Ready() != step.ready {
+				t.Errorf("%s: asked %d times, %v, told %v, %v", step.name, b.asked.Load()-before, w.State(), told, w.Ready())
+			}
+		}
+		stop()
+		<-done
+	})
+}
+
+// Ensure that a policy load makes the watch look at once.
+func TestProbePolicyLoaded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bubble{answer: func(*upstream.Request) (int, string) { return 200, `{"result":[{"cid":11}]}` }}
+		w := newProbe(t, b)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); w.Run(ctx) }()
+		synctest.Wait()
+		before := b.asked.Load()
+		w.PolicyLoaded()
+		w.PolicyLoaded()
+		synctest.Wait()
+		if b.asked.Load() == before {
+			t.Error("nobody looked")
+		}
+		stop()
+		<-done
+	})
+}
+
+func TestProbeWithoutKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newProbe(t, &bubble{answer: func(*upstream.Request) (int, string) { return 401, "{}" }})
+		w.lister.Key = noKey
+		if w.look(t.Context()); w.Ready() != nil || w.State() != Unknown {
+			t.Errorf("got %v, %v", w.State(), w.Ready())
+		}
+	})
+}
