@@ -9,9 +9,9 @@ import (
 	"aclgate/upstream/index"
 )
 
-// makeIndex builds what knows whose an item is: in ids and both mode for every
-// item, in header mode only for groups whose members some token gains rights
-// by. It also chooses where the account tree comes from.
+// makeIndex builds the item index: in ids and both mode of every item, in header
+// mode only of groups whose members some token gains rights by. It also chooses
+// where the account tree comes from.
 func (a *app) makeIndex() {
 	s := a.settings.Scope
 	if s.Accounts == config.AccountsBackend {
@@ -23,7 +23,7 @@ func (a *app) makeIndex() {
 	}
 	a.index = index.New(index.Options{
 		Backend: a.transport, Key: a.ownKey, Mode: a.engine.Mode, Catalogue: a.engine.Catalogue, Tree: a.Tree,
-		Demand:  func() index.Demand { return index.DemandOf(a.engine, a.holders) },
+		Demand:  func() index.Demand { return index.DemandOf(a.engine, a.tokenShapes) },
 		Refresh: s.Refresh, MaxStaleness: s.MaxStaleness, MaxTarget: a.settings.Upstream.MaxURLBytes, Log: a.log,
 	})
 }
@@ -44,9 +44,9 @@ func (a *app) runIndex(ctx context.Context, group *sync.WaitGroup) {
 	group.Go(func() { a.index.Run(ctx) })
 }
 
-// holders yields every kind of token of the policy, for what the index has to
-// read.
-func (a *app) holders(yield func(index.TokenShape) bool) {
+// tokenShapes yields every kind of token of the policy, for what the index has
+// to read.
+func (a *app) tokenShapes(yield func(index.TokenShape) bool) {
 	for access, entries := range a.store.Kinds() {
 		if !yield(index.TokenShape{Access: access, Entries: entries}) {
 			return

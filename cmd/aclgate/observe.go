@@ -89,7 +89,7 @@ func (a *app) upstreamStats() ([]metrics.UpstreamStats, metrics.QueueStats) {
 func (a *app) indexStats() metrics.IndexStats {
 	s := a.index.Stats()
 	out := metrics.IndexStats{Succeeded: s.Worked, Failed: s.Failed}
-	for _, p := range s.Parts {
+	for _, p := range s.Collections {
 		out.Parts = append(out.Parts, metrics.IndexPart(p))
 	}
 	return out

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -24,19 +25,19 @@ type AccountsOptions struct {
 	Refresh      time.Duration       // pause between two readings
 	MaxStaleness time.Duration
 	Log          *slog.Logger
-	// Changed is told after the tree has changed, while it cannot change again; it may be nil.
+	// Changed is called after the tree has changed, while it cannot change again; it may be nil.
 	Changed func()
 }
 
 // Accounts is the account tree as the backend has it, below the roots that the policy names.
-// An account that hangs below none of them, or too deep, is in nobody's branch. It is read
+// An account below none of them, or too deep, is in nobody's branch. It is read
 // whole or not at all, like the index, and what passes through counts at once.
 type Accounts struct {
-	lister listing.Lister
-	opt    AccountsOptions
-	tree   atomic.Pointer[policy.Tree]
-	began  atomic.Pointer[time.Time] // when the reading in force began
-	loaded chan struct{}
+	lister    listing.Lister
+	opt       AccountsOptions
+	tree      atomic.Pointer[policy.Tree]
+	began     atomic.Pointer[time.Time] // when the reading in force began
+	refresher *refresher
 
 	mu    sync.Mutex // guards what follows
 	rows  []policy.Account
@@ -48,7 +49,7 @@ const nowhere = -1
 
 // NewAccounts returns the roots of the policy, with nothing below them yet.
 func NewAccounts(o AccountsOptions) *Accounts {
-	a := &Accounts{lister: listing.Lister{Backend: o.Backend, Key: o.Key, Log: o.Log}, opt: o, loaded: make(chan struct{}, 1)}
+	a := &Accounts{lister: listing.Lister{Backend: o.Backend, Key: o.Key, Log: o.Log}, opt: o, refresher: newRefresher()}
 	a.build()
 	return a
 }
@@ -76,10 +77,7 @@ func (a *Accounts) PolicyLoaded() {
 	a.mu.Lock()
 	a.build()
 	a.mu.Unlock()
-	select {
-	case a.loaded <- struct{}{}:
-	default:
-	}
+	a.refresher.wake.Wake()
 }
 
 // Created notes an account that was created through the gateway. Like all changes it counts
@@ -102,30 +100,19 @@ func (a *Accounts) Deleted(ids []int64) { a.Moved(ids, nowhere) }
 
 // Run reads the tree until ctx ends.
 func (a *Accounts) Run(ctx context.Context) {
-	failing := false
-	for ctx.Err() == nil {
-		err := a.read(ctx)
-		pause := a.opt.Refresh
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			pause = min(pause, retryRead)
-			if !failing {
+	a.refresher.run(ctx, func(ctx context.Context, _ uint64) error { return a.read(ctx) },
+		func(err, before error, _ time.Duration) time.Duration {
+			switch {
+			case err != nil && before == nil:
 				a.opt.Log.Warn("cannot read the account tree", "error", err)
+			case err == nil && before != nil:
+				a.opt.Log.Info("the account tree can be read again")
 			}
-		case failing:
-			a.opt.Log.Info("the account tree can be read again")
-		}
-		failing = err != nil
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-		case <-a.loaded:
-		case <-timer.C:
-		}
-		timer.Stop()
-	}
+			if err != nil {
+				return min(a.opt.Refresh, retryRead)
+			}
+			return a.opt.Refresh
+		})
 }
 
 // read reads all accounts below the roots.
@@ -153,9 +140,9 @@ func (a *Accounts) read(ctx context.Context) error {
 }
 
 // distinctAccounts sorts accounts by id. One that came twice, below two parents, is below
-// neither: nobody can say whose it is.
+// neither: nothing tells which of them is true.
 func distinctAccounts(rows []policy.Account) ([]policy.Account, error) {
-	slices.SortFunc(rows, func(a, b policy.Account) int { return byID(change{id: a.ID}, b.ID) })
+	slices.SortFunc(rows, func(a, b policy.Account) int { return cmp.Compare(a.ID, b.ID) })
 	rows = slices.Compact(rows)
 	for i := range rows {
 		if i > 0 && rows[i].ID == rows[i-1].ID {

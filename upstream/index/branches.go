@@ -34,8 +34,8 @@ func (n *ordinalCache) of(tree *policy.Tree) *ordinals {
 	return p
 }
 
-// ordinals numbers the accounts of one tree, so that what is derived per account can lie in
-// an array that is read without a lock. It is immutable.
+// ordinals numbers the accounts of one tree, so that what is derived per account can be
+// in an array that is read without a lock. It is immutable.
 type ordinals struct {
 	tree *policy.Tree
 	at   map[int64]int32
@@ -51,7 +51,7 @@ func ordinalsOf(tree *policy.Tree) *ordinals {
 	return p
 }
 
-// branchCache remembers the ids of branchCache, each derived once. The zero value is empty.
+// branchCache remembers the ids of items in branches, each derived once. The zero value is empty.
 type branchCache struct {
 	lists [trees]atomic.Pointer[branchLists]
 }
@@ -67,8 +67,8 @@ type branchLists struct {
 const minKept = 4096
 
 // get returns the ids of a branch, remembered or as derive makes them, which reports whether
-// they have memory of their own. Of such memory no more than half the items is kept: what
-// is too much is derived again.
+// they have memory of their own. Of such memory no more than half the items is kept: the
+// rest is derived again.
 func (b *branchCache) get(p *ordinals, cid int64, items int, derive func() ([]int64, bool)) []int64 {
 	n, known := p.at[cid]
 	if !known {

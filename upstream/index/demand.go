@@ -8,6 +8,12 @@ import (
 	"aclgate/upstream/listing"
 )
 
+// Demand is what some token can reach; nothing else is read.
+type Demand struct {
+	Collections []*policy.Collection // items of
+	Members     []*policy.Collection // members of groups in: devices, assets, geofences
+}
+
 // TokenShape is what a token is, as far as it says what has to be known.
 type TokenShape struct {
 	Access  policy.Access
@@ -16,68 +22,68 @@ type TokenShape struct {
 
 // DemandOf returns what the index has to know so that every request of these tokens can be
 // judged. It is rather too much than too little: a collection that is not known is a 503. In
-// header mode the backend knows whose an item is, and only groups have to be known.
-func DemandOf(engine *policy.Engine, holders iter.Seq[TokenShape]) Demand {
-	n := needs{engine: engine, groups: engine.Catalogue.WithRole(policy.RoleGroups), seen: map[string]bool{}}
-	for h := range holders {
-		if name := h.name(); !n.seen[name] {
-			n.seen[name] = true
-			n.holder(h)
+// header mode the backend knows the accounts of items, and only groups have to be known.
+func DemandOf(engine *policy.Engine, shapes iter.Seq[TokenShape]) Demand {
+	b := demandBuilder{engine: engine, groups: engine.Catalogue.WithRole(policy.RoleGroups)}
+	seen := map[string]bool{}
+	for s := range shapes {
+		if key := s.key(); !seen[key] {
+			seen[key] = true
+			b.addToken(s)
 		}
 	}
 	if !engine.Mode.Index() {
-		n.need.Collections = nil
-		if len(n.need.Members) > 0 {
-			n.need.Collections = []*policy.Collection{n.groups}
+		b.demand.Collections = nil
+		if len(b.demand.Members) > 0 {
+			b.demand.Collections = []*policy.Collection{b.groups}
 		}
 	}
-	return n.need
+	return b.demand
 }
 
-// needs collects what single tokens need.
-type needs struct {
+// demandBuilder adds up what single tokens need.
+type demandBuilder struct {
 	engine *policy.Engine
 	groups *policy.Collection
-	need   Demand
-	seen   map[string]bool // names of holders
+	demand Demand
 }
 
-// name is the same for holders that need the same: most tokens of a policy look alike.
-func (h TokenShape) name() string {
-	b := []byte{byte(h.Access)}
-	for i := range h.Entries {
-		b = append(append(b, h.Entries[i].URI...), byte(h.Entries[i].Rule))
+// key is the same for shapes that need the same: most tokens of a policy look alike.
+func (s TokenShape) key() string {
+	b := []byte{byte(s.Access)}
+	for i := range s.Entries {
+		b = append(append(b, s.Entries[i].URI...), byte(s.Entries[i].Rule))
 	}
 	return string(b)
 }
 
-func (n *needs) holder(h TokenShape) {
-	for _, c := range n.engine.Catalogue.Collections {
+func (b *demandBuilder) addToken(s TokenShape) {
+	for _, c := range b.engine.Catalogue.Collections {
 		switch {
-		case h.Access == policy.Master, c.MasterOnly:
-			if h.Access == policy.Master {
-				n.addReachable(c)
+		case s.Access == policy.Master, c.MasterOnly:
+			if s.Access == policy.Master {
+				b.addReachable(c)
 			}
-		case h.Access == policy.Standard, h.Access == policy.ACLAccess && n.engine.Unenforced:
-			n.addReachable(c)
+		case s.Access == policy.Standard, s.Access == policy.ACLAccess && b.engine.Unenforced:
+			b.addReachable(c)
 		}
-		if h.Access == policy.ACLAccess && !c.MasterOnly {
-			n.entries(h.Entries, c)
+		if s.Access == policy.ACLAccess && !c.MasterOnly {
+			b.addEntries(s.Entries, c)
 		}
 	}
 }
 
-// entries adds what the entries of a token open of a collection: by one of its own, or as
+// addEntries adds what the entries of a token open of a collection: by one of its own, or as
 // members of groups.
-func (n *needs) entries(entries []policy.Entry, c *policy.Collection) {
+func (b *demandBuilder) addEntries(entries []policy.Entry, c *policy.Collection) {
 	own := covered(entries, c)
-	through := c.Grouped && n.groups != nil && covered(entries, n.groups)
+	through := c.Grouped && b.groups != nil && covered(entries, b.groups)
 	if own || through {
-		n.addReachable(c)
+		b.addReachable(c)
 	}
 	inGroups := slices.ContainsFunc(entries, func(e policy.Entry) bool { return e.Rule == policy.IDsInGroups && e.Covers(c) })
 	if through && !own || own && inGroups && c.Grouped {
-		n.need.Members = including(n.need.Members, c)
+		b.demand.Members = including(b.demand.Members, c)
 	}
 }
 
@@ -85,33 +91,33 @@ func covered(entries []policy.Entry, c *policy.Collection) bool {
 	return slices.ContainsFunc(entries, func(e policy.Entry) bool { return e.Covers(c) })
 }
 
-// reaches adds a collection and every one that its routes link to.
-func (n *needs) addReachable(c *policy.Collection) {
-	if c.Topics && !n.engine.Mode.Header() {
+// addReachable adds a collection and every one that its routes link to.
+func (b *demandBuilder) addReachable(c *policy.Collection) {
+	if c.Topics && !b.engine.Mode.Header() {
 		return // closed to everyone
 	}
 	for _, r := range c.Routes {
-		if n.closed(r) {
+		if b.closed(r) {
 			continue
 		}
 		if listing.HasAccounts(c) {
-			n.need.Collections = including(n.need.Collections, c)
+			b.demand.Collections = including(b.demand.Collections, c)
 		}
 		for _, linked := range r.Selectors {
 			if linked != nil && listing.HasAccounts(linked) {
-				n.need.Collections = including(n.need.Collections, linked)
+				b.demand.Collections = including(b.demand.Collections, linked)
 			}
 		}
 	}
 }
 
 // closed reports whether nobody reaches a route: what lists keys is not read either.
-func (n *needs) closed(r *policy.Route) bool {
+func (b *demandBuilder) closed(r *policy.Route) bool {
 	switch {
-	case r.Closed == policy.NotClosed || n.engine.CallersKey:
+	case r.Closed == policy.NotClosed || b.engine.CallersKey:
 		return false
 	case r.Closed == policy.ByKeys:
-		return !n.engine.ForwardKeys
+		return !b.engine.ForwardKeys
 	}
 	return true
 }

@@ -22,7 +22,7 @@ func demandOf(engine *policy.Engine, holders ...TokenShape) Demand {
 }
 
 // In header mode only what groups confer has to be known, and whose the groups are.
-func TestNeedOfHeaderMode(t *testing.T) {
+func TestDemandOfHeaderMode(t *testing.T) {
 	engine := &policy.Engine{Catalogue: catalogue(t)}
 	groups := TokenShape{policy.ACLAccess, []policy.Entry{{URI: "gw/groups"}, {URI: "gw/devices"}}}
 	if n := demandOf(engine, TokenShape{Access: policy.Master}); len(n.Collections)+len(n.Members) > 0 {
@@ -33,7 +33,7 @@ func TestNeedOfHeaderMode(t *testing.T) {
 	}
 }
 
-func TestNeedOf(t *testing.T) {
+func TestDemandOf(t *testing.T) {
 	cat := catalogue(t)
 	acl := func(entries ...policy.Entry) TokenShape { return TokenShape{policy.ACLAccess, entries} }
 	gateway := "assets calcs channels devices geofences groups modems plugins streams"
@@ -62,7 +62,7 @@ func TestNeedOf(t *testing.T) {
 	}
 }
 
-func TestNeedOfAccess(t *testing.T) {
+func TestDemandOfAccess(t *testing.T) {
 	cat := catalogue(t)
 	standard := uris(demandOf(&policy.Engine{Catalogue: cat, Mode: policy.ModeIDs}, TokenShape{Access: policy.Standard}).Collections)
 	if !strings.Contains(standard, "storage/cdns") || strings.Contains(standard, "platform") {

@@ -10,8 +10,8 @@ import (
 	"aclgate/upstream/listing"
 )
 
-// Bounds of look-ups (SPEC 4.4): who asks for ids that he guesses must not be able to turn
-// the gateway against the backend.
+// Bounds of look-ups (SPEC 4.4): a caller who guesses ids must not be able to make the gateway
+// flood the backend.
 const (
 	maxLookUpIDs    = 100 // of one request
 	lookUpRate      = 10  // look-ups per second and token, and as many at once
@@ -19,7 +19,7 @@ const (
 	maxRecent       = 1 << 15 // ids remembered, twice
 )
 
-// Seek looks up together the ids of a request that the index does not place in the scope,
+// LookUp asks the backend for all ids of a request that the index does not find in its scope,
 // and gives the request a view that knows what was found. Ids that are known to be foreign
 // are looked up like those that are not known, and both are remembered alike: neither the
 // answer nor the time that it takes tells whether a foreign id exists.
@@ -115,26 +115,26 @@ type tokenBucket struct {
 	at   time.Time
 }
 
-func (m *lookupCache) begin(keep time.Duration) {
-	m.keep = keep
-	m.recent, m.before = map[itemID]time.Time{}, map[itemID]time.Time{}
-	m.buckets = map[int64]*tokenBucket{}
+func newLookupCache(keep time.Duration) *lookupCache {
+	return &lookupCache{
+		keep: keep, recent: map[itemID]time.Time{}, before: map[itemID]time.Time{}, buckets: map[int64]*tokenBucket{},
+	}
 }
 
-// fresh returns at most n of the ids, those that were not looked up lately.
+// unseen returns at most n of the ids, those that were not looked up lately.
 func (m *lookupCache) unseen(c *policy.Collection, ids []int64, n int) []int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var fresh []int64
+	var unseen []int64
 	for _, id := range ids {
-		if len(fresh) == n {
+		if len(unseen) == n {
 			break
 		}
 		if !m.knows(itemID{c.Index, id}) {
-			fresh = append(fresh, id)
+			unseen = append(unseen, id)
 		}
 	}
-	return fresh
+	return unseen
 }
 
 func (m *lookupCache) knows(id itemID) bool {
@@ -145,7 +145,7 @@ func (m *lookupCache) knows(id itemID) bool {
 	return known && time.Since(at) < m.keep
 }
 
-// remember notes ids as looked up. The older half is forgotten when there are too many.
+// add notes ids as looked up. The older half is forgotten when there are too many.
 func (m *lookupCache) add(c *policy.Collection, ids []int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

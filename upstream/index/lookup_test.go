@@ -32,8 +32,8 @@ func (x *indexTest) asks(token int64, ids ...int64) *Question {
 	return q
 }
 
-// seek resolves a request and returns what its case knows then.
-func (x *indexTest) seek(r *Resolver, q *Question) string {
+// resolve resolves a request and returns what its case knows then.
+func (x *indexTest) resolve(r *Resolver, q *Question) string {
 	x.t.Helper()
 	if err := r.Resolve(q); err != nil {
 		x.t.Fatal(err)
@@ -52,7 +52,7 @@ func (x *indexTest) placed(q *Question) string {
 	return strings.Join(got, " ")
 }
 
-func TestSeek(t *testing.T) {
+func TestLookUp(t *testing.T) {
 	rows := []struct {
 		mode policy.Mode
 		cid  string
@@ -72,7 +72,7 @@ func TestSeek(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.Take()
-		if got := x.seek(r, x.asks(17, 8, 2, 9, 77)); got != "8:11 2:12 9:12" {
+		if got := x.resolve(r, x.asks(17, 8, 2, 9, 77)); got != "8:11 2:12 9:12" {
 			t.Errorf("got %q", got)
 		}
 		sent := s.Take()
@@ -81,15 +81,15 @@ func TestSeek(t *testing.T) {
 			t.Errorf("sent %+v", sent)
 		}
 		// Now nothing is asked again: neither for the missing nor for the foreign ones.
-		if x.seek(r, x.asks(17, 77, 9, 2)); len(s.Take()) != 0 {
+		if x.resolve(r, x.asks(17, 77, 9, 2)); len(s.Take()) != 0 {
 			t.Error("asked again")
 		}
-		if x.seek(r, x.asks(17, 78)); len(s.Take()) != 1 {
+		if x.resolve(r, x.asks(17, 78)); len(s.Take()) != 1 {
 			t.Error("did not ask for another one")
 		}
 		x.want("for all", "1:11 2:12 3:11 8:11 9:12")
 		x.Deleted(x.devices, []int64{9})
-		if got := x.seek(r, x.asks(17, 9)); got != "9:12" || len(s.Take()) != 1 {
+		if got := x.resolve(r, x.asks(17, 9)); got != "9:12" || len(s.Take()) != 1 {
 			t.Errorf("an item that was forgotten is not looked up: got %q", got)
 		}
 	}
@@ -97,7 +97,7 @@ func TestSeek(t *testing.T) {
 
 // A refusal of a look-up means that the items are not there; a backend that fails is no
 // reason to deny.
-func TestSeekRefused(t *testing.T) {
+func TestLookUpRefused(t *testing.T) {
 	rows := []struct {
 		name   string
 		status int
@@ -133,7 +133,7 @@ func TestSeekRefused(t *testing.T) {
 }
 
 // What a look-up has seen before an item was moved must not give it back.
-func TestSeekLosesAgainstMove(t *testing.T) {
+func TestLookUpLosesAgainstMove(t *testing.T) {
 	s, tr := play(t, fleet(t, 3), fake.Options{})
 	x := newIndexTest(t, tr, policy.ModeIDs)
 	x.load()
@@ -156,14 +156,14 @@ func TestSeekLosesAgainstMove(t *testing.T) {
 	x.want("after it", "1:11 2:11 3:11 8:12 10:11")
 }
 
-// seekBounds counts what is asked of a backend that has nothing.
-type seekBounds struct {
+// lookUpBounds counts what is asked of a backend that has nothing.
+type lookUpBounds struct {
 	*indexTest
 	asked []string
 }
 
 // step looks up ids for a token and checks what that took.
-func (b *seekBounds) step(name string, token int64, ids []int64, requests, total int) {
+func (b *lookUpBounds) step(name string, token int64, ids []int64, requests, total int) {
 	b.t.Helper()
 	b.asked = nil
 	if err := b.LookUp(b.asks(token, ids...)); err != nil {
@@ -181,15 +181,15 @@ func (b *seekBounds) step(name string, token int64, ids []int64, requests, total
 	}
 }
 
-func TestSeekBounds(t *testing.T) {
+func TestLookUpBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var b seekBounds
+		var b lookUpBounds
 		b.indexTest = newIndexTest(t, &bubble{answer: func(r *upstream.Request) (int, string) {
 			b.asked = append(b.asked, string(r.Target))
 			return 200, items()
 		}}, policy.ModeIDs)
 		b.opt.MaxTarget = 1000
-		b.lookUps.begin(30 * time.Second)
+		b.lookUps = newLookupCache(30 * time.Second)
 		b.step("at most 100", 17, upTo(1000), 1, 100)
 		b.step("the next 100", 17, upTo(1000), 1, 100)
 		large := slices.Repeat([]int64{1 << 62}, 100)
@@ -211,7 +211,7 @@ func TestSeekBounds(t *testing.T) {
 }
 
 // Ensure that guessing ids, with however many tokens, takes no more memory than it may.
-func TestSeekMemory(t *testing.T) {
+func TestLookUpMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := newIndexTest(t, &bubble{}, policy.ModeIDs)
 		for i := range int64(3 * maxLookUpTokens) {
@@ -324,7 +324,7 @@ func TestGroupsGiveUp(t *testing.T) {
 }
 
 // The engine, the resolver and the index together: what is denied, and what is not.
-func TestSeekLaw(t *testing.T) {
+func TestLookUpEngine(t *testing.T) {
 	w := fleet(t, 2)
 	_, tr := play(t, w, fake.Options{})
 	x := newIndexTest(t, tr, policy.ModeIDs)

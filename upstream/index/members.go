@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// groupMembers are the members that groups have in one collection. They are immutable but for what
-// is remembered of questions. The zero value has never been read.
+// groupMembers are the members that groups have in one collection. They are immutable but for the
+// answers that they remember. The zero value has never been read.
 type groupMembers struct {
 	began   time.Time // of the reading
 	groups  []int64   // ascending
@@ -36,24 +36,24 @@ func newGroupMembers(pairs []pair) *groupMembers {
 		return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.member, b.member))
 	})
 	pairs = slices.Compact(pairs)
-	l := &groupMembers{members: make([]int64, len(pairs))}
+	m := &groupMembers{members: make([]int64, len(pairs))}
 	for i, p := range pairs {
 		if i == 0 || p.group != pairs[i-1].group {
-			l.groups = append(l.groups, p.group)
-			l.runs = append(l.runs, uint32(i))
+			m.groups = append(m.groups, p.group)
+			m.runs = append(m.runs, uint32(i))
 		}
-		l.members[i] = p.member
+		m.members[i] = p.member
 	}
-	l.runs = append(l.runs, uint32(len(pairs)))
-	return l
+	m.runs = append(m.runs, uint32(len(pairs)))
+	return m
 }
 
 // of returns the members of any of the groups, ascending. They are shared.
-func (l *groupMembers) of(groups []int64) []int64 {
+func (m *groupMembers) of(groups []int64) []int64 {
 	if len(groups) == 1 {
-		return l.run(groups[0])
+		return m.run(groups[0])
 	}
-	asked := l.asked.Load()
+	asked := m.asked.Load()
 	if asked != nil {
 		for _, set := range asked.sets {
 			if slices.Equal(set.groups, groups) {
@@ -63,28 +63,28 @@ func (l *groupMembers) of(groups []int64) []int64 {
 	}
 	set := groupSet{groups: slices.Clone(groups)}
 	for _, g := range groups {
-		set.members = append(set.members, l.run(g)...)
+		set.members = append(set.members, m.run(g)...)
 	}
 	slices.Sort(set.members)
 	set.members = slices.Compact(set.members)
-	l.remember(asked, set)
+	m.remember(asked, set)
 	return set.members
 }
 
-// remember keeps a set, unless somebody else was faster: then the next question will.
-func (l *groupMembers) remember(asked *askedMembers, set groupSet) {
+// remember keeps a set, unless another caller was faster: then the next call will.
+func (m *groupMembers) remember(asked *askedMembers, set groupSet) {
 	fresh := new(askedMembers)
 	if asked != nil {
 		fresh.sets = slices.Clone(asked.sets[max(0, len(asked.sets)-maxGroupSets+1):])
 	}
 	fresh.sets = append(fresh.sets, set)
-	l.asked.CompareAndSwap(asked, fresh)
+	m.asked.CompareAndSwap(asked, fresh)
 }
 
-func (l *groupMembers) run(group int64) []int64 {
-	n, found := slices.BinarySearch(l.groups, group)
+func (m *groupMembers) run(group int64) []int64 {
+	n, found := slices.BinarySearch(m.groups, group)
 	if !found {
 		return nil
 	}
-	return slices.Clip(l.members[l.runs[n]:l.runs[n+1]])
+	return slices.Clip(m.members[m.runs[n]:m.runs[n+1]])
 }

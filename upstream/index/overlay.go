@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -17,7 +18,7 @@ type change struct {
 // overlay is a snapshot with the changes since: what is known of one collection at one moment.
 // It is immutable; a change makes a new one that shares nearly everything.
 //
-// The changes lie in layers, each sorted, the newest last. A layer that is no longer much
+// The changes are in lists, each sorted, the newest last. A list that is no longer much
 // smaller than the one before it is merged into it, so that there are few of them and a
 // change costs little, whatever their number.
 type overlay struct {
@@ -27,67 +28,59 @@ type overlay struct {
 	cache  branchCache // of base with the changes
 }
 
-// deltaRatio is how much larger than the next a layer has to be to stay on its own.
+// deltaRatio is how much larger than the next a list has to be to stay on its own.
 const deltaRatio = 4
 
-// account returns whose an item is, and whether it is known.
-func (s *overlay) account(id int64) (cid int64, known bool) {
-	if c, changed := s.changed(id); changed {
+// account returns the account of an item, and whether it is known.
+func (o *overlay) account(id int64) (cid int64, known bool) {
+	if c, changed := o.changed(id); changed {
 		return max(c.cid, 0), c.cid != gone
 	}
-	return s.base.account(id)
+	return o.base.account(id)
 }
 
-// knows reports whether an item was ever heard of, be it that it is gone.
-func (s *overlay) knows(id int64) bool {
-	_, known := s.account(id)
-	_, changed := s.changed(id)
+// knows reports whether an item is known, or known to be gone.
+func (o *overlay) knows(id int64) bool {
+	_, known := o.account(id)
+	_, changed := o.changed(id)
 	return known || changed
 }
 
-// changes returns how many changes are kept, those of one item in two layers counted twice.
-func (s *overlay) changes() int {
+// changes returns how many changes are kept, those of one item in two lists counted twice.
+func (o *overlay) changes() int {
 	n := 0
-	for _, layer := range s.deltas {
-		n += len(layer)
+	for _, delta := range o.deltas {
+		n += len(delta)
 	}
 	return n
 }
 
 // changed returns the newest change of an item, if there is one.
-func (s *overlay) changed(id int64) (change, bool) {
-	for i := len(s.deltas) - 1; i >= 0; i-- {
-		if n, found := slices.BinarySearchFunc(s.deltas[i], id, byID); found {
-			return s.deltas[i][n], true
+func (o *overlay) changed(id int64) (change, bool) {
+	for i := len(o.deltas) - 1; i >= 0; i-- {
+		if n, found := slices.BinarySearchFunc(o.deltas[i], id, byID); found {
+			return o.deltas[i][n], true
 		}
 	}
 	return change{}, false
 }
 
-func byID(c change, id int64) int {
-	switch {
-	case c.id < id:
-		return -1
-	case c.id > id:
-		return 1
-	}
-	return 0
-}
+func byID(c change, id int64) int { return cmp.Compare(c.id, id) }
 
 // of returns the ids of the items in the branch of an account, ascending. They are shared.
-func (s *overlay) of(p *ordinals, cid int64) []int64 {
-	if len(s.deltas) == 0 {
-		return s.base.of(p, cid)
+func (o *overlay) of(p *ordinals, cid int64) []int64 {
+	if len(o.deltas) == 0 {
+		return o.base.of(p, cid)
 	}
-	return s.cache.get(p, cid, len(s.base.ids), func() ([]int64, bool) { return s.branch(p, cid) })
+	return o.cache.get(p, cid, len(o.base.ids), func() ([]int64, bool) { return o.branch(p, cid) })
 }
 
 // branch merges the changes into the branch of the snapshot, and reports whether they made a
 // difference.
-func (s *overlay) branch(p *ordinals, cid int64) (ids []int64, own bool) {
-	before := s.base.of(p, cid)
+func (o *overlay) branch(p *ordinals, cid int64) (ids []int64, own bool) {
+	before := o.base.of(p, cid)
 	ids, from := nil, 0
-	for _, c := range s.flat() {
+	for _, c := range o.flat() {
 		i, was := slices.BinarySearch(before[from:], c.id)
 		i += from
 		is := c.cid != gone && p.tree.Contains(cid, c.cid)
@@ -109,36 +102,36 @@ func (s *overlay) branch(p *ordinals, cid int64) (ids []int64, own bool) {
 }
 
 // flat returns the newest change of every item that was changed, by id.
-func (s *overlay) flat() []change {
-	if len(s.deltas) == 0 {
+func (o *overlay) flat() []change {
+	if len(o.deltas) == 0 {
 		return nil
 	}
-	all := s.deltas[0]
-	for _, layer := range s.deltas[1:] {
-		all = mergeChanges(all, layer)
+	all := o.deltas[0]
+	for _, delta := range o.deltas[1:] {
+		all = mergeChanges(all, delta)
 	}
 	return all
 }
 
-// with returns s after further changes, which are sorted by id and distinct.
-func (s *overlay) apply(changes []change) *overlay {
-	layers := slices.Clip(s.deltas)
-	for n := len(layers); n > 0 && len(layers[n-1]) < deltaRatio*len(changes); n = len(layers) {
-		changes = mergeChanges(layers[n-1], changes)
-		layers = slices.Clip(layers[:n-1])
+// apply returns o after further changes, which are sorted by id and distinct.
+func (o *overlay) apply(changes []change) *overlay {
+	deltas := slices.Clip(o.deltas)
+	for n := len(deltas); n > 0 && len(deltas[n-1]) < deltaRatio*len(changes); n = len(deltas) {
+		changes = mergeChanges(deltas[n-1], changes)
+		deltas = slices.Clip(deltas[:n-1])
 	}
-	return &overlay{base: s.base, began: s.began, deltas: append(layers, changes)}
+	return &overlay{base: o.base, began: o.began, deltas: append(deltas, changes)}
 }
 
-// reread returns s with what a reading has shown that began after change seq. Later changes
+// rebase returns o above what a reading has shown that began after change seq. Later changes
 // stay: the reading may or may not have seen them. Where nothing is different, all that was
 // derived is kept.
-func (s *overlay) rebase(base *snapshot, began time.Time, seq uint64) *overlay {
-	if s.base.equal(base) {
-		base = s.base
+func (o *overlay) rebase(base *snapshot, began time.Time, seq uint64) *overlay {
+	if o.base.equal(base) {
+		base = o.base
 	}
 	fresh := &overlay{base: base, began: began}
-	later := slices.DeleteFunc(slices.Clone(s.flat()), func(c change) bool { return c.seq <= seq })
+	later := slices.DeleteFunc(slices.Clone(o.flat()), func(c change) bool { return c.seq <= seq })
 	if len(later) > 0 {
 		fresh.deltas = [][]change{later}
 	}

@@ -86,7 +86,7 @@ func (x *indexTest) reread() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, r := range x.refreshers {
-		r.wake()
+		r.wake.Wake()
 	}
 }
 

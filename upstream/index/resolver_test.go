@@ -238,17 +238,17 @@ func TestResolveLongMatch(t *testing.T) {
 	}
 }
 
-// seeker stands for the index.
-type seeker struct{ err error }
+// finder stands for the index.
+type finder struct{ err error }
 
-func (s seeker) LookUp(*Question) error { return s.err }
+func (s finder) LookUp(*Question) error { return s.err }
 
 func TestResolveUnknown(t *testing.T) {
 	rows := []struct {
 		index Finder
 		want  error
 		known bool
-	}{{nil, nil, true}, {seeker{}, nil, true}, {seeker{policy.IndexStale}, policy.IndexStale, false}}
+	}{{nil, nil, true}, {finder{}, nil, true}, {finder{policy.IndexStale}, policy.IndexStale, false}}
 	for _, row := range rows {
 		_, tr := play(t, fleet(t, 0), fake.Options{})
 		r := NewResolver(ResolverOptions{Backend: tr, Key: ownKey, Index: row.index})

@@ -9,10 +9,10 @@ import (
 	"aclgate/upstream"
 )
 
-// fenceStep is how many ids lie between two fences.
+// fenceStep is how many ids there are from one fence to the next.
 const fenceStep = 64
 
-// snapshot is whose the items of one collection were when they were read. It is immutable and
+// snapshot is the accounts of the items of one collection as they were read. It is immutable and
 // takes 20 bytes per item: 8 and 4 for id and owner, 8 for the id among those of its owner.
 type snapshot struct {
 	ids     []int64  // ascending
@@ -24,7 +24,7 @@ type snapshot struct {
 	cache   branchCache
 }
 
-// account returns whose an item is, and whether it is known.
+// account returns the account of an item, and whether it is known.
 func (s *snapshot) account(id int64) (cid int64, known bool) {
 	lo := upper(s.fences, id) * fenceStep
 	if lo == 0 {
@@ -141,7 +141,7 @@ func (b *snapshotBuilder) Swap(i, j int) {
 }
 
 // snapshot returns what was collected. An item that came twice is one, unless the two rows name
-// different accounts: nobody can say which of them is true.
+// different accounts: nothing tells which of them is true.
 func (b *snapshotBuilder) snapshot() (*snapshot, error) {
 	if !slices.IsSorted(b.ids) {
 		sort.Sort(b)
@@ -173,7 +173,7 @@ func (b *snapshotBuilder) snapshot() (*snapshot, error) {
 	return s, nil
 }
 
-// rank fills in the accounts ascending and returns the new place of each.
+// rank fills in the accounts ascending and returns the new position of each.
 func (b *snapshotBuilder) rank(s *snapshot) []uint32 {
 	s.cids = slices.Clone(b.cids)
 	slices.Sort(s.cids)
@@ -185,7 +185,7 @@ func (b *snapshotBuilder) rank(s *snapshot) []uint32 {
 	return rank
 }
 
-// group lays the ids out by owner: counted first, then placed.
+// group sorts the ids by owner: counted first, then placed.
 func (s *snapshot) group() {
 	s.runs = make([]uint32, len(s.cids)+1)
 	for _, o := range s.owner {

@@ -13,8 +13,8 @@ import (
 	"aclgate/upstream"
 )
 
-// shelfOf returns the snapshot of items given as id and account, alternating.
-func shelfOf(t testing.TB, rows ...int64) *snapshot {
+// snapshotOf returns the snapshot of items given as id and account, alternating.
+func snapshotOf(t testing.TB, rows ...int64) *snapshot {
 	t.Helper()
 	b := newSnapshotBuilder(0)
 	for i := 0; i < len(rows); i += 2 {
@@ -39,8 +39,8 @@ func chain(t testing.TB) *policy.Tree {
 	return tree
 }
 
-func TestShelf(t *testing.T) {
-	s := shelfOf(t, 9, 12, 3, 11, 5, 11, 3, 11, 7, 111, 8, 777, 6, 0, 10, 2)
+func TestSnapshot(t *testing.T) {
+	s := snapshotOf(t, 9, 12, 3, 11, 5, 11, 3, 11, 7, 111, 8, 777, 6, 0, 10, 2)
 	p := ordinalsOf(chain(t))
 	accounts := map[int64]int64{3: 11, 5: 11, 6: 0, 7: 111, 8: 777, 9: 12, 10: 2}
 	for id := range int64(12) {
@@ -67,7 +67,7 @@ func TestShelf(t *testing.T) {
 }
 
 // Two rows that disagree about an item: whichever is believed, somebody loses.
-func TestShelfConflict(t *testing.T) {
+func TestSnapshotConflict(t *testing.T) {
 	b := newSnapshotBuilder(0)
 	b.add(3, 11)
 	b.add(4, 11)
@@ -78,8 +78,8 @@ func TestShelfConflict(t *testing.T) {
 }
 
 // Ensure that what was derived for one tree is not shown for another.
-func TestShelfOtherTree(t *testing.T) {
-	s := shelfOf(t, 3, 11, 5, 12, 6, 12)
+func TestSnapshotOtherTree(t *testing.T) {
+	s := snapshotOf(t, 3, 11, 5, 12, 6, 12)
 	before := ordinalsOf(chain(t))
 	tree, _ := policy.NewTree([]policy.Account{{ID: 1}, {ID: 11, Parent: 1}, {ID: 12}}, 4)
 	after := ordinalsOf(tree)
@@ -121,9 +121,9 @@ func (w world) compare(t *testing.T, s *overlay, p *ordinals) {
 	}
 }
 
-// FuzzStock plays changes and readings, which show the world as it was when they began,
+// FuzzOverlay plays changes and readings, which show the world as it was when they began,
 // against a map that knows the truth: the overlay always says the same.
-func FuzzStock(f *testing.F) {
+func FuzzOverlay(f *testing.F) {
 	for seed := range uint64(20) {
 		f.Add(seed, uint8(200))
 	}
@@ -144,7 +144,7 @@ func FuzzStock(f *testing.F) {
 				}
 			case 1:
 				if reading != nil {
-					s = s.rebase(shelfOf(t, reading...), time.Now(), readingSeq)
+					s = s.rebase(snapshotOf(t, reading...), time.Now(), readingSeq)
 					reading = nil
 				}
 			default:
@@ -164,7 +164,7 @@ func FuzzStock(f *testing.F) {
 }
 
 // Ensure that many changes stay cheap to look through.
-func TestStockLayers(t *testing.T) {
+func TestOverlayLayers(t *testing.T) {
 	s := &overlay{base: new(snapshot)}
 	for i := range int64(10_000) {
 		s = s.apply([]change{{i * 7919 % 10_007, 11, uint64(i)}})
@@ -178,18 +178,18 @@ func TestStockLayers(t *testing.T) {
 }
 
 // Ensure that a reading that shows nothing new keeps what was derived.
-func TestStockUnchanged(t *testing.T) {
+func TestOverlayUnchanged(t *testing.T) {
 	p := ordinalsOf(chain(t))
-	s := &overlay{base: shelfOf(t, 3, 11, 5, 111, 6, 12)}
+	s := &overlay{base: snapshotOf(t, 3, 11, 5, 111, 6, 12)}
 	before := s.of(p, 11)
-	s = s.rebase(shelfOf(t, 3, 11, 5, 111, 6, 12), time.Now(), 0)
+	s = s.rebase(snapshotOf(t, 3, 11, 5, 111, 6, 12), time.Now(), 0)
 	if after := s.of(p, 11); &before[0] != &after[0] {
 		t.Error("the branch was derived again")
 	}
 }
 
 // What is remembered of branchCache is bounded; what is not remembered is right all the same.
-func TestBranchesBound(t *testing.T) {
+func TestBranchCacheBound(t *testing.T) {
 	b := newSnapshotBuilder(0)
 	for i := range int64(20_000) {
 		b.add(i+1, []int64{11, 111, 12, 2}[i%4])
@@ -211,7 +211,7 @@ func TestBranchesBound(t *testing.T) {
 	}
 }
 
-func TestLinks(t *testing.T) {
+func TestGroupMembers(t *testing.T) {
 	l := newGroupMembers([]pair{{12, 102}, {12, 101}, {66, 601}, {12, 101}, {7, 601}, {7, 5}})
 	rows := []struct{ groups, want []int64 }{
 		{nil, nil}, {[]int64{12}, []int64{101, 102}}, {[]int64{7, 66}, []int64{5, 601}},
@@ -254,7 +254,7 @@ func million(tb testing.TB) (*snapshot, *ordinals) {
 	return s, ordinalsOf(tree)
 }
 
-func BenchmarkShelf(b *testing.B) {
+func BenchmarkSnapshot(b *testing.B) {
 	s, p := million(b)
 	b.Run("account", func(b *testing.B) {
 		i := int64(0)

@@ -9,7 +9,7 @@ import (
 // Stats is what the index counts.
 type Stats struct {
 	Worked, Failed uint64 // readings, for the life of the process
-	Parts          []CollectionStats
+	Collections    []CollectionStats
 }
 
 // CollectionStats is what is known of one collection.
@@ -28,29 +28,20 @@ func (x *ItemIndex) Stats() Stats {
 	state := x.state.Load()
 	for i, c := range x.opt.Catalogue.Collections {
 		if overlay := state.overlays[i]; overlay != nil {
-			s.Parts = append(s.Parts, x.partOf(CollectionStats{Collection: c.URI, Items: len(overlay.base.ids)}, overlay.began))
+			s.Collections = append(s.Collections, x.withAge(CollectionStats{Collection: c.URI, Items: len(overlay.base.ids)}, overlay.began))
 		}
 		if l := state.members[i]; l != nil {
-			s.Parts = append(s.Parts, x.partOf(CollectionStats{Collection: c.URI, Members: true, Items: len(l.members)}, l.began))
+			s.Collections = append(s.Collections, x.withAge(CollectionStats{Collection: c.URI, Members: true, Items: len(l.members)}, l.began))
 		}
 	}
-	slices.SortStableFunc(s.Parts, func(a, b CollectionStats) int { return strings.Compare(a.Collection, b.Collection) })
+	slices.SortStableFunc(s.Collections, func(a, b CollectionStats) int { return strings.Compare(a.Collection, b.Collection) })
 	return s
 }
 
-func (x *ItemIndex) partOf(p CollectionStats, began time.Time) CollectionStats {
+func (x *ItemIndex) withAge(p CollectionStats, began time.Time) CollectionStats {
 	if p.Age = -1; !began.IsZero() {
 		p.Age = time.Since(began)
 	}
 	p.Stale = x.old(began)
 	return p
-}
-
-// count notes how a reading has ended.
-func (x *ItemIndex) count(err error) {
-	if err != nil {
-		x.failed.Add(1)
-	} else {
-		x.worked.Add(1)
-	}
 }

@@ -10,15 +10,15 @@ import (
 func TestIndexStats(t *testing.T) {
 	_, tr := play(t, fleet(t, 30), fake.Options{Key: gatewayKey, IgnoreCID: true})
 	x := newIndexTest(t, tr, policy.ModeIDs)
-	if s := x.Stats(); len(s.Parts) != 0 || s.Worked+s.Failed != 0 {
+	if s := x.Stats(); len(s.Collections) != 0 || s.Worked+s.Failed != 0 {
 		t.Errorf("before the first reading: got %+v", s)
 	}
 	x.load()
 	s := x.Stats()
-	if len(s.Parts) != 1 || s.Worked != 1 || s.Failed != 0 {
+	if len(s.Collections) != 1 || s.Worked != 1 || s.Failed != 0 {
 		t.Fatalf("got %+v, want one collection that was read once", s)
 	}
-	if p := s.Parts[0]; p.Collection != "gw/devices" || p.Members || p.Items != 30 || p.Age < 0 || p.Stale {
+	if p := s.Collections[0]; p.Collection != "gw/devices" || p.Members || p.Items != 30 || p.Age < 0 || p.Stale {
 		t.Errorf("got %+v, want fresh devices", p)
 	}
 }
