@@ -29,15 +29,15 @@ type Answer struct {
 	Framing Framing
 
 	stream stream
-	rest   int64  // bytes of the body, or of the chunk, still to come
-	chunk  stage  // what comes next in a chunked body
-	lines  int    // trailer lines read
-	plain  []byte // unframed ahead by Buffered, not yet read
-	err    error  // how the body ended; io.EOF: well
-	keep   bool   // the connection may carry another exchange once the body ended
-	stale  bool   // the exchange failed in the one way that may be repeated
-	unsent bool   // no connection could be opened, so another url may be tried
-	fresh  bool   // the request is being repeated: used connections will not do
+	rest   int64      // bytes of the body, or of the chunk, still to come
+	chunk  chunkState // what comes next in a chunked body
+	lines  int        // trailer lines read
+	plain  []byte     // unframed ahead by Buffered, not yet read
+	err    error      // how the body ended; io.EOF: well
+	keep   bool       // the connection may carry another exchange once the body ended
+	stale  bool       // the exchange failed in the one way that may be repeated
+	unsent bool       // no connection could be opened, so another url may be tried
+	fresh  bool       // the request is being repeated: used connections will not do
 
 	conn *conn  // nil once it was given back or dropped
 	url  string // of the backend
@@ -99,8 +99,8 @@ func (a *Answer) detach() {
 	a.mu.Unlock()
 }
 
-// own takes the connection for this answer.
-func (a *Answer) own(c *conn) {
+// use takes the connection for this answer.
+func (a *Answer) use(c *conn) {
 	a.conn, a.url = c, c.pool.url
 	a.stream.src = c
 }
@@ -113,7 +113,7 @@ func (a *Answer) Close() error {
 		a.Buffered()
 	}
 	if a.conn != nil {
-		a.letGo(false)
+		a.releaseConn(false)
 	}
 	a.clear()
 	a.err = io.ErrClosedPipe
@@ -126,9 +126,9 @@ func (a *Answer) clear() {
 	a.Status, a.Fields, a.plain = 0, a.Fields[:0], nil
 }
 
-// letGo parts with the connection, at once when the body has ended: a client that reads
+// releaseConn parts with the connection, at once when the body has ended: a client that reads
 // slowly does not hold it. Bytes behind the body drop it: nobody asked for them.
-func (a *Answer) letGo(clean bool) {
+func (a *Answer) releaseConn(clean bool) {
 	c := a.conn
 	a.conn = nil
 	a.stream.src = nil
@@ -136,15 +136,15 @@ func (a *Answer) letGo(clean bool) {
 	if clean && a.keep && a.stream.r == a.stream.w {
 		c.pool.release(c)
 	} else {
-		c.pool.drop(c)
+		c.pool.closeInUse(c)
 	}
 }
 
-// finish notes the good end of the body.
-func (a *Answer) finish() {
+// bodyEnded notes the good end of the body.
+func (a *Answer) bodyEnded() {
 	a.err = io.EOF
 	if a.conn != nil {
-		a.letGo(true)
+		a.releaseConn(true)
 	}
 }
 
@@ -153,16 +153,16 @@ func (a *Answer) fail(err error) error {
 	kind := ErrBroken
 	if a.conn != nil {
 		kind = a.conn.kind()
-		a.letGo(false)
+		a.releaseConn(false)
 	}
 	if body, ok := err.(*bodyError); ok {
 		kind, err = ErrBody, body.cause
 	}
-	return a.refuse(kind, err)
+	return a.setError(kind, err)
 }
 
-// refuse notes a failure of a kind.
-func (a *Answer) refuse(kind, cause error) error {
+// setError notes a failure of a kind.
+func (a *Answer) setError(kind, cause error) error {
 	a.err = &Error{URL: a.url, Kind: kind, Cause: uncut(cause)}
 	return a.err
 }

@@ -11,14 +11,14 @@ const (
 	maxTrailers = 32
 )
 
-// stage is a place in a chunked body.
-type stage uint8
+// chunkState is a place in a chunked body.
+type chunkState uint8
 
 const (
-	chunkSize    stage = iota // a size line
-	chunkData                 // rest bytes of data
-	chunkEnd                  // the CRLF behind the data
-	chunkTrailer              // a trailer line or the last, empty one
+	chunkSize    chunkState = iota // a size line
+	chunkData                      // rest bytes of data
+	chunkEnd                       // the CRLF behind the data
+	chunkTrailer                   // a trailer line or the last, empty one
 	chunkDone
 )
 
@@ -51,7 +51,7 @@ func (a *Answer) frame(f framing) error {
 func (a *Answer) begin() {
 	a.err, a.plain = nil, nil
 	if a.Length == 0 {
-		a.finish()
+		a.bodyEnded()
 	}
 }
 
@@ -87,7 +87,7 @@ func (a *Answer) readRest(p []byte) (int, error) {
 	}
 	a.rest -= int64(n)
 	if a.rest == 0 {
-		a.finish()
+		a.bodyEnded()
 	}
 	return n, nil
 }
@@ -97,7 +97,7 @@ func (a *Answer) readRest(p []byte) (int, error) {
 func (a *Answer) readAll(p []byte) (int, error) {
 	n, err := a.stream.read(p)
 	if err == io.EOF {
-		a.finish()
+		a.bodyEnded()
 		return 0, io.EOF
 	}
 	if err != nil {
@@ -120,7 +120,7 @@ func (a *Answer) readChunks(p []byte) (int, error) {
 		case more:
 			continue
 		case a.chunk == chunkDone:
-			a.finish()
+			a.bodyEnded()
 			return 0, io.EOF
 		}
 		n, err := a.stream.read(p[:min(int64(len(p)), a.rest)])
@@ -156,7 +156,7 @@ func (a *Answer) Buffered() ([]byte, bool) {
 	case a.Framing == ByLength && int64(s.w-s.r) >= a.rest:
 		body := s.buf[s.r : s.r+int(a.rest)]
 		s.r += int(a.rest)
-		a.finish()
+		a.bodyEnded()
 		return body, true
 	case a.Framing == ByChunks:
 		return a.bufferedChunks()
@@ -182,7 +182,7 @@ func (a *Answer) bufferedChunks() ([]byte, bool) {
 			return nil, false
 		case a.chunk == chunkDone:
 			a.plain = nil
-			a.finish()
+			a.bodyEnded()
 			return body, true
 		case more || n == 0:
 			a.plain = body

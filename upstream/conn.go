@@ -4,119 +4,81 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"sync/atomic"
 	"time"
+
+	"aclgate/upstream/socket"
 )
 
-// phase is what a connection waits for; each has its own limit.
-type phase int64
-
+// The phases of a connection; each has its own limit.
 const (
-	phaseHeld     phase = iota // for the caller, or for the next request: no limit here
-	phaseWriting               // for the backend to take bytes: Idle
-	phaseWaiting               // for the first byte of the answer: FirstByte
-	phaseReading               // for more of the answer: Idle
-	phaseTimedOut              // broken by the reaper; final
-	phaseCanceled              // broken by Cancel; final
-	phaseBits     = 3
+	phaseHeld    socket.Phase = iota // for the caller, or for the next request: no limit here
+	phaseWriting                     // for the backend to take bytes: Idle
+	phaseWaiting                     // for the first byte of the answer: FirstByte
+	phaseReading                     // for more of the answer: Idle
 )
 
-// timing is the clock and the limits that all connections of a transport share, in
-// milliseconds. The clock stands still between two ticks: reading it costs a load.
-type timing struct {
-	now       atomic.Int64 // since the transport began
-	firstByte int64
-	idle      int64
-	tick      int64
-}
-
-// limit returns how long p may last. A mark may be a tick older than what it marks, so a
-// tick is added: a limit never fires early.
-func (t *timing) limit(p phase) (int64, bool) {
-	switch p {
+// limit returns how long a phase may last, and whether there is a limit.
+func (p *pool) limit(phase socket.Phase) (time.Duration, bool) {
+	switch phase {
 	case phaseWriting, phaseReading:
-		return t.idle + t.tick, true
+		return p.idleFor, true
 	case phaseWaiting:
-		return t.firstByte + t.tick, true
-	default:
-		return 0, false
+		return p.firstByte, true
 	}
+	return 0, false
 }
 
-// part is the part of an answer that comes next.
-type part uint8
+// section is the part of an answer that comes next.
+type section uint8
 
 const (
-	partFirst part = iota // the first byte of a head
-	partHead              // the rest of it
-	partBody
+	sectionStart section = iota // the first byte of a head
+	sectionHead                 // the rest of it
+	sectionBody
 )
 
-// conn is one connection to a backend. Its owner is the pool or one exchange; the mark
-// alone is shared, with the reaper and with Cancel.
+// conn is one connection to a backend. Its owner is the pool or one exchange; wait alone is
+// shared, with the sweep and with Cancel.
 type conn struct {
-	net    net.Conn // link, or TLS over it
-	link   *link
-	pool   *pool
-	timing *timing
-	mark   atomic.Int64 // time since when <<phaseBits | phase
+	net     net.Conn // raw, or TLS over it
+	raw     *rawConn
+	pool    *pool
+	wait    socket.Wait
+	section section
+	upload  bool        // another goroutine writes the request, and enters the phases
+	used    bool        // an exchange was completed on it before
+	got     bool        // a byte of this answer came
+	asked   socket.Mark // when the request was written
+	remote  netip.Addr  // as the backend was found
 
-	part   part
-	upload bool  // another goroutine writes the request: the marks are its
-	used   bool  // an exchange was completed on it before
-	got    bool  // a byte of this answer came
-	asked  int64 // mark of the time when the request was written
-
-	remote netip.Addr // as the backend was found
-	parked int64      // when it became idle; guarded by pool.mu
-	index  int        // in pool.all; guarded by pool.mu
-	old    bool       // no more requests: its address vanished; guarded by pool.mu
-	one    [1]byte
+	idleSince time.Duration // when it became idle; guarded by pool.mu
+	index     int           // in pool.all; guarded by pool.mu
+	old       bool          // no more requests: its address vanished; guarded by pool.mu
+	one       [1]byte
 }
-
-// set enters a phase unless the connection was broken, which is final.
-func (c *conn) set(p phase) {
-	mark := c.timing.now.Load()<<phaseBits | int64(p)
-	for {
-		old := c.mark.Load()
-		if phase(old&(1<<phaseBits-1)) >= phaseTimedOut || c.mark.CompareAndSwap(old, mark) {
-			return
-		}
-	}
-}
-
-// phase returns what the connection is in, or was broken by.
-func (c *conn) phase() phase { return phase(c.mark.Load() & (1<<phaseBits - 1)) }
 
 // kind tells why the connection does not work any more.
 func (c *conn) kind() error {
-	switch c.phase() {
-	case phaseTimedOut:
+	switch c.wait.Mark().End() {
+	case socket.Expired:
 		return ErrTimeout
-	case phaseCanceled:
+	case socket.Canceled:
 		return ErrCanceled
-	default:
-		return ErrBroken
 	}
+	return ErrBroken
 }
 
-// expire breaks the connection if it has waited too long. The mark is replaced only if
-// it is still the old one: the connection may have come to life, or to another request,
-// between the look and the blow.
-func (c *conn) expire(now int64) {
-	mark := c.mark.Load()
-	limit, limited := c.timing.limit(phase(mark & (1<<phaseBits - 1)))
-	if !limited || now-mark>>phaseBits <= limit {
-		return
-	}
-	if c.mark.CompareAndSwap(mark, now<<phaseBits|int64(phaseTimedOut)) {
+// expire breaks the connection if it has waited too long.
+func (c *conn) expire(now time.Duration) {
+	m := c.wait.Mark()
+	if limit, limited := c.pool.limit(m.Phase()); limited && m.Age(now) > limit && c.wait.Expire(m) {
 		c.stop()
 	}
 }
 
 // interrupt breaks the connection on behalf of its owner.
 func (c *conn) interrupt() {
-	c.set(phaseCanceled)
+	c.wait.Cancel()
 	c.stop()
 }
 
@@ -128,32 +90,32 @@ func (c *conn) stop() {
 
 // write writes all of b within the limit of a request without progress.
 func (c *conn) write(b []byte) error {
-	c.set(phaseWriting)
+	c.wait.Enter(phaseWriting)
 	_, err := c.net.Write(b)
 	return err
 }
 
 // written starts the time for the answer.
 func (c *conn) written() {
-	c.set(phaseWaiting)
-	c.asked = c.mark.Load()
+	c.wait.Enter(phaseWaiting)
+	c.asked = c.wait.Mark()
 }
 
 // Read reads some of the answer. The head as a whole has one limit from its first byte
 // on, so that a byte now and then does not keep it open; in the body each read has its
 // own, and the time between two reads is the caller's.
 func (c *conn) Read(p []byte) (int, error) {
-	if c.part == partBody {
-		c.set(phaseReading)
+	if c.section == sectionBody {
+		c.wait.Enter(phaseReading)
 	}
 	n, err := c.net.Read(p)
 	switch {
-	case c.part == partBody:
-		c.set(phaseHeld)
-	case c.part == partFirst && n > 0:
-		c.part, c.got = partHead, true
+	case c.section == sectionBody:
+		c.wait.Enter(phaseHeld)
+	case c.section == sectionStart && n > 0:
+		c.section, c.got = sectionHead, true
 		if !c.upload {
-			c.set(phaseReading)
+			c.wait.Enter(phaseReading)
 		}
 	}
 	if err == io.EOF && c.cut() {
@@ -165,49 +127,46 @@ func (c *conn) Read(p []byte) (int, error) {
 // cut reports whether the end that was read may have been made by someone on the path: a
 // TLS connection must end with an alert (RFC 8446, 6.1), which crypto/tls does not insist
 // on between two records.
-func (c *conn) cut() bool { return !c.plain() && c.link.ended }
+func (c *conn) cut() bool { return !c.plain() && c.raw.ended }
 
 // interim goes back to wait for the final answer, with the time that is left for it.
 func (c *conn) interim() {
-	c.part = partFirst
-	if c.upload {
-		return
-	}
-	if old := c.mark.Load(); phase(old&(1<<phaseBits-1)) < phaseTimedOut {
-		c.mark.CompareAndSwap(old, c.asked)
+	c.section = sectionStart
+	if !c.upload {
+		c.wait.Resume(c.asked)
 	}
 }
 
 // settled says that the head is complete.
 func (c *conn) settled() {
-	c.part = partBody
+	c.section = sectionBody
 	if !c.upload {
-		c.set(phaseHeld)
+		c.wait.Enter(phaseHeld)
 	}
 }
 
-// silent reports whether nothing came while the connection was idle: neither its end nor
+// idleOK reports whether nothing came while the connection was idle: neither its end nor
 // bytes that nobody asked for. A TLS layer may have to read what concerns itself alone,
 // such as session tickets.
-func (c *conn) silent() bool {
+func (c *conn) idleOK() bool {
 	var err error
 	if c.plain() {
-		_, err = c.link.peek(c.one[:])
+		_, err = c.raw.peek(c.one[:])
 	} else {
-		c.link.polling = true
+		c.raw.nonBlocking = true
 		_, err = c.net.Read(c.one[:])
-		c.link.polling = false
+		c.raw.nonBlocking = false
 	}
 	return err == errNothing
 }
 
 // plain reports whether there is no TLS.
-func (c *conn) plain() bool { return c.net == net.Conn(c.link) }
+func (c *conn) plain() bool { return c.net == net.Conn(c.raw) }
 
 // rewind forgets the exchange before; used is what remains of it.
 func (c *conn) rewind() {
-	c.part, c.upload, c.got = partFirst, false, false
+	c.section, c.upload, c.got = sectionStart, false, false
 }
 
 // close closes without the TLS alert: it could block, and we have read what we wanted.
-func (c *conn) close() { c.link.Conn.Close() }
+func (c *conn) close() { c.raw.Conn.Close() }

@@ -66,20 +66,20 @@ func TestProbeReturns(t *testing.T) {
 	o := options(moody(t, "a", &ill), named(t, "b"))
 	o.EjectFailures, o.EjectFor = 2, time.Hour
 	transport := start(t, o)
-	a := transport.backends[0]
+	a := transport.endpoints[0]
 	for range 2 {
-		transport.probeOnce(a, "/health")
+		a.checkOnce("/health")
 	}
 	first := a.outUntil.Load()
 	for range 10 {
 		wantAsk(t, transport, post("{}"), "200 b")
 	}
 	eventually(t, "a later check puts the end off", func() bool {
-		transport.probeOnce(a, "/health")
+		a.checkOnce("/health")
 		return a.outUntil.Load() > first
 	})
 	ill.Store(false)
-	transport.probeOnce(a, "/health")
+	a.checkOnce("/health")
 	if a.failures.Load() != 0 || !transport.Stats()[0].Ejected {
 		t.Errorf("got %d failures, ejected %v behind a good check", a.failures.Load(), transport.Stats()[0].Ejected)
 	}

@@ -40,8 +40,8 @@ func TestLeastBusy(t *testing.T) {
 	if got["200 a"] != 5 || got["200 b"] != 5 {
 		t.Errorf("got %v, want five each", got)
 	}
-	transport.backends[0].busy.Add(1)
-	defer transport.backends[0].busy.Add(-1)
+	transport.endpoints[0].busy.Add(1)
+	defer transport.endpoints[0].busy.Add(-1)
 	for range 4 {
 		wantAsk(t, transport, get(), "200 b")
 	}
@@ -61,7 +61,7 @@ func TestEjection(t *testing.T) {
 	if !s[0].Ejected || s[0].Dials != 3 || s[0].Failures != 3 || s[1].Ejected {
 		t.Errorf("got %+v", s)
 	}
-	transport.backends[0].outUntil.Store(0)
+	transport.endpoints[0].outUntil.Store(0)
 	for range 4 {
 		wantAsk(t, transport, get(), "200 good")
 	}
@@ -81,7 +81,7 @@ func TestNoHiddenRetry(t *testing.T) {
 		_, err := ask(transport, r)
 		wantKind(t, err, ErrBroken)
 		if len(reached) != 1 {
-			t.Errorf("%s reached %d backends, want 1", r.Method, len(reached))
+			t.Errorf("%s reached %d endpoints, want 1", r.Method, len(reached))
 		}
 		<-reached
 	}
@@ -93,7 +93,7 @@ func TestAllEjected(t *testing.T) {
 	o := options(named(t, "a"), named(t, "b"))
 	o.EjectFailures, o.EjectFor = 1, time.Hour
 	transport := start(t, o)
-	for i, b := range transport.backends {
+	for i, b := range transport.endpoints {
 		b.failed()
 		b.outUntil.Store(1 << 40)
 		b.failedAt.Store(int64(2 - i))
@@ -117,13 +117,13 @@ func TestBlame(t *testing.T) {
 	o := options(named(t, "a"))
 	o.EjectFailures, o.EjectFor = 1, time.Hour
 	transport := start(t, o)
-	b := transport.backends[0]
+	b := transport.endpoints[0]
 	for _, kind := range []error{nil, ErrBusy, ErrCanceled, ErrBody, ErrRequest} {
-		if b.judge(kind); b.ejected(0) {
+		if b.observe(kind); b.ejected(0) {
 			t.Fatalf("ejected by %v", kind)
 		}
 	}
-	if b.judge(ErrTimeout); !b.ejected(0) {
+	if b.observe(ErrTimeout); !b.ejected(0) {
 		t.Error("a timeout does not count")
 	}
 }
@@ -146,7 +146,7 @@ func TestProbe(t *testing.T) {
 				asked <- p.request()
 				p.say("%s", row.answer)
 			}))
-			o.Probe, o.EjectFailures, o.EjectFor = "/health", 1, time.Hour
+			o.HealthCheck, o.EjectFailures, o.EjectFor = "/health", 1, time.Hour
 			transport := start(t, o)
 			if got := <-asked; !strings.HasPrefix(got, "GET /health HTTP/1.1\r\nHost: 127.0.0.1:") {
 				t.Errorf("got %q", got)

@@ -4,7 +4,7 @@ package upstream
 // the answer afterwards, or is gone.
 func (c *conn) exchange(r *Request, a *Answer) error {
 	c.rewind()
-	a.own(c)
+	a.use(c)
 	var err error
 	if r.streamed() {
 		err = c.sendStream(r, a)
@@ -29,7 +29,7 @@ func (c *conn) send(r *Request, a *Answer) error {
 		// The buffer that holds the request is the one that the answer comes
 		// into: it has been written by then.
 		a.stream.buf = getBuffer(smallBuffer)
-		c.link.out = r.pieces(a.stream.buf[:0], c.pool.host)
+		c.raw.out = r.pieces(a.stream.buf[:0], c.pool.host)
 		c.written()
 		return a.readHead()
 	}

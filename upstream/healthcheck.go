@@ -4,35 +4,32 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"aclgate/upstream/wake"
 )
 
 const (
-	probeEvery = 3 * time.Second
-	probeFor   = 5 * time.Second // for the whole of one probe
+	checkEvery = 3 * time.Second
+	checkFor   = 5 * time.Second // for the whole of one check
 )
 
-// probe asks the url again and again until the transport is closed. A failed probe
+// checkHealth asks the url again and again until the transport is closed. A failed check
 // counts as a failed exchange, so a url that is down is out before a request finds it so.
-func (t *Transport) probe(b *backend, target string) {
-	ticker := time.NewTicker(probeEvery)
-	defer ticker.Stop()
-	for {
-		t.probeOnce(b, target)
-		select {
-		case <-t.ctx.Done():
-			return
-		case <-ticker.C:
-		}
+func (e *endpoint) checkHealth(target string) {
+	for e.ctx.Err() == nil {
+		began := time.Now()
+		e.checkOnce(target)
+		wake.Signal(nil).Sleep(e.ctx, checkEvery-time.Since(began))
 	}
 }
 
-func (t *Transport) probeOnce(b *backend, target string) {
+func (e *endpoint) checkOnce(target string) {
 	var a Answer
-	ctx, cancel := context.WithTimeout(t.ctx, probeFor)
+	ctx, cancel := context.WithTimeout(e.ctx, checkFor)
 	defer cancel()
 	defer context.AfterFunc(ctx, a.Cancel)()
 	defer a.Close()
-	err := b.attempt(&Request{Method: "GET", Target: []byte(target), Repeatable: true}, &a)
+	err := e.do(&Request{Method: "GET", Target: []byte(target), Repeatable: true}, &a)
 	switch {
 	case err == nil && a.Status >= 500:
 		err = ErrBroken
@@ -42,5 +39,5 @@ func (t *Transport) probeOnce(b *backend, target string) {
 		// A short answer is read so that its connection can be kept; of a long one enough is known.
 		io.CopyN(io.Discard, &a, smallBuffer)
 	}
-	b.judge(err)
+	e.observe(err)
 }

@@ -18,7 +18,7 @@ const maxURLs = 64
 type Options struct {
 	URLs     []string // http://host[:port] or https://host[:port], without path; at most 64
 	CAFile   string   // PEM; empty: the system's authorities
-	CertFile string   // PEM, for backends that ask for a client certificate; with KeyFile
+	CertFile string   // PEM, for endpoints that ask for a client certificate; with KeyFile
 	KeyFile  string
 
 	Dial      time.Duration // to connect, TLS handshake included
@@ -32,7 +32,7 @@ type Options struct {
 	EjectFailures int           // consecutive failures that take a url out; 0: never
 	EjectFor      time.Duration // for how long
 
-	Probe string // target of an active check of each url, such as "/"; empty: none
+	HealthCheck string // target of an active check of each url, such as "/"; empty: none
 
 	Resolver *net.Resolver // of the hosts of the urls; nil: Go's own
 	LookUp   time.Duration // how often it is asked; 0: every ten seconds
@@ -56,7 +56,7 @@ func (o *Options) validate() error {
 	refuse(o.QueueMax < 0 || o.QueueMax > 0 && o.QueueFor <= 0, "the queue needs a length and a time")
 	refuse(o.EjectFailures < 0 || o.EjectFailures > 0 && o.EjectFor <= 0, "ejection needs a number and a time")
 	refuse(o.LookUp < 0, "the time between two lookups must not be negative")
-	refuse(o.Probe != "" && !isTarget([]byte(o.Probe)), "the probe must be a path that begins with /")
+	refuse(o.HealthCheck != "" && !isTarget([]byte(o.HealthCheck)), "the probe must be a path that begins with /")
 	return errors.Join(faults...)
 }
 

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"aclgate/upstream/socket"
 )
 
 // pool holds the connections to one url: at most max, in use, idle or being dialed. Those
@@ -14,16 +16,18 @@ import (
 // who comes later gets ahead.
 type pool struct {
 	origin
-	timing   *timing
-	max      int
-	queueMax int
-	queueFor time.Duration
-	busy     atomic.Int64 // requests that hold or want a connection
+	clock     *socket.Clock
+	firstByte time.Duration // limits, see Options
+	idleFor   time.Duration
+	max       int
+	queueMax  int
+	queueFor  time.Duration
+	busy      atomic.Int64 // requests that hold or want a connection
 
 	mu      sync.Mutex
 	open    int       // slots taken, dialing included
 	idle    []*conn   // the last one used is the last: the others may grow old
-	all     []*conn   // every open connection, for the reaper
+	all     []*conn   // every open connection, for the sweep
 	waiting list.List // of *waiter
 	closed  bool
 	reuses  uint64
@@ -50,7 +54,7 @@ func (p *pool) slot(a *Answer) (*conn, error) {
 		p.mu.Unlock()
 		return nil, ErrBusy
 	case len(p.idle) > 0:
-		c := p.popLocked()
+		c := p.popIdleLocked()
 		p.reuses++
 		p.mu.Unlock()
 		return c, nil
@@ -121,9 +125,9 @@ func (p *pool) nextLocked() *waiter {
 	return w
 }
 
-// popLocked takes the idle connection used last: it is the least likely to have been
+// popIdleLocked takes the idle connection used last: it is the least likely to have been
 // closed meanwhile, and the others may grow old enough to be closed.
-func (p *pool) popLocked() *conn {
+func (p *pool) popIdleLocked() *conn {
 	last := len(p.idle) - 1
 	c := p.idle[last]
 	p.idle[last] = nil
@@ -131,21 +135,21 @@ func (p *pool) popLocked() *conn {
 	return c
 }
 
-// another returns an idle connection instead of the free slot that the caller holds, or
+// takeIdle returns an idle connection instead of the free slot that the caller holds, or
 // nil if there is none.
-func (p *pool) another() *conn {
+func (p *pool) takeIdle() *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.idle) == 0 {
 		return nil
 	}
 	p.open--
-	return p.popLocked()
+	return p.popIdleLocked()
 }
 
-// adopt registers a new connection in the caller's slot, and reports false if the pool
+// register registers a new connection in the caller's slot, and reports false if the pool
 // was closed meanwhile.
-func (p *pool) adopt(c *conn) bool {
+func (p *pool) register(c *conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -156,8 +160,8 @@ func (p *pool) adopt(c *conn) bool {
 	return true
 }
 
-// discard closes a connection; its slot stays with the caller.
-func (p *pool) discard(c *conn) {
+// closeConn closes a connection; its slot stays with the caller.
+func (p *pool) closeConn(c *conn) {
 	c.close()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -168,9 +172,9 @@ func (p *pool) discard(c *conn) {
 	p.all = p.all[:last]
 }
 
-// vacate gives a slot to the first in line or frees it. The grant has room for one value
+// freeSlot gives a slot to the first in line or frees it. The grant has room for one value
 // and each waiter gets one, so sending under the lock does not block.
-func (p *pool) vacate() {
+func (p *pool) freeSlot() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if w := p.nextLocked(); w != nil {
@@ -180,27 +184,26 @@ func (p *pool) vacate() {
 	p.open--
 }
 
-// drop closes a connection at the end of its use.
-func (p *pool) drop(c *conn) {
+// closeInUse closes a connection at the end of its use.
+func (p *pool) closeInUse(c *conn) {
 	p.busy.Add(-1)
-	p.discard(c)
-	p.vacate()
+	p.closeConn(c)
+	p.freeSlot()
 }
 
 // release takes back a connection that may be used again.
 func (p *pool) release(c *conn) {
-	// The reaper or a Cancel may have hit in the last moment; their deadline stays.
-	c.set(phaseHeld)
-	if c.phase() != phaseHeld || !p.park(c) {
-		p.drop(c)
+	// A sweep or a Cancel may have ended the wait in the last moment.
+	if !c.wait.Enter(phaseHeld) || !p.putIdle(c) {
+		p.closeInUse(c)
 		return
 	}
 	p.busy.Add(-1)
 }
 
-// park hands the connection to the first in line or lays it aside, and reports false if
+// putIdle hands the connection to the first in line or lays it aside, and reports false if
 // the pool is closed or the connection too old.
-func (p *pool) park(c *conn) bool {
+func (p *pool) putIdle(c *conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed || c.old {
@@ -211,20 +214,20 @@ func (p *pool) park(c *conn) bool {
 		w.grant <- c
 		return true
 	}
-	c.parked = p.timing.now.Load()
+	c.idleSince = p.clock.Now()
 	p.idle = append(p.idle, c)
 	return true
 }
 
 // sweep breaks connections that by now waited too long and closes those unused for too
 // long.
-func (p *pool) sweep(now int64) {
+func (p *pool) sweep(now time.Duration) {
 	p.mu.Lock()
 	for _, c := range p.all {
 		c.expire(now)
 	}
 	old := 0
-	for old < len(p.idle) && now-p.idle[old].parked > p.timing.idle {
+	for old < len(p.idle) && now-p.idle[old].idleSince > p.idleFor {
 		old++
 	}
 	stale := append([]*conn(nil), p.idle[:old]...)
@@ -235,9 +238,9 @@ func (p *pool) sweep(now int64) {
 	p.closeIdle(stale)
 }
 
-// retire closes the idle connections to addresses that are gone, and has the others end
+// closeStale closes the idle connections to addresses that are gone, and has the others end
 // with their exchange.
-func (p *pool) retire(gone func(netip.Addr) bool) {
+func (p *pool) closeStale(gone func(netip.Addr) bool) {
 	var stale []*conn
 	p.mu.Lock()
 	for _, c := range p.all {
@@ -256,8 +259,8 @@ func (p *pool) retire(gone func(netip.Addr) bool) {
 // closeIdle closes connections that were taken out of idle.
 func (p *pool) closeIdle(idle []*conn) {
 	for _, c := range idle {
-		p.discard(c)
-		p.vacate()
+		p.closeConn(c)
+		p.freeSlot()
 	}
 }
 

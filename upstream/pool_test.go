@@ -69,7 +69,7 @@ func TestQueueLeave(t *testing.T) {
 	_, err := ask(transport, get())
 	wantKind(t, err, ErrBusy)
 
-	transport.backends[0].queueFor = time.Minute
+	transport.endpoints[0].queueFor = time.Minute
 	var a Answer
 	work.Go(func() {
 		eventually(t, "the request waits", func() bool { return transport.Stats()[0].Waiting == 1 })
@@ -111,20 +111,20 @@ func TestQueueAfterBreak(t *testing.T) {
 // Ensure that one who leaves the line in the moment of being served says so: the slot
 // would be lost otherwise.
 func TestGrantBeatsLeaving(t *testing.T) {
-	p := &start(t, options("http://127.0.0.1")).backends[0].pool
+	p := &start(t, options("http://127.0.0.1")).endpoints[0].pool
 	if c, err := p.slot(new(Answer)); c != nil || err != nil {
 		t.Fatal(c, err)
 	}
 	w := &waiter{grant: make(chan *conn, 1)}
 	place := p.waiting.PushBack(w)
-	p.vacate()
+	p.freeSlot()
 	if p.leave(place) {
 		t.Error("left the line, but was served")
 	}
 	if <-w.grant; p.open != 1 {
 		t.Errorf("got %d slots taken, want 1", p.open)
 	}
-	p.vacate()
+	p.freeSlot()
 }
 
 // Ensure that a connection which was broken just when its answer ended is not kept.
@@ -206,8 +206,8 @@ func TestLoad(t *testing.T) {
 	}
 	work.Wait()
 	s := transport.Stats()[0]
-	if s.Open > 4 || s.InUse() != 0 || s.Waiting != 0 || transport.backends[0].busy.Load() != 0 {
-		t.Errorf("got %+v, %d busy", s, transport.backends[0].busy.Load())
+	if s.Open > 4 || s.InUse() != 0 || s.Waiting != 0 || transport.endpoints[0].busy.Load() != 0 {
+		t.Errorf("got %+v, %d busy", s, transport.endpoints[0].busy.Load())
 	}
 }
 

@@ -16,22 +16,22 @@ func (n nothing) Error() string { return string(n) }
 func (nothing) Timeout() bool   { return true }
 func (nothing) Temporary() bool { return true }
 
-// link is the TCP connection below everything. It can be read without waiting, and it
+// rawConn is the TCP connection below everything. It can be read without waiting, and it
 // remembers that the other side ended it.
-type link struct {
+type rawConn struct {
 	net.Conn
-	raw     syscall.RawConn
-	polling bool   // Read takes what is there and never waits
-	ended   bool   // Read has seen the end
-	out     pieces // the next Read writes this first, see ask
+	raw         syscall.RawConn
+	nonBlocking bool   // Read takes what is there and never waits
+	ended       bool   // Read has seen the end
+	out         pieces // the next Read writes this first, see writeThenRead
 
-	// What receive works on: a closure made once, or every look would allocate.
-	receive func(fd uintptr)
-	swap    func(fd uintptr) bool
-	p       []byte
-	flags   int
-	n       int
-	err     error
+	// What receive and exchange work on: a closure made once, or every look would allocate.
+	receiveFn  func(fd uintptr)
+	exchangeFn func(fd uintptr) bool
+	p          []byte
+	flags      int
+	n          int
+	err        error
 }
 
 // pieces is what is written as if it were one piece. The last one is not empty before all
@@ -49,23 +49,23 @@ func (p *pieces) skip(n int) {
 	}
 }
 
-// newLink wraps a connection that a net.Dialer opened for "tcp".
-func newLink(c net.Conn) (*link, error) {
+// newRawConn wraps a connection that a net.Dialer opened for "tcp".
+func newRawConn(c net.Conn) (*rawConn, error) {
 	raw, err := c.(syscall.Conn).SyscallConn()
 	if err != nil {
 		return nil, err
 	}
-	l := &link{Conn: c, raw: raw}
+	l := &rawConn{Conn: c, raw: raw}
 	l.bind()
 	return l, nil
 }
 
-// Read reads as net.Conn does, or without waiting while polling is set.
-func (l *link) Read(p []byte) (n int, err error) {
-	if l.polling {
-		n, err = l.take(p, noWait)
+// Read reads as net.Conn does, or without waiting while nonBlocking is set.
+func (l *rawConn) Read(p []byte) (n int, err error) {
+	if l.nonBlocking {
+		n, err = l.tryRead(p, noWait)
 	} else {
-		n, err = l.ask(p)
+		n, err = l.writeThenRead(p)
 	}
 	if err == io.EOF {
 		l.ended = true
@@ -74,10 +74,10 @@ func (l *link) Read(p []byte) (n int, err error) {
 }
 
 // peek looks at the next bytes and leaves them there.
-func (l *link) peek(p []byte) (int, error) { return l.take(p, noWait|peekOnly) }
+func (l *rawConn) peek(p []byte) (int, error) { return l.tryRead(p, noWait|peekOnly) }
 
-// put writes what is left of out in the ordinary way.
-func (l *link) put(out *pieces) error {
+// writeRest writes what is left of out in the ordinary way.
+func (l *rawConn) writeRest(out *pieces) error {
 	for _, piece := range out {
 		if len(piece) == 0 {
 			continue
@@ -89,10 +89,10 @@ func (l *link) put(out *pieces) error {
 	return nil
 }
 
-// take returns errNothing if it would have to wait, io.EOF at the end.
-func (l *link) take(p []byte, flags int) (int, error) {
+// tryRead returns errNothing if it would have to wait, io.EOF at the end.
+func (l *rawConn) tryRead(p []byte, flags int) (int, error) {
 	l.p, l.flags = p, flags
-	err := l.raw.Control(l.receive) // Read would get ready to wait, for nothing
+	err := l.raw.Control(l.receiveFn) // Read would get ready to wait, for nothing
 	l.p = nil
 	switch {
 	case err != nil:

@@ -9,17 +9,17 @@ const (
 	peekOnly = 2
 )
 
-// recv cannot look without waiting here, so no connection counts as silent and each
+// receive cannot look without waiting here, so no connection counts as silent and each
 // carries one exchange.
-func (l *link) recv(uintptr) { l.n, l.err = 0, errors.ErrUnsupported }
+func (l *rawConn) receive(uintptr) { l.n, l.err = 0, errors.ErrUnsupported }
 
-func (l *link) bind() { l.receive = l.recv }
+func (l *rawConn) bind() { l.receiveFn = l.receive }
 
-// ask writes and reads in the ordinary way.
-func (l *link) ask(p []byte) (int, error) {
+// writeThenRead writes and reads in the ordinary way.
+func (l *rawConn) writeThenRead(p []byte) (int, error) {
 	out := l.out
 	l.out = pieces{} // what was apart belongs to others
-	if err := l.put(&out); err != nil {
+	if err := l.writeRest(&out); err != nil {
 		return 0, err
 	}
 	return l.Conn.Read(p)

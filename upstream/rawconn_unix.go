@@ -14,15 +14,15 @@ const (
 	peekOnly = syscall.MSG_PEEK
 )
 
-func (l *link) bind() { l.receive, l.swap = l.recv, l.sendRecv }
+func (l *rawConn) bind() { l.receiveFn, l.exchangeFn = l.receive, l.exchange }
 
-// ask writes what is to be written, if anything, and reads what comes back. A plain Read
+// writeThenRead writes what is to be written, if anything, and reads what comes back. A plain Read
 // would first try in vain: the answer cannot be there when the request has just been
 // written. Here the runtime is made ready to wait, the request is written, and only then it
 // waits; that saves one system call of six (BenchmarkDo).
-func (l *link) ask(p []byte) (int, error) {
+func (l *rawConn) writeThenRead(p []byte) (int, error) {
 	l.p, l.n, l.err = p, 0, nil
-	err := l.raw.Read(l.swap)
+	err := l.raw.Read(l.exchangeFn)
 	l.p = nil
 	rest := l.out
 	l.out = pieces{} // what was apart belongs to others
@@ -30,10 +30,10 @@ func (l *link) ask(p []byte) (int, error) {
 	case err != nil:
 		return 0, err
 	case !rest.done(): // the socket did not take it all: write the rest in the ordinary way
-		if err := l.put(&rest); err != nil {
+		if err := l.writeRest(&rest); err != nil {
 			return 0, err
 		}
-		return l.ask(p)
+		return l.writeThenRead(p)
 	case l.err != nil:
 		return 0, l.err
 	case l.n == 0:
@@ -42,12 +42,12 @@ func (l *link) ask(p []byte) (int, error) {
 	return l.n, nil
 }
 
-// recv is called by the runtime with the descriptor.
-func (l *link) recv(fd uintptr) { l.n, l.err = socket.Recv(fd, l.p, l.flags) }
+// receive is called by the runtime with the descriptor.
+func (l *rawConn) receive(fd uintptr) { l.n, l.err = socket.Recv(fd, l.p, l.flags) }
 
-// sendRecv is called by the runtime with the descriptor, and again whenever there may be
+// exchange is called by the runtime with the descriptor, and again whenever there may be
 // bytes to read; false makes it wait for them.
-func (l *link) sendRecv(fd uintptr) bool {
+func (l *rawConn) exchange(fd uintptr) bool {
 	if !l.out.done() {
 		n, err := l.out.write(fd)
 		switch {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"aclgate/upstream/wake"
 )
 
 const (
@@ -23,70 +25,70 @@ const (
 	vanishAfter = 6
 )
 
-// names knows the addresses of the host of one url. They are looked up beside the
-// requests, so none of these waits for DNS but those that come before anything is known;
-// and what was known stays in use for as long as lookups fail.
+// resolver knows the addresses of the host of one url. They are looked up in the background, so
+// no request waits for DNS but those that come before anything is known; and what was known
+// stays in use for as long as lookups fail.
 //
 // New connections go to addresses of the last answer alone, in turn: one that is not
 // named any more may belong to somebody else by now, who would be sent our credential.
-type names struct {
-	host     string
-	port     string
-	dialer   net.Dialer
-	resolver *net.Resolver
-	every    time.Duration
-	hurry    chan struct{} // of room for one: a dial found the addresses dead
+type resolver struct {
+	host   string
+	port   string
+	dialer net.Dialer
+	dns    *net.Resolver
+	every  time.Duration
+	wake   wake.Signal // a dial found the addresses dead
 
 	mu    sync.Mutex
 	list  []address
 	turn  int
 	begun time.Time // the last lookup
-	fault error     // of the last lookup
+	err   error     // of the last lookup
 }
 
 // address is one that the host has or had.
 type address struct {
-	ip      netip.Addr
-	missing time.Time // since when answers do not name it; zero: the last one did
-	behind  time.Time // until then it is tried last
+	ip        netip.Addr
+	missing   time.Time // since when answers do not name it; zero: the last one did
+	lastUntil time.Time // until then it is tried last
 }
 
-// newNames returns nil for a host that is an address itself.
-func newNames(o *Options, origin origin) *names {
+// newResolver returns nil for a host that is an address itself.
+func newResolver(o *Options, origin origin) *resolver {
 	if _, err := netip.ParseAddr(origin.name); err == nil {
 		return nil
 	}
-	n := &names{host: origin.name, resolver: o.Resolver, every: o.LookUp, hurry: make(chan struct{}, 1)}
-	_, n.port, _ = net.SplitHostPort(origin.address)
-	if n.resolver == nil {
-		n.resolver = net.DefaultResolver
+	r := &resolver{host: origin.name, dns: o.Resolver, every: o.LookUp, wake: wake.New()}
+	_, r.port, _ = net.SplitHostPort(origin.address)
+	if r.dns == nil {
+		r.dns = net.DefaultResolver
 	}
-	if n.every == 0 {
-		n.every = lookUpEvery
+	if r.every == 0 {
+		r.every = lookUpEvery
 	}
-	return n
+	return r
 }
 
 // dial connects to one of the known addresses. Where none answers the name may have moved,
 // so it is looked up, and what is new is tried in the time that is left.
-func (n *names) dial(ctx context.Context) (net.Conn, error) {
-	known := n.order()
-	c, err := n.dialEach(ctx, known)
+func (r *resolver) dial(ctx context.Context) (net.Conn, error) {
+	known := r.order()
+	c, err := r.dialEach(ctx, known)
 	if c != nil {
 		return c, nil
 	}
-	if expired(ctx) || err != nil && n.failing() != nil {
-		n.soon() // those that come after us should know better
+	if expired(ctx) || err != nil && r.lastError() != nil {
+		r.wake.Wake() // those that come after us should know better
 		return nil, why(ctx, err)
 	}
-	if fault := n.lookUp(ctx); fault != nil && err == nil {
+	if fault := r.lookUp(ctx); fault != nil && err == nil {
 		return nil, fault
 	}
-	fresh := slices.DeleteFunc(n.order(), func(ip netip.Addr) bool { return slices.Contains(known, ip) })
+	fresh := slices.DeleteFunc(r.order(), func(ip netip.Addr) bool { return slices.Contains(known, ip) })
 	if len(fresh) == 0 {
 		return nil, why(ctx, err)
 	}
-	return n.dialEach(ctx, fresh)
+	return r.dialEach(ctx, fresh)
 }
 
 // why returns err or, where nobody came to try an address, that there was no
@@ -103,41 +105,41 @@ func expired(ctx context.Context) bool {
 
 // dialEach tries one address after the other. None may use up all the time while others
 // are left. Without an address there is neither a connection nor an error.
-func (n *names) dialEach(ctx context.Context, ips []netip.Addr) (c net.Conn, err error) {
+func (r *resolver) dialEach(ctx context.Context, ips []netip.Addr) (c net.Conn, err error) {
 	for i, ip := range ips {
-		if c, err = n.dialOne(ctx, ip, min(len(ips)-i, 4)); err == nil {
-			n.reached(ip, true)
+		if c, err = r.dialOne(ctx, ip, min(len(ips)-i, 4)); err == nil {
+			r.reached(ip, true)
 			return c, nil
 		}
 		if ctx.Err() == context.Canceled {
 			break // the client left: that says nothing about the address
 		}
-		n.reached(ip, false)
+		r.reached(ip, false)
 	}
 	return nil, err
 }
 
 // dialOne connects within one of so many parts of the time left.
-func (n *names) dialOne(ctx context.Context, ip netip.Addr, parts int) (net.Conn, error) {
+func (r *resolver) dialOne(ctx context.Context, ip netip.Addr, parts int) (net.Conn, error) {
 	if end, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/time.Duration(parts))
 		defer cancel()
 	}
-	return n.dialer.DialContext(ctx, "tcp", net.JoinHostPort(ip.String(), n.port))
+	return r.dialer.DialContext(ctx, "tcp", net.JoinHostPort(ip.String(), r.port))
 }
 
 // order returns the addresses of the last answer in the order to try them.
-func (n *names) order() []netip.Addr {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+func (r *resolver) order() []netip.Addr {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var first, behind []netip.Addr
 	now := time.Now()
-	n.turn++
-	for i := range n.list {
-		switch a := &n.list[(n.turn+i)%len(n.list)]; {
+	r.turn++
+	for i := range r.list {
+		switch a := &r.list[(r.turn+i)%len(r.list)]; {
 		case !a.missing.IsZero():
-		case now.Before(a.behind):
+		case now.Before(a.lastUntil):
 			behind = append(behind, a.ip)
 		default:
 			first = append(first, a.ip)
@@ -147,128 +149,115 @@ func (n *names) order() []netip.Addr {
 }
 
 // reached notes whether an address could be connected to.
-func (n *names) reached(ip netip.Addr, ok bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if a := n.find(ip); a != nil && ok {
-		a.behind = time.Time{}
+func (r *resolver) reached(ip netip.Addr, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if a := r.find(ip); a != nil && ok {
+		a.lastUntil = time.Time{}
 	} else if a != nil {
-		a.behind = time.Now().Add(vanishAfter * n.every)
+		a.lastUntil = time.Now().Add(vanishAfter * r.every)
 	}
 }
 
-func (n *names) find(ip netip.Addr) *address {
-	i := slices.IndexFunc(n.list, func(a address) bool { return a.ip == ip })
+func (r *resolver) find(ip netip.Addr) *address {
+	i := slices.IndexFunc(r.list, func(a address) bool { return a.ip == ip })
 	if i < 0 {
 		return nil
 	}
-	return &n.list[i]
+	return &r.list[i]
 }
 
 // lookUp asks for the addresses. An answer without one is an error like any other: the
 // addresses stay as they were.
-func (n *names) lookUp(ctx context.Context) error {
-	n.mu.Lock()
-	n.begun = time.Now()
-	n.mu.Unlock()
-	ips, err := n.resolver.LookupNetIP(ctx, "ip", n.host)
-	n.mu.Lock()
-	defer n.mu.Unlock()
+func (r *resolver) lookUp(ctx context.Context) error {
+	r.mu.Lock()
+	r.begun = time.Now()
+	r.mu.Unlock()
+	ips, err := r.dns.LookupNetIP(ctx, "ip", r.host)
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return err // nobody waited for the answer
 	}
-	if n.fault = err; err == nil {
-		n.note(ips)
+	if r.err = err; err == nil {
+		r.update(ips)
 	}
 	return err
 }
 
-// note takes over an answer.
-func (n *names) note(ips []netip.Addr) {
+// update takes over an answer.
+func (r *resolver) update(ips []netip.Addr) {
 	now := time.Now()
 	for i := range ips {
 		ips[i] = ips[i].Unmap()
-		if n.find(ips[i]) == nil {
-			n.list = append(n.list, address{ip: ips[i]})
+		if r.find(ips[i]) == nil {
+			r.list = append(r.list, address{ip: ips[i]})
 		}
 	}
-	for i := range n.list {
-		switch a := &n.list[i]; {
+	for i := range r.list {
+		switch a := &r.list[i]; {
 		case slices.Contains(ips, a.ip):
 			a.missing = time.Time{}
 		case a.missing.IsZero():
 			a.missing = now
 		}
 	}
-	n.list = slices.DeleteFunc(n.list, func(a address) bool {
-		return !a.missing.IsZero() && now.Sub(a.missing) >= vanishAfter*n.every
+	r.list = slices.DeleteFunc(r.list, func(a address) bool {
+		return !a.missing.IsZero() && now.Sub(a.missing) >= vanishAfter*r.every
 	})
 }
 
 // vanished returns which addresses the host does not have any more.
-func (n *names) vanished() func(netip.Addr) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	kept := slices.Clone(n.list)
+func (r *resolver) vanished() func(netip.Addr) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	kept := slices.Clone(r.list)
 	return func(ip netip.Addr) bool {
 		return !slices.ContainsFunc(kept, func(a address) bool { return a.ip.WithZone("") == ip })
 	}
 }
 
-// failing returns why the last lookup failed.
-func (n *names) failing() error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.fault
-}
-
-// soon has the name looked up before its time.
-func (n *names) soon() {
-	select {
-	case n.hurry <- struct{}{}:
-	default:
-	}
+// lastError returns why the last lookup failed.
+func (r *resolver) lastError() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
 }
 
 // due reports whether a lookup makes sense: the name is in use, and the last one did not
 // begin just now. Requests look up for themselves what is not known, and would share a
 // lookup of ours that got stuck.
-func (n *names) due() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return len(n.list) > 0 && time.Since(n.begun) >= n.every/10
+func (r *resolver) due() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.list) > 0 && time.Since(r.begun) >= r.every/10
 }
 
-// follow looks the name up again and again until the transport is closed, and lets go of
-// the connections to addresses that vanished.
-func (t *Transport) follow(b *backend) {
-	ticker := time.NewTicker(b.names.every)
-	defer ticker.Stop()
+// refreshNames looks the name up again and again until the transport is closed, and closes the
+// connections to addresses that vanished.
+func (e *endpoint) refreshNames() {
 	for {
-		select {
-		case <-t.ctx.Done():
+		e.resolver.wake.Sleep(e.ctx, e.resolver.every)
+		if e.ctx.Err() != nil {
 			return
-		case <-ticker.C:
-		case <-b.names.hurry:
 		}
-		if b.names.due() {
-			ctx, cancel := context.WithTimeout(t.ctx, b.limit)
-			b.names.lookUp(ctx)
+		if e.resolver.due() {
+			ctx, cancel := context.WithTimeout(e.ctx, e.limit)
+			e.resolver.lookUp(ctx)
 			cancel()
 		}
-		b.retire(b.names.vanished())
+		e.closeStale(e.resolver.vanished())
 	}
 }
 
 // LookupFault returns why the last lookup of the host of a url failed, nil if every one
 // worked. The addresses known before stay in use.
 func (t *Transport) LookupFault() error {
-	for _, b := range t.backends {
-		if b.names == nil {
-			continue
-		}
-		if err := b.names.failing(); err != nil {
-			return err
+	for _, e := range t.endpoints {
+		if e.resolver != nil {
+			if err := e.resolver.lastError(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -57,7 +57,7 @@ func TestNameMovesDuringAnExchange(t *testing.T) {
 	go send(first)
 	<-s.came
 	dns.set(noError, twoAddress)
-	n := transport.backends[0].names
+	n := transport.endpoints[0].resolver
 	eventually(t, "the old address is gone", func() bool { return n.vanished()(netip.MustParseAddr(oneAddress)) })
 	go send(second)
 	if got := <-s.came; got != twoAddress {
@@ -82,7 +82,7 @@ func TestNameMovesFromADeadAddress(t *testing.T) {
 	transport := start(t, o)
 	wantAsk(t, transport, get(), "200 "+oneAddress)
 	s.first.Close()
-	transport.backends[0].retire(func(netip.Addr) bool { return true })
+	transport.endpoints[0].closeStale(func(netip.Addr) bool { return true })
 	dns.set(noError, twoAddress)
 	wantAsk(t, transport, post("{}"), "200 "+twoAddress)
 	wantDials(t, transport, 2)
@@ -103,7 +103,7 @@ var nameFaults = []struct {
 // Ensure that while DNS fails the known address stays in use, for new connections too, and
 // that none of them waits for DNS; that the failure can be seen; and that what DNS says
 // afterwards counts without anybody's doing.
-func TestNamesOutlastDNS(t *testing.T) {
+func TestResolverOutlastDNS(t *testing.T) {
 	for _, row := range nameFaults {
 		t.Run(row.name, func(t *testing.T) {
 			s := startSite(t)
@@ -115,7 +115,7 @@ func TestNamesOutlastDNS(t *testing.T) {
 			row.make(dns)
 			eventually(t, "the fault is told of", func() bool { return transport.LookupFault() != nil })
 			for range 20 {
-				transport.backends[0].retire(func(netip.Addr) bool { return true })
+				transport.endpoints[0].closeStale(func(netip.Addr) bool { return true })
 				wantAsk(t, transport, get(), "200 "+oneAddress)
 			}
 			if s := transport.Stats()[0]; s.Dials < 21 || s.DialErrors != 0 || s.Failures != 0 {
@@ -132,7 +132,7 @@ func TestNamesOutlastDNS(t *testing.T) {
 
 // Ensure that where nothing is known a request fails within the time to dial, that the
 // error names the host and nothing of the request, and that it works as soon as DNS does.
-func TestNamesUnknown(t *testing.T) {
+func TestResolverUnknown(t *testing.T) {
 	for _, row := range nameFaults {
 		t.Run(row.name, func(t *testing.T) {
 			s := startSite(t)
@@ -161,13 +161,13 @@ func TestNamesUnknown(t *testing.T) {
 
 // Ensure that a dial that has no time left is an error where no address is known yet, and
 // not taken for a connection.
-func TestNamesWithoutTime(t *testing.T) {
+func TestResolverWithoutTime(t *testing.T) {
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	late, end := context.WithTimeout(t.Context(), -1)
 	defer end()
 	for _, ctx := range []context.Context{canceled, late} {
-		b := start(t, startNameServer(t, oneAddress).options("1")).backends[0]
+		b := start(t, startNameServer(t, oneAddress).options("1")).endpoints[0]
 		if _, err := b.dial(ctx); err != ctx.Err() {
 			t.Errorf("got %v, want %v", err, ctx.Err())
 		}
@@ -176,7 +176,7 @@ func TestNamesWithoutTime(t *testing.T) {
 
 // Ensure that a dead address beside a good one costs one try, and is tried last for a
 // while.
-func TestNamesAvoidTheDead(t *testing.T) {
+func TestResolverAvoidTheDead(t *testing.T) {
 	s := startSite(t)
 	s.first.Close()
 	dns := startNameServer(t, oneAddress, twoAddress)
@@ -185,10 +185,10 @@ func TestNamesAvoidTheDead(t *testing.T) {
 	transport := start(t, o)
 	for range 4 {
 		wantAsk(t, transport, get(), "200 "+twoAddress)
-		transport.backends[0].retire(func(netip.Addr) bool { return true })
+		transport.endpoints[0].closeStale(func(netip.Addr) bool { return true })
 	}
 	for range 4 {
-		got := transport.backends[0].names.order()
+		got := transport.endpoints[0].resolver.order()
 		if len(got) != 2 || got[0] != netip.MustParseAddr(twoAddress) {
 			t.Errorf("got %v, want the good one first", got)
 		}
@@ -200,14 +200,14 @@ func TestNamesAvoidTheDead(t *testing.T) {
 
 // Ensure that new connections go to all addresses in turn, and that those of an address
 // which is named now and then are kept.
-func TestNamesInTurn(t *testing.T) {
-	n := &names{every: time.Hour}
+func TestResolverInTurn(t *testing.T) {
+	n := &resolver{every: time.Hour}
 	one, two := netip.MustParseAddr(oneAddress), netip.MustParseAddr(twoAddress)
-	n.note([]netip.Addr{one, two})
+	n.update([]netip.Addr{one, two})
 	if a, b := n.order()[0], n.order()[0]; a == b {
 		t.Errorf("got %v twice", a)
 	}
-	n.note([]netip.Addr{two})
+	n.update([]netip.Addr{two})
 	if got := n.order(); len(got) != 1 || got[0] != two {
 		t.Errorf("got %v, want what was named last alone", got)
 	}
@@ -215,13 +215,13 @@ func TestNamesInTurn(t *testing.T) {
 		t.Error("vanished after one answer without it")
 	}
 	n.list[0].missing = n.list[0].missing.Add(-vanishAfter * n.every)
-	n.note([]netip.Addr{netip.MustParseAddr("::ffff:127.0.0.1"), two})
+	n.update([]netip.Addr{netip.MustParseAddr("::ffff:127.0.0.1"), two})
 	if n.vanished()(one) || len(n.order()) != 2 {
 		t.Error("vanished though it is named again")
 	}
-	n.note([]netip.Addr{two})
+	n.update([]netip.Addr{two})
 	n.list[0].missing = n.list[0].missing.Add(-vanishAfter * n.every)
-	if n.note([]netip.Addr{two}); !n.vanished()(one) {
+	if n.update([]netip.Addr{two}); !n.vanished()(one) {
 		t.Error("kept for ever")
 	}
 }

@@ -100,8 +100,8 @@ func TestInsetBytes(t *testing.T) {
 				t.Errorf("%s, %s: %v", scheme, row.name, err)
 			}
 		}
-		for _, c := range transport.backends[0].all {
-			if c.link.out[0] != nil || c.link.out[1] != nil || c.link.out[2] != nil {
+		for _, c := range transport.endpoints[0].all {
+			if c.raw.out[0] != nil || c.raw.out[1] != nil || c.raw.out[2] != nil {
 				t.Errorf("%s: a connection still holds what it has written", scheme)
 			}
 		}
@@ -134,7 +134,7 @@ func TestPiecesBit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		link, err := newLink(c)
+		link, err := newRawConn(c)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,11 +21,11 @@ func (s *URLStats) InUse() int { return s.Open - s.Idle }
 
 // Stats returns the state of every url, in the order of the options.
 func (t *Transport) Stats() []URLStats {
-	stats := make([]URLStats, len(t.backends))
-	for i, b := range t.backends {
+	stats := make([]URLStats, len(t.endpoints))
+	for i, b := range t.endpoints {
 		s := &stats[i]
 		s.URL = b.url
-		s.Ejected = b.ejected(t.timing.now.Load())
+		s.Ejected = b.ejected(t.clock.Now())
 		s.Dials, s.DialErrors = b.counts.dials.Load(), b.counts.dialErrors.Load()
 		s.Repeats, s.Failures = b.counts.repeats.Load(), b.counts.failures.Load()
 		b.mu.Lock()

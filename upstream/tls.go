@@ -118,7 +118,7 @@ func (f *tlsFiles) read() (*tls.Config, error) {
 // TLSFault returns why the TLS files could not be read again after they changed; nil if
 // they are as they were read. The settings read before stay in use.
 func (t *Transport) TLSFault() error {
-	for _, b := range t.backends {
+	for _, b := range t.endpoints {
 		if b.files != nil {
 			b.files.mu.Lock()
 			defer b.files.mu.Unlock()

@@ -6,18 +6,19 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"aclgate/upstream/socket"
 )
 
 // Transport sends requests to the backend. It may be used by any number of goroutines.
 type Transport struct {
-	backends []*backend
-	timing   timing
-	began    time.Time
-	turn     atomic.Uint32 // spreads requests over urls that are equally busy
+	endpoints []*endpoint
+	clock     *socket.Clock
+	turn      atomic.Uint32 // spreads requests over urls that are equally busy
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
-	work sync.WaitGroup // the reaper, the probes and the lookups
+	work sync.WaitGroup // the sweep, the health checks and the lookups
 }
 
 // New returns a transport that is ready to use; nothing is dialed yet. The error names
@@ -31,71 +32,50 @@ func New(o Options) (*Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Transport{began: time.Now()}
-	t.timing.firstByte = o.FirstByte.Milliseconds()
-	t.timing.idle = o.Idle.Milliseconds()
+	t := &Transport{clock: socket.NewClock(o.FirstByte, o.Idle)}
 	t.ctx, t.stop = context.WithCancel(context.Background())
-	tick := tickOf(&o)
-	t.timing.tick = tick.Milliseconds()
 	for i, origin := range origins {
-		t.backends = append(t.backends, t.backend(&o, origin, files))
-		t.backends[i].number = uint(i)
+		t.endpoints = append(t.endpoints, t.newEndpoint(&o, origin, files))
+		t.endpoints[i].number = uint(i)
 	}
-	t.start(&o, tick)
+	t.start(&o)
 	return t, nil
 }
 
-// tickOf returns how often limits are looked at: four times a second, or more often where
-// a limit is short.
-func tickOf(o *Options) time.Duration {
-	return max(5*time.Millisecond, min(250*time.Millisecond, o.FirstByte/4, o.Idle/4))
-}
-
-// backend makes the state of one url.
-func (t *Transport) backend(o *Options, origin origin, files *tlsFiles) *backend {
-	b := &backend{
+// newEndpoint makes the state of one url.
+func (t *Transport) newEndpoint(o *Options, origin origin, files *tlsFiles) *endpoint {
+	e := &endpoint{
 		limit:    o.Dial,
 		ctx:      t.ctx,
 		eject:    int64(o.EjectFailures),
-		ejectFor: o.EjectFor.Milliseconds(),
+		ejectFor: o.EjectFor,
 	}
-	b.origin, b.timing = origin, &t.timing
-	b.names = newNames(o, origin)
-	b.max, b.queueMax, b.queueFor = o.MaxConns, o.QueueMax, o.QueueFor
+	e.origin, e.clock, e.firstByte, e.idleFor = origin, t.clock, o.FirstByte, o.Idle
+	e.resolver = newResolver(o, origin)
+	e.max, e.queueMax, e.queueFor = o.MaxConns, o.QueueMax, o.QueueFor
 	if origin.secure {
-		b.files = files
+		e.files = files
 	}
-	return b
+	return e
 }
 
 // start begins the work that goes on beside the requests.
-func (t *Transport) start(o *Options, tick time.Duration) {
-	t.work.Go(func() { t.reap(tick) })
-	for _, b := range t.backends {
-		if b.names != nil {
-			t.work.Go(func() { t.follow(b) })
+func (t *Transport) start(o *Options) {
+	t.work.Go(func() { t.clock.Run(t.ctx.Done(), t.sweep) })
+	for _, e := range t.endpoints {
+		if e.resolver != nil {
+			t.work.Go(func() { e.refreshNames() })
 		}
-		if o.Probe != "" {
-			t.work.Go(func() { t.probe(b, o.Probe) })
+		if o.HealthCheck != "" {
+			t.work.Go(func() { e.checkHealth(o.HealthCheck) })
 		}
 	}
 }
 
-// reap moves the clock and enforces every limit until the transport is closed.
-func (t *Transport) reap(tick time.Duration) {
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-t.ctx.Done():
-			return
-		case <-ticker.C:
-			now := time.Since(t.began).Milliseconds()
-			t.timing.now.Store(now)
-			for _, b := range t.backends {
-				b.sweep(now)
-			}
-		}
+// sweep enforces every limit.
+func (t *Transport) sweep(now time.Duration) {
+	for _, e := range t.endpoints {
+		e.sweep(now)
 	}
 }
 
@@ -103,8 +83,8 @@ func (t *Transport) reap(tick time.Duration) {
 // or come later with ErrBusy. It waits for the transport's goroutines.
 func (t *Transport) Close() {
 	t.stop()
-	for _, b := range t.backends {
-		b.close()
+	for _, e := range t.endpoints {
+		e.close()
 	}
 	t.work.Wait()
 }
@@ -116,28 +96,28 @@ func (t *Transport) Do(r *Request, a *Answer) error {
 	a.Close()
 	a.url, a.fresh = "", false
 	if err := r.check(); err != nil {
-		return a.refuse(ErrRequest, err)
+		return a.setError(ErrRequest, err)
 	}
 	var tried uint64
 	for {
-		b := t.choose(tried)
-		err := b.attempt(r, a)
-		b.judge(err)
-		tried |= 1 << b.number
-		if err == nil || !a.unsent || t.choose(tried) == nil {
+		e := t.pick(tried)
+		err := e.do(r, a)
+		e.observe(err)
+		tried |= 1 << e.number
+		if err == nil || !a.unsent || t.pick(tried) == nil {
 			return err
 		}
 	}
 }
 
-// attempt sends the request, and once more if that is harmless. From then on only fresh
+// do sends the request, and once more if that is harmless. From then on only fresh
 // connections will do, on which it cannot happen again.
-func (b *backend) attempt(r *Request, a *Answer) error {
-	err := b.try(r, a)
+func (e *endpoint) do(r *Request, a *Answer) error {
+	err := e.roundTrip(r, a)
 	if err == nil || !a.stale || !r.repeatable() {
 		return err
 	}
-	b.counts.repeats.Add(1)
+	e.counts.repeats.Add(1)
 	a.fresh = true
-	return b.try(r, a)
+	return e.roundTrip(r, a)
 }

@@ -125,7 +125,7 @@ func TestOptionFaults(t *testing.T) {
 			t.Errorf("%q: got %v, want %q", row.url, err, row.want)
 		}
 	}
-	_, err := New(Options{URLs: []string{"http://a", "http://a"}, CertFile: "x", QueueMax: 1, EjectFailures: 1, Probe: "x"})
+	_, err := New(Options{URLs: []string{"http://a", "http://a"}, CertFile: "x", QueueMax: 1, EjectFailures: 1, HealthCheck: "x"})
 	for _, want := range []string{"twice", "go together", "dial", "first byte", "idle", "connection", "queue", "ejection", "probe"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q in it", err, want)

@@ -65,7 +65,7 @@ func (c *conn) sendStream(r *Request, a *Answer) error {
 	c.written()
 	err = <-heard
 	c.upload = false
-	c.set(phaseHeld)
+	c.wait.Enter(phaseHeld)
 	a.keep = a.keep && whole
 	if whole && u.state.Load() == early {
 		// The answer overtook the note that the last byte was out. Nothing was cut off.
@@ -107,7 +107,7 @@ func (u *upload) listen(a *Answer) error {
 // pump writes the body until it ends, the answer comes early or something fails.
 func (u *upload) pump() error {
 	for u.state.Load() == sending {
-		u.c.set(phaseHeld) // the next piece may be long in coming
+		u.c.wait.Enter(phaseHeld) // the next piece may be long in coming
 		piece, err := u.next()
 		if err == io.EOF {
 			return nil

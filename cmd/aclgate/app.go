@@ -161,7 +161,7 @@ func (a *app) makeUpstream() (err error) {
 		URLs: urls, CAFile: u.TLS.CA.Path, CertFile: u.TLS.Cert.Path, KeyFile: u.TLS.Key.Path,
 		Dial: u.Timeouts.Dial, FirstByte: u.Timeouts.FirstByte, Idle: u.Timeouts.Idle,
 		MaxConns: u.MaxConnections, QueueMax: u.Queue.Max, QueueFor: u.Queue.For,
-		EjectFailures: u.Eject.Failures, EjectFor: u.Eject.For, Probe: u.Probe,
+		EjectFailures: u.Eject.Failures, EjectFor: u.Eject.For, HealthCheck: u.Probe,
 	})
 	if err != nil {
 		return err

@@ -77,7 +77,7 @@ var table = map[string]rule{
 	},
 	"upstream/socket": {
 		reach:  []string{fasthttp},
-		reason: "system calls know no protocol",
+		reason: "system calls and deadlines know no protocol",
 	},
 	"upstream/wake": {
 		reach:  []string{fasthttp},

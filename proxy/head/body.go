@@ -64,11 +64,11 @@ func (c *Conn) get(p []byte) (int, error) {
 
 // receive reads from the client during a body.
 func (c *Conn) receive(p []byte) (int, error) {
-	if !c.in.enter(phaseBody) {
+	if !c.in.Enter(phaseBody) {
 		return 0, errTime
 	}
 	n, _ := c.get(p)
-	if !c.in.enter(phaseServing) {
+	if !c.in.Enter(phaseServing) {
 		return 0, errTime
 	}
 	if n == 0 {

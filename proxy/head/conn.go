@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+
+	"aclgate/upstream/socket"
 )
 
 // errRead is what a second parser would get that tried to read beside this one.
@@ -31,7 +33,7 @@ type Conn struct {
 	listener *Listener
 	index    int // in listener.conns; its mutex guards it
 
-	in, out watch // what is being waited for, for the reaper
+	in, out socket.Wait // for the client to send, and to take what is sent
 	closed  atomic.Bool
 	lingers atomic.Bool // the client may be sending still: see Close
 
@@ -111,7 +113,7 @@ func (c *Conn) drop() {
 
 // await waits for the first byte of a request without holding a buffer, and reports whether it came.
 func (c *Conn) await() bool {
-	if !c.in.is(phaseFresh) && !c.in.enter(phaseIdle) {
+	if !c.isIn(phaseFresh) && !c.in.Enter(phaseIdle) {
 		return false
 	}
 	if c.tryRead == nil {
@@ -148,15 +150,15 @@ func (c *Conn) readHead() bool {
 			return false
 		}
 		if n, _ := c.fill(); n == 0 {
-			if !c.in.expired(phaseHead) {
+			if c.in.Mark().End() != socket.Expired {
 				return false
 			}
 			fault = errTime
 			break
 		}
 	}
-	if !c.in.enter(phaseServing) {
-		if !c.in.is(phaseHead) {
+	if !c.in.Enter(phaseServing) {
+		if !c.isIn(phaseHead) {
 			return false
 		}
 		fault = errTime
@@ -165,6 +167,9 @@ func (c *Conn) readHead() bool {
 	return true
 }
 
+// isIn reports whether the client is waited for in this phase, or was when the wait was ended.
+func (c *Conn) isIn(p socket.Phase) bool { return c.in.Mark().Phase() == p }
+
 // wait says what the next read waits for. Empty lines do not begin a request: old clients send one behind a body, and an
 // answer to it would be taken for that of their next request.
 func (c *Conn) wait() bool {
@@ -172,7 +177,7 @@ func (c *Conn) wait() bool {
 	if c.msg.scan.begun(c.msg.w) {
 		want = phaseHead
 	}
-	return c.in.is(want) || (want == phaseIdle && c.in.is(phaseFresh)) || c.in.enter(want)
+	return c.isIn(want) || (want == phaseIdle && c.isIn(phaseFresh)) || c.in.Enter(want)
 }
 
 // begin parses the complete head and prepares its body.
@@ -199,7 +204,7 @@ func (c *Conn) MustClose() bool {
 
 // OnGone has f called, once, when the client is found gone while its request is being handled, which is looked at after a
 // second and then a few times a second. nil takes f back, and so does the end of the request; after OnGone returns, the
-// earlier function is not running and will not be called. f is called from the reaper: it must not block, and must not call OnGone. A client that shut down its
+// earlier function is not running and will not be called. f is called from the sweep: it must not block, and must not call OnGone. A client that shut down its
 // sending side counts as gone. One that has more bytes under way, as TLS has when it ends in order, is not seen.
 func (c *Conn) OnGone(f func()) {
 	c.goneMu.Lock()

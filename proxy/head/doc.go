@@ -19,9 +19,8 @@
 //
 // # Time
 //
-// No deadline is set per request, because that costs several percent of one. Each connection keeps a word that says what it
-// is waiting for; one goroutine per listener, the reaper, walks over the connections a few times a second and ends the wait
-// of those whose word has not changed for too long. It is never early and late by one tick at most.
+// No deadline is set per request, because that costs several percent of one. Each connection has a [socket.Wait] for each
+// direction, and one goroutine per listener ends those that have lasted too long: never early, and two ticks late at most.
 //
 // # Lifetimes
 //

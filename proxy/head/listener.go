@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"aclgate/upstream/socket"
 )
 
 // Config says what a listener takes. Zero values of numbers and times are no bound, but for MaxHeadBytes.
@@ -39,37 +41,40 @@ const (
 	farewellTime = 250 * time.Millisecond
 )
 
-// Listener hands out connections as *Conn. It counts and bounds them, and runs their reaper.
+// Listener hands out connections as *Conn. It counts and bounds them, and ends what takes too long.
 type Listener struct {
 	net.Listener
 	config   Config
 	rules    rules
 	pace     pace
-	start    time.Time
+	clock    *socket.Clock
 	draining atomic.Bool
 
 	refusedConns, refusedPerIP atomic.Uint64
 
-	mu    sync.Mutex // of what follows; taken per connection, never per request
-	conns []*Conn
-	perIP map[netip.Addr]int
-	over  bool // the reaper has stopped: nothing is taken any more
+	mu     sync.Mutex // of what follows; taken per connection, never per request
+	conns  []*Conn
+	perIP  map[netip.Addr]int
+	ending bool // Close was called
+	over   bool // and no connection was left: nothing is taken any more
+
+	swept []*Conn // of the sweep
 
 	farewells chan struct{} // one for each connection that is seen off
 
 	closeOnce sync.Once
 	waitOnce  sync.Once
 	closed    chan struct{} // closed by Close
-	empty     chan struct{} // the last connection has gone
-	done      chan struct{} // closed when the reaper has stopped
+	empty     chan struct{} // closed when over
+	done      chan struct{} // closed when the clock has stopped
 }
 
 // NewListener wraps ln. Its goroutine ends when the listener is closed and the last connection has gone: see Close, Wait.
 func NewListener(ln net.Listener, config Config) *Listener {
-	return newListener(ln, config, defaultPace(config))
+	return newListener(ln, config, defaultPace, socket.NewClock(config.Read, config.Write, config.Idle))
 }
 
-func newListener(ln net.Listener, config Config, p pace) *Listener {
+func newListener(ln net.Listener, config Config, p pace, clock *socket.Clock) *Listener {
 	if config.MaxHeadBytes <= 0 {
 		config.MaxHeadBytes = 64 << 10
 	}
@@ -78,17 +83,20 @@ func newListener(ln net.Listener, config Config, p pace) *Listener {
 		config:    config,
 		rules:     rules{maxHead: config.MaxHeadBytes, chunked: config.Chunked},
 		pace:      p,
-		start:     time.Now(),
+		clock:     clock,
 		perIP:     make(map[netip.Addr]int),
 		farewells: make(chan struct{}, maxFarewells),
 		closed:    make(chan struct{}),
-		empty:     make(chan struct{}, 1),
+		empty:     make(chan struct{}),
 		done:      make(chan struct{}),
 	}
 	for _, host := range config.Hosts {
 		l.rules.hosts = append(l.rules.hosts, withoutPort(host))
 	}
-	go l.reap()
+	go func() {
+		defer close(l.done)
+		clock.Run(l.empty, l.sweep)
+	}()
 	return l
 }
 
@@ -109,7 +117,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		nc, err := l.Listener.Accept()
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) || !l.rest(pause) {
-				_ = l.Close() // for the reaper, if somebody closed what is beneath
+				_ = l.Close() // so that Wait returns, if somebody closed what is beneath
 				return nil, net.ErrClosed
 			}
 			pause = min(2*pause, maxPause)
@@ -142,8 +150,8 @@ func (l *Listener) wrap(nc net.Conn) *Conn {
 		c.raw, c.https = t.NetConn(), true
 	}
 	c.bind()
-	c.in.start(phaseFresh)
-	c.out.start(phaseQuiet)
+	c.in.Start(l.clock, phaseFresh)
+	c.out.Start(l.clock, phaseQuiet)
 	return c
 }
 
@@ -185,11 +193,15 @@ func (l *Listener) remove(c *Conn) {
 	} else {
 		delete(l.perIP, ip)
 	}
-	if len(l.conns) == 0 {
-		select {
-		case l.empty <- struct{}{}:
-		default:
-		}
+	l.end()
+}
+
+// end lets no connection in any more once the listener is closed and the last one has gone: it would have no deadlines. The
+// caller holds mu.
+func (l *Listener) end() {
+	if l.ending && len(l.conns) == 0 && !l.over {
+		l.over = true
+		close(l.empty)
 	}
 }
 
@@ -268,12 +280,16 @@ func (l *Listener) RefusedPerIP() uint64 { return l.refusedPerIP.Load() }
 // a second are closed. That second lets a client that is about to reuse one get its answer. The listener goes on accepting.
 func (l *Listener) Drain() { l.draining.Store(true) }
 
-// Close stops accepting. Connections go on; the reaper runs until the last one has gone.
+// Close stops accepting. Connections go on, and their deadlines are kept until the last one has gone.
 func (l *Listener) Close() error {
 	err := net.ErrClosed
 	l.closeOnce.Do(func() {
 		close(l.closed)
 		err = l.Listener.Close()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.ending = true
+		l.end()
 	})
 	return err
 }
@@ -285,7 +301,7 @@ func (l *Listener) CloseConns() {
 	}
 }
 
-// Wait returns when the listener is closed, the last connection has gone, refused ones included, and the reaper has stopped.
+// Wait returns when the listener is closed, the last connection has gone, refused ones included, and no goroutine is left.
 func (l *Listener) Wait() {
 	<-l.done
 	l.waitOnce.Do(func() {

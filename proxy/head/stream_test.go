@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"aclgate/upstream/socket"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// stillPace lets the reaper sleep: what these tests play has no time in it.
-var stillPace = pace{tick: time.Hour, gone: time.Hour, drain: time.Hour}
+// stillPace has the sweep do nothing: what these tests play has no time in it.
+var stillPace = pace{gone: time.Hour, drain: time.Hour}
 
 // noListener is a net.Listener that never accepts.
 type noListener struct{ closed chan struct{} }
@@ -25,7 +27,7 @@ func (l noListener) Addr() net.Addr            { return &net.TCPAddr{} }
 
 func quietListener(t testing.TB, config Config) *Listener {
 	t.Helper()
-	l := newListener(noListener{make(chan struct{})}, config, stillPace)
+	l := newListener(noListener{make(chan struct{})}, config, stillPace, socket.NewClock())
 	t.Cleanup(func() { l.Close(); l.CloseConns(); l.Wait() })
 	return l
 }

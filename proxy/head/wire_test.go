@@ -9,10 +9,12 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"aclgate/upstream/socket"
 )
 
-// quickPace makes the reaper look often enough for a test.
-var quickPace = pace{tick: 5 * time.Millisecond, gone: 20 * time.Millisecond, drain: 20 * time.Millisecond}
+// quickPace makes the sweep look early enough for a test.
+var quickPace = pace{gone: 20 * time.Millisecond, drain: 20 * time.Millisecond}
 
 // server serves a listener as the server above does, with one handler for every request.
 type server struct {
@@ -34,7 +36,7 @@ func serve(t *testing.T, config Config, handle func(*Conn)) *server {
 
 func serveOn(t *testing.T, ln net.Listener, config Config, handle func(*Conn)) *server {
 	t.Helper()
-	s := &server{Listener: newListener(ln, config, quickPace), t: t, handle: handle}
+	s := &server{Listener: newListener(ln, config, quickPace, socket.NewClock(quickPace.gone, config.Read, config.Write, config.Idle)), t: t, handle: handle}
 	s.work.Add(1)
 	go s.accept()
 	t.Cleanup(func() {
@@ -211,8 +213,7 @@ func TestReadFromErrors(t *testing.T) {
 	if _, err := c.ReadFrom(brokenReader{}); err != io.ErrNoProgress {
 		t.Errorf("got %v, want the error of the source", err)
 	}
-	c.out.seen = c.out.word.Load()
-	c.out.reap()
+	c.out.Expire(c.out.Mark())
 	if n, err := c.ReadFrom(strings.NewReader("x")); err != net.ErrClosed || n != 0 {
 		t.Errorf("got %d, %v, want nothing written after the connection was given up", n, err)
 	}

@@ -30,12 +30,12 @@ var copyBuffers = sync.Pool{New: func() any { return new([copySize]byte) }}
 func (c *Conn) Write(p []byte) (int, error) {
 	done := 0
 	for {
-		if !c.out.enter(phaseWriting) {
+		if !c.out.Enter(phaseWriting) {
 			return done, net.ErrClosed
 		}
 		n, err := c.put(p[done:min(len(p), done+writePiece)])
 		done += n
-		if !c.out.enter(phaseQuiet) && err == nil {
+		if !c.out.Enter(phaseQuiet) && err == nil {
 			err = net.ErrClosed
 		}
 		if err != nil || done == len(p) {

@@ -8,24 +8,6 @@ import (
 	"time"
 )
 
-// Ensure that the reaper walks often enough for the shortest setting, and seldom where none needs it.
-func TestPace(t *testing.T) {
-	rows := []struct {
-		config Config
-		want   time.Duration
-	}{
-		{Config{}, 250 * time.Millisecond},
-		{Config{Read: 15 * time.Second, Write: time.Minute, Idle: 75 * time.Second}, 250 * time.Millisecond},
-		{Config{Read: 15 * time.Second, Idle: 100 * time.Millisecond}, 25 * time.Millisecond},
-		{Config{Write: 1}, time.Millisecond},
-	}
-	for _, row := range rows {
-		if got := defaultPace(row.config).tick; got != row.want {
-			t.Errorf("%+v: got %v, want %v", row.config, got, row.want)
-		}
-	}
-}
-
 const short = 50 * time.Millisecond
 
 // Ensure that every wait ends, and how.
@@ -115,7 +97,7 @@ func TestOnGone(t *testing.T) {
 	eventually(t, "request read", func() bool { return s.Open() == 1 })
 	nc.Close()
 	<-gone
-	time.Sleep(4 * quickPace.tick)
+	time.Sleep(quickPace.gone)
 	close(release)
 	if got := calls.Load(); got != 1 {
 		t.Errorf("got %d calls, want 1", got)
