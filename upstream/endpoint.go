@@ -7,15 +7,17 @@ import (
 	"net"
 	"sync/atomic"
 	"time"
+
+	"aclgate/config/tlsfiles"
 )
 
 // endpoint is one url: its connections and what is known of its health.
 type endpoint struct {
 	pool
-	number   uint          // place among the urls
-	resolver *resolver     // nil: the url has an address
-	limit    time.Duration // for one dial with its lookup and handshake
-	files    *tlsFiles     // nil for http
+	number   uint               // place among the urls
+	resolver *resolver          // nil: the url has an address
+	limit    time.Duration      // for one dial with its lookup and handshake
+	files    *tlsfiles.Reloader // nil for http
 	ctx      context.Context
 
 	failures atomic.Int64 // in a row
@@ -177,7 +179,9 @@ func (e *endpoint) dial(ctx context.Context) (*conn, error) {
 	if e.files == nil {
 		return c, nil
 	}
-	secure := tls.Client(l, e.files.config(e.name))
+	config := e.files.Config().Clone()
+	config.ServerName = e.name
+	secure := tls.Client(l, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		tcp.Close()
 		return nil, err

@@ -3,10 +3,13 @@ package upstream
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"aclgate/config/tlsfiles"
 	"aclgate/upstream/socket"
 )
 
@@ -28,7 +31,7 @@ func New(o Options) (*Transport, error) {
 	if err := errors.Join(o.validate(), err); err != nil {
 		return nil, err
 	}
-	files, err := loadTLS(&o, origins)
+	files, err := openTLS(&o, origins)
 	if err != nil {
 		return nil, err
 	}
@@ -42,8 +45,35 @@ func New(o Options) (*Transport, error) {
 	return t, nil
 }
 
+// openTLS reads the TLS files. Nil if no url needs them.
+func openTLS(o *Options, origins []origin) (*tlsfiles.Reloader, error) {
+	files := tlsfiles.Files{CA: o.CAFile, Cert: o.CertFile, Key: o.KeyFile}
+	if slices.ContainsFunc(origins, func(o origin) bool { return o.secure }) {
+		r, err := tlsfiles.Client(files)
+		if err != nil {
+			return nil, fmt.Errorf("upstream: %w", err)
+		}
+		return r, nil
+	}
+	if files.CA != "" || files.Cert != "" {
+		return nil, errors.New("upstream: TLS files are given, but no url is https")
+	}
+	return nil, nil
+}
+
+// TLSFault returns why the TLS files could not be read again after they changed; nil if
+// they are as they were read. The settings read before stay in use.
+func (t *Transport) TLSFault() error {
+	for _, e := range t.endpoints {
+		if e.files != nil {
+			return e.files.Fault()
+		}
+	}
+	return nil
+}
+
 // newEndpoint makes the state of one url.
-func (t *Transport) newEndpoint(o *Options, origin origin, files *tlsFiles) *endpoint {
+func (t *Transport) newEndpoint(o *Options, origin origin, files *tlsfiles.Reloader) *endpoint {
 	e := &endpoint{
 		limit:    o.Dial,
 		ctx:      t.ctx,

@@ -60,7 +60,7 @@ var table = map[string]rule{
 		reason: "policy tests are judged by the engine itself; reading their files is the command's",
 	},
 	"upstream": {
-		may: []string{"policy", "upstream/socket", "upstream/wake"}, reach: []string{module + "policy/store", module + "proxy"},
+		may: []string{"policy", "config/tlsfiles", "upstream/socket", "upstream/wake"}, reach: []string{module + "policy/store", module + "proxy"},
 		reason: "the client of the backend sends what it is given; it knows neither tokens nor what is asked of the backend, nor why",
 	},
 	"upstream/listing": {
@@ -128,6 +128,9 @@ var table = map[string]rule{
 	"config": {
 		may:    []string{"config/strict"},
 		reason: "settings are values; whoever needs them reads them",
+	},
+	"config/tlsfiles": {
+		reason: "certificates are read in one place, for the listener and for the backend",
 	},
 	"config/strict": {
 		reason: "how a file is read knows nothing of what stands in it",

@@ -7,6 +7,7 @@ import (
 	"net"
 	"syscall"
 
+	"aclgate/config/tlsfiles"
 	"aclgate/proxy"
 	"aclgate/proxy/head"
 )
@@ -37,12 +38,12 @@ func (a *app) secure(ln net.Listener) (net.Listener, error) {
 	if !files.Cert.IsSet() {
 		return ln, nil
 	}
-	config, fault, err := proxy.TLSConfig(proxy.TLSFiles{Cert: files.Cert.Path, Key: files.Key.Path, ClientCA: files.ClientCA.Path})
+	r, err := tlsfiles.Server(tlsfiles.Files{CA: files.ClientCA.Path, Cert: files.Cert.Path, Key: files.Key.Path})
 	if err != nil {
 		return nil, err
 	}
-	a.tlsFault = fault
-	return tls.NewListener(ln, config), nil
+	a.tlsFault = r.Fault
+	return tls.NewListener(ln, r.Listener()), nil
 }
 
 // cannotListen says why an address cannot be had. It wraps err.

@@ -1,4 +1,4 @@
-package proxy
+package tlsfiles
 
 import (
 	"crypto/ecdsa"
@@ -19,7 +19,7 @@ import (
 
 // writeCertificate writes a certificate with its key and the serial number that
 // tells it from others.
-func writeCertificate(t *testing.T, f TLSFiles, serial int64) {
+func writeCertificate(t *testing.T, f Files, serial int64) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -47,13 +47,13 @@ func writeCertificate(t *testing.T, f TLSFiles, serial int64) {
 }
 
 // serveTLS serves connections one by one until the test ends.
-func serveTLS(t *testing.T, f TLSFiles, serve func(*tls.Conn)) (addr string, fault func() error) {
+func serveTLS(t *testing.T, f Files, serve func(*tls.Conn)) (addr string, fault func() error) {
 	t.Helper()
-	config, fault, err := TLSConfig(f)
+	r, err := Server(f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln, err := tls.Listen("tcp", "127.0.0.1:0", config)
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", r.Listener())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,18 +68,42 @@ func serveTLS(t *testing.T, f TLSFiles, serve func(*tls.Conn)) (addr string, fau
 			c.Close()
 		}
 	}()
-	return ln.Addr().String(), fault
+	return ln.Addr().String(), r.Fault
+}
+
+// settle is longer than two writes may be apart and still have one time of modification.
+const settle = 20 * time.Millisecond
+
+// Files that cannot be used are not read again for every handshake, but soon.
+func TestBrokenFilesAreReadSeldom(t *testing.T) {
+	folder := t.TempDir()
+	f := Files{Cert: filepath.Join(folder, "cert.pem"), Key: filepath.Join(folder, "key.pem")}
+	writeCertificate(t, f, 1)
+	r, err := Server(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.WriteFile(f.Cert, []byte("half a certifi"), 0o600)
+	before := r.Config()
+	read := r.read
+	if after := r.Config(); after != before || r.Fault() == nil || !r.read.Equal(read) {
+		t.Errorf("got fault %v, read again: %v", r.Fault(), !r.read.Equal(read))
+	}
+	r.read = read.Add(-retry)
+	if r.Config(); !r.read.After(read) {
+		t.Error("they are not read again a second later")
+	}
 }
 
 // A certificate that is replaced is shown by the next handshake, without a
-// restart; one that is broken or gone is told of, and the old one stays.
+// restart; one that is broken or gone is reported, and the old one stays.
 func TestCertificateIsReplaced(t *testing.T) {
 	folder := t.TempDir()
-	f := TLSFiles{Cert: filepath.Join(folder, "cert.pem"), Key: filepath.Join(folder, "key.pem")}
+	f := Files{Cert: filepath.Join(folder, "cert.pem"), Key: filepath.Join(folder, "key.pem")}
 	writeCertificate(t, f, 1)
 	addr, fault := serveTLS(t, f, func(c *tls.Conn) { c.Handshake() })
 	shown := func() int64 {
-		time.Sleep(recheck + 50*time.Millisecond)
+		time.Sleep(settle)
 		c, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true})
 		if err != nil {
 			t.Fatal(err)
@@ -112,13 +136,13 @@ func TestCertificateIsReplaced(t *testing.T) {
 // also when it resumes a session from before.
 func TestClientCAIsReplaced(t *testing.T) {
 	folder := t.TempDir()
-	named := func(name string) TLSFiles {
-		f := TLSFiles{Cert: filepath.Join(folder, name+".pem"), Key: filepath.Join(folder, name+".key")}
+	named := func(name string) Files {
+		f := Files{Cert: filepath.Join(folder, name+".pem"), Key: filepath.Join(folder, name+".key")}
 		writeCertificate(t, f, 1)
 		return f
 	}
 	f, client, other := named("server"), named("client"), named("other")
-	f.ClientCA = client.Cert
+	f.CA = client.Cert
 	addr, fault := serveTLS(t, f, func(c *tls.Conn) { c.Write([]byte("x")) })
 	pair, err := tls.LoadX509KeyPair(client.Cert, client.Key)
 	if err != nil {
@@ -128,7 +152,6 @@ func TestClientCAIsReplaced(t *testing.T) {
 		if err := os.WriteFile(client.Cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(recheck + 50*time.Millisecond)
 		asks := &tls.Config{
 			InsecureSkipVerify: true, Certificates: []tls.Certificate{pair}, ServerName: "gw.test",
 			ClientSessionCache: tls.NewLRUClientSessionCache(1), MaxVersion: version,
@@ -142,6 +165,7 @@ func TestClientCAIsReplaced(t *testing.T) {
 			n, _ := c.Read(make([]byte, 1)) // under 1.3 a refusal comes only now
 			return n == 1, c.ConnectionState().DidResume
 		}
+		time.Sleep(settle)
 		served()
 		if yes, resumed := served(); !yes || !resumed {
 			t.Errorf("%x: served %v, resumed %v while the CA is known", version, yes, resumed)
@@ -150,7 +174,7 @@ func TestClientCAIsReplaced(t *testing.T) {
 		if err := os.WriteFile(client.Cert, append(text, '\n'), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(recheck + 50*time.Millisecond)
+		time.Sleep(settle)
 		if yes, resumed := served(); yes {
 			t.Errorf("%x: served, resumed %v, when the CA is another", version, resumed)
 		}
