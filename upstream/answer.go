@@ -127,7 +127,7 @@ func (a *Answer) clear() {
 }
 
 // releaseConn parts with the connection, at once when the body has ended: a client that reads
-// slowly does not hold it. Bytes behind the body drop it: nobody asked for them.
+// slowly does not hold it. Unsolicited bytes after the body close it.
 func (a *Answer) releaseConn(clean bool) {
 	c := a.conn
 	a.conn = nil

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bytes"
+	"errors"
 	"io"
 )
 
@@ -17,7 +18,7 @@ type chunkState uint8
 const (
 	chunkSize    chunkState = iota // a size line
 	chunkData                      // rest bytes of data
-	chunkEnd                       // the CRLF behind the data
+	chunkEnd                       // the CRLF after the data
 	chunkTrailer                   // a trailer line or the last, empty one
 	chunkDone
 )
@@ -29,9 +30,9 @@ func (a *Answer) frame(f framing) error {
 	a.Length, a.rest, a.chunk, a.lines = 0, 0, chunkSize, 0
 	switch {
 	case f.chunked && f.length >= 0:
-		return fault("content-length together with transfer-encoding")
+		return errors.New("content-length together with transfer-encoding")
 	case f.chunked && f.old:
-		return fault("transfer-encoding in HTTP/1.0")
+		return errors.New("transfer-encoding in HTTP/1.0")
 	case a.Status == 204 || a.Status == 304:
 		// What the fields announce must not come; if it does, it must not be taken for the
 		// next answer.
@@ -220,9 +221,9 @@ func (a *Answer) chunkLine(line []byte) error {
 		}
 		return err
 	case chunkEnd:
-		// A chunk that runs on behind its size is where readers lose each other.
+		// Where a chunk is longer than its size, readers disagree about what follows.
 		if len(line) > 0 {
-			return fault("a chunk longer than its size")
+			return errors.New("a chunk longer than its size")
 		}
 		a.chunk = chunkSize
 		return nil
@@ -238,7 +239,7 @@ func (a *Answer) trailerLine(line []byte) error {
 		return nil
 	}
 	if a.lines++; a.lines > maxTrailers {
-		return fault("too many trailers")
+		return errors.New("too many trailers")
 	}
 	_, err := parseField(line)
 	return err
@@ -252,18 +253,18 @@ func parseChunkSize(line []byte) (int64, error) {
 		digits, ext = line[:i], line[i:]
 	}
 	if len(digits) == 0 || len(digits) > 16 || !isText(ext) {
-		return 0, fault("a bad chunk size or extension")
+		return 0, errors.New("a bad chunk size or extension")
 	}
 	var size uint64
 	for _, c := range digits {
 		d := hexDigit(c)
 		if d > 15 {
-			return 0, fault("a chunk size that is no hex number")
+			return 0, errors.New("a chunk size that is no hex number")
 		}
 		size = size<<4 | uint64(d)
 	}
 	if size>>63 != 0 {
-		return 0, fault("a chunk size out of range")
+		return 0, errors.New("a chunk size out of range")
 	}
 	return int64(size), nil
 }
@@ -286,11 +287,11 @@ func (s *stream) line() ([]byte, error) {
 	i := bytes.IndexByte(wait[:min(len(wait), maxLine)], '\n')
 	switch {
 	case i < 0 && len(wait) >= maxLine:
-		return nil, fault("a line of the body that is too long")
+		return nil, errors.New("a line of the body that is too long")
 	case i < 0:
 		return nil, nil
 	case i == 0 || wait[i-1] != '\r':
-		return nil, fault("a line of the body that does not end in CRLF")
+		return nil, errors.New("a line of the body that does not end in CRLF")
 	}
 	s.r += i + 1
 	return wait[: i-1 : i-1], nil

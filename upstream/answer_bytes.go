@@ -55,7 +55,7 @@ func isFold(b []byte, lower string) bool {
 }
 
 // trimSpace drops spaces and tabs, and nothing else, from both ends. bytes.TrimSpace also
-// drops vertical tabs and Unicode spaces, behind which `chunked` would look like chunked.
+// drops vertical tabs and Unicode spaces, after which `chunked` would look like chunked.
 func trimSpace(b []byte) []byte {
 	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
 		b = b[1:]

@@ -1,6 +1,9 @@
 package upstream
 
-import "bytes"
+import (
+	"bytes"
+	"errors"
+)
 
 const (
 	maxHead    = 64 << 10 // bytes of one head, its empty line included
@@ -23,7 +26,7 @@ type framing struct {
 }
 
 // readHead reads the final answer's head. Interim answers are skipped, but few: each
-// 1xx taken for the final one would shift every answer behind it to the wrong caller.
+// 1xx taken for the final one would shift every later answer to the wrong caller.
 func (a *Answer) readHead() error {
 	for range maxInterim + 1 {
 		end, err := a.headEnd()
@@ -41,12 +44,12 @@ func (a *Answer) readHead() error {
 			return a.frame(f)
 		}
 		if a.Status == 101 || f.length >= 0 || f.chunked {
-			return fault("an interim answer that switches protocols or has a body")
+			return errors.New("an interim answer that switches protocols or has a body")
 		}
 		s.w = copy(s.buf, s.buf[end:s.w])
 		s.src.interim()
 	}
-	return fault("too many interim answers")
+	return errors.New("too many interim answers")
 }
 
 // headEnd reads until the whole head is in the buffer, at its beginning, and returns the
@@ -66,7 +69,7 @@ func (a *Answer) headEnd() (int, error) {
 		}
 		i += scan
 		if i == line || s.buf[i-1] != '\r' {
-			return 0, fault("a line of the head that does not end in CRLF")
+			return 0, errors.New("a line of the head that does not end in CRLF")
 		}
 		if i == line+1 {
 			return i + 1, a.fitHead(i + 1)
@@ -74,7 +77,7 @@ func (a *Answer) headEnd() (int, error) {
 		line, scan = i+1, i+1
 		lines++
 	}
-	return 0, fault("a head of too many lines")
+	return 0, errors.New("a head of too many lines")
 }
 
 // moreHead reads once more. What does not begin as HTTP is refused at once: other
@@ -83,10 +86,10 @@ func (a *Answer) moreHead() error {
 	const begin = "HTTP/1."
 	s := &a.stream
 	if n := min(s.w, len(begin)); string(s.buf[:n]) != begin[:n] {
-		return fault("not HTTP")
+		return errors.New("not HTTP")
 	}
 	if s.w >= maxHead {
-		return fault("a head that is too long")
+		return errors.New("a head that is too long")
 	}
 	if s.w == len(s.buf) {
 		s.grow()
@@ -94,10 +97,10 @@ func (a *Answer) moreHead() error {
 	return s.fill()
 }
 
-// fitHead makes room for the body behind the head, before anything aliases it.
+// fitHead makes room for the body after the head, before anything aliases it.
 func (a *Answer) fitHead(end int) error {
 	if end > maxHead {
-		return fault("a head that is too long")
+		return errors.New("a head that is too long")
 	}
 	if len(a.stream.buf)-end < minRoom {
 		a.stream.grow()
@@ -140,19 +143,19 @@ func cutLine(b []byte) (line, rest []byte) {
 func (a *Answer) parseStatus(line []byte, f *framing) error {
 	const size = len("HTTP/1.1 200")
 	if len(line) < size || string(line[:7]) != "HTTP/1." || line[7]|1 != '1' || line[8] != ' ' {
-		return fault("not a status line of HTTP/1.1 or 1.0")
+		return errors.New("not a status line of HTTP/1.1 or 1.0")
 	}
 	f.old = line[7] == '0' // its keep-alive was never defined for proxies
 	a.Status = 0
 	for _, c := range line[9:size] {
 		if !isDigit(c) {
-			return fault("a status that is no number")
+			return errors.New("a status that is no number")
 		}
 		a.Status = a.Status*10 + int(c-'0')
 	}
 	reason := line[size:]
 	if a.Status < 100 || a.Status > 599 || len(reason) > 0 && reason[0] != ' ' || !isText(reason) {
-		return fault("a status out of range or a bad reason")
+		return errors.New("a status out of range or a bad reason")
 	}
 	return nil
 }
@@ -162,11 +165,11 @@ func (a *Answer) parseStatus(line []byte, f *framing) error {
 func parseField(line []byte) (Field, error) {
 	i := bytes.IndexByte(line, ':')
 	if i <= 0 || !isToken(line[:i]) {
-		return Field{}, fault("a field whose name is no token")
+		return Field{}, errors.New("a field whose name is no token")
 	}
 	value := trimSpace(line[i+1:])
 	if !isText(value) {
-		return Field{}, fault("a control byte in a field")
+		return Field{}, errors.New("a control byte in a field")
 	}
 	return Field{line[:i], value}, nil
 }
@@ -194,16 +197,16 @@ func (f *framing) note(field Field) error {
 // shows that two parties framed this message.
 func (f *framing) noteLength(value []byte) error {
 	if f.length >= 0 {
-		return fault("two content-length")
+		return errors.New("two content-length")
 	}
 	// 18 digits fit an int64 whatever they are.
 	if len(value) == 0 || len(value) > 18 {
-		return fault("a content-length that is no length")
+		return errors.New("a content-length that is no length")
 	}
 	f.length = 0
 	for _, c := range value {
 		if !isDigit(c) {
-			return fault("a content-length that is no length")
+			return errors.New("a content-length that is no length")
 		}
 		f.length = f.length*10 + int64(c-'0')
 	}
@@ -214,7 +217,7 @@ func (f *framing) noteLength(value []byte) error {
 // asked for any other (TE is not printed).
 func (f *framing) noteCoding(value []byte) error {
 	if f.chunked || !isFold(value, "chunked") {
-		return fault("a transfer-encoding other than one chunked")
+		return errors.New("a transfer-encoding other than one chunked")
 	}
 	f.chunked = true
 	return nil

@@ -9,9 +9,9 @@ const (
 	// smallBuffer holds most answers whole, and so most are read at once: it is for
 	// requests under way only. 16 KiB beside the head is what a page of rows often has.
 	smallBuffer = 20 << 10
-	// largeBuffer holds the largest head and still leaves room for the body behind it.
+	// largeBuffer holds the largest head and still leaves room for the body after it.
 	largeBuffer = maxHead + 2*minRoom
-	// minRoom is kept free behind a head, so that a line of the body always fits.
+	// minRoom is kept free after a head, so that a line of the body always fits.
 	minRoom = 2 << 10
 )
 

@@ -146,7 +146,7 @@ func (c *conn) settled() {
 }
 
 // idleOK reports whether nothing came while the connection was idle: neither its end nor
-// bytes that nobody asked for. A TLS layer may have to read what concerns itself alone,
+// bytes that were not asked for. A TLS layer may have to read what concerns itself alone,
 // such as session tickets.
 func (c *conn) idleOK() bool {
 	var err error

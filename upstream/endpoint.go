@@ -20,11 +20,11 @@ type endpoint struct {
 	files    *tlsfiles.Reloader // nil for http
 	ctx      context.Context
 
-	failures atomic.Int64 // in a row
-	failedAt atomic.Int64 // time of the last one
-	outUntil atomic.Int64 // ejected until then
-	eject    int64        // failures that eject; 0: never
-	ejectFor time.Duration
+	failures     atomic.Int64 // in a row
+	failedAt     atomic.Int64 // time of the last one
+	ejectedUntil atomic.Int64 // ejected until then
+	eject        int64        // failures that eject; 0: never
+	ejectFor     time.Duration
 
 	counts struct{ dials, dialErrors, failures, repeats atomic.Uint64 }
 }
@@ -48,7 +48,7 @@ func (t *Transport) pick(tried uint64) *endpoint {
 	return best
 }
 
-// better reports whether b should be asked rather than other.
+// better reports whether e should be asked rather than other.
 func (e *endpoint) better(other *endpoint, now time.Duration) bool {
 	mine, others := e.ejected(now), other.ejected(now)
 	switch {
@@ -61,7 +61,7 @@ func (e *endpoint) better(other *endpoint, now time.Duration) bool {
 	}
 }
 
-func (e *endpoint) ejected(now time.Duration) bool { return int64(now) < e.outUntil.Load() }
+func (e *endpoint) ejected(now time.Duration) bool { return int64(now) < e.ejectedUntil.Load() }
 
 // succeeded ends a row of failures. An ejection lasts its time all the same: an answer
 // to an old request says nothing about the new ones.
@@ -78,7 +78,7 @@ func (e *endpoint) failed() {
 	e.counts.failures.Add(1)
 	e.failedAt.Store(int64(now))
 	if n := e.failures.Add(1); e.eject > 0 && n >= e.eject {
-		e.outUntil.Store(int64(now + e.ejectFor))
+		e.ejectedUntil.Store(int64(now + e.ejectFor))
 	}
 }
 
@@ -117,7 +117,7 @@ func (e *endpoint) acquire(a *Answer, fresh bool) (*conn, error) {
 		e.busy.Add(-1)
 		return nil, a.setError(err, nil)
 	}
-	// Behind one dead connection there are often more: a backend that restarted.
+	// With one dead connection there are often more: a backend that restarted.
 	for c != nil && (fresh || !c.idleOK()) {
 		e.closeConn(c)
 		c = nil

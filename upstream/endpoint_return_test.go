@@ -70,20 +70,20 @@ func TestProbeReturns(t *testing.T) {
 	for range 2 {
 		a.checkOnce("/health")
 	}
-	first := a.outUntil.Load()
+	first := a.ejectedUntil.Load()
 	for range 10 {
 		wantAsk(t, transport, post("{}"), "200 b")
 	}
 	eventually(t, "a later check puts the end off", func() bool {
 		a.checkOnce("/health")
-		return a.outUntil.Load() > first
+		return a.ejectedUntil.Load() > first
 	})
 	ill.Store(false)
 	a.checkOnce("/health")
 	if a.failures.Load() != 0 || !transport.Stats()[0].Ejected {
 		t.Errorf("got %d failures, ejected %v behind a good check", a.failures.Load(), transport.Stats()[0].Ejected)
 	}
-	a.outUntil.Store(0)
+	a.ejectedUntil.Store(0)
 	got := map[string]int{}
 	for range 10 {
 		answer, err := ask(transport, post("{}"))

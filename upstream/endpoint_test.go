@@ -61,7 +61,7 @@ func TestEjection(t *testing.T) {
 	if !s[0].Ejected || s[0].Dials != 3 || s[0].Failures != 3 || s[1].Ejected {
 		t.Errorf("got %+v", s)
 	}
-	transport.endpoints[0].outUntil.Store(0)
+	transport.endpoints[0].ejectedUntil.Store(0)
 	for range 4 {
 		wantAsk(t, transport, get(), "200 good")
 	}
@@ -95,7 +95,7 @@ func TestAllEjected(t *testing.T) {
 	transport := start(t, o)
 	for i, b := range transport.endpoints {
 		b.failed()
-		b.outUntil.Store(1 << 40)
+		b.ejectedUntil.Store(1 << 40)
 		b.failedAt.Store(int64(2 - i))
 	}
 	for range 3 {

@@ -9,7 +9,7 @@ import (
 )
 
 // Kinds of failure, for errors.Is. An error of [Transport.Do] or [Answer.Read] is
-// exactly one of them. ErrDial, ErrBroken and ErrTimeout are the backend's fault, ErrBusy
+// exactly one of them. ErrDial, ErrBroken and ErrTimeout are due to the backend, ErrBusy
 // is a lack of connections, the others come from the caller.
 var (
 	// ErrDial says that no connection could be opened; nothing was sent.
@@ -27,12 +27,13 @@ var (
 	// ErrBody says that Request.BodyReader failed or ended too soon; its error is wrapped.
 	ErrBody = errors.New("cannot read the request body")
 	// ErrRequest says that the request given is no single well-formed message. It is a
-	// fault of the caller's printer and nothing was sent.
+	// mistake of the caller's printer and nothing was sent.
 	ErrRequest = errors.New("request is not well-formed")
 )
 
 // Error is what Do and Read fail with. Its text is for logs: it names the url, never
-// a byte of the request or of the answer.
+// a byte of the request or of the answer. So the causes that the transport finds itself have
+// constant texts.
 type Error struct {
 	URL   string // of the backend; empty if none was chosen
 	Kind  error  // one of the kinds above
@@ -60,12 +61,6 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Cause}
 }
 
-// fault is a cause without further detail. Its texts are constants so that no byte of a
-// message can get into a log.
-type fault string
-
-func (f fault) Error() string { return string(f) }
-
 // uncut returns err as a cause: an end where none was due must never look like io.EOF,
 // which callers take for the good end of a body.
 func uncut(err error) error {
@@ -75,8 +70,8 @@ func uncut(err error) error {
 	return err
 }
 
-// dialKind tells whose fault it is that a connection could not be opened. Without
-// ports or descriptors every url fails alike, and no backend is to be blamed for it.
+// dialKind tells why a connection could not be opened. Without ports or descriptors every url
+// fails alike, and that says nothing about any of them.
 func dialKind(err error) error {
 	var timeout net.Error
 	switch {

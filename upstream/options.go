@@ -78,7 +78,7 @@ func parseOrigins(urls []string) ([]origin, error) {
 	for i, text := range urls {
 		o, err := parseOrigin(text)
 		if err == nil && seen[o] {
-			err = fault("is there twice")
+			err = errors.New("is there twice")
 		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("upstream: url number %d %w", i+1, err))
@@ -96,17 +96,17 @@ func parseOrigin(text string) (origin, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return origin{}, fault("is not a URL")
+		return origin{}, errors.New("is not a URL")
 	case u.Scheme != "http" && u.Scheme != "https":
-		return origin{}, fault("must begin with http:// or https://")
+		return origin{}, errors.New("must begin with http:// or https://")
 	case u.User != nil:
-		return origin{}, fault("holds user information: credentials come from files")
+		return origin{}, errors.New("holds user information: credentials come from files")
 	case u.Path != "" && u.Path != "/", u.Opaque != "":
-		return origin{}, fault("has a path: requests bring their own")
+		return origin{}, errors.New("has a path: requests bring their own")
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(text, "#"):
-		return origin{}, fault("has a query or fragment")
+		return origin{}, errors.New("has a query or fragment")
 	case !isAuthority(u.Host) || u.Hostname() == "":
-		return origin{}, fault("has no valid host")
+		return origin{}, errors.New("has no valid host")
 	}
 	port, err := portOf(u)
 	if err != nil {
@@ -122,14 +122,14 @@ func portOf(u *url.URL) (string, error) {
 	port := u.Port()
 	switch {
 	case port == "" && strings.HasSuffix(u.Host, ":"):
-		return "", fault("has an empty port")
+		return "", errors.New("has an empty port")
 	case port == "" && u.Scheme == "https":
 		return "443", nil
 	case port == "":
 		return "80", nil
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return "", fault("has a port out of range")
+		return "", errors.New("has a port out of range")
 	}
 	return port, nil
 }

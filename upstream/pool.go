@@ -12,8 +12,8 @@ import (
 )
 
 // pool holds the connections to one url: at most max, in use, idle or being dialed. Those
-// that find none wait in line, and what is given back goes to the first of them, so nobody
-// who comes later gets ahead.
+// that find none wait in line, and what is given back goes to the first of them, so
+// that none who comes later gets ahead.
 type pool struct {
 	origin
 	clock     *socket.Clock

@@ -17,7 +17,7 @@ const (
 func (l *rawConn) bind() { l.receiveFn, l.exchangeFn = l.receive, l.exchange }
 
 // writeThenRead writes what is to be written, if anything, and reads what comes back. A plain Read
-// would first try in vain: the answer cannot be there when the request has just been
+// would first try without success: the answer cannot be there when the request has just been
 // written. Here the runtime is made ready to wait, the request is written, and only then it
 // waits; that saves one system call of six (BenchmarkDo).
 func (l *rawConn) writeThenRead(p []byte) (int, error) {

@@ -3,6 +3,7 @@ package upstream
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"strconv"
 
@@ -10,7 +11,7 @@ import (
 )
 
 const (
-	// maxInline is the longest body that is copied behind its head and written with it.
+	// maxInline is the longest body that is copied after its head and written with it.
 	maxInline = 48 << 10
 	// headRoom covers the fixed parts of a printed head: version, Host, length, line ends.
 	headRoom = 96
@@ -36,20 +37,20 @@ type Request struct {
 }
 
 // check reports what would make the request anything but one message. It is the last
-// wall behind the printer: a line end in the target or an empty line in the head would
+// wall after the printer: a line end in the target or an empty line in the head would
 // begin a second request, sent with the gateway's credential.
 func (r *Request) check() error {
 	switch {
 	case !isMethod(r.Method):
-		return fault("the method is none, or one whose answer is framed otherwise")
+		return errors.New("the method is none, or one whose answer is framed otherwise")
 	case !isTarget(r.Target):
-		return fault("the target holds a byte that ends it")
+		return errors.New("the target holds a byte that ends it")
 	case r.Segment.IDs.Len() > 0 && (r.Segment.At < 1 || r.Segment.At > len(r.Target)):
-		return fault("the segment is outside of the target")
+		return errors.New("the segment is outside of the target")
 	case !isBlock(r.Head):
-		return fault("the head is not a block of lines")
+		return errors.New("the head is not a block of lines")
 	case r.BodyReader != nil && (len(r.Body) > 0 || r.BodyLength < -1):
-		return fault("the body is given twice or its length is none")
+		return errors.New("the body is given twice or its length is none")
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ const (
 // stays in use for as long as lookups fail.
 //
 // New connections go to addresses of the last answer alone, in turn: one that is not
-// named any more may belong to somebody else by now, who would be sent our credential.
+// named any more may have another owner by now, who would be sent our credential.
 type resolver struct {
 	host   string
 	port   string
@@ -81,8 +81,8 @@ func (r *resolver) dial(ctx context.Context) (net.Conn, error) {
 		r.wake.Wake() // those that come after us should know better
 		return nil, why(ctx, err)
 	}
-	if fault := r.lookUp(ctx); fault != nil && err == nil {
-		return nil, fault
+	if failed := r.lookUp(ctx); failed != nil && err == nil {
+		return nil, failed
 	}
 	fresh := slices.DeleteFunc(r.order(), func(ip netip.Addr) bool { return slices.Contains(known, ip) })
 	if len(fresh) == 0 {
@@ -91,7 +91,7 @@ func (r *resolver) dial(ctx context.Context) (net.Conn, error) {
 	return r.dialEach(ctx, fresh)
 }
 
-// why returns err or, where nobody came to try an address, that there was no
+// why returns err or, where no address was tried, that there was no
 // time to: neither a connection nor an error would be taken for a connection.
 func why(ctx context.Context, err error) error {
 	return cmp.Or(err, ctx.Err(), context.DeadlineExceeded)
@@ -133,19 +133,19 @@ func (r *resolver) dialOne(ctx context.Context, ip netip.Addr, parts int) (net.C
 func (r *resolver) order() []netip.Addr {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var first, behind []netip.Addr
+	var first, last []netip.Addr
 	now := time.Now()
 	r.turn++
 	for i := range r.list {
 		switch a := &r.list[(r.turn+i)%len(r.list)]; {
 		case !a.missing.IsZero():
 		case now.Before(a.lastUntil):
-			behind = append(behind, a.ip)
+			last = append(last, a.ip)
 		default:
 			first = append(first, a.ip)
 		}
 	}
-	return append(first, behind...)
+	return append(first, last...)
 }
 
 // reached notes whether an address could be connected to.
@@ -177,7 +177,7 @@ func (r *resolver) lookUp(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return err // nobody waited for the answer
+		return err // the answer was not waited for
 	}
 	if r.err = err; err == nil {
 		r.update(ips)

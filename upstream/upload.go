@@ -122,7 +122,7 @@ func (u *upload) pump() error {
 	return nil
 }
 
-// next returns the next bytes to write, io.EOF behind the last.
+// next returns the next bytes to write, io.EOF after the last.
 func (u *upload) next() ([]byte, error) {
 	switch {
 	case u.r.BodyReader == nil:

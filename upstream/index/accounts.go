@@ -30,7 +30,7 @@ type AccountsOptions struct {
 }
 
 // Accounts is the account tree as the backend has it, below the roots that the policy names.
-// An account below none of them, or too deep, is in nobody's branch. It is read
+// An account below none of them, or too deep, is in no branch. It is read
 // whole or not at all, like the index, and what passes through counts at once.
 type Accounts struct {
 	lister    listing.Lister
@@ -72,7 +72,7 @@ func (a *Accounts) Ready() error {
 }
 
 // PolicyLoaded takes the roots of the policy in force, at once, and makes Run read again:
-// below a new root there may be accounts that nobody has read.
+// below a new root there may be accounts that were never read.
 func (a *Accounts) PolicyLoaded() {
 	a.mu.Lock()
 	a.build()
@@ -94,8 +94,8 @@ func (a *Accounts) Moved(ids []int64, parent int64) {
 	a.build()
 }
 
-// Deleted notes accounts that are gone, or of which nobody knows any more where they hang:
-// until they are read again they and what hangs below them are in nobody's branch.
+// Deleted notes accounts that are gone, or whose parent is not known any more: until they are
+// read again they and all accounts below them are in no branch.
 func (a *Accounts) Deleted(ids []int64) { a.Moved(ids, nowhere) }
 
 // Run reads the tree until ctx ends.

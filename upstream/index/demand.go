@@ -111,7 +111,7 @@ func (b *demandBuilder) addReachable(c *policy.Collection) {
 	}
 }
 
-// closed reports whether nobody reaches a route: what lists keys is not read either.
+// closed reports whether no token reaches a route: what lists keys is not read either.
 func (b *demandBuilder) closed(r *policy.Route) bool {
 	switch {
 	case r.Closed == policy.NotClosed || b.engine.CallersKey:

@@ -149,7 +149,7 @@ func (x *ItemIndex) StaleFor(c *policy.Input) bool {
 	return false
 }
 
-// membersStale reports whether somebody needs the members of groups in c, and they, or the
+// membersStale reports whether some token needs the members of groups in c, and they, or the
 // groups, are too old.
 func (x *ItemIndex) membersStale(c *policy.Collection) bool {
 	l := x.state.Load().members[c.Index]
@@ -179,7 +179,7 @@ func (x *ItemIndex) Ready() error {
 		case ok:
 			read++
 		case err != nil && subject.members:
-			// Without them nobody gains rights by groups there: a backend that
+			// Without them no token gains rights by groups there: a backend that
 			// has no such groupMembers must not keep all the rest from being served.
 		case !hidden(err):
 			return ErrNotRead

@@ -11,7 +11,7 @@ const gone = -1
 
 // change is what became of one item after a reading began.
 type change struct {
-	id, cid int64  // cid: gone, 0 for nobody
+	id, cid int64  // cid: gone; 0 for no account
 	seq     uint64 // grows with every change
 }
 

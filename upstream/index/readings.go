@@ -99,7 +99,7 @@ func (x *ItemIndex) prepare(s subject) {
 	x.put(s.collection, &overlay{base: new(snapshot)})
 }
 
-// drop forgets what nobody needs. The caller holds mu.
+// drop forgets what is not needed any more. The caller holds mu.
 func (x *ItemIndex) drop(s subject) {
 	if s.members {
 		x.putMembers(s.collection, nil)
@@ -168,7 +168,7 @@ func (x *ItemIndex) read(ctx context.Context, c *policy.Collection) error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if ctx.Err() != nil { // stopped, under mu: nobody needs it, or another reader has begun
+	if ctx.Err() != nil { // stopped, under mu: it is not needed, or another refresher has begun
 		return ctx.Err()
 	}
 	x.put(c, x.state.Load().overlays[c.Index].rebase(base, began, seq))

@@ -34,7 +34,7 @@ func newRefresher() *refresher {
 
 // run calls read until ctx ends. After each reading it calls report with the error of the
 // reading before and the time that this one took, and waits for the pause that report returns,
-// or less if somebody wakes it.
+// or less if it is woken.
 func (r *refresher) run(ctx context.Context, read func(ctx context.Context, generation uint64) error,
 	report func(err, before error, took time.Duration) (pause time.Duration)) {
 	defer close(r.done)

@@ -11,7 +11,7 @@ import (
 // maxMatches bounds the ids that one match may name.
 const maxMatches = 1_000_000
 
-// Question is one request whose verdict waits for the backend.
+// Question is one request that needs a look-up before there is a verdict.
 type Question struct {
 	Input      *policy.Input
 	Decision   *policy.Decision // Unresolved

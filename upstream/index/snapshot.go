@@ -18,7 +18,7 @@ type snapshot struct {
 	ids     []int64  // ascending
 	owner   []uint32 // of each id, a position in cids
 	fences  []int64  // every 64th id: they fit the processor's cache, the ids do not
-	cids    []int64  // ascending; 0: items that belong to nobody
+	cids    []int64  // ascending; 0: items without an account
 	runs    []uint32 // where the ids of each owner begin in grouped; one more than cids
 	grouped []int64  // ids by owner, ascending
 	cache   branchCache

@@ -120,7 +120,7 @@ func (k *Lister) All(a *upstream.Answer, q *Query, each func(*Row)) error {
 }
 
 // checkUnpaged finds out what a repeated page means. A backend that ignores limit and offset
-// has sent its whole list; one that ignores only offset has more, which nobody can read.
+// has sent its whole list; one that ignores only offset has more, which cannot be read.
 func (k *Lister) checkUnpaged(a *upstream.Answer, q *Query, total int) error {
 	one, err := k.page(a, q, 1, 0, func(*Row) bool { return true })
 	switch {
@@ -133,8 +133,7 @@ func (k *Lister) checkUnpaged(a *upstream.Answer, q *Query, total int) error {
 }
 
 // Page reads the first rows of a listing: at most limit, or those that come without one for 0.
-// When each returns false the rest is not read, and nobody knows whether it would have been
-// whole.
+// When each returns false the rest is not read, and may not have been whole.
 func (k *Lister) Page(a *upstream.Answer, q *Query, limit int, each func(*Row) bool) error {
 	_, err := k.page(a, q, limit, 0, each)
 	return err

@@ -23,7 +23,7 @@ const (
 
 // rowScanner reads JSON (RFC 8259) off a stream, piece by piece: unlike jsontext it does not
 // hold a string whole. At the end of the stream and after a failure every byte is 0, which
-// no rule of JSON permits, so nobody has to ask twice.
+// no rule of JSON permits, so callers need not ask twice.
 type rowScanner struct {
 	src   io.Reader
 	buf   []byte

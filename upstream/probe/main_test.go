@@ -99,15 +99,3 @@ func (b *bubble) Do(r *upstream.Request, a *upstream.Answer) error {
 	a.Fill(status, []byte(body))
 	return nil
 }
-
-// eventually waits for what another goroutine brings about.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for range 5000 {
-		if ok() {
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
-	t.Fatalf("never: %s", what)
-}

@@ -195,7 +195,7 @@ func TestProbeWithoutKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newProbe(t, &bubble{answer: func(*upstream.Request) (int, string) { return 401, "{}" }})
 		w.lister.Key = noKey
-		if w.look(t.Context()); w.Ready() != nil || w.State() != Unknown {
+		if w.check(t.Context()); w.Ready() != nil || w.State() != Unknown {
 			t.Errorf("got %v, %v", w.State(), w.Ready())
 		}
 	})

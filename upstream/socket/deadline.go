@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Clock is the time that the deadlines of many connections are measured by. It stands still
+// Clock is the time that the deadlines of many connections are measured by. It does not move
 // between two ticks, so that reading it costs a load.
 type Clock struct {
 	now   atomic.Int64 // since began
@@ -52,7 +52,7 @@ func (c *Clock) Run(done <-chan struct{}, sweep func(now time.Duration)) {
 // Phase is what a connection waits for. The packages that wait name theirs, at most eight.
 type Phase uint8
 
-// End says how a wait was ended by somebody else.
+// End says how a wait was ended by another goroutine.
 type End uint8
 
 // The ways to end a wait.
@@ -88,7 +88,7 @@ type Wait struct {
 	mark  atomic.Int64
 }
 
-// Start enters the first phase, before anybody else knows of w.
+// Start enters the first phase, before another goroutine knows of w.
 func (w *Wait) Start(c *Clock, p Phase) {
 	w.clock = c
 	w.Enter(p)

@@ -1,5 +1,5 @@
 // Package wake lets a loop that works now and then sleep until its time has come or until
-// somebody wakes it.
+// it is woken.
 package wake
 
 import (
@@ -22,8 +22,8 @@ func (s Signal) Wake() {
 	}
 }
 
-// Sleep returns after d, or before that when it is woken or ctx ends. Nobody wakes a nil
-// signal.
+// Sleep returns after d, or before that when it is woken or ctx ends. A nil
+// signal is never given.
 func (s Signal) Sleep(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
