@@ -119,7 +119,7 @@ func (g *Gateway) judged(c *call) policy.Reason {
 		return policy.IndexStale
 	case c.dec.Verdict == policy.Deny:
 		return c.dec.Reason
-	case c.dec.OnlyAccountScope && g.Watch != nil && g.Watch.Ignored():
+	case c.dec.OnlyAccountScope && g.ScopeProbe != nil && g.ScopeProbe.Ignored():
 		return policy.ScopeIgnored
 	}
 	return policy.NotJudged

@@ -37,9 +37,9 @@ type Resolver interface {
 	Resolve(*index.Question) error
 }
 
-// Watch tells whether the backend obeys x-flespi-cid. Nil means that nobody
-// looks.
-type Watch interface {
+// ScopeProbe tells whether the backend ignores x-flespi-cid. Nil means that
+// this is not checked.
+type ScopeProbe interface {
 	Ignored() bool
 }
 
@@ -51,8 +51,8 @@ type Options struct {
 	Accounts    Accounts
 	Backend     Backend
 	Resolver    Resolver
-	Watch       Watch
-	Index       Index          // nil: nobody has to know whose an item is
+	ScopeProbe  ScopeProbe
+	Index       Index          // nil: the accounts of items need not be known
 	AccountTree AccountTree    // nil: the tree is the policy's
 	Limits      *limit.Limiter // nil: nobody is bounded
 	Metrics     *metrics.Metrics

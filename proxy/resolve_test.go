@@ -73,7 +73,7 @@ func (ignored) Ignored() bool { return true }
 // While the backend is known to ignore the scope, requests that nothing else
 // limits get a 503; tokens with ids go on, dictionaries too.
 func TestScopeIgnored(t *testing.T) {
-	w := textWired(t, plain(`{"result":[]}`), func(o *Options, _ *policy.Engine, _ *head.Config) { o.Watch = ignored{} })
+	w := textWired(t, plain(`{"result":[]}`), func(o *Options, _ *policy.Engine, _ *head.Config) { o.ScopeProbe = ignored{} })
 	w.token("all-devices-by-entry", "acl", 11, `[{"uri":"gw/devices","methods":["GET"],"ids":"all"}]`)
 	for _, row := range []struct {
 		key, target string

@@ -205,7 +205,7 @@ func (a *app) makeGateway() error {
 		MaxBodies: maxBodies(l.MaxBodyBytes),
 	}
 	if a.probe != nil {
-		o.Watch = a.probe
+		o.ScopeProbe = a.probe
 	}
 	if a.accounts != nil {
 		o.AccountTree = a.accounts

@@ -2,9 +2,10 @@ package head
 
 import "io"
 
-// ReadBody reads bytes of the body, less its framing, and returns io.EOF at the end. A body that breaks the rules or comes
-// too slowly ends in a *Fault; io.ErrUnexpectedEOF says that the client went away in its middle. Every error is final. Only
-// one goroutine may read at a time, and none after the handler returned.
+// ReadBody reads bytes of the body, less its framing, and returns io.EOF at the end. A body that
+// breaks the rules or comes too slowly ends in a *Fault; io.ErrUnexpectedEOF says that the client
+// went away in its middle. Every error is final. Only one goroutine may read at a time, and none
+// after the handler returned.
 func (c *Conn) ReadBody(p []byte) (int, error) {
 	m := c.msg
 	if m == nil {
@@ -36,11 +37,11 @@ func (c *Conn) ReadBody(p []byte) (int, error) {
 func (c *Conn) end(err error) {
 	c.msg.err = err
 	if err == io.EOF {
-		c.lingers.Store(false)
+		c.lingerClose.Store(false)
 	}
 }
 
-// readLeft reads bytes that belong to the body, or to the current chunk, and no byte behind them.
+// readLeft reads bytes that belong to the body, or to the current chunk, and no byte after them.
 func (c *Conn) readLeft(p []byte) (int, error) {
 	m := c.msg
 	if int64(len(p)) > m.left {
@@ -54,7 +55,8 @@ func (c *Conn) readLeft(p []byte) (int, error) {
 	return n, err
 }
 
-// get reads what has arrived, and waits until something has. Nothing and no error is the end of the stream.
+// get reads what has arrived, and waits until something has. Nothing and no error is the end of the
+// stream.
 func (c *Conn) get(p []byte) (int, error) {
 	if c.tryFill == nil {
 		return c.Conn.Read(p)
@@ -95,8 +97,8 @@ func (c *Conn) refill() error {
 	return err
 }
 
-// Continue sends 100 Continue if the client waits for it and did not get it yet. ReadBody calls it. An error means that the
-// client is gone.
+// Continue sends 100 Continue if the client waits for it and did not get it yet. ReadBody calls it.
+// An error means that the client is gone.
 func (c *Conn) Continue() error {
 	if c.msg == nil || c.msg.continued {
 		return nil
@@ -109,8 +111,9 @@ func (c *Conn) Continue() error {
 // continueAnswer is the interim answer to Expect: 100-continue (RFC 9110 15.2.1).
 var continueAnswer = []byte("HTTP/1.1 100 Continue\r\n\r\n")
 
-// skippable reports whether what is unread of the body can be discarded. A chunked one says nothing about its length. A
-// client that waits for 100 Continue may send the body or leave it out: the next byte cannot be told.
+// skippable reports whether what is unread of the body can be discarded. A chunked one says nothing
+// about its length. A client that waits for 100 Continue may send the body or leave it out: the
+// next byte is unknown.
 func (c *Conn) skippable() bool {
 	m := c.msg
 	if m.err != nil {
@@ -119,7 +122,8 @@ func (c *Conn) skippable() bool {
 	return m.head.Length >= 0 && m.left <= discardable && m.continued
 }
 
-// discard reads and drops the rest of the body, and reports whether the next byte is that of another request.
+// discard reads and drops the rest of the body, and reports whether the next byte is that of
+// another request.
 func (c *Conn) discard() bool {
 	m := c.msg
 	if !c.skippable() {

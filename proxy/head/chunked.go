@@ -28,8 +28,9 @@ func (c *Conn) readChunked(p []byte) (int, error) {
 	return c.readLeft(p)
 }
 
-// nextChunk reads the framing up to the next byte of data. After the last chunk it reads the trailers and returns io.EOF.
-// Extensions are refused: nobody needs them, and where a parser takes one to end has been a smuggling gap more than once.
+// nextChunk reads the framing up to the next byte of data. After the last chunk it reads the
+// trailers and returns io.EOF. Extensions are refused: they have no use here, and where a parser
+// takes one to end has been a smuggling gap more than once.
 func (c *Conn) nextChunk() error {
 	m := c.msg
 	if m.chunk.inData {
@@ -71,8 +72,8 @@ func hex(b []byte) int64 {
 	return n
 }
 
-// readTrailers reads the lines behind the last chunk and drops them. One that carries identity or framing is refused: some
-// servers merge trailers into the headers, where it would be believed.
+// readTrailers reads the lines after the last chunk and drops them. One that carries identity or
+// framing is refused: some servers merge trailers into the headers, where it would be believed.
 func (c *Conn) readTrailers() error {
 	for {
 		line, err := c.readLine(maxTrailer, errTrailer)
@@ -91,8 +92,8 @@ func (c *Conn) readTrailers() error {
 	}
 }
 
-// readLine returns the next line of framing without its CRLF; it is valid until the next read. A line that is longer than
-// limit, or does not end in CRLF, is the fault.
+// readLine returns the next line of framing without its CRLF; it is valid until the next read. A
+// line that is longer than limit, or does not end in CRLF, is the fault.
 func (c *Conn) readLine(limit int, fault *Fault) ([]byte, error) {
 	m := c.msg
 	for {

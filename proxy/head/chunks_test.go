@@ -9,7 +9,8 @@ import (
 	"testing/iotest"
 )
 
-// Ensure that what is written in chunks is read back by somebody else's reader, and that only a body that ended well ends.
+// Ensure that what is written in chunks is read back by somebody else's reader, and that only a
+// body that ended well ends.
 func TestWriteChunks(t *testing.T) {
 	long := strings.Repeat("0123456789abcdef", 10_000) // several pieces
 	broken := errors.New("broken")

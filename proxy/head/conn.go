@@ -16,16 +16,17 @@ import (
 // errRead is what a second parser would get that tried to read beside this one.
 var errRead = errors.New("head: a connection is read by Next and ReadBody")
 
-// discardable is how many bytes of an unread body are read and dropped to keep a connection. More cost more than a new one.
+// discardable is how many bytes of an unread body are read and dropped to keep a connection. More
+// cost more than a new one.
 const discardable = 64 << 10
 
-// Conn is one client connection. The goroutine that serves it reads and writes; only Close and OnGone's function are called
-// from others.
+// Conn is one client connection. The goroutine that serves it reads and writes; only Close and
+// OnGone's function are called from others.
 type Conn struct {
 	net.Conn                       // what is read and written: TCP or, above it, TLS
 	raw      net.Conn              // the TCP connection
 	sys      syscall.RawConn       // of raw; nil where it cannot be had
-	tryRead  func(fd uintptr) bool // readReady, bound once so that waiting allocates nothing; nil where raw is not what is read
+	tryRead  func(fd uintptr) bool // readReady, bound once: waiting allocates nothing; nil under TLS
 	tryFill  func(fd uintptr) bool // fillReady, likewise
 	tryWrite func(fd uintptr) bool // writeReady, likewise
 	peer     netip.Addr
@@ -33,9 +34,9 @@ type Conn struct {
 	listener *Listener
 	index    int // in listener.conns; its mutex guards it
 
-	in, out socket.Wait // for the client to send, and to take what is sent
-	closed  atomic.Bool
-	lingers atomic.Bool // the client may be sending still: see Close
+	in, out     socket.Wait // for the client to send, and to take what is sent
+	closed      atomic.Bool
+	lingerClose atomic.Bool // the client may be sending still: see Close
 
 	goneMu  sync.Mutex
 	gone    func()
@@ -55,7 +56,8 @@ func (c *Conn) Head() *Head {
 	return &c.msg.head
 }
 
-// Peer returns the address at the other end, an IPv4 address as such; not valid where there is none.
+// Peer returns the address at the other end, an IPv4 address as such; not valid where there is
+// none.
 func (c *Conn) Peer() netip.Addr { return c.peer }
 
 // TLS reports whether the connection is a TLS one.
@@ -64,8 +66,9 @@ func (c *Conn) TLS() bool { return c.https }
 // Read is not for use: what comes over a connection is read by Next and ReadBody alone.
 func (c *Conn) Read([]byte) (int, error) { return 0, errRead }
 
-// Next ends the request that was answered and waits for the next head, which Head returns then. It reports whether there is
-// one to serve: one that is refused is, too. While it waits nothing is held but the connection.
+// Next ends the request that was answered and waits for the next head, which Head returns then. It
+// reports whether there is one to serve: one that is refused is, too. While it waits nothing is
+// held but the connection.
 func (c *Conn) Next() bool {
 	if !c.next() {
 		c.drop()
@@ -74,7 +77,8 @@ func (c *Conn) Next() bool {
 	return true
 }
 
-// next ends the request that was answered and reads the next head. It reports whether there is one to serve.
+// next ends the request that was answered and reads the next head. It reports whether there is one
+// to serve.
 func (c *Conn) next() bool {
 	if c.msg != nil && !c.finish() {
 		return false
@@ -85,7 +89,8 @@ func (c *Conn) next() bool {
 	return c.readHead()
 }
 
-// finish leaves behind what remains of the request that was answered. It reports whether the connection goes on.
+// finish leaves behind what remains of the request that was answered. It reports whether the
+// connection goes on.
 func (c *Conn) finish() bool {
 	if c.guarded {
 		c.OnGone(nil)
@@ -111,7 +116,8 @@ func (c *Conn) drop() {
 	}
 }
 
-// await waits for the first byte of a request without holding a buffer, and reports whether it came.
+// await waits for the first byte of a request without holding a buffer, and reports whether it
+// came.
 func (c *Conn) await() bool {
 	if !c.isIn(phaseFresh) && !c.in.Enter(phaseIdle) {
 		return false
@@ -119,8 +125,8 @@ func (c *Conn) await() bool {
 	if c.tryRead == nil {
 		return c.readFirst()
 	}
-	// Whoever else is ready goes first: under load the next request has arrived by then, and the first attempt to read is
-	// not in vain, which saves it and the wait.
+	// Whoever else is ready goes first: under load the next request has arrived by then, and the
+	// first attempt to read succeeds, which saves it and the wait.
 	runtime.Gosched()
 	if err := c.sys.Read(c.tryRead); err != nil || c.failure != nil {
 		return false
@@ -128,8 +134,8 @@ func (c *Conn) await() bool {
 	return c.msg != nil
 }
 
-// readFirst is await where the bytes are not to be had from the file descriptor: under TLS, where the rest of the record
-// lies in memory once its first byte was read.
+// readFirst is await where the bytes are not to be had from the file descriptor: under TLS, where
+// the rest of the record is in memory once its first byte was read.
 func (c *Conn) readFirst() bool {
 	n, _ := c.Conn.Read(c.first[:])
 	if n == 0 {
@@ -140,8 +146,9 @@ func (c *Conn) readFirst() bool {
 	return true
 }
 
-// readHead reads until the head in c.msg is complete or refused, and reports whether there is something to answer. A client
-// that goes away in the middle of a head gets no answer; one that is too slow gets a 408.
+// readHead reads until the head in c.msg is complete or refused, and reports whether there is
+// something to answer. A client that goes away in the middle of a head gets no answer; one that is
+// too slow gets a 408.
 func (c *Conn) readHead() bool {
 	m, limit := c.msg, c.listener.rules.maxHead
 	end, fault := m.scan.find(m.buf[:m.w], limit)
@@ -170,8 +177,8 @@ func (c *Conn) readHead() bool {
 // isIn reports whether the client is waited for in this phase, or was when the wait was ended.
 func (c *Conn) isIn(p socket.Phase) bool { return c.in.Mark().Phase() == p }
 
-// wait says what the next read waits for. Empty lines do not begin a request: old clients send one behind a body, and an
-// answer to it would be taken for that of their next request.
+// wait says what the next read waits for. Empty lines do not begin a request: old clients send one
+// after a body, and an answer to it would be taken for that of their next request.
 func (c *Conn) wait() bool {
 	want := phaseIdle
 	if c.msg.scan.begun(c.msg.w) {
@@ -192,20 +199,23 @@ func (c *Conn) begin(end int, fault *Fault) {
 	if fault != nil || m.head.Length == 0 {
 		m.err = io.EOF
 	}
-	c.lingers.Store(m.err == nil || fault != nil)
+	c.lingerClose.Store(m.err == nil || fault != nil)
 }
 
-// MustClose reports whether the answer has to carry Connection: close, because the connection will not serve another
-// request: after a fault, on HTTP/1.0, when the client asked for it, while draining, and when what is unread of the body
-// cannot be discarded. Ask when the answer is made: reading the body changes it.
+// MustClose reports whether the answer has to carry Connection: close, because the connection will
+// not serve another request: after a fault, on HTTP/1.0, when the client asked for it, while
+// draining, and when what is unread of the body cannot be discarded. Ask when the answer is made:
+// reading the body changes it.
 func (c *Conn) MustClose() bool {
 	return c.msg == nil || c.msg.head.last() || !c.skippable() || c.listener.draining.Load()
 }
 
-// OnGone has f called, once, when the client is found gone while its request is being handled, which is looked at after a
-// second and then a few times a second. nil takes f back, and so does the end of the request; after OnGone returns, the
-// earlier function is not running and will not be called. f is called from the sweep: it must not block, and must not call OnGone. A client that shut down its
-// sending side counts as gone. One that has more bytes under way, as TLS has when it ends in order, is not seen.
+// OnGone has f called, once, when the client is found gone while its request is being handled,
+// which is looked at after a second and then a few times a second. nil takes f back, and so does
+// the end of the request; after OnGone returns, the earlier function is not running and will not be
+// called. f is called from the sweep: it must not block, and must not call OnGone. A client that
+// shut down its sending side counts as gone. One that has more bytes under way, as TLS has when it
+// ends in order, is not seen.
 func (c *Conn) OnGone(f func()) {
 	c.goneMu.Lock()
 	c.gone, c.guarded = f, f != nil

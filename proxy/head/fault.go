@@ -1,7 +1,8 @@
 package head
 
-// Fault says why a request is refused: the status of the answer and a reason that may be shown to anyone. Faults are
-// constants of this package, compared by pointer; a reason never holds a byte that the client sent.
+// Fault says why a request is refused: the status of the answer and a reason that may be shown to
+// anyone. Faults are constants of this package, compared by pointer; a reason never holds a byte
+// that the client sent.
 type Fault struct {
 	Status int
 	Reason string

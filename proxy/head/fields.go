@@ -32,15 +32,16 @@ func (r *rules) field(h *Head, line []byte) *Fault {
 	return r.known(h, n, f.Value)
 }
 
-// splitField splits a header or trailer line at its colon and reports whether the name is a token. White space before the
-// colon is none: some read past it, some take the name with it (RFC 9112 5.1).
+// splitField splits a header or trailer line at its colon and reports whether the name is a token.
+// White space before the colon is none: some read past it, some take the name with it (RFC 9112
+// 5.1).
 func splitField(line []byte) (Field, bool) {
 	name, value, ok := bytes.Cut(line, []byte(":"))
 	return Field{name, trim(value)}, ok && len(name) > 0 && tokenByte.all(name)
 }
 
-// underscoreFault says what is wrong with a known name that is spelled with "_". Those that are only read pass as unknown
-// headers, of which nothing is read.
+// underscoreFault says what is wrong with a known name that is spelled with "_". Those that are
+// only read pass as unknown headers, of which nothing is read.
 func underscoreFault(n name) *Fault {
 	switch {
 	case n.protected():
@@ -110,8 +111,9 @@ func (r *rules) framing(h *Head, n name, v []byte) *Fault {
 	return nil
 }
 
-// connection reads a list of tokens, of which only close matters. A proxy removes the headers that are named there: to
-// name the account header is to ask for its removal (CVE-2022-1388, CVE-2022-31813).
+// connection reads a list of tokens, of which only close matters. A proxy removes the headers that
+// are named there: to name the account header is to ask for its removal (CVE-2022-1388,
+// CVE-2022-31813).
 func (h *Head) connection(v []byte) *Fault {
 	for more := true; more; {
 		var member []byte
@@ -135,7 +137,8 @@ func (h *Head) checkBody() *Fault {
 		}
 		h.Length = -1
 	}
-	// An expectation without a body to wait for is ignored, and HTTP/1.0 knows none (RFC 9110 10.1.1).
+	// An expectation without a body to wait for is ignored, and HTTP/1.0 knows none (RFC 9110
+	// 10.1.1).
 	h.Expect = h.Expect && h.Length != 0 && !h.HTTP10
 	switch string(h.Method) {
 	case "POST", "DELETE":

@@ -19,7 +19,8 @@ func checkVerdicts(t *testing.T, config Config, rows []verdictRow) {
 	}
 }
 
-// Ensure that a body is exactly as long as its head says, and what follows it is the next request or nothing.
+// Ensure that a body is exactly as long as its head says, and what follows it is the next request
+// or nothing.
 func TestFraming(t *testing.T) {
 	next := get()
 	checkVerdicts(t, Config{}, []verdictRow{
@@ -142,7 +143,8 @@ func TestTransferEncoding(t *testing.T) {
 	})
 }
 
-// Ensure that what a handler leaves unread is dropped by its length or ends the connection, and is never served.
+// Ensure that what a handler leaves unread is dropped by its length or ends the connection, and is
+// never served.
 func TestUnreadBody(t *testing.T) {
 	body := func(n int) string {
 		return put(fmt.Sprintf("Content-Length: %d", n)) + strings.Repeat(get(), n/len(get())+1)[:n]

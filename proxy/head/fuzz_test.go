@@ -31,7 +31,8 @@ func seeds(f *testing.F) {
 	}
 }
 
-// FuzzCuts: a stream says the same however it is cut into packets: whole, byte by byte, and at random places.
+// FuzzCuts: a stream says the same however it is cut into packets: whole, byte by byte, and at
+// random places.
 func FuzzCuts(f *testing.F) {
 	seeds(f)
 	listeners := []*Listener{quietListener(f, Config{MaxHeadBytes: 10 << 10}), quietListener(f, Config{MaxHeadBytes: 500, Chunked: true})}
@@ -49,9 +50,9 @@ func FuzzCuts(f *testing.F) {
 	})
 }
 
-// FuzzAgainstNetHTTP: what net/http refuses is refused, and what both take has one reading. net/http takes much more.
-// Exceptions: empty lines before a request, which it does not skip; escapes of the target, which are the next layer's to
-// judge.
+// FuzzAgainstNetHTTP: what net/http refuses is refused, and what both take has one reading.
+// net/http takes much more. Exceptions: empty lines before a request, which it does not skip;
+// escapes of the target, which are the next layer's to judge.
 func FuzzAgainstNetHTTP(f *testing.F) {
 	seeds(f)
 	l := quietListener(f, Config{Chunked: true})

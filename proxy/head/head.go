@@ -1,14 +1,14 @@
 package head
 
-// Head is one request head as it was read. Its slices alias the buffer of the connection: they are valid until the answer
-// is written, and must not be written to.
+// Head is one request head as it was read. Its slices alias the buffer of the connection: they are
+// valid until the answer is written, and must not be written to.
 type Head struct {
-	// Fault is the reason to refuse the request, nil if there is none. With a fault the other fields hold what was read
-	// before it, which may be nothing; they must not be acted upon.
+	// Fault is the reason to refuse the request, nil if there is none. With a fault the other
+	// fields hold what was read before it, which may be nothing; they must not be acted upon.
 	Fault *Fault
 
 	Method []byte // a token, as spelled: whether it is known is not said here
-	Target []byte // path and query, begins with "/"; of an absolute-form target the part behind the authority
+	Target []byte // path and query, begins with "/"; no authority
 	HTTP10 bool   // the version is 1.0 and not 1.1
 	Close  bool   // Connection: close was asked for
 	Expect bool   // the client waits for 100 Continue before it sends the body
@@ -33,8 +33,9 @@ type Head struct {
 	seen      uint32 // names that came, one bit each
 }
 
-// Field is one header line: the name as spelled and the value without the white space around it. Values hold no control
-// byte but HTAB; those that this package does not read may hold bytes from 0x80 up.
+// Field is one header line: the name as spelled and the value without the white space around it.
+// Values hold no control byte but HTAB; those that this package does not read may hold bytes from
+// 0x80 up.
 type Field struct {
 	Name, Value []byte
 }

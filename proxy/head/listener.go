@@ -14,7 +14,8 @@ import (
 	"aclgate/upstream/socket"
 )
 
-// Config says what a listener takes. Zero values of numbers and times are no bound, but for MaxHeadBytes.
+// Config says what a listener takes. Zero values of numbers and times are no bound, but for
+// MaxHeadBytes.
 type Config struct {
 	MaxHeadBytes  int      // of a head, request line included; 0: 64 KiB
 	Hosts         []string // the hosts that are served, compared without case and port; empty: any
@@ -22,11 +23,13 @@ type Config struct {
 	MaxConns      int      // connections at once
 	MaxConnsPerIP int      // connections at once from one IPv4 address or one IPv6 /64
 
-	Read  time.Duration // a head, from its first byte; the first byte of a new connection; a body, without progress
+	Read  time.Duration // a head; the first byte of a new connection; a body, without progress
 	Write time.Duration // an answer, without progress
 	Idle  time.Duration // between two requests
 
-	Overload []byte // complete answer for a connection that is not taken, nil: none; not sent under TLS, where it would need a handshake
+	// Overload is the complete answer for a connection that is not taken; nil: none. It is not
+	// sent under TLS, where it would need a handshake.
+	Overload []byte
 }
 
 // Bounds of the pause after a failed Accept.
@@ -35,10 +38,10 @@ const (
 	maxPause = time.Second
 )
 
-// How many refused connections are seen off at the same time, and for how long at most.
+// How many connections are refused gracefully at the same time, and for how long at most.
 const (
-	maxFarewells = 64
-	farewellTime = 250 * time.Millisecond
+	maxRefusals = 64
+	refusalTime = 250 * time.Millisecond
 )
 
 // Listener hands out connections as *Conn. It counts and bounds them, and ends what takes too long.
@@ -60,7 +63,7 @@ type Listener struct {
 
 	swept []*Conn // of the sweep
 
-	farewells chan struct{} // one for each connection that is seen off
+	refusals chan struct{} // one for each connection that is refused gracefully
 
 	closeOnce sync.Once
 	waitOnce  sync.Once
@@ -69,7 +72,8 @@ type Listener struct {
 	done      chan struct{} // closed when the clock has stopped
 }
 
-// NewListener wraps ln. Its goroutine ends when the listener is closed and the last connection has gone: see Close, Wait.
+// NewListener wraps ln. Its goroutine ends when the listener is closed and the last connection has
+// gone: see Close, Wait.
 func NewListener(ln net.Listener, config Config) *Listener {
 	return newListener(ln, config, defaultPace, socket.NewClock(config.Read, config.Write, config.Idle))
 }
@@ -79,16 +83,16 @@ func newListener(ln net.Listener, config Config, p pace, clock *socket.Clock) *L
 		config.MaxHeadBytes = 64 << 10
 	}
 	l := &Listener{
-		Listener:  ln,
-		config:    config,
-		rules:     rules{maxHead: config.MaxHeadBytes, chunked: config.Chunked},
-		pace:      p,
-		clock:     clock,
-		perIP:     make(map[netip.Addr]int),
-		farewells: make(chan struct{}, maxFarewells),
-		closed:    make(chan struct{}),
-		empty:     make(chan struct{}),
-		done:      make(chan struct{}),
+		Listener: ln,
+		config:   config,
+		rules:    rules{maxHead: config.MaxHeadBytes, chunked: config.Chunked},
+		pace:     p,
+		clock:    clock,
+		perIP:    make(map[netip.Addr]int),
+		refusals: make(chan struct{}, maxRefusals),
+		closed:   make(chan struct{}),
+		empty:    make(chan struct{}),
+		done:     make(chan struct{}),
 	}
 	for _, host := range config.Hosts {
 		l.rules.hosts = append(l.rules.hosts, withoutPort(host))
@@ -100,8 +104,8 @@ func newListener(ln net.Listener, config Config, p pace, clock *socket.Clock) *L
 	return l
 }
 
-// withoutPort returns the name that a setting means. One that is no host name is kept: it equals no Host that is read, and
-// so serves nobody.
+// withoutPort returns the name that a setting means. One that is no host name is kept: it equals no
+// Host that is read, and so serves no request.
 func withoutPort(host string) string {
 	if name := hostName([]byte(host)); name != nil {
 		return strings.ToLower(string(name))
@@ -109,15 +113,15 @@ func withoutPort(host string) string {
 	return host
 }
 
-// Accept returns the next connection, a *Conn. Only the end of the listener is an error: a server ends its loop on the
-// first one, and running out of file descriptors must not end the gateway.
+// Accept returns the next connection, a *Conn. Only the end of the listener is an error: a server
+// ends its loop on the first one, and running out of file descriptors must not end the gateway.
 func (l *Listener) Accept() (net.Conn, error) {
 	pause := minPause
 	for {
 		nc, err := l.Listener.Accept()
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) || !l.rest(pause) {
-				_ = l.Close() // so that Wait returns, if somebody closed what is beneath
+				_ = l.Close() // so that Wait returns, if the listener beneath was closed
 				return nil, net.ErrClosed
 			}
 			pause = min(2*pause, maxPause)
@@ -143,7 +147,8 @@ func (l *Listener) rest(d time.Duration) bool {
 	}
 }
 
-// wrap makes a Conn of what was accepted. It does not speak: the TLS handshake is part of the first Read.
+// wrap makes a Conn of what was accepted. It does not speak: the TLS handshake is part of the first
+// Read.
 func (l *Listener) wrap(nc net.Conn) *Conn {
 	c := &Conn{Conn: nc, raw: nc, peer: peer(nc), listener: l}
 	if t, ok := nc.(*tls.Conn); ok {
@@ -196,8 +201,8 @@ func (l *Listener) remove(c *Conn) {
 	l.end()
 }
 
-// end lets no connection in any more once the listener is closed and the last one has gone: it would have no deadlines. The
-// caller holds mu.
+// end lets no connection in any more once the listener is closed and the last one has gone: it
+// would have no deadlines. The caller holds mu.
 func (l *Listener) end() {
 	if l.ending && len(l.conns) == 0 && !l.over {
 		l.over = true
@@ -205,8 +210,8 @@ func (l *Listener) end() {
 	}
 }
 
-// source returns what connections are counted by: the IPv4 address, or the /64 of an IPv6 one, because that is what one
-// customer holds. Not valid where there is no address.
+// source returns what connections are counted by: the IPv4 address, or the /64 of an IPv6 one,
+// because that is what one customer holds. Not valid where there is no address.
 func (c *Conn) source() netip.Addr {
 	if c.peer.Is6() {
 		prefix, _ := c.peer.Prefix(64) // without the zone
@@ -230,36 +235,36 @@ func (l *Listener) refuse(nc net.Conn) {
 		return
 	}
 	select {
-	case l.farewells <- struct{}{}:
-		go l.seeOff(nc)
-	default: // too many at once: then without manners
-		l.sayOverload(nc)
+	case l.refusals <- struct{}{}:
+		go l.refuseGracefully(nc)
+	default: // too many at once
+		l.writeOverload(nc)
 		_ = nc.Close()
 	}
 }
 
-// sayOverload writes the answer of a connection that is not taken. The buffer of a new socket is empty, so this does not
-// wait; the deadline is for what is no socket.
-func (l *Listener) sayOverload(nc net.Conn) {
+// writeOverload writes the answer of a connection that is not taken. The buffer of a new socket is
+// empty, so this does not wait; the deadline is for what is no socket.
+func (l *Listener) writeOverload(nc net.Conn) {
 	_ = nc.SetWriteDeadline(time.Now().Add(minPause))
 	_, _ = nc.Write(l.config.Overload)
 	closeWrite(nc)
 }
 
-// seeOff answers once the client has begun to ask, because some take an answer that comes before the question for an error,
-// and drops for a moment what it still sends: closing at once would reset the connection, and the reset can overtake the
-// answer (RFC 9112 9.6).
-func (l *Listener) seeOff(nc net.Conn) {
+// refuseGracefully answers once the client has begun to ask, because some clients take an answer
+// that comes before the question for an error, and drops for a moment what it still sends: closing
+// at once would reset the connection, and the reset can overtake the answer (RFC 9112 9.6).
+func (l *Listener) refuseGracefully(nc net.Conn) {
 	defer func() {
 		_ = nc.Close()
-		<-l.farewells
+		<-l.refusals
 	}()
-	if nc.SetReadDeadline(time.Now().Add(farewellTime)) != nil {
+	if nc.SetReadDeadline(time.Now().Add(refusalTime)) != nil {
 		return
 	}
 	var first [1]byte
 	_, _ = nc.Read(first[:])
-	l.sayOverload(nc)
+	l.writeOverload(nc)
 	_, _ = io.CopyN(io.Discard, nc, lingerBytes)
 }
 
@@ -276,11 +281,13 @@ func (l *Listener) RefusedConns() uint64 { return l.refusedConns.Load() }
 // RefusedPerIP returns how many connections were refused because of Config.MaxConnsPerIP.
 func (l *Listener) RefusedPerIP() uint64 { return l.refusedPerIP.Load() }
 
-// Drain begins the end: every answer from now on has to close its connection, and connections that have been idle for about
-// a second are closed. That second lets a client that is about to reuse one get its answer. The listener goes on accepting.
+// Drain begins the end: every answer from now on has to close its connection, and connections that
+// have been idle for about a second are closed. That second lets a client that is about to reuse
+// one get its answer. The listener goes on accepting.
 func (l *Listener) Drain() { l.draining.Store(true) }
 
-// Close stops accepting. Connections go on, and their deadlines are kept until the last one has gone.
+// Close stops accepting. Connections go on, and their deadlines are kept until the last one has
+// gone.
 func (l *Listener) Close() error {
 	err := net.ErrClosed
 	l.closeOnce.Do(func() {
@@ -301,12 +308,13 @@ func (l *Listener) CloseConns() {
 	}
 }
 
-// Wait returns when the listener is closed, the last connection has gone, refused ones included, and no goroutine is left.
+// Wait returns when the listener is closed, the last connection has gone, refused ones included,
+// and no goroutine is left.
 func (l *Listener) Wait() {
 	<-l.done
 	l.waitOnce.Do(func() {
-		for range maxFarewells { // from now on nobody is seen off
-			l.farewells <- struct{}{}
+		for range maxRefusals { // from now on none is refused gracefully
+			l.refusals <- struct{}{}
 		}
 	})
 }

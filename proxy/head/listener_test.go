@@ -134,7 +134,8 @@ func TestAcceptErrors(t *testing.T) {
 	expect(t, nc, "GET / \n")
 }
 
-// Ensure that closing ends a pause of Accept, lets connections finish, and that Wait waits for them.
+// Ensure that closing ends a pause of Accept, lets connections finish, and that Wait waits for
+// them.
 func TestClose(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -9,20 +9,21 @@ const (
 	minRoom      = 1 << 10  // for one read
 )
 
-// message is one request while it is read and answered: the bytes that arrived, the head among them, and how far its body
-// was read. A connection holds one from the first byte of a request to the end of its answer.
+// message is one request while it is read and answered: the bytes that arrived, the head among
+// them, and how far its body was read. A connection holds one from the first byte of a request to
+// the end of its answer.
 type message struct {
 	head Head
 	scan scan
 
 	buf  []byte // everything since the end of the previous message is buf[:w]
 	w    int    // end of what has arrived
-	r    int    // first byte that nobody has taken; behind the head once that is complete
-	body int    // where the bytes behind the head begin
+	r    int    // first byte not taken yet; after the head once that is complete
+	body int    // where the bytes after the head begin
 
 	left      int64 // bytes of the body, or of the current chunk, that were not taken
 	chunk     chunk
-	continued bool  // 100 Continue was sent, or nobody waits for it
+	continued bool  // 100 Continue was sent, or is not waited for
 	err       error // what every further read of the body says; io.EOF at its end
 }
 
@@ -31,8 +32,8 @@ var messages = sync.Pool{New: func() any { return &message{buf: make([]byte, sma
 
 func newMessage() *message { return messages.Get().(*message) }
 
-// release gives m back. Its head is emptied first, so that a slice kept by mistake is all that could show it to the next
-// client.
+// release gives m back. Its head is emptied first, so that a slice kept by mistake is all that
+// could show it to the next client.
 func (m *message) release() {
 	if len(m.buf) > pooledBuffer {
 		return
@@ -50,15 +51,15 @@ func (m *message) reset() {
 	m.continued, m.err = false, nil
 }
 
-// shift moves the bytes behind the message that was answered to the front, for the next one.
+// shift moves the bytes after the message that was answered to the front, for the next one.
 func (m *message) shift() {
 	m.w = copy(m.buf, m.buf[m.r:m.w])
 	m.reset()
 }
 
-// room makes space for more bytes, and not for a few only: a head that nearly fills the buffer must not make us read its
-// body byte by byte. What lies before m.body is never moved or overwritten: the head's slices point there. A larger buffer
-// is a copy, and the slices keep the old one alive.
+// room makes space for more bytes, and not for a few only: a head that nearly fills the buffer must
+// not make us read its body byte by byte. What is before m.body is never moved or overwritten:
+// the head's slices point there. A larger buffer is a copy, and the slices keep the old one alive.
 func (m *message) room() {
 	if len(m.buf)-m.w >= minRoom {
 		return

@@ -7,8 +7,9 @@ type name uint8
 
 const (
 	nameOther name = iota
-	// Protected: identity and framing. They may not be named in Connection, come as a trailer or be spelled with "_", because
-	// a hop behind us that takes them away, adds them or folds "_" to "-" would see another request than we judged.
+	// Protected: identity and framing. They may not be named in Connection, come as a trailer or be
+	// spelled with "_", because a hop after us that takes them away, adds them or folds "_" to "-"
+	// would see another request than we judged.
 	nameHost
 	nameAuthorization
 	nameCID
@@ -45,8 +46,8 @@ var namesByLength = [...][]knownName{
 	22: {{"x-http-method-override", nameOverride}},
 }
 
-// classify returns what a name of a header, a trailer or a member of Connection means. Case does not matter, and "_" counts
-// as "-": the caller asks underscored what to do about that.
+// classify returns what a name of a header, a trailer or a member of Connection means. Case does
+// not matter, and "_" counts as "-": the caller asks underscored what to do about that.
 func classify(b []byte) name {
 	if len(b) >= len(namesByLength) {
 		return nameOther

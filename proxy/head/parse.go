@@ -9,7 +9,8 @@ type rules struct {
 	chunked bool     // chunked bodies are taken
 }
 
-// parse reads a complete head, from the request line to the empty line. https says whether the connection is a TLS one.
+// parse reads a complete head, from the request line to the empty line. https says whether the
+// connection is a TLS one.
 func (r *rules) parse(h *Head, b []byte, https bool) *Fault {
 	line, rest := cutLine(b)
 	if f := h.requestLine(line); f != nil {
@@ -26,8 +27,8 @@ func (r *rules) parse(h *Head, b []byte, https bool) *Fault {
 	return h.checkBody()
 }
 
-// requestLine reads method, target and version. The version comes first: what a HTTP/2 preface has for a target says less
-// about the mistake.
+// requestLine reads method, target and version. The version comes first: what a HTTP/2 preface has
+// for a target says less about the mistake.
 func (h *Head) requestLine(line []byte) *Fault {
 	method, rest, _ := bytes.Cut(line, []byte(" "))
 	target, version, _ := bytes.Cut(rest, []byte(" "))
@@ -41,8 +42,8 @@ func (h *Head) requestLine(line []byte) *Fault {
 	return h.target(target)
 }
 
-// version takes HTTP/1.1 and HTTP/1.0. Other versions that are spelled like one are told so; a second space, lower case and
-// two-digit numbers are malformed.
+// version takes HTTP/1.1 and HTTP/1.0. Other versions that are spelled like one get that answer; a
+// second space, lower case and two-digit numbers are malformed.
 func (h *Head) version(v []byte) *Fault {
 	switch string(v) {
 	case "HTTP/1.1":
@@ -58,8 +59,8 @@ func (h *Head) version(v []byte) *Fault {
 	return errRequestLine
 }
 
-// target takes origin-form, and absolute-form whose authority checkHost compares. "*" and the authority of CONNECT begin
-// with neither a slash nor a scheme.
+// target takes origin-form, and absolute-form whose authority checkHost compares. "*" and the
+// authority of CONNECT begin with neither a slash nor a scheme.
 func (h *Head) target(t []byte) *Fault {
 	if !targetByte.all(t) {
 		return errTarget
@@ -81,8 +82,9 @@ func (h *Head) target(t []byte) *Fault {
 	return nil
 }
 
-// checkHost compares the Host with the target and with the hosts that are served. The authority of an absolute-form target
-// replaces Host for the next hop (RFC 9112 3.2.2), so it may say nothing else.
+// checkHost compares the Host with the target and with the hosts that are served. The authority of
+// an absolute-form target replaces Host for the next hop (RFC 9112 3.2.2), so it may say nothing
+// else.
 func (r *rules) checkHost(h *Head, https bool) *Fault {
 	host := hostName(h.Host)
 	if host == nil {

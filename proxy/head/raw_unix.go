@@ -9,8 +9,8 @@ import (
 	"aclgate/upstream/socket"
 )
 
-// bind gives c its file descriptor. Only the types of package net are asked: what wraps them may hold bytes that were read
-// already.
+// bind gives c its file descriptor. Only the types of package net are asked: what wraps them may
+// hold bytes that were read already.
 func (c *Conn) bind() {
 	switch raw := c.raw.(type) {
 	case *net.TCPConn:
@@ -23,8 +23,8 @@ func (c *Conn) bind() {
 	}
 }
 
-// readReady reads what has arrived, if anything, and returns false to be called again when something has. The buffer is
-// taken for the attempt only, so that the wait holds none.
+// readReady reads what has arrived, if anything, and returns false to be called again when
+// something has. The buffer is taken for the attempt only, so that the wait holds none.
 func (c *Conn) readReady(fd uintptr) bool {
 	m := newMessage()
 	n, err := socket.Read(fd, m.buf)
@@ -40,8 +40,8 @@ func (c *Conn) readReady(fd uintptr) bool {
 	return true
 }
 
-// fillReady reads what has arrived into the beginning of c.span and cuts it off, and returns false to be called again when
-// something has.
+// fillReady reads what has arrived into the beginning of c.span and cuts it off, and returns false
+// to be called again when something has.
 func (c *Conn) fillReady(fd uintptr) bool {
 	n, err := socket.Read(fd, c.span)
 	if err == syscall.EAGAIN {
@@ -51,7 +51,8 @@ func (c *Conn) fillReady(fd uintptr) bool {
 	return true
 }
 
-// writeReady writes what the client takes of c.span and cuts it off, and returns false to be called again when it takes more.
+// writeReady writes what the client takes of c.span and cuts it off, and returns false to be called
+// again when it takes more.
 func (c *Conn) writeReady(fd uintptr) bool {
 	for len(c.span) > 0 {
 		n, err := socket.Write(fd, c.span)
@@ -67,7 +68,8 @@ func (c *Conn) writeReady(fd uintptr) bool {
 	return true
 }
 
-// ended reports whether the client has closed or reset the connection, without taking a byte from it.
+// ended reports whether the client has closed or reset the connection, without taking a byte from
+// it.
 func ended(sys syscall.RawConn) bool {
 	var n int
 	var err error

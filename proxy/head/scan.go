@@ -9,18 +9,20 @@ const (
 	maxEmptyLines = 2       // before the request line (RFC 9112 2.2 asks for one)
 )
 
-// scan is the search for the end of a head: how far it has come, so that no byte is looked at twice.
+// scan is the search for the end of a head: how far it has come, so that no byte is looked at
+// twice.
 type scan struct {
-	start int // of the request line: behind the empty lines
+	start int // of the request line: after the empty lines
 	line  int // start of the line that is being read
 	next  int // first byte that was not looked at
 	empty int // empty lines before the request line
 	lines int // complete lines, the request line among them
 }
 
-// find continues the search in b, which holds everything since the end of the previous message, and returns the index
-// behind the head, or 0 if b does not hold all of it yet. Its faults come in stream order, each at the earliest byte that
-// proves it, so that the verdict does not depend on how much has arrived.
+// find continues the search in b, which holds everything since the end of the previous message, and
+// returns the index after the head, or 0 if b does not hold all of it yet. Its faults come in
+// stream order, each at the earliest byte that proves it, so that the verdict does not depend on
+// how much has arrived.
 func (s *scan) find(b []byte, limit int) (int, *Fault) {
 	for {
 		bound := s.bound(limit)
@@ -45,8 +47,8 @@ func (s *scan) find(b []byte, limit int) (int, *Fault) {
 	}
 }
 
-// startsRequest reports whether a request line, or an empty line before it, may begin with b. A TLS hello or a PROXY
-// preamble is told at its first byte instead of after a time-out.
+// startsRequest reports whether a request line, or an empty line before it, may begin with b. A TLS
+// hello or a PROXY preamble is refused at its first byte instead of after a time-out.
 func startsRequest(b byte) bool { return tokenByte[b] || b == '\r' || b == '\n' }
 
 // bound returns the index by which the line that is being read has to have ended.
@@ -57,7 +59,8 @@ func (s *scan) bound(limit int) int {
 	return min(limit, s.line+maxLine+len("\r\n"))
 }
 
-// pending looks at the bytes of a line whose end has not arrived. A CR at the end waits for the byte behind it.
+// pending looks at the bytes of a line whose end has not arrived. A CR at the end waits for the
+// byte after it.
 func (s *scan) pending(window []byte, bound int) *Fault {
 	seen := len(window)
 	if seen > s.next && window[seen-1] == '\r' {

@@ -32,7 +32,8 @@ func quietListener(t testing.TB, config Config) *Listener {
 	return l
 }
 
-// script is a connection that yields a stream in pieces, the sizes of which cut returns, and then its end.
+// script is a connection that yields a stream in pieces, the sizes of which cut returns, and then
+// its end.
 type script struct {
 	stream string
 	cut    func() int
@@ -59,7 +60,8 @@ func (s *script) SetWriteDeadline(time.Time) error { return nil }
 func whole() int    { return 1 << 30 }
 func bytewise() int { return 1 }
 
-// play serves a stream as the server above does and writes down what it saw: one line per request and one per body.
+// play serves a stream as the server above does and writes down what it saw: one line per request
+// and one per body.
 func play(l *Listener, stream string, cut func() int) []string {
 	c := l.wrap(&script{stream: stream, cut: cut})
 	var seen []string

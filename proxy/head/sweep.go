@@ -34,8 +34,8 @@ func (l *Listener) sweep(now time.Duration) {
 	clear(l.swept) // what has gone must not be kept alive until the next sweep
 }
 
-// look ends what c has waited for too long. A read is ended by a deadline in the past, so that the goroutine that reads
-// says what follows; a write by closing, because nothing can be said.
+// look ends what c has waited for too long. A read is ended by a deadline in the past, so that the
+// goroutine that reads says what follows; a write by closing, because nothing can be said.
 func (l *Listener) look(c *Conn, now time.Duration) {
 	in := c.in.Mark()
 	if limit := l.limit(in.Phase()); limit > 0 && in.Age(now) >= limit && c.in.Expire(in) {

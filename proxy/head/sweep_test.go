@@ -49,8 +49,8 @@ func TestSlowHead(t *testing.T) {
 	<-over
 }
 
-// Ensure that a body which makes progress may take longer than the time for one wait, and that the handler's own time is
-// not the client's.
+// Ensure that a body which makes progress may take longer than the time for one wait, and that the
+// handler's own time is not the client's.
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
 	s := serve(t, Config{Read: 20 * short}, func(c *Conn) {

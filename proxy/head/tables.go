@@ -9,17 +9,20 @@ type class [256]bool
 var (
 	// tokenByte: names, methods, members of Connection (RFC 9110 5.6.2).
 	tokenByte = alphanumericAnd("!#$%&'*+-.^_`|~")
-	// hostByte: a registered name without percent-encoding and sub-delims, which no host that we serve has. Userinfo needs "@".
+	// hostByte: a registered name without percent-encoding and sub-delims, which no host that we
+	// serve has. Userinfo needs "@".
 	hostByte = alphanumericAnd("-._")
 	// literalByte: inside the brackets of an IPv6 literal, without zone.
 	literalByte = classOf("0123456789abcdefABCDEF:.")
 	// digitByte: ASCII digits.
 	digitByte = classOf("0123456789")
-	// targetByte: what real clients send raw, less the fragment mark and the backslash, which others read as a slash.
+	// targetByte: what real clients send raw, less the fragment mark and the backslash, which
+	// others read as a slash.
 	targetByte = between(0x21, 0x7e).without(`#\`)
 	// plainByte: visible ASCII and blanks, for values that are read for their meaning.
 	plainByte = between(0x20, 0x7e).with("\t")
-	// textByte: anything but control bytes. HTAB is legal white space (RFC 9110 5.5); bytes from 0x80 up are opaque.
+	// textByte: anything but control bytes. HTAB is legal white space (RFC 9110 5.5); bytes from
+	// 0x80 up are opaque.
 	textByte = between(0x20, 0xff).with("\t").without("\x7f")
 	// fold maps A-Z to a-z and leaves the rest.
 	fold = foldTable()
@@ -72,8 +75,8 @@ func (c *class) all(b []byte) bool {
 	return true
 }
 
-// EqualFold reports whether a and b are equal but for the case of ASCII letters. bytes.EqualFold would also take the Kelvin
-// sign for a K.
+// EqualFold reports whether a and b are equal but for the case of ASCII letters. bytes.EqualFold
+// would also take the Kelvin sign for a K.
 func EqualFold[T, U []byte | string](a T, b U) bool {
 	if len(a) != len(b) {
 		return false
@@ -105,8 +108,9 @@ func cutLine(b []byte) (line, rest []byte) {
 	return b[:i-1], b[i+1:]
 }
 
-// number returns the value of v, which has to be 0 or digits without leading zero that fit an int64; else -1. One spelling
-// per number: "+5", "05" and numbers that wrap around have been read differently by two parsers before.
+// number returns the value of v, which has to be 0 or digits without leading zero that fit an
+// int64; else -1. One spelling per number: "+5", "05" and numbers that wrap around have been read
+// differently by two parsers before.
 func number(v []byte) int64 {
 	const digits = 19 // of the largest int64
 	if len(v) == 0 || len(v) > digits || (v[0] == '0' && len(v) > 1) || !digitByte.all(v) {

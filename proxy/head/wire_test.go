@@ -24,7 +24,8 @@ type server struct {
 	work   sync.WaitGroup
 }
 
-// serve starts a server on loopback that ends with the test, having served every connection to its end.
+// serve starts a server on loopback that ends with the test, having served every connection to its
+// end.
 func serve(t *testing.T, config Config, handle func(*Conn)) *server {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -149,7 +150,8 @@ func TestKeepAlive(t *testing.T) {
 	expectEnd(t, nc, "")
 }
 
-// Ensure that a refusal reaches a client that is still sending: no reset overtakes it, and nothing behind it is served.
+// Ensure that a refusal reaches a client that is still sending: no reset overtakes it, and nothing
+// behind it is served.
 func TestRefusalArrives(t *testing.T) {
 	rows := []struct{ name, stream, want string }{
 		{"fault", get("Bad Name: 1") + get(), "400\n"},
@@ -184,7 +186,8 @@ func TestContinueOnTheWire(t *testing.T) {
 	expect(t, nc, "PUT / {}\n")
 }
 
-// Ensure that a body cut by the client is told from a whole one, and that the connection ends there.
+// Ensure that a body cut by the client is told from a whole one, and that the connection ends
+// there.
 func TestClientLeavesMidBody(t *testing.T) {
 	nc := serve(t, Config{}, echo).dial(t)
 	send(t, nc, put("Content-Length: 5")+"{}")
@@ -192,7 +195,8 @@ func TestClientLeavesMidBody(t *testing.T) {
 	expectEnd(t, nc, "PUT / unexpected EOF\n")
 }
 
-// Ensure that a streamed answer passes piece by piece: the second piece is made only after the client has the first.
+// Ensure that a streamed answer passes piece by piece: the second piece is made only after the
+// client has the first.
 func TestReadFromStreams(t *testing.T) {
 	pieces, source := io.Pipe()
 	s := serve(t, Config{}, func(c *Conn) { c.ReadFrom(pieces) })
@@ -223,7 +227,8 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrNoProgress }
 
-// Ensure that a connection whose body was discarded is kept, and closed without lingering when the client ends it.
+// Ensure that a connection whose body was discarded is kept, and closed without lingering when the
+// client ends it.
 func TestDiscardOnTheWire(t *testing.T) {
 	s := serve(t, Config{}, func(c *Conn) { fmt.Fprintf(c, "%s\n", c.Head().Target) })
 	nc := s.dial(t)
@@ -235,7 +240,8 @@ func TestDiscardOnTheWire(t *testing.T) {
 	expectEnd(t, nc, "")
 }
 
-// Ensure that an aborted answer cannot be taken for a whole one, in the clear or under TLS, and that the connection goes.
+// Ensure that an aborted answer cannot be taken for a whole one, in the clear or under TLS, and
+// that the connection goes.
 func TestAbort(t *testing.T) {
 	handle := func(c *Conn) {
 		io.WriteString(c, "part")

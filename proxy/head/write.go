@@ -9,11 +9,13 @@ import (
 )
 
 const (
-	// writePiece is how much is written before progress is noted: a slow reader of a large answer is not a stalled one.
+	// writePiece is how much is written before progress is noted: a slow reader of a large answer
+	// is not a stalled one.
 	writePiece = 64 << 10
 	// copySize is the size of the buffers that streams and discarded bytes pass through.
 	copySize = 32 << 10
-	// A client that may be sending still is listened to this long and this far before its connection is closed.
+	// A client that may be sending still is listened to this long and this far before its
+	// connection is closed.
 	lingerTime  = time.Second
 	lingerBytes = 1 << 20
 )
@@ -26,7 +28,8 @@ var lastChunk = []byte("0\r\n\r\n")
 // copyBuffers is the pool of buffers of copySize bytes.
 var copyBuffers = sync.Pool{New: func() any { return new([copySize]byte) }}
 
-// Write writes to the client. An answer that the client does not take for Config.Write ends in an error.
+// Write writes to the client. An answer that the client does not take for Config.Write ends in an
+// error.
 func (c *Conn) Write(p []byte) (int, error) {
 	done := 0
 	for {
@@ -64,7 +67,8 @@ func (c *Conn) move(p []byte, wait func(func(fd uintptr) bool) error, try func(f
 	return n, err
 }
 
-// ReadFrom writes what r yields, each piece as it comes: a streamed answer is not held back to fill a buffer.
+// ReadFrom writes what r yields, each piece as it comes: a streamed answer is not held back to fill
+// a buffer.
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 	buf := copyBuffers.Get().(*[copySize]byte)
 	defer copyBuffers.Put(buf)
@@ -87,11 +91,13 @@ func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 	}
 }
 
-// sizeRoom is what stands before and behind the bytes of a chunk: its size in hexadecimal and two line ends.
+// sizeRoom is what is before and after the bytes of a chunk: its size in hexadecimal and two
+// line ends.
 const sizeRoom = 8
 
-// WriteChunks writes what r yields in chunks (RFC 9112 7.1), each piece as it comes and in one write. The last chunk is
-// only written when r ends well: without it the client knows that something is missing.
+// WriteChunks writes what r yields in chunks (RFC 9112 7.1), each piece as it comes and in one
+// write. The last chunk is only written when r ends well: without it the client knows that
+// something is missing.
 func (c *Conn) WriteChunks(r io.Reader) error {
 	buf := copyBuffers.Get().(*[copySize]byte)
 	defer copyBuffers.Put(buf)
@@ -116,14 +122,14 @@ func (c *Conn) WriteChunks(r io.Reader) error {
 	}
 }
 
-// Close closes the connection. If the client may be sending still, the answer is followed by the end of the stream and what
-// the client sends is dropped for a moment: closing at once would reset the connection, and the reset can overtake the
-// answer (RFC 9112 9.6).
+// Close closes the connection. If the client may be sending still, the answer is followed by the
+// end of the stream and what the client sends is dropped for a moment: closing at once would reset
+// the connection, and the reset can overtake the answer (RFC 9112 9.6).
 func (c *Conn) Close() error {
 	if !c.closed.CompareAndSwap(false, true) {
 		return nil
 	}
-	if c.lingers.Load() {
+	if c.lingerClose.Load() {
 		c.linger()
 	}
 	err := c.Conn.Close()
@@ -131,9 +137,10 @@ func (c *Conn) Close() error {
 	return err
 }
 
-// Abort ends the connection with a reset instead of an orderly end, so that a client cannot take what it has of an answer
-// for the whole. Under TLS no closing alert is sent, for the same reason. What was written and not taken is forgotten: the
-// kernel would go on trying. The server above still has to Close.
+// Abort ends the connection with a reset instead of an orderly end, so that a client cannot take
+// what it has of an answer for the whole. Under TLS no closing alert is sent, for the same reason.
+// What was written and not taken is forgotten: the kernel would go on trying. The server above
+// still has to Close.
 func (c *Conn) Abort() error {
 	if tcp, ok := c.raw.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
