@@ -125,14 +125,20 @@ func (t *Tree) Root(cid int64) bool {
 
 // Account returns the account called id.
 func (t *Tree) Account(id int64) (Account, bool) {
-	if t == nil {
-		return Account{}, false
-	}
-	i, found := t.byID[id]
+	i, found := t.Ordinal(id)
 	if !found {
 		return Account{}, false
 	}
 	return t.accounts[i], true
+}
+
+// Ordinal returns the position of an account in Accounts.
+func (t *Tree) Ordinal(id int64) (n int, found bool) {
+	if t == nil {
+		return 0, false
+	}
+	n, found = t.byID[id]
+	return n, found
 }
 
 // Accounts returns all accounts in the order given. It must not be changed.

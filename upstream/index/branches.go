@@ -1,66 +1,43 @@
 package index
 
 import (
-	"sync"
 	"sync/atomic"
 
 	"aclgate/policy"
 )
 
-// trees is how many trees are judged by at one time: that of the policy in force and that of
-// policy.shadow. What is derived from a tree is kept for as many of them, in slots.
-const trees = 2
-
-// ordinalCache remembers the ordinals of the trees that were asked for last.
-type ordinalCache struct {
-	mu   sync.Mutex
-	kept [trees]*ordinals
-	next int
+// perTree keeps what is derived from a tree, of as many trees as are used at one time: that of the
+// policy in force and that of policy.shadow. The zero value is empty.
+type perTree[T any] struct {
+	kept [2]atomic.Pointer[derived[T]]
+	turn atomic.Uint32
 }
 
-// of returns the ordinals of a tree. A new one takes the slot that was taken longest ago.
-func (n *ordinalCache) of(tree *policy.Tree) *ordinals {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, p := range n.kept {
-		if p != nil && p.tree == tree {
-			return p
+type derived[T any] struct {
+	tree  *policy.Tree
+	value *T
+}
+
+// get returns what is kept for a tree, or else what derive makes, in the place of what came first.
+func (p *perTree[T]) get(tree *policy.Tree, derive func() *T) *T {
+	for i := range p.kept {
+		if d := p.kept[i].Load(); d != nil && d.tree == tree {
+			return d.value
 		}
 	}
-	p := ordinalsOf(tree)
-	p.slot = n.next
-	n.kept[n.next] = p
-	n.next = (n.next + 1) % trees
-	return p
-}
-
-// ordinals numbers the accounts of one tree, so that what is derived per account can be
-// in an array that is read without a lock. It is immutable.
-type ordinals struct {
-	tree *policy.Tree
-	at   map[int64]int32
-	slot int
-}
-
-func ordinalsOf(tree *policy.Tree) *ordinals {
-	accounts := tree.Accounts()
-	p := &ordinals{tree: tree, at: make(map[int64]int32, len(accounts))}
-	for i, a := range accounts {
-		p.at[a.ID] = int32(i)
-	}
-	return p
+	d := &derived[T]{tree, derive()}
+	p.kept[p.turn.Add(1)%uint32(len(p.kept))].Store(d)
+	return d.value
 }
 
 // branchCache remembers the ids of items in branches, each derived once. The zero value is empty.
-type branchCache struct {
-	lists [trees]atomic.Pointer[branchLists]
-}
+type branchCache struct{ trees perTree[branchLists] }
 
-// branchLists are those for one tree.
+// branchLists are the ids by Tree.Ordinal of the account on top of the branch. They are read
+// without a lock.
 type branchLists struct {
-	ordinals *ordinals
-	list     []atomic.Pointer[[]int64]
-	kept     atomic.Int64 // ids in memory of their own
+	ids  []atomic.Pointer[[]int64]
+	kept atomic.Int64 // ids in memory of their own
 }
 
 // minKept may be remembered of any collection, however small.
@@ -69,13 +46,15 @@ const minKept = 4096
 // get returns the ids of a branch, remembered or as derive makes them, which reports whether
 // they have memory of their own. Of such memory no more than half the items is kept: the
 // rest is derived again.
-func (b *branchCache) get(p *ordinals, cid int64, items int, derive func() ([]int64, bool)) []int64 {
-	n, known := p.at[cid]
+func (b *branchCache) get(tree *policy.Tree, cid int64, items int, derive func() ([]int64, bool)) []int64 {
+	n, known := tree.Ordinal(cid)
 	if !known {
 		return nil
 	}
-	lists := b.of(p)
-	if ids := lists.list[n].Load(); ids != nil {
+	lists := b.trees.get(tree, func() *branchLists {
+		return &branchLists{ids: make([]atomic.Pointer[[]int64], len(tree.Accounts()))}
+	})
+	if ids := lists.ids[n].Load(); ids != nil {
 		return *ids
 	}
 	ids, own := derive()
@@ -86,21 +65,6 @@ func (b *branchCache) get(p *ordinals, cid int64, items int, derive func() ([]in
 			return ids
 		}
 	}
-	lists.list[n].Store(&ids)
+	lists.ids[n].Store(&ids)
 	return ids
-}
-
-// of returns what is remembered for a tree. Another tree in its slot begins anew.
-func (b *branchCache) of(p *ordinals) *branchLists {
-	slot := &b.lists[p.slot]
-	for {
-		lists := slot.Load()
-		if lists != nil && lists.ordinals == p {
-			return lists
-		}
-		fresh := &branchLists{ordinals: p, list: make([]atomic.Pointer[[]int64], len(p.at))}
-		if slot.CompareAndSwap(lists, fresh) {
-			return fresh
-		}
-	}
 }

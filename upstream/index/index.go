@@ -42,7 +42,6 @@ type ItemIndex struct {
 	opt    Options
 	groups *policy.Collection // nil: the catalogue has none
 	state  atomic.Pointer[state]
-	trees  ordinalCache
 
 	mu         sync.Mutex // guards what follows, and every change of state
 	seq        uint64     // of the last change
@@ -64,7 +63,7 @@ const readCount = 4
 type state struct {
 	overlays []*overlay      // by Collection.Index; nil: not needed
 	members  []*groupMembers // likewise
-	views    [trees]atomic.Pointer[View]
+	views    perTree[View]
 }
 
 // New returns an index that knows nothing; Run makes it read.
@@ -82,21 +81,14 @@ func New(o Options) *ItemIndex {
 // View is what is known, for one request, together with the tree that it is judged by. It
 // is a policy.Items.
 type View struct {
-	state    *state
-	ordinals *ordinals
+	state *state
+	tree  *policy.Tree
 }
 
 // View returns what is known now. It allocates nothing as long as nothing changes.
 func (x *ItemIndex) View(tree *policy.Tree) *View {
 	now := x.state.Load()
-	for i := range now.views {
-		if v := now.views[i].Load(); v != nil && v.ordinals.tree == tree {
-			return v
-		}
-	}
-	v := &View{now, x.trees.of(tree)}
-	now.views[v.ordinals.slot].Store(v)
-	return v
+	return now.views.get(tree, func() *View { return &View{now, tree} })
 }
 
 // Account returns the account of an item of c, and whether it is known.
@@ -110,7 +102,7 @@ func (v *View) Account(c *policy.Collection, id int64) (cid int64, known bool) {
 // Of returns the ids of the items of c in the branch of cid, ascending and shared.
 func (v *View) Of(c *policy.Collection, cid int64) []int64 {
 	if s := v.state.overlays[c.Index]; s != nil {
-		return s.of(v.ordinals, cid)
+		return s.of(v.tree, cid)
 	}
 	return nil
 }

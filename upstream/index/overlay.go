@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"aclgate/policy"
 )
 
 // gone is the account of an item that was deleted.
@@ -68,22 +70,22 @@ func (o *overlay) changed(id int64) (change, bool) {
 func byID(c change, id int64) int { return cmp.Compare(c.id, id) }
 
 // of returns the ids of the items in the branch of an account, ascending. They are shared.
-func (o *overlay) of(p *ordinals, cid int64) []int64 {
+func (o *overlay) of(tree *policy.Tree, cid int64) []int64 {
 	if len(o.deltas) == 0 {
-		return o.base.of(p, cid)
+		return o.base.of(tree, cid)
 	}
-	return o.cache.get(p, cid, len(o.base.ids), func() ([]int64, bool) { return o.branch(p, cid) })
+	return o.cache.get(tree, cid, len(o.base.ids), func() ([]int64, bool) { return o.branch(tree, cid) })
 }
 
 // branch merges the changes into the branch of the snapshot, and reports whether they made a
 // difference.
-func (o *overlay) branch(p *ordinals, cid int64) (ids []int64, own bool) {
-	before := o.base.of(p, cid)
+func (o *overlay) branch(tree *policy.Tree, cid int64) (ids []int64, own bool) {
+	before := o.base.of(tree, cid)
 	ids, from := nil, 0
 	for _, c := range o.flat() {
 		i, was := slices.BinarySearch(before[from:], c.id)
 		i += from
-		is := c.cid != gone && p.tree.Contains(cid, c.cid)
+		is := c.cid != gone && tree.Contains(cid, c.cid)
 		if is == was {
 			continue
 		}

@@ -157,12 +157,12 @@ func (x *ItemIndex) read(ctx context.Context, c *policy.Collection) error {
 		return ctx.Err()
 	}
 	seq, began := x.mark(), time.Now()
-	b := newSnapshotBuilder(x.size(c))
+	rows := make([]itemRow, 0, x.size(c))
 	q := listing.Items(c.URI, x.roots())
-	if err := x.lister.AllScopes(ctx, &q, func(r *listing.Row) { b.add(r.ID[0], r.ID[1]) }); err != nil {
+	if err := x.lister.AllScopes(ctx, &q, func(r *listing.Row) { rows = append(rows, itemRow{r.ID[0], r.ID[1]}) }); err != nil {
 		return err
 	}
-	base, err := b.snapshot()
+	base, err := newSnapshot(rows)
 	if err != nil {
 		return err
 	}

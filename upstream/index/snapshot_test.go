@@ -16,11 +16,11 @@ import (
 // snapshotOf returns the snapshot of items given as id and account, alternating.
 func snapshotOf(t testing.TB, rows ...int64) *snapshot {
 	t.Helper()
-	b := newSnapshotBuilder(0)
+	var b []itemRow
 	for i := 0; i < len(rows); i += 2 {
-		b.add(rows[i], rows[i+1])
+		b = append(b, itemRow{rows[i], rows[i+1]})
 	}
-	s, err := b.snapshot()
+	s, err := newSnapshot(b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func chain(t testing.TB) *policy.Tree {
 
 func TestSnapshot(t *testing.T) {
 	s := snapshotOf(t, 9, 12, 3, 11, 5, 11, 3, 11, 7, 111, 8, 777, 6, 0, 10, 2)
-	p := ordinalsOf(chain(t))
+	p := chain(t)
 	accounts := map[int64]int64{3: 11, 5: 11, 6: 0, 7: 111, 8: 777, 9: 12, 10: 2}
 	for id := range int64(12) {
 		cid, known := s.account(id)
@@ -68,11 +68,11 @@ func TestSnapshot(t *testing.T) {
 
 // Two rows that disagree about an item: whichever is believed, somebody loses.
 func TestSnapshotConflict(t *testing.T) {
-	b := newSnapshotBuilder(0)
-	b.add(3, 11)
-	b.add(4, 11)
-	b.add(3, 12)
-	if _, err := b.snapshot(); !errors.Is(err, upstream.ErrBroken) {
+	var b []itemRow
+	b = append(b, itemRow{3, 11})
+	b = append(b, itemRow{4, 11})
+	b = append(b, itemRow{3, 12})
+	if _, err := newSnapshot(b); !errors.Is(err, upstream.ErrBroken) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -80,9 +80,9 @@ func TestSnapshotConflict(t *testing.T) {
 // Ensure that what was derived for one tree is not shown for another.
 func TestSnapshotOtherTree(t *testing.T) {
 	s := snapshotOf(t, 3, 11, 5, 12, 6, 12)
-	before := ordinalsOf(chain(t))
+	before := chain(t)
 	tree, _ := policy.NewTree([]policy.Account{{ID: 1}, {ID: 11, Parent: 1}, {ID: 12}}, 4)
-	after := ordinalsOf(tree)
+	after := tree
 	for range 2 {
 		if got := s.of(before, 1); !slices.Equal(got, []int64{3, 5, 6}) {
 			t.Errorf("before: got %v", got)
@@ -106,7 +106,7 @@ func (w world) of(tree *policy.Tree, cid int64) []int64 {
 	return ids
 }
 
-func (w world) compare(t *testing.T, s *overlay, p *ordinals) {
+func (w world) compare(t *testing.T, s *overlay, p *policy.Tree) {
 	t.Helper()
 	for id := range int64(70) {
 		cid, known := s.account(id)
@@ -114,8 +114,8 @@ func (w world) compare(t *testing.T, s *overlay, p *ordinals) {
 			t.Fatalf("item %d: got %d, %v; want %d, %v", id, cid, known, want, there)
 		}
 	}
-	for _, a := range p.tree.Accounts() {
-		if got, want := s.of(p, a.ID), w.of(p.tree, a.ID); !slices.Equal(got, want) {
+	for _, a := range p.Accounts() {
+		if got, want := s.of(p, a.ID), w.of(p, a.ID); !slices.Equal(got, want) {
 			t.Fatalf("branch of %d: got %v, want %v", a.ID, got, want)
 		}
 	}
@@ -129,7 +129,7 @@ func FuzzOverlay(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, seed uint64, steps uint8) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		p := ordinalsOf(chain(t))
+		p := chain(t)
 		owners := []int64{0, 1, 2, 11, 12, 111, 777}
 		truth, s := world{}, &overlay{base: new(snapshot)}
 		seq := uint64(0)
@@ -172,14 +172,14 @@ func TestOverlayLayers(t *testing.T) {
 	if len(s.deltas) > 10 {
 		t.Errorf("got %d layers", len(s.deltas))
 	}
-	if n := len(s.of(ordinalsOf(chain(t)), 11)); n != 10_000 {
+	if n := len(s.of(chain(t), 11)); n != 10_000 {
 		t.Errorf("got %d items", n)
 	}
 }
 
 // Ensure that a reading that shows nothing new keeps what was derived.
 func TestOverlayUnchanged(t *testing.T) {
-	p := ordinalsOf(chain(t))
+	p := chain(t)
 	s := &overlay{base: snapshotOf(t, 3, 11, 5, 111, 6, 12)}
 	before := s.of(p, 11)
 	s = s.rebase(snapshotOf(t, 3, 11, 5, 111, 6, 12), time.Now(), 0)
@@ -190,15 +190,15 @@ func TestOverlayUnchanged(t *testing.T) {
 
 // What is remembered of branchCache is bounded; what is not remembered is right all the same.
 func TestBranchCacheBound(t *testing.T) {
-	b := newSnapshotBuilder(0)
+	var b []itemRow
 	for i := range int64(20_000) {
-		b.add(i+1, []int64{11, 111, 12, 2}[i%4])
+		b = append(b, itemRow{i + 1, []int64{11, 111, 12, 2}[i%4]})
 	}
-	s, err := b.snapshot()
+	s, err := newSnapshot(b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := ordinalsOf(chain(t))
+	p := chain(t)
 	for range 2 {
 		for cid, want := range map[int64]int{1: 15_000, 11: 10_000, 111: 5000, 12: 5000, 2: 5000} {
 			if got := s.of(p, cid); len(got) != want || !slices.IsSorted(got) {
@@ -206,7 +206,7 @@ func TestBranchCacheBound(t *testing.T) {
 			}
 		}
 	}
-	if kept := s.cache.lists[p.slot].Load().kept.Load(); kept > 10_000 {
+	if kept := s.cache.trees.get(p, nil).kept.Load(); kept > 10_000 {
 		t.Errorf("%d ids are kept", kept)
 	}
 }
@@ -236,22 +236,22 @@ func TestGroupMembers(t *testing.T) {
 }
 
 // million is a snapshot of a million items of a thousand accounts below 1.
-func million(tb testing.TB) (*snapshot, *ordinals) {
+func million(tb testing.TB) (*snapshot, *policy.Tree) {
 	tb.Helper()
 	accounts := []policy.Account{{ID: 1}, {ID: 2}}
 	for i := range int64(1000) {
 		accounts = append(accounts, policy.Account{ID: 1000 + i, Parent: 1 + i/900})
 	}
 	tree, _ := policy.NewTree(accounts, 4)
-	b := newSnapshotBuilder(1_000_000)
+	var b []itemRow
 	for i := range int64(1_000_000) {
-		b.add(5_000_000+3*i, 1000+i%1000)
+		b = append(b, itemRow{5_000_000 + 3*i, 1000 + i%1000})
 	}
-	s, err := b.snapshot()
+	s, err := newSnapshot(b)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return s, ordinalsOf(tree)
+	return s, tree
 }
 
 func BenchmarkSnapshot(b *testing.B) {
@@ -266,7 +266,7 @@ func BenchmarkSnapshot(b *testing.B) {
 	for _, cid := range []int64{1500, 1} {
 		b.Run(fmt.Sprint("first/", cid), func(b *testing.B) {
 			for b.Loop() {
-				s.branch(p.tree, cid)
+				s.branch(p, cid)
 			}
 		})
 		b.Run(fmt.Sprint("again/", cid), func(b *testing.B) {
@@ -277,28 +277,26 @@ func BenchmarkSnapshot(b *testing.B) {
 	}
 }
 
-// Two policies that judge beside each other have a tree each. Neither drives out what is
+// Two policies that are evaluated beside each other have a tree each. Neither drives out what is
 // remembered for the other, and a third takes the place of the one that came first.
 func TestTwoTrees(t *testing.T) {
-	var n ordinalCache
-	first, second, third := chain(t), chain(t), chain(t)
-	p, q := n.of(first), n.of(second)
-	for range 3 {
-		if n.of(first) != p || n.of(second) != q {
-			t.Fatal("a tree is numbered again")
-		}
-	}
-	if r := n.of(third); r.slot != p.slot || n.of(second) != q || n.of(third) != r {
-		t.Error("a new tree does not take the place of the oldest")
-	}
 	var b branchCache
 	derived := 0
-	for range 3 {
-		for _, at := range []*ordinals{p, q} {
-			b.get(at, 1, 10, func() ([]int64, bool) { derived++; return []int64{1}, false })
+	get := func(tree *policy.Tree, want int) {
+		t.Helper()
+		b.get(tree, 1, 10, func() ([]int64, bool) { derived++; return []int64{1}, false })
+		if derived != want {
+			t.Fatalf("derived %d times, want %d", derived, want)
 		}
 	}
-	if derived != 2 {
-		t.Errorf("a branch was derived %d times, want once for each tree", derived)
+	first, second, third := chain(t), chain(t), chain(t)
+	get(first, 1)
+	for range 3 {
+		get(second, 2)
+		get(first, 2)
 	}
+	get(third, 3)
+	get(second, 3)
+	get(third, 3)
+	get(first, 4)
 }
