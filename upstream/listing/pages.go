@@ -100,7 +100,7 @@ type pageSum struct {
 
 // All reads every page of a listing and hands each row to each. The rows count only if no
 // error comes back. One that a client asked for is an *AnswerError. A backend that does not
-// know paging sends other than 1000 rows at once, or the same 1000 again.
+// know paging sends other than 1000 rows at once, or the same 1000 again: rows may come twice.
 func (k *Lister) All(a *upstream.Answer, q *Query, each func(*Row)) error {
 	var before pageSum
 	for total := 0; q.Max == 0 || total < q.Max; {
