@@ -11,7 +11,7 @@ import (
 // address, a valid key that comes from there passes.
 func (g *Gateway) authenticate(c *call) policy.Reason {
 	reason := g.identify(c)
-	if classOf(reason) == classUnauthorized && g.strange(c) {
+	if reason.Answer().Class == policy.ClassUnauthorized && g.strange(c) {
 		return policy.LimitSource
 	}
 	return reason

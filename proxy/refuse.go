@@ -15,144 +15,63 @@ const (
 	bodyEmpty        = `{"result":[]}`
 )
 
-// refusal is how a reason is answered.
-type refusal struct {
-	status int
-	text   string // for the client, where the body is not one of the fixed ones
-	retry  int    // seconds; 0: no Retry-After
-}
-
-// refusals says how each reason is answered. A reason that is missing here is a
-// fault of ours and answered as one.
-var refusals = map[policy.Reason]refusal{
-	policy.BadHead:              {400, "the head of the request is malformed", 0},
-	policy.BadTarget:            {400, "the path is malformed", 0},
-	policy.BadQuery:             {400, "the query is malformed", 0},
-	policy.BadSelector:          {400, "a selector is malformed", 0},
-	policy.StoreStale:           {503, "tokens cannot be checked now", 1},
-	policy.LimitToken:           {429, "too many requests of this token", 1},
-	policy.LimitAccount:         {429, "too many requests of this account", 1},
-	policy.LimitSource:          {429, "too many requests from this address", 1},
-	policy.UnknownRoute:         {404, "unknown path", 0},
-	policy.UnknownMethod:        {405, "this path does not take the method", 0},
-	policy.TooManyIDs:           {400, "too many ids in one list", 0},
-	policy.LinkedMatch:          {400, "name ids here: at this place a match speaks of links", 0},
-	policy.ListTooLong:          {400, "", 0},
-	policy.IndexStale:           {503, "the account of items is not known now", 1},
-	policy.ScopeIgnored:         {503, "the backend does not obey x-flespi-cid", 5},
-	policy.BodyTooLarge:         {413, textTooLong, 0},
-	policy.BodyCoding:           {415, textCoding, 0},
-	policy.BadBody:              {400, "the body is malformed", 0},
-	policy.UpstreamBroken:       {502, "the backend cannot be reached or broke off", 0},
-	policy.UpstreamRedirect:     {502, "the backend answered with a redirect", 0},
-	policy.UpstreamUnauthorized: {502, "the backend refused the gateway", 0},
-	policy.UpstreamSlow:         {504, "the backend did not answer in time", 0},
-	policy.UpstreamBusy:         {503, "the backend is busy", 1},
-	policy.Overloaded:           {503, "the gateway is busy", 1},
-	policy.Internal:             {500, "internal error", 0},
-}
-
-// class sorts the reasons by the body that answers them.
-type class uint8
-
-const (
-	classGateway      class = iota // code is the HTTP status
-	classUnauthorized              // 401
-	classNotPermitted              // 403, code 8
-	classDenied                    // 403, code 6 for each denied item
-	classAccount                   // 403, code 6 for an account
-	classItem                      // 403, code 6 for an id in the body
-	classEmpty                     // 200 {"result":[]}
-	classAnswered                  // the answer is written already
-	classGone                      // nobody is there
-)
-
-func classOf(r policy.Reason) class {
-	switch r {
-	case policy.OwnAnswer, policy.BackendRefused:
-		return classAnswered
-	case policy.TokenMissing, policy.TokenMalformed, policy.TokenUnknown, policy.TokenExpired,
-		policy.TokenDisabled, policy.TokenAddress, policy.TokenOrigin:
-		return classUnauthorized
-	case policy.TokenNoAPI, policy.ClosedCredential, policy.ClosedKeys, policy.ClosedPlatform,
-		policy.ClosedMQTT, policy.ClosedTopic, policy.ClosedScope, policy.NoEntry, policy.CreateLimited,
-		policy.MatchUnreadable, policy.MatchDenied, policy.LinkNoEntry, policy.LinkMessages, policy.MoveNoEntry:
-		return classNotPermitted
-	case policy.DeniedItems:
-		return classDenied
-	case policy.ForeignAccount, policy.BodyAccount:
-		return classAccount
-	case policy.BodyItem:
-		return classItem
-	case policy.NothingLeft:
-		return classEmpty
-	case policy.ClientGone:
-		return classGone
-	}
-	return classGateway
-}
-
 // refuse answers a request that ended before the backend was reached, or that
 // the backend failed.
 func (g *Gateway) refuse(c *call, r policy.Reason) {
 	if r == policy.NotJudged {
 		r = policy.Internal
 	}
-	kind := classOf(r)
-	if kind == classGateway && g.hidesRoutes(c, r) {
-		kind = classNotPermitted
-	}
+	a := r.AnswerTo(c.tok)
 	c.rec.Verdict, c.rec.Reason = policy.Deny, r
-	switch kind {
-	case classAnswered:
+	switch a.Class {
+	case policy.ClassAnswered:
 		if r == policy.OwnAnswer {
 			c.rec.Verdict = policy.Allow
 		}
-	case classUnauthorized:
-		g.answer(c, 401, bodyUnauthorized)
-	case classNotPermitted:
-		g.answer(c, 403, bodyNotPermitted)
-	case classEmpty:
+	case policy.ClassUnauthorized:
+		g.answer(c, a.Status, bodyUnauthorized)
+	case policy.ClassNotPermitted:
+		g.answer(c, a.Status, bodyNotPermitted)
+	case policy.ClassEmpty:
 		g.refuseEmpty(c)
-	case classGone:
+	case policy.ClassGone:
 		// The answer has no reader; the connection ends with it.
 		c.desk.own.Header.SetConnectionClose()
-		g.answer(c, 499, "")
-	case classGateway:
-		g.refuseAsGateway(c, r)
+		g.answer(c, a.Status, "")
+	case policy.ClassDeniedItems, policy.ClassDeniedAccount, policy.ClassDeniedBodyItem:
+		g.refuseItems(c, r, a.Class)
 	default:
-		g.refuseItems(c, r, kind)
+		g.refuseAsGateway(c, r, faultOf(a))
 	}
 }
 
-// hidesRoutes reports whether an unknown route is answered as "not permitted":
-// a token with an ACL does not learn which paths exist (SPEC 2, Route).
-func (g *Gateway) hidesRoutes(c *call, r policy.Reason) bool {
-	return (r == policy.UnknownRoute || r == policy.UnknownMethod) && c.tok != nil && c.tok.Access == policy.ACLAccess
+// faultOf returns the answer to what ends a request and is no policy. A reason that lets requests
+// through cannot end one: that is a fault of the gateway.
+func faultOf(a policy.Answer) policy.Answer {
+	if a.Class != policy.ClassFault {
+		return policy.Internal.Answer()
+	}
+	return a
 }
 
 // refuseAsGateway answers what is no policy: the code is the HTTP status, so
 // that it can never be taken for one of the backend's [G].
-func (g *Gateway) refuseAsGateway(c *call, r policy.Reason) {
-	a, known := refusals[r]
-	if !known {
-		a = refusals[policy.Internal]
-	}
+func (g *Gateway) refuseAsGateway(c *call, r policy.Reason, a policy.Answer) {
 	if c.head.Fault != nil {
-		a.status, a.text = c.head.Fault.Status, c.head.Fault.Reason
+		a.Status, a.Text = c.head.Fault.Status, c.head.Fault.Reason
 	}
 	if c.status != 0 {
-		a.status = c.status
+		a.Status = c.status
 	}
 	b := append(c.merge[:0], `{"errors":[{"code":`...)
-	b = strconv.AppendInt(b, int64(a.status), 10)
+	b = strconv.AppendInt(b, int64(a.Status), 10)
 	b = append(b, `,"reason":"`...)
-	b = g.appendText(b, c, r, a.text)
+	b = g.appendText(b, c, r, a.Text)
 	b = append(b, `"}],"result":[]}`...)
 	c.merge = b
-	g.answerBytes(c, a.status, b)
+	g.answerBytes(c, a.Status, b)
 	h := &c.desk.own.Header
-	if retry := max(a.retry, c.retry); retry > 0 {
+	if retry := max(a.Retry, c.retry); retry > 0 {
 		h.Set("Retry-After", strconv.Itoa(retry))
 	}
 	if r == policy.UnknownMethod {
@@ -215,18 +134,18 @@ func (g *Gateway) refuseEmpty(c *call) {
 }
 
 // refuseItems answers with one code-6 error per denied thing.
-func (g *Gateway) refuseItems(c *call, r policy.Reason, kind class) {
+func (g *Gateway) refuseItems(c *call, r policy.Reason, kind policy.Class) {
 	b := append(c.merge[:0], `{"errors":[`...)
 	switch kind {
-	case classDenied:
+	case policy.ClassDeniedItems:
 		b = appendDenied(b, c)
-	case classAccount:
+	case policy.ClassDeniedAccount:
 		account := c.rec.Asked
 		if r == policy.BodyAccount {
 			account = c.dec.Element.CID
 		}
 		b = appendDeniedItem(b, "accounts", account)
-	case classItem:
+	case policy.ClassDeniedBodyItem:
 		b = appendDeniedItem(b, c.req.Route.Collection.Type, c.dec.Element.ID)
 	}
 	b = append(b, `],"result":[]}`...)

@@ -199,15 +199,12 @@ func (s *split) appendLost(b []byte, p *part, reason policy.Reason, text string)
 // appendFault begins an error of the gateway's own. text is for what the reason
 // says in general.
 func appendFault(b []byte, reason policy.Reason, text string) []byte {
-	a, known := refusals[reason]
-	if !known {
-		a = refusals[policy.Internal]
-	}
+	a := faultOf(reason.Answer())
 	if text == "" {
-		text = a.text
+		text = a.Text
 	}
 	b = append(b, `{"code":`...)
-	b = strconv.AppendInt(b, int64(a.status), 10)
+	b = strconv.AppendInt(b, int64(a.Status), 10)
 	b = append(b, `,"reason":"`...)
 	return append(b, text...)
 }
