@@ -30,15 +30,17 @@ func (g *Gateway) identify(c *call) policy.Reason {
 	}
 	c.tok, c.key = tok, key
 	c.rec.SetToken(tok)
-	unix := c.began.Unix()
-	if reason := tok.Valid(unix, c.source, c.head.Origin); reason != policy.NotJudged {
-		return reason
+	c.in = policy.Input{Request: &c.req, Token: tok, At: c.began.Unix(), Source: c.source, Origin: c.head.Origin}
+	reason := g.engine.Authenticate(&c.in)
+	touch(&c.in, reason)
+	return reason
+}
+
+// touch notes a use of a token that was judged with this reason: one that is not valid is not used.
+func touch(in *policy.Input, reason policy.Reason) {
+	if reason.Answer().Class != policy.ClassUnauthorized {
+		in.Token.Touch(in.At)
 	}
-	tok.Touch(unix)
-	if tok.Access == policy.NoAPI {
-		return policy.TokenNoAPI
-	}
-	return policy.NotJudged
 }
 
 func tokenReason(err error) policy.Reason {

@@ -61,17 +61,15 @@ func (g *Gateway) scope(c *call) policy.Reason {
 	if g.AccountTree != nil && g.AccountTree.Stale() {
 		return policy.StoreStale // whose account lies below whose is not known now
 	}
-	asked := c.req.CID
+	c.in.AskedCID, c.in.Tree = c.req.CID, g.Accounts.Tree()
 	if c.head.CID != nil {
-		asked, _ = policy.ParseID(c.head.CID) // proxy/head has checked it
+		c.in.AskedCID, _ = policy.ParseID(c.head.CID) // proxy/head has checked it
 	}
-	c.rec.Asked = asked
-	in := policy.Input{Request: &c.req, Token: c.tok, AskedCID: asked, Tree: g.Accounts.Tree()}
-	if reason := g.engine.Scope(&in); reason != policy.NotJudged {
+	c.rec.Asked = c.in.AskedCID
+	if reason := g.engine.Scope(&c.in); reason != policy.NotJudged {
 		return reason
 	}
-	c.rec.Scope = in.Scope
-	c.in = in
+	c.rec.Scope = c.in.Scope
 	g.items(c)
 	return policy.NotJudged
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"slices"
 	"sync/atomic"
@@ -24,6 +25,7 @@ type second struct {
 	dec      policy.Decision
 	in       policy.Input
 	resolved policy.Resolved
+	body     []policy.Keys
 }
 
 // enforcing returns the engine as it is when the entries of acl tokens count.
@@ -68,7 +70,7 @@ func (g *Gateway) beside(c *call) {
 // whether it was asked and its answer depends on it alone: another policy would
 // have ended the rest in the same way.
 func (c *call) judgement() (record.Outcome, bool) {
-	decided := c.in.Request != nil // the scope was found, so the engine was asked
+	decided := c.in.Scope != 0 // the scope was found, so the engine was asked
 	switch c.reason {
 	case policy.TokenUnknown, policy.TokenExpired, policy.TokenDisabled, policy.TokenAddress, policy.TokenOrigin,
 		policy.TokenNoAPI, policy.ForeignAccount, policy.BodyAccount, policy.BodyItem, policy.MoveNoEntry:
@@ -92,7 +94,7 @@ func (g *Gateway) unenforced(c *call, was record.Outcome) {
 	s := c.side
 	s.in, s.resolved = c.in, c.resolved
 	s.in.Resolved = &s.resolved
-	c.rec.DryRun = g.secondly(c)
+	c.rec.DryRun = g.evaluateAgain(c)
 	g.Metrics.DryRun(c.rec.DryRun)
 	if !c.rec.DryRun.Denies() || s.same(c, was, c.rec.DryRun) {
 		return
@@ -123,30 +125,36 @@ func (g *Gateway) shadow(c *call, was record.Outcome) {
 	}
 }
 
-// shadowed takes the steps of a request under the second policy.
+// shadowed evaluates the request under the second policy. What the backend told about a match holds
+// for one branch only.
 func (g *Gateway) shadowed(c *call) record.Outcome {
-	denies := func(r policy.Reason) record.Outcome {
-		return record.Outcome{Known: true, Verdict: policy.Deny, Reason: r}
-	}
 	tok, err := g.Shadow.Lookup(c.digest())
 	if err != nil {
-		return denies(tokenReason(err))
+		return record.Outcome{Known: true, Verdict: policy.Deny, Reason: tokenReason(err)}
 	}
 	unix := c.began.Unix()
 	if tok.LastUsed() == 0 {
 		tok.Touch(unix) // uses before the second policy came are the first one's
 	}
-	if reason := tok.Valid(unix, c.source, c.head.Origin); reason != policy.NotJudged {
-		return denies(reason)
+	asked := c.req.CID
+	if c.head.CID != nil {
+		asked, _ = policy.ParseID(c.head.CID)
 	}
-	tok.Touch(unix)
-	if tok.Access == policy.NoAPI {
-		return denies(policy.TokenNoAPI)
+	s := c.side
+	s.resolved = policy.Resolved{}
+	if cmp.Or(asked, tok.CID) == c.in.Scope {
+		s.resolved.Matches = c.resolved.Matches
 	}
-	if reason := g.shadowScope(c, tok); reason != policy.NotJudged {
-		return denies(reason)
+	s.in = policy.Input{
+		Request: &c.req, Token: tok, At: unix, Source: c.source, Origin: c.head.Origin,
+		AskedCID: asked, Tree: g.Shadow.Tree(), Resolved: &s.resolved,
 	}
-	return g.secondly(c)
+	if g.Index != nil {
+		s.in.Items = g.Index.View(s.in.Tree)
+	}
+	now := g.evaluateAgain(c)
+	touch(&s.in, now.Reason)
+	return now
 }
 
 // digest returns that of the key which the request came with; it has one.
@@ -158,73 +166,43 @@ func (c *call) digest() policy.Digest {
 	return sha256.Sum256(key)
 }
 
-// shadowScope finds the branch under the second policy. What the backend told
-// about a match holds for one branch only.
-func (g *Gateway) shadowScope(c *call, tok *policy.Token) policy.Reason {
-	asked := c.req.CID
-	if c.head.CID != nil {
-		asked, _ = policy.ParseID(c.head.CID)
-	}
+// evaluateAgain evaluates the second input of a request with all entries in force. Nobody asks the
+// backend for it; nor is an index too old to tell a denial.
+func (g *Gateway) evaluateAgain(c *call) record.Outcome {
 	s := c.side
-	in := policy.Input{Request: &c.req, Token: tok, AskedCID: asked, Tree: g.Shadow.Tree(), Resolved: &s.resolved}
-	if reason := g.enforcing.Scope(&in); reason != policy.NotJudged {
-		return reason
-	}
-	if g.Index != nil {
-		in.Items = g.Index.View(in.Tree)
-	}
-	s.resolved = policy.Resolved{}
-	if in.Scope == c.in.Scope {
-		s.resolved.Matches = c.resolved.Matches
-	}
-	s.in = in
-	return policy.NotJudged
-}
-
-// secondly judges the case beside the first: the request and, if it would pass,
-// its body. Nobody asks the backend for it; nor is an index too old to tell a
-// denial.
-func (g *Gateway) secondly(c *call) record.Outcome {
-	s := c.side
-	g.enforcing.Decide(&s.dec, &s.in)
-	o := record.Outcome{Known: true, Verdict: s.dec.Verdict, Reason: s.dec.Reason}
-	switch {
-	case o.Reason == policy.IndexStale:
+	s.body = c.appendKeys(s.body[:0])
+	s.in.Body = s.body
+	g.enforcing.Evaluate(&s.dec, &s.in)
+	if s.dec.Reason == policy.IndexStale {
 		return record.Outcome{Known: true, Verdict: policy.Unresolved}
-	case o.Verdict != policy.Allow && o.Verdict != policy.Narrow:
-		return o
 	}
-	if reason := g.bodySecondly(c); reason != policy.NotJudged {
-		o.Verdict, o.Reason = policy.Deny, reason
-	}
-	return o
+	return record.Outcome{Known: true, Verdict: s.dec.Verdict, Reason: s.dec.Reason}
 }
 
-// bodySecondly judges the keys of the body once more. It was read strictly, or
-// it was not read because the request had ended before; then nothing is known
-// about it.
-func (g *Gateway) bodySecondly(c *call) policy.Reason {
+// appendKeys appends the judged keys of each element of the body. It was read strictly, or it was not
+// read because the request had ended before; then nothing is known about it.
+func (c *call) appendKeys(keys []policy.Keys) []policy.Keys {
 	text, route := c.text, c.req.Route
 	if c.req.Data != nil {
 		text = c.req.Data
 	}
 	if route == nil || !c.method.Write() || len(text) == 0 || c.upload {
-		return policy.NotJudged
+		return keys
 	}
 	scanner := body.Get()
 	defer body.Put(scanner)
 	shape, err := scanner.Check(text)
 	if err != nil || shape != body.Object && shape != body.Array {
-		return policy.NotJudged
+		return keys
 	}
-	j, found := route.Judged(c.method), policy.NotJudged
+	j := route.Judged(c.method)
 	_ = scanner.Elements(text, judgedKeys[bit(j.ID)][bit(j.CID)][0], func(e *body.Element) error {
 		id, _ := keyOfElement(e, valueID, j.ID)
 		cid, _ := keyOfElement(e, valueCID, j.CID)
-		found = g.enforcing.JudgeElement(&c.side.dec, &c.side.in, policy.Keys{ID: id, CID: cid})
-		return reasonError(found)
+		keys = append(keys, policy.Keys{ID: id, CID: cid})
+		return nil
 	})
-	return found
+	return keys
 }
 
 // same reports whether two judgements have the same effect: they refuse for the

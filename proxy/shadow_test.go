@@ -153,6 +153,7 @@ func TestShadowAllocatesNothing(t *testing.T) {
 	if r := c.req.Parse(g.engine, policy.GET, []byte("/gw/devices/101,102")); r != policy.NotJudged {
 		t.Fatal(r)
 	}
+	c.in = policy.Input{Request: &c.req, Token: c.tok, At: c.began.Unix()}
 	if r := g.scope(c); r != policy.NotJudged {
 		t.Fatal(r)
 	}
