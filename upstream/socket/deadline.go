@@ -6,11 +6,11 @@ import (
 )
 
 // Clock is the time that the deadlines of many connections are measured by. It does not move
-// between two ticks, so that reading it costs a load.
+// between two ticks, so that reading it costs a load. While the process stands still, so does the
+// clock: nobody's limit may pass because the gateway was stopped.
 type Clock struct {
-	now   atomic.Int64 // since began
-	began time.Time
-	tick  time.Duration
+	now  atomic.Int64 // nanoseconds
+	tick time.Duration
 }
 
 // longestTick is how often limits are looked at, at least.
@@ -25,26 +25,28 @@ func NewClock(limits ...time.Duration) *Clock {
 			tick = min(tick, max(limit/4, time.Millisecond))
 		}
 	}
-	return &Clock{began: time.Now(), tick: tick}
+	return &Clock{tick: tick}
 }
 
 // Now returns the time of the last tick.
 func (c *Clock) Now() time.Duration { return time.Duration(c.now.Load()) }
 
-// Run moves the clock until done is closed. After each tick it calls sweep with the time that
-// was a tick ago: what was marked with the present time may be so much younger, and no limit
-// may fire early.
+// Run moves the clock until done is closed. After each tick it calls sweep with the time of the
+// tick before: what was marked with that time may be younger, and no limit may fire early.
 func (c *Clock) Run(done <-chan struct{}, sweep func(now time.Duration)) {
 	ticker := time.NewTicker(c.tick)
 	defer ticker.Stop()
+	last := time.Now()
 	for {
 		select {
 		case <-done:
 			return
 		case <-ticker.C:
-			now := time.Since(c.began)
-			c.now.Store(int64(now))
-			sweep(now - c.tick)
+			at := time.Now()
+			was := c.Now()
+			c.now.Store(int64(was + min(at.Sub(last), c.tick+longestTick)))
+			last = at
+			sweep(was)
 		}
 	}
 }
