@@ -69,3 +69,11 @@ type Keys struct {
 	ID  int64
 	CID int64
 }
+
+// NoteUse notes a use of the token by a request for which Authenticate gave this reason, or none: a
+// token that is not valid is not used.
+func (in *Input) NoteUse(reason Reason) {
+	if reason.Answer().Class != ClassUnauthorized {
+		in.Token.Touch(in.At)
+	}
+}

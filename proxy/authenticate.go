@@ -3,19 +3,56 @@ package proxy
 import (
 	"bytes"
 	"crypto/sha256"
-	"errors"
-	"net/netip"
-	"time"
 
 	"aclgate/policy"
 	"aclgate/proxy/head"
+	"aclgate/proxy/limit"
 )
 
-// identify finds the token of the caller (SPEC 3). Whatever is wrong with it,
-// the client hears one and the same 401; which it was stands in the record.
-func (g *Gateway) identify(c *call) policy.Reason {
-	c.source = g.sourceOf(c)
-	c.rec.Source = c.source
+// auth is what the caller showed.
+type auth struct {
+	key    []byte // aliases the head; nil: none that could be one
+	digest policy.Digest
+}
+
+// authenticator finds the token of the caller (SPEC 3).
+type authenticator struct {
+	engine *policy.Engine
+	tokens Tokens
+	via    *forwarding
+	limits *limit.Limiter
+	clock  limitClock
+}
+
+// authenticate finds the token of the caller, and charges a request without a valid one to its
+// address. The look-up comes first: whatever strangers do behind one address, a valid key that comes
+// from there passes. Where no token is needed, one that is not valid counts as none.
+func (a *authenticator) authenticate(c *call, ev *evaluation) policy.Reason {
+	in := &ev.in
+	in.Source, in.Origin, in.At = a.via.source(c), c.head.Origin, c.began.Unix()
+	c.rec.Source = in.Source
+	reason := a.identify(c, in)
+	public := public(in.Request.Route)
+	if reason == policy.NotJudged || !public && reason.Answer().Class != policy.ClassUnauthorized {
+		return reason
+	}
+	if wait := a.limits.Source(in.Source, a.clock.at(c.began)); wait > 0 {
+		c.refusal.retry = int(wait)
+		return policy.LimitSource
+	}
+	if public {
+		in.Token = nil
+		return policy.NotJudged
+	}
+	return reason
+}
+
+// public reports whether a route is served without a token.
+func public(r *policy.Route) bool { return r != nil && r.Local == policy.LocalRegions }
+
+// identify finds the token and judges whether it may be used. Whatever is wrong with it, the client
+// gets one and the same 401; which it was is in the record.
+func (a *authenticator) identify(c *call, in *policy.Input) policy.Reason {
 	if c.head.Authorization == nil {
 		return policy.TokenMissing
 	}
@@ -23,32 +60,16 @@ func (g *Gateway) identify(c *call) policy.Reason {
 	if !ok {
 		return policy.TokenMalformed
 	}
-	digest := policy.Digest(sha256.Sum256(key))
-	tok, err := g.Tokens.Lookup(digest)
+	c.auth = auth{key: key, digest: sha256.Sum256(key)}
+	tok, err := a.tokens.Lookup(c.auth.digest)
 	if err != nil {
-		return tokenReason(err)
+		return reasonIn(err)
 	}
-	c.tok, c.key = tok, key
+	in.Token = tok
 	c.rec.SetToken(tok)
-	c.in = policy.Input{Request: &c.req, Token: tok, At: c.began.Unix(), Source: c.source, Origin: c.head.Origin}
-	reason := g.engine.Authenticate(&c.in)
-	touch(&c.in, reason)
+	reason := a.engine.Authenticate(in)
+	in.NoteUse(reason)
 	return reason
-}
-
-// touch notes a use of a token that was judged with this reason: one that is not valid is not used.
-func touch(in *policy.Input, reason policy.Reason) {
-	if reason.Answer().Class != policy.ClassUnauthorized {
-		in.Token.Touch(in.At)
-	}
-}
-
-func tokenReason(err error) policy.Reason {
-	var reason policy.Reason
-	if errors.As(err, &reason) {
-		return reason
-	}
-	return policy.Internal
 }
 
 // keyOf returns the key of an Authorization value: FlespiToken or Bearer in any
@@ -79,57 +100,3 @@ var keyBytes = func() (is [256]bool) {
 	}
 	return is
 }()
-
-// sourceOf returns the address of the client: the peer's, or, behind a trusted
-// proxy, the last one in X-Forwarded-For that is not a trusted proxy itself.
-// What a client writes there is believed from nobody else.
-func (g *Gateway) sourceOf(c *call) netip.Addr {
-	addr := c.conn.Peer()
-	if len(g.TrustedProxies) == 0 || !g.trusted(addr) {
-		return addr
-	}
-	for i := len(c.head.Fields) - 1; i >= 0; i-- {
-		f := &c.head.Fields[i]
-		if !bytes.EqualFold(f.Name, []byte("X-Forwarded-For")) {
-			continue
-		}
-		var done bool
-		if addr, done = g.walkBack(addr, f.Value); done {
-			break
-		}
-	}
-	return addr
-}
-
-// walkBack reads one X-Forwarded-For line from its end. It is done at the first
-// address that no trusted proxy wrote, and at anything that is no address.
-func (g *Gateway) walkBack(addr netip.Addr, list []byte) (netip.Addr, bool) {
-	for len(list) > 0 {
-		i := bytes.LastIndexByte(list, ',')
-		hop, err := netip.ParseAddr(string(bytes.TrimSpace(list[i+1:])))
-		if err != nil {
-			return addr, true
-		}
-		addr = hop.Unmap().WithZone("") // a zone is any text, and means nothing elsewhere
-		if !g.trusted(addr) {
-			return addr, true
-		}
-		list = list[:max(i, 0)]
-	}
-	return addr, false
-}
-
-func (g *Gateway) trustedPeer(c *call) bool { return g.trusted(c.conn.Peer()) }
-
-func (g *Gateway) trusted(addr netip.Addr) bool {
-	for _, p := range g.TrustedProxies {
-		if p.Contains(addr) {
-			return true
-		}
-	}
-	return false
-}
-
-func now() time.Time { return time.Now() }
-
-func since(t time.Time) time.Duration { return time.Since(t) }

@@ -171,7 +171,7 @@ func (f *fixture) token(key, access string, cid int64, acl string) {
 		for _, a := range aces {
 			entries = append(entries, a.entry(f.t))
 		}
-		tok.ACL = policy.NewACL(entries, f.gateway.engine.Catalogue)
+		tok.ACL = policy.NewACL(entries, f.gateway.Engine.Catalogue)
 	}
 	f.tokens[tok.Digest] = tok
 }

@@ -112,22 +112,23 @@ func TestLearntAnswersAreBounded(t *testing.T) {
 }
 
 // What is learnt from is held once, and never beyond its bound.
-func TestWiden(t *testing.T) {
+func TestGrowBuffer(t *testing.T) {
 	g := textWired(t, plain("{}")).gateway
-	c := &call{gateway: g}
-	for g.widen(c) {
-		want := int64(cap(c.merge))
+	var held reservation
+	var buffer []byte
+	for growBuffer(&g.bodies, &held, &buffer) {
+		want := int64(cap(buffer))
 		if want <= maxKept {
 			want = 0
 		}
-		if c.large != want || g.Bodies() != want {
-			t.Fatalf("a buffer of %d: got %d and %d counted", cap(c.merge), c.large, g.Bodies())
+		if held.bytes != want || g.Bodies() != want {
+			t.Fatalf("a buffer of %d: got %d and %d counted", cap(buffer), held.bytes, g.Bodies())
 		}
 	}
-	if cap(c.merge) != maxLearnt {
-		t.Errorf("got a buffer of %d, want %d", cap(c.merge), maxLearnt)
+	if cap(buffer) != maxLearnt {
+		t.Errorf("got a buffer of %d, want %d", cap(buffer), maxLearnt)
 	}
-	if g.dropBody(c); g.Bodies() != 0 {
+	if g.bodies.release(&held); g.Bodies() != 0 {
 		t.Errorf("%d bytes never came back", g.Bodies())
 	}
 }
@@ -184,7 +185,7 @@ func TestShort(t *testing.T) {
 // While memory is short every request is a 503 at once, whoever asks.
 func TestShed(t *testing.T) {
 	w := textWired(t, plain("{}"))
-	w.gateway.setOverloaded(true)
+	w.gateway.memory.set(true)
 	for _, key := range []string{readerKey, ""} {
 		got := w.call(key, "GET", "/gw/devices/1", "")
 		if got.status != 503 || got.body != own(503, "the gateway is busy") || got.header.Get("Retry-After") != "1" {
@@ -194,7 +195,7 @@ func TestShed(t *testing.T) {
 	if n := len(w.backend.take()); n != 0 || w.counter("aclgate_overloaded") != 1 {
 		t.Errorf("%d requests were forwarded; aclgate_overloaded %v", n, w.counter("aclgate_overloaded"))
 	}
-	w.gateway.setOverloaded(false)
+	w.gateway.memory.set(false)
 	if got := w.call(readerKey, "GET", "/gw/devices/1", ""); got.status != 200 {
 		t.Errorf("got %d afterwards", got.status)
 	}
@@ -204,19 +205,18 @@ func TestShed(t *testing.T) {
 // must not be in the pool while it is in use.
 func TestPanicBehindAStream(t *testing.T) {
 	g := textWired(t, plain("{}")).gateway
-	d := newDesk(g)
-	c := &d.call
-	c.desk, c.conn, c.head = d, new(head.Conn), new(head.Head)
+	x := newExchange()
+	x.conn, x.head = new(head.Conn), new(head.Head)
 	g.busy.Add(1)
 	func() {
-		defer g.recovered(c)
-		g.streamRest(c, -1)
+		defer g.recovered(x)
+		g.responder.rest(&x.call, &x.resp, -1)
 		panic("behind the stream")
 	}()
-	if n := g.Busy(); n != 0 || c.streaming || c.stream.call != nil {
-		t.Errorf("%d requests are under way, streaming %v", n, c.streaming)
+	if n := g.Busy(); n != 0 || x.resp.streams {
+		t.Errorf("%d requests are under way, streaming %v", n, x.resp.streams)
 	}
-	if d.own.StatusCode() != 500 || d.own.IsBodyStream() {
-		t.Errorf("got %d", d.own.StatusCode())
+	if x.resp.status != 500 || x.sent() {
+		t.Errorf("got %d, or an exchange that would be used again", x.resp.status)
 	}
 }

@@ -149,9 +149,11 @@ func TestPanicInAStream(t *testing.T) {
 			}
 		}
 	})
-	s := &answerStream{call: &call{gateway: w.gateway}}
-	if n, err := s.Read(make([]byte, 10)); n != 0 || err == nil || err == io.EOF {
-		t.Errorf("got %d, %v from a stream that panics", n, err)
+	x := newExchange()
+	x.resp.stream.resp = &x.resp // without a call
+	w.gateway.busy.Add(1)
+	if err := w.gateway.stream(x, new(head.Conn)); err == nil || x.sent() {
+		t.Errorf("got %v from a stream that panics", err)
 	}
 	for range 3 {
 		w.exchange(request(readerKey, "GET", "/gw/devices/1?fields=id", ""))

@@ -15,171 +15,106 @@ const (
 	bodyEmpty        = `{"result":[]}`
 )
 
-// refuse answers a request that ended before the backend was reached, or that
-// the backend failed.
-func (g *Gateway) refuse(c *call, r policy.Reason) {
-	if r == policy.NotJudged {
-		r = policy.Internal
-	}
-	a := r.AnswerTo(c.tok)
-	c.rec.Verdict, c.rec.Reason = policy.Deny, r
+// refuser answers requests that ended before the backend was reached, or that
+// the backend failed, as the table of reasons in policy says.
+type refuser struct {
+	heads *headPrinter
+}
+
+func (r *refuser) refuse(c *call, ev *evaluation, resp *response) {
+	a := c.reason.AnswerTo(ev.in.Token)
+	c.rec.Verdict, c.rec.Reason = policy.Deny, c.reason
 	switch a.Class {
 	case policy.ClassAnswered:
-		if r == policy.OwnAnswer {
+		if c.reason == policy.OwnAnswer {
 			c.rec.Verdict = policy.Allow
 		}
 	case policy.ClassUnauthorized:
-		g.answer(c, a.Status, bodyUnauthorized)
+		r.heads.replyText(c, resp, a.Status, bodyUnauthorized)
 	case policy.ClassNotPermitted:
-		g.answer(c, a.Status, bodyNotPermitted)
+		r.heads.replyText(c, resp, a.Status, bodyNotPermitted)
 	case policy.ClassEmpty:
-		g.refuseEmpty(c)
+		r.empty(c, ev, resp)
 	case policy.ClassGone:
 		// The answer has no reader; the connection ends with it.
-		c.desk.own.Header.SetConnectionClose()
-		g.answer(c, a.Status, "")
+		resp.close = true
+		r.heads.reply(c, resp, a.Status, nil)
 	case policy.ClassDeniedItems, policy.ClassDeniedAccount, policy.ClassDeniedBodyItem:
-		g.refuseItems(c, r, a.Class)
+		r.denied(c, ev, resp, a)
 	default:
-		g.refuseAsGateway(c, r, faultOf(a))
+		r.fault(c, ev, resp, faultOf(a))
 	}
 }
 
-// faultOf returns the answer to what ends a request and is no policy. A reason that lets requests
-// through cannot end one: that is a fault of the gateway.
-func faultOf(a policy.Answer) policy.Answer {
-	if a.Class != policy.ClassFault {
-		return policy.Internal.Answer()
-	}
-	return a
-}
-
-// refuseAsGateway answers what is no policy: the code is the HTTP status, so
+// fault answers what is no policy: the code is the HTTP status, so
 // that it can never be taken for one of the backend's [G].
-func (g *Gateway) refuseAsGateway(c *call, r policy.Reason, a policy.Answer) {
-	if c.head.Fault != nil {
-		a.Status, a.Text = c.head.Fault.Status, c.head.Fault.Reason
+func (r *refuser) fault(c *call, ev *evaluation, resp *response, a policy.Answer) {
+	if c.refusal.status != 0 {
+		a.Status = c.refusal.status
 	}
-	if c.status != 0 {
-		a.Status = c.status
+	if retry := max(a.Retry, c.refusal.retry); retry > 0 {
+		resp.lines = appendNumber(resp.lines, "Retry-After: ", int64(retry))
 	}
-	b := append(c.merge[:0], `{"errors":[{"code":`...)
+	if c.reason == policy.UnknownMethod {
+		resp.lines = append(ev.in.Request.Allow.Append(append(resp.lines, "Allow: "...)), "\r\n"...)
+	}
+	b := append(resp.body[:0], `{"errors":[{"code":`...)
 	b = strconv.AppendInt(b, int64(a.Status), 10)
 	b = append(b, `,"reason":"`...)
-	b = g.appendText(b, c, r, a.Text)
-	b = append(b, `"}],"result":[]}`...)
-	c.merge = b
-	g.answerBytes(c, a.Status, b)
-	h := &c.desk.own.Header
-	if retry := max(a.Retry, c.retry); retry > 0 {
-		h.Set("Retry-After", strconv.Itoa(retry))
-	}
-	if r == policy.UnknownMethod {
-		h.SetBytesV("Allow", c.req.Allow.Append(nil))
-	}
+	b = appendReason(b, c, ev.in.Request, a.Text)
+	resp.body = append(b, `"}],"result":[]}`...)
+	r.heads.reply(c, resp, a.Status, resp.body)
 }
 
-// appendText appends what the client reads: fixed text, and of its own request
+// appendReason appends what the client reads: fixed text, and of its own request
 // the piece that is wrong, escaped and cut.
-func (g *Gateway) appendText(b []byte, c *call, r policy.Reason, text string) []byte {
+func appendReason(b []byte, c *call, req *policy.Request, text string) []byte {
 	switch {
-	case r == policy.ListTooLong:
-		return g.appendTooLong(b, c)
-	case r == policy.BadTarget || r == policy.BadQuery || r == policy.BadSelector:
-		if c.req.Detail != "" {
-			text = c.req.Detail
-		}
-	}
-	if c.public != "" {
-		text = c.public
+	case c.refusal.public != "":
+		text = c.refusal.public
+	case req.Detail != "":
+		text = req.Detail
 	}
 	b = appendJSONText(b, text)
-	if c.public == "" && c.req.Arg != nil {
+	if c.refusal.public == "" && req.Arg != nil {
 		b = append(b, `: '`...)
-		b = appendClientText(b, c.req.Arg)
+		b = appendClientText(b, req.Arg)
 		b = append(b, '\'')
 	}
-	if c.offset > 0 {
+	if c.refusal.offset > 0 {
 		b = append(b, " at byte "...)
-		b = strconv.AppendInt(b, int64(c.offset), 10)
+		b = strconv.AppendInt(b, int64(c.refusal.offset), 10)
 	}
 	return b
 }
 
-// appendTooLong says how many ids are permitted and what to do (SPEC 4.5).
-func (g *Gateway) appendTooLong(b []byte, c *call) []byte {
-	n := 0
-	for i := range c.dec.Selectors {
-		n = max(n, len(c.dec.Selectors[i].IDs))
-	}
-	b = append(b, "the path for "...)
-	b = strconv.AppendInt(b, int64(n), 10)
-	b = append(b, " ids is "...)
-	b = strconv.AppendInt(b, int64(len(c.target)), 10)
-	b = append(b, " bytes long and the backend takes "...)
-	b = strconv.AppendInt(b, int64(g.MaxURL), 10)
-	return append(b, ": name fewer items"...)
-}
-
-// refuseEmpty answers where nothing is left to ask for: with an empty result,
+// empty answers where nothing is left to ask for: with an empty result,
 // and the errors of denied items behind a page that is empty.
-func (g *Gateway) refuseEmpty(c *call) {
+func (r *refuser) empty(c *call, ev *evaluation, resp *response) {
 	if c.rec.Denied == 0 {
-		g.answer(c, fasthttp.StatusOK, bodyEmpty)
+		r.heads.replyText(c, resp, fasthttp.StatusOK, bodyEmpty)
 		return
 	}
-	b := appendDenied(append(c.merge[:0], `{"errors":[`...), c)
-	c.merge = append(b, `],"result":[]}`...)
-	g.answerBytes(c, fasthttp.StatusOK, c.merge)
+	b := appendDenied(append(resp.body[:0], `{"errors":[`...), ev)
+	resp.body = append(b, `],"result":[]}`...)
+	r.heads.reply(c, resp, fasthttp.StatusOK, resp.body)
 }
 
-// refuseItems answers with one code-6 error per denied thing.
-func (g *Gateway) refuseItems(c *call, r policy.Reason, kind policy.Class) {
-	b := append(c.merge[:0], `{"errors":[`...)
-	switch kind {
+// denied answers with one code-6 error per denied thing.
+func (r *refuser) denied(c *call, ev *evaluation, resp *response, a policy.Answer) {
+	b := append(resp.body[:0], `{"errors":[`...)
+	switch a.Class {
 	case policy.ClassDeniedItems:
-		b = appendDenied(b, c)
+		b = appendDenied(b, ev)
 	case policy.ClassDeniedAccount:
-		account := c.rec.Asked
-		if r == policy.BodyAccount {
-			account = c.dec.Element.CID
+		account := ev.in.AskedCID
+		if c.reason == policy.BodyAccount {
+			account = ev.dec.Element.CID
 		}
 		b = appendDeniedItem(b, "accounts", account)
 	case policy.ClassDeniedBodyItem:
-		b = appendDeniedItem(b, c.req.Route.Collection.Type, c.dec.Element.ID)
+		b = appendDeniedItem(b, ev.in.Request.Route.Collection.Type, ev.dec.Element.ID)
 	}
-	b = append(b, `],"result":[]}`...)
-	c.merge = b
-	g.answerBytes(c, fasthttp.StatusForbidden, b)
-}
-
-// appendDenied appends one error per denied id, in path order, then in the
-// order asked, joined by commas.
-func appendDenied(b []byte, c *call) []byte {
-	first := true
-	for i := range c.dec.Selectors {
-		name := ""
-		if col := c.req.Selectors[i].Collection; col != nil {
-			name = col.Type
-		}
-		for _, id := range c.dec.Selectors[i].Denied {
-			if !first {
-				b = append(b, ',')
-			}
-			b, first = appendDeniedItem(b, name, id), false
-		}
-	}
-	return b
-}
-
-// appendDeniedItem appends the vendor's error for one item. The path in it is
-// the item's own type and id, whatever path it was asked by.
-func appendDeniedItem(b []byte, kind string, id int64) []byte {
-	b = append(b, `{"code":6,"id":`...)
-	b = strconv.AppendInt(b, id, 10)
-	b = append(b, `,"reason":"access denied to '\/`...)
-	b = append(b, kind...)
-	b = append(b, `\/`...)
-	b = strconv.AppendInt(b, id, 10)
-	return append(b, `'"}`...)
+	resp.body = append(b, `],"result":[]}`...)
+	r.heads.reply(c, resp, a.Status, resp.body)
 }

@@ -3,14 +3,17 @@ package proxy
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
 
+	"aclgate/policy"
 	"aclgate/proxy/head"
+	"aclgate/upstream"
 )
 
-// overload is what a connection hears that is one too many.
+// overload answers a connection that is one too many.
 const overload = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n" +
 	"Retry-After: 1\r\nConnection: close\r\nContent-Length: 85\r\n\r\n" +
 	`{"errors":[{"code":503,"reason":"the gateway has too many connections"}],"result":[]}`
@@ -21,18 +24,18 @@ const overload = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/
 // request already, and a connection that waits for its next one must hold
 // nothing but a goroutine with a small stack.
 type Server struct {
-	gateway  *Gateway
-	listener *head.Listener
-	desks    sync.Pool      // of *desk
-	serving  sync.WaitGroup // one for each connection
-	drain    sync.Once
+	gateway   *Gateway
+	listener  *head.Listener
+	exchanges sync.Pool      // of *exchange
+	serving   sync.WaitGroup // one for each connection
+	drain     sync.Once
 }
 
 // NewServer returns a Server on ln, which may be a TLS listener.
 func NewServer(g *Gateway, ln net.Listener, c head.Config) *Server {
 	c.Overload = []byte(overload)
 	s := &Server{gateway: g, listener: head.NewListener(ln, c)}
-	s.desks.New = func() any { return newDesk(g) }
+	s.exchanges.New = func() any { return newExchange() }
 	return s
 }
 
@@ -50,28 +53,72 @@ func (s *Server) Serve() error {
 		case err != nil:
 			return err
 		}
-		s.serving.Go(func() { s.converse(c.(*head.Conn)) })
+		s.serving.Go(func() { s.serveConn(c.(*head.Conn)) })
 	}
 }
 
-// converse serves one connection until it ends.
-func (s *Server) converse(c *head.Conn) {
+// serveConn serves one connection until it ends.
+func (s *Server) serveConn(c *head.Conn) {
 	defer c.Close()
-	for c.Next() && s.exchange(c) {
+	for c.Next() && s.serveRequest(c) {
 	}
 }
 
-// exchange serves the request that was read. It reports whether another one may
-// follow.
-func (s *Server) exchange(c *head.Conn) bool {
-	d := s.desks.Get().(*desk)
-	d.open(c)
-	s.gateway.handle(d, c)
-	goesOn := d.send(c)
-	if d.close() {
-		s.desks.Put(d)
+// serveRequest serves the request that was read. It reports whether another one may
+// follow: not behind an answer that could not be written whole, and not behind one that said so.
+func (s *Server) serveRequest(c *head.Conn) bool {
+	x := s.exchanges.Get().(*exchange)
+	s.gateway.handle(x, c)
+	last, err := x.resp.close, error(nil)
+	if x.resp.streams {
+		err = s.gateway.stream(x, c)
+	} else {
+		_, err = c.Write(x.resp.out)
 	}
-	return goesOn
+	if x.sent() {
+		s.exchanges.Put(x)
+	}
+	return err == nil && !last
+}
+
+// stream writes an answer whose body passes piece by piece, each as it comes, and finishes the
+// exchange. An answer that breaks off must not look whole: the connection ends with it.
+func (g *Gateway) stream(x *exchange, c *head.Conn) (err error) {
+	s := &x.resp.stream
+	defer func() {
+		if fault := recover(); fault != nil {
+			x.resp.broken, err = true, policy.Internal
+			g.faults.panicked(&x.call, fault)
+			g.release(x)
+		}
+	}()
+	if _, err = c.Write(x.resp.out); err == nil {
+		err = s.copyTo(c)
+	}
+	if s.err != nil && !errors.Is(s.err, upstream.ErrCanceled) {
+		g.Log.Warn("an answer was cut", "decision", x.id(), "error", s.err)
+	}
+	if err != nil && s.length == unframed {
+		c.Abort() // the end of the connection would look like the end of the answer
+	}
+	g.finish(x)
+	return err
+}
+
+// copyTo writes the body, framed as its head says.
+func (s *stream) copyTo(c *head.Conn) error {
+	switch s.length {
+	case inChunks:
+		return c.WriteChunks(s)
+	case unframed:
+		_, err := io.Copy(c, s)
+		return err
+	}
+	n, err := c.ReadFrom(s)
+	if err == nil && n != s.length {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // Shutdown ends the server without failing a request: it takes no new

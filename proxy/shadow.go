@@ -2,7 +2,7 @@ package proxy
 
 import (
 	"cmp"
-	"crypto/sha256"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 
@@ -12,14 +12,8 @@ import (
 	"aclgate/proxy/body"
 )
 
-// Second is a policy that judges beside the one in force (SPEC 8, policy.shadow).
-type Second interface {
-	Tokens
-	Accounts
-}
-
-// second is what judging a second time needs. A call gets one when it is first
-// judged so: who configured neither policy.shadow nor policy.enforce: false
+// second is what a second evaluation needs. An exchange gets one when it is first
+// evaluated so: who configured neither policy.shadow nor policy.enforce: false
 // pays nothing.
 type second struct {
 	dec      policy.Decision
@@ -28,165 +22,162 @@ type second struct {
 	body     []policy.Keys
 }
 
-// enforcing returns the engine as it is when the entries of acl tokens count.
-func enforcing(l *policy.Engine) *policy.Engine {
-	engine := *l
-	engine.Unenforced = false
-	return &engine
+// shadow evaluates requests by what has no say: the entries while policy.enforce is false, and the
+// shadow policy.
+type shadow struct {
+	policy  ShadowPolicy // nil: none
+	index   Index
+	dryRun  bool           // policy.enforce is false
+	engine  *policy.Engine // that of the gateway, with entries that count
+	metrics *metrics.Metrics
+	log     *slog.Logger
+	lines   lineLimit
 }
 
-// beside has those without a say judge the request: the entries while
-// policy.enforce is false, and the second policy. It runs when everything is
-// decided and changes nothing but the record; a panic in it is counted, and
-// costs the opinion alone.
-func (g *Gateway) beside(c *call) {
-	if !g.engine.Unenforced && g.Shadow == nil {
+func (s *shadow) init(o *Options) {
+	engine := *o.Engine
+	engine.Unenforced = false
+	s.policy, s.index, s.dryRun, s.engine = o.Shadow, o.Index, o.Engine.Unenforced, &engine
+	s.metrics, s.log = o.Metrics, o.Log
+}
+
+// evaluate runs when everything is decided and changes nothing but the record; a panic in it is
+// counted, and costs this evaluation alone.
+func (s *shadow) evaluate(x *exchange) {
+	if !s.dryRun && s.policy == nil {
 		return
 	}
 	defer func() {
 		if fault := recover(); fault != nil {
-			c.side = nil
-			g.Metrics.Add(metrics.Panics, 1)
-			g.Log.Error("panic while judging beside the policy in force", "decision", c.id(), "fault", fault, "stack", stack())
+			x.side = nil
+			s.metrics.Add(metrics.Panics, 1)
+			s.log.Error("panic while judging beside the policy in force", "decision", x.id(), "fault", fault, "stack", stack())
 		}
 	}()
-	was, judged := c.judgement()
+	was, judged := judgement(x)
 	if !judged {
 		return
 	}
-	if c.side == nil {
-		c.side = new(second)
+	if x.side == nil {
+		x.side = new(second)
 	}
-	if g.engine.Unenforced {
-		g.unenforced(c, was)
+	if s.dryRun {
+		s.evaluateEntries(x, was)
 	}
-	if g.Shadow != nil {
-		g.shadow(c, was)
+	if s.policy != nil {
+		s.evaluatePolicy(x, was)
 	}
-	c.side.in, c.side.resolved = policy.Input{}, policy.Resolved{}
+	x.side.in, x.side.resolved = policy.Input{}, policy.Resolved{}
 }
 
 // judgement returns what the policy in force made of the request, and reports
 // whether it was asked and its answer depends on it alone: another policy would
 // have ended the rest in the same way.
-func (c *call) judgement() (record.Outcome, bool) {
-	decided := c.in.Scope != 0 // the scope was found, so the engine was asked
-	switch c.reason {
+func judgement(x *exchange) (record.Outcome, bool) {
+	decided := x.eval.in.Scope != 0 // the scope was found, so the engine was asked
+	switch x.reason {
 	case policy.TokenUnknown, policy.TokenExpired, policy.TokenDisabled, policy.TokenAddress, policy.TokenOrigin,
 		policy.TokenNoAPI, policy.ForeignAccount, policy.BodyAccount, policy.BodyItem, policy.MoveNoEntry:
-		return record.Outcome{Known: true, Verdict: policy.Deny, Reason: c.reason}, true
+		return record.Outcome{Known: true, Verdict: policy.Deny, Reason: x.reason}, true
 	case policy.IndexStale, policy.ScopeIgnored, policy.BodyTooLarge, policy.BodyCoding, policy.BadBody, policy.ClosedTopic,
 		policy.Internal:
 		return record.Outcome{}, false
 	}
-	if !decided || c.dec.Verdict == policy.Unresolved {
+	if !decided || x.eval.dec.Verdict == policy.Unresolved {
 		return record.Outcome{}, false
 	}
-	return record.Outcome{Known: true, Verdict: c.dec.Verdict, Reason: c.dec.Reason}, true
+	return record.Outcome{Known: true, Verdict: x.eval.dec.Verdict, Reason: x.eval.dec.Reason}, true
 }
 
-// unenforced asks the entries of an acl token about a request that went through
+// evaluateEntries evaluates the entries of an acl token for a request that went through
 // without them.
-func (g *Gateway) unenforced(c *call, was record.Outcome) {
-	if was.Verdict == policy.Deny || c.tok.Access != policy.ACLAccess {
+func (s *shadow) evaluateEntries(x *exchange, was record.Outcome) {
+	if was.Verdict == policy.Deny || x.eval.in.Token.Access != policy.ACLAccess {
 		return
 	}
-	s := c.side
-	s.in, s.resolved = c.in, c.resolved
-	s.in.Resolved = &s.resolved
-	c.rec.DryRun = g.evaluateAgain(c)
-	g.Metrics.DryRun(c.rec.DryRun)
-	if !c.rec.DryRun.Denies() || s.same(c, was, c.rec.DryRun) {
+	side := x.side
+	side.in, side.resolved = x.eval.in, x.eval.resolved
+	side.in.Resolved = &side.resolved
+	now := s.evaluateAgain(x)
+	x.rec.DryRun = now
+	s.metrics.DryRun(now)
+	if !now.Denies() || side.same(&x.eval, was, now) {
 		return
 	}
-	if c.rec.Verdict != policy.Deny {
-		c.rec.Reason = policy.Unenforced
+	if x.rec.Verdict != policy.Deny {
+		x.rec.Reason = policy.Unenforced
 	}
-	if d := c.rec.DryRun; g.seldom.passes(c.began.Unix()) {
-		g.Log.Info("policy.enforce is false: the entries would have narrowed or denied", "decision", c.id(),
-			"token", c.tok.ID, "would", d.Verdict.String(), "reason", d.Reason.String())
+	if s.lines.allow(side.in.At) {
+		s.log.Info("policy.enforce is false: the entries would have narrowed or denied", "decision", x.id(),
+			"token", side.in.Token.ID, "would", now.Verdict.String(), "reason", now.Reason.String())
 	}
 }
 
-// shadow asks the second policy what it would have done.
-func (g *Gateway) shadow(c *call, was record.Outcome) {
-	now := g.shadowed(c)
+// evaluatePolicy evaluates the request under the shadow policy.
+func (s *shadow) evaluatePolicy(x *exchange, was record.Outcome) {
+	now := s.underPolicy(x)
 	if now.Reason == policy.StoreStale {
 		return
 	}
-	if now.Verdict != policy.Unresolved && !c.side.same(c, was, now) {
-		c.rec.Shadow = now
+	if now.Verdict != policy.Unresolved && !x.side.same(&x.eval, was, now) {
+		x.rec.Shadow = now
 	}
-	g.Metrics.Shadowed(was.Verdict, now.Verdict, c.rec.Shadow)
-	if c.rec.Shadow.Known && g.seldom.passes(c.began.Unix()) {
-		g.Log.Info("policy.shadow would have done otherwise", "decision", c.id(), "token", c.rec.TokenID,
+	s.metrics.Shadowed(was.Verdict, now.Verdict, x.rec.Shadow)
+	if x.rec.Shadow.Known && s.lines.allow(x.eval.in.At) {
+		s.log.Info("policy.shadow would have done otherwise", "decision", x.id(), "token", x.rec.TokenID,
 			"enforced", was.Verdict.String(), "reason", was.Reason.String(),
 			"shadow", now.Verdict.String(), "shadow_reason", now.Reason.String())
 	}
 }
 
-// shadowed evaluates the request under the second policy. What the backend told about a match holds
+// underPolicy evaluates the input under the shadow policy. What the backend said about a match holds
 // for one branch only.
-func (g *Gateway) shadowed(c *call) record.Outcome {
-	tok, err := g.Shadow.Lookup(c.digest())
+func (s *shadow) underPolicy(x *exchange) record.Outcome {
+	tok, err := s.policy.Lookup(x.auth.digest)
 	if err != nil {
-		return record.Outcome{Known: true, Verdict: policy.Deny, Reason: tokenReason(err)}
+		return record.Outcome{Known: true, Verdict: policy.Deny, Reason: reasonIn(err)}
 	}
-	unix := c.began.Unix()
+	side, was := x.side, &x.eval.in
 	if tok.LastUsed() == 0 {
-		tok.Touch(unix) // uses before the second policy came are the first one's
+		tok.Touch(was.At) // uses before the shadow policy was loaded are the first one's
 	}
-	asked := c.req.CID
-	if c.head.CID != nil {
-		asked, _ = policy.ParseID(c.head.CID)
+	side.in = policy.Input{
+		Request: was.Request, Token: tok, At: was.At, Source: was.Source, Origin: was.Origin,
+		AskedCID: x.askedCID(was.Request), Tree: s.policy.Tree(), Resolved: &side.resolved,
 	}
-	s := c.side
-	s.resolved = policy.Resolved{}
-	if cmp.Or(asked, tok.CID) == c.in.Scope {
-		s.resolved.Matches = c.resolved.Matches
+	side.resolved = policy.Resolved{}
+	if cmp.Or(side.in.AskedCID, tok.CID) == was.Scope {
+		side.resolved.Matches = x.eval.resolved.Matches
 	}
-	s.in = policy.Input{
-		Request: &c.req, Token: tok, At: unix, Source: c.source, Origin: c.head.Origin,
-		AskedCID: asked, Tree: g.Shadow.Tree(), Resolved: &s.resolved,
+	if s.index != nil {
+		side.in.Items = s.index.View(side.in.Tree)
 	}
-	if g.Index != nil {
-		s.in.Items = g.Index.View(s.in.Tree)
-	}
-	now := g.evaluateAgain(c)
-	touch(&s.in, now.Reason)
+	now := s.evaluateAgain(x)
+	side.in.NoteUse(now.Reason)
 	return now
-}
-
-// digest returns that of the key which the request came with; it has one.
-func (c *call) digest() policy.Digest {
-	if c.tok != nil {
-		return c.tok.Digest
-	}
-	key, _ := keyOf(c.head.Authorization)
-	return sha256.Sum256(key)
 }
 
 // evaluateAgain evaluates the second input of a request with all entries in force. Nobody asks the
 // backend for it; nor is an index too old to tell a denial.
-func (g *Gateway) evaluateAgain(c *call) record.Outcome {
-	s := c.side
-	s.body = c.appendKeys(s.body[:0])
-	s.in.Body = s.body
-	g.enforcing.Evaluate(&s.dec, &s.in)
-	if s.dec.Reason == policy.IndexStale {
+func (s *shadow) evaluateAgain(x *exchange) record.Outcome {
+	side := x.side
+	side.body = appendKeys(side.body[:0], side.in.Request, &x.body)
+	side.in.Body = side.body
+	s.engine.Evaluate(&side.dec, &side.in)
+	if side.dec.Reason == policy.IndexStale {
 		return record.Outcome{Known: true, Verdict: policy.Unresolved}
 	}
-	return record.Outcome{Known: true, Verdict: s.dec.Verdict, Reason: s.dec.Reason}
+	return record.Outcome{Known: true, Verdict: side.dec.Verdict, Reason: side.dec.Reason}
 }
 
 // appendKeys appends the judged keys of each element of the body. It was read strictly, or it was not
 // read because the request had ended before; then nothing is known about it.
-func (c *call) appendKeys(keys []policy.Keys) []policy.Keys {
-	text, route := c.text, c.req.Route
-	if c.req.Data != nil {
-		text = c.req.Data
+func appendKeys(keys []policy.Keys, req *policy.Request, b *requestBody) []policy.Keys {
+	text := b.text
+	if req.Data != nil {
+		text = req.Data
 	}
-	if route == nil || !c.method.Write() || len(text) == 0 || c.upload {
+	if req.Route == nil || !req.Method.Write() || len(text) == 0 || b.upload {
 		return keys
 	}
 	scanner := body.Get()
@@ -195,8 +186,8 @@ func (c *call) appendKeys(keys []policy.Keys) []policy.Keys {
 	if err != nil || shape != body.Object && shape != body.Array {
 		return keys
 	}
-	j := route.Judged(c.method)
-	_ = scanner.Elements(text, judgedKeys[bit(j.ID)][bit(j.CID)][0], func(e *body.Element) error {
+	j := req.Route.Judged(req.Method)
+	_ = scanner.Elements(text, keysOf(j, false), func(e *body.Element) error {
 		id, _ := keyOfElement(e, valueID, j.ID)
 		cid, _ := keyOfElement(e, valueCID, j.CID)
 		keys = append(keys, policy.Keys{ID: id, CID: cid})
@@ -207,34 +198,33 @@ func (c *call) appendKeys(keys []policy.Keys) []policy.Keys {
 
 // same reports whether two judgements have the same effect: they refuse for the
 // same reason, or let the same ids of the same account through.
-func (s *second) same(c *call, was, now record.Outcome) bool {
+func (s *second) same(ev *evaluation, was, now record.Outcome) bool {
 	switch {
 	case was.Verdict != now.Verdict:
 		return false
 	case now.Verdict == policy.Deny && (was.Reason != now.Reason || now.Reason != policy.DeniedItems):
 		return was.Reason == now.Reason
 	case now.Verdict == policy.Deny:
-		return slices.EqualFunc(s.dec.Selectors, c.dec.Selectors, func(a, b policy.SelectorDecision) bool { return slices.Equal(a.Denied, b.Denied) })
+		return slices.EqualFunc(s.dec.Selectors, ev.dec.Selectors, func(a, b policy.SelectorDecision) bool { return slices.Equal(a.Denied, b.Denied) })
 	}
-	return s.in.Scope == c.in.Scope && slices.EqualFunc(s.dec.Selectors, c.dec.Selectors, samePart)
+	return s.in.Scope == ev.in.Scope && slices.EqualFunc(s.dec.Selectors, ev.dec.Selectors, sameSelector)
 }
 
-func samePart(a, b policy.SelectorDecision) bool {
+func sameSelector(a, b policy.SelectorDecision) bool {
 	return a.As == b.As && slices.Equal(a.Denied, b.Denied) && (a.As != policy.AsIDs || slices.Equal(a.IDs, b.IDs))
 }
 
-// seldom bounds the lines of log that callers can cause.
-type seldom struct{ second, lines atomic.Int64 }
+// lineLimit bounds the lines of log that callers can cause.
+type lineLimit struct{ second, lines atomic.Int64 }
 
-// mostLines is how many lines a second there may be; metrics and audit log have
-// every difference.
-const mostLines = 10
+// maxLinesPerSecond is how many there may be; metrics and audit log have every difference.
+const maxLinesPerSecond = 10
 
-// passes reports whether there is room for a line in this second. Two requests
-// at the turn of a second may both count as its first; nothing hangs on it.
-func (s *seldom) passes(unix int64) bool {
-	if s.second.Swap(unix) != unix {
-		s.lines.Store(0)
+// allow reports whether there is room for a line in this second. Two requests
+// at the turn of a second may both count as its first; nothing depends on it.
+func (l *lineLimit) allow(unix int64) bool {
+	if l.second.Swap(unix) != unix {
+		l.lines.Store(0)
 	}
-	return s.lines.Add(1) <= mostLines
+	return l.lines.Add(1) <= maxLinesPerSecond
 }

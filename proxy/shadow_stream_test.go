@@ -20,7 +20,7 @@ func TestShadowJudgesBodyBehindAnyAnswer(t *testing.T) {
 			f := newFixture(t, b.url, seen.keep)
 			f.accounts([2]int64{400, 0}, [2]int64{500, 400}, [2]int64{501, 500}, [2]int64{600, 400}, [2]int64{777, 0})
 			f.token(shadowKey, "acl", 500, moves)
-			f.gateway.Shadow = newSide(t, "acl", 500, `[{"uri":"gw/devices","methods":["GET","PUT"],"ids":[101]}]`)
+			f.gateway.shadow.policy = newSide(t, "acl", 500, `[{"uri":"gw/devices","methods":["GET","PUT"],"ids":[101]}]`)
 			f.call(shadowKey, "PUT", "/gw/devices/101,201", `{"cid":501}`)
 			if r := seen.take()[0]; r.Denied != 1 || r.Shadow != want {
 				t.Errorf("got %d denied and %+v, want 1 and %+v", r.Denied, r.Shadow, want)

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"testing"
+	"time"
 
 	"aclgate/metrics/record"
 	"aclgate/policy"
@@ -13,11 +14,11 @@ const shadowKey = "SHADOWssssssssssssssssssssssssss"
 
 // newShadowed starts a gateway with one acl token; side, if any, is a second
 // policy.
-func newShadowed(t *testing.T, side Second, change ...setup) *fixture {
+func newShadowed(t *testing.T, side ShadowPolicy, change ...setup) *fixture {
 	t.Helper()
 	b := startWorld(t)
 	f := newFixture(t, b.url, append([]setup{withResolver}, change...)...)
-	f.gateway.Shadow = side
+	f.gateway.shadow.policy = side
 	f.accounts([2]int64{400, 0}, [2]int64{500, 400}, [2]int64{501, 500}, [2]int64{600, 400}, [2]int64{777, 0})
 	f.token(shadowKey, "acl", 500, `[{"uri":"gw/devices","methods":["GET","PUT"],"ids":[101,102]}]`)
 	return f
@@ -147,21 +148,22 @@ func TestShadowAllocatesNothing(t *testing.T) {
 	}
 	const same = `[{"uri":"gw/devices","methods":["GET","PUT"],"ids":[101,102]}]`
 	g := newShadowed(t, newSide(t, "acl", 500, same)).gateway
-	c := &newDesk(g).call
-	c.head, c.began, c.method = new(head.Head), now(), policy.GET
-	c.tok, _ = g.Tokens.Lookup(digestOf(shadowKey))
-	if r := c.req.Parse(g.engine, policy.GET, []byte("/gw/devices/101,102")); r != policy.NotJudged {
+	x := newExchange()
+	x.head, x.began = new(head.Head), time.Now()
+	x.auth.digest = digestOf(shadowKey)
+	x.eval.in.Token, _ = g.Tokens.Lookup(x.auth.digest)
+	x.eval.in.At = x.began.Unix()
+	if r := x.req.Parse(g.Engine, policy.GET, []byte("/gw/devices/101,102")); r != policy.NotJudged {
 		t.Fatal(r)
 	}
-	c.in = policy.Input{Request: &c.req, Token: c.tok, At: c.began.Unix()}
-	if r := g.scope(c); r != policy.NotJudged {
+	if r := g.authorizer.scope(&x.call, &x.eval); r != policy.NotJudged {
 		t.Fatal(r)
 	}
-	g.engine.Decide(&c.dec, &c.in)
-	if n := testing.AllocsPerRun(200, func() { g.beside(c) }); n != 0 {
+	g.Engine.Decide(&x.eval.dec, &x.eval.in)
+	if n := testing.AllocsPerRun(200, func() { g.shadow.evaluate(x) }); n != 0 {
 		t.Errorf("got %v allocations, want none", n)
 	}
-	if c.rec.Shadow.Known {
-		t.Errorf("got %+v, want no difference", c.rec.Shadow)
+	if x.rec.Shadow.Known {
+		t.Errorf("got %+v, want no difference", x.rec.Shadow)
 	}
 }

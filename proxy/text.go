@@ -1,6 +1,9 @@
 package proxy
 
-import "unicode/utf8"
+import (
+	"strconv"
+	"unicode/utf8"
+)
 
 // maxClientText is how much of its own request a client is shown again.
 const maxClientText = 80
@@ -39,4 +42,10 @@ func appendClientText(b, s []byte) []byte {
 		return appendJSONBytes(b, s)
 	}
 	return append(appendJSONBytes(b, s[:maxClientText]), "…"...)
+}
+
+// digits returns how long an id is when it is printed.
+func digits(id int64) int {
+	var room [20]byte
+	return len(strconv.AppendInt(room[:0], id, 10))
 }

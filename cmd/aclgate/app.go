@@ -63,7 +63,7 @@ type app struct {
 // taken. The error may hold many faults.
 func newApp(s *config.Settings, log *slog.Logger) (*app, error) {
 	a := &app{settings: s, log: log, registry: prometheus.NewRegistry()}
-	for _, step := range []func() error{a.readKey, a.makeLaw, a.openAudit, a.openStore, a.makeUpstream, a.makeGateway, a.openShadow, a.makeAdmin} {
+	for _, step := range []func() error{a.readKey, a.makeLaw, a.openAudit, a.openStore, a.makeUpstream, a.openShadow, a.makeGateway, a.makeAdmin} {
 		if err := step(); err != nil {
 			a.close()
 			return nil, err
@@ -209,6 +209,9 @@ func (a *app) makeGateway() error {
 	}
 	if a.accounts != nil {
 		o.AccountTree = a.accounts
+	}
+	if a.shadow != nil {
+		o.Shadow = a.shadow
 	}
 	a.gateway = proxy.New(o)
 	return nil

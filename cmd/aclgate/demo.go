@@ -95,7 +95,7 @@ func (e *env) runDemo(ctx context.Context, at demoAddresses) error {
 		return failed(err)
 	}
 	screen := &demoScreen{w: e.stdout, names: map[int64]string{1: "demo-master", 2: "demo-channels", 3: "demo-storage", 4: "demo-containers"}}
-	a.gateway.Served = screen.show
+	a.gateway.OnServed(screen.show)
 	a.ready = func() { screen.intro(a, url) }
 	if err := a.run(ctx); err != nil {
 		return failed(elsewhere(err))

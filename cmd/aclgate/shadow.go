@@ -42,7 +42,6 @@ func (a *app) openShadow() (err error) {
 		s.accounts = a.accounts
 	}
 	a.shadow = s
-	a.gateway.Shadow = s
 	return nil
 }
 

@@ -2,10 +2,12 @@ package proxy
 
 import (
 	"context"
+	"log/slog"
 	"math"
 	"runtime"
 	"runtime/debug"
 	rtmetrics "runtime/metrics"
+	"sync/atomic"
 	"time"
 
 	"aclgate/metrics"
@@ -27,10 +29,17 @@ const (
 	collectTicks = 5
 )
 
+// memoryGuard has requests refused while memory is short.
+type memoryGuard struct {
+	short   atomic.Bool
+	metrics *metrics.Metrics
+	log     *slog.Logger
+}
+
 // shed refuses a request while memory is short. It costs one load of a word
 // that hardly ever changes.
-func (g *Gateway) shed(*call) policy.Reason {
-	if g.overloaded.Load() {
+func (m *memoryGuard) shed() policy.Reason {
+	if m.short.Load() {
 		return policy.Overloaded
 	}
 	return policy.NotJudged
@@ -38,7 +47,9 @@ func (g *Gateway) shed(*call) policy.Reason {
 
 // WatchMemory has requests refused while memory is near GOMEMLIMIT, until ctx
 // ends. Without GOMEMLIMIT it returns at once.
-func (g *Gateway) WatchMemory(ctx context.Context) {
+func (g *Gateway) WatchMemory(ctx context.Context) { g.memory.watch(ctx) }
+
+func (m *memoryGuard) watch(ctx context.Context) {
 	limit := debug.SetMemoryLimit(-1)
 	if limit == math.MaxInt64 {
 		return
@@ -52,10 +63,10 @@ func (g *Gateway) WatchMemory(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if g.overloaded.Load() && n%collectTicks == 0 {
+		if m.short.Load() && n%collectTicks == 0 {
 			runtime.GC()
 		}
-		g.setOverloaded(short(usage.read(), uint64(limit), g.overloaded.Load()))
+		m.set(short(usage.read(), uint64(limit), m.short.Load()))
 	}
 }
 
@@ -67,16 +78,16 @@ func short(used, limit uint64, was bool) bool {
 	return used >= limit/100*shedFrom
 }
 
-func (g *Gateway) setOverloaded(yes bool) {
-	if g.overloaded.Swap(yes) == yes {
+func (m *memoryGuard) set(yes bool) {
+	if m.short.Swap(yes) == yes {
 		return
 	}
-	g.Metrics.SetBool(metrics.Overloaded, yes)
+	m.metrics.SetBool(metrics.Overloaded, yes)
 	if yes {
-		g.Log.Warn("memory is near GOMEMLIMIT: requests are refused")
+		m.log.Warn("memory is near GOMEMLIMIT: requests are refused")
 		return
 	}
-	g.Log.Info("memory is free again: requests are served")
+	m.log.Info("memory is free again: requests are served")
 }
 
 // memoryUsage reads what of GOMEMLIMIT is used by what lives: the heap as the

@@ -143,11 +143,11 @@ func wantRows(t *testing.T, what string, l list, first, n int) {
 
 // meeting holds requests until as many are under way as may be, once.
 func meeting() func() {
-	meet := make(chan struct{}, partsAtOnce)
+	meet := make(chan struct{}, shardsAtOnce)
 	return func() {
 		select {
 		case meet <- struct{}{}:
-			for len(meet) < partsAtOnce {
+			for len(meet) < shardsAtOnce {
 				time.Sleep(time.Millisecond)
 			}
 		default:
@@ -169,7 +169,7 @@ func TestAllInParts(t *testing.T) {
 		{numbered(first, 3000), 3000, 4},
 	} {
 		b := startList(t)
-		if row.parts > partsAtOnce {
+		if row.parts > shardsAtOnce {
 			b.gate = meeting()
 		}
 		f := long(t, b, first, row.ids)
@@ -179,8 +179,8 @@ func TestAllInParts(t *testing.T) {
 			t.Errorf("got %v", got.header)
 		}
 		parts, most := b.counts()
-		if parts != row.parts || most > partsAtOnce || row.parts > partsAtOnce && most != partsAtOnce {
-			t.Errorf("%d ids: got %d requests, %d at a time, want %d, %d at a time", row.ids, parts, most, row.parts, min(row.parts, partsAtOnce))
+		if parts != row.parts || most > shardsAtOnce || row.parts > shardsAtOnce && most != shardsAtOnce {
+			t.Errorf("%d ids: got %d requests, %d at a time, want %d, %d at a time", row.ids, parts, most, row.parts, min(row.parts, shardsAtOnce))
 		}
 		bytes := 0
 		for _, r := range b.take() {

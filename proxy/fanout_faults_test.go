@@ -177,7 +177,7 @@ func TestGiveUp(t *testing.T) {
 	if len(l.Errors) != giveUpAfter+1 || last.Reason != "the backend fails: 700 items, 200 to 899, were not asked for" || last.Code != 502 {
 		t.Errorf("got %v", l.Errors)
 	}
-	if log := b.take(); len(log) > 1+giveUpAfter+partsAtOnce {
+	if log := b.take(); len(log) > 1+giveUpAfter+shardsAtOnce {
 		t.Errorf("got %d requests", len(log))
 	}
 	// One that judges is asked on: it is alive.
@@ -220,7 +220,7 @@ func TestTornRow(t *testing.T) {
 // returns how many requests there were.
 func (b *listBackend) leaves(t *testing.T) int {
 	t.Helper()
-	for range partsAtOnce {
+	for range shardsAtOnce {
 		select {
 		case <-b.ended:
 		case <-time.After(8 * time.Second):
@@ -244,12 +244,12 @@ func TestClientLeavesParts(t *testing.T) {
 	f := long(t, b, 100, 800, maxURL(faultURL))
 	c := f.dial()
 	io.WriteString(c, request(longKey, "GET", "/gw/devices/all", ""))
-	for range partsAtOnce {
+	for range shardsAtOnce {
 		<-arrived
 	}
 	c.Close()
-	if n := b.leaves(t); n != partsAtOnce {
-		t.Errorf("got %d requests, want %d", n, partsAtOnce)
+	if n := b.leaves(t); n != shardsAtOnce {
+		t.Errorf("got %d requests, want %d", n, shardsAtOnce)
 	}
 }
 

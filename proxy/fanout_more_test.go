@@ -126,7 +126,7 @@ func TestCut(t *testing.T) {
 			ids[i] = r.Int64N(int64(1)<<(1+r.IntN(62))) + 1
 		}
 		slices.Sort(ids)
-		s := &split{ids: ids, room: 19 + r.IntN(100)}
+		s := &fanOut{ids: ids, room: 19 + r.IntN(100)}
 		for s.from < len(ids) {
 			to := s.cut()
 			if n := len(joinIDs(ids[s.from:to])); to == s.from || n > s.room {

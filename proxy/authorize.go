@@ -1,0 +1,125 @@
+package proxy
+
+import (
+	"errors"
+
+	"aclgate/policy"
+	"aclgate/upstream/index"
+	"aclgate/upstream/listing"
+)
+
+// evaluation is what the engine was asked and what it said. The slices of both are reused.
+type evaluation struct {
+	in       policy.Input
+	dec      policy.Decision
+	resolved policy.Resolved
+}
+
+func (ev *evaluation) reset() {
+	ev.in = policy.Input{Request: ev.in.Request}
+	ev.resolved = policy.Resolved{Matches: ev.resolved.Matches[:0]}
+}
+
+// authorizer asks the engine which items the request may go to.
+type authorizer struct {
+	engine      *policy.Engine
+	accounts    Accounts
+	accountTree AccountTree
+	index       Index
+	probe       ScopeProbe
+	resolver    Resolver
+	faults      *faults
+	heads       *headPrinter
+}
+
+// scope finds the branch that the request may touch, and gives the request one snapshot of the
+// index, from begin to end.
+func (z *authorizer) scope(c *call, ev *evaluation) policy.Reason {
+	if z.accountTree != nil && z.accountTree.Stale() {
+		return policy.StoreStale // which account is below which is not known now
+	}
+	in := &ev.in
+	in.AskedCID, in.Tree = c.askedCID(in.Request), z.accounts.Tree()
+	c.rec.Asked = in.AskedCID
+	if reason := z.engine.Scope(in); reason != policy.NotJudged {
+		return reason
+	}
+	c.rec.Scope = in.Scope
+	if z.index != nil {
+		in.Items = z.index.View(in.Tree)
+	}
+	return policy.NotJudged
+}
+
+// decide asks the engine. A denial ends the line; so does a request that only the
+// account scope limits while the backend is known to ignore the scope.
+func (z *authorizer) decide(c *call, ev *evaluation) policy.Reason {
+	z.engine.Decide(&ev.dec, &ev.in)
+	return z.verdict(c, ev)
+}
+
+// resolve asks the backend what the engine has to know and asks the engine again. It
+// returns at once for all other requests.
+func (z *authorizer) resolve(c *call, ev *evaluation, resp *response) policy.Reason {
+	if ev.dec.Verdict != policy.Unresolved {
+		return policy.NotJudged
+	}
+	if ev.in.Request.Method == policy.GET {
+		c.conn.OnGone(resp.cancel) // a match may take many questions
+	}
+	c.waited.start()
+	err := z.resolver.Resolve(&index.Question{
+		Input: &ev.in, Decision: &ev.dec, Resolved: &ev.resolved, CallersKey: c.auth.key, Answer: resp.ans,
+	})
+	c.waited.stop()
+	var answer *listing.AnswerError
+	switch {
+	case errors.As(err, &answer):
+		// A 4xx is about the client's own selector (SPEC 4.3, Resolving).
+		resp.kind = answer.ContentType
+		z.heads.reply(c, resp, answer.Status, answer.Body)
+		return policy.BackendRefused
+	case err != nil:
+		return z.faults.of(c, err)
+	}
+	ev.in.Resolved = &ev.resolved
+	z.engine.Decide(&ev.dec, &ev.in)
+	if ev.dec.Verdict == policy.Unresolved {
+		return policy.Internal
+	}
+	return z.verdict(c, ev)
+}
+
+// verdict records what the engine said.
+func (z *authorizer) verdict(c *call, ev *evaluation) policy.Reason {
+	dec := &ev.dec
+	c.rec.Verdict, c.rec.Reason = dec.Verdict, dec.Reason
+	c.rec.Denied = dec.DeniedCount()
+	if dec.Entry != nil {
+		c.rec.Entry, c.rec.EntryLine = dec.Entry.Number, dec.Entry.Line
+	}
+	switch {
+	case z.tooOld(ev):
+		return policy.IndexStale
+	case dec.Verdict == policy.Deny:
+		return dec.Reason
+	case dec.OnlyAccountScope && z.probe != nil && z.probe.Ignored():
+		return policy.ScopeIgnored
+	}
+	return policy.NotJudged
+}
+
+// tooOld reports whether a verdict rests on an index that is too old. What an
+// entry refuses, it refuses whoever the item belongs to.
+func (z *authorizer) tooOld(ev *evaluation) bool {
+	route := ev.in.Request.Route
+	if z.index == nil || route == nil || route.Local != policy.NoLocalReply || route.Collection.Dictionary {
+		return false
+	}
+	switch {
+	case ev.dec.Verdict != policy.Deny, ev.dec.Reason == policy.DeniedItems, ev.dec.Reason == policy.NothingLeft,
+		ev.dec.Reason == policy.IndexStale:
+		return z.index.StaleFor(&ev.in)
+	}
+	return false
+}

@@ -1,0 +1,231 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"slices"
+	"time"
+
+	"aclgate/policy"
+	"aclgate/upstream"
+	"aclgate/upstream/listing"
+)
+
+const (
+	// maxLearnt is the longest answer that is read for what it says about
+	// items. Of a longer one nothing is learnt: its items are asked for again
+	// when somebody names them.
+	maxLearnt = 8 << 20
+	// groupsFor bounds the reading of memberships after a link has changed.
+	groupsFor = 30 * time.Second
+)
+
+// invalidator keeps the index in step with writes that pass through.
+type invalidator struct {
+	index       Index
+	accountTree AccountTree
+	budget      *budget
+	log         *slog.Logger
+}
+
+// note notes what a write has changed, before its client has the answer. Of what the answer leaves
+// open the items are forgotten: whoever names them next has them looked up. So it is after a fault of
+// the backend, and behind a redirect: the work may have been done before. It then ends the line if
+// the request failed.
+func (i *invalidator) note(c *call, ev *evaluation, b *requestBody, resp *response) policy.Reason {
+	req := ev.in.Request
+	if i.index == nil || req.Route == nil || !req.Method.Write() || resp.unsent {
+		return resp.failed
+	}
+	w := write{invalidator: i, call: c, eval: ev, body: b, resp: resp}
+	switch status := resp.ans.Status; {
+	case resp.failed == policy.NotJudged && status <= 299:
+		w.note(true)
+	case resp.failed != policy.NotJudged && resp.failed != policy.UpstreamUnauthorized, status >= 500:
+		w.note(false)
+	}
+	return resp.failed
+}
+
+// write is a write that passed through, or may have.
+type write struct {
+	*invalidator
+	call *call
+	eval *evaluation
+	body *requestBody
+	resp *response
+}
+
+// note notes what the write has changed or, unless it worked, may have changed.
+func (w *write) note(worked bool) {
+	req := w.eval.in.Request
+	r := req.Route
+	switch {
+	case r.Creates && req.Method == policy.POST && r.Collection.Scoped && r.Collection.IDs == policy.IDInt:
+		if worked {
+			w.created()
+		}
+	case !r.Item:
+	case r.Slot == policy.SlotItem && req.Method == policy.DELETE:
+		ids, _ := w.touched()
+		w.index.Deleted(r.Collection, ids)
+		w.accountsChanged(ids, 0)
+	case r.Moves() || r.Slot == policy.SlotItem && w.body.targetCID != 0:
+		w.moved(worked)
+	case r.Link && r.Collection.Role == policy.RoleGroups:
+		w.groupsChanged(r.Selectors[len(r.Selectors)-1])
+	}
+}
+
+// touched returns the items that a write may have gone to, and whether it went
+// to every one of them. In header mode the backend chooses: of a match nobody
+// here knows more than that it stays in the scope, and what is known to be
+// elsewhere was not touched, whatever the request names. Else anybody could
+// have us forget the groups of others.
+func (w *write) touched() (ids []int64, exactly bool) {
+	in := &w.eval.in
+	d, s, col := &w.eval.dec.Selectors[0], &in.Request.Selectors[0], in.Request.Route.Collection
+	switch {
+	case in.Items == nil:
+		return d.IDs, true
+	case d.As == policy.AsAsked && s.Kind != policy.SelectIDs:
+		return in.Items.Of(col, in.Scope), s.Kind == policy.SelectAll
+	}
+	ids = slices.DeleteFunc(slices.Clone(d.IDs), func(id int64) bool {
+		cid, known := in.Items.Account(col, id)
+		return known && !in.Tree.Contains(in.Scope, cid)
+	})
+	return ids, true
+}
+
+// accountsChanged notes accounts that were given to cid or, for 0, whose parent is not known any
+// more. What is outside of the scope the backend has left alone. What a match has touched is known
+// when the tree is read again, which begins now.
+func (w *write) accountsChanged(ids []int64, cid int64) {
+	in := &w.eval.in
+	if w.accountTree == nil || in.Request.Route.Collection.Role != policy.RoleAccounts {
+		return
+	}
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id int64) bool {
+		return id == in.Scope || !in.Tree.Contains(in.Scope, id)
+	})
+	if cid > 0 {
+		w.accountTree.Moved(ids, cid)
+	} else {
+		w.accountTree.Deleted(ids)
+	}
+	w.accountTree.PolicyLoaded()
+}
+
+// created reads the ids of new items off the answer.
+func (w *write) created() {
+	col := w.eval.in.Request.Route.Collection
+	w.readAnswer(func(row *listing.Row) {
+		cid := row.ID[1]
+		if !row.Is[1] {
+			cid = w.body.targetCID
+		}
+		if cid <= 0 {
+			return
+		}
+		w.index.Created(col, row.ID[0], cid)
+		if w.accountTree != nil && col.Role == policy.RoleAccounts {
+			w.accountTree.Created(row.ID[0], cid)
+		}
+	})
+}
+
+// moved notes moves that the answer shows to be complete.
+func (w *write) moved(worked bool) {
+	col, cid := w.eval.in.Request.Route.Collection, w.body.targetCID
+	ids, exactly := w.touched()
+	whole := worked && w.readAnswer(func(*listing.Row) {})
+	if whole && exactly && cid > 0 {
+		w.index.Moved(col, ids, cid)
+		w.accountsChanged(ids, cid)
+	} else {
+		w.index.Deleted(col, ids)
+		w.accountsChanged(ids, 0)
+	}
+}
+
+func (w *write) groupsChanged(members *policy.Collection) {
+	ctx, cancel := context.WithTimeout(context.Background(), groupsFor)
+	defer cancel()
+	if err := w.index.GroupsChanged(ctx, members); err != nil {
+		w.log.Warn("cannot read the members of groups after a change: nobody is let in by them until it works",
+			"decision", w.call.id(), "error", err)
+	}
+}
+
+// readAnswer reads the whole answer, keeps it for the client, and visits its
+// rows. It reports whether it is a listing without errors.
+func (w *write) readAnswer(visit func(*listing.Row)) bool {
+	resp := w.resp
+	if resp.ans.Length > maxLearnt || resp.ans.Framing == upstream.NoBody {
+		return false
+	}
+	resp.bufferedErr = w.buffer()
+	resp.isBuffered = true
+	if resp.bufferedErr != io.EOF {
+		return false
+	}
+	// Read twice, because a row counts only when the listing is whole: rows that
+	// were kept would take several times the length of an answer of short ones.
+	rows := readRows(resp.buffered, func(*listing.Row) {})
+	if rows.Err() != nil {
+		return false
+	}
+	readRows(resp.buffered, visit)
+	return !rows.Failed()
+}
+
+// readRows visits the rows of a listing, and returns how it ended.
+func readRows(answer []byte, visit func(*listing.Row)) *listing.Rows {
+	rows := new(listing.Rows)
+	rows.Reset(bytes.NewReader(answer), listing.Columns{Names: []string{"id", "cid"}, Required: 1})
+	for rows.Next() {
+		visit(rows.Row())
+	}
+	return rows
+}
+
+// buffer reads the answer as far as it is to be learnt from and as the
+// gateway has room for it. The error is io.EOF when that was all of it, nil
+// when there is more.
+func (w *write) buffer() error {
+	b := w.resp.buffered[:0]
+	defer func() { w.resp.buffered = b }()
+	for {
+		if len(b) == cap(b) && !growBuffer(w.budget, &w.call.memory, &b) {
+			return nil
+		}
+		n, err := w.call.waited.read(w.resp.ans, b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// growBuffer makes room for more of an answer, twice as much each time up to
+// maxLearnt. It returns false at the end of that, and when the gateway holds
+// too much.
+func growBuffer(budget *budget, held *reservation, b *[]byte) bool {
+	had := cap(*b)
+	size := min(max(2*had, 4096), maxLearnt)
+	if size <= had {
+		return false
+	}
+	counted := 0
+	if had > maxKept {
+		counted = had
+	}
+	if size > maxKept && !budget.reserve(held, int64(size-counted)) {
+		return false
+	}
+	*b = append(make([]byte, 0, size), *b...)
+	return true
+}

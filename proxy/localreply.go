@@ -1,0 +1,127 @@
+package proxy
+
+import (
+	"strconv"
+
+	"github.com/valyala/fasthttp"
+
+	"aclgate/policy"
+)
+
+// localReplies answers what the gateway knows better than the backend.
+type localReplies struct {
+	heads     *headPrinter
+	via       *forwarding
+	publicURL string
+}
+
+// regions tells clients where the API is: here. They must not be sent around
+// the gateway (SPEC 3).
+func (l *localReplies) regions(c *call, ev *evaluation, resp *response) policy.Reason {
+	if r := ev.in.Request.Route; r == nil || r.Local != policy.LocalRegions {
+		return policy.NotJudged
+	}
+	b := append(resp.body[:0], `{"result":[{"name":"aclgate","default":true,"rest":"`...)
+	if l.publicURL != "" {
+		b = appendJSONText(b, l.publicURL)
+	} else {
+		b = append(append(b, l.via.scheme(c)...), "://"...)
+		b = appendJSONBytes(b, c.head.Host)
+	}
+	resp.body = append(b, `"}]}`...)
+	l.heads.reply(c, resp, fasthttp.StatusOK, resp.body)
+	return policy.OwnAnswer
+}
+
+// info answers /auth/info from the token's own record; the key is not in it and
+// nobody has it.
+func (l *localReplies) info(c *call, ev *evaluation, resp *response) policy.Reason {
+	if ev.dec.Reason != policy.OwnAnswer {
+		return policy.NotJudged
+	}
+	t := ev.in.Token
+	b := append(resp.body[:0], `{"result":[{"access":`...)
+	b = appendAccess(b, t)
+	b = appendMember(b, "accessed", t.LastUsed())
+	b = appendMember(b, "blocked", 0)
+	b = appendMember(b, "cid", t.CID)
+	b = appendMember(b, "created", t.Created)
+	b = append(b, `,"enabled":true`...)
+	b = appendMember(b, "expire", t.Expire)
+	b = appendMember(b, "id", t.ID)
+	b = append(b, `,"info":"`...)
+	b = appendJSONText(b, t.Info)
+	b = append(b, '"')
+	b = appendMember(b, "ttl", t.TTL)
+	resp.body = append(b, `}]}`...)
+	l.heads.reply(c, resp, fasthttp.StatusOK, resp.body)
+	return policy.OwnAnswer
+}
+
+func appendMember(b []byte, name string, n int64) []byte {
+	b = append(append(append(b, `,"`...), name...), `":`...)
+	return strconv.AppendInt(b, n, 10)
+}
+
+// appendAccess appends access type and ACL in the form in which flespi exports
+// them, so that a client can see what it may do.
+func appendAccess(b []byte, t *policy.Token) []byte {
+	b = append(b, '{')
+	if t.Access == policy.ACLAccess {
+		b = append(b, `"acl":[`...)
+		for i, e := range t.ACL.Entries() {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendEntry(b, &e)
+		}
+		b = append(b, `],`...)
+	}
+	b = append(b, `"type":`...)
+	b = strconv.AppendInt(b, int64(t.Access.Number()), 10)
+	return append(b, '}')
+}
+
+func appendEntry(b []byte, e *policy.Entry) []byte {
+	b = append(b, `{"uri":"`...)
+	b = appendJSONText(b, e.URI)
+	b = append(b, `","methods":`...)
+	b = appendMethods(b, e.Methods)
+	switch e.Rule {
+	case policy.IDsAll:
+		b = append(b, `,"ids":"all"`...)
+	case policy.IDsInGroups:
+		b = append(b, `,"ids":"in-groups"`...)
+	case policy.IDsList:
+		b = append(append(append(b, `,"ids":[`...), e.IDs.Text()...), ']')
+	}
+	if !e.HasSubmodules {
+		return append(b, '}')
+	}
+	b = append(b, `,"submodules":[`...)
+	for i, s := range e.Submodules {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"name":"`...)
+		b = appendJSONText(b, s.Name)
+		b = append(b, `","methods":`...)
+		b = append(appendMethods(b, s.Methods), '}')
+	}
+	return append(b, `]}`...)
+}
+
+func appendMethods(b []byte, s policy.MethodSet) []byte {
+	b = append(b, '[')
+	n := len(b)
+	for m := policy.GET; m <= policy.DELETE; m++ {
+		if !s.Has(m) {
+			continue
+		}
+		if len(b) > n {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, '"'), m.String()...), '"')
+	}
+	return append(b, ']')
+}

@@ -1,0 +1,108 @@
+package proxy
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+
+	"aclgate/metrics"
+	"aclgate/metrics/record"
+	"aclgate/policy"
+	"aclgate/proxy/limit"
+	"aclgate/upstream"
+	"aclgate/upstream/index"
+)
+
+// Tokens finds a token by the digest of its key. The error is a policy.Reason:
+// TokenUnknown, or StoreStale when the store cannot say.
+type Tokens interface {
+	Lookup(policy.Digest) (*policy.Token, error)
+}
+
+// Accounts returns the account tree that is in force.
+type Accounts interface {
+	Tree() *policy.Tree
+}
+
+// ShadowPolicy is a policy that is evaluated beside the one in force and enforces nothing (SPEC 8,
+// policy.shadow).
+type ShadowPolicy interface {
+	Tokens
+	Accounts
+}
+
+// Backend sends one printed request and reads the head of its answer.
+type Backend interface {
+	Do(*upstream.Request, *upstream.Answer) error
+}
+
+// Resolver asks the backend what the engine has to know first. Its errors are a
+// policy.Reason, an *listing.AnswerError, or those of Backend.
+type Resolver interface {
+	Resolve(*index.Question) error
+}
+
+// ScopeProbe tells whether the backend ignores x-flespi-cid. Nil means that
+// this is not checked.
+type ScopeProbe interface {
+	Ignored() bool
+}
+
+// Index knows the account of every item, and is told of changes that pass through before the client
+// has its answer (SPEC 4.4). Nil where nobody has to know.
+type Index interface {
+	View(*policy.Tree) *index.View
+	StaleFor(*policy.Input) bool
+	Created(c *policy.Collection, id, cid int64)
+	Moved(c *policy.Collection, ids []int64, cid int64)
+	Deleted(c *policy.Collection, ids []int64)
+	GroupsChanged(context.Context, *policy.Collection) error
+}
+
+// AccountTree is told of accounts that are made or changed through the gateway.
+// Nil where the tree comes from the policy alone.
+type AccountTree interface {
+	Stale() bool
+	Created(id, parent int64)
+	Moved(ids []int64, parent int64)
+	Deleted(ids []int64)
+	PolicyLoaded()
+}
+
+// Options is everything that a Gateway is made of. All of it is shared by all
+// requests and none of it changes.
+type Options struct {
+	Engine      *policy.Engine
+	Tokens      Tokens
+	Accounts    Accounts
+	Backend     Backend
+	Resolver    Resolver
+	ScopeProbe  ScopeProbe
+	Index       Index          // nil: the accounts of items need not be known
+	AccountTree AccountTree    // nil: the tree is the policy's
+	Limits      *limit.Limiter // nil: nobody is bounded
+	Metrics     *metrics.Metrics
+	Ring        *record.Ring
+	Audit       *record.Audit // nil: there is no audit log
+	Log         *slog.Logger
+
+	Key            func() string // the gateway's own credential; "": the caller's own goes upstream
+	PassHeaders    []string      // further client headers to pass
+	PublicURL      string
+	TLS            bool
+	TrustedProxies []netip.Prefix
+	Origins        []string // of CORS; "*" is any
+	CORSMaxAge     int      // seconds
+	MaxBody        int64
+	MaxUpload      int64
+	MaxBodies      int64 // bytes of large bodies held at once; 0: no bound
+	MaxURL         int
+
+	Shadow ShadowPolicy // nil: none
+	Served Served       // nil: nobody watches
+}
+
+// Served is called once per request, at its end: with the method, known or not, and the target that
+// were asked for and, if it was forwarded, the target that the backend was sent. All three are only
+// valid during the call.
+type Served func(r *record.Record, method, asked, sent []byte)

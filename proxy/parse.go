@@ -1,0 +1,48 @@
+package proxy
+
+import (
+	"bytes"
+
+	"aclgate/metrics"
+	"aclgate/policy"
+)
+
+// parser reads the request.
+type parser struct {
+	engine  *policy.Engine
+	metrics *metrics.Metrics
+}
+
+// head ends the line for what proxy/head refused.
+func (p *parser) head(c *call) policy.Reason {
+	fault := c.head.Fault
+	if fault == nil {
+		return policy.NotJudged
+	}
+	p.metrics.HeadFault(fault.Status)
+	c.refusal.status = fault.Status
+	return c.refuse(policy.BadHead, fault.Reason)
+}
+
+// parse reads method and target (SPEC 2). A method that the API does not have
+// is parsed as far as the target goes: which fault comes first is part of the
+// contract.
+func (p *parser) parse(c *call, req *policy.Request) policy.Reason {
+	method := policy.ParseMethod(c.head.Method)
+	c.rec.Method = method
+	if reason := req.Parse(p.engine, method, c.head.Target); reason != policy.NotJudged {
+		return reason
+	}
+	path, _, _ := bytes.Cut(c.head.Target, []byte{'?'})
+	c.rec.SetTarget(req.Route, path)
+	if trace := c.head.Get("traceparent"); trace != nil {
+		c.rec.SetTrace(trace)
+	}
+	switch {
+	case req.CID != 0 && c.head.CID != nil:
+		return c.refuse(policy.BadQuery, "the account is named twice: by x-flespi-cid and by cid")
+	case req.Data != nil && c.head.Length != 0:
+		return c.refuse(policy.BadQuery, "the body is given twice: as a body and as data")
+	}
+	return policy.NotJudged
+}

@@ -1,0 +1,258 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"aclgate/policy"
+	"aclgate/proxy/body"
+)
+
+// requestBody is the body of the request.
+type requestBody struct {
+	text       []byte // as it is forwarded
+	upload     bool   // it streams instead
+	uploaded   int64  // bytes of it so far
+	targetCID  int64  // the account that it gives all its items; 0: none, -1: not one
+	withoutCID int64  // objects of a creation that name no account
+	topic      []byte // of the element that is judged, unescaped
+}
+
+func (b *requestBody) reset() { *b = requestBody{text: kept(b.text), topic: kept(b.topic)} }
+
+// What the client reads when its body cannot be. Syntax errors have their own.
+const (
+	textMove    = `the body is exactly {"cid":N}`
+	textTooLong = "the body is too large"
+	textBodies  = "the gateway holds too many large bodies"
+	textCoding  = "the body may not be encoded"
+	textKey     = "id and cid are plain integers, topic is a string"
+	textDataKey = "data may not name accounts or items: the path does"
+)
+
+// bodyReader reads and judges bodies.
+type bodyReader struct {
+	engine    *policy.Engine
+	max       int64
+	maxUpload int64
+	budget    *budget
+}
+
+// read takes steps 10 and 11 of SPEC 2: size and coding by the head, then the
+// text. It is read only now, from a caller who may send it.
+func (r *bodyReader) read(c *call, ev *evaluation, b *requestBody) policy.Reason {
+	req := ev.in.Request
+	if req.Data != nil {
+		return r.judge(c, ev, b, req.Data)
+	}
+	if c.head.Length == 0 {
+		return r.judge(c, ev, b, nil)
+	}
+	b.upload = req.Route != nil && req.Route.Body == policy.BodyUpload && multipart(c.head.ContentType)
+	limit := r.max
+	if b.upload {
+		limit = r.maxUpload
+	}
+	switch {
+	case c.head.Length > limit:
+		return c.refuse(policy.BodyTooLarge, textTooLong)
+	case c.head.ContentEncoding != nil && !bytes.EqualFold(c.head.ContentEncoding, []byte("identity")):
+		return c.refuse(policy.BodyCoding, textCoding)
+	case b.upload:
+		return policy.NotJudged // parts stream through and are not judged [G]
+	}
+	if reason := r.readText(c, b, limit); reason != policy.NotJudged {
+		return reason
+	}
+	return r.judge(c, ev, b, b.text)
+}
+
+func multipart(contentType []byte) bool {
+	const name = "multipart/form-data"
+	return len(contentType) > len(name) && bytes.EqualFold(contentType[:len(name)], []byte(name)) &&
+		(contentType[len(name)] == ';' || contentType[len(name)] == ' ')
+}
+
+// readText reads the whole body; a chunked one may turn out to be too large.
+func (r *bodyReader) readText(c *call, b *requestBody, limit int64) policy.Reason {
+	b.text = b.text[:0]
+	for {
+		full := len(b.text) == cap(b.text) && int64(len(b.text)) != c.head.Length
+		if full && !r.grow(c, b, limit) {
+			return c.refuse(policy.Overloaded, textBodies)
+		}
+		n, err := c.conn.ReadBody(b.text[len(b.text):cap(b.text)])
+		b.text = b.text[:len(b.text)+n]
+		switch {
+		case int64(len(b.text)) > limit:
+			return c.refuse(policy.BodyTooLarge, textTooLong)
+		case err == io.EOF:
+			return policy.NotJudged
+		case err != nil:
+			return bodyFailed(c, err)
+		}
+	}
+}
+
+// grow makes room for more of the body: first for a small one, then twice as
+// much each time, up to limit and one byte, which is how a chunked body shows
+// that it is too long. It returns false when the gateway holds too much.
+func (r *bodyReader) grow(c *call, b *requestBody, limit int64) bool {
+	size := min(max(2*int64(cap(b.text)), maxKept), limit+1)
+	if c.head.Length >= 0 {
+		size = min(size, c.head.Length)
+	}
+	if size > maxKept && !r.budget.reserve(&c.memory, size-c.memory.bytes) {
+		return false
+	}
+	b.text = append(make([]byte, 0, size), b.text...)
+	return true
+}
+
+// judge reads text strictly and judges its keys element by element; the first
+// faulty element decides.
+func (r *bodyReader) judge(c *call, ev *evaluation, b *requestBody, text []byte) policy.Reason {
+	req := ev.in.Request
+	if req.Route == nil && req.Data == nil && len(text) == 0 {
+		return policy.NotJudged
+	}
+	s := body.Get()
+	defer body.Put(s)
+	shape, err := s.Check(text)
+	switch {
+	case err != nil:
+		return badJSON(c, err)
+	case req.Method == policy.GET:
+		return r.judgeData(c, s, text)
+	case req.Route == nil:
+		return policy.NotJudged
+	case req.Route.Moves() && shape != body.Object:
+		return c.refuse(policy.BadBody, textMove)
+	}
+	if shape == body.Object || shape == body.Array {
+		keys := keysOf(req.Route.Judged(req.Method), req.Route.Collection.Topics)
+		err = s.Elements(text, keys, func(e *body.Element) error {
+			if reason := r.judgeElement(c, ev, b, e, shape); reason != policy.NotJudged {
+				return reason
+			}
+			return nil
+		})
+		if err != nil {
+			return badJSON(c, err)
+		}
+	}
+	return r.addCID(c, ev, b, s, shape, text)
+}
+
+// badJSON returns the reason for a body that cannot be read, or the one that an element gave.
+func badJSON(c *call, err error) policy.Reason {
+	var syntax *body.SyntaxError
+	if errors.As(err, &syntax) {
+		c.refusal.offset = syntax.Offset
+		return c.refuse(policy.BadBody, syntax.Reason)
+	}
+	return reasonIn(err)
+}
+
+// judgeData judges the data of a GET: it may filter, but not select past the
+// path (SPEC 2, Query).
+func (r *bodyReader) judgeData(c *call, s *body.Scanner, text []byte) policy.Reason {
+	err := s.TopKeys(text, func(key []byte) error {
+		if r.engine.Catalogue.NamesItems(key) {
+			return policy.BadQuery
+		}
+		return nil
+	})
+	if err != nil {
+		return c.refuse(policy.BadQuery, textDataKey)
+	}
+	return policy.NotJudged
+}
+
+// judgeElement judges one object of the body.
+func (r *bodyReader) judgeElement(c *call, ev *evaluation, b *requestBody, e *body.Element, shape body.Kind) policy.Reason {
+	route := ev.in.Request.Route
+	if route.Collection.Topics {
+		if reason := judgeTopic(c, b, e.Values[valueTopic]); reason != policy.NotJudged {
+			return reason
+		}
+	}
+	if route.Moves() && (e.Members != 1 || !e.Values[valueCID].Present()) {
+		return c.refuse(policy.BadBody, textMove)
+	}
+	judged := route.Judged(ev.in.Request.Method)
+	id, okID := keyOfElement(e, valueID, judged.ID)
+	cid, okCID := keyOfElement(e, valueCID, judged.CID)
+	if !okID || !okCID {
+		return c.refuse(policy.BadBody, textKey)
+	}
+	reason := r.engine.JudgeElement(&ev.dec, &ev.in, policy.Keys{ID: id, CID: cid})
+	switch reason {
+	case policy.NotJudged:
+		b.noteCID(ev, cid, shape)
+	case policy.BadBody:
+		c.refusal.public = "an id is not taken on creation"
+	}
+	return reason
+}
+
+// judgeTopic refuses topics over which the vendor takes REST calls.
+func judgeTopic(c *call, b *requestBody, topic body.Value) policy.Reason {
+	if !topic.Present() {
+		return policy.NotJudged
+	}
+	if topic.Kind != body.String {
+		return c.refuse(policy.BadBody, textKey)
+	}
+	b.topic = topic.AppendString(b.topic[:0])
+	if policy.ClosedTopicName(b.topic) {
+		return policy.ClosedTopic
+	}
+	return policy.NotJudged
+}
+
+// noteCID remembers the account that an element gives its item, where that is one and the same for
+// all.
+func (b *requestBody) noteCID(ev *evaluation, cid int64, shape body.Kind) {
+	creates := ev.in.Request.Route.Creates
+	switch {
+	case cid == 0 && !creates:
+		return
+	case cid == 0:
+		cid = ev.in.Scope
+		b.withoutCID++
+	}
+	if b.targetCID != 0 && b.targetCID != cid || !creates && shape == body.Array {
+		cid = -1
+	}
+	b.targetCID = cid
+}
+
+// addCID gives the objects of a creation the scope's account where the
+// backend would not: the one change that a body ever sees (SPEC 4.4, ids).
+func (r *bodyReader) addCID(c *call, ev *evaluation, b *requestBody, s *body.Scanner, shape body.Kind, text []byte) policy.Reason {
+	req := ev.in.Request
+	if r.engine.Mode != policy.ModeIDs || req.Method != policy.POST || !req.Route.Creates || !req.Route.Collection.Scoped {
+		return policy.NotJudged
+	}
+	if shape != body.Object && shape != body.Array {
+		return c.refuse(policy.BadBody, "a creation needs an object, or an array of objects")
+	}
+	// A list of empty objects that get an account each grows to nine times what was sent.
+	size := int64(len(text)) + b.withoutCID*int64(len(`,"cid":`)+digits(ev.in.Scope))
+	if size > max(c.memory.bytes, maxKept) && !r.budget.reserve(&c.memory, size-c.memory.bytes) {
+		return c.refuse(policy.Overloaded, textBodies)
+	}
+	with := s.AppendWithCID(make([]byte, 0, size), text, ev.in.Scope)
+	if req.Data == nil {
+		b.text = with
+		return policy.NotJudged
+	}
+	for i := range req.Query {
+		if req.Query[i].Name == "data" {
+			req.Query[i].Value = with
+		}
+	}
+	return policy.NotJudged
+}

@@ -1,0 +1,234 @@
+package proxy
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"aclgate/policy"
+	"aclgate/proxy/head"
+	"aclgate/upstream"
+)
+
+// outgoing is the request to the backend.
+type outgoing struct {
+	req    upstream.Request
+	target []byte
+	head   []byte  // its header lines
+	sent   []byte  // the target, once it was forwarded
+	fan    *fanOut // nil unless the list of ids is too long for one request
+}
+
+func (o *outgoing) reset() { *o = outgoing{target: kept(o.target), head: kept(o.head)} }
+
+// passHeader is one client header that may reach the backend.
+type passHeader struct {
+	name        string // as it is printed
+	list        bool   // may come in several lines, which are passed one by one
+	conditional bool   // not sent where the answer may have to be changed
+}
+
+// passHeaders returns the allow list of SPEC 2 with the operator's additions.
+func passHeaders(more []string) []passHeader {
+	list := []passHeader{
+		{name: "Accept", list: true}, {name: "Accept-Encoding", list: true, conditional: true},
+		{name: "Accept-Language", list: true}, {name: "If-Match", list: true, conditional: true},
+		{name: "If-None-Match", list: true, conditional: true}, {name: "If-Modified-Since", conditional: true},
+		{name: "If-Unmodified-Since", conditional: true}, {name: "If-Range", conditional: true},
+		{name: "Range", conditional: true}, {name: "User-Agent"}, {name: "x-flespi-app"},
+		{name: "x-flespi-trace"}, {name: "traceparent"}, {name: "tracestate", list: true}, {name: "X-Request-Id"},
+	}
+	for _, name := range more {
+		known := func(h passHeader) bool { return strings.EqualFold(h.name, name) }
+		if !slices.ContainsFunc(list, known) {
+			list = append(list, passHeader{name: name})
+		}
+	}
+	return list
+}
+
+// rewriter prints requests to the backend: nothing in them is copied from the
+// client but values of the allow list and a checked body.
+type rewriter struct {
+	engine    *policy.Engine
+	key       func() string
+	pass      []passHeader
+	via       *forwarding
+	maxURL    int
+	maxUpload int64
+	whole     bool // the target is shown to somebody, so it is printed in one piece
+	backend   Backend
+	faults    *faults
+}
+
+func (r *rewriter) print(c *call, ev *evaluation, b *requestBody, out *outgoing) policy.Reason {
+	req := ev.in.Request
+	if r.whole {
+		out.target = policy.AppendTarget(out.target[:0], req, &ev.dec)
+	} else {
+		out.target, out.req.Segment = policy.AppendTargetSegment(out.target[:0], req, &ev.dec)
+	}
+	if len(out.target)+out.req.Segment.IDs.Len() > r.maxURL {
+		out.req.Segment = policy.Segment{}
+		if reason := r.fit(c, ev, out); reason != policy.NotJudged {
+			return reason
+		}
+	}
+	out.req.Method, out.req.Target = req.Method.String(), out.target
+	out.req.Repeatable = req.Method == policy.GET
+	out.req.HasBody = req.Method.Write() && req.Method != policy.DELETE
+	if b.upload {
+		out.req.BodyReader, out.req.BodyLength = uploadReader{c, b, r.maxUpload}, c.head.Length
+	} else {
+		out.req.Body = b.text
+	}
+	out.head = r.appendHead(out.head[:0], c, ev, b)
+	out.head = r.appendPassed(out.head, c, c.rec.Denied > 0 || out.fan != nil)
+	out.req.Head = out.head
+	return policy.NotJudged
+}
+
+// uploadReader streams an upload from the client to the backend. It counts,
+// because nobody knows the length of a chunked one before its end.
+type uploadReader struct {
+	c    *call
+	body *requestBody
+	max  int64
+}
+
+// Read implements io.Reader.
+func (r uploadReader) Read(p []byte) (int, error) {
+	n, err := r.c.conn.ReadBody(p)
+	r.body.uploaded += int64(n)
+	if r.body.uploaded > r.max {
+		return 0, policy.BodyTooLarge
+	}
+	return n, err
+}
+
+// appendHead prints the header lines that are the gateway's own.
+func (r *rewriter) appendHead(dst []byte, c *call, ev *evaluation, b *requestBody) []byte {
+	dst = append(dst, "Authorization: FlespiToken "...)
+	if key := r.key(); key != "" {
+		dst = append(dst, key...)
+	} else {
+		dst = append(dst, c.auth.key...)
+	}
+	if r.engine.Mode.Header() {
+		dst = append(dst, "\r\nx-flespi-cid: "...)
+		dst = strconv.AppendInt(dst, ev.in.Scope, 10)
+	}
+	dst = append(dst, "\r\nX-Forwarded-For: "...)
+	dst = ev.in.Source.AppendTo(dst)
+	dst = append(dst, "\r\nX-Forwarded-Proto: "...)
+	dst = append(dst, r.via.scheme(c)...)
+	dst = append(dst, "\r\nX-Forwarded-Host: "...)
+	dst = append(dst, c.head.Host...)
+	dst = append(dst, "\r\n"...)
+	if b.upload {
+		return appendPassable(dst, "Content-Type", c.head.ContentType)
+	}
+	if len(b.text) > 0 {
+		dst = append(dst, "Content-Type: application/json\r\n"...)
+	}
+	return dst
+}
+
+// appendPassed prints the client's headers of the allow list, by the names of
+// the list. Where errors may have to be merged into the answer, nothing is
+// asked for that would make it partial, encoded or empty.
+func (r *rewriter) appendPassed(dst []byte, c *call, merging bool) []byte {
+	for i := range c.head.Fields {
+		f := &c.head.Fields[i]
+		h := r.passed(f.Name)
+		if h == nil || merging && h.conditional || !h.list && cameBefore(c.head.Fields[:i], h.name) {
+			continue
+		}
+		dst = appendPassable(dst, h.name, f.Value)
+	}
+	return dst
+}
+
+// cameBefore reports whether a header that may come once is in the fields before it.
+func cameBefore(fields []head.Field, name string) bool {
+	return slices.ContainsFunc(fields, func(f head.Field) bool { return head.EqualFold(f.Name, name) })
+}
+
+// passed returns the entry of a name in the allow list, or nil.
+func (r *rewriter) passed(name []byte) *passHeader {
+	for i := range r.pass {
+		if head.EqualFold(name, r.pass[i].name) {
+			return &r.pass[i]
+		}
+	}
+	return nil
+}
+
+// appendPassable prints one line, or nothing for a value that is empty or holds
+// anything but visible ASCII and spaces: what parsers read in different ways
+// does not travel with the gateway's rights.
+func appendPassable(dst []byte, name string, value []byte) []byte {
+	for _, b := range value {
+		if b < 0x20 || b > 0x7e {
+			return dst
+		}
+	}
+	if len(value) == 0 {
+		return dst
+	}
+	return appendLine(dst, name, value)
+}
+
+// fit finds another way to ask for permitted ids that do not fit one target
+// (SPEC 4.5): as "all" where that says the same, as one page, or by a fan-out. What
+// it cannot shorten it refuses: never are fewer items asked for than permitted.
+// Request and decision stay as they were judged; what is printed is a copy.
+func (r *rewriter) fit(c *call, ev *evaluation, out *outgoing) policy.Reason {
+	p := &printed{req: *ev.in.Request, dec: policy.Decision{Selectors: slices.Clone(ev.dec.Selectors)}}
+	p.req.Query = slices.Clone(p.req.Query)
+	p.dec.UseAll(r.engine.Mode)
+	if out.target = p.append(out.target[:0]); len(out.target) <= r.maxURL {
+		return policy.NotJudged
+	}
+	ids := p.dec.FanOutIDs(&p.req)
+	if ids == nil {
+		return r.tooLong(c, ev, out)
+	}
+	ids = p.req.Page(ascending(ids))
+	if len(ids) == 0 {
+		return policy.NothingLeft
+	}
+	p.dec.SetIDs(ids[:0])
+	room := r.maxURL - len(p.append(nil))
+	p.dec.SetIDs(ids)
+	out.target = p.append(out.target[:0])
+	switch {
+	case len(out.target) <= r.maxURL:
+		return policy.NotJudged
+	case room < digits(ids[len(ids)-1]): // the query alone is too long
+		return r.tooLong(c, ev, out)
+	}
+	out.fan = newFanOut(c, ev, out, p, ids, room)
+	out.fan.backend, out.fan.faults = r.backend, r.faults
+	return policy.NotJudged
+}
+
+// tooLong says how many ids are permitted and what to do (SPEC 4.5).
+func (r *rewriter) tooLong(c *call, ev *evaluation, out *outgoing) policy.Reason {
+	n := 0
+	for i := range ev.dec.Selectors {
+		n = max(n, len(ev.dec.Selectors[i].IDs))
+	}
+	return c.refuse(policy.ListTooLong, fmt.Sprintf("the path for %d ids is %d bytes long and the backend takes %d: name fewer items",
+		n, len(out.target), r.maxURL))
+}
+
+// ascending returns ids in ascending order, which is that of the pages and of
+// the rows.
+func ascending(ids []int64) []int64 {
+	if slices.IsSorted(ids) {
+		return ids
+	}
+	return slices.Sorted(slices.Values(ids))
+}

@@ -1,0 +1,182 @@
+package proxy
+
+import (
+	"sync/atomic"
+	"time"
+
+	"aclgate/metrics"
+	"aclgate/metrics/record"
+	"aclgate/policy"
+	"aclgate/proxy/head"
+)
+
+// Gateway serves requests. It is safe for concurrent use. Each phase is a value of its own that has
+// the settings it needs.
+type Gateway struct {
+	Options
+	busy   atomic.Int64
+	memory memoryGuard
+	bodies budget
+
+	parser        parser
+	preflight     preflight
+	authenticator authenticator
+	rateLimiter   rateLimiter
+	localReplies  localReplies
+	authorizer    authorizer
+	bodyReader    bodyReader
+	rewriter      rewriter
+	forwarder     forwarder
+	invalidator   invalidator
+	responder     responder
+	refuser       refuser
+	shadow        shadow
+	faults        *faults
+}
+
+// New returns a Gateway.
+func New(o Options) *Gateway {
+	g := &Gateway{Options: o}
+	g.bodies = budget{size: o.MaxBodies, metrics: o.Metrics}
+	g.memory = memoryGuard{metrics: o.Metrics, log: o.Log}
+	g.faults = &faults{key: o.Key, metrics: o.Metrics, log: o.Log}
+	via := &forwarding{trusted: o.TrustedProxies, tls: o.TLS}
+	heads := &headPrinter{origins: o.Origins}
+	clock := limitClock(time.Now())
+
+	g.parser = parser{engine: o.Engine, metrics: o.Metrics}
+	g.preflight = preflight{heads: heads, maxAge: o.CORSMaxAge}
+	g.authenticator = authenticator{engine: o.Engine, tokens: o.Tokens, via: via, limits: o.Limits, clock: clock}
+	g.rateLimiter = rateLimiter{limits: o.Limits, accounts: o.Accounts, clock: clock}
+	g.localReplies = localReplies{heads: heads, via: via, publicURL: o.PublicURL}
+	g.authorizer = authorizer{
+		engine: o.Engine, accounts: o.Accounts, accountTree: o.AccountTree, index: o.Index, probe: o.ScopeProbe,
+		resolver: o.Resolver, faults: g.faults, heads: heads,
+	}
+	g.bodyReader = bodyReader{engine: o.Engine, max: o.MaxBody, maxUpload: o.MaxUpload, budget: &g.bodies}
+	g.rewriter = rewriter{
+		engine: o.Engine, key: o.Key, pass: passHeaders(o.PassHeaders), via: via, maxURL: o.MaxURL, maxUpload: o.MaxUpload,
+		whole: o.Served != nil, backend: o.Backend, faults: g.faults,
+	}
+	g.forwarder = forwarder{backend: o.Backend, faults: g.faults}
+	g.invalidator = invalidator{index: o.Index, accountTree: o.AccountTree, budget: &g.bodies, log: o.Log}
+	g.responder = responder{heads: heads, faults: g.faults}
+	g.refuser = refuser{heads: heads}
+	g.shadow.init(&o)
+	return g
+}
+
+// OnServed has f called for every request. It must be called before the first one.
+func (g *Gateway) OnServed(f Served) { g.Served, g.rewriter.whole = f, f != nil }
+
+// Busy returns how many requests are being served.
+func (g *Gateway) Busy() int64 { return g.busy.Load() }
+
+// handle serves the request that conn has read. The answer is in x.resp; where it streams, the
+// exchange is finished by whoever sends it.
+func (g *Gateway) handle(x *exchange, conn *head.Conn) {
+	g.busy.Add(1)
+	g.Metrics.Add(metrics.InFlight, 1)
+	x.begin(conn)
+	defer g.recovered(x)
+	if g.serve(x) != policy.NotJudged {
+		g.refuser.refuse(&x.call, &x.eval, &x.resp)
+	}
+	g.shadow.evaluate(x)
+	if !x.resp.streams {
+		g.finish(x)
+	}
+}
+
+// serve is the straight line of a request (SPEC 2, Order of faults). A reason other than NotJudged is
+// why it ended early.
+func (g *Gateway) serve(x *exchange) policy.Reason {
+	c, ev, body, out, resp := &x.call, &x.eval, &x.body, &x.out, &x.resp
+	switch {
+	case x.ends(g.parser.head(c)): // what proxy/head found wrong
+	case x.ends(g.memory.shed()): // memory is short
+	case x.ends(g.parser.parse(c, &x.req)): // method and target become a policy.Request
+	case x.ends(g.preflight.answer(c, resp)): // OPTIONS
+	case x.ends(g.authenticator.authenticate(c, ev)): // key → token, valid here and now
+	case x.ends(g.rateLimiter.limit(c, ev, &x.hold)): // rate and concurrency
+	case x.ends(g.localReplies.regions(c, ev, resp)): // where the API is
+	case x.ends(g.authorizer.scope(c, ev)): // the branch that the request may touch
+	case x.ends(g.authorizer.decide(c, ev)): // deny, narrow, allow, or unresolved
+	case x.ends(g.authorizer.resolve(c, ev, resp)): // unresolved becomes one of the others
+	case x.ends(g.localReplies.info(c, ev, resp)): // what the token itself is
+	case x.ends(g.bodyReader.read(c, ev, body)): // read, checked, its judged keys judged
+	case x.ends(g.rewriter.print(c, ev, body, out)): // the request to the backend
+	case x.ends(g.forwarder.forward(c, ev, out, resp)): // sent; the head of the answer is there
+	case x.ends(g.invalidator.note(c, ev, body, resp)): // what a write has changed, for the index
+	default:
+		x.ends(g.responder.respond(c, ev, out, resp)) // the answer, with the errors of denied items
+	}
+	return x.reason
+}
+
+// finish closes the books on a request: its record goes out, its connection to
+// the backend goes back.
+func (g *Gateway) finish(x *exchange) {
+	x.resp.ans.Close()
+	g.complete(x)
+	g.remember(&x.rec)
+	if g.Served != nil {
+		g.Served(&x.rec, x.head.Method, x.head.Target, x.out.sent)
+	}
+	g.release(x)
+	x.reset()
+}
+
+// complete adds to the record what is only known at the end.
+func (g *Gateway) complete(x *exchange) {
+	r := &x.rec
+	r.Upstream = x.waited.total
+	r.Total = time.Since(x.began)
+	r.Own = r.Total - r.Upstream
+	r.BytesIn = int64(len(x.body.text)) + x.body.uploaded
+	switch x.reason {
+	case policy.BodyAccount:
+		r.BodyCID = x.eval.dec.Element.CID
+	case policy.BodyItem:
+		r.BodyID = x.eval.dec.Element.ID
+	}
+	if x.reason != policy.ClientGone {
+		r.Status = x.resp.status
+	}
+}
+
+// remember puts a finished request where it is asked for later.
+func (g *Gateway) remember(r *record.Record) {
+	g.Metrics.Observe(r)
+	g.Audit.Add(r)
+	if g.Ring != nil {
+		g.Ring.Add(r)
+	}
+}
+
+// release gives back what a request holds of the gateway.
+func (g *Gateway) release(x *exchange) {
+	x.out.fan.close()
+	x.hold.Release()
+	g.bodies.release(&x.memory)
+	g.Metrics.Add(metrics.InFlight, -1)
+	g.busy.Add(-1)
+}
+
+// recovered turns a panic into a 500 for this request alone. The exchange is not
+// used again: nobody knows in what state it is.
+func (g *Gateway) recovered(x *exchange) {
+	fault := recover()
+	if fault == nil {
+		return
+	}
+	g.faults.panicked(&x.call, fault)
+	x.resp.broken, x.resp.streams = true, false
+	x.resp.ans.Cancel()
+	x.resp.ans.Close() // its connection would be missing from the pool for ever
+	x.reason, x.resp.close = policy.Internal, true
+	x.resp.lines, x.resp.kind, x.resp.deniedHeader = x.resp.lines[:0], "", nil
+	g.refuser.refuse(&x.call, &x.eval, &x.resp)
+	g.remember(&x.rec)
+	g.release(x)
+}
