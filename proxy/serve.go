@@ -66,9 +66,6 @@ func New(o Options) *Gateway {
 	return g
 }
 
-// OnServed has f called for every request. It must be called before the first one.
-func (g *Gateway) OnServed(f Served) { g.Served, g.rewriter.whole = f, f != nil }
-
 // Busy returns how many requests are being served.
 func (g *Gateway) Busy() int64 { return g.busy.Load() }
 

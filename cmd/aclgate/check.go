@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aclgate/cmd/internal/app"
 	"aclgate/config"
 	"aclgate/config/strict"
 	"aclgate/policy"
@@ -48,7 +49,7 @@ func (e *env) runCheck(ctx context.Context, live bool) error {
 	if !live {
 		return nil
 	}
-	return e.checkLive(ctx, s)
+	return e.checkLive(ctx, s, pol.Tree)
 }
 
 // readBoth reads settings and policy. Faulty settings do not keep it from
@@ -148,35 +149,37 @@ func plural(n int, one, many string) string {
 }
 
 // checkLive asks the backend what only it can say.
-func (e *env) checkLive(ctx context.Context, s *config.Settings) error {
+func (e *env) checkLive(ctx context.Context, s *config.Settings, tree *policy.Tree) error {
 	s.Audit = config.Audit{} // nothing is served, so there is nothing to write
-	a, err := newApp(s, newLogger(config.Log{Level: config.LogWarn, Format: config.LogText}, e.stderr))
+	a, err := app.New(s, newLogger(config.Log{Level: config.LogWarn, Format: config.LogText}, e.stderr), app.Options{})
 	if err != nil {
 		return badSettings(err)
 	}
-	defer a.close()
-	if a.probe == nil {
-		return e.checkIndex(ctx, a)
-	}
-	ctx, stop := context.WithTimeout(ctx, liveFor)
-	defer stop()
-	found, err := a.probe.Check(ctx)
+	defer a.Close()
+	found, err := a.ProbeScope(ctx)
 	switch {
 	case err != nil:
 		return failed(fmt.Errorf("live: the backend cannot be asked: %w", err))
+	case found == nil && s.Scope.Mode == config.ScopeHeader:
+		fmt.Fprintln(e.stdout, "live: nothing to ask the backend with these settings: scope.trust_header, or no upstream.token_file")
+	case found == nil:
+		if err := a.ReadIndex(ctx); err != nil {
+			return failed(fmt.Errorf("live: %w", err))
+		}
+		fmt.Fprintln(e.stdout, "live: the backend lists its items with their accounts")
 	case found.Support == probe.Ignored:
-		return failed(errors.New(ignored(a.store.Tree(), found)))
+		return failed(errors.New(ignored(tree, found)))
 	case found.Support == probe.Unknown:
 		fmt.Fprintf(e.stdout, "live: the backend answers, but shows no items under any account (%d pages): nothing is known\n", found.Probes)
-		return nil
+	default:
+		fmt.Fprintf(e.stdout, "live: the backend obeys x-flespi-cid (%s under account %d)\n", found.Collection, found.Account)
 	}
-	fmt.Fprintf(e.stdout, "live: the backend obeys x-flespi-cid (%s under account %d)\n", found.Collection, found.Account)
 	return nil
 }
 
 // ignored says what was seen and what to do. An account that the policy does
 // not know looks the same as a backend that does not know the header.
-func ignored(tree *policy.Tree, f probe.Result) string {
+func ignored(tree *policy.Tree, f *probe.Result) string {
 	text := fmt.Sprintf("live: under account %d the backend shows items of account %d (%s)", f.Account, f.Foreign, f.Collection)
 	if f.Foreign == 0 {
 		return fmt.Sprintf("live: the backend shows items without cid (%s): so their accounts cannot be told", f.Collection)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"aclgate/bench/backend"
+	"aclgate/cmd/internal/app"
 	"aclgate/config"
 	"aclgate/metrics/record"
 )
@@ -83,21 +85,23 @@ func (e *env) runDemo(ctx context.Context, at demoAddresses) error {
 	fake := backend.New(backend.DemoWorld(), backend.Options{Key: demoKey})
 	url, err := fake.Start(at.backend)
 	if err != nil {
-		return failed(elsewhere(cannotListen("the backend's address", at.backend, err)))
+		return failed(elsewhere(app.ListenError("the backend's address", at.backend, err)))
 	}
 	defer fake.Close()
 	s, err := writeDemo(folder, at, url)
 	if err != nil {
 		return failed(err)
 	}
-	a, err := newApp(s, newLogger(s.Log, e.stderr))
+	screen := &demoScreen{w: e.stdout, names: map[int64]string{1: "demo-master", 2: "demo-channels", 3: "demo-storage", 4: "demo-containers"}}
+	a, err := app.New(s, newLogger(s.Log, e.stderr), app.Options{
+		Version: version(), Revision: revision(), Served: screen.show,
+		Ready: func(api, admin net.Addr) { screen.intro(api, admin, url) },
+	})
 	if err != nil {
 		return failed(err)
 	}
-	screen := &demoScreen{w: e.stdout, names: map[int64]string{1: "demo-master", 2: "demo-channels", 3: "demo-storage", 4: "demo-containers"}}
-	a.gateway.OnServed(screen.show)
-	a.ready = func() { screen.intro(a, url) }
-	if err := a.run(ctx); err != nil {
+	defer a.Close()
+	if err := a.Serve(ctx); err != nil {
 		return failed(elsewhere(err))
 	}
 	return nil
@@ -134,10 +138,10 @@ type demoScreen struct {
 	names map[int64]string
 }
 
-func (d *demoScreen) intro(a *app, backendURL string) {
+func (d *demoScreen) intro(listen, admin net.Addr, backendURL string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	api := "http://" + a.public.Addr().String()
+	api := "http://" + listen.String()
 	fmt.Fprintf(d.w, `aclgate demo
   API      %s
   backend  %s  (fake: channels 2024-2026, containers 5126-5128, abques 7756-7758)
@@ -158,7 +162,7 @@ Try, in another terminal:
   curl -s -H 'Authorization: FlespiToken demo-containers' '%s/storage/containers' -d '[{"name": "container 42"}]'
 
 What becomes of each request (Ctrl-C ends the demo):
-`, api, backendURL, demoKey, a.private.Addr(), api, api, api, api, api)
+`, api, backendURL, demoKey, admin, api, api, api, api, api)
 }
 
 // show prints one request in one line: who asked for what, the verdict and why,

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aclgate/cmd/internal/app"
 	"aclgate/config"
 	"aclgate/metrics/record"
 	"aclgate/policy"
@@ -116,7 +117,7 @@ func newReplay(s *config.Settings, f *diffFlags) (*replay, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &replay{engine: engineOf(s, cat), skipped: map[string]int{}, groups: map[group]*changed{}}
+	r := &replay{engine: app.Engine(s, cat), skipped: map[string]int{}, groups: map[group]*changed{}}
 	r.engine.Unenforced = false // what differs is what the entries say
 	if f.old == "" {
 		f.old = s.Store.Path.Path

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aclgate/cmd/internal/app"
 	"aclgate/config"
 	"aclgate/config/strict"
 	"aclgate/policy"
@@ -105,7 +107,7 @@ func (e *env) runExplain(cmd *cobra.Command, f *explainFlags, args []string) err
 	ask.File, ask.Tree, ask.Token = s.Store.Path.Text, pol.Tree, &tok
 	var report *explain.Report
 	if !f.live {
-		report = explain.Explain(engineOf(s, cat), ask)
+		report = explain.Explain(app.Engine(s, cat), ask)
 	} else if report, err = e.explainLive(cmd.Context(), s, ask); err != nil {
 		return err
 	}
@@ -237,4 +239,19 @@ func (f *explainFlags) key(stdin io.Reader) (string, error) {
 		return "", errors.New("name a token: --token, --digest, --info or --key-file, or a key in " + keyVariable)
 	}
 	return key, nil
+}
+
+// explainLive explains a request with what only the backend knows.
+func (e *env) explainLive(ctx context.Context, s *config.Settings, ask explain.Ask) (*explain.Report, error) {
+	s.Audit = config.Audit{} // nothing is served, so there is nothing to write
+	a, err := app.New(s, newLogger(config.Log{Level: config.LogError, Format: config.LogText}, e.stderr), app.Options{})
+	if err != nil {
+		return nil, badSettings(err)
+	}
+	defer a.Close()
+	report, err := a.Explain(ctx, ask)
+	if err != nil {
+		return nil, failed(err)
+	}
+	return report, nil
 }

@@ -1,8 +1,8 @@
 // Command aclgate is a reverse-proxy API gateway that narrows requests to a
 // telematics REST API down to the items that the caller may touch.
 //
-// This package wires the others together; nothing else does. Tests run the
-// same run function that main does.
+// This package holds the commands, one file each or one for each family. What a running gateway is
+// made of is joined in cmd/internal/app. Tests run the same run function that main does.
 package main
 
 import (

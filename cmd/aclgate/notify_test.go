@@ -40,7 +40,7 @@ func TestNotify(t *testing.T) {
 	}
 	g.end()
 	words = append(words, heard())
-	want := []string{notifyReady, notifyReloading, notifyReady, notifyReloading, notifyReady, notifyStopping}
+	want := []string{"READY=1", "RELOADING=1", "READY=1", "RELOADING=1", "READY=1", "STOPPING=1"}
 	if !slices.Equal(words, want) {
 		t.Errorf("got %q, want %q", words, want)
 	}

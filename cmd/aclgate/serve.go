@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aclgate/cmd/internal/app"
 	"aclgate/config"
 	"aclgate/config/strict"
 )
@@ -28,40 +29,18 @@ func (e *env) runServe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a, err := newApp(s, newLogger(s.Log, e.stderr))
-	if err != nil {
-		return badSettings(err)
-	}
-	a.ready = func() { a.notify(notifyReady) }
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		a.reloadOn(ctx, hangup)
-	}()
-	err = a.run(ctx)
-	signal.Stop(hangup)
-	close(hangup)
-	<-done
+	a, err := app.New(s, newLogger(s.Log, e.stderr), app.Options{Version: version(), Revision: revision(), Hangup: hangup})
 	if err != nil {
+		return badSettings(err)
+	}
+	defer a.Close()
+	if err := a.Serve(ctx); err != nil {
 		return failed(err)
 	}
 	return nil
-}
-
-func (a *app) reloadOn(ctx context.Context, hangup <-chan os.Signal) {
-	for range hangup {
-		a.notify(notifyReloading)
-		a.audit.Reopen() // whoever moved the file away says so by SIGHUP
-		if err := a.reload(); err != nil {
-			a.log.Error("reload refused: the old policy stays in force", "error", err)
-		} else {
-			a.log.Info("reloaded", "revision", a.store.Revision())
-		}
-		a.notify(notifyReady) // a reload that was refused has ended, too
-	}
 }
 
 // settings reads the settings file and what it names. All faults come at once.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aclgate/cmd/internal/app"
 	"aclgate/config/strict"
 	"aclgate/policy"
 	"aclgate/policy/cases"
@@ -106,7 +107,7 @@ func (e *env) testWorld(file string) (cases.World, error) {
 	if err := faults.Err(); err != nil {
 		return cases.World{}, badSettings(err)
 	}
-	engine := engineOf(s, cat)
+	engine := app.Engine(s, cat)
 	engine.Unenforced = false // what is tested is what the entries say
 	return cases.World{Engine: engine, Tree: pol.Tree, Token: compiler(pol, cat), File: relative(file)}, nil
 }

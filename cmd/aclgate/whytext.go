@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"aclgate/cmd/internal/app"
 	"aclgate/config"
 	"aclgate/metrics/record"
 	"aclgate/policy"
@@ -36,7 +37,7 @@ func (e *env) explainLine(s *config.Settings, l *record.Line) error {
 		return e.tellReason(l, fmt.Sprintf("token %d is not in the policy any more", l.Token))
 	}
 	ask.File, ask.Tree, ask.Token = s.Store.Path.Text, pol.Tree, tok
-	report := explain.Explain(engineOf(s, cat), ask)
+	report := explain.Explain(app.Engine(s, cat), ask)
 	if report.Reason != l.Reason && len(report.Open) == 0 {
 		if err := e.tellReason(l, "the policy as it is now, and the request as far as it is remembered, lead elsewhere; see below"); err != nil {
 			return err

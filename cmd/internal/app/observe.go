@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"errors"
@@ -7,15 +7,15 @@ import (
 
 	"aclgate/config"
 	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/proxy/admin"
 )
 
 // errDraining is what /readyz says while the gateway ends.
 var errDraining = errors.New("the gateway is draining")
 
-// makeAdmin builds the admin listener and has everything that counts export
-// what it counts.
-func (a *app) makeAdmin() error {
+// openAdmin makes the admin listener and has everything that counts export what it counts.
+func (a *App) openAdmin() error {
 	key := ""
 	if f := a.settings.Admin.Token; f.IsSet() {
 		var err error
@@ -24,18 +24,18 @@ func (a *app) makeAdmin() error {
 		}
 	}
 	a.admin = admin.New(admin.Options{
-		Gatherer: a.registry, Checks: a.checks(), Key: key, Reload: a.reload, Ring: a.ring,
+		Gatherer: a.registry, Checks: a.checks(), Key: key, Reload: a.Reload, Ring: a.ring,
 		Log: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	})
 	a.metrics.CollectCache(func() metrics.CacheStats {
-		s := a.cache.Stats()
+		s := a.policy.cache.Stats()
 		return metrics.CacheStats{
 			Hits: s.Hits, Misses: s.Misses, Negative: s.NegativeHits, Stale: s.StaleHits, Evictions: s.Evictions,
 			DroppedSets: s.Dropped + s.Rejected, Entries: s.Entries, Bytes: s.Bytes,
 		}
 	})
 	a.metrics.CollectPolicy(func() metrics.PolicyStats {
-		state := a.store.State()
+		state := a.policy.State()
 		return metrics.PolicyStats{Tokens: state.Tokens, Accounts: state.Accounts}
 	})
 	a.metrics.CollectUpstream(a.upstreamStats)
@@ -48,12 +48,24 @@ func (a *app) makeAdmin() error {
 		return metrics.ListenerStats{Open: l.Open(), Refused: l.RefusedConns(), RefusedPerIP: l.RefusedPerIP()}
 	})
 	a.metrics.CollectAudit(a.audit)
-	a.metrics.Build(version(), revision())
+	a.metrics.Build(a.options.Version, a.options.Revision)
 	return nil
 }
 
+// openAudit opens the audit log, if the settings name one.
+func (a *App) openAudit() (err error) {
+	s := a.settings.Audit
+	if !s.Path.IsSet() {
+		return nil
+	}
+	a.audit, err = record.OpenAudit(record.AuditOptions{
+		Path: s.Path.Path, AllowSample: s.AllowSample, MaxSize: s.MaxSize, Keep: s.Keep, Log: a.log,
+	})
+	return err
+}
+
 // checks are the conditions under which a balancer may send requests here.
-func (a *app) checks() []admin.Check {
+func (a *App) checks() []admin.Check {
 	checks := []admin.Check{{Name: "draining", Func: func() error {
 		if a.draining.Load() {
 			return errDraining
@@ -69,7 +81,7 @@ func (a *app) checks() []admin.Check {
 	return append(checks, admin.Check{Name: "index", Func: a.index.Ready})
 }
 
-func (a *app) upstreamStats() ([]metrics.UpstreamStats, metrics.QueueStats) {
+func (a *App) upstreamStats() ([]metrics.UpstreamStats, metrics.QueueStats) {
 	var urls []metrics.UpstreamStats
 	var queue metrics.QueueStats
 	for _, s := range a.transport.Stats() {
@@ -86,7 +98,7 @@ func (a *app) upstreamStats() ([]metrics.UpstreamStats, metrics.QueueStats) {
 	return urls, queue
 }
 
-func (a *app) indexStats() metrics.IndexStats {
+func (a *App) indexStats() metrics.IndexStats {
 	s := a.index.Stats()
 	out := metrics.IndexStats{Succeeded: s.Worked, Failed: s.Failed}
 	for _, p := range s.Collections {

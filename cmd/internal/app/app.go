@@ -1,0 +1,223 @@
+// Package app is a running gateway. It makes every part from the settings and joins them; nothing
+// else does. Commands and tests use the same three calls: New, Serve, Close.
+//
+// Where things are: policy.go opens the policies, backend.go what speaks to the backend, listen.go
+// the gateway and its listener, observe.go the admin listener and what it exports, faults.go looks
+// after what may fail without failing a request, notify.go speaks to the service manager.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"aclgate/config"
+	"aclgate/metrics"
+	"aclgate/metrics/record"
+	"aclgate/policy"
+	"aclgate/policy/routes"
+	"aclgate/proxy"
+	"aclgate/proxy/admin"
+	"aclgate/upstream"
+	"aclgate/upstream/index"
+	"aclgate/upstream/probe"
+)
+
+const (
+	// ringSize is how many requests `why` can find.
+	ringSize = 4096
+	// adminShutdown is how long requests to the admin listener may take at the end.
+	adminShutdown = time.Second
+)
+
+// Options are what does not come from the settings. The zero value will do.
+type Options struct {
+	Version, Revision string // for the log and the metrics
+
+	Hangup <-chan os.Signal          // each one reads the policy again; nil: never
+	Ready  func(api, admin net.Addr) // called once both addresses are taken
+	Served proxy.Served              // nil: nobody watches
+}
+
+// App is one gateway. Serve runs it, once.
+type App struct {
+	settings *config.Settings
+	options  Options
+	log      *slog.Logger
+
+	engine           *policy.Engine
+	policy           *policySource
+	shadow           *policySource // nil: there is no policy.shadow
+	lastPolicyChange record.Change // as the audit log has it, without its time
+
+	key       atomic.Pointer[string] // the gateway's own credential
+	transport *upstream.Transport
+	resolver  *index.Resolver
+	index     *index.ItemIndex
+	accounts  *index.Accounts // nil: the tree is the policy's
+	probe     *probe.Probe    // nil: nothing has to be checked
+
+	metrics  *metrics.Metrics
+	registry *prometheus.Registry
+	ring     *record.Ring
+	audit    *record.Audit // nil: there is no audit log
+
+	gateway         *proxy.Gateway
+	admin           *admin.Server
+	public, private net.Listener
+	server          *proxy.Server
+	listenTLSFault  func() error // of the public listener's files; nil: it has none
+	draining        atomic.Bool
+}
+
+// New makes a gateway from settings. Nothing runs yet and no address is taken. The error may hold
+// many faults. The caller closes the App.
+func New(s *config.Settings, log *slog.Logger, o Options) (*App, error) {
+	cat, err := routes.Load(s.Policy.RoutesFile.Path)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{settings: s, options: o, log: log, engine: Engine(s, cat), registry: prometheus.NewRegistry(), ring: record.NewRing(ringSize)}
+	a.metrics = metrics.New(a.registry, cat)
+	for _, open := range []func() error{a.readKey, a.openAudit, a.openPolicy, a.openBackend, a.openShadow, a.openAdmin} {
+		if err := open(); err != nil {
+			a.Close()
+			return nil, err
+		}
+	}
+	a.openGateway()
+	return a, nil
+}
+
+// Close gives back what New opened. Serve must have returned.
+func (a *App) Close() {
+	if a.transport != nil {
+		a.transport.Close()
+	}
+	a.policy.close()
+	a.shadow.close()
+	a.audit.Close()
+}
+
+// Reload reads the policy and the gateway's own credential again. When it returns nil, every
+// request evaluated later obeys the new ones.
+func (a *App) Reload() error {
+	if err := a.readKey(); err != nil {
+		a.metrics.Reloaded(err, 0, time.Now())
+		return err
+	}
+	err := a.policy.Reload()
+	if a.shadow != nil {
+		if shadow := a.shadow.Reload(); shadow != nil {
+			err = errors.Join(err, fmt.Errorf("policy.shadow: %w", shadow))
+		}
+	}
+	return err
+}
+
+// Serve takes the addresses, serves until ctx ends, and drains.
+func (a *App) Serve(ctx context.Context) error {
+	if err := a.listen(); err != nil {
+		return err
+	}
+	a.audit.Change(record.Change{Time: time.Now(), Event: "start", Revision: a.policy.Revision()})
+	background, stop := context.WithCancel(context.Background())
+	var group sync.WaitGroup
+	for _, run := range a.loops() {
+		group.Go(func() { run(background) })
+	}
+	group.Go(func() { a.admin.Serve(a.private) })
+	ended := make(chan error, 1)
+	group.Go(func() { ended <- a.server.Serve() })
+	a.log.Info("serving", "address", a.public.Addr().String(), "admin", a.private.Addr().String(),
+		"mode", a.settings.Scope.Mode, "version", a.options.Version)
+	a.notify(notifyReady)
+	if a.options.Ready != nil {
+		a.options.Ready(a.public.Addr(), a.private.Addr())
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+		err = a.shutdown()
+	case err = <-ended:
+	}
+	stop()
+	a.stopAdmin()
+	group.Wait()
+	return err
+}
+
+// loops returns what runs beside the requests until its context ends, which is when the last
+// request was answered.
+func (a *App) loops() []func(context.Context) {
+	all := []func(context.Context){
+		a.policy.Run, a.index.Run, a.gateway.WatchMemory, a.reloadOnHangup,
+		func(ctx context.Context) { a.watchFaults(ctx, faultTick, a.backgroundFaults()) },
+	}
+	if a.shadow != nil {
+		all = append(all, a.shadow.Run)
+	}
+	if a.audit != nil {
+		all = append(all, a.audit.Run)
+	}
+	if a.accounts != nil {
+		all = append(all, a.accounts.Run)
+	}
+	if a.probe != nil {
+		all = append(all, a.probe.Run)
+	}
+	return all
+}
+
+func (a *App) reloadOnHangup(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.options.Hangup:
+		}
+		a.notify(notifyReloading)
+		a.audit.Reopen() // whoever moved the file away says so by SIGHUP
+		if err := a.Reload(); err != nil {
+			a.log.Error("reload refused: the old policy stays in force", "error", err)
+		} else {
+			a.log.Info("reloaded", "revision", a.policy.Revision())
+		}
+		a.notify(notifyReady) // a reload that was refused has ended, too
+	}
+}
+
+// shutdown ends without failing a request: readiness off, time for balancers to see it, then
+// Connection: close on every answer until nobody is left.
+func (a *App) shutdown() error {
+	s := a.settings.Shutdown
+	a.draining.Store(true)
+	a.notify(notifyStopping)
+	a.metrics.SetBool(metrics.Draining, true)
+	a.log.Info("draining", "delay", s.Delay, "drain", s.Drain)
+	time.Sleep(s.Delay)
+	ctx, cancel := context.WithTimeout(context.Background(), s.Drain)
+	defer cancel()
+	if err := a.server.Shutdown(ctx); err != nil {
+		return fmt.Errorf("requests were cut: shutdown.drain of %s was too short", s.Drain)
+	}
+	a.log.Info("drained")
+	return nil
+}
+
+func (a *App) stopAdmin() {
+	ctx, cancel := context.WithTimeout(context.Background(), adminShutdown)
+	defer cancel()
+	if err := a.admin.Shutdown(ctx); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		a.log.Debug("the admin listener ended late", "error", err)
+	}
+}

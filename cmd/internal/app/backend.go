@@ -1,0 +1,88 @@
+package app
+
+import (
+	"fmt"
+
+	"aclgate/config"
+	"aclgate/metrics"
+	"aclgate/policy"
+	"aclgate/upstream"
+	"aclgate/upstream/index"
+	"aclgate/upstream/probe"
+)
+
+// readKey reads the gateway's own credential, again on every reload.
+func (a *App) readKey() error {
+	key := ""
+	if f := a.settings.Upstream.Token; f.IsSet() {
+		var err error
+		if key, err = config.ReadKeyFile(f.Path); err != nil {
+			return fmt.Errorf("cannot read upstream.token_file: %w", err)
+		}
+	}
+	a.key.Store(&key)
+	return nil
+}
+
+func (a *App) ownKey() string { return *a.key.Load() }
+
+func (a *App) openBackend() (err error) {
+	u := a.settings.Upstream
+	urls := make([]string, len(u.URLs))
+	for i, o := range u.URLs {
+		urls[i] = o.String()
+	}
+	a.transport, err = upstream.New(upstream.Options{
+		URLs: urls, CAFile: u.TLS.CA.Path, CertFile: u.TLS.Cert.Path, KeyFile: u.TLS.Key.Path,
+		Dial: u.Timeouts.Dial, FirstByte: u.Timeouts.FirstByte, Idle: u.Timeouts.Idle,
+		MaxConns: u.MaxConnections, QueueMax: u.Queue.Max, QueueFor: u.Queue.For,
+		EjectFailures: u.Eject.Failures, EjectFor: u.Eject.For, HealthCheck: u.Probe,
+	})
+	if err != nil {
+		return err
+	}
+	a.openIndex()
+	a.resolver = index.NewResolver(index.ResolverOptions{
+		Backend: a.transport, Key: a.ownKey, Mode: a.engine.Mode, MaxTarget: u.MaxURLBytes, Index: a.index,
+	})
+	// Where x-flespi-cid is all that keeps accounts apart, the backend has to obey it. Without a
+	// credential of its own the gateway cannot ask; then the callers' own keys keep them apart.
+	if a.engine.Mode == policy.ModeHeader && !a.settings.Scope.TrustHeader && a.ownKey() != "" {
+		a.probe = probe.New(probe.Options{
+			Backend: a.transport, Key: a.ownKey, Tree: a.policy.Tree, Catalogue: a.engine.Catalogue, Log: a.log,
+			Changed: func(o probe.Support) {
+				a.metrics.SetBool(metrics.ScopeHeaderIgnored, o == probe.Ignored)
+				a.metrics.SetBool(metrics.ScopeHeaderChecked, o == probe.Honoured)
+			},
+		})
+	}
+	return nil
+}
+
+// openIndex makes the item index: in ids and both mode of every item, in header mode only of groups
+// whose members some token gains rights by. It also chooses where the account tree comes from.
+func (a *App) openIndex() {
+	s := a.settings.Scope
+	if s.Accounts == config.AccountsBackend {
+		a.accounts = index.NewAccounts(index.AccountsOptions{
+			Backend: a.transport, Key: a.ownKey, Mode: a.engine.Mode, Policy: a.policy.File.Tree,
+			MaxDepth: a.settings.Policy.MaxDepth, Refresh: s.Refresh, MaxStaleness: s.MaxStaleness, Log: a.log,
+			Changed: func() { a.index.PolicyLoaded() },
+		})
+		a.policy.accounts = a.accounts
+	}
+	a.index = index.New(index.Options{
+		Backend: a.transport, Key: a.ownKey, Mode: a.engine.Mode, Catalogue: a.engine.Catalogue, Tree: a.policy.Tree,
+		Demand:  func() index.Demand { return index.DemandOf(a.engine, a.tokenShapes) },
+		Refresh: s.Refresh, MaxStaleness: s.MaxStaleness, MaxTarget: a.settings.Upstream.MaxURLBytes, Log: a.log,
+	})
+}
+
+// tokenShapes yields every kind of token of the policy, for what the index has to read.
+func (a *App) tokenShapes(yield func(index.TokenShape) bool) {
+	for access, entries := range a.policy.Kinds() {
+		if !yield(index.TokenShape{Access: access, Entries: entries}) {
+			return
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package app
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"aclgate/config"
+	"aclgate/config/tlsfiles"
+	"aclgate/metrics"
+	"aclgate/proxy"
+	"aclgate/proxy/head"
+	"aclgate/proxy/limit"
+)
+
+// bodiesAtOnce is how many of the longest bodies may be held at the same time.
+const bodiesAtOnce = 32
+
+// maxBodies returns how many bytes of large request bodies may be held at once: as many as
+// bodiesAtOnce of the longest, but no more than an eighth of GOMEMLIMIT, because judging a hostile
+// one takes four times its length. One body always fits.
+func maxBodies(maxBody int64) int64 {
+	return max(maxBody+1, min(bodiesAtOnce*maxBody, debug.SetMemoryLimit(-1)/8))
+}
+
+// openGateway joins what serves a request.
+func (a *App) openGateway() {
+	l := a.settings.Listen
+	o := proxy.Options{
+		Engine: a.engine, Tokens: a.policy, Accounts: a.policy, Index: a.index, Backend: a.transport, Limits: a.limiter(),
+		Metrics: a.metrics, Ring: a.ring, Audit: a.audit, Log: a.log,
+		Resolver: a.resolver, Key: a.ownKey,
+		PassHeaders: a.settings.Upstream.Headers, PublicURL: l.PublicURL.String(),
+		TLS: l.TLS.Cert.IsSet(), TrustedProxies: l.TrustedProxies,
+		Origins: l.CORS.Origins, CORSMaxAge: int(l.CORS.MaxAge / time.Second),
+		MaxBody: l.MaxBodyBytes, MaxUpload: l.MaxUploadBytes, MaxURL: a.settings.Upstream.MaxURLBytes,
+		MaxBodies: maxBodies(l.MaxBodyBytes), Served: a.options.Served,
+	}
+	// A nil pointer in an interface is not nil.
+	if a.probe != nil {
+		o.ScopeProbe = a.probe
+	}
+	if a.accounts != nil {
+		o.AccountTree = a.accounts
+	}
+	if a.shadow != nil {
+		o.Shadow = a.shadow
+	}
+	a.gateway = proxy.New(o)
+}
+
+// limiter returns what bounds single callers, nil where the settings bound nobody, and has its
+// counters exported.
+func (a *App) limiter() *limit.Limiter {
+	of := func(l config.Limit) limit.Limit {
+		return limit.Limit{Rate: l.Rate.PerSecond(), Burst: l.Size(), Concurrent: l.Concurrent}
+	}
+	s := a.settings.Limits
+	l := limit.New(limit.Options{Token: of(s.PerToken), Account: of(s.PerAccount), Source: of(s.Unauthenticated)})
+	a.metrics.CollectLimits(func() []metrics.LimitStats {
+		stats := l.Stats()
+		all := make([]metrics.LimitStats, len(stats))
+		for i, s := range stats {
+			all[i] = metrics.LimitStats(s)
+		}
+		return all
+	})
+	return l
+}
+
+// listen takes both addresses; before it returns nil nothing is served.
+func (a *App) listen() error {
+	l := a.settings.Listen
+	var err error
+	if a.public, err = net.Listen("tcp", l.Address); err != nil {
+		return ListenError("listen.address", l.Address, err)
+	}
+	if a.private, err = net.Listen("tcp", a.settings.Admin.Address); err != nil {
+		a.public.Close()
+		return ListenError("admin.address", a.settings.Admin.Address, err)
+	}
+	ln, err := a.secure(a.public)
+	if err != nil {
+		a.public.Close()
+		a.private.Close()
+		return err
+	}
+	a.server = proxy.NewServer(a.gateway, ln, head.Config{
+		MaxHeadBytes: l.MaxHeaderBytes, Hosts: l.Hosts, Chunked: l.Chunked == "accept",
+		MaxConns: l.MaxConnections, MaxConnsPerIP: l.MaxConnectionsPerIP,
+		Read: l.Timeouts.Read, Write: l.Timeouts.Write, Idle: l.Timeouts.Idle,
+	})
+	return nil
+}
+
+// secure returns ln with TLS, where the settings want it.
+func (a *App) secure(ln net.Listener) (net.Listener, error) {
+	files := a.settings.Listen.TLS
+	if !files.Cert.IsSet() {
+		return ln, nil
+	}
+	r, err := tlsfiles.Server(tlsfiles.Files{CA: files.ClientCA.Path, Cert: files.Cert.Path, Key: files.Key.Path})
+	if err != nil {
+		return nil, err
+	}
+	a.listenTLSFault = r.Fault
+	return tls.NewListener(ln, r.Listener()), nil
+}
+
+// ListenError says why an address, which what names, cannot be listened on. It wraps err.
+func ListenError(what, address string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s %s is in use by another process (%w)", what, address, syscall.EADDRINUSE)
+	}
+	return fmt.Errorf("cannot listen on %s: %w", what, err)
+}

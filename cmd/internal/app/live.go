@@ -1,0 +1,71 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"aclgate/policy"
+	"aclgate/policy/explain"
+	"aclgate/upstream/index"
+	"aclgate/upstream/probe"
+)
+
+// liveFor bounds what is asked of the backend without serving.
+const liveFor = 20 * time.Second
+
+// ProbeScope asks the backend once whether it obeys x-flespi-cid. Without serving; the result is nil
+// where the settings do not depend on it, or where the gateway has no credential to ask with.
+func (a *App) ProbeScope(ctx context.Context) (*probe.Result, error) {
+	if a.probe == nil {
+		return nil, nil
+	}
+	ctx, stop := context.WithTimeout(ctx, liveFor)
+	defer stop()
+	found, err := a.probe.Check(ctx)
+	return &found, err
+}
+
+// ReadIndex reads the item index once, without serving: the backend can be reached, takes the
+// gateway's credential, and lists items with their accounts.
+func (a *App) ReadIndex(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, liveFor)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.index.Run(ctx)
+	}()
+	defer func() {
+		stop()
+		<-done
+	}()
+	for a.index.Ready() != nil {
+		select {
+		case <-ctx.Done():
+			return errors.New("the items of the backend could not be read; the warnings above say why")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// Explain explains a request with what only the backend knows: the accounts of items, and what a
+// match names.
+func (a *App) Explain(ctx context.Context, ask explain.Ask) (*explain.Report, error) {
+	if err := a.ReadIndex(ctx); err != nil {
+		return nil, err
+	}
+	var err error
+	ask.Tree = a.policy.Tree()
+	ask.Items = a.index.View(ask.Tree)
+	ask.Resolve = func(d *policy.Decision, in *policy.Input) {
+		in.Resolved = new(policy.Resolved)
+		err = a.resolver.Resolve(&index.Question{Input: in, Decision: d, Resolved: in.Resolved})
+	}
+	report := explain.Explain(a.engine, ask)
+	if err != nil {
+		return nil, fmt.Errorf("the backend did not say what the request names: %w", err)
+	}
+	return report, nil
+}

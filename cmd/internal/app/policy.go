@@ -1,0 +1,137 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"aclgate/config"
+	"aclgate/metrics/record"
+	"aclgate/policy"
+	"aclgate/policy/cache"
+	"aclgate/policy/store"
+	"aclgate/proxy"
+)
+
+// Engine returns what the settings say about evaluating requests.
+func Engine(s *config.Settings, cat *policy.Catalogue) *policy.Engine {
+	p := s.Policy
+	return &policy.Engine{
+		Catalogue: cat, Query: p.Query, MaxIDs: p.MaxIDs, Mode: modes[s.Scope.Mode],
+		DenyMatch:    s.Scope.Match == config.MatchDeny,
+		StrictLinks:  s.Scope.Linked == config.LinkedStrict,
+		MasterRoutes: p.UnknownRoutes == config.UnknownMaster,
+		ForwardKeys:  p.BackendKeys == config.BackendKeysForward,
+		CallersKey:   !s.Upstream.Token.IsSet(),
+		Unenforced:   !p.Enforce,
+	}
+}
+
+var modes = map[config.ScopeMode]policy.Mode{
+	config.ScopeHeader: policy.ModeHeader, config.ScopeIDs: policy.ModeIDs, config.ScopeBoth: policy.ModeBoth,
+}
+
+// policySource is a policy that is watched and reloaded: the one in force, or that of
+// policy.shadow. It implements proxy.ShadowPolicy.
+type policySource struct {
+	*store.File
+	cache    *cache.Cache
+	accounts proxy.Accounts // where the backend knows the tree: that one; nil: the file's
+}
+
+func (a *App) newSource(file config.File, log *slog.Logger, changed func(store.State)) (*policySource, error) {
+	f, err := store.OpenFile(store.FileOptions{
+		Path: file.Path, Catalogue: a.engine.Catalogue, MaxDepth: a.settings.Policy.MaxDepth, Logger: log, Changed: changed,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c, err := cache.New(f, a.engine.Catalogue, a.settings.Cache.MaxBytes)
+	return &policySource{File: f, cache: c}, err
+}
+
+func (p *policySource) close() {
+	if p != nil && p.cache != nil {
+		p.cache.Close()
+	}
+}
+
+// Lookup implements proxy.Tokens. Its errors are a policy.Reason.
+func (p *policySource) Lookup(d policy.Digest) (*policy.Token, error) {
+	tok, err := p.cache.Lookup(d)
+	switch {
+	case err == nil:
+		return tok, nil
+	case errors.Is(err, store.ErrNotFound):
+		return nil, policy.TokenUnknown
+	}
+	return nil, policy.StoreStale
+}
+
+// Tree implements proxy.Accounts: the tree in force, wherever it comes from.
+func (p *policySource) Tree() *policy.Tree {
+	if p.accounts != nil {
+		return p.accounts.Tree()
+	}
+	return p.File.Tree()
+}
+
+func (a *App) openPolicy() (err error) {
+	a.policy, err = a.newSource(a.settings.Store.Path, a.log, a.policyChanged)
+	return err
+}
+
+// openShadow reads the second policy, if there is one. A broken one is a fault at start; later the
+// last sound one stays.
+func (a *App) openShadow() (err error) {
+	file := a.settings.Policy.Shadow
+	if !file.IsSet() {
+		return nil
+	}
+	if a.shadow, err = a.newSource(file, a.log.With("policy", "shadow"), nil); err != nil {
+		return fmt.Errorf("policy.shadow: %w", err)
+	}
+	a.shadow.accounts = a.policy.accounts
+	return nil
+}
+
+// policyChanged is called after every reading of the policy, one at a time.
+func (a *App) policyChanged(s store.State) {
+	var refused error
+	if s.Stale {
+		refused = s.Faults
+	}
+	a.metrics.Reloaded(refused, s.Revision, time.Now())
+	a.auditPolicy(s)
+	if s.Stale {
+		return
+	}
+	if a.probe != nil {
+		a.probe.PolicyLoaded()
+	}
+	if a.accounts != nil {
+		a.accounts.PolicyLoaded()
+	}
+	if a.index != nil {
+		a.index.PolicyLoaded()
+	}
+}
+
+// auditPolicy writes a reading of the policy that changed something: what was in force, and since
+// when, is part of why a request was denied. The first reading is written as the start.
+func (a *App) auditPolicy(s store.State) {
+	c := record.Change{Event: "reload", Result: "succeeded", Revision: s.Revision}
+	if s.Stale {
+		c.Result, c.Faults = "failed", s.Faults.Error()
+	}
+	first := a.lastPolicyChange == record.Change{}
+	if c == a.lastPolicyChange {
+		return
+	}
+	a.lastPolicyChange = c
+	if !first {
+		c.Time = time.Now()
+		a.audit.Change(c)
+	}
+}
