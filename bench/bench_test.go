@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"aclgate/bench/report"
-	"aclgate/bench/world"
+	"aclgate/bench/workload"
 	"aclgate/config"
 	"aclgate/policy/routes"
 	"aclgate/policy/store"
@@ -57,14 +57,14 @@ func TestGatewayFilesLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range world.Names() {
-		mix, err := world.Open(name)
+	for _, name := range workload.Names() {
+		mix, err := workload.Open(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		mix.Tokens = min(mix.Tokens, 20)
 		dir := t.TempDir()
-		if err := WriteWorld(dir, mix, 1); err != nil {
+		if err := WriteWorkload(dir, mix, 1); err != nil {
 			t.Fatal(err)
 		}
 		s, faults := config.Load(filepath.Join(dir, "aclgate.yaml"))
@@ -109,7 +109,7 @@ func TestTellCountsLateAcceptance(t *testing.T) {
 		{[]accepted{{at(120), at(160)}}, 60, 0},
 		{[]accepted{{at(120), at(130)}, {at(200), at(210)}}, 110, 1},
 	} {
-		s := &stage{Options: Options{Say: func(string, ...any) {}}, worlds: map[string]*world.World{"one-id": {}}}
+		s := &rig{Options: Options{Say: func(string, ...any) {}}, workloads: map[string]*workload.Workload{"one-id": {}}}
 		result := &report.Result{Figures: map[string]report.Figure{}}
 		s.tell(rounds, row.answers, result)
 		if got := result.Figures["revoke/last_accepted_ms"].Value; got != row.last {

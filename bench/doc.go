@@ -11,8 +11,8 @@
 // metrics and limits on. The oracle (see package oracle) judges every answer of a proxy that claims
 // to enforce the policy.
 //
-// Where things are: world makes tokens, calls and right answers from a mix and a seed; load sends
-// them; fake answers them; rivals and child run the proxies; report shows what came out; sys has
+// Where things are: workload makes tokens, calls and right answers from a mix and a seed; load sends
+// them; stub answers them; competitors and child run the proxies; report shows what came out; sys has
 // the system calls. This package puts them together.
 package bench
 
@@ -20,16 +20,16 @@ import "time"
 
 // Options say what to measure.
 type Options struct {
-	Mixes   []string // names or files
-	Rivals  []string // names
-	Seed    uint64
-	Conns   int           // per proxy
-	Slice   time.Duration // length of one
-	Slices  int           // per pair
-	Warmup  time.Duration // before the first slice
-	Rate    float64       // per proxy and second; 0: as fast as they can
-	Against string        // http://host:port of a gateway that runs already; empty: a child
-	Mine    bool          // Against may be another machine
-	Version string        // of this program
-	Say     func(format string, args ...any)
+	Mixes       []string // names or files
+	Competitors []string // names
+	Seed        uint64
+	Conns       int           // per proxy
+	Slice       time.Duration // length of one
+	Slices      int           // per pair
+	Warmup      time.Duration // before the first slice
+	Rate        float64       // per proxy and second; 0: as fast as they can
+	Against     string        // http://host:port of a gateway that runs already; empty: a child
+	Mine        bool          // Against may be another machine
+	Version     string        // of this program
+	Say         func(format string, args ...any)
 }

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"aclgate/bench/world"
+	"aclgate/bench/workload"
 )
 
 // settings are those of a gateway with everything on that costs: limits that are counted and never
@@ -36,7 +36,7 @@ type gatewayFiles struct {
 }
 
 // write writes what `serve -c` reads.
-func (g gatewayFiles) write(w *world.World) error {
+func (g gatewayFiles) write(w *workload.Workload) error {
 	url, cache := "", ""
 	if w.Mix.MaxURL > 0 {
 		url = fmt.Sprintf(", max_url_bytes: %d", w.Mix.MaxURL)
@@ -57,7 +57,7 @@ func (g gatewayFiles) write(w *world.World) error {
 }
 
 // writePolicy replaces the policy file by rename, as a careful editor does.
-func writePolicy(path string, w *world.World, without map[int]bool) error {
+func writePolicy(path string, w *workload.Workload, without map[int]bool) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "policy-*")
 	if err != nil {
 		return err
@@ -72,13 +72,13 @@ func writePolicy(path string, w *world.World, without map[int]bool) error {
 	return os.Rename(f.Name(), path)
 }
 
-// WriteWorld writes settings and policy of a mix into dir, for a gateway that is started elsewhere
+// WriteWorkload writes settings and policy of a mix into dir, for a gateway that is started elsewhere
 // and `--against` then measures.
-func WriteWorld(dir string, mix *world.Mix, seed uint64) error {
+func WriteWorkload(dir string, mix *workload.Mix, seed uint64) error {
 	return gatewayFiles{
 		dir:     dir,
 		listen:  netip.MustParseAddrPort("127.0.0.1:8080"),
 		admin:   netip.MustParseAddrPort("127.0.0.1:9090"),
 		backend: netip.MustParseAddrPort("127.0.0.1:9000"),
-	}.write(world.New(mix, seed))
+	}.write(workload.New(mix, seed))
 }

@@ -8,7 +8,7 @@ import (
 	"aclgate/bench/child"
 	"aclgate/bench/load"
 	"aclgate/bench/report"
-	"aclgate/bench/world"
+	"aclgate/bench/workload"
 )
 
 const (
@@ -21,7 +21,7 @@ const (
 )
 
 // measure drives proxies side by side and returns what came of it.
-func (s *stage) measure(ctx context.Context, w *world.World, proxies ...*proxy) (report.Run, error) {
+func (s *rig) measure(ctx context.Context, w *workload.Workload, proxies ...*proxy) (report.Run, error) {
 	run := report.Run{Mix: w.Mix.Name, Rate: s.Rate, Conns: s.Conns}
 	lanes := make([]*load.Lane, len(proxies))
 	splits := make([]report.Lane, len(proxies))
@@ -69,7 +69,7 @@ func others(run *report.Run) float64 {
 }
 
 // lane returns the lane that loads a proxy.
-func (p *proxy) lane(w *world.World) *load.Lane {
+func (p *proxy) lane(w *workload.Workload) *load.Lane {
 	l := &load.Lane{Name: p.name, Addr: p.addr, Calls: w.Calls}
 	if p.checks {
 		l.Judge = load.Judged
@@ -93,7 +93,7 @@ func split(proxies []*proxy, into []report.Lane, sign time.Duration) {
 	}
 }
 
-func (s *stage) laneOf(l *load.Lane, p *proxy, split report.Lane) report.Lane {
+func (s *rig) laneOf(l *load.Lane, p *proxy, split report.Lane) report.Lane {
 	lane := report.Lane{
 		Name: l.Name, Counts: l.Counts, Slices: l.Slices, Bad: l.Bad, User: split.User, System: split.System,
 		Service: l.Service.Buckets(),
@@ -108,7 +108,7 @@ func (s *stage) laneOf(l *load.Lane, p *proxy, split report.Lane) report.Lane {
 }
 
 // invalid says why a run does not count, if it does not: what was measured is then the generator.
-func (s *stage) invalid(run *report.Run, lanes []*load.Lane) string {
+func (s *rig) invalid(run *report.Run, lanes []*load.Lane) string {
 	if s.Rate == 0 {
 		if run.Idle > mostIdle && s.Against == "" {
 			return fmt.Sprintf("the generator was the limit: the proxies' core was idle for %.0f %% of the time", 100*run.Idle)

@@ -11,7 +11,7 @@ import (
 
 // Quick compares the gateway with the bare proxy for a minute and reports the result in one line.
 func Quick(ctx context.Context, o Options) (*report.Result, error) {
-	o.Mixes, o.Rivals, o.Rate = []string{"one-id", "all-rewrite", "telematics"}, []string{"bare"}, 0
+	o.Mixes, o.Competitors, o.Rate = []string{"one-id", "all-rewrite", "telematics"}, []string{"bare"}, 0
 	say := o.Say
 	o.Say = func(string, ...any) {}
 	result, err := Run(ctx, o)
@@ -54,7 +54,7 @@ func Capacity(ctx context.Context, o Options, limit time.Duration) (*report.Resu
 	}
 	defer s.close()
 	result := s.result("capacity")
-	w, err := s.world(s.oneMix())
+	w, err := s.workload(s.oneMix())
 	if err != nil {
 		return result, err
 	}
@@ -86,7 +86,7 @@ func Capacity(ctx context.Context, o Options, limit time.Duration) (*report.Resu
 }
 
 // oneMix returns the mix of a command that plays one.
-func (s *stage) oneMix() string {
+func (s *rig) oneMix() string {
 	if len(s.Mixes) > 0 {
 		return s.Mixes[0]
 	}
@@ -130,7 +130,7 @@ func held(run *report.Run, limit time.Duration) bool {
 }
 
 // blame notes that the knee is the generator's own if the gateway's core was idle at it.
-func (s *stage) blame(result *report.Result) {
+func (s *rig) blame(result *report.Result) {
 	const unused = 0.25
 	for _, run := range result.Runs {
 		if run.Idle > unused && run.Lanes[0].Counts.Unsent > 0 {

@@ -13,7 +13,7 @@ import (
 	"aclgate/bench/load"
 	"aclgate/bench/oracle"
 	"aclgate/bench/report"
-	"aclgate/bench/world"
+	"aclgate/bench/workload"
 )
 
 const (
@@ -51,7 +51,7 @@ func Revoke(ctx context.Context, o Options) (*report.Result, error) {
 	}
 	defer s.close()
 	result := s.result("revoke")
-	w, err := s.world("one-id")
+	w, err := s.workload("one-id")
 	if err != nil {
 		return result, err
 	}
@@ -69,10 +69,10 @@ func Revoke(ctx context.Context, o Options) (*report.Result, error) {
 }
 
 // revoke loads the gateway and changes its policy meanwhile.
-func (s *stage) revoke(ctx context.Context, w *world.World, gateway *proxy, result *report.Result) ([]revocation, []accepted, error) {
+func (s *rig) revoke(ctx context.Context, w *workload.Workload, gateway *proxy, result *report.Result) ([]revocation, []accepted, error) {
 	victim := w.Calls[0].Token
-	of := func(own bool) []world.Call {
-		return slices.DeleteFunc(slices.Clone(w.Calls), func(c world.Call) bool { return (c.Token == victim) != own })
+	of := func(own bool) []workload.Call {
+		return slices.DeleteFunc(slices.Clone(w.Calls), func(c workload.Call) bool { return (c.Token == victim) != own })
 	}
 	answers := make([]accepted, 0, int(s.Rate*revokeTime.Seconds()))
 	hit := &load.Lane{Name: "victim", Addr: gateway.addr, Calls: of(true), Afresh: true, Judge: func(a *load.Answer) oracle.Finding {
@@ -106,7 +106,7 @@ func (s *stage) revoke(ctx context.Context, w *world.World, gateway *proxy, resu
 }
 
 // rewrite changes the policy in rounds.
-func rewrite(ctx context.Context, files gatewayFiles, w *world.World, victim int) ([]revocation, error) {
+func rewrite(ctx context.Context, files gatewayFiles, w *workload.Workload, victim int) ([]revocation, error) {
 	policy := filepath.Join(files.dir, "policy.yaml")
 	change := func(without map[int]bool) (from, to time.Time, err error) {
 		select {
@@ -158,7 +158,7 @@ func reload(ctx context.Context, files gatewayFiles) error {
 
 // tell makes the figures: the last acceptance and the reload itself, both from the moment the
 // reload was asked for, and how many requests were accepted that were sent after it had returned.
-func (s *stage) tell(rounds []revocation, answers []accepted, result *report.Result) {
+func (s *rig) tell(rounds []revocation, answers []accepted, result *report.Result) {
 	var last, took []float64
 	late := 0
 	for _, r := range rounds {
@@ -182,7 +182,7 @@ func (s *stage) tell(rounds []revocation, answers []accepted, result *report.Res
 	leaks := result.Figures["leaks"]
 	result.Figures["leaks"] = report.Exact(leaks.Value+float64(late), "")
 	s.Say("%d revocations of one of %d tokens under %.0f requests/s: the reload took %.1f ms; last accepted after %.1f ms, at most %.1f ms; %d accepted that were sent after the reload had returned\n",
-		len(rounds), len(s.worlds["one-id"].Tokens), 2*s.Rate, result.Figures["revoke/reload_ms"].Value, result.Figures["revoke/last_accepted_ms"].Value,
+		len(rounds), len(s.workloads["one-id"].Tokens), 2*s.Rate, result.Figures["revoke/reload_ms"].Value, result.Figures["revoke/last_accepted_ms"].Value,
 		slices.Max(last), late)
 }
 

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"aclgate/bench/competitors"
 	"aclgate/bench/report"
-	"aclgate/bench/rivals"
-	"aclgate/bench/world"
+	"aclgate/bench/workload"
 )
 
 // openRate is the rate of the open loop of a whole bench, per proxy.
@@ -19,9 +19,9 @@ const openRate = 5000
 
 // play is one pair to measure.
 type play struct {
-	mix   string
-	rival *rivals.Rival // nil: the gateway alone
-	rate  float64
+	mix        string
+	competitor *competitors.Competitor // nil: the gateway alone
+	rate       float64
 }
 
 // Run measures every pair and returns the result. What was measured before an error is in it.
@@ -36,7 +36,7 @@ func Run(ctx context.Context, o Options) (*report.Result, error) {
 	}
 	defer s.close()
 	result := s.result("run")
-	result.Rivals = roster
+	result.Competitors = roster
 	defer func() { result.Took = time.Since(result.Started) }()
 	o.Say("%s", report.TableHead)
 	for _, p := range plays {
@@ -48,15 +48,15 @@ func Run(ctx context.Context, o Options) (*report.Result, error) {
 }
 
 // result returns an empty result of this host.
-func (s *stage) result(command string) *report.Result {
+func (s *rig) result(command string) *report.Result {
 	return &report.Result{
 		Schema: report.Schema, Command: command, Started: time.Now(), Seed: s.Seed, Host: s.host(),
 		Figures: map[string]report.Figure{"leaks": {}, "wrong_denials": {}, "errors": {}},
 	}
 }
 
-// plays returns the pairs to measure, and which rivals are here.
-func (o *Options) plays() ([]play, []report.Rival, error) {
+// plays returns the pairs to measure, and which competitors are here.
+func (o *Options) plays() ([]play, []report.Competitor, error) {
 	here, roster, err := o.found()
 	if err != nil {
 		return nil, nil, err
@@ -67,7 +67,7 @@ func (o *Options) plays() ([]play, []report.Rival, error) {
 	}
 	var plays []play
 	for i, name := range names {
-		mix, err := world.Open(name)
+		mix, err := workload.Open(name)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -82,19 +82,19 @@ func (o *Options) plays() ([]play, []report.Rival, error) {
 			plays = append(plays, play{name, nil, o.Rate})
 		}
 	}
-	if bare, ok := rivals.Named("bare"); ok && len(o.Mixes) == 0 && o.Rate == 0 {
+	if bare, ok := competitors.Named("bare"); ok && len(o.Mixes) == 0 && o.Rate == 0 {
 		plays = append(plays, play{"one-id", bare, openRate})
 	}
 	return plays, roster, nil
 }
 
-// found returns the rivals that were asked for and are installed, and what there is to say of each.
-func (o *Options) found() (here []*rivals.Rival, roster []report.Rival, err error) {
-	asked := rivals.All()
-	if len(o.Rivals) > 0 {
+// found returns the competitors that were asked for and are installed, and what there is to say of each.
+func (o *Options) found() (here []*competitors.Competitor, roster []report.Competitor, err error) {
+	asked := competitors.All()
+	if len(o.Competitors) > 0 {
 		asked = nil
-		for _, name := range o.Rivals {
-			r, ok := rivals.Named(name)
+		for _, name := range o.Competitors {
+			r, ok := competitors.Named(name)
 			if !ok {
 				return nil, nil, fmt.Errorf("no rival is called %q; there are bare, nginx, lua, lua-set, lua-full and haproxy", name)
 			}
@@ -103,7 +103,7 @@ func (o *Options) found() (here []*rivals.Rival, roster []report.Rival, err erro
 	}
 	for _, r := range asked {
 		version, err := r.Find()
-		entry := report.Rival{Name: r.Name, About: r.About, Version: version}
+		entry := report.Competitor{Name: r.Name, About: r.About, Version: version}
 		if err != nil {
 			entry.Missing = err.Error()
 			o.Say("%s is left out: %v\n", r.Name, err)
@@ -116,8 +116,8 @@ func (o *Options) found() (here []*rivals.Rival, roster []report.Rival, err erro
 }
 
 // play measures one pair: the gateway and another proxy.
-func (s *stage) play(ctx context.Context, p play, result *report.Result) error {
-	w, err := s.world(p.mix)
+func (s *rig) play(ctx context.Context, p play, result *report.Result) error {
+	w, err := s.workload(p.mix)
 	if err != nil {
 		return err
 	}
@@ -127,8 +127,8 @@ func (s *stage) play(ctx context.Context, p play, result *report.Result) error {
 	}
 	defer gateway.stop()
 	proxies := []*proxy{gateway}
-	if p.rival != nil {
-		other, err := s.rival(ctx, p.rival, w)
+	if p.competitor != nil {
+		other, err := s.competitor(ctx, p.competitor, w)
 		if err != nil {
 			return err
 		}
@@ -158,7 +158,7 @@ func said(proxies []*proxy) error {
 }
 
 // host describes this machine.
-func (s *stage) host() report.Host {
+func (s *rig) host() report.Host {
 	h := report.Host{
 		Cores: runtime.NumCPU(), Go: runtime.Version(), Version: s.Version, ProxyCPU: s.proxyCPU, LoadCPU: s.loadCPU,
 		Kernel: firstLineOf("/proc/sys/kernel/osrelease"), CPU: "unknown",

@@ -16,7 +16,7 @@ import (
 	"aclgate/bench/child"
 	"aclgate/bench/load"
 	"aclgate/bench/report"
-	"aclgate/bench/world"
+	"aclgate/bench/workload"
 )
 
 const (
@@ -47,12 +47,12 @@ func Size(ctx context.Context, o Options, tokens []int) (*report.Result, error) 
 	result := s.result("size")
 	s.Say("tokens      start    memory   per idle connection   reload   longest answer meanwhile   without\n")
 	for _, n := range tokens {
-		mix, err := world.Open("all-rewrite")
+		mix, err := workload.Open("all-rewrite")
 		if err != nil {
 			return result, err
 		}
 		mix.Name, mix.Tokens = fmt.Sprintf("size-%d", n), n
-		if err := s.size(ctx, world.New(mix, s.Seed), result); err != nil {
+		if err := s.size(ctx, workload.New(mix, s.Seed), result); err != nil {
 			return result, err
 		}
 	}
@@ -60,7 +60,7 @@ func Size(ctx context.Context, o Options, tokens []int) (*report.Result, error) 
 }
 
 // size measures one number of tokens.
-func (s *stage) size(ctx context.Context, w *world.World, result *report.Result) error {
+func (s *rig) size(ctx context.Context, w *workload.Workload, result *report.Result) error {
 	name := w.Mix.Name
 	began := time.Now()
 	gateway, err := s.gateway(ctx, w)
@@ -92,7 +92,7 @@ func (s *stage) size(ctx context.Context, w *world.World, result *report.Result)
 }
 
 // idleMemory returns how many bytes an idle connection costs that has been used.
-func idleMemory(ctx context.Context, gateway *proxy, w *world.World) (float64, error) {
+func idleMemory(ctx context.Context, gateway *proxy, w *workload.Workload) (float64, error) {
 	if err := warm(ctx, gateway, w); err != nil {
 		return 0, err
 	}
@@ -119,7 +119,7 @@ func idleMemory(ctx context.Context, gateway *proxy, w *world.World) (float64, e
 
 // warm makes the calls of idleMemory over one connection, so that what their tokens and records
 // take is not counted as memory of connections.
-func warm(ctx context.Context, gateway *proxy, w *world.World) error {
+func warm(ctx context.Context, gateway *proxy, w *workload.Workload) error {
 	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", gateway.addr.String())
 	if err != nil {
 		return err
@@ -149,7 +149,7 @@ func once(c net.Conn, call []byte) error {
 
 // stall sends few requests, evenly, while the policy is read again, and returns how long the reload
 // took, the longest answer meanwhile, and the longest in the time before.
-func (s *stage) stall(ctx context.Context, gateway *proxy, w *world.World, result *report.Result) (took, stall, quiet time.Duration, err error) {
+func (s *rig) stall(ctx context.Context, gateway *proxy, w *workload.Workload, result *report.Result) (took, stall, quiet time.Duration, err error) {
 	next, err := nextPolicy(gateway.files, w)
 	if err != nil {
 		return 0, 0, 0, err
@@ -192,7 +192,7 @@ func (s *stage) stall(ctx context.Context, gateway *proxy, w *world.World, resul
 
 // unused returns a token that no call uses. A file that has not changed might not be read at all,
 // so the new policy lacks one.
-func unused(w *world.World) int {
+func unused(w *workload.Workload) int {
 	used := make([]bool, len(w.Tokens))
 	for _, c := range w.Calls {
 		if c.Token >= 0 {
@@ -205,7 +205,7 @@ func unused(w *world.World) int {
 // nextPolicy writes, next to the policy in force, one without a token that no call uses, and
 // returns its path. It must be called before the load: writing so much delays the calls that it
 // sends and times.
-func nextPolicy(files gatewayFiles, w *world.World) (path string, err error) {
+func nextPolicy(files gatewayFiles, w *workload.Workload) (path string, err error) {
 	path = filepath.Join(files.dir, "policy-next.yaml")
 	return path, writePolicy(path, w, map[int]bool{unused(w): true})
 }

@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"aclgate/bench/child"
+	"aclgate/bench/competitors"
 	"aclgate/bench/report"
-	"aclgate/bench/rivals"
-	"aclgate/bench/world"
+	"aclgate/bench/workload"
 )
 
 const (
@@ -48,7 +48,7 @@ func Stream(ctx context.Context, o Options) (*report.Result, error) {
 		return result, err
 	}
 	defer backend.Stop()
-	w, err := s.world("one-id")
+	w, err := s.workload("one-id")
 	if err != nil {
 		return result, err
 	}
@@ -71,7 +71,7 @@ func Stream(ctx context.Context, o Options) (*report.Result, error) {
 }
 
 // streams replaces the backend by one that sends long answers.
-func (s *stage) streams(ctx context.Context) (*child.Process, error) {
+func (s *rig) streams(ctx context.Context) (*child.Process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -87,18 +87,18 @@ func (s *stage) streams(ctx context.Context) (*child.Process, error) {
 }
 
 // streamers starts the gateway and, where it is installed, nginx.
-func (s *stage) streamers(ctx context.Context, w *world.World) ([]*proxy, error) {
+func (s *rig) streamers(ctx context.Context, w *workload.Workload) ([]*proxy, error) {
 	gateway, err := s.gateway(ctx, w)
 	if err != nil {
 		return nil, err
 	}
 	proxies := []*proxy{gateway}
-	if nginx, ok := rivals.Named("nginx"); ok {
+	if nginx, ok := competitors.Named("nginx"); ok {
 		if _, missing := nginx.Find(); missing != nil {
 			s.Say("nginx is left out: %v\n", missing)
 			return proxies, nil
 		}
-		p, err := s.rival(ctx, nginx, w)
+		p, err := s.competitor(ctx, nginx, w)
 		if err != nil {
 			return proxies, err
 		}
@@ -108,9 +108,9 @@ func (s *stage) streamers(ctx context.Context, w *world.World) ([]*proxy, error)
 }
 
 // stream passes one kind of answer through each proxy, round by round, so that drift meets both.
-func (s *stage) stream(ctx context.Context, name, query string, w *world.World, proxies []*proxy, result *report.Result) error {
+func (s *rig) stream(ctx context.Context, name, query string, w *workload.Workload, proxies []*proxy, result *report.Result) error {
 	t := &w.Tokens[0]
-	request := fmt.Sprintf("GET /gw/devices/%d/messages?%s HTTP/1.1\r\nHost: %s\r\nAuthorization: FlespiToken %s\r\n\r\n", t.Devices[0], query, world.Host, t.Key)
+	request := fmt.Sprintf("GET /gw/devices/%d/messages?%s HTTP/1.1\r\nHost: %s\r\nAuthorization: FlespiToken %s\r\n\r\n", t.Devices[0], query, workload.Host, t.Key)
 	cpu, first, extra := make([][]float64, len(proxies)), make([][]float64, len(proxies)), make([]int64, len(proxies))
 	for range streamRounds {
 		for i, p := range proxies {

@@ -22,12 +22,12 @@ import (
 
 	"aclgate/bench/hist"
 	"aclgate/bench/oracle"
-	"aclgate/bench/world"
+	"aclgate/bench/workload"
 )
 
 // Answer is one answer as a judge sees it. Its body is valid during the call only.
 type Answer struct {
-	Call   *world.Call
+	Call   *workload.Call
 	Status int
 	Body   []byte
 	Sent   time.Time
@@ -38,7 +38,7 @@ type Answer struct {
 type Lane struct {
 	Name  string
 	Addr  netip.AddrPort
-	Calls []world.Call
+	Calls []workload.Call
 	// Judge says what an answer is; nil accepts any 2xx, for a target that checks nothing.
 	Judge func(*Answer) oracle.Finding
 	// Afresh has every answer judged, even one whose bytes were right before.
@@ -90,5 +90,5 @@ type Options struct {
 	Tick func(slice int)
 }
 
-// Judged is the judge of a target that enforces the world's policy.
+// Judged is the judge of a target that enforces the workload's policy.
 func Judged(a *Answer) oracle.Finding { return oracle.Judge(&a.Call.Expect, a.Status, a.Body) }

@@ -16,13 +16,13 @@ import (
 
 	"aclgate/bench/oracle"
 	"aclgate/bench/sys"
-	"aclgate/bench/world"
+	"aclgate/bench/workload"
 )
 
-// gateway answers each call as its world wants it, but for what tamper does to the answer.
-func gateway(t *testing.T, w *world.World, tamper func(n int, ids []int64) []int64) netip.AddrPort {
+// gateway answers each call as its workload wants it, but for what tamper does to the answer.
+func gateway(t *testing.T, w *workload.Workload, tamper func(n int, ids []int64) []int64) netip.AddrPort {
 	t.Helper()
-	calls := map[string]*world.Call{}
+	calls := map[string]*workload.Call{}
 	for i := range w.Calls {
 		r, err := http.ReadRequest(newReader(w.Calls[i].Bytes))
 		if err != nil {
@@ -51,12 +51,12 @@ func gateway(t *testing.T, w *world.World, tamper func(n int, ids []int64) []int
 	return netip.MustParseAddrPort(server.Listener.Addr().String())
 }
 
-func smallWorld(t *testing.T) *world.World {
+func smallWorkload(t *testing.T) *workload.Workload {
 	t.Helper()
 	if _, err := sys.CPUs(); err != nil {
 		t.Skip(err)
 	}
-	mix, err := world.Read("t.yaml", []byte(`name: t
+	mix, err := workload.Read("t.yaml", []byte(`name: t
 tokens: {count: 20}
 devices: {median: 5}
 requests:
@@ -66,7 +66,7 @@ requests:
 	if err != nil {
 		t.Fatal(err)
 	}
-	return world.New(mix, 1)
+	return workload.New(mix, 1)
 }
 
 func honest(_ int, ids []int64) []int64 { return ids }
@@ -83,7 +83,7 @@ func drive(t *testing.T, lane *Lane, rate float64) {
 // TestOracleCatchesOneLeak: one foreign id in one answer of thousands is found, and shown without
 // the key.
 func TestOracleCatchesOneLeak(t *testing.T) {
-	w := smallWorld(t)
+	w := smallWorkload(t)
 	for _, row := range []struct {
 		name   string
 		tamper func(n int, ids []int64) []int64
@@ -121,7 +121,7 @@ func TestOracleCatchesOneLeak(t *testing.T) {
 // TestOpenLoopCountsFromThePlannedTime: while an answer takes long, the calls that were due
 // meanwhile have waited, though each was answered at once when it was sent.
 func TestOpenLoopCountsFromThePlannedTime(t *testing.T) {
-	w := smallWorld(t)
+	w := smallWorkload(t)
 	const stall = 150 * time.Millisecond
 	lane := &Lane{Calls: w.Calls, Judge: Judged, Addr: gateway(t, w, func(n int, ids []int64) []int64 {
 		if n == 10 {
@@ -146,7 +146,7 @@ func TestOpenLoopCountsFromThePlannedTime(t *testing.T) {
 
 // TestReconnects: a target that hangs up after each answer costs connections, not the run.
 func TestReconnects(t *testing.T) {
-	w := smallWorld(t)
+	w := smallWorkload(t)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

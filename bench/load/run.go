@@ -8,8 +8,8 @@ import (
 	"syscall"
 	"time"
 
-	"aclgate/bench/fake"
 	"aclgate/bench/oracle"
+	"aclgate/bench/stub"
 	"aclgate/bench/sys"
 )
 
@@ -232,7 +232,7 @@ func (r *run) judge(c *conn, status int, body []byte, done time.Duration) oracle
 		}
 		return oracle.Fault
 	}
-	sum := fake.Sum(body)*1000 + uint64(status)
+	sum := stub.Sum(body)*1000 + uint64(status)
 	if !l.Afresh && l.seen[c.call] == sum {
 		return oracle.OK
 	}

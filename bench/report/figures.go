@@ -52,7 +52,7 @@ func (r *Result) use(name string, l *Lane) {
 }
 
 // find adds up what the oracle found about the gateway, which is the lane of that name. What it
-// finds about rivals is in the table: it says how far they can do the job.
+// finds about competitors is in the table: it says how far they can do the job.
 func (r *Result) find(l *Lane) {
 	if l.Name != Subject {
 		return
@@ -70,17 +70,17 @@ func (r *Result) find(l *Lane) {
 // Subject is the name of the lane whose findings decide.
 const Subject = "aclgate"
 
-// compare makes the ratios of the gateway to one rival.
-func (r *Result) compare(run *Run, own, rival *Lane) {
-	name := run.Title() + "/" + rival.Name
-	r.use(name, rival)
-	if own.RSS > 0 && rival.RSS > 0 {
-		r.Figures[name+"/cpu_ratio"] = Ratio(own, rival, CPU)
+// compare makes the ratios of the gateway to one competitor.
+func (r *Result) compare(run *Run, own, competitor *Lane) {
+	name := run.Title() + "/" + competitor.Name
+	r.use(name, competitor)
+	if own.RSS > 0 && competitor.RSS > 0 {
+		r.Figures[name+"/cpu_ratio"] = Ratio(own, competitor, CPU)
 	}
 	if run.Rate > 0 {
-		r.Figures[name+"/p50_ratio"] = Ratio(own, rival, P50)
-		r.Figures[name+"/p99_ratio"] = Ratio(own, rival, P99)
-		r.Figures[name+"/p99_us"] = Each(rival, "µs", P99)
+		r.Figures[name+"/p50_ratio"] = Ratio(own, competitor, P50)
+		r.Figures[name+"/p99_ratio"] = Ratio(own, competitor, P99)
+		r.Figures[name+"/p99_us"] = Each(competitor, "µs", P99)
 	}
 }
 
@@ -112,16 +112,16 @@ const TableHead = "mix                  rival       aclgate       rival   ratio 
 func (r *Run) Line() string {
 	own := &r.Lanes[0]
 	var b strings.Builder
-	rival := &Lane{Name: "–"}
+	competitor := &Lane{Name: "–"}
 	if len(r.Lanes) > 1 {
-		rival = &r.Lanes[1]
+		competitor = &r.Lanes[1]
 	}
-	ratio := Ratio(own, rival, CPU)
-	fmt.Fprintf(&b, "%-20s %-8s %8s µs %8s µs  %6.3f  %.3f–%.3f  %6.0f / %-6.0f %5d / %-5d %4.0f %%  %4.0f %%  %5d  %5d  %6d", r.Title(), rival.Name,
-		perRequest(own), perRequest(rival), ratio.Value, ratio.Low, ratio.High, Each(own, "", P99).Value, Each(rival, "", P99).Value,
-		own.RSS>>20, rival.RSS>>20, 100*r.Idle, 100*r.Others, own.Counts.Leaks, own.Counts.WrongDenials, own.Counts.Faults)
-	if bad := findings(rival.Counts); bad != "" {
-		b.WriteString("  " + rival.Name + ": " + bad)
+	ratio := Ratio(own, competitor, CPU)
+	fmt.Fprintf(&b, "%-20s %-8s %8s µs %8s µs  %6.3f  %.3f–%.3f  %6.0f / %-6.0f %5d / %-5d %4.0f %%  %4.0f %%  %5d  %5d  %6d", r.Title(), competitor.Name,
+		perRequest(own), perRequest(competitor), ratio.Value, ratio.Low, ratio.High, Each(own, "", P99).Value, Each(competitor, "", P99).Value,
+		own.RSS>>20, competitor.RSS>>20, 100*r.Idle, 100*r.Others, own.Counts.Leaks, own.Counts.WrongDenials, own.Counts.Faults)
+	if bad := findings(competitor.Counts); bad != "" {
+		b.WriteString("  " + competitor.Name + ": " + bad)
 	}
 	if r.Invalid != "" {
 		b.WriteString("  INVALID: " + r.Invalid)
@@ -138,7 +138,7 @@ func perRequest(l *Lane) string {
 	return fmt.Sprintf("%.2f", f.Value)
 }
 
-// findings says what was wrong with a rival's answers.
+// findings says what was wrong with a competitor's answers.
 func findings(c load.Counts) string {
 	var parts []string
 	for _, f := range []struct {

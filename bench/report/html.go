@@ -21,8 +21,8 @@ type page struct {
 }
 
 type tableRow struct {
-	Title, Rival, Own, Other, Ratio, Spread, Invalid string
-	Leaks, Wrong, Errors                             int64
+	Title, Competitor, Own, Other, Ratio, Spread, Invalid string
+	Leaks, Wrong, Errors                                  int64
 }
 
 // WriteHTML writes the result as one page that needs nothing else, in light and dark.
@@ -47,11 +47,11 @@ func (r *Result) WriteHTML(w io.Writer) error {
 func rowOf(run *Run) tableRow {
 	own := &run.Lanes[0]
 	c := own.Counts
-	row := tableRow{Title: run.Title(), Rival: "–", Own: perRequest(own), Other: "–", Invalid: run.Invalid, Leaks: c.Leaks, Wrong: c.WrongDenials, Errors: c.Faults}
+	row := tableRow{Title: run.Title(), Competitor: "–", Own: perRequest(own), Other: "–", Invalid: run.Invalid, Leaks: c.Leaks, Wrong: c.WrongDenials, Errors: c.Faults}
 	if len(run.Lanes) > 1 {
-		rival := &run.Lanes[1]
-		f := Ratio(own, rival, CPU)
-		row.Rival, row.Other = rival.Name, perRequest(rival)
+		competitor := &run.Lanes[1]
+		f := Ratio(own, competitor, CPU)
+		row.Competitor, row.Other = competitor.Name, perRequest(competitor)
 		row.Ratio, row.Spread = fmt.Sprintf("%.3f", f.Value), fmt.Sprintf("%.3f–%.3f", f.Low, f.High)
 	}
 	return row

@@ -35,7 +35,7 @@ func synthetic(factor float64, rate float64) *Result {
 	}
 	own.Service, bare.Service, own.Corrected, bare.Corrected = h.Buckets(), h.Buckets(), h.Buckets(), h.Buckets()
 	own.Counts = load.Counts{Requests: 200_000, Served: 150_000, Denied: 50_000}
-	r := &Result{Schema: Schema, Seed: 1, Rivals: []Rival{{Name: "bare", Version: "1"}, {Name: "nginx", Missing: `"<gone>"`}}}
+	r := &Result{Schema: Schema, Seed: 1, Competitors: []Competitor{{Name: "bare", Version: "1"}, {Name: "nginx", Missing: `"<gone>"`}}}
 	r.Add(Run{Mix: "one-id", Rate: rate, Lanes: []Lane{own, bare}})
 	return r
 }

@@ -21,16 +21,16 @@ const Schema = 1
 
 // Result is everything a bench has measured.
 type Result struct {
-	Schema  int               `json:"schema"`
-	Command string            `json:"command"`
-	Started time.Time         `json:"started"`
-	Took    time.Duration     `json:"took_ns"`
-	Host    Host              `json:"host"`
-	Seed    uint64            `json:"seed"`
-	Rivals  []Rival           `json:"rivals"`
-	Runs    []Run             `json:"runs"`
-	Figures map[string]Figure `json:"figures"`
-	Notes   []string          `json:"notes"`
+	Schema      int               `json:"schema"`
+	Command     string            `json:"command"`
+	Started     time.Time         `json:"started"`
+	Took        time.Duration     `json:"took_ns"`
+	Host        Host              `json:"host"`
+	Seed        uint64            `json:"seed"`
+	Competitors []Competitor      `json:"rivals"`
+	Runs        []Run             `json:"runs"`
+	Figures     map[string]Figure `json:"figures"`
+	Notes       []string          `json:"notes"`
 }
 
 // Host says where it was measured.
@@ -45,8 +45,8 @@ type Host struct {
 	LoadCPU  int    `json:"load_cpu"`
 }
 
-// Rival is a proxy that took part, or why it did not.
-type Rival struct {
+// Competitor is a proxy that took part, or why it did not.
+type Competitor struct {
 	Name    string `json:"name"`
 	About   string `json:"about"`
 	Version string `json:"version,omitempty"`

@@ -13,11 +13,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"aclgate/bench"
-	"aclgate/bench/fake"
+	"aclgate/bench/competitors"
 	"aclgate/bench/report"
-	"aclgate/bench/rivals"
+	"aclgate/bench/stub"
 	"aclgate/bench/sys"
-	"aclgate/bench/world"
+	"aclgate/bench/workload"
 )
 
 func (e *env) benchQuick() *cobra.Command {
@@ -73,14 +73,14 @@ func (e *env) benchWorld() *cobra.Command {
 		Short: "Write the settings and policy of a mix, for a gateway that --against will measure",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			m, err := world.Open(mix)
+			m, err := workload.Open(mix)
 			if err != nil {
 				return badSettings(err)
 			}
 			if err := os.MkdirAll(args[0], 0o700); err != nil {
 				return failed(err)
 			}
-			if err := bench.WriteWorld(args[0], m, seed); err != nil {
+			if err := bench.WriteWorkload(args[0], m, seed); err != nil {
 				return failed(err)
 			}
 			return nil
@@ -103,7 +103,7 @@ func (e *env) benchBackend() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			server, err := fake.New(at)
+			server, err := stub.New(at)
 			if err != nil {
 				return failed(err)
 			}
@@ -141,7 +141,7 @@ func benchStreams() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ln, err := net.Listen("tcp", args[0])
 			if err == nil {
-				err = fake.Stream(cmd.Context(), ln)
+				err = stub.Stream(cmd.Context(), ln)
 			}
 			if err != nil {
 				return failed(err)
@@ -151,14 +151,14 @@ func benchStreams() *cobra.Command {
 	}
 }
 
-// benchBare is the built-in rival, a process of its own.
+// benchBare is the built-in competitor, a process of its own.
 func benchBare() *cobra.Command {
 	return &cobra.Command{
 		Use:    "bare LISTEN BACKEND",
 		Hidden: true,
 		Args:   cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := rivals.Bare(cmd.Context(), args[0], args[1]); err != nil {
+			if err := competitors.Bare(cmd.Context(), args[0], args[1]); err != nil {
 				return failed(err)
 			}
 			return nil

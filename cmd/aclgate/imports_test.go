@@ -142,7 +142,7 @@ var table = map[string]rule{
 	"bench": {may: []string{"*"}, reason: "the harness drives all of it"},
 	"cmd/aclgate": {
 		may: []string{
-			"bench", "bench/backend", "bench/fake", "bench/report", "bench/rivals", "bench/sys", "bench/world", "cmd/internal/app", "config",
+			"bench", "bench/backend", "bench/competitors", "bench/report", "bench/stub", "bench/sys", "bench/workload", "cmd/internal/app", "config",
 			"config/strict", "metrics", "metrics/record", "policy", "policy/cases", "policy/explain", "policy/routes", "policy/store", "upstream/probe",
 		},
 		reason: "commands turn flags into calls and results into text; they join no parts of a gateway",

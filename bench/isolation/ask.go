@@ -1,0 +1,142 @@
+package isolation
+
+import (
+	"fmt"
+	"strings"
+)
+
+// The forms of a selector. The zero value is none: the collection itself.
+const (
+	selNone  = ""
+	selAll   = "all"
+	selIDs   = "ids"
+	selField = "field"
+	selExpr  = "expression"
+)
+
+// Selector is what names items in a path.
+type Selector struct {
+	Form  string
+	IDs   []int64
+	Color int64 // of a match
+}
+
+func (s Selector) match() bool { return s.Form == selField || s.Form == selExpr }
+
+// path prints the selector as a client would.
+func (s Selector) path() string {
+	switch s.Form {
+	case selIDs:
+		return joinIDs(s.IDs, ",")
+	case selField:
+		return fmt.Sprintf("color=%d", s.Color)
+	case selExpr:
+		return fmt.Sprintf("%%7Bcolor==%d%%7D", s.Color)
+	}
+	return s.Form
+}
+
+// printed tells how the gateway prints a selector that it passes as it is.
+func (s Selector) printed() string { return s.path() }
+
+// Body is what is sent with a write; 0 leaves a key out.
+type Body struct{ ID, CID int64 }
+
+// Ask is one request.
+type Ask struct {
+	Method    string
+	Coll      string
+	Sel       Selector
+	Sub       string // submodule that is no link
+	Linked    string // the uri of a linked collection
+	LinkedSel Selector
+	HeaderCID int64
+	QueryCID  int64
+	Paged     bool // limit and offset are sent
+	Limit     int
+	Offset    int
+	Body      *Body
+}
+
+// creates reports whether the request is a POST on the collection itself.
+func (a *Ask) creates() bool { return a.Sel.Form == selNone }
+
+// item reports whether the request is about items themselves.
+func (a *Ask) item() bool { return a.Sel.Form != selNone && a.Sub == "" && a.Linked == "" }
+
+func (a *Ask) link() Link { return Link{a.Coll, a.Linked} }
+
+// Target prints the request target.
+func (a *Ask) Target() string { return a.path(a.Sel.path(), a.LinkedSel.path()) + a.query(a.QueryCID) }
+
+// path prints the path with these selectors.
+func (a *Ask) path(own, linked string) string {
+	var b strings.Builder
+	b.WriteString("/" + a.Coll)
+	if own != "" {
+		b.WriteString("/" + own)
+	}
+	switch {
+	case a.Linked != "":
+		b.WriteString("/" + kind(a.Linked) + "/" + linked)
+	case a.Sub == "telemetry":
+		b.WriteString("/telemetry/all")
+	case a.Sub != "":
+		b.WriteString("/" + a.Sub)
+	}
+	return b.String()
+}
+
+// query prints the query, with cid where it is not 0.
+func (a *Ask) query(cid int64) string {
+	var pairs []string
+	if a.Linked == "" && a.Sub == "" || a.creates() {
+		pairs = append(pairs, "fields=id")
+	}
+	if a.Paged {
+		pairs = append(pairs, fmt.Sprintf("limit=%d", a.Limit), fmt.Sprintf("offset=%d", a.Offset))
+	}
+	if cid != 0 {
+		pairs = append(pairs, fmt.Sprintf("cid=%d", cid))
+	}
+	if len(pairs) == 0 {
+		return ""
+	}
+	return "?" + strings.Join(pairs, "&")
+}
+
+// Text returns the body that is sent; "" is none.
+func (a *Ask) Text() string {
+	switch {
+	case a.Body == nil:
+		return ""
+	case a.Sub == "cid":
+		return fmt.Sprintf(`{"cid":%d}`, a.Body.CID)
+	}
+	b := `{"note":1`
+	if a.Body.ID != 0 {
+		b += fmt.Sprintf(`,"id":%d`, a.Body.ID)
+	}
+	if a.Body.CID != 0 {
+		b += fmt.Sprintf(`,"cid":%d`, a.Body.CID)
+	}
+	return b + "}"
+}
+
+// String shows the request in a message.
+func (a *Ask) String() string {
+	s := a.Method + " " + a.Target()
+	if a.HeaderCID != 0 {
+		s += fmt.Sprintf(" x-flespi-cid: %d", a.HeaderCID)
+	}
+	if len(s) > 400 {
+		s = s[:400] + "…"
+	}
+	if t := a.Text(); t != "" {
+		s += " " + t
+	}
+	return s
+}
+
+// kind returns the last segment of a uri: devices.
+func kind(uri string) string { return uri[strings.LastIndexByte(uri, '/')+1:] }
