@@ -24,7 +24,12 @@ func Dial(to netip.AddrPort) (int, error) {
 	bound := syscall.Timeval{Sec: 5}
 	err = syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_SNDTIMEO, &bound)
 	if err == nil {
-		err = errors.Join(syscall.Connect(fd, address(to)), settle(fd))
+		// A signal interrupts the wait, and with a timeout the kernel does not go on by itself
+		// (signal(7)); called again, connect(2) does.
+		for err = syscall.EINTR; err == syscall.EINTR; {
+			err = syscall.Connect(fd, address(to))
+		}
+		err = errors.Join(err, settle(fd))
 	}
 	if err != nil {
 		syscall.Close(fd)
