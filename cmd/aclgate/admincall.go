@@ -59,8 +59,8 @@ func dialable(address string) string {
 	return address
 }
 
-// loadQuietly reads the settings for a command that only needs an address.
-func (e *env) loadQuietly() (*config.Settings, error) {
+// loadSettings reads the settings for a command that does not serve.
+func (e *env) loadSettings() (*config.Settings, error) {
 	s, faults := config.Load(e.file)
 	if err := faults.Err(); err != nil {
 		return nil, badSettings(err)
@@ -83,7 +83,7 @@ the old one stays in force. It needs admin.token_file; without one send SIGHUP.`
 }
 
 func (e *env) runReload(ctx context.Context) error {
-	s, err := e.loadQuietly()
+	s, err := e.loadSettings()
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (e *env) health() *cobra.Command {
 type healthFlags struct{ ready, json bool }
 
 func (e *env) runHealth(ctx context.Context, f healthFlags) error {
-	s, err := e.loadQuietly()
+	s, err := e.loadSettings()
 	if err != nil {
 		return err
 	}

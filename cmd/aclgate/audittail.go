@@ -7,19 +7,22 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"aclgate/config"
 	"aclgate/metrics/record"
+	"aclgate/policy"
 )
 
 // tailFlags say which lines are shown.
 type tailFlags struct {
 	token           int64
 	reason, verdict string
-	since           span
+	since           durationFlag
 	lines           int
 	follow, json    bool
 }
@@ -58,7 +61,7 @@ func (e *env) runTail(ctx context.Context, f *tailFlags) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	s, err := e.loadQuietly()
+	s, err := e.loadSettings()
 	if err != nil {
 		return err
 	}
@@ -75,10 +78,20 @@ func (e *env) runTail(ctx context.Context, f *tailFlags) error {
 	if !f.follow {
 		return nil
 	}
-	if err := t.follow(ctx, s.Audit.Path.Path); err != nil {
-		return failed(err)
+	return failed(t.follow(ctx, s.Audit.Path.Path))
+}
+
+// check refuses words that no line has: they would find nothing, and nothing is
+// what a quiet gateway shows.
+func (f *tailFlags) check() error {
+	if err := oneOf("--verdict", f.verdict, []string{"deny", "narrow", "allow"}); err != nil {
+		return err
 	}
-	return nil
+	var words []string
+	for _, r := range policy.Reasons() {
+		words = append(words, r.String())
+	}
+	return oneOf("--reason", f.reason, words)
 }
 
 // tail reads a log that somebody writes.
@@ -149,6 +162,19 @@ func (t *tail) show(l *record.Line, text []byte) string {
 		line += fmt.Sprintf("  shadow: %s %s", l.Shadow, l.ShadowReason)
 	}
 	return line
+}
+
+// changeLine returns a change by an operator for people.
+func changeLine(at string, l *record.Line) string {
+	words := []string{l.Event}
+	if l.Result != "" {
+		words = append(words, l.Result)
+	}
+	words = append(words, fmt.Sprintf("revision %d", l.Revision))
+	if l.Faults != "" {
+		words = append(words, strconv.Quote(l.Faults))
+	}
+	return at + "  " + strings.Join(words, " ")
 }
 
 // followEvery is the pause between two looks at the file.

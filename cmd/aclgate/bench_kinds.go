@@ -80,10 +80,7 @@ func (e *env) benchWorld() *cobra.Command {
 			if err := os.MkdirAll(args[0], 0o700); err != nil {
 				return failed(err)
 			}
-			if err := bench.WriteWorkload(args[0], m, seed); err != nil {
-				return failed(err)
-			}
-			return nil
+			return failed(bench.WriteWorkload(args[0], m, seed))
 		},
 	}
 	c.Flags().StringVar(&mix, "mix", mix, "its name, or a file ending in .yaml")
@@ -108,10 +105,7 @@ func (e *env) benchBackend() *cobra.Command {
 				return failed(err)
 			}
 			fmt.Fprintf(e.stdout, "backend at %s\n", server)
-			if err := server.Run(cmd.Context()); err != nil {
-				return failed(err)
-			}
-			return nil
+			return failed(server.Run(cmd.Context()))
 		},
 	}
 	c.Flags().StringVar(&listen, "listen", listen, "address")
@@ -158,10 +152,7 @@ func benchBare() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := competitors.Bare(cmd.Context(), args[0], args[1]); err != nil {
-				return failed(err)
-			}
-			return nil
+			return failed(competitors.Bare(cmd.Context(), args[0], args[1]))
 		},
 	}
 }

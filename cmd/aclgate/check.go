@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -13,8 +12,6 @@ import (
 	"aclgate/config"
 	"aclgate/config/strict"
 	"aclgate/policy"
-	"aclgate/policy/routes"
-	"aclgate/policy/store"
 	"aclgate/upstream/probe"
 )
 
@@ -54,7 +51,7 @@ func (e *env) runCheck(ctx context.Context, live bool) error {
 
 // readBoth reads settings and policy. Faulty settings do not keep it from
 // naming those of the policy, as long as they say where it is.
-func readBoth(file string) (*config.Settings, *store.Policy, strict.Faults) {
+func readBoth(file string) (*config.Settings, *policyFile, strict.Faults) {
 	s, faults := config.Load(file)
 	if s == nil {
 		return nil, nil, faults
@@ -64,54 +61,20 @@ func readBoth(file string) (*config.Settings, *store.Policy, strict.Faults) {
 		at := s.Pos(setting)
 		return at.Line > 0 && slices.ContainsFunc(faults, func(f strict.Fault) bool { return f.Pos() == at })
 	}
-	var pol *store.Policy
+	var pol *policyFile
 	var more strict.Faults
 	if !faulty("store.path") && !faulty("policy.routes_file") {
-		pol, more = checkPolicy(s)
-		more = append(more, checkShadow(s)...)
+		pol, more = readPolicy(s, s.Store.Path.Path, "store.path")
+		if shadow := s.Policy.Shadow; shadow.IsSet() {
+			_, faults := readPolicy(s, shadow.Path, "policy.shadow")
+			more = append(more, faults...)
+		}
 	}
 	faults = append(append(faults, config.CheckFiles(s)...), more...)
 	if sound {
 		faults = append(faults, advice(s)...)
 	}
 	return s, pol, faults
-}
-
-// checkPolicy reads catalogue and policy.
-func checkPolicy(s *config.Settings) (*store.Policy, strict.Faults) {
-	return readPolicy(s, s.Store.Path, "store.path")
-}
-
-// checkShadow reads the second policy, if there is one.
-func checkShadow(s *config.Settings) strict.Faults {
-	if !s.Policy.Shadow.IsSet() {
-		return nil
-	}
-	_, faults := readPolicy(s, s.Policy.Shadow, "policy.shadow")
-	return faults
-}
-
-// readPolicy reads the policy file that a setting names.
-func readPolicy(s *config.Settings, file config.File, setting string) (*store.Policy, strict.Faults) {
-	cat, err := routes.Load(s.Policy.RoutesFile.Path)
-	var faults strict.Faults
-	switch {
-	case errors.As(err, &faults):
-		return nil, faults
-	case err != nil:
-		return nil, strict.Faults{{File: s.Name(), Message: "policy.routes_file: " + err.Error()}}
-	}
-	text, err := os.ReadFile(file.Path)
-	if err != nil {
-		return nil, strict.Faults{unreadable(s, setting, err)}
-	}
-	return store.ReadPolicy(file.Path, text, cat, s.Policy.MaxDepth)
-}
-
-// unreadable says, where the settings name a file, why nobody can read it.
-func unreadable(s *config.Settings, setting string, err error) strict.Fault {
-	at := s.Pos(setting)
-	return strict.Fault{File: s.Name(), Line: at.Line, Col: at.Col, Message: setting + ": " + err.Error()}
 }
 
 // advice warns of settings that are sound but open more than they seem to, where

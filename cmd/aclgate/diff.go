@@ -12,14 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"aclgate/cmd/internal/app"
-	"aclgate/config"
 	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/policy/cases"
 	"aclgate/policy/explain"
-	"aclgate/policy/routes"
-	"aclgate/policy/store"
 )
 
 type diffFlags struct {
@@ -55,13 +51,16 @@ func (e *env) runDiff(f *diffFlags) error {
 	if f.new == "" {
 		return errors.New("name the policy that would take effect: --new FILE")
 	}
-	s, err := e.loadQuietly()
+	s, err := e.loadSettings()
 	if err != nil {
 		return err
 	}
-	r, err := newReplay(s, f)
-	if err != nil {
-		return badSettings(err)
+	r := &replay{skipped: map[string]int{}, groups: map[group]*changed{}}
+	if r.old, err = readWorld(s, f.old); err != nil {
+		return err
+	}
+	if r.new, err = readWorld(s, f.new); err != nil {
+		return err
 	}
 	files := []string{f.replay}
 	if f.replay == "" {
@@ -82,17 +81,9 @@ func (e *env) runDiff(f *diffFlags) error {
 	return nil
 }
 
-// side is one of the two policies.
-type side struct {
-	tree  *policy.Tree
-	token func(int64) *policy.Token
-	file  string
-}
-
 // replay judges requests twice.
 type replay struct {
-	engine   *policy.Engine
-	old, new side
+	old, new cases.World
 	count    int
 	skipped  map[string]int // why → lines
 	groups   map[group]*changed
@@ -110,35 +101,6 @@ type changed struct {
 	request string
 	entry   string // that decides under the new policy
 	old     string // that decided under the old one
-}
-
-func newReplay(s *config.Settings, f *diffFlags) (*replay, error) {
-	cat, err := routes.Load(s.Policy.RoutesFile.Path)
-	if err != nil {
-		return nil, err
-	}
-	r := &replay{engine: app.Engine(s, cat), skipped: map[string]int{}, groups: map[group]*changed{}}
-	r.engine.Unenforced = false // what differs is what the entries say
-	if f.old == "" {
-		f.old = s.Store.Path.Path
-	}
-	if r.old, err = readSide(f.old, cat, s); err != nil {
-		return nil, err
-	}
-	r.new, err = readSide(f.new, cat, s)
-	return r, err
-}
-
-func readSide(file string, cat *policy.Catalogue, s *config.Settings) (side, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return side{}, err
-	}
-	pol, faults := store.ReadPolicy(file, text, cat, s.Policy.MaxDepth)
-	if err := faults.Err(); err != nil {
-		return side{}, err
-	}
-	return side{pol.Tree, compiler(pol, cat), relative(file)}, nil
 }
 
 // file replays one file. One that was named and is not there is a mistake.
@@ -163,7 +125,7 @@ func (r *replay) line(l *record.Line) {
 		return
 	}
 	r.count++
-	was, would := r.old.judge(r.engine, l, ask), r.new.judge(r.engine, l, ask)
+	was, would := evaluate(&r.old, l, ask), evaluate(&r.new, l, ask)
 	if was.Same(would) {
 		return
 	}
@@ -174,18 +136,18 @@ func (r *replay) line(l *record.Line) {
 	r.groups[key].count++
 }
 
-// judge returns what a policy makes of a request. A token that lives by its last
-// use had one: this request.
-func (s *side) judge(engine *policy.Engine, l *record.Line, ask explain.Ask) cases.Outcome {
-	tok := s.token(l.Token)
+// evaluate returns what a policy makes of a request. A token that lives by its last use had one: this
+// request.
+func evaluate(w *cases.World, l *record.Line, ask explain.Ask) cases.Outcome {
+	tok := w.Token(l.Token)
 	if tok != nil && tok.TTL > 0 && l.Reason != policy.TokenExpired.String() {
 		used := *tok
 		used.Used = new(atomic.Int64)
 		used.Used.Store(l.Time.Add(-time.Second).Unix())
 		tok = &used
 	}
-	ask.File, ask.Tree, ask.Token = s.file, s.tree, tok
-	return cases.OutcomeOf(explain.Explain(engine, ask))
+	ask.File, ask.Tree, ask.Token = w.File, w.Tree, tok
+	return cases.OutcomeOf(explain.Explain(w.Engine, ask))
 }
 
 // tell prints the differences: by token, the most frequent first.
@@ -222,9 +184,9 @@ func orNone(entry string) string {
 
 // name says whose requests a group is about.
 func (r *replay) name(id int64) string {
-	for _, s := range []*side{&r.old, &r.new} {
-		if tok := s.token(id); tok != nil {
-			return fmt.Sprintf("token %d %q, %s", id, tok.Info, placed(s.file, tok.Line))
+	for _, w := range []*cases.World{&r.old, &r.new} {
+		if tok := w.Token(id); tok != nil {
+			return fmt.Sprintf("token %d %q, %s", id, tok.Info, placed(w.File, tok.Line))
 		}
 	}
 	return fmt.Sprintf("token %d, which neither policy has", id)

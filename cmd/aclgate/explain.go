@@ -19,7 +19,6 @@ import (
 	"aclgate/config/strict"
 	"aclgate/policy"
 	"aclgate/policy/explain"
-	"aclgate/policy/routes"
 	"aclgate/policy/store"
 )
 
@@ -85,29 +84,23 @@ func (e *env) runExplain(cmd *cobra.Command, f *explainFlags, args []string) err
 	if err != nil {
 		return err
 	}
-	s, faults := config.Load(e.file)
-	if err := faults.Err(); err != nil {
-		return badSettings(err)
+	s, err := e.loadSettings()
+	if err != nil {
+		return err
 	}
-	pol, faults := checkPolicy(s)
-	if err := faults.Err(); err != nil {
-		return badSettings(err)
+	pol, err := policyInForce(s)
+	if err != nil {
+		return err
 	}
 	pol.AdoptUses(s.Store.Path.Path, ask.At)
-	cat, err := routes.Load(s.Policy.RoutesFile.Path)
-	if err != nil {
-		return badSettings(err)
-	}
 	rec, err := f.find(cmd.InOrStdin(), pol)
 	if err != nil {
 		return failed(err)
 	}
-	tok := rec.Token
-	tok.ACL = policy.NewACL(rec.Entries, cat)
-	ask.File, ask.Tree, ask.Token = s.Store.Path.Text, pol.Tree, &tok
+	ask.File, ask.Tree, ask.Token = s.Store.Path.Text, pol.Tree, pol.token(rec)
 	var report *explain.Report
 	if !f.live {
-		report = explain.Explain(app.Engine(s, cat), ask)
+		report = explain.Explain(pol.engine, ask)
 	} else if report, err = e.explainLive(cmd.Context(), s, ask); err != nil {
 		return err
 	}
@@ -169,7 +162,7 @@ func parseMoment(text string) (int64, error) {
 }
 
 // find returns the one token that the flags, or the environment, name.
-func (f *explainFlags) find(stdin io.Reader, pol *store.Policy) (*store.Record, error) {
+func (f *explainFlags) find(stdin io.Reader, pol *policyFile) (*store.Record, error) {
 	switch {
 	case f.token != "":
 		id, _ := strict.ParseID(f.token) // 0 is nobody's
@@ -189,7 +182,7 @@ func (f *explainFlags) find(stdin io.Reader, pol *store.Policy) (*store.Record, 
 	return one(pol, "this key", func(t *policy.Token) bool { return t.Digest == digest })
 }
 
-func findDigest(pol *store.Policy, digits string) (*store.Record, error) {
+func findDigest(pol *policyFile, digits string) (*store.Record, error) {
 	if len(digits) < 8 || strings.Trim(digits, "0123456789abcdef") != "" {
 		return nil, errors.New("--digest is 8 or more hex digits")
 	}
@@ -199,7 +192,7 @@ func findDigest(pol *store.Policy, digits string) (*store.Record, error) {
 
 // one returns the only record that fits. Which of several is meant is not
 // guessed.
-func one(pol *store.Policy, what string, fits func(*policy.Token) bool) (found *store.Record, err error) {
+func one(pol *policyFile, what string, fits func(*policy.Token) bool) (found *store.Record, err error) {
 	var ids []string
 	for _, rec := range pol.Records() {
 		if fits(&rec.Token) {

@@ -23,8 +23,8 @@ const (
 	exitSettings = 3
 )
 
-// exitError is an error that knows its exit code. Its text is empty when
-// everything was said already.
+// exitError is an error that knows its exit code. Its text is empty where everything is printed
+// already.
 type exitError struct {
 	code int
 	err  error
@@ -39,8 +39,16 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
-func failed(err error) error      { return &exitError{exitFailed, err} }
-func badSettings(err error) error { return &exitError{exitSettings, err} }
+// failed and badSettings give an error its exit code; nil stays nil.
+func failed(err error) error      { return withCode(exitFailed, err) }
+func badSettings(err error) error { return withCode(exitSettings, err) }
+
+func withCode(code int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &exitError{code, err}
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

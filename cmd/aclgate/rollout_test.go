@@ -13,6 +13,7 @@ import (
 	"aclgate/bench/backend"
 	"aclgate/config"
 	"aclgate/metrics/record"
+	"aclgate/policy/cases"
 )
 
 // rollPolicy returns a policy of a few tokens with random rights, the same for
@@ -159,7 +160,7 @@ func aboutBody(l *record.Line) bool {
 // foretold compares what was said of requests with what became of them.
 type foretold struct {
 	t                                 *testing.T
-	replay                            *replay
+	world                             cases.World
 	differing, open, unread, replayed int
 }
 
@@ -188,7 +189,7 @@ func (f *foretold) diff(q *rollRequest, was, is *record.Line) {
 		return
 	}
 	f.replayed++
-	if o := f.replay.new.judge(f.replay.engine, was, ask); o.Verdict != is.Verdict || o.Reason != is.Reason || o.Denied() != is.Denied {
+	if o := evaluate(&f.world, was, ask); o.Verdict != is.Verdict || o.Reason != is.Reason || o.Denied() != is.Denied {
 		f.t.Errorf("%+v: diff says %s with %d denied, it became %s (%s) with %d", *q, o, o.Denied(), is.Verdict, is.Reason, is.Denied)
 	}
 }
@@ -209,11 +210,11 @@ func TestShadowAndDiffForetell(t *testing.T) {
 	if err := faults.Err(); err != nil {
 		t.Fatal(err)
 	}
-	r, err := newReplay(s, &diffFlags{new: filepath.Join(before.folder, "new.yaml")})
+	w, err := readWorld(s, filepath.Join(before.folder, "new.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &foretold{t: t, replay: r}
+	f := &foretold{t: t, world: w}
 	for i := range requests {
 		if policyDecides(was[i]) && policyDecides(is[i]) {
 			f.shadow(&requests[i], was[i], is[i])

@@ -37,10 +37,7 @@ func (e *env) runServe(ctx context.Context) error {
 		return badSettings(err)
 	}
 	defer a.Close()
-	if err := a.Serve(ctx); err != nil {
-		return failed(err)
-	}
-	return nil
+	return failed(a.Serve(ctx))
 }
 
 // settings reads the settings file and what it names. All faults come at once.
@@ -54,23 +51,6 @@ func (e *env) settings() (*config.Settings, error) {
 	}
 	e.warn(faults)
 	return s, nil
-}
-
-// missingPolicies names the policy files that cannot be opened, where the
-// settings name them.
-func missingPolicies(s *config.Settings) (faults strict.Faults) {
-	for setting, file := range map[string]config.File{"store.path": s.Store.Path, "policy.shadow": s.Policy.Shadow} {
-		if !file.IsSet() {
-			continue
-		}
-		f, err := os.Open(file.Path)
-		if err != nil {
-			faults = append(faults, unreadable(s, setting, err))
-			continue
-		}
-		f.Close()
-	}
-	return faults.Sorted()
 }
 
 // warn shows the faults that stop nothing.

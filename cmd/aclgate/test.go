@@ -3,18 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"aclgate/cmd/internal/app"
 	"aclgate/config/strict"
-	"aclgate/policy"
 	"aclgate/policy/cases"
-	"aclgate/policy/routes"
-	"aclgate/policy/store"
 )
 
 // exitTests says that a policy test failed.
@@ -47,7 +42,11 @@ something failed.`,
 }
 
 func (e *env) runTest(f *testFlags, files []string) error {
-	world, err := e.testWorld(f.policy)
+	s, err := e.loadSettings()
+	if err != nil {
+		return err
+	}
+	world, err := readWorld(s, f.policy)
 	if err != nil {
 		return err
 	}
@@ -84,62 +83,6 @@ func readSuites(files []string) (suites []*cases.Suite, err error) {
 		return nil, badSettings(err)
 	}
 	return suites, nil
-}
-
-// testWorld reads the policy under test.
-func (e *env) testWorld(file string) (cases.World, error) {
-	s, err := e.loadQuietly()
-	if err != nil {
-		return cases.World{}, err
-	}
-	if file == "" {
-		file = s.Store.Path.Path
-	}
-	cat, err := routes.Load(s.Policy.RoutesFile.Path)
-	if err != nil {
-		return cases.World{}, badSettings(err)
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return cases.World{}, badSettings(err)
-	}
-	pol, faults := store.ReadPolicy(file, text, cat, s.Policy.MaxDepth)
-	if err := faults.Err(); err != nil {
-		return cases.World{}, badSettings(err)
-	}
-	engine := app.Engine(s, cat)
-	engine.Unenforced = false // what is tested is what the entries say
-	return cases.World{Engine: engine, Tree: pol.Tree, Token: compiler(pol, cat), File: relative(file)}, nil
-}
-
-// relative returns a shorter name of a file, where there is one.
-func relative(file string) string {
-	here, err := os.Getwd()
-	if err != nil {
-		return file
-	}
-	if short, err := filepath.Rel(here, file); err == nil && len(short) < len(file) {
-		return short
-	}
-	return file
-}
-
-// compiler returns a function that finds tokens by id, ready to be judged. Each
-// is compiled once.
-func compiler(pol *store.Policy, cat *policy.Catalogue) func(int64) *policy.Token {
-	records := map[int64]*store.Record{}
-	for _, rec := range pol.Records() {
-		records[rec.Token.ID] = rec
-	}
-	made := map[int64]*policy.Token{}
-	return func(id int64) *policy.Token {
-		if made[id] == nil && records[id] != nil {
-			tok := records[id].Token
-			tok.ACL = policy.NewACL(records[id].Entries, cat)
-			made[id] = &tok
-		}
-		return made[id]
-	}
 }
 
 // tellResult prints failures first, then coverage, then one line about all.

@@ -16,39 +16,9 @@ import (
 type newFlags struct {
 	id, cid int64 // id 0: the next free one
 	info    string
-	expire  moment
-	ttl     span
+	expire  timeFlag
+	ttl     durationFlag
 }
-
-// moment is a time in unix seconds, 0 for none. As a flag it takes a day, too,
-// and means its beginning in UTC.
-type moment int64
-
-var errMoment = errors.New("expected a day such as 2027-01-01 or a time such as 2027-01-01T08:00:00Z, that is yet to come")
-
-// Set implements pflag.Value.
-func (m *moment) Set(text string) error {
-	t, err := time.Parse(time.DateOnly, text)
-	if err != nil {
-		t, err = time.Parse(time.RFC3339, text)
-	}
-	if err != nil || !t.After(time.Now()) {
-		return errMoment
-	}
-	*m = moment(t.Unix())
-	return nil
-}
-
-// String implements pflag.Value.
-func (m *moment) String() string {
-	if *m == 0 {
-		return ""
-	}
-	return time.Unix(int64(*m), 0).UTC().Format(time.RFC3339)
-}
-
-// Type implements pflag.Value.
-func (m *moment) Type() string { return "time" }
 
 func (e *env) token() *cobra.Command {
 	token := &cobra.Command{Use: "token", Short: "Make tokens", Args: cobra.NoArgs,
@@ -130,7 +100,7 @@ func (e *env) nextID() int64 {
 		return 1
 	}
 	highest := int64(0)
-	if pol, _ := checkPolicy(s); pol != nil {
+	if pol, _ := readPolicy(s, s.Store.Path.Path, "store.path"); pol != nil {
 		for _, r := range pol.Records() {
 			highest = max(highest, r.Token.ID)
 		}

@@ -42,7 +42,7 @@ func (e *env) runWhy(ctx context.Context, text string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	s, err := e.loadQuietly()
+	s, err := e.loadSettings()
 	if err != nil {
 		return err
 	}

@@ -6,38 +6,31 @@ import (
 	"net/netip"
 	"strings"
 
-	"aclgate/cmd/internal/app"
 	"aclgate/config"
 	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/policy/explain"
-	"aclgate/policy/routes"
-	"aclgate/policy/store"
 )
 
 // explainLine says what is known of a decision, and explains it by the policy as
 // it is now.
 func (e *env) explainLine(s *config.Settings, l *record.Line) error {
 	e.tellLine(s, l)
-	pol, faults := checkPolicy(s)
-	if err := faults.Err(); err != nil {
-		return badSettings(err)
-	}
-	cat, err := routes.Load(s.Policy.RoutesFile.Path)
+	pol, err := policyInForce(s)
 	if err != nil {
-		return badSettings(err)
+		return err
 	}
 	ask, why := askOf(l)
 	if why != "" {
 		return e.tellReason(l, why)
 	}
 	pol.AdoptUses(s.Store.Path.Path, ask.At)
-	tok := tokenOf(pol, cat, l)
+	tok := tokenOf(pol, l)
 	if tok == nil {
 		return e.tellReason(l, fmt.Sprintf("token %d is not in the policy any more", l.Token))
 	}
 	ask.File, ask.Tree, ask.Token = s.Store.Path.Text, pol.Tree, tok
-	report := explain.Explain(app.Engine(s, cat), ask)
+	report := explain.Explain(pol.engine, ask)
 	if report.Reason != l.Reason && len(report.Open) == 0 {
 		if err := e.tellReason(l, "the policy as it is now, and the request as far as it is remembered, lead elsewhere; see below"); err != nil {
 			return err
@@ -140,12 +133,10 @@ func wholeMatch(target string) string { return strings.ReplaceAll(target, "{*", 
 
 // tokenOf returns the token of a line, if it is still the same one, ready to be
 // judged.
-func tokenOf(pol *store.Policy, cat *policy.Catalogue, l *record.Line) *policy.Token {
+func tokenOf(pol *policyFile, l *record.Line) *policy.Token {
 	for _, rec := range pol.Records() {
 		if rec.Token.ID == l.Token && hex.EncodeToString(rec.Token.Digest[:4]) == l.Digest {
-			tok := rec.Token
-			tok.ACL = policy.NewACL(rec.Entries, cat)
-			return &tok
+			return pol.token(rec)
 		}
 	}
 	return nil
