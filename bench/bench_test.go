@@ -2,8 +2,11 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +18,45 @@ import (
 	"aclgate/policy/routes"
 	"aclgate/policy/store"
 )
+
+// TestMain lets the test binary be the child that a rig starts: it prints how it was called and
+// listens on the last argument.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == "bench" {
+		fmt.Println(os.Args[1:])
+		ln, err := net.Listen("tcp", os.Args[len(os.Args)-1])
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		for c, err := ln.Accept(); err == nil; c, err = ln.Accept() {
+			c.Close()
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// TestBackendIsStarted: the rig's backends are commands of this program, pinned to a core, and are
+// waited for.
+func TestBackendIsStarted(t *testing.T) {
+	for _, args := range [][]string{{"backend", "--listen"}, {"streams"}} {
+		s := &rig{}
+		p, err := s.startBackend(t.Context(), args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		self, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := fmt.Sprintf("[bench pinned 0 %s bench %s %s]", self, strings.Join(args, " "), s.backend)
+		if got := p.Output(); got != want {
+			t.Errorf("got the child %s, want %s", got, want)
+		}
+		p.Stop()
+	}
+}
 
 func TestTargetIsThisMachine(t *testing.T) {
 	ctx := context.Background()
@@ -111,7 +153,7 @@ func TestTellCountsLateAcceptance(t *testing.T) {
 	} {
 		s := &rig{Options: Options{Say: func(string, ...any) {}}, workloads: map[string]*workload.Workload{"one-id": {}}}
 		result := &report.Result{Figures: map[string]report.Figure{}}
-		s.tell(rounds, row.answers, result)
+		s.summarize(rounds, row.answers, result)
 		if got := result.Figures["revoke/last_accepted_ms"].Value; got != row.last {
 			t.Errorf("last accepted after %v ms, want %v", got, row.last)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aclgate/bench/report"
+	"aclgate/bench/workload"
 )
 
 // Quick compares the gateway with the bare proxy for a minute and reports the result in one line.
@@ -48,49 +49,31 @@ const (
 // the highest rate that holds: the knee. It measures the gateway alone, one mix.
 func Capacity(ctx context.Context, o Options, limit time.Duration) (*report.Result, error) {
 	o.Slice, o.Slices, o.Warmup = stepTime, 1, stepWarmup
-	s, err := open(ctx, o)
-	if err != nil {
-		return nil, err
+	mix := "telematics"
+	if len(o.Mixes) > 0 {
+		mix = o.Mixes[0]
 	}
-	defer s.close()
-	result := s.result("capacity")
-	w, err := s.workload(s.oneMix())
-	if err != nil {
-		return result, err
-	}
-	gateway, err := s.gateway(ctx, w)
-	if err != nil {
-		return result, err
-	}
-	defer gateway.stop()
-	holds := func(rate float64) (bool, error) {
-		at := *s
-		at.Rate = rate
-		run, err := at.measure(ctx, w, gateway)
+	return alone(ctx, o, "capacity", mix, func(s *rig, w *workload.Workload, gateway *proxy, result *report.Result) error {
+		knee, err := climb(func(rate float64) (bool, error) {
+			at := *s
+			at.Rate = rate
+			run, err := at.measure(ctx, w, gateway)
+			if err != nil {
+				return false, err
+			}
+			result.Add(run)
+			ok := held(&run, limit)
+			s.Say("%8.0f/s  p99 %8.0f µs  core idle %3.0f %%  held: %v\n", rate, report.P99(run.Lanes[0].Slices[0]), 100*run.Idle, ok)
+			return ok, nil
+		})
 		if err != nil {
-			return false, err
+			return err
 		}
-		result.Add(run)
-		ok := held(&run, limit)
-		s.Say("%8.0f/s  p99 %8.0f µs  core idle %3.0f %%  held: %v\n", rate, report.P99(run.Lanes[0].Slices[0]), 100*run.Idle, ok)
-		return ok, nil
-	}
-	knee, err := climb(holds)
-	if err != nil {
-		return result, err
-	}
-	result.Figures["capacity/knee"] = report.Exact(knee, "1/s")
-	s.Say("the knee is at %.0f requests per second (p99 up to %v)\n", knee, limit)
-	s.blame(result)
-	return result, nil
-}
-
-// oneMix returns the mix of a command that plays one.
-func (s *rig) oneMix() string {
-	if len(s.Mixes) > 0 {
-		return s.Mixes[0]
-	}
-	return "telematics"
+		result.Figures["capacity/knee"] = report.Exact(knee, "1/s")
+		s.Say("the knee is at %.0f requests per second (p99 up to %v)\n", knee, limit)
+		s.blame(result)
+		return nil
+	})
 }
 
 // climb returns the highest rate that holds: up in steps, then by halves between the last that held

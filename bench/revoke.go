@@ -45,27 +45,14 @@ func Revoke(ctx context.Context, o Options) (*report.Result, error) {
 	if o.Rate == 0 {
 		o.Rate = revokeRate
 	}
-	s, err := open(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	defer s.close()
-	result := s.result("revoke")
-	w, err := s.workload("one-id")
-	if err != nil {
-		return result, err
-	}
-	gateway, err := s.gateway(ctx, w)
-	if err != nil {
-		return result, err
-	}
-	defer gateway.stop()
-	rounds, answers, err := s.revoke(ctx, w, gateway, result)
-	if err != nil {
-		return result, errors.Join(err, said([]*proxy{gateway}))
-	}
-	s.tell(rounds, answers, result)
-	return result, nil
+	return alone(ctx, o, "revoke", "one-id", func(s *rig, w *workload.Workload, gateway *proxy, result *report.Result) error {
+		rounds, answers, err := s.revoke(ctx, w, gateway, result)
+		if err != nil {
+			return errors.Join(err, output([]*proxy{gateway}))
+		}
+		s.summarize(rounds, answers, result)
+		return nil
+	})
 }
 
 // revoke loads the gateway and changes its policy meanwhile.
@@ -151,14 +138,14 @@ func reload(ctx context.Context, files gatewayFiles) error {
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
 	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("reload: %s: %s", resp.Status, text)
+		err = fmt.Errorf("cannot reload: %s: %s", resp.Status, text)
 	}
 	return err
 }
 
-// tell makes the figures: the last acceptance and the reload itself, both from the moment the
+// summarize makes the figures: the last acceptance and the reload itself, both from the moment the
 // reload was asked for, and how many requests were accepted that were sent after it had returned.
-func (s *rig) tell(rounds []revocation, answers []accepted, result *report.Result) {
+func (s *rig) summarize(rounds []revocation, answers []accepted, result *report.Result) {
 	var last, took []float64
 	late := 0
 	for _, r := range rounds {

@@ -15,6 +15,7 @@ import (
 
 	"aclgate/bench/child"
 	"aclgate/bench/competitors"
+	"aclgate/bench/report"
 	"aclgate/bench/sys"
 	"aclgate/bench/workload"
 )
@@ -58,7 +59,10 @@ func open(ctx context.Context, o Options) (*rig, error) {
 	if s.dir, err = os.MkdirTemp("", "aclgate-bench-"); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(sys.PinAll(s.loadCPU), s.startBackend(ctx)); err != nil {
+	if err = sys.PinAll(s.loadCPU); err == nil {
+		s.process, err = s.startBackend(ctx, "backend", "--listen")
+	}
+	if err != nil {
 		s.close()
 		return nil, err
 	}
@@ -68,19 +72,21 @@ func open(ctx context.Context, o Options) (*rig, error) {
 	return s, nil
 }
 
-func (s *rig) startBackend(ctx context.Context) error {
+// startBackend starts one of this program's own backends; its address is the last argument.
+func (s *rig) startBackend(ctx context.Context, args ...string) (*child.Process, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if s.backend, err = freePort(); err != nil {
-		return err
+		return nil, err
 	}
-	s.process, err = child.Start("the backend", []int{s.backCPU}, []string{self, "bench", "backend", "--listen", s.backend.String()})
+	argv := append(append([]string{self, "bench"}, args...), s.backend.String())
+	p, err := child.Start("the backend", []int{s.backCPU}, argv)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.process.WaitFor(ctx, s.backend)
+	return p, p.WaitFor(ctx, s.backend)
 }
 
 func (s *rig) close() {
@@ -106,6 +112,27 @@ func (s *rig) workload(name string) (*workload.Workload, error) {
 	runtime.GC()
 	s.workloads[name] = workload.New(mix, s.Seed)
 	return s.workloads[name], nil
+}
+
+// alone runs a bench of the gateway alone, on one mix. What was measured before an error is in the
+// result.
+func alone(ctx context.Context, o Options, command, mix string, run func(*rig, *workload.Workload, *proxy, *report.Result) error) (*report.Result, error) {
+	s, err := open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	result := s.result(command)
+	w, err := s.workload(mix)
+	if err != nil {
+		return result, err
+	}
+	gateway, err := s.gateway(ctx, w)
+	if err != nil {
+		return result, err
+	}
+	defer gateway.stop()
+	return result, run(s, w, gateway, result)
 }
 
 // proxy is one running proxy under measurement. A nil process is one that this program did not

@@ -139,19 +139,19 @@ func (s *rig) play(ctx context.Context, p play, result *report.Result) error {
 	at.Rate = p.rate
 	run, err := at.measure(ctx, w, proxies...)
 	if err != nil {
-		return errors.Join(err, said(proxies))
+		return errors.Join(err, output(proxies))
 	}
 	result.Add(run)
 	s.Say("%s\n", run.Line())
 	return nil
 }
 
-// said returns what the children have said, which tells why a run broke off.
-func said(proxies []*proxy) error {
+// output returns what the children wrote, which says why a run broke off.
+func output(proxies []*proxy) error {
 	var errs []error
 	for _, p := range proxies {
-		if p.process != nil && p.process.Said() != "" {
-			errs = append(errs, fmt.Errorf("%s: %s", p.name, p.process.Said()))
+		if p.process != nil && p.process.Output() != "" {
+			errs = append(errs, fmt.Errorf("%s: %s", p.name, p.process.Output()))
 		}
 	}
 	return errors.Join(errs...)

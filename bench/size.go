@@ -78,7 +78,7 @@ func (s *rig) size(ctx context.Context, w *workload.Workload, result *report.Res
 	}
 	took, stall, quiet, err := s.stall(ctx, gateway, w, result)
 	if err != nil {
-		return errors.Join(err, said([]*proxy{gateway}))
+		return errors.Join(err, output([]*proxy{gateway}))
 	}
 	for figure, v := range map[string]report.Figure{
 		"start_ms": report.Exact(ms(start), "ms"), "rss_mib": report.Exact(float64(memory)/(1<<20), "MiB"),

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"time"
 
 	"aclgate/bench/child"
@@ -43,7 +42,7 @@ func Stream(ctx context.Context, o Options) (*report.Result, error) {
 	}
 	defer s.close()
 	result := s.result("stream")
-	backend, err := s.streams(ctx)
+	backend, err := s.startBackend(ctx, "streams") // in the place of the one of small answers
 	if err != nil {
 		return result, err
 	}
@@ -64,26 +63,10 @@ func Stream(ctx context.Context, o Options) (*report.Result, error) {
 		{"1 GB", "limit=1000000000"}, {"100 MB chunked", "limit=100000000&offset=1"},
 	} {
 		if err := s.stream(ctx, kind.name, kind.query, w, proxies, result); err != nil {
-			return result, errors.Join(err, said(proxies))
+			return result, errors.Join(err, output(proxies))
 		}
 	}
 	return result, nil
-}
-
-// streams replaces the backend by one that sends long answers.
-func (s *rig) streams(ctx context.Context) (*child.Process, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	if s.backend, err = freePort(); err != nil {
-		return nil, err
-	}
-	p, err := child.Start("the backend", []int{s.backCPU}, []string{self, "bench", "streams", s.backend.String()})
-	if err != nil {
-		return nil, err
-	}
-	return p, p.WaitFor(ctx, s.backend)
 }
 
 // streamers starts the gateway and, where it is installed, nginx.
@@ -116,7 +99,7 @@ func (s *rig) stream(ctx context.Context, name, query string, w *workload.Worklo
 		for i, p := range proxies {
 			got, err := passOne(ctx, p, request)
 			if err != nil {
-				return fmt.Errorf("%s through %s: %w", name, p.name, err)
+				return fmt.Errorf("cannot pass %s through %s: %w", name, p.name, err)
 			}
 			cpu[i], first[i] = append(cpu[i], ms(got.cpu)), append(first[i], ms(got.first))
 			extra[i] = max(extra[i], got.extra)

@@ -25,20 +25,20 @@ import (
 )
 
 const (
-	// startup bounds the time until a child listens; a million tokens take their time.
-	startup = 60 * time.Second
-	// farewell is how long a child may take to end before it is killed.
-	farewell = 3 * time.Second
-	// maxWords bounds what is kept of a child's output.
-	maxWords = 8 << 10
+	// startTimeout bounds the time until a child listens; a million tokens take their time.
+	startTimeout = 60 * time.Second
+	// stopTimeout is how long a child may take to end before it is killed.
+	stopTimeout = 3 * time.Second
+	// maxOutput bounds what is kept of a child's output.
+	maxOutput = 8 << 10
 )
 
 // Process is a running child.
 type Process struct {
-	name  string
-	cmd   *exec.Cmd
-	words *words
-	ended chan struct{}
+	name   string
+	cmd    *exec.Cmd
+	output *output
+	ended  chan struct{}
 }
 
 // Start starts argv, pinned to cores by this program's own hidden command. The child is killed if
@@ -53,8 +53,8 @@ func Start(name string, cpus []int, argv []string) (*Process, error) {
 		return nil, err
 	}
 	args := append([]string{"bench", "pinned", cores(cpus), path}, argv[1:]...)
-	p := &Process{name: name, cmd: exec.Command(self, args...), words: &words{}, ended: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = p.words, p.words
+	p := &Process{name: name, cmd: exec.Command(self, args...), output: &output{}, ended: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	sys.DieWithParent(p.cmd)
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", name, err)
@@ -77,7 +77,7 @@ func cores(cpus []int) string {
 
 // WaitFor waits until a process listens on at. The error holds what the child printed.
 func (p *Process) WaitFor(ctx context.Context, at netip.AddrPort) error {
-	ctx, cancel := context.WithTimeout(ctx, startup)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for {
 		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", at.String())
@@ -86,9 +86,9 @@ func (p *Process) WaitFor(ctx context.Context, at netip.AddrPort) error {
 		}
 		select {
 		case <-p.ended:
-			return fmt.Errorf("%s ended: %s", p.name, p.words)
+			return fmt.Errorf("cannot connect to %s: it ended: %s", p.name, p.output)
 		case <-ctx.Done():
-			return fmt.Errorf("%s does not listen on %s: %w %s", p.name, at, ctx.Err(), p.words)
+			return fmt.Errorf("cannot connect to %s on %s: %w %s", p.name, at, ctx.Err(), p.output)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
@@ -100,7 +100,7 @@ func (p *Process) Stop() {
 		select {
 		case <-p.ended:
 			return
-		case <-time.After(farewell):
+		case <-time.After(stopTimeout):
 		}
 	}
 	p.cmd.Process.Kill()
@@ -110,8 +110,8 @@ func (p *Process) Stop() {
 // PID returns the child's process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Said returns what the child wrote so far.
-func (p *Process) Said() string { return p.words.String() }
+// Output returns what the child wrote so far.
+func (p *Process) Output() string { return p.output.String() }
 
 // CPU returns what the processes of a tree have used so far.
 func CPU(pid int) time.Duration {
@@ -207,21 +207,21 @@ func Idle(cpu int) (time.Duration, error) {
 	return 0, errors.New("/proc/stat does not name " + name)
 }
 
-// words keeps the beginning of what a child writes.
-type words struct {
+// output keeps the beginning of what a child writes.
+type output struct {
 	mu   sync.Mutex
 	text []byte
 }
 
-func (w *words) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.text = append(w.text, p[:min(len(p), maxWords-len(w.text))]...)
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.text = append(o.text, p[:min(len(p), maxOutput-len(o.text))]...)
 	return len(p), nil
 }
 
-func (w *words) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return strings.TrimSpace(string(w.text))
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return strings.TrimSpace(string(o.text))
 }

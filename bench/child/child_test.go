@@ -52,13 +52,13 @@ func TestIdle(t *testing.T) {
 }
 
 func TestWordsAreBounded(t *testing.T) {
-	var w words
+	var w output
 	for range 100 {
 		if n, err := w.Write(make([]byte, 1000)); n != 1000 || err != nil {
 			t.Fatalf("got %d, %v", n, err)
 		}
 	}
-	if got := len(w.text); got != maxWords {
-		t.Errorf("got %d bytes, want %d", got, maxWords)
+	if got := len(w.text); got != maxOutput {
+		t.Errorf("got %d bytes, want %d", got, maxOutput)
 	}
 }

@@ -150,7 +150,7 @@ func version(name, flag string) (string, error) {
 	}
 	out, err := exec.Command(path, flag).CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("%s %s: %w", name, flag, err)
+		return "", fmt.Errorf("cannot run %s %s: %w", name, flag, err)
 	}
 	line, _, _ := strings.Cut(string(out), "\n")
 	return strings.TrimSpace(strings.TrimPrefix(line, "nginx version: ")), nil

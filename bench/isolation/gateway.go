@@ -39,8 +39,8 @@ shutdown: {delay: 0s, drain: 1s}
 // BackendKey is the gateway's own credential.
 const BackendKey = "the-credential-of-the-gateway-itself"
 
-// started bounds the start of a gateway.
-const started = 30 * time.Second
+// startTimeout bounds the start of a gateway.
+const startTimeout = 30 * time.Second
 
 // Gateway is a child process that serves.
 type Gateway struct {
@@ -76,10 +76,10 @@ func Start(program, dir string, w *World, s Settings) (*Gateway, error) {
 	case <-serving:
 		return g, nil
 	case <-g.ended:
-		return nil, fmt.Errorf("%w: %v", errEnded, g.LogTail())
-	case <-time.After(started):
+		return nil, fmt.Errorf("cannot start the gateway: %w: %v", errEnded, g.LogTail())
+	case <-time.After(startTimeout):
 		g.Stop()
-		return nil, fmt.Errorf("the gateway does not start: %v", g.LogTail())
+		return nil, fmt.Errorf("cannot start the gateway in %v: %v", startTimeout, g.LogTail())
 	}
 }
 
@@ -166,7 +166,7 @@ func (g *Gateway) WaitReady(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("not ready: %s %w; %v", body, errors.Join(err, ctx.Err()), g.LogTail())
+			return fmt.Errorf("cannot wait any longer for the gateway to be ready: %s %w; %v", body, errors.Join(err, ctx.Err()), g.LogTail())
 		case <-g.ended:
 			return errEnded
 		case <-time.After(10 * time.Millisecond):

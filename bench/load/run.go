@@ -262,7 +262,7 @@ func (r *run) again(tag int32, why string) {
 		err = r.poller.Add(fd, tag)
 	}
 	if err != nil {
-		r.err = errors.Join(r.err, fmt.Errorf("%s is gone: %w", l.Name, err))
+		r.err = errors.Join(r.err, fmt.Errorf("cannot reach %s any more: %w", l.Name, err))
 	}
 	c.fd, c.rest = fd, c.rest[:0]
 	if c.busy {

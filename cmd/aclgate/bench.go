@@ -28,38 +28,42 @@ type benchFlags struct {
 
 func (e *env) bench() *cobra.Command {
 	var f benchFlags
-	c := &cobra.Command{
-		Use:   "bench",
-		Short: "Measure the gateway beside other proxies and check every answer",
-		Long: `Start a cheap backend, the gateway and the proxies that are installed here (a
+	c := e.benchKind("bench", "Measure the gateway beside other proxies and check every answer", &f, bench.Run)
+	c.Long = `Start a cheap backend, the gateway and the proxies that are installed here (a
 bare fasthttp proxy is built in; nginx, nginx with Lua and HAProxy from
 Debian's packages), and measure them in pairs: at the same time, on the same
 core, under the same load. What counts is the ratio of CPU time per request.
 
 Every answer is checked: one leak or wrong denial fails the bench. So does a
-line of --gate that is broken (exit code 5).`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return e.runBench(cmd.Context(), &f) },
-	}
-	f.shared(c)
+line of --gate that is broken (exit code 5).`
 	c.Flags().StringSliceVar(&f.Mixes, "mix", nil, "what to play: names, or files ending in .yaml (default: all)")
 	c.Flags().StringSliceVar(&f.Competitors, "rival", nil, "bare, nginx, lua, lua-set, lua-full, haproxy (default: all that are here)")
 	c.Flags().Float64Var(&f.Rate, "rate", 0, "requests per second and proxy, open loop (default: as many as they can)")
 	c.Flags().DurationVar(&f.duration, "duration", 10*time.Second, "how long to measure each pair")
-	c.AddCommand(e.benchQuick(), e.benchCapacity(), e.benchRevoke(), e.benchSize(), e.benchStream(), e.benchWorld(), e.benchBackend())
-	c.AddCommand(benchBare(), benchStreams(), benchPinned())
+	c.AddCommand(
+		e.benchKind("quick", "One minute, one line: the ratio to a bare proxy, and leaks", &benchFlags{duration: 15 * time.Second}, bench.Quick),
+		e.benchKind("stream", "Answers of 1 GB and of 100 MB in chunks: first byte, CPU, extra memory, beside nginx", new(benchFlags), bench.Stream),
+		e.benchCapacity(), e.benchRevoke(), e.benchSize(), e.benchWorld(), e.benchBackend(),
+		benchBare(), benchStreams(), benchPinned())
 	return c
 }
 
-// shared sets the flags that every kind of bench has.
-func (f *benchFlags) shared(c *cobra.Command) {
-	c.Flags().Uint64Var(&f.Seed, "seed", 1, "what tokens, items and calls follow from")
-	c.Flags().IntVar(&f.Conns, "connections", 32, "per proxy")
-	c.Flags().StringVar(&f.out, "out", "", "folder for report.json and report.html")
-	c.Flags().StringVar(&f.baseline, "baseline", "", "a report.json to compare with")
-	c.Flags().StringVar(&f.gate, "gate", "", "limits, as YAML: a list of lines such as one-id/bare/cpu_ratio <= 1.10")
-	c.Flags().StringVar(&f.Against, "against", "", "measure the gateway at this `URL`, which has a world of aclgate bench world")
-	c.Flags().BoolVar(&f.Mine, "i-own-this-target", false, "let --against be another machine")
+// benchKind returns a command that measures with run, writes the report and lets oracle and gate
+// speak.
+func (e *env) benchKind(use, short string, f *benchFlags, run func(context.Context, bench.Options) (*report.Result, error)) *cobra.Command {
+	c := &cobra.Command{
+		Use: use, Short: short, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return e.runBench(cmd.Context(), f, run) },
+	}
+	flags := c.Flags()
+	flags.Uint64Var(&f.Seed, "seed", 1, "what tokens, items and calls follow from")
+	flags.IntVar(&f.Conns, "connections", 32, "per proxy")
+	flags.StringVar(&f.out, "out", "", "folder for report.json and report.html")
+	flags.StringVar(&f.baseline, "baseline", "", "a report.json to compare with")
+	flags.StringVar(&f.gate, "gate", "", "limits, as YAML: a list of lines such as one-id/bare/cpu_ratio <= 1.10")
+	flags.StringVar(&f.Against, "against", "", "measure the gateway at this `URL`, which has a world of aclgate bench world")
+	flags.BoolVar(&f.Mine, "i-own-this-target", false, "let --against be another machine")
+	return c
 }
 
 const (
@@ -77,18 +81,13 @@ func (e *env) options(f *benchFlags) bench.Options {
 	return o
 }
 
-func (e *env) runBench(ctx context.Context, f *benchFlags) error {
-	return e.measured(f, func(o bench.Options) (*report.Result, error) { return bench.Run(ctx, o) })
-}
-
-// measured runs one kind of bench, writes its report and lets oracle and gate speak. The gate is read
-// first: a slip in it shows before ten minutes have passed.
-func (e *env) measured(f *benchFlags, run func(bench.Options) (*report.Result, error)) error {
+// runBench reads the gate first: a slip in it shows before ten minutes have passed.
+func (e *env) runBench(ctx context.Context, f *benchFlags, run func(context.Context, bench.Options) (*report.Result, error)) error {
 	gate, base, err := f.limits()
 	if err != nil {
 		return badSettings(err)
 	}
-	result, err := run(e.options(f))
+	result, err := run(ctx, e.options(f))
 	if err != nil {
 		return failed(err)
 	}

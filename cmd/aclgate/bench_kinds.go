@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -20,32 +21,13 @@ import (
 	"aclgate/bench/workload"
 )
 
-func (e *env) benchQuick() *cobra.Command {
-	f := benchFlags{duration: 15 * time.Second}
-	c := &cobra.Command{
-		Use:   "quick",
-		Short: "One minute, one line: the ratio to a bare proxy, and leaks",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return e.measured(&f, func(o bench.Options) (*report.Result, error) { return bench.Quick(cmd.Context(), o) })
-		},
-	}
-	f.shared(c)
-	return c
-}
-
 func (e *env) benchCapacity() *cobra.Command {
 	var f benchFlags
 	limit := 10 * time.Millisecond
-	c := &cobra.Command{
-		Use:   "capacity",
-		Short: "Raise the rate until answers come late: where is the knee",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return e.measured(&f, func(o bench.Options) (*report.Result, error) { return bench.Capacity(cmd.Context(), o, limit) })
-		},
-	}
-	f.shared(c)
+	c := e.benchKind("capacity", "Raise the rate until answers come late: where is the knee", &f,
+		func(ctx context.Context, o bench.Options) (*report.Result, error) {
+			return bench.Capacity(ctx, o, limit)
+		})
 	c.Flags().StringSliceVar(&f.Mixes, "mix", nil, "what to play (default telematics)")
 	c.Flags().DurationVar(&limit, "p99", limit, "the latest that 99 % of the answers may come")
 	return c
@@ -53,16 +35,16 @@ func (e *env) benchCapacity() *cobra.Command {
 
 func (e *env) benchRevoke() *cobra.Command {
 	var f benchFlags
-	c := &cobra.Command{
-		Use:   "revoke",
-		Short: "Revoke a token under load: how long was it still accepted",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return e.measured(&f, func(o bench.Options) (*report.Result, error) { return bench.Revoke(cmd.Context(), o) })
-		},
-	}
-	f.shared(c)
+	c := e.benchKind("revoke", "Revoke a token under load: how long was it still accepted", &f, bench.Revoke)
 	c.Flags().Float64Var(&f.Rate, "rate", 0, "requests per second, of the revoked token and again of the others (default 2000)")
+	return c
+}
+
+func (e *env) benchSize() *cobra.Command {
+	tokens := []int{10_000, 100_000}
+	c := e.benchKind("size", "Memory, start and reload by number of tokens; the longest stall meanwhile", new(benchFlags),
+		func(ctx context.Context, o bench.Options) (*report.Result, error) { return bench.Size(ctx, o, tokens) })
+	c.Flags().IntSliceVar(&tokens, "tokens", tokens, "how many, one measurement each")
 	return c
 }
 
@@ -112,20 +94,6 @@ func (e *env) benchBackend() *cobra.Command {
 	return c
 }
 
-func (e *env) benchStream() *cobra.Command {
-	var f benchFlags
-	c := &cobra.Command{
-		Use:   "stream",
-		Short: "Answers of 1 GB and of 100 MB in chunks: first byte, CPU, extra memory, beside nginx",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return e.measured(&f, func(o bench.Options) (*report.Result, error) { return bench.Stream(cmd.Context(), o) })
-		},
-	}
-	f.shared(c)
-	return c
-}
-
 // benchStreams is the backend of bench stream, a process of its own.
 func benchStreams() *cobra.Command {
 	return &cobra.Command{
@@ -137,10 +105,7 @@ func benchStreams() *cobra.Command {
 			if err == nil {
 				err = stub.Stream(cmd.Context(), ln)
 			}
-			if err != nil {
-				return failed(err)
-			}
-			return nil
+			return failed(err)
 		},
 	}
 }
@@ -181,20 +146,4 @@ func benchPinned() *cobra.Command {
 			return nil
 		},
 	}
-}
-
-func (e *env) benchSize() *cobra.Command {
-	var f benchFlags
-	tokens := []int{10_000, 100_000}
-	c := &cobra.Command{
-		Use:   "size",
-		Short: "Memory, start and reload by number of tokens; the longest stall meanwhile",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return e.measured(&f, func(o bench.Options) (*report.Result, error) { return bench.Size(cmd.Context(), o, tokens) })
-		},
-	}
-	f.shared(c)
-	c.Flags().IntSliceVar(&tokens, "tokens", tokens, "how many, one measurement each")
-	return c
 }

@@ -122,7 +122,7 @@ func (e *env) checkLive(ctx context.Context, s *config.Settings, tree *policy.Tr
 	found, err := a.ProbeScope(ctx)
 	switch {
 	case err != nil:
-		return failed(fmt.Errorf("live: the backend cannot be asked: %w", err))
+		return failed(fmt.Errorf("live: cannot ask the backend: %w", err))
 	case found == nil && s.Scope.Mode == config.ScopeHeader:
 		fmt.Fprintln(e.stdout, "live: nothing to ask the backend with these settings: scope.trust_header, or no upstream.token_file")
 	case found == nil:

@@ -118,7 +118,7 @@ func (a *App) Reload() error {
 	err := a.policy.Reload()
 	if a.shadow != nil {
 		if shadow := a.shadow.Reload(); shadow != nil {
-			err = errors.Join(err, fmt.Errorf("policy.shadow: %w", shadow))
+			err = errors.Join(err, fmt.Errorf("cannot read policy.shadow: %w", shadow))
 		}
 	}
 	return err

@@ -15,8 +15,8 @@ import (
 // liveFor bounds what is asked of the backend without serving.
 const liveFor = 20 * time.Second
 
-// ProbeScope asks the backend once whether it obeys x-flespi-cid. Without serving; the result is nil
-// where the settings do not depend on it, or where the gateway has no credential to ask with.
+// ProbeScope asks the backend once, without serving, whether it obeys x-flespi-cid. The result is nil
+// where the settings do not depend on that, or where the gateway has no credential to ask with.
 func (a *App) ProbeScope(ctx context.Context) (*probe.Result, error) {
 	if a.probe == nil {
 		return nil, nil
@@ -43,7 +43,7 @@ func (a *App) ReadIndex(ctx context.Context) error {
 	for a.index.Ready() != nil {
 		select {
 		case <-ctx.Done():
-			return errors.New("the items of the backend could not be read; the warnings above say why")
+			return errors.New("cannot read the items of the backend; the warnings above say why")
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -65,7 +65,7 @@ func (a *App) Explain(ctx context.Context, ask explain.Ask) (*explain.Report, er
 	}
 	report := explain.Explain(a.engine, ask)
 	if err != nil {
-		return nil, fmt.Errorf("the backend did not say what the request names: %w", err)
+		return nil, fmt.Errorf("cannot ask the backend what the request names: %w", err)
 	}
 	return report, nil
 }

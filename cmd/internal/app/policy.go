@@ -90,7 +90,7 @@ func (a *App) openShadow() (err error) {
 		return nil
 	}
 	if a.shadow, err = a.newSource(file, a.log.With("policy", "shadow"), nil); err != nil {
-		return fmt.Errorf("policy.shadow: %w", err)
+		return fmt.Errorf("cannot read policy.shadow: %w", err)
 	}
 	a.shadow.accounts = a.policy.accounts
 	return nil
