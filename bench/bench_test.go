@@ -116,7 +116,7 @@ func TestGatewayFilesLoad(t *testing.T) {
 		if mix.MaxURL > 0 && int64(s.Upstream.MaxURLBytes) != mix.MaxURL {
 			t.Errorf("%s: got max_url_bytes %v, want %v", name, s.Upstream.MaxURLBytes, mix.MaxURL)
 		}
-		if _, err := store.OpenFile(store.FileOptions{Path: filepath.Join(dir, "policy.yaml"), Catalogue: catalogue, MaxDepth: 4, Logger: slog.New(slog.DiscardHandler)}); err != nil {
+		if _, err := store.OpenFile(store.FileOptions{Path: filepath.Join(dir, "policy.json"), Catalogue: catalogue, MaxDepth: 4, Logger: slog.New(slog.DiscardHandler)}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

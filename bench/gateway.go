@@ -16,7 +16,7 @@ const settings = `listen: {address: %q, max_connections: 20000}
 admin: {address: %q, token_file: admin.token}
 upstream: {urls: ["http://%s"], token_file: upstream.token%s}
 scope: {mode: header, trust_header: true}
-store: {kind: file, path: policy.yaml}
+store: {kind: file, path: policy.json}
 %slimits:
   per_token: {rate: 1000000/s, burst: 1000000, concurrent: 100000}
   per_account: {rate: 1000000/s, burst: 1000000, concurrent: 100000}
@@ -53,7 +53,7 @@ func (g gatewayFiles) write(w *workload.Workload) error {
 			return err
 		}
 	}
-	return writePolicy(filepath.Join(g.dir, "policy.yaml"), w, nil)
+	return writePolicy(filepath.Join(g.dir, "policy.json"), w, nil)
 }
 
 // writePolicy replaces the policy file by rename, as a careful editor does.

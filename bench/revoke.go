@@ -94,7 +94,7 @@ func (s *rig) revoke(ctx context.Context, w *workload.Workload, gateway *proxy, 
 
 // rewrite changes the policy in rounds.
 func rewrite(ctx context.Context, files gatewayFiles, w *workload.Workload, victim int) ([]revocation, error) {
-	policy := filepath.Join(files.dir, "policy.yaml")
+	policy := filepath.Join(files.dir, "policy.json")
 	change := func(without map[int]bool) (from, to time.Time, err error) {
 		select {
 		case <-ctx.Done():

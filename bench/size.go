@@ -206,13 +206,13 @@ func unused(w *workload.Workload) int {
 // returns its path. It must be called before the load: writing so much delays the calls that it
 // sends and times.
 func nextPolicy(files gatewayFiles, w *workload.Workload) (path string, err error) {
-	path = filepath.Join(files.dir, "policy-next.yaml")
+	path = filepath.Join(files.dir, "policy-next.json")
 	return path, writePolicy(path, w, map[int]bool{unused(w): true})
 }
 
 // replacePolicy puts next in the place of the policy and returns how long the reload took.
 func replacePolicy(ctx context.Context, files gatewayFiles, next string) (time.Duration, error) {
-	if err := os.Rename(next, filepath.Join(files.dir, "policy.yaml")); err != nil {
+	if err := os.Rename(next, filepath.Join(files.dir, "policy.json")); err != nil {
 		return 0, err
 	}
 	began := time.Now()

@@ -83,7 +83,7 @@ func TestWithout(t *testing.T) {
 	if err := New(mix, 1).WritePolicy(&b, map[int]bool{1: true}); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.String(); strings.Contains(got, "{id: 2, key") || !strings.Contains(got, "{id: 3, key") {
+	if got := b.String(); strings.Contains(got, `"id": 2, "key`) || !strings.Contains(got, `"id": 3, "key`) {
 		t.Errorf("got %s", got)
 	}
 }

@@ -1,20 +1,28 @@
 package strict
 
-import "go.yaml.in/yaml/v3"
+import (
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+)
 
 // Map is a mapping whose keys are known. The Map of an absent or faulty node is empty and needs
 // nothing, so that one fault does not bring others.
 type Map struct {
 	node   *Node
-	values map[string]*Node
-	needs  bool // it is a mapping, so that a missing key is one
+	values []Node           // with sound keys, each once
+	byKey  map[string]*Node // of a mapping with many keys; nil: values is searched
+	needs  bool             // it is a mapping, so that a missing key is one
 }
+
+// manyKeys is from where on a mapping is searched by a table.
+const manyKeys = 16
 
 // Map returns the node as a mapping that may hold the known keys and no others. Unknown keys, keys
 // that come twice and keys that are not text are reported at their place; of two equal ones the
 // first counts.
 func (n *Node) Map(known ...string) *Map {
-	m := &Map{node: n, values: make(map[string]*Node)}
+	m := &Map{node: n}
 	switch n.Kind() {
 	case Absent:
 		return m
@@ -24,13 +32,17 @@ func (n *Node) Map(known ...string) *Map {
 		return m
 	}
 	m.needs = true
-	isKnown := make(map[string]bool, len(known))
-	for _, k := range known {
-		isKnown[k] = true
+	size := len(n.y.Content) / 2
+	m.values = make([]Node, 0, size)
+	if size > manyKeys {
+		m.byKey = make(map[string]*Node, size)
 	}
 	for i := 0; i+1 < len(n.y.Content); i += 2 {
-		child := &Node{y: n.y.Content[i+1], key: n.y.Content[i], report: n.report, up: n}
-		if m.take(child) && !isKnown[child.key.Value] {
+		child := Node{y: n.y.Content[i+1], key: n.y.Content[i], report: n.report, up: n}
+		if n.streamed == child.y {
+			child.stream = n.stream
+		}
+		if m.take(&child) && !slices.Contains(known, child.key.Value) {
 			m.unknown(child.key, known)
 		}
 	}
@@ -47,11 +59,14 @@ func (m *Map) take(child *Node) bool {
 		}
 		return false
 	}
-	if first, ok := m.values[key.Value]; ok {
+	if first := m.Get(key.Value); first != nil {
 		report.Fault(at, "key %s stands here twice: first in line %d", quote(key.Value), first.KeyPos().Line)
 		return false
 	}
-	m.values[key.Value] = child
+	m.values = append(m.values, *child)
+	if m.byKey != nil {
+		m.byKey[key.Value] = &m.values[len(m.values)-1]
+	}
 	return true
 }
 
@@ -66,12 +81,22 @@ func (m *Map) Node() *Node { return m.node }
 
 // Get returns the value of key, nil if the mapping does not hold it. A null is returned as it is,
 // and every reader refuses it.
-func (m *Map) Get(key string) *Node { return m.values[key] }
+func (m *Map) Get(key string) *Node {
+	if m.byKey != nil {
+		return m.byKey[key]
+	}
+	for i := range m.values {
+		if m.values[i].key.Value == key {
+			return &m.values[i]
+		}
+	}
+	return nil
+}
 
 // Opt is Get for keys where a null is as good as an absence: `section:` with all its lines
 // commented out.
 func (m *Map) Opt(key string) *Node {
-	if n := m.values[key]; n.Kind() != Null {
+	if n := m.Get(key); n.Kind() != Null {
 		return n
 	}
 	return nil
@@ -79,7 +104,7 @@ func (m *Map) Opt(key string) *Node {
 
 // Need is Get for keys that must be there; a missing one is reported where the mapping begins.
 func (m *Map) Need(key string) *Node {
-	n := m.values[key]
+	n := m.Get(key)
 	if n == nil && m.needs {
 		m.node.Fault("missing key %q", key)
 	}

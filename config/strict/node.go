@@ -31,6 +31,9 @@ type Node struct {
 	report *Report
 	up     *Node
 	index  int // its place in a list, from 0
+
+	stream   *jsonReader // of the list that Elements reads; nil: Content has all
+	streamed *yaml.Node  // in the root of a file: the value of that list
 }
 
 // Kind returns what the node is.
@@ -128,9 +131,10 @@ func (n *Node) List() []*Node {
 		n.mismatch("a list")
 		return nil
 	}
-	items := make([]*Node, len(n.y.Content))
+	items, nodes := make([]*Node, len(n.y.Content)), make([]Node, len(n.y.Content))
 	for i, y := range n.y.Content {
-		items[i] = &Node{y: y, report: n.report, up: n, index: i}
+		nodes[i] = Node{y: y, report: n.report, up: n, index: i}
+		items[i] = &nodes[i]
 	}
 	return items
 }

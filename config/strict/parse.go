@@ -25,7 +25,7 @@ func Parse(file string, text []byte) (*Node, *Report) {
 // parse is Parse with a step between parsing and screening.
 func parse(file string, text []byte, prepare func(*yaml.Node)) (*Node, *Report) {
 	report := NewReport(file)
-	if !screenText(report, text) {
+	if !screenText(report, text, func() {}) {
 		return nil, report
 	}
 	text, mark, err := markSlashes(text)
@@ -80,7 +80,7 @@ func refuseSecond(report *Report, lines *lineReader, dec *yaml.Decoder) {
 
 // screenText checks what the YAML reader would let pass or name badly: size, encoding, control
 // bytes. It reports whether the text can be parsed.
-func screenText(report *Report, text []byte) bool {
+func screenText(report *Report, text []byte, pause func()) bool {
 	switch {
 	case len(text) > maxText:
 		report.Fault(Pos{}, "the file is larger than %s", formatBytes(maxText))
@@ -89,14 +89,21 @@ func screenText(report *Report, text []byte) bool {
 	case bytes.HasPrefix(text, []byte("\xff\xfe")), bytes.HasPrefix(text, []byte("\xfe\xff")):
 		report.Fault(Pos{1, 1}, "the file is UTF-16: save it as UTF-8")
 	default:
-		return screenBytes(report, text)
+		return screenBytes(report, text, pause)
 	}
 	return false
 }
 
 // screenBytes reports the first byte that no text file holds, and whether there is none.
-func screenBytes(report *Report, text []byte) bool {
+func screenBytes(report *Report, text []byte, pause func()) bool {
 	for i := 0; i < len(text); {
+		if i%1024 == 0 {
+			pause()
+		}
+		if b := text[i]; b >= ' ' && b < 0x7f {
+			i++
+			continue
+		}
 		c, size := utf8.DecodeRune(text[i:])
 		switch {
 		case c == utf8.RuneError && size == 1:

@@ -18,10 +18,10 @@
 //   - What may be a slip is refused or warned about and never guessed at: a
 //     token too many is a leak, a token too few an outage.
 //
-// ReadPolicy is the pure part: text in, Policy and faults out. A large file is
-// read item by item: see quick.go for the common shape and split.go for how the
-// items are found. Everything else goes through config/strict, and both readers
-// give the same records, which is fuzzed.
+// ReadPolicy is the pure part: text in, Policy and faults out. One set of readers
+// over the nodes of config/strict serves YAML, which is parsed whole, and JSON,
+// which is read token by token. That both give the same is fuzzed. A policy of more than some
+// 10,000 tokens is better written as JSON: YAML takes ten times as long, and a tree of nodes.
 //
 // A Policy keeps its tokens packed, as bytes (pack.go), and Load unpacks one. A
 // token of one entry takes some 70 bytes so, and nothing that the garbage

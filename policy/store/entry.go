@@ -34,12 +34,12 @@ func (r *reader) readEntries(rec *Record, nodes []*strict.Node) {
 	for _, f := range r.lint.find(rec.Entries) {
 		p := places[f.entry]
 		n := [...]*strict.Node{aboutEntry: p.entry, aboutURI: p.uri, aboutMethods: p.methods, aboutSubmodules: p.submodules}[f.about]
-		r.caution(n, "%s", f.message)
+		r.warnAbout(n, "%s", f.message)
 	}
 }
 
 func (r *reader) readEntry(m *strict.Map) (e policy.Entry, ok bool) {
-	e.Line = r.at(m.Node()).Line
+	e.Line = m.Node().Pos().Line
 	uri, ok := readIfThere(m.Need("uri"), strict.Word)
 	e.URI = r.word(uri)
 	methods, okMethods := readIfThere(m.Get("methods"), readMethods)

@@ -20,14 +20,14 @@ func checkPacked(t *testing.T, r *reader, rec Record) {
 	r.policy.add(&other, r.policy.kinds.of(nil, &r.lint))
 	place := r.policy.add(&rec, kind)
 	r.policy.add(&other, r.policy.kinds.of(nil, &r.lint))
-	u := unpacker(r.policy.shelf.at(place))
+	u := unpacker(r.policy.arena.at(place))
 	if got := r.policy.unpack(&u); !reflect.DeepEqual(*got, rec) {
 		t.Fatalf("packed %+v\nunpacked %+v", rec, *got)
 	}
 	if got := r.policy.unpack(&u); !reflect.DeepEqual(*got, other) {
 		t.Fatalf("behind %+v got %+v", rec, *got)
 	}
-	if id, line := headOf(r.policy.shelf.at(place)); id != rec.Token.ID || line != rec.Token.Line {
+	if id, line := headOf(r.policy.arena.at(place)); id != rec.Token.ID || line != rec.Token.Line {
 		t.Fatalf("got token %d in line %d of %+v", id, line, rec)
 	}
 }
@@ -65,7 +65,7 @@ func TestPackedRecords(t *testing.T) {
 }
 
 // TestIndex looks for records whose hashes are equal, follow each other, or are
-// spread, in an index that was made too small.
+// spread.
 func TestIndex(t *testing.T) {
 	for name, digest := range map[string]func(i int) policy.Digest{
 		"equal": func(i int) (d policy.Digest) { // two words that cancel each other out
@@ -77,8 +77,8 @@ func TestIndex(t *testing.T) {
 		"high":   func(i int) (d policy.Digest) { binary.LittleEndian.PutUint64(d[:], uint64(i)); return d },
 		"spread": func(i int) policy.Digest { return DigestOf(fmt.Append(nil, i)) },
 	} {
-		p := newPolicy(0)
-		ids := newIndex(&p.shelf, hashID, 0)
+		p := newPolicy()
+		ids := newHashIndex(&p.arena, hashID)
 		const n = 3000
 		for i := range n {
 			d := digest(i)

@@ -60,9 +60,62 @@ const head = "accounts:\n- {id: 1}\n- {id: 2, parent: 1}\ntokens:\n"
 
 func digestOf(i int) string { return fmt.Sprintf("%064x", i) }
 
-func TestBothReadersAgree(t *testing.T) {
-	for _, text := range agreeing() {
-		checkAgree(t, text)
+// TestFormatsAgree reads texts that are JSON and YAML as both.
+func TestFormatsAgree(t *testing.T) {
+	for _, text := range jsonTexts() {
+		checkFormatsAgree(t, text)
+	}
+}
+
+// jsonTexts are policies as JSON, sound and not.
+func jsonTexts() []string {
+	head := `{"accounts":[{"id":1},{"id":2,"parent":1}],` + "\n " + `"tokens":[`
+	token := func(rest string) string {
+		return head + `{"id":5,"key_sha256":"` + digestOf(7) + `","cid":1,"expire":9,` + rest + `},` + "\n" + `{"id":6}]}`
+	}
+	acl := func(entry string) string { return token(`"access":{"type":"acl","acl":[` + entry + `]}`) }
+	return []string{
+		`{}`, `{"tokens":[]}`, `{"tokens":null}`, `{"tokens":{}}`, `{"tokens":7}`, `[]`, `7`, `null`, `{"accounts":7,"tokens":[7,null,[],{}]}`,
+		head + `]}`, head + `{}]}`, head + `{},{}],"roles":[]}`, `{"tokens":[{"id":5,"cid":7}],"accounts":[{"id":1}]}`,
+		`{"tokens":[{"id":1}],"tokens":[{"id":2}]}`, `{"accounts":[],"accounts":[],"tokens":[]}`,
+		token(`"access":{"type":2,"acl":[]}`), token(`"access":{"type":0,"acl":[]},"cid":2`), token(`"access":{"type":"standard"},"enabled":"yes"`),
+		token(`"access":{"type":"standard"},"info":"жук \"ü\" \\"`), token(`"access":{"type":"standard"},"ips":["10.0.0.1"],"origins":[null]`),
+		token(`"access":{"type":"standard"},"expires":1`), token(`"access":{"type":"standard"},"ttl":1.5`), token(`"access":{"type":"standard"},"cid":1e3`),
+		acl(`{"uri":"gw\/devices","methods":["GET"],"ids":[1,2]}`), acl(`{"uri":"gw/devices","methods":["get"],"ids":["007"]}`), acl(`{"uri":"gw/abacus"}`),
+		acl(`{"uri":"gw/devices","ids":null}`), acl(`{"uri":"gw/devices","ids":"in-groups","submodules":[{"name":"messages"},7]}`),
+		strings.Repeat(`{"a":`, 70) + "1" + strings.Repeat("}", 70),
+	}
+}
+
+func checkFormatsAgree(t *testing.T, text string) {
+	t.Helper()
+	fromYAML, yamlFaults := ReadPolicy("p.yaml", []byte(text), catalogue(t), 4)
+	fromJSON, jsonFaults := ReadPolicy("p.json", []byte(text), catalogue(t), 4)
+	if got, want := strings.ReplaceAll(jsonFaults.Error(), "p.json", "p.yaml"), yamlFaults.Error(); got != want {
+		t.Errorf("as JSON\n%s\nas YAML\n%s\nof\n%s", got, want, text)
+	}
+	if (fromYAML == nil) != (fromJSON == nil) || fromYAML != nil && !reflect.DeepEqual(deref(fromYAML), deref(fromJSON)) {
+		t.Errorf("records differ of\n%s", text)
+	}
+}
+
+// TestJSONFaults names where a text stops to be JSON.
+func TestJSONFaults(t *testing.T) {
+	for _, row := range []struct{ text, want string }{
+		{"{\n \"tokens\": [{\"id\": 1},\n ]}", "p.json:2:22: this is not JSON"},
+		{`{"tokens":[{"id":1}`, "p.json:1:20: this is not JSON"},
+		{`{"tokens":[]} {}`, "p.json:1:15: a second value begins here"},
+		{"# a comment", "p.json:1:1: this is not JSON"},
+		{`{"tokens":[{"id":01}]}`, "p.json:1:19: this is not JSON"},
+		{"  ", "p.json: the file is empty"},
+		{"\xef\xbb\xbf{}", "p.json:1:1: the file begins with a byte order mark"},
+		{"{\"info\": \"\xff\"}", "p.json:1:11: this is not UTF-8 text"},
+		{`{"a":"\ud800"}`, "p.json:1:7: this is not JSON: invalid surrogate pair"},
+	} {
+		p, faults := ReadPolicy("p.json", []byte(row.text), nil, 4)
+		if p != nil || !strings.HasPrefix(faults.Error(), row.want) {
+			t.Errorf("%s: got %v, want %s", row.text, faults, row.want)
+		}
 	}
 }
 
@@ -92,45 +145,11 @@ func agreeing() []string {
 	}
 }
 
-// checkAgree reads a text item by item and as a whole.
-func checkAgree(t *testing.T, text string) {
-	t.Helper()
-	p, faults := ReadPolicy("p.yaml", []byte(text), catalogue(t), 4)
-	r := newReader("p.yaml", catalogue(t), 4)
-	r.readWhole([]byte(text))
-	whole, wholeFaults := r.finish()
-	if got, want := faults.Error(), wholeFaults.Error(); got != want {
-		t.Errorf("by items\n%s\nas a whole\n%s\nof\n%s", got, want, text)
-	}
-	if (p == nil) != (whole == nil) {
-		t.Fatalf("one reader takes it, the other does not:\n%s", text)
-	}
-	if p != nil && !reflect.DeepEqual(deref(p), deref(whole)) {
-		t.Errorf("records differ of\n%s\n%+v\n%+v", text, deref(p), deref(whole))
-	}
-}
-
 func deref(p *Policy) (all []Record) {
 	for _, r := range p.Records() {
 		all = append(all, *r)
 	}
 	return all
-}
-
-func TestQuickReadsTheCommonShapes(t *testing.T) {
-	for _, text := range []string{sample, typical(3), flow(3)} {
-		p, ok := split([]byte(text), nil)
-		if !ok {
-			t.Fatalf("not split:\n%s", text)
-		}
-		for range p.count {
-			it, _ := p.items.next()
-			q := quick{words: map[string]string{}}
-			if _, _, ok := q.read(it); !ok {
-				t.Errorf("left to the slow reader:\n%s", it.text)
-			}
-		}
-	}
 }
 
 // typical returns a policy of n tokens with an ACL each in block style.
@@ -146,14 +165,19 @@ func typical(n int) string {
 	return b.String()
 }
 
-// flow returns a policy of n tokens, each in one line.
-func flow(n int) string {
+// compact returns a policy of n tokens as JSON in one line.
+func compact(n int) string {
 	var b strings.Builder
-	b.WriteString("accounts: [{id: 1}]\ntokens:\n")
+	b.WriteString(`{"accounts":[{"id":1,"name":"operator"}],"tokens":[`)
 	for i := range n {
-		fmt.Fprintf(&b, "- {\"id\":%d,\"key_sha256\":\"%s\",\"cid\":1,\"ttl\":3600,\"created\":5,\"access\":{\"type\":2,\"acl\":[{\"uri\":\"storage\",\"methods\":[\"GET\"]}]}}\n", i+1, digestOf(i))
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `{"id":%d,"key_sha256":"%s","info":"customer %d","cid":1,"expire":"2030-01-01T00:00:00Z","access":{"type":"acl","acl":[`, i+1, digestOf(i), i)
+		fmt.Fprintf(&b, `{"uri":"gw/devices","methods":["GET","PUT"],"ids":[%d,%d,%d],"submodules":[{"name":"messages","methods":["GET"]},{"name":"telemetry","methods":["GET"]}]},`, i+1, i+2, i+3)
+		b.WriteString(`{"uri":"gw/calcs","methods":["GET"],"ids":"all"}]}}`)
 	}
-	return b.String()
+	return b.String() + "]}"
 }
 
 func TestPrintedTokensReadBack(t *testing.T) {

@@ -34,9 +34,9 @@ var accessWords = map[string]policy.Access{
 // out of the draft.
 func (r *reader) readToken(n *strict.Node, index int) draft {
 	m := n.Map(tokenKeys...)
-	rec := &Record{Token: policy.Token{Enabled: true, Line: r.at(n).Line}}
+	rec := &Record{Token: policy.Token{Enabled: true, Line: n.Pos().Line}}
 	t := &rec.Token
-	d := draft{record: rec, index: int32(index), id: placeOf(r.at(m.Get("id"))), cid: placeOf(r.at(m.Get("cid")))}
+	d := draft{record: rec, index: index, id: m.Get("id").Pos(), cid: m.Get("cid").Pos()}
 	strict.Into(&t.ID, m.Need("id"), strict.ID)
 	r.readKey(&d, m)
 	strict.Into(&t.Info, m.Get("info"), strict.Str)
@@ -47,7 +47,7 @@ func (r *reader) readToken(n *strict.Node, index int) draft {
 	r.readOrigins(t, m.Get("origins"))
 	r.readAccess(rec, m.Need("access"))
 	if b := m.Get("blocked"); b != nil && !unblocked(b) {
-		r.caution(b, "flespi had blocked this token, so it is not enabled here")
+		r.warnAbout(b, "flespi had blocked this token, so it is not enabled here")
 		t.Enabled = false
 	}
 	return d
@@ -75,13 +75,13 @@ func (r *reader) readKey(d *draft, m *strict.Map) {
 	case plain != nil && digest != nil:
 		plain.Fault("key and key_sha256 stand beside each other: leave one out")
 	case plain != nil:
-		d.key = placeOf(r.at(plain))
+		d.key = plain.Pos()
 		if key, ok := strict.Key(plain); ok {
 			d.record.Token.Digest, d.hasDigest = DigestOf([]byte(key)), true
-			r.warn(r.at(plain), plainKeyWarning, d.index)
+			r.warn(plain.Pos(), plainKeyWarning, d.index)
 		}
 	case digest != nil:
-		d.key = placeOf(r.at(digest))
+		d.key = digest.Pos()
 		text, _ := scalar(digest)
 		if d.record.Token.Digest, d.hasDigest = parseDigest([]byte(text)); !d.hasDigest {
 			digest.Fault("expected the SHA-256 digest of the key: 64 hexadecimal digits")
@@ -144,7 +144,7 @@ func (r *reader) readIPs(t *policy.Token, n *strict.Node) {
 	case err != nil:
 		n.Fault("expected addresses, networks such as 10.0.0.0/8 or masks such as 10.0.*: %s", err)
 	case t.Sources != nil && len(t.Sources.Networks)+len(t.Sources.Masks) == 0:
-		r.caution(n, "an empty list permits no address: leave ips out for any")
+		r.warnAbout(n, "an empty list permits no address: leave ips out for any")
 	}
 }
 
@@ -161,7 +161,7 @@ func (r *reader) readOrigins(t *policy.Token, n *strict.Node) {
 	for _, o := range n.List() {
 		if o.Kind() == strict.Mapping {
 			strict.Into(new(string), o.Map("preset").Need("preset"), strict.Word)
-			r.caution(o, "presets are flespi's own and match nothing here: write the origins out")
+			r.warnAbout(o, "presets are flespi's own and match nothing here: write the origins out")
 			continue
 		}
 		if text, ok := strict.Word(o); ok && isOrigin(text) {
@@ -171,7 +171,7 @@ func (r *reader) readOrigins(t *policy.Token, n *strict.Node) {
 		}
 	}
 	if len(n.List()) == 0 {
-		r.caution(n, "an empty list permits no origin: leave origins out for any")
+		r.warnAbout(n, "an empty list permits no origin: leave origins out for any")
 	}
 }
 

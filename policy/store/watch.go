@@ -44,7 +44,7 @@ func (f *File) Run(ctx context.Context) {
 
 func (f *File) saveUses() {
 	if err := f.uses.save(); err != nil {
-		f.opts.Logger.Error("last uses of tokens", "err", err)
+		f.opts.Logger.Error("cannot write the last uses of tokens", "error", err)
 	}
 }
 
@@ -156,6 +156,10 @@ func readOnce(path string, known *[sha256.Size]byte, pace *pacer) (text []byte, 
 	}
 	return text, sum, nil
 }
+
+// pieceBytes is how much of a text is looked at in one go. What digests memory in assembly cannot be
+// interrupted, not even for the collector, which holds up everybody until it can.
+const pieceBytes = 256 << 10
 
 // readPieces reads size bytes and returns their digest. It fills text, unless
 // that is nil.

@@ -7,10 +7,10 @@ import (
 	"aclgate/policy"
 )
 
-// shelf holds packed records, one behind the other, in chunks that never move.
+// arena holds packed records, one behind the other, in chunks that never move.
 // Nothing in it is a pointer: the garbage collector, which would otherwise walk
 // through every token while requests wait for their turn, does not look at it.
-type shelf struct{ chunks [][]byte }
+type arena struct{ chunks [][]byte }
 
 // chunkBytes is the size of a chunk; a larger record has one of its own.
 const chunkBytes = 64 << 10
@@ -18,8 +18,8 @@ const chunkBytes = 64 << 10
 // ref is the place of a record: its chunk and its offset there.
 type ref uint64
 
-// put copies a record to the end of the shelf.
-func (s *shelf) put(record []byte) ref {
+// put copies a record to the end of the arena.
+func (s *arena) put(record []byte) ref {
 	last := len(s.chunks) - 1
 	if last < 0 || cap(s.chunks[last])-len(s.chunks[last]) < len(record) {
 		s.chunks = append(s.chunks, make([]byte, 0, max(chunkBytes, len(record))))
@@ -31,35 +31,33 @@ func (s *shelf) put(record []byte) ref {
 }
 
 // at returns what stands at a place, and everything behind it in its chunk.
-func (s *shelf) at(r ref) []byte { return s.chunks[r>>32][r&(1<<32-1):] }
+func (s *arena) at(r ref) []byte { return s.chunks[r>>32][r&(1<<32-1):] }
 
-// index finds the records of a shelf by one of their values, which hash tells
+// hashIndex finds the records of a arena by one of their values, which hash tells
 // apart. It is a table of places with linear probing: a Go map of a million
 // digests takes five times the memory, and grows in leaps.
-type index struct {
-	shelf *shelf
+type hashIndex struct {
+	arena *arena
 	hash  func(record []byte) uint64
 	slots []uint64 // 1 + ref; a power of two, 0: free
 	used  int
 }
 
-// newIndex returns an index with room for n records. With more it grows.
-func newIndex(s *shelf, hash func([]byte) uint64, n int) *index {
-	size := 1 << max(3, bits.Len(uint(n+n/2)))
-	return &index{shelf: s, hash: hash, slots: make([]uint64, size)}
+func newHashIndex(s *arena, hash func([]byte) uint64) *hashIndex {
+	return &hashIndex{arena: s, hash: hash, slots: make([]uint64, 8)}
 }
 
 // slot returns the slot where the search for a hash begins. The multiplication
 // spreads ids that follow each other, and digests that somebody made up.
-func (x *index) slot(hash uint64) int {
+func (x *hashIndex) slot(hash uint64) int {
 	const golden = 0x9E3779B97F4A7C15
 	return int(hash * golden >> (64 - bits.Len(uint(len(x.slots)-1))))
 }
 
 // find returns the record with this hash that same knows, or nil.
-func (x *index) find(hash uint64, same func(record []byte) bool) []byte {
+func (x *hashIndex) find(hash uint64, same func(record []byte) bool) []byte {
 	for i := x.slot(hash); x.slots[i] != 0; i = (i + 1) & (len(x.slots) - 1) {
-		if record := x.shelf.at(ref(x.slots[i] - 1)); same(record) {
+		if record := x.arena.at(ref(x.slots[i] - 1)); same(record) {
 			return record
 		}
 	}
@@ -67,7 +65,7 @@ func (x *index) find(hash uint64, same func(record []byte) bool) []byte {
 }
 
 // add adds a record that is not in the index.
-func (x *index) add(r ref) {
+func (x *hashIndex) add(r ref) {
 	if x.used++; x.used > len(x.slots)/4*3 {
 		old := x.slots
 		x.slots = make([]uint64, 2*len(old))
@@ -80,8 +78,8 @@ func (x *index) add(r ref) {
 	x.place(uint64(r) + 1)
 }
 
-func (x *index) place(entry uint64) {
-	i := x.slot(x.hash(x.shelf.at(ref(entry - 1))))
+func (x *hashIndex) place(entry uint64) {
+	i := x.slot(x.hash(x.arena.at(ref(entry - 1))))
 	for x.slots[i] != 0 {
 		i = (i + 1) & (len(x.slots) - 1)
 	}
@@ -102,10 +100,10 @@ func hashID(record []byte) uint64 {
 }
 
 // withDigest and withID return the record of an index that has the value.
-func (x *index) withDigest(d *policy.Digest) []byte {
+func (x *hashIndex) withDigest(d *policy.Digest) []byte {
 	return x.find(hashDigest(d[:]), func(record []byte) bool { return policy.Digest(record[:len(d)]) == *d })
 }
 
-func (x *index) withID(id int64) []byte {
+func (x *hashIndex) withID(id int64) []byte {
 	return x.find(uint64(id), func(record []byte) bool { other, _ := headOf(record); return other == id })
 }
