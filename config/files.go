@@ -77,8 +77,8 @@ func checkKey(file File, remedy string) error {
 	return fmt.Errorf("cannot read %s: %w: %s", name, cause, remedy)
 }
 
-// looksLikeFile reports whether a text is the name of a file and not a key in its place. A
-// key has neither a folder in front (its characters know no slash) nor one of these ends.
+// looksLikeFile reports whether a text is the name of a file and not a key in its place. A key has
+// neither a folder in front (its characters know no slash) nor one of these ends.
 func looksLikeFile(text string) bool {
 	switch filepath.Ext(text) {
 	case ".token", ".key", ".txt", ".secret":

@@ -68,8 +68,8 @@ func listenRows(s *Settings) []Setting {
 }
 
 // listenBoundRows bound what a client may send and hold. Only the bound per address can be taken
-// away; a
-// 0 for one of the others is refused, since it means "no bound" to some and "nothing at all" to others.
+// away; a 0 for one of the others is refused, since it means "no bound" to some and "nothing at
+// all" to others.
 func listenBoundRows(s *Settings) []Setting {
 	l := &s.Listen
 	return []Setting{

@@ -11,8 +11,8 @@ import (
 	"aclgate/policy"
 )
 
-// records are n requests such as there are most of: answered by a backend close
-// by, of 40 collections.
+// records are n requests such as there are most of: answered by a backend close by, of 40
+// collections.
 func records(cat *policy.Catalogue, n int) []record.Record {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	all := make([]record.Record, n)
@@ -40,9 +40,8 @@ func BenchmarkObserve(b *testing.B) {
 	})
 }
 
-// BenchmarkCold is the end of a request on a core that did something else
-// before, as it is in earnest: the medians of both parts, with one reading of
-// the clock each.
+// BenchmarkCold is the end of a request on a core that did something else before, as it is in
+// earnest: the medians of both parts, with one reading of the clock each.
 func BenchmarkCold(b *testing.B) {
 	_, m, cat := fresh(b, 40)
 	ring, all := record.NewRing(4096), records(cat, 1024)

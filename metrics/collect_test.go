@@ -7,8 +7,8 @@ import (
 	"aclgate/policy"
 )
 
-// A cell's number and its label values are each other's inverse, for every cell
-// of every family: two combinations never share one.
+// A cell's number and its label values are each other's inverse, for every cell of every family:
+// two combinations never share one.
 func TestEveryCombinationHasItsOwnCell(t *testing.T) {
 	_, m, _ := fresh(t, 4)
 	for f := range familyCount {
@@ -34,8 +34,7 @@ func indexOf(set []string, v string) int {
 	return -1
 }
 
-// Numbers follow the types of package policy: if those change their order, the
-// labels must not lie.
+// Numbers follow the types of package policy: if those change their order, the labels must not lie.
 func TestLabelsFollowTheirTypes(t *testing.T) {
 	for _, x := range policy.Reasons() {
 		if got := reasons()[x]; got != x.String() {

@@ -100,8 +100,8 @@ func native(t *testing.T, reg *prometheus.Registry) string {
 	return text.String()
 }
 
-// TestExposition holds /metrics to what was scraped once: dashboards and alerts
-// hang on every name, label, bucket and help.
+// TestExposition holds /metrics to what was scraped once: dashboards and alerts hang on every name,
+// label, bucket and help.
 func TestExposition(t *testing.T) {
 	reg, m, cat := fresh(t, 3)
 	before := expose(t, reg)

@@ -95,9 +95,8 @@ func (d *Desc) prometheus() *prometheus.Desc {
 	return prometheus.NewDesc(d.Name, d.Help, d.Labels, nil)
 }
 
-// Documented returns every metric that the gateway exports beside go_* and
-// process_*, in the order in which they are best explained. The caller may
-// keep and change it.
+// Documented returns every metric that the gateway exports beside go_* and process_*, in the order
+// in which they are best explained. The caller may keep and change it.
 func Documented() []Desc {
 	all := slices.Clone(table[:])
 	for i := range all {

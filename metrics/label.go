@@ -7,8 +7,8 @@ import (
 	"aclgate/policy"
 )
 
-// Label values have numbers, which are their place in the list. Number 0 of
-// every list is where whatever does not belong is counted.
+// Label values have numbers, which are their place in the list. Number 0 of every list is where
+// whatever does not belong is counted.
 
 // Results of Reloads.
 const (
@@ -23,9 +23,9 @@ const (
 	FaultUpstreamNames
 )
 
-// statuses are the statuses that have a series of their own in Responses and
-// HeadFaults: those that the gateway answers, and those that an API backend
-// can be expected to answer. The rest is folded into its class.
+// statuses are the statuses that have a series of their own in Responses and HeadFaults: those that
+// the gateway answers, and those that an API backend can be expected to answer. The rest is folded
+// into its class.
 var statuses = [...]int{
 	200, 201, 202, 204, 206, 301, 302, 303, 304, 307, 308,
 	400, 401, 402, 403, 404, 405, 406, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 423, 429, 431,
@@ -42,8 +42,8 @@ func codes() []string {
 	return all
 }
 
-// class returns the number of a status's class, 0 for what is no status: a
-// client that went away was answered nothing.
+// class returns the number of a status's class, 0 for what is no status: a client that went away
+// was answered nothing.
 func class(status int) int {
 	if status < 100 || status > 599 {
 		return 0
@@ -72,8 +72,8 @@ func code(status int) int {
 	return int(codeOf[status])
 }
 
-// methods returns the values of the label method, in the order of
-// policy.Method, whose zero value is none of the five.
+// methods returns the values of the label method, in the order of policy.Method, whose zero value
+// is none of the five.
 func methods() []string {
 	all := []string{"other"}
 	for m := policy.GET; m.String() != ""; m++ {
@@ -82,8 +82,8 @@ func methods() []string {
 	return all
 }
 
-// verdicts are those that a request can end in, in the order of their numbers;
-// number 0 is deny, as it has to be.
+// verdicts are those that a request can end in, in the order of their numbers; number 0 is deny, as
+// it has to be.
 func verdicts() []string {
 	var all []string
 	for _, v := range policy.Verdicts() {
@@ -125,8 +125,7 @@ func collections(cat *policy.Catalogue) []string {
 	return all
 }
 
-// closedSets returns the values of every label that is counted here, by the
-// label's name.
+// closedSets returns the values of every label that is counted here, by the label's name.
 func closedSets(cat *policy.Catalogue) map[string][]string {
 	return map[string][]string{
 		"method": methods(), "collection": collections(cat), "class": classes(), "code": codes(),

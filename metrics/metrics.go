@@ -26,8 +26,8 @@ type Metrics struct {
 
 // New returns the Metrics of one process and registers them with reg, together with what Go and the
 // process report of themselves. The collections of cat are label values for as long as the process
-// lives; routes of another catalogue count as unknown. It panics if reg has them already, which is a
-// mistake of the program and not of its operator.
+// lives; routes of another catalogue count as unknown. It panics if reg has them already, which is
+// a mistake of the program and not of its operator.
 func New(reg prometheus.Registerer, cat *policy.Catalogue) *Metrics {
 	m := &Metrics{collections: cat.Collections}
 	sets := closedSets(cat)

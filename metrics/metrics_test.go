@@ -108,8 +108,8 @@ func everything(m *Metrics, cat *policy.Catalogue) {
 	m.Build("v1", "abc")
 }
 
-// The table is the truth: nothing else is exported, nothing of it is missing,
-// and type, help and labels are as documented.
+// The table is the truth: nothing else is exported, nothing of it is missing, and type, help and
+// labels are as documented.
 func TestDocumentedIsWhatIsExported(t *testing.T) {
 	reg, m, cat := fresh(t, 3)
 	everything(m, cat)
@@ -213,12 +213,12 @@ func TestHistogramsAreClassicAndNative(t *testing.T) {
 	}
 }
 
-// ceiling is what a whole gateway with 50 collections may ever export, classic
-// buckets included. Raising it is a decision, not a fix.
+// ceiling is what a whole gateway with 50 collections may ever export, classic buckets included.
+// Raising it is a decision, not a fix.
 const ceiling = 2500
 
-// However wild the traffic, and however wrong its bookkeeping, the number of
-// series stays below a bound that is known before the first request.
+// However wild the traffic, and however wrong its bookkeeping, the number of series stays below a
+// bound that is known before the first request.
 func TestHostileMixStaysBelowTheCeiling(t *testing.T) {
 	reg, m, cat := fresh(t, 50)
 	everything(m, cat)
@@ -251,8 +251,7 @@ func TestHostileMixStaysBelowTheCeiling(t *testing.T) {
 	}
 }
 
-// A client decides neither about memory nor about locks: nothing that a request
-// calls allocates.
+// A client decides neither about memory nor about locks: nothing that a request calls allocates.
 func TestNothingOnTheHotPathAllocates(t *testing.T) {
 	_, m, cat := fresh(t, 5)
 	ring := record.NewRing(64)
@@ -302,8 +301,8 @@ func TestCountingIsExactUnderLoad(t *testing.T) {
 	}
 }
 
-// Every series is there from the start and comes back to 0, so that an alert can
-// tell "all is well" from "nobody looks".
+// Every series is there from the start and comes back to 0, so that an alert can tell "all is well"
+// from "nobody looks".
 func TestSilentFaults(t *testing.T) {
 	reg, m, _ := fresh(t, 1)
 	for what, name := range []string{FaultListenTLS: "listen-tls", FaultUpstreamTLS: "upstream-tls", FaultUpstreamNames: "upstream-names"} {

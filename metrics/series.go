@@ -7,9 +7,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// exportedWhole is the largest family of which every combination is exported from the start, so that
-// rates see the step from 0 to 1. Of larger ones, most combinations never happen: a series of theirs
-// begins with its first count.
+// exportedWhole is the largest family of which every combination is exported from the start, so
+// that rates see the step from 0 to 1. Of larger ones, most combinations never happen: a series of
+// theirs begins with its first count.
 const exportedWhole = 16
 
 // adder is a prometheus.Counter or a prometheus.Gauge.

@@ -8,8 +8,7 @@ import (
 	"aclgate/policy"
 )
 
-// CacheStats is what the cache of tokens counts. Counters grow for the life of
-// the process.
+// CacheStats is what the cache of tokens counts. Counters grow for the life of the process.
 type CacheStats struct {
 	Hits, Misses, Negative, Stale uint64
 	Evictions, DroppedSets        uint64
@@ -37,8 +36,8 @@ type PolicyStats struct {
 	Accounts int
 }
 
-// CollectPolicy exports what stats returns at every scrape. An access type
-// without tokens is exported as 0.
+// CollectPolicy exports what stats returns at every scrape. An access type without tokens is
+// exported as 0.
 func (m *Metrics) CollectPolicy(stats func() PolicyStats) {
 	m.OnScrape(func(emit Emit) {
 		s := stats()
@@ -49,16 +48,15 @@ func (m *Metrics) CollectPolicy(stats func() PolicyStats) {
 	})
 }
 
-// LimitStats is what the limits of one scope have decided, and of how many they
-// remember what they used.
+// LimitStats is what the limits of one scope have decided, and of how many they remember what they
+// used.
 type LimitStats struct {
 	Scope             string // token, account or source
 	Admitted, Refused uint64
 	Entries           int64
 }
 
-// CollectLimits exports what stats returns at every scrape. A scope without a
-// bound is left out.
+// CollectLimits exports what stats returns at every scrape. A scope without a bound is left out.
 func (m *Metrics) CollectLimits(stats func() []LimitStats) {
 	m.OnScrape(func(emit Emit) {
 		for _, s := range stats() {

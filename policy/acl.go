@@ -23,9 +23,8 @@ var idRuleNames = [...]string{"absent", "all", "list", "in-groups"}
 // String returns the word for explain.
 func (r IDRule) String() string { return idRuleNames[r] }
 
-// Entry is one access control entry of a token's ACL, as it was loaded. What a
-// request reads of the one that was chosen comes first: with 10,000 tokens in
-// turn it is the cache lines that cost.
+// Entry is one access control entry of a token's ACL, as it was loaded. What a request reads of the
+// one that was chosen comes first: with 10,000 tokens in turn it is the cache lines that cost.
 type Entry struct {
 	IDs           IDSet // of IDsList
 	Methods       MethodSet
@@ -43,20 +42,20 @@ type Submodule struct {
 	Methods MethodSet
 }
 
-// Limited reports whether the entry is about some items only: an id list, or
-// the members of groups (SPEC 1).
+// Limited reports whether the entry is about some items only: an id list, or the members of groups
+// (SPEC 1).
 func (e *Entry) Limited() bool { return e.Rule == IDsList || e.Rule == IDsInGroups }
 
-// Covers reports whether the entry is about a collection, whatever it permits: its
-// uri equals the collection's, or its module, on whole segments (SPEC 4.1).
+// Covers reports whether the entry is about a collection, whatever it permits: its uri equals the
+// collection's, or its module, on whole segments (SPEC 4.1).
 func (e *Entry) Covers(c *Collection) bool {
 	rest, found := strings.CutPrefix(c.EntryURI, e.URI)
 	return found && e.URI != "" && (rest == "" || rest[0] == '/')
 }
 
-// permits reports whether the entry permits m on the submodule called name, or
-// on the item for "". A named submodule has its own methods and inherits none,
-// not even GET; to move an item has to be named [G].
+// permits reports whether the entry permits m on the submodule called name, or on the item for "".
+// A named submodule has its own methods and inherits none, not even GET; to move an item has to be
+// named [G].
 func (e *Entry) permits(m Method, name string) bool {
 	if name == "" || !e.HasSubmodules && name != "cid" {
 		return e.Methods.Permits(m)
@@ -69,9 +68,8 @@ func (e *Entry) permits(m Method, name string) bool {
 	return false
 }
 
-// AppendShape appends all of an entry but its ids and its place: what the choice
-// between entries depends on. Lengths come before texts, so that no two lists
-// of entries are printed alike.
+// AppendShape appends all of an entry but its ids and its place: what the choice between entries
+// depends on. Lengths come before texts, so that no two lists of entries are printed alike.
 func (e *Entry) AppendShape(b []byte) []byte {
 	b = strconv.AppendInt(b, int64(len(e.URI)), 10)
 	b = append(append(b, ':'), e.URI...)
@@ -88,15 +86,15 @@ func (e *Entry) AppendShape(b []byte) []byte {
 	return b
 }
 
-// ACL is the compiled list of entries of a token: for every collection, slot
-// and method the one entry that decides. It is immutable and shared.
+// ACL is the compiled list of entries of a token: for every collection, slot and method the one
+// entry that decides. It is immutable and shared.
 type ACL struct {
 	selection *selection
 	entries   []Entry
 }
 
-// NewACL compiles entries for a catalogue. The choice of SPEC 4.1 is made
-// here, once; at run time it is a look-up.
+// NewACL compiles entries for a catalogue. The choice of SPEC 4.1 is made here, once; at run time
+// it is a look-up.
 func NewACL(entries []Entry, c *Catalogue) *ACL {
 	a := &ACL{entries: slices.Clone(entries)}
 	for i := range a.entries {
@@ -106,8 +104,7 @@ func NewACL(entries []Entry, c *Catalogue) *ACL {
 	return a
 }
 
-// Choose returns the one entry that decides about m on a slot of c, or nil
-// when none permits it.
+// Choose returns the one entry that decides about m on a slot of c, or nil when none permits it.
 func (a *ACL) Choose(c *Collection, slot int, m Method) *Entry {
 	if a == nil || m >= methodCount {
 		return nil
@@ -134,8 +131,7 @@ func (a *ACL) Entries() []Entry {
 	return a.entries
 }
 
-// Size returns the bytes that the ACL keeps alive, but for what it shares with
-// others of its kind.
+// Size returns the bytes that the ACL keeps alive, but for what it shares with others of its kind.
 func (a *ACL) Size() int {
 	if a == nil {
 		return 0

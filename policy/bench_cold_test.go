@@ -8,9 +8,8 @@ import (
 	"aclgate/policy"
 )
 
-// BenchmarkDecideCold judges one request for each of 10,000 tokens in random
-// order, so that what is the token's own has left the processor's cache when it
-// is needed again.
+// BenchmarkDecideCold judges one request for each of 10,000 tokens in random order, so that what is
+// the token's own has left the processor's cache when it is needed again.
 func BenchmarkDecideCold(b *testing.B) {
 	const tokens = 10000
 	cat := catalogue(b)

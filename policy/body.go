@@ -2,15 +2,14 @@ package policy
 
 import "slices"
 
-// Judged says which keys at the top level of a body mean something to the
-// gateway (SPEC 2, Body).
+// Judged says which keys at the top level of a body mean something to the gateway (SPEC 2, Body).
 type Judged struct {
 	ID  bool // names an item
 	CID bool // names an account
 }
 
-// Judged returns the keys that are judged in the body of a request by m. The
-// data of a POST of messages is the customer's own.
+// Judged returns the keys that are judged in the body of a request by m. The data of a POST of
+// messages is the customer's own.
 func (r *Route) Judged(m Method) Judged {
 	switch {
 	case r.Body == BodyData && m == POST:
@@ -21,12 +20,11 @@ func (r *Route) Judged(m Method) Judged {
 	return Judged{CID: true}
 }
 
-// Moves reports whether the route is PUT …/cid, whose body is the account and
-// nothing else.
+// Moves reports whether the route is PUT …/cid, whose body is the account and nothing else.
 func (r *Route) Moves() bool { return r.Item && r.Slot == SlotCID }
 
-// JudgeBody judges the keys of every element of the body of a request that d
-// permits. The first faulty element decides.
+// JudgeBody judges the keys of every element of the body of a request that d permits. The first
+// faulty element decides.
 func (e *Engine) JudgeBody(d *Decision, in *Input) Reason {
 	if in.Request.Route == nil || !in.Request.Method.Write() {
 		return NotJudged
@@ -39,8 +37,8 @@ func (e *Engine) JudgeBody(d *Decision, in *Input) Reason {
 	return NotJudged
 }
 
-// JudgeElement judges the keys of one element of the body of a request that d
-// permits (SPEC 2, 4.3, 4.4). NotJudged lets it pass.
+// JudgeElement judges the keys of one element of the body of a request that d permits (SPEC 2, 4.3,
+// 4.4). NotJudged lets it pass.
 func (e *Engine) JudgeElement(d *Decision, in *Input, k Keys) Reason {
 	d.Element = k
 	r := in.Request
@@ -66,8 +64,8 @@ func (e *Engine) JudgeElement(d *Decision, in *Input, k Keys) Reason {
 	return NotJudged
 }
 
-// addresses reports whether id is one of the items that the request goes to.
-// What is forwarded as a match is not known here, so it addresses nothing.
+// addresses reports whether id is one of the items that the request goes to. What is forwarded as a
+// match is not known here, so it addresses nothing.
 func (d *Decision) addresses(r *Request, id int64) bool {
 	if len(d.Selectors) == 0 {
 		return false
@@ -84,8 +82,8 @@ func (d *Decision) addresses(r *Request, id int64) bool {
 	return found
 }
 
-// mayMove reports whether the token may move every item that the request goes
-// to: by the entry that PUT …/cid would be judged by.
+// mayMove reports whether the token may move every item that the request goes to: by the entry that
+// PUT …/cid would be judged by.
 func (e *Engine) mayMove(d *Decision, in *Input) bool {
 	if !e.acl(in.Token) {
 		return true

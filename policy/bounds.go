@@ -1,7 +1,7 @@
 package policy
 
-// bounds are what limits a caller on the items of one collection. An id has to
-// be in every set; without a set nothing limits but the scope.
+// bounds are what limits a caller on the items of one collection. An id has to be in every set;
+// without a set nothing limits but the scope.
 type bounds struct {
 	sets    [2]idList
 	count   int
@@ -33,8 +33,8 @@ func (e *Engine) addGrant(b *bounds, in *Input, col *Collection, g grant) {
 	b.count++
 }
 
-// boundsOf returns what limits the caller on collection col: for the item's own
-// selector the chosen entry, for a linked one the entry for that collection.
+// boundsOf returns what limits the caller on collection col: for the item's own selector the chosen
+// entry, for a linked one the entry for that collection.
 func (e *Engine) boundsOf(d *Decision, in *Input, col *Collection, own bool) (b bounds, reason Reason) {
 	if !e.acl(in.Token) {
 		b.linked = !own
@@ -48,8 +48,8 @@ func (e *Engine) boundsOf(d *Decision, in *Input, col *Collection, own bool) (b 
 	return e.linkedBounds(in, col)
 }
 
-// linkedBounds judges a linked selector for an acl token (SPEC 4.3): by its entry
-// for that collection, chosen as for a GET of the item.
+// linkedBounds judges a linked selector for an acl token (SPEC 4.3): by its entry for that
+// collection, chosen as for a GET of the item.
 func (e *Engine) linkedBounds(in *Input, col *Collection) (bounds, Reason) {
 	acl, r := in.Token.ACL, in.Request
 	reads := e.grant(acl, col, SlotItem, GET)
@@ -69,9 +69,9 @@ func (e *Engine) linkedBounds(in *Input, col *Collection) (bounds, Reason) {
 	return b, NotJudged
 }
 
-// addMessageBounds adds what it takes to make a link that carries messages out:
-// GET on the messages of what is linked. The members that
-// a group will have are unknown, so the right has to be there for every device [G].
+// addMessageBounds adds what it takes to make a link that carries messages out: GET on the messages
+// of what is linked. The members that a group will have are unknown, so the right has to be there
+// for every device [G].
 func (e *Engine) addMessageBounds(b *bounds, in *Input, col *Collection) Reason {
 	acl := in.Token.ACL
 	if col.Role != RoleGroups {

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// The cases in testdata are written for people: see testdata/README.md. Every
-// expectation is checked twice, against the engine and against the oracle.
+// The cases in testdata are written for people: see testdata/README.md. Every expectation is
+// checked twice, against the engine and against the oracle.
 
 // policyCase is one request with what is expected of it.
 type policyCase struct {
@@ -118,8 +118,7 @@ func (r *caseReader) read(words []string, indented bool) {
 	}
 }
 
-// fork lets later lines change the world without changing it for the cases
-// above them.
+// fork lets later lines change the world without changing it for the cases above them.
 func (w *world) fork() *world {
 	f := *w
 	f.parent, f.tokens = map[int64]int64{}, map[string]*worldToken{}
@@ -159,8 +158,7 @@ func (r *caseReader) expect(words []string) {
 	}
 }
 
-// entry reads: uri METHOD… [ids all|in-groups|1,2] [submodule name METHOD…]…
-// [no submodules]
+// entry reads: uri METHOD… [ids all|in-groups|1,2] [submodule name METHOD…]… [no submodules]
 func (r *caseReader) entry(words []string) worldEntry {
 	e := worldEntry{uri: words[0]}
 	methods := &e.methods

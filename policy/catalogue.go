@@ -47,10 +47,10 @@ const (
 	LocalRegions            // GET /auth/regions
 )
 
-// Slots of a collection: what of an item a request addresses. Slot 0 is the
-// item itself, or the collection; the others are submodules. Two of them have
-// the same number everywhere, because rights on them are asked for at routes
-// that do not name them: the right to move, and the right to read messages.
+// Slots of a collection: what of an item a request addresses. Slot 0 is the item itself, or the
+// collection; the others are submodules. Two of them have the same number everywhere, because
+// rights on them are asked for at routes that do not name them: the right to move, and the right to
+// read messages.
 const (
 	SlotItem     = 0
 	SlotCID      = 1
@@ -58,8 +58,8 @@ const (
 	slotFirst    = 3
 )
 
-// Role says what the gateway itself has to know about the items of a collection.
-// At most one collection has each.
+// Role says what the gateway itself has to know about the items of a collection. At most one
+// collection has each.
 type Role uint8
 
 // The roles.
@@ -70,8 +70,8 @@ const (
 	RoleDevices       // where messages come from: what a linked group hands on
 )
 
-// Collection is a kind of item, or a group of routes without items. It is
-// immutable once the Catalogue is built.
+// Collection is a kind of item, or a group of routes without items. It is immutable once the
+// Catalogue is built.
 type Collection struct {
 	Index      int    // position in Catalogue.Collections
 	URI        string // gw/devices
@@ -92,8 +92,8 @@ type Collection struct {
 	Routes []*Route
 }
 
-// OpenTo reports whether every valid token may use a method on the collection: a
-// dictionary may be read by all.
+// OpenTo reports whether every valid token may use a method on the collection: a dictionary may be
+// read by all.
 func (c *Collection) OpenTo(m Method) bool { return c.Dictionary && m == GET }
 
 // Slot returns the slot of the submodule called name, or -1.
@@ -125,13 +125,11 @@ type Route struct {
 	pattern []bool // which segments of the whole path are selectors
 }
 
-// CarriesMessages reports whether a link made here carries messages out
-// (SPEC 4.3).
+// CarriesMessages reports whether a link made here carries messages out (SPEC 4.3).
 func (r *Route) CarriesMessages() bool { return r.Link && r.Collection.CarriesMessages }
 
-// Catalogue is every route that the gateway knows, compiled for look-up. It is
-// immutable, but for what it remembers of compiled ACLs, and shared by all
-// requests.
+// Catalogue is every route that the gateway knows, compiled for look-up. It is immutable, but for
+// what it remembers of compiled ACLs, and shared by all requests.
 type Catalogue struct {
 	Collections []*Collection
 	root        *node
@@ -140,8 +138,7 @@ type Catalogue struct {
 	selections  selectionCache
 }
 
-// node is one segment in the tree of paths. Among siblings a literal wins over a
-// selector.
+// node is one segment in the tree of paths. Among siblings a literal wins over a selector.
 type node struct {
 	names    []string
 	children []*node
@@ -175,9 +172,9 @@ func (n *node) ensureChild(segment string) *node {
 	return n.children[len(n.children)-1]
 }
 
-// markClosed marks the places at and below which an unknown path stays closed, and
-// reports whether anything here is open. A place above both kinds is not
-// marked: one closed route must not close the whole module.
+// markClosed marks the places at and below which an unknown path stays closed, and reports whether
+// anything here is open. A place above both kinds is not marked: one closed route must not close
+// the whole module.
 func (n *node) markClosed() (open bool) {
 	closed := false
 	for _, r := range n.routes {
@@ -204,10 +201,10 @@ func (n *node) route(m Method) *Route {
 	return nil
 }
 
-// NewCatalogue compiles collections and their routes. It fills in what follows
-// from the rest (Index, Module, Type, slots, literals), closes what has to be
-// closed whatever the data says, and adds the gateway's own two routes where
-// they are missing. An error names the route that cannot be.
+// NewCatalogue compiles collections and their routes. It fills in what follows from the rest
+// (Index, Module, Type, slots, literals), closes what has to be closed whatever the data says, and
+// adds the gateway's own two routes where they are missing. An error names the route that cannot
+// be.
 func NewCatalogue(cs []*Collection) (*Catalogue, error) {
 	c := &Catalogue{root: &node{}}
 	for _, col := range withOwn(cs) {
@@ -223,8 +220,8 @@ func NewCatalogue(cs []*Collection) (*Catalogue, error) {
 	return c, nil
 }
 
-// withOwn adds /auth/info and /auth/regions to a catalogue that lacks them:
-// the gateway answers them itself, so they exist in front of any backend.
+// withOwn adds /auth/info and /auth/regions to a catalogue that lacks them: the gateway answers
+// them itself, so they exist in front of any backend.
 func withOwn(cs []*Collection) []*Collection {
 	for _, c := range cs {
 		if c.URI == "auth" {
@@ -257,8 +254,8 @@ func (c *Catalogue) add(col *Collection) error {
 	return nil
 }
 
-// compileRoutes resolves what routes say about other collections and inserts them
-// into the tree, once all collections are known.
+// compileRoutes resolves what routes say about other collections and inserts them into the tree,
+// once all collections are known.
 func (c *Catalogue) compileRoutes() error {
 	for _, col := range c.Collections {
 		for _, r := range col.Routes {
@@ -311,9 +308,9 @@ func (c *Catalogue) find(segments [][]byte) *node {
 	return n
 }
 
-// closedBelow reports whether there is a closed route on a way that the segments
-// lead from n: what is unknown below one stays closed. Case does not matter, since
-// it does not matter to some backends.
+// closedBelow reports whether there is a closed route on a way that the segments lead from n: what
+// is unknown below one stays closed. Case does not matter, since it does not matter to some
+// backends.
 func (n *node) closedBelow(segments [][]byte) bool {
 	if n.closed || len(segments) == 0 {
 		return n.closed

@@ -2,9 +2,9 @@ package policy
 
 import "slices"
 
-// cursor walks a set beside ids that are asked for. As long as they come in
-// ascending order, which is what clients send, it only ever steps forward and
-// a long list costs one merge; an id out of order falls back to a search.
+// cursor walks a set beside ids that are asked for. As long as they come in ascending order, which
+// is what clients send, it only ever steps forward and a long list costs one merge; an id out of
+// order falls back to a search.
 type cursor struct {
 	set  []int64
 	next int   // behind the last id that was found
@@ -33,8 +33,8 @@ func (c *cursor) has(id int64) bool {
 	return true
 }
 
-// gallop steps to the first id that is not below id: a short list against a long set
-// must not walk the set.
+// gallop steps to the first id that is not below id: a short list against a long set must not walk
+// the set.
 func (c *cursor) gallop(id int64) {
 	step := 1
 	for c.next+step < len(c.set) && c.set[c.next+step] < id {

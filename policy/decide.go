@@ -6,10 +6,9 @@ import (
 	"strings"
 )
 
-// Decide judges a request by steps 7 to 9 of SPEC 2 (route, entry, selectors)
-// and writes the outcome to d. It returns d.Reason if that denies, NotJudged if
-// not. With Unresolved the selectors of d say what the backend has to be asked;
-// Decide is then called again with in.Resolved.
+// Decide judges a request by steps 7 to 9 of SPEC 2 (route, entry, selectors) and writes the
+// outcome to d. It returns d.Reason if that denies, NotJudged if not. With Unresolved the selectors
+// of d say what the backend has to be asked; Decide is then called again with in.Resolved.
 func (e *Engine) Decide(d *Decision, in *Input) Reason {
 	d.reset()
 	reason, verdict := e.route(in)
@@ -32,8 +31,8 @@ func (e *Engine) Decide(d *Decision, in *Input) Reason {
 // acl reports whether the entries of the token are to be asked.
 func (e *Engine) acl(t *Token) bool { return t.Access == ACLAccess && !e.Unenforced }
 
-// route judges steps 7 and 8 as far as no entry is asked: unknown and closed
-// routes. NotJudged goes on to the entries.
+// route judges steps 7 and 8 as far as no entry is asked: unknown and closed routes. NotJudged goes
+// on to the entries.
 func (e *Engine) route(in *Input) (Reason, Verdict) {
 	r, t := in.Request, in.Token
 	switch {
@@ -61,8 +60,8 @@ func (e *Engine) route(in *Input) (Reason, Verdict) {
 
 var closedReasons = [...]Reason{NotJudged, ClosedCredential, ClosedKeys}
 
-// closed reports whether a route of this kind is closed to t. Where the
-// caller's own credential goes upstream, the backend judges it by that.
+// closed reports whether a route of this kind is closed to t. Where the caller's own credential
+// goes upstream, the backend judges it by that.
 func (e *Engine) closed(kind Closed, t *Token) bool {
 	if kind == NotClosed || e.CallersKey && (t.Access == Master || t.Access == Standard) {
 		return false
@@ -70,9 +69,8 @@ func (e *Engine) closed(kind Closed, t *Token) bool {
 	return kind == ByCredential || !e.ForwardKeys
 }
 
-// masterRoute reports whether an unknown path may be forwarded as it is: for
-// masters of a root account, if the settings say so, and never below a route
-// that is closed.
+// masterRoute reports whether an unknown path may be forwarded as it is: for masters of a root
+// account, if the settings say so, and never below a route that is closed.
 func (e *Engine) masterRoute(in *Input) bool {
 	r := in.Request
 	if !e.MasterRoutes || r.Method == NoMethod || r.Allow != 0 || e.Catalogue.root.closedBelow(r.segments) {
@@ -86,9 +84,9 @@ func (e *Engine) masterRoute(in *Input) bool {
 	return !slices.ContainsFunc(r.segments, assists) && e.rootMaster(in)
 }
 
-// rootMaster reports whether the token is a master of a root account, in a scope
-// that is the root itself where the backend does not enforce it: there the gateway
-// alone knows accounts, so x-flespi-cid must not name one below the root.
+// rootMaster reports whether the token is a master of a root account, in a scope that is the root
+// itself where the backend does not enforce it: there the gateway alone knows accounts, so
+// x-flespi-cid must not name one below the root.
 func (e *Engine) rootMaster(in *Input) bool {
 	if in.Token.Access != Master || !in.Tree.Root(in.Token.CID) {
 		return false
@@ -96,8 +94,8 @@ func (e *Engine) rootMaster(in *Input) bool {
 	return e.Mode.Header() || in.Tree.Root(in.Scope)
 }
 
-// mqtt judges what only the backend can: topics are no items. A topic that
-// carries REST calls would go around the gateway (SPEC 4).
+// mqtt judges what only the backend can: topics are no items. A topic that carries REST calls would
+// go around the gateway (SPEC 4).
 func (e *Engine) mqtt(in *Input) (Reason, Verdict) {
 	if in.Token.Access == ACLAccess || !e.Mode.Header() {
 		return ClosedMQTT, Deny
@@ -117,8 +115,8 @@ func ClosedTopicName(topic []byte) bool {
 	return len(topic) > 0 && topic[0] == '$' || len(topic) >= len(prefix) && string(topic[:len(prefix)]) == prefix
 }
 
-// unscopable reports whether the index cannot judge the route, and neither does the
-// backend: no header goes upstream, and the route names no items with integer ids.
+// unscopable reports whether the index cannot judge the route, and neither does the backend: no
+// header goes upstream, and the route names no items with integer ids.
 func (e *Engine) unscopable(in *Input) bool {
 	r := in.Request.Route
 	if e.Mode.Header() || r.Collection.OpenTo(in.Request.Method) {
@@ -128,8 +126,7 @@ func (e *Engine) unscopable(in *Input) bool {
 	return !(judged && r.Collection.Scoped) && !e.rootMaster(in)
 }
 
-// entry chooses the one entry that decides. Dictionaries, and tokens that have
-// no ACL, need none.
+// entry chooses the one entry that decides. Dictionaries, and tokens that have no ACL, need none.
 func (e *Engine) entry(in *Input) (grant, Reason) {
 	r := in.Request
 	if r.Route.Collection.OpenTo(r.Method) || !e.acl(in.Token) {

@@ -1,15 +1,15 @@
 package policy
 
-// Decision is the outcome for one request. It is reused: its slices are valid
-// until the next Decide.
+// Decision is the outcome for one request. It is reused: its slices are valid until the next
+// Decide.
 type Decision struct {
 	Verdict   Verdict
 	Reason    Reason
 	Entry     *Entry             // the one that decided; nil without ACL or when none did
 	Selectors []SelectorDecision // one per selector of the request, in path order
 
-	// OnlyAccountScope tells that nothing but the account scope limits the
-	// request: no id list keeps the caller from a foreign item.
+	// OnlyAccountScope tells that nothing but the account scope limits the request: no id list
+	// keeps the caller from a foreign item.
 	OnlyAccountScope bool
 
 	// Element is the element of the body that was refused.
@@ -31,8 +31,8 @@ type SelectorDecision struct {
 	Whole   bool    // IDs are all that the scope holds: "all" under it says the same
 }
 
-// PrintAs says how a selector is printed. The zero value is nothing at all: one
-// that was not judged cannot be printed into something wider.
+// PrintAs says how a selector is printed. The zero value is nothing at all: one that was not judged
+// cannot be printed into something wider.
 type PrintAs uint8
 
 // The ways.
@@ -62,9 +62,8 @@ func (d *Decision) reset() {
 
 func (d *Decision) end(v Verdict, r Reason) { d.Verdict, d.Reason = v, r }
 
-// conclude turns the outcomes of the selectors into one verdict. One selector
-// with nothing left is enough to forward nothing: a wider or an empty selector
-// must never take its place.
+// conclude turns the outcomes of the selectors into one verdict. One selector with nothing left is
+// enough to forward nothing: a wider or an empty selector must never take its place.
 func (d *Decision) conclude() {
 	unresolved, empty, changed := false, false, false
 	for i := range d.Selectors {

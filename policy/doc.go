@@ -1,11 +1,10 @@
 // Package policy decides who may touch which item.
 //
-// It is pure. A request target comes in as bytes and becomes a Request, a small
-// typed value; an Engine evaluates it as part of an Input (token, time, account
-// tree, index …) and the outcome is a Decision; AppendTarget prints the target that
-// may go to the backend. None of the client's bytes is copied from one side to the
-// other: what cannot be parsed cannot be printed. Parsing what was printed gives the
-// same Request.
+// It is pure. A request target comes in as bytes and becomes a Request, a small typed value; an
+// Engine evaluates it as part of an Input (token, time, account tree, index …) and the outcome is a
+// Decision; AppendTarget prints the target that may go to the backend. None of the client's bytes
+// is copied from one side to the other: what cannot be parsed cannot be printed. Parsing what was
+// printed gives the same Request.
 //
 // Where to look:
 //
@@ -35,8 +34,7 @@
 //     it is printed; what was asked for by number and is not permitted is
 //     named in the answer; what is left empty is never forwarded.
 //
-// The zero value of everything denies. Time and addresses are arguments; the
-// package opens nothing, logs nothing and starts nothing, so that it can be
-// tested, fuzzed and read on its own. On the hot path it allocates nothing
-// once its buffers have grown.
+// The zero value of everything denies. Time and addresses are arguments; the package opens nothing,
+// logs nothing and starts nothing, so that it can be tested, fuzzed and read on its own. On the hot
+// path it allocates nothing once its buffers have grown.
 package policy

@@ -18,10 +18,10 @@ func (m Mode) Index() bool { return m != ModeHeader }
 
 // Engine evaluates requests by what the settings say. It is immutable.
 //
-// An evaluation has four steps: Authenticate, Scope, Decide and JudgeBody. Each
-// returns the reason why the request is refused, or NotJudged to go on with the
-// next. Evaluate takes them all in their order. Who has something to do between
-// two steps, as the proxy has with limits and look-ups, calls them one by one.
+// An evaluation has four steps: Authenticate, Scope, Decide and JudgeBody. Each returns the reason
+// why the request is refused, or NotJudged to go on with the next. Evaluate takes them all in their
+// order. Who has something to do between two steps, as the proxy has with limits and look-ups,
+// calls them one by one.
 type Engine struct {
 	Catalogue    *Catalogue
 	Query        []string // policy.query: further parameter names
@@ -35,11 +35,10 @@ type Engine struct {
 	Unenforced   bool     // policy.enforce is false
 }
 
-// Evaluate evaluates a request that was parsed, in the order of faults of SPEC 2,
-// and writes the whole outcome to d. It returns the reason why the request is
-// refused, or NotJudged. In that case d.Verdict says whether it passes: after
-// Unresolved the backend has to be asked for what the selectors of d name, and
-// Evaluate is called again with in.Resolved.
+// Evaluate evaluates a request that was parsed, in the order of faults of SPEC 2, and writes the
+// whole outcome to d. It returns the reason why the request is refused, or NotJudged. In that case
+// d.Verdict says whether it passes: after Unresolved the backend has to be asked for what the
+// selectors of d name, and Evaluate is called again with in.Resolved.
 func (e *Engine) Evaluate(d *Decision, in *Input) Reason {
 	d.reset()
 	reason := e.Authenticate(in)
@@ -60,8 +59,8 @@ func (e *Engine) Evaluate(d *Decision, in *Input) Reason {
 	return reason
 }
 
-// Authenticate judges whether the token may be used at all, then and from there
-// (SPEC 3). A nil token is a key that no token has.
+// Authenticate judges whether the token may be used at all, then and from there (SPEC 3). A nil
+// token is a key that no token has.
 func (e *Engine) Authenticate(in *Input) Reason {
 	t := in.Token
 	if t == nil {
@@ -76,9 +75,9 @@ func (e *Engine) Authenticate(in *Input) Reason {
 	return NotJudged
 }
 
-// Scope finds the branch that the request may touch: that of the token's own
-// account, or that of in.AskedCID if it is in there. Any other account is
-// ForeignAccount, whether it exists or not (SPEC 4.4).
+// Scope finds the branch that the request may touch: that of the token's own account, or that of
+// in.AskedCID if it is in there. Any other account is ForeignAccount, whether it exists or not
+// (SPEC 4.4).
 func (e *Engine) Scope(in *Input) Reason {
 	in.Scope = in.Token.CID
 	if in.AskedCID != 0 {

@@ -149,8 +149,7 @@ func (e *engine) answer() answer {
 	return got
 }
 
-// fakeItems is an index made of maps; known is what look-ups of this request
-// have added.
+// fakeItems is an index made of maps; known is what look-ups of this request have added.
 type fakeItems struct {
 	w     *world
 	known map[string]map[int64]int64
@@ -180,8 +179,7 @@ func (f *fakeItems) Members(c *policy.Collection, groups []int64) (ids []int64) 
 	return sortedCopy(ids)
 }
 
-// differs explains in what the engine's answer is not what the oracle expects,
-// or returns "".
+// differs explains in what the engine's answer is not what the oracle expects, or returns "".
 func differs(got answer, want opinion) string {
 	switch {
 	case !slices.Contains(want.verdicts, got.verdict):

@@ -1,11 +1,11 @@
 package policy
 
-// What follows is for lists that do not fit one target (SPEC 4.5). Both change
-// how a Decision is printed, never what it permits.
+// What follows is for lists that do not fit one target (SPEC 4.5). Both change how a Decision is
+// printed, never what it permits.
 
-// UseAll has every selector whose permitted ids are the whole scope printed as
-// "all" again. Only a backend that obeys x-flespi-cid takes that for the same items,
-// so it does nothing where no header goes upstream.
+// UseAll has every selector whose permitted ids are the whole scope printed as "all" again. Only a
+// backend that obeys x-flespi-cid takes that for the same items, so it does nothing where no header
+// goes upstream.
 func (d *Decision) UseAll(m Mode) {
 	for i := range d.Selectors {
 		if p := &d.Selectors[i]; p.Whole && m.Header() {
@@ -14,11 +14,10 @@ func (d *Decision) UseAll(m Mode) {
 	}
 }
 
-// FanOutIDs returns the ids that a request for r's own items may be divided by,
-// in the order of the decision, or nil where its answer is not the sum of the
-// answers for some of them: only a GET of items themselves or of what the answer
-// has one element per item of, addressed by one list. A further list would have
-// to be divided too, and parameters that sort or count are about the whole.
+// FanOutIDs returns the ids that a request for r's own items may be divided by, in the order of the
+// decision, or nil where its answer is not the sum of the answers for some of them: only a GET of
+// items themselves or of what the answer has one element per item of, addressed by one list. A
+// further list would have to be divided too, and parameters that sort or count are about the whole.
 func (d *Decision) FanOutIDs(r *Request) []int64 {
 	if r.Method != GET || r.Route == nil || !r.Route.Item || !r.Route.PerItem && r.Route.Path != "/{}" {
 		return nil
@@ -42,15 +41,15 @@ func (d *Decision) FanOutIDs(r *Request) []int64 {
 	return nil
 }
 
-// SetIDs has the item's own selector printed as ids, which are some of
-// those that FanOutIDs returned.
+// SetIDs has the item's own selector printed as ids, which are some of those that FanOutIDs
+// returned.
 func (d *Decision) SetIDs(ids []int64) {
 	p := &d.Selectors[0]
 	p.As, p.IDs, p.Text, p.Whole = AsIDs, ids, Printed{}, false
 }
 
-// Page takes limit and offset out of the query and returns the ids of that page.
-// Without either these are all ids, and no page.
+// Page takes limit and offset out of the query and returns the ids of that page. Without either
+// these are all ids, and no page.
 func (r *Request) Page(ids []int64) []int64 {
 	from, most := int64(0), int64(MaxID)
 	kept := r.Query[:0]

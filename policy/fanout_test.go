@@ -7,8 +7,8 @@ import (
 	"aclgate/policy"
 )
 
-// longWorld has five devices in scope and one outside, and tokens that may touch
-// all or some of them.
+// longWorld has five devices in scope and one outside, and tokens that may touch all or some of
+// them.
 func longWorld(mode string) *world {
 	w := newWorld()
 	w.settings.mode = mode
@@ -28,8 +28,8 @@ func longWorld(mode string) *world {
 	return w
 }
 
-// "all" comes back only where the permitted ids are the whole scope because
-// nothing else limits the caller, and where a header says which scope.
+// "all" comes back only where the permitted ids are the whole scope because nothing else limits the
+// caller, and where a header says which scope.
 func TestWiden(t *testing.T) {
 	for _, row := range []struct{ mode, token, method, target, want string }{
 		{"both", "standard", "GET", "/gw/devices/all", "/gw/devices/all"},

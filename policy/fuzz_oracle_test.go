@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// FuzzOracle: engine and oracle agree on verdict, reason, printed target and
-// denied items, whatever the world and whatever the request.
+// FuzzOracle: engine and oracle agree on verdict, reason, printed target and denied items, whatever
+// the world and whatever the request.
 func FuzzOracle(f *testing.F) {
 	for seed := range uint64(8) {
 		f.Add(spread(seed))
@@ -16,8 +16,8 @@ func FuzzOracle(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) { agree(t, data) })
 }
 
-// TestOracleAgrees is the same over a fixed row of worlds, so that every run of
-// the tests has many of them.
+// TestOracleAgrees is the same over a fixed row of worlds, so that every run of the tests has many
+// of them.
 func TestOracleAgrees(t *testing.T) {
 	reasons := map[string]int{}
 	for seed := range uint64(40000) {
@@ -27,8 +27,7 @@ func TestOracleAgrees(t *testing.T) {
 		}
 	}
 	t.Log(reasons)
-	// The generator must reach every reason that a head can end in, or the
-	// agreement means little.
+	// The generator must reach every reason that a head can end in, or the agreement means little.
 	for _, word := range []string{
 		"permitted", "narrowed", "open-route", "own-answer", "master-route", "bad-target", "bad-query", "bad-selector", "token-noapi",
 		"foreign-account", "unknown-route", "unknown-method", "closed-credential", "closed-keys", "closed-platform", "closed-mqtt", "closed-topic",

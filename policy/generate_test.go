@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// dice turns fuzz bytes into choices. When the bytes end it goes on by a
-// generator that they seed, so that short inputs describe whole worlds too.
+// dice turns fuzz bytes into choices. When the bytes end it goes on by a generator that they seed,
+// so that short inputs describe whole worlds too.
 type dice struct {
 	data []byte
 	rest *rand.Rand
@@ -42,8 +42,7 @@ func (d *dice) ids(most int) (ids []int64) {
 	return ids
 }
 
-// world makes a small world around one route of the catalogue, and a request
-// for it.
+// world makes a small world around one route of the catalogue, and a request for it.
 func (d *dice) world() (*world, ask) {
 	w := newWorld()
 	for id := range int64(d.n(5) + 2) {
@@ -110,8 +109,8 @@ func (d *dice) itemsOf(w *world, c string) {
 	}
 }
 
-// groupsOf fills groups. All of them are in the index: which members a group
-// confers must not hang on a look-up of the group itself.
+// groupsOf fills groups. All of them are in the index: which members a group confers must not hang
+// on a look-up of the group itself.
 func (d *dice) groupsOf(w *world) {
 	delete(w.unlisted, "gw/groups")
 	for _, c := range []string{"gw/devices", "gw/assets", "gw/geofences"} {

@@ -1,15 +1,15 @@
 package policy
 
-// grant is what permits a method on a slot of a collection: an entry for it
-// or, where a token has none, its entry for the groups that the items belong
-// to (SPEC 4.4, Groups). The zero value permits nothing.
+// grant is what permits a method on a slot of a collection: an entry for it or, where a token has
+// none, its entry for the groups that the items belong to (SPEC 4.4, Groups). The zero value
+// permits nothing.
 type grant struct {
 	entry    *Entry
 	viaGroup *Entry // the entry for groups, where members are what is permitted
 }
 
-// grant returns what permits m on a slot of col. A collection for which the
-// token has an entry is decided by that entry alone.
+// grant returns what permits m on a slot of col. A collection for which the token has an entry is
+// decided by that entry alone.
 func (e *Engine) grant(acl *ACL, col *Collection, slot int, m Method) grant {
 	entry := acl.Choose(col, slot, m)
 	switch {
@@ -25,8 +25,8 @@ func (e *Engine) grant(acl *ACL, col *Collection, slot int, m Method) grant {
 	return grant{entry: entry}
 }
 
-// groupEntry returns the entry for groups that confers m on their members in
-// col, or nil. It confers nothing if it permits adding members.
+// groupEntry returns the entry for groups that confers m on their members in col, or nil. It
+// confers nothing if it permits adding members.
 func (e *Engine) groupEntry(acl *ACL, col *Collection, m Method) *Entry {
 	groups := e.Catalogue.WithRole(RoleGroups)
 	if groups == nil || !col.Grouped {
@@ -39,9 +39,9 @@ func (e *Engine) groupEntry(acl *ACL, col *Collection, m Method) *Entry {
 	return g
 }
 
-// members returns the ids of the items of col that belong to a group which g
-// permits and which is in the scope, ascending. Groups that the token may add
-// members to, by another entry, do not count. Without an index there are none.
+// members returns the ids of the items of col that belong to a group which g permits and which is
+// in the scope, ascending. Groups that the token may add members to, by another entry, do not
+// count. Without an index there are none.
 func (e *Engine) members(in *Input, col *Collection, g *Entry) []int64 {
 	if g == nil || in.Items == nil {
 		return nil

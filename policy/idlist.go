@@ -7,21 +7,21 @@ import (
 	"strconv"
 )
 
-// Lists of thousands of ids are read and printed eight digits at a time. A word
-// holds eight bytes of text, the first of them lowest.
+// Lists of thousands of ids are read and printed eight digits at a time. A word holds eight bytes
+// of text, the first of them lowest.
 const (
 	eachByte = 0x0101010101010101
 	highBits = 0x80 * eachByte
 	lowBits  = 0x7f * eachByte
 )
 
-// noDigits returns a word with the high bit of every byte set that is no digit,
-// given text ^ '0'*eachByte, which makes digits 0 to 9. The sum stays below 256
-// in each byte, so that none is mistaken because of its neighbour.
+// noDigits returns a word with the high bit of every byte set that is no digit, given text ^
+// '0'*eachByte, which makes digits 0 to 9. The sum stays below 256 in each byte, so that none is
+// mistaken because of its neighbour.
 func noDigits(word uint64) uint64 { return ((word&lowBits + 0x76*eachByte) | word) & highBits }
 
-// plainRun returns the length of a beginning of text that is nothing but digits
-// and commas, so that the rest alone has to be looked at. It may be cut short.
+// plainRun returns the length of a beginning of text that is nothing but digits and commas, so that
+// the rest alone has to be looked at. It may be cut short.
 func plainRun(text []byte) int {
 	n := 0
 	for ; n+8 <= len(text); n += 8 {
@@ -35,27 +35,26 @@ func plainRun(text []byte) int {
 	return n
 }
 
-// leading returns how many digits, at most eight, a word ^ '0'*eachByte begins
-// with.
+// leading returns how many digits, at most eight, a word ^ '0'*eachByte begins with.
 func leading(word uint64) uint { return uint(bits.TrailingZeros64(noDigits(word))) / 8 }
 
-// upper moves the first digits of a word, at least one, to its end: zeros come
-// in front of them, and what was behind them is gone.
+// upper moves the first digits of a word, at least one, to its end: zeros come in front of them,
+// and what was behind them is gone.
 func upper(word uint64, digits uint) uint64 { return word << ((64 - 8*digits) & 63) }
 
-// number returns the number whose digits are the bytes of word, the last digit
-// highest: two, four and eight of them become one.
+// number returns the number whose digits are the bytes of word, the last digit highest: two, four
+// and eight of them become one.
 func number(word uint64) uint64 {
 	word = (word * (1 + 10<<8)) >> 8 & (0x00ff * (1 + 1<<16 + 1<<32 + 1<<48))
 	word = (word * (1 + 100<<16)) >> 16 & (0xffff * (1 + 1<<32))
 	return (word * (1 + 10000<<32)) >> 32
 }
 
-// parseIDs appends the ids of a comma list to dst. It reports whether the
-// whole of b is such a list; an empty part, a sign or a zero makes it none.
+// parseIDs appends the ids of a comma list to dst. It reports whether the whole of b is such a
+// list; an empty part, a sign or a zero makes it none.
 func parseIDs(dst []int64, b []byte) ([]int64, bool) {
-	// Most ids have as many digits as the one before. Where that is so the next
-	// one is begun before this one is read.
+	// Most ids have as many digits as the one before. Where that is so the next one is begun before
+	// this one is read.
 	digits := uint(0)
 	for {
 		n, i := uint64(0), 0
@@ -115,8 +114,8 @@ var twoDigits = func() (t [100]uint16) {
 	return t
 }()
 
-// appendMany is appendIDs for many: neighbours mostly differ in their last four
-// digits alone, so what comes before those is printed once and copied.
+// appendMany is appendIDs for many: neighbours mostly differ in their last four digits alone, so
+// what comes before those is printed once and copied.
 func appendMany(dst []byte, ids []int64) []byte {
 	var front [16]byte // of the last id, less four digits
 	shared, width := uint64(0), 0

@@ -26,8 +26,8 @@ func wideIDs(r *rand.Rand, n int) []int64 {
 	return ids
 }
 
-// TestAppendIDs: a list is printed as strconv prints each of its ids, behind
-// what is there already, whatever room there is.
+// TestAppendIDs: a list is printed as strconv prints each of its ids, behind what is there already,
+// whatever room there is.
 func TestAppendIDs(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
 	for n := range 400 {
@@ -52,8 +52,8 @@ func TestAppendIDs(t *testing.T) {
 	}
 }
 
-// TestAppendIDsBound: of the longest ids, too, none is cut, and room for a
-// list is not made for many times its length.
+// TestAppendIDsBound: of the longest ids, too, none is cut, and room for a list is not made for
+// many times its length.
 func TestAppendIDsBound(t *testing.T) {
 	for _, id := range []int64{1, 9999, 10000, 99999999, MaxID} {
 		ids := slices.Repeat([]int64{id}, 1000)
@@ -68,8 +68,8 @@ func TestAppendIDsBound(t *testing.T) {
 	}
 }
 
-// FuzzPlainRun: nothing but digits and commas is passed over, and the word
-// that ends a run holds something else.
+// FuzzPlainRun: nothing but digits and commas is passed over, and the word that ends a run holds
+// something else.
 func FuzzPlainRun(f *testing.F) {
 	for _, s := range []string{"", "1,2,3", "12345678", "1234567/", "123456789,1234567890;", "1\xac345678", "\xb0\xb1\xb2\xb3\xb4\xb5\xb6\xb7"} {
 		f.Add([]byte(s))

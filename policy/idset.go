@@ -8,8 +8,8 @@ import (
 // MaxID is the largest item id (SPEC 2).
 const MaxID = 1<<63 - 1
 
-// ParseID reads an id spelled [1-9][0-9]* up to 2^63-1 and nothing else: no
-// sign, no leading zero, no blank. It reports whether b is one.
+// ParseID reads an id spelled [1-9][0-9]* up to 2^63-1 and nothing else: no sign, no leading zero,
+// no blank. It reports whether b is one.
 func ParseID(b []byte) (int64, bool) {
 	if len(b) == 0 || len(b) > 19 || b[0] < '1' || b[0] > '9' {
 		return 0, false
@@ -25,9 +25,9 @@ func ParseID(b []byte) (int64, bool) {
 	return int64(n), n <= MaxID
 }
 
-// dropDuplicates removes later duplicates from ids in place and keeps the
-// order. An ascending list, which is what most clients send, costs one pass;
-// any other is sorted in scratch first, so that the cost stays n log n.
+// dropDuplicates removes later duplicates from ids in place and keeps the order. An ascending list,
+// which is what most clients send, costs one pass; any other is sorted in scratch first, so that
+// the cost stays n log n.
 func dropDuplicates(ids, scratch []int64) (distinct, grown []int64) {
 	if ascending(ids) {
 		return ids, scratch
@@ -73,10 +73,9 @@ func ascending(ids []int64) bool {
 	return true
 }
 
-// Printed is a list of ids as text: numbers with single commas between them.
-// No other package can make one that is not empty, so whoever is given one need not
-// look for any other byte in it. It is shared, and may outlive the request and the
-// policy that it came with: it must not be changed.
+// Printed is a list of ids as text: numbers with single commas between them. No other package can
+// make one that is not empty, so whoever is given one need not look for any other byte in it. It is
+// shared, and may outlive the request and the policy that it came with: it must not be changed.
 type Printed struct{ text []byte }
 
 // Len returns the length in bytes; 0: there is no list.
@@ -85,8 +84,7 @@ func (p Printed) Len() int { return len(p.text) }
 // Bytes returns the text. It must not be changed.
 func (p Printed) Bytes() []byte { return p.text }
 
-// IDSet is an immutable set of ids with its printed form. The zero value is
-// empty.
+// IDSet is an immutable set of ids with its printed form. The zero value is empty.
 type IDSet struct {
 	sorted []int64
 	text   []byte

@@ -27,8 +27,8 @@ func TestParseID(t *testing.T) {
 	}
 }
 
-// FuzzParseIDs: a list is one exactly when the grammar of SPEC 2 says so, and
-// then it is printed as it was written.
+// FuzzParseIDs: a list is one exactly when the grammar of SPEC 2 says so, and then it is printed as
+// it was written.
 func FuzzParseIDs(f *testing.F) {
 	for _, s := range []string{"1", "3,1,2", "1,", ",1", "01", "0", "9223372036854775807", "9223372036854775808", "1,99999999999999999999", "1,,2"} {
 		f.Add(s)

@@ -2,8 +2,8 @@ package policy
 
 import "net/netip"
 
-// Input is one request with everything that a decision may depend on. Whoever
-// evaluates it fills in all but Scope.
+// Input is one request with everything that a decision may depend on. Whoever evaluates it fills in
+// all but Scope.
 type Input struct {
 	Request  *Request
 	Token    *Token     // nil: no token has the key
@@ -19,16 +19,15 @@ type Input struct {
 	Scope int64 // the account whose branch the request may touch; Engine.Scope finds it
 }
 
-// Items knows the account of each item: one snapshot for one request.
-// Implementations are in upstream.
+// Items knows the account of each item: one snapshot for one request. Implementations are in
+// upstream.
 type Items interface {
 	// Account returns the account of an item of c, and whether it is known.
 	Account(c *Collection, id int64) (cid int64, known bool)
-	// Of returns the ids of the items of c in the branch of cid, ascending.
-	// It must not be changed.
+	// Of returns the ids of the items of c in the branch of cid, ascending. It must not be changed.
 	Of(c *Collection, cid int64) []int64
-	// Members returns the ids of the items of c that belong to a group of
-	// groups, ascending. It must not be changed.
+	// Members returns the ids of the items of c that belong to a group of groups, ascending. It
+	// must not be changed.
 	Members(c *Collection, groups []int64) []int64
 }
 
@@ -38,8 +37,8 @@ func (in *Input) inScope(col *Collection, id int64) bool {
 	return known && in.Tree.Contains(in.Scope, cid)
 }
 
-// Resolved is what had to be asked of the backend before a request could be
-// judged. The zero value knows nothing.
+// Resolved is what had to be asked of the backend before a request could be judged. The zero value
+// knows nothing.
 type Resolved struct {
 	Matches  []ResolvedMatch // by position of the selector
 	LookedUp bool            // unknown ids were looked up: what Items does not know is not there
@@ -63,8 +62,8 @@ func (r *Resolved) match(selector int) ([]int64, bool) {
 	return nil, false
 }
 
-// Keys are the judged keys of one element of a body, read by proxy/body. 0
-// means that the key is not there: no id is 0.
+// Keys are the judged keys of one element of a body, read by proxy/body. 0 means that the key is
+// not there: no id is 0.
 type Keys struct {
 	ID  int64
 	CID int64

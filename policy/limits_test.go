@@ -35,8 +35,8 @@ func TestLengths(t *testing.T) {
 	}
 }
 
-// TestRefusalsAreExplained: the client is told what was wrong, about its own
-// text; what is fine explains nothing.
+// TestRefusalsAreExplained: the client is told what was wrong, about its own text; what is fine
+// explains nothing.
 func TestRefusalsAreExplained(t *testing.T) {
 	engine := policy.Engine{Catalogue: catalogue(t)}
 	for _, target := range targetSeeds() {
@@ -69,8 +69,8 @@ func TestAllow(t *testing.T) {
 	}
 }
 
-// TestScopeAlone: an id list at every selector, or nothing but the scope
-// stands between the caller and a foreign item.
+// TestScopeAlone: an id list at every selector, or nothing but the scope stands between the caller
+// and a foreign item.
 func TestScopeAlone(t *testing.T) {
 	w := newWorld()
 	w.addAccount(1, 0)

@@ -1,7 +1,7 @@
 package policy
 
-// Method is one of the five methods of the API. The zero value is none of
-// them: a method that the gateway does not know permits nothing.
+// Method is one of the five methods of the API. The zero value is none of them: a method that the
+// gateway does not know permits nothing.
 type Method uint8
 
 // The methods, spelled as on the wire.
@@ -53,14 +53,14 @@ func Methods(ms ...Method) MethodSet {
 // Has reports whether m is in the set.
 func (s MethodSet) Has(m Method) bool { return m != NoMethod && s&(1<<m) != 0 }
 
-// Permits reports whether an entry with these methods permits m. PATCH is
-// permitted by PUT as well: it writes less than PUT does (SPEC 4.1).
+// Permits reports whether an entry with these methods permits m. PATCH is permitted by PUT as well:
+// it writes less than PUT does (SPEC 4.1).
 func (s MethodSet) Permits(m Method) bool {
 	return s.Has(m) || m == PATCH && s.Has(PUT)
 }
 
-// Append appends the methods in their fixed order, separated by ", ", as the
-// Allow header wants them.
+// Append appends the methods in their fixed order, separated by ", ", as the Allow header wants
+// them.
 func (s MethodSet) Append(dst []byte) []byte {
 	n := len(dst)
 	for m := GET; m < methodCount; m++ {

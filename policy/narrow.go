@@ -30,8 +30,8 @@ func (e *Engine) selectors(d *Decision, in *Input) {
 	}
 }
 
-// narrow judges selector i and writes the outcome to d.Selectors[i]. A reason
-// other than NotJudged denies the whole request.
+// narrow judges selector i and writes the outcome to d.Selectors[i]. A reason other than NotJudged
+// denies the whole request.
 func (e *Engine) narrow(d *Decision, in *Input, i int) Reason {
 	r := in.Request
 	s, p := &r.Selectors[i], &d.Selectors[i]
@@ -78,8 +78,8 @@ func (e *Engine) all(p *SelectorDecision, in *Input, s *Selector, b *bounds) {
 	}
 }
 
-// intersect keeps of candidates what passes the limits and the scope. It is
-// the slow path of `all` and of matches and may allocate.
+// intersect keeps of candidates what passes the limits and the scope. It is the slow path of `all`
+// and of matches and may allocate.
 func (e *Engine) intersect(p *SelectorDecision, in *Input, col *Collection, b *bounds, candidates []int64) {
 	cur := b.walks()
 	p.IDs = make([]int64, 0, len(candidates))
@@ -90,9 +90,9 @@ func (e *Engine) intersect(p *SelectorDecision, in *Input, col *Collection, b *b
 	}
 }
 
-// list judges an id list. What the entries do not permit is denied at once,
-// whether it exists or not. What the index does not know to be in the scope
-// waits for the same look-up, wherever it is, so that time tells nothing.
+// list judges an id list. What the entries do not permit is denied at once, whether it exists or
+// not. What the index does not know to be in the scope waits for the same look-up, wherever it is,
+// so that time tells nothing.
 func (e *Engine) list(d *Decision, p *SelectorDecision, in *Input, s *Selector, b *bounds) {
 	scoped := e.scoped(s.Collection)
 	p.As, p.IDs = AsAsked, s.IDs
@@ -133,9 +133,9 @@ func (e *Engine) list(d *Decision, p *SelectorDecision, in *Input, s *Selector, 
 	}
 }
 
-// match judges field=value and {…}: what reads more than the entry permits is
-// refused; what is not limited the backend evaluates; the rest has to
-// be resolved first and is then judged like "all" (SPEC 4.3).
+// match judges field=value and {…}: what reads more than the entry permits is refused; what is not
+// limited the backend evaluates; the rest has to be resolved first and is then judged like "all"
+// (SPEC 4.3).
 func (e *Engine) match(d *Decision, in *Input, i int, b *bounds) Reason {
 	s, p := &in.Request.Selectors[i], &d.Selectors[i]
 	if reason := readable(s, b.reads); reason != NotJudged {
@@ -161,9 +161,8 @@ func (e *Engine) match(d *Decision, in *Input, i int, b *bounds) Reason {
 	return NotJudged
 }
 
-// readable judges whether an entry permits what a match reads: the fields of
-// the item, and for an expression everything below it. Without an ACL there is
-// nothing to ask.
+// readable judges whether an entry permits what a match reads: the fields of the item, and for an
+// expression everything below it. Without an ACL there is nothing to ask.
 func readable(s *Selector, e *Entry) Reason {
 	if e == nil {
 		return NotJudged

@@ -9,9 +9,8 @@ import (
 	"aclgate/policy"
 )
 
-// FuzzNoDeniedID: no id that was denied, and none outside of the entry or of
-// the scope, stands in a printed target; nothing is printed of a part that has
-// nothing left.
+// FuzzNoDeniedID: no id that was denied, and none outside of the entry or of the scope, stands in a
+// printed target; nothing is printed of a part that has nothing left.
 func FuzzNoDeniedID(f *testing.F) {
 	for seed := range uint64(8) {
 		f.Add(spread(seed))
@@ -83,8 +82,8 @@ func (p placeOf) check(t *testing.T) {
 	}
 }
 
-// checkWide: a selector that names no ids stays only where nothing but a
-// header limits the token; at a linked place a match speaks of the link.
+// checkWide: a selector that names no ids stays only where nothing but a header limits the token;
+// at a linked place a match speaks of the link.
 func (p placeOf) checkWide(t *testing.T) {
 	t.Helper()
 	link := p.i > 0 && p.printed != "all"
@@ -96,8 +95,8 @@ func (p placeOf) checkWide(t *testing.T) {
 	}
 }
 
-// entry is the one that the oracle chooses for the collection of this place,
-// nil for tokens that are not judged by any.
+// entry is the one that the oracle chooses for the collection of this place, nil for tokens that
+// are not judged by any.
 func (p placeOf) entry() *worldEntry {
 	tok := p.e.w.tokens[p.a.token]
 	if tok.access != "acl" || p.e.w.settings.unenforced {

@@ -2,8 +2,8 @@ package policy_test
 
 import "slices"
 
-// right is what permits something to an acl token: an entry, and the ids that
-// it is about where it is about some only.
+// right is what permits something to an acl token: an entry, and the ids that it is about where it
+// is about some only.
 type right struct {
 	entry *worldEntry
 	some  bool
@@ -12,8 +12,8 @@ type right struct {
 
 func (r right) limited() bool { return r.some }
 
-// rightOn is SPEC 4.4, Groups: the entry for the collection alone decides;
-// where the token has none, or where it says in-groups, its groups do.
+// rightOn is SPEC 4.4, Groups: the entry for the collection alone decides; where the token has
+// none, or where it says in-groups, its groups do.
 func (t *trial) rightOn(collection, sub, method string) right {
 	if t.tok.covers(collection) {
 		entry := t.tok.choose(collection, sub, method)
@@ -34,8 +34,8 @@ func (t *trial) rightOn(collection, sub, method string) right {
 	return right{group, true, t.members(collection, group)}
 }
 
-// conferring is the groups entry that confers a method of its item. One that
-// permits to choose the members confers nothing.
+// conferring is the groups entry that confers a method of its item. One that permits to choose the
+// members confers nothing.
 func (t *trial) conferring(collection, method string) *worldEntry {
 	kind := map[string]string{"gw/devices": "devices", "gw/assets": "assets", "gw/geofences": "geofences"}[collection]
 	if kind == "" {
@@ -48,8 +48,8 @@ func (t *trial) conferring(collection, method string) *worldEntry {
 	return group
 }
 
-// members are the items in the groups that the entry permits and that lie in
-// the scope, without groups whose members another entry lets the token choose.
+// members are the items in the groups that the entry permits and that lie in the scope, without
+// groups whose members another entry lets the token choose.
 func (t *trial) members(collection string, group *worldEntry) (ids []int64) {
 	if group == nil {
 		return nil

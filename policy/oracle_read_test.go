@@ -14,9 +14,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// The oracle is a second opinion: SPEC 2 to 4 once more, by strings.Split, maps
-// and loops, sharing no code with the engine, not even the catalogue's reader.
-// This file reads a request; oracle_test.go judges it.
+// The oracle is a second opinion: SPEC 2 to 4 once more, by strings.Split, maps and loops, sharing
+// no code with the engine, not even the catalogue's reader. This file reads a request;
+// oracle_test.go judges it.
 
 type yamlCatalogue struct {
 	Collections []*yamlCollection
@@ -97,8 +97,8 @@ func isInt(uri string) bool {
 	return c != nil && c.ID == "int"
 }
 
-// routesAt returns the routes with the shape of the segments. Two shapes can
-// fit (…/intervals/calculate and …/intervals/{}): a literal wins.
+// routesAt returns the routes with the shape of the segments. Two shapes can fit
+// (…/intervals/calculate and …/intervals/{}): a literal wins.
 func routesAt(segments []string) []*route {
 	var fitting []*route
 	best := ""
@@ -272,8 +272,8 @@ func goodFields(text string) bool {
 	return true
 }
 
-// goodExpression wants one {…}: outside of quotes as many brackets close as
-// open, and the last one, a }, does so at the very end.
+// goodExpression wants one {…}: outside of quotes as many brackets close as open, and the last one,
+// a }, does so at the very end.
 func goodExpression(text string) bool {
 	depth, quote := 0, rune(0)
 	for i, c := range text {

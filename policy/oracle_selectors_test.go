@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// bound is what limits a token on the collection of one selector: the items
-// that all of lists name; without lists the scope alone.
+// bound is what limits a token on the collection of one selector: the items that all of lists name;
+// without lists the scope alone.
 type bound struct {
 	lists [][]int64
 	entry *worldEntry
@@ -35,9 +35,8 @@ type outcome struct {
 	denied []int64
 }
 
-// selectors judges them one by one (SPEC 4.3): first what is no matter of ids.
-// In ids mode the scope limits every token, so that a match at a linked place
-// is nobody's to forward there.
+// selectors judges them one by one (SPEC 4.3): first what is no matter of ids. In ids mode the
+// scope limits every token, so that a match at a linked place is nobody's to forward there.
 func (t *trial) selectors(method string) opinion {
 	bounds := make([]bound, len(t.r.sels))
 	var eights []string
@@ -125,8 +124,8 @@ func (t *trial) bound(i int, s selection, method string) (b bound, reasons []str
 	return b, reasons
 }
 
-// carries tells links that take messages out of the linked items. PATCH counts
-// as the PUT that it is a part of.
+// carries tells links that take messages out of the linked items. PATCH counts as the PUT that it
+// is a part of.
 func (t *trial) carries(i int, method string) bool {
 	owner := []string{"gw/streams", "gw/plugins", "gw/calcs"}
 	return i == len(t.r.sels)-1 && t.r.route.linkLast && slices.Contains(owner, t.r.route.of.URI) && (method == "POST" || method == "PUT" || method == "PATCH")
@@ -204,8 +203,8 @@ func (t *trial) candidates(s selection, b bound) (ids []int64) {
 	return sortedCopy(ids)
 }
 
-// inScope looks an item up that was asked for by number: in the index, or
-// where only a look-up finds it.
+// inScope looks an item up that was asked for by number: in the index, or where only a look-up
+// finds it.
 func (t *trial) inScope(collection string, id int64) bool {
 	cid, known := t.w.index[collection][id]
 	if !known {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// opinion is what the oracle expects. Where the SPEC gives a code but no order
-// among its reasons, any of reasons will do.
+// opinion is what the oracle expects. Where the SPEC gives a code but no order among its reasons,
+// any of reasons will do.
 type opinion struct {
 	verdicts []string
 	reasons  []string
@@ -61,15 +61,15 @@ func judge(w *world, a ask) opinion {
 	return t.known(a.method)
 }
 
-// rootMaster tells the master tokens of a root account. In ids mode nobody
-// else enforces a narrower x-flespi-cid, so there it must not be one.
+// rootMaster tells the master tokens of a root account. In ids mode nobody else enforces a narrower
+// x-flespi-cid, so there it must not be one.
 func (t *trial) rootMaster() bool {
 	root := t.tok.access == "master" && t.w.parent[t.tok.cid] == 0
 	return root && (t.mode != "ids" || t.scope == t.tok.cid)
 }
 
-// unknown is a path that no route has. Under policy.unknown_routes: master the
-// masters of a root account get through, but not to what stays closed.
+// unknown is a path that no route has. Under policy.unknown_routes: master the masters of a root
+// account get through, but not to what stays closed.
 func (t *trial) unknown(method string) opinion {
 	known := slices.Contains([]string{"GET", "POST", "PUT", "PATCH", "DELETE"}, method)
 	if t.w.settings.masterRoutes && known && t.rootMaster() && !t.nearClosed() {
@@ -78,10 +78,10 @@ func (t *trial) unknown(method string) opinion {
 	return deny("unknown-route")
 }
 
-// nearClosed is SPEC 4, "Closed", for paths that the catalogue lacks, whatever
-// the settings open: what acts on the credential by its first segment or by one
-// that assists, and what continues a closed route or leads to nothing but closed
-// ones. Backends that do not mind the case of letters must not open it.
+// nearClosed is SPEC 4, "Closed", for paths that the catalogue lacks, whatever the settings open:
+// what acts on the credential by its first segment or by one that assists, and what continues a
+// closed route or leads to nothing but closed ones. Backends that do not mind the case of letters
+// must not open it.
 func (t *trial) nearClosed() bool {
 	var path []string
 	for _, s := range t.r.segments {
@@ -193,8 +193,8 @@ func (t *trial) blind() []string {
 	return nil
 }
 
-// choose finds the one entry that decides. Groups confer methods of the item
-// on members, which are there already: nothing to create.
+// choose finds the one entry that decides. Groups confer methods of the item on members, which are
+// there already: nothing to create.
 func (t *trial) choose(method string) []string {
 	route := t.r.route
 	if route.creates && method == "POST" {

@@ -1,26 +1,24 @@
 package policy
 
-// AppendTarget appends the target that may go to the backend: the path of the
-// route with what d permits of each selector, and the query. It is the inverse
-// of Parse. With a nil d every selector is printed as it was asked for.
+// AppendTarget appends the target that may go to the backend: the path of the route with what d
+// permits of each selector, and the query. It is the inverse of Parse. With a nil d every selector
+// is printed as it was asked for.
 func AppendTarget(dst []byte, r *Request, d *Decision) []byte {
 	return appendTarget(dst, r, d, nil)
 }
 
-// minSegment is the length of a text that costs more to copy than to send from
-// where it is.
+// minSegment is the length of a text that costs more to copy than to send from where it is.
 const minSegment = 1 << 10
 
-// Segment is a long list that belongs into a target and was left out of it. The
-// zero value is none.
+// Segment is a long list that belongs into a target and was left out of it. The zero value is none.
 type Segment struct {
 	IDs Printed
 	At  int // position in the target; never its beginning
 }
 
-// AppendTargetSegment is AppendTarget without the copy of a long list that an entry
-// keeps in print. What it appends is the target once the segment is put in at its
-// position, which counts from the beginning of dst.
+// AppendTargetSegment is AppendTarget without the copy of a long list that an entry keeps in print.
+// What it appends is the target once the segment is put in at its position, which counts from the
+// beginning of dst.
 func AppendTargetSegment(dst []byte, r *Request, d *Decision) ([]byte, Segment) {
 	var in Segment
 	dst = appendTarget(dst, r, d, &in)
@@ -79,15 +77,15 @@ func appendSelector(dst []byte, s *Selector) []byte {
 // AppendMatch appends the text of a match as a path segment, for resolving it.
 func AppendMatch(dst []byte, s *Selector) []byte { return appendSelector(dst, s) }
 
-// The places that a byte can be in unescaped: less than RFC 3986 allows, so that
-// no backend can take "+", "&" or ";" for anything but data.
+// The places that a byte can be in unescaped: less than RFC 3986 allows, so that no backend can
+// take "+", "&" or ";" for anything but data.
 const (
 	inPath = 1 << iota
 	inQuery
 )
 
-// rawBytes says where each byte needs no escape. In a path "," and "=" stay
-// readable, in a query "," and ":" do.
+// rawBytes says where each byte needs no escape. In a path "," and "=" stay readable, in a query
+// "," and ":" do.
 var rawBytes = func() (t [256]byte) {
 	for c := range 256 {
 		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// The parameters that every route knows. The first names are judged by number
-// below; cid never reaches the backend.
+// The parameters that every route knows. The first names are judged by number below; cid never
+// reaches the backend.
 const (
 	paramFields = "fields"
 	paramData   = "data"
@@ -71,8 +71,8 @@ func (e *Engine) paramName(shape *Route, name []byte) string {
 	return ""
 }
 
-// addParam judges one parameter and keeps it. name is the known spelling, ""
-// for an unknown one; asked is the client's.
+// addParam judges one parameter and keeps it. name is the known spelling, "" for an unknown one;
+// asked is the client's.
 func (r *Request) addParam(name string, asked, raw []byte) Reason {
 	if name == "" {
 		return r.refuse(BadQuery, "unknown query parameter", asked)
@@ -99,8 +99,8 @@ func (r *Request) addParam(name string, asked, raw []byte) Reason {
 
 func control(c rune) bool { return c < 0x20 || c == 0x7f }
 
-// valueFault judges the decoded value of one parameter and notes the two that
-// mean something to the gateway.
+// valueFault judges the decoded value of one parameter and notes the two that mean something to the
+// gateway.
 func (r *Request) valueFault(name string, value []byte) string {
 	switch name {
 	case paramData:

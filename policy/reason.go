@@ -3,8 +3,8 @@ package policy
 // Verdict is what becomes of a request. The zero value denies.
 type Verdict uint8
 
-// The verdicts. Unresolved is not an end: the Decision names what has to be
-// asked of the backend first, and Decide is called again with the answer.
+// The verdicts. Unresolved is not an end: the Decision names what has to be asked of the backend
+// first, and Decide is called again with the answer.
 const (
 	Deny Verdict = iota
 	Unresolved
@@ -23,14 +23,13 @@ func Verdicts() []Verdict {
 	return []Verdict{Deny, Narrow, Allow}
 }
 
-// Reason says why, from a closed set: the same word is metric label, audit
-// field, explain output and test word. It is one byte, so that returning it as
-// an error allocates nothing. The zero value is the reason of a request that
-// was not judged; it denies.
+// Reason says why, from a closed set: the same word is metric label, audit field, explain output
+// and test word. It is one byte, so that returning it as an error allocates nothing. The zero value
+// is the reason of a request that was not judged; it denies.
 type Reason uint8
 
-// The reasons, in the order of faults of SPEC 2. What each means, and how it is
-// answered, is in reasonTable.
+// The reasons, in the order of faults of SPEC 2. What each means, and how it is answered, is in
+// reasonTable.
 const (
 	NotJudged Reason = iota
 
@@ -120,8 +119,8 @@ func (r Reason) Hint() string { return r.row().hint }
 // Answer returns how the reason is answered.
 func (r Reason) Answer() Answer { return r.row().answer }
 
-// AnswerTo returns how the reason is answered to a token, nil for an unknown one.
-// One with an ACL does not learn which paths exist (SPEC 2, Route).
+// AnswerTo returns how the reason is answered to a token, nil for an unknown one. One with an ACL
+// does not learn which paths exist (SPEC 2, Route).
 func (r Reason) AnswerTo(t *Token) Answer {
 	if (r == UnknownRoute || r == UnknownMethod) && t != nil && t.Access == ACLAccess {
 		return notPermitted
@@ -136,8 +135,8 @@ func (r Reason) row() *reasonRow {
 	return &reasonTable[r]
 }
 
-// Reasons returns the whole closed set, for whoever resolves labels at start
-// or documents the words.
+// Reasons returns the whole closed set, for whoever resolves labels at start or documents the
+// words.
 func Reasons() []Reason {
 	all := make([]Reason, reasonCount)
 	for i := range all {

@@ -31,8 +31,8 @@ func TestReasonsAreComplete(t *testing.T) {
 	}
 }
 
-// What is refused has a status; what is no policy has it as its code, and the
-// codes of policy come with 403 (SPEC 5).
+// What is refused has a status; what is no policy has it as its code, and the codes of policy come
+// with 403 (SPEC 5).
 func TestReasonsHaveTheStatusOfSpec5(t *testing.T) {
 	passes := map[policy.Reason]bool{
 		policy.Permitted: true, policy.Narrowed: true, policy.OpenRoute: true, policy.Unenforced: true,

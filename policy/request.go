@@ -5,9 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// Request is one call reduced to what entries speak about. It is filled by
-// Parse and reused; its slices alias the target that was parsed, or the
-// Request's own buffers, until the next Parse.
+// Request is one call reduced to what entries speak about. It is filled by Parse and reused; its
+// slices alias the target that was parsed, or the Request's own buffers, until the next Parse.
 type Request struct {
 	Method    Method
 	Route     *Route    // nil: unknown shape, or a known one with another method
@@ -17,8 +16,8 @@ type Request struct {
 	CID       int64   // of ?cid=, 0: not given
 	Data      []byte  // the decoded data parameter, nil: not given
 
-	// Detail completes the reason of a refused target for the client, about
-	// Arg, which is the client's own text: show it escaped, never log it.
+	// Detail completes the reason of a refused target for the client, about Arg, which is the
+	// client's own text: show it escaped, never log it.
 	Detail string
 	Arg    []byte
 
@@ -64,9 +63,9 @@ var byteClasses = func() (t [256]byteClass) {
 // maxSegments bounds a path; the deepest route of the catalogue has eight.
 const maxSegments = 32
 
-// Parse reads an origin-form target (SPEC 2, Target to Query). NotJudged means
-// that it fits the grammar; any other reason is a refusal, with Detail and Arg
-// filled. An unknown route is not a fault of the grammar: Route stays nil.
+// Parse reads an origin-form target (SPEC 2, Target to Query). NotJudged means that it fits the
+// grammar; any other reason is a refusal, with Detail and Arg filled. An unknown route is not a
+// fault of the grammar: Route stays nil.
 func (r *Request) Parse(e *Engine, method Method, target []byte) Reason {
 	r.reset(method, len(target))
 	path, query, _ := bytes.Cut(target, []byte{'?'})
@@ -91,8 +90,7 @@ func (r *Request) reset(method Method, size int) {
 		Method: method, Selectors: r.Selectors[:0], Query: r.Query[:0], segments: r.segments[:0],
 		suspicious: r.suspicious[:0], ids: r.ids[:0], scratch: r.scratch[:0], buf: r.buf[:0],
 	}
-	// Decoded text never is longer than the target, so buf does not move while
-	// segments alias it.
+	// Decoded text never is longer than the target, so buf does not move while segments alias it.
 	if cap(r.buf) < size {
 		r.buf = make([]byte, 0, size+size/4)
 	}
@@ -103,8 +101,8 @@ func (r *Request) refuse(reason Reason, detail string, arg []byte) Reason {
 	return reason
 }
 
-// split cuts the raw path on "/" first and decodes each segment once, so that
-// an encoded slash is never a separator.
+// split cuts the raw path on "/" first and decodes each segment once, so that an encoded slash is
+// never a separator.
 func (r *Request) split(path []byte) Reason {
 	if len(path) < 2 || path[0] != '/' {
 		return r.refuse(BadTarget, "the path is empty", nil)
@@ -126,9 +124,9 @@ func (r *Request) split(path []byte) Reason {
 	return NotJudged
 }
 
-// decodeSegment returns the segment decoded once. What no segment may hold is
-// a fault; what only some may hold is noted. In doubt it is a fault: a byte
-// that this gateway and the backend could read differently is an attack.
+// decodeSegment returns the segment decoded once. What no segment may hold is a fault; what only
+// some may hold is noted. In doubt it is a fault: a byte that this gateway and the backend could
+// read differently is an attack.
 func (r *Request) decodeSegment(raw []byte) (text []byte, suspicious byteClass, fault string) {
 	text, ok := r.decode(raw, false)
 	switch {
@@ -155,8 +153,8 @@ func (r *Request) decodeSegment(raw []byte) (text []byte, suspicious byteClass, 
 
 func dots(b []byte) bool { return string(b) == "." || string(b) == ".." }
 
-// decode undoes percent escapes, and "+" where form is set. Text without any
-// is returned as it came; the rest is written to buf.
+// decode undoes percent escapes, and "+" where form is set. Text without any is returned as it
+// came; the rest is written to buf.
 func (r *Request) decode(raw []byte, form bool) ([]byte, bool) {
 	if bytes.IndexByte(raw, '%') < 0 && (!form || bytes.IndexByte(raw, '+') < 0) {
 		return raw, true
@@ -194,8 +192,8 @@ func unhex(c byte) byte {
 	return 0xff
 }
 
-// readSelectors reads the selectors of a known shape. In an unknown one a
-// segment has no syntax, but what no literal may hold it may not hold either.
+// readSelectors reads the selectors of a known shape. In an unknown one a segment has no syntax,
+// but what no literal may hold it may not hold either.
 func (r *Request) readSelectors(shape *Route) Reason {
 	if shape == nil {
 		for i, suspicious := range r.suspicious {

@@ -21,8 +21,8 @@ func targetSeeds() []string {
 	return seeds
 }
 
-// sameRequest compares two readings as typed values. The cid of the query is
-// consumed and never printed.
+// sameRequest compares two readings as typed values. The cid of the query is consumed and never
+// printed.
 func sameRequest(t *testing.T, a, b *policy.Request) {
 	t.Helper()
 	if a.Method != b.Method || a.Route != b.Route || a.Allow != b.Allow || !bytes.Equal(a.Data, b.Data) {
@@ -43,8 +43,8 @@ func sameRequest(t *testing.T, a, b *policy.Request) {
 	}
 }
 
-// FuzzRoundTrip: what was printed is read as the same typed request, and
-// printed again it is the same bytes.
+// FuzzRoundTrip: what was printed is read as the same typed request, and printed again it is the
+// same bytes.
 func FuzzRoundTrip(f *testing.F) {
 	for _, s := range targetSeeds() {
 		f.Add(uint8(policy.GET), []byte(s))
@@ -70,8 +70,8 @@ func FuzzRoundTrip(f *testing.F) {
 	})
 }
 
-// FuzzNarrowedRoundTrip: read again, what was printed by a decision asks for
-// the permitted ids and for nothing else.
+// FuzzNarrowedRoundTrip: read again, what was printed by a decision asks for the permitted ids and
+// for nothing else.
 func FuzzNarrowedRoundTrip(f *testing.F) {
 	for seed := range uint64(8) {
 		f.Add(spread(seed))

@@ -17,8 +17,8 @@ func (r *Route) segments() string {
 // String returns the route as a path with {} for each selector.
 func (r *Route) String() string { return "/" + r.segments() }
 
-// compile derives what follows from the path. r.Selectors holds the links as
-// the catalogue gives them: the collection that each selector after the own one is about.
+// compile derives what follows from the path. r.Selectors holds the links as the catalogue gives
+// them: the collection that each selector after the own one is about.
 func (r *Route) compile() error {
 	if !strings.HasPrefix(r.Path, "/") {
 		return errors.New("a path begins with /")
@@ -69,12 +69,11 @@ func (r *Route) ownAnswer() LocalReply {
 	return NoLocalReply
 }
 
-// credentialModules are the modules whose routes act on the holder of the
-// credential.
+// credentialModules are the modules whose routes act on the holder of the credential.
 var credentialModules = []string{"auth", "realm", "ai"}
 
-// close closes what acts on the holder of the credential whatever a catalogue
-// of the operator's own says: the holder is the gateway (SPEC 4).
+// close closes what acts on the holder of the credential whatever a catalogue of the operator's own
+// says: the holder is the gateway (SPEC 4).
 func (r *Route) close() {
 	if r.Local != NoLocalReply {
 		r.Closed = NotClosed
@@ -85,9 +84,8 @@ func (r *Route) close() {
 	}
 }
 
-// dataKeys collects the names that the data of a GET must not hold at its top
-// level, because they would select past the path (SPEC 2): accounts, every
-// scoped collection, and the ids of its items.
+// dataKeys collects the names that the data of a GET must not hold at its top level, because they
+// would select past the path (SPEC 2): accounts, every scoped collection, and the ids of its items.
 func dataKeys(cs []*Collection) map[string]bool {
 	keys := map[string]bool{}
 	for _, name := range []string{"id", "ids", "cid", "cids", "account"} {
@@ -111,10 +109,10 @@ func dataKeys(cs []*Collection) map[string]bool {
 	return keys
 }
 
-// NamesItems reports whether a top-level key of a GET's data names accounts, a
-// collection or the id of one. Case does not matter, since it does not matter to
-// some backends; nor do letters that become others in another case, such as U+017F,
-// a long s, since there are decoders that take them for the same.
+// NamesItems reports whether a top-level key of a GET's data names accounts, a collection or the id
+// of one. Case does not matter, since it does not matter to some backends; nor do letters that
+// become others in another case, such as U+017F, a long s, since there are decoders that take them
+// for the same.
 func (c *Catalogue) NamesItems(key []byte) bool {
 	return c.dataKeys[strings.ToLower(strings.ToUpper(string(key)))]
 }

@@ -8,8 +8,7 @@ import (
 	"aclgate/policy"
 )
 
-// scene is one request on the hot path, with everything that is reused from
-// request to request.
+// scene is one request on the hot path, with everything that is reused from request to request.
 type scene struct {
 	engine policy.Engine
 	c      policy.Input

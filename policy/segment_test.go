@@ -13,8 +13,8 @@ func put(text []byte, in policy.Segment) string {
 	return string(slices.Insert(slices.Clone(text), in.At, in.IDs.Bytes()...))
 }
 
-// TestAppendAround: with its inset put in, what was appended around it is the
-// printed target; and only lists of an entry are left out.
+// TestAppendAround: with its inset put in, what was appended around it is the printed target; and
+// only lists of an entry are left out.
 func TestAppendAround(t *testing.T) {
 	long, short := numbers(100000, 5000, 3), numbers(100, 9, 1)
 	rows := []struct {

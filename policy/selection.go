@@ -5,17 +5,15 @@ import (
 	"sync"
 )
 
-// selection says which entry of an ACL decides (SPEC 4.1), for each collection,
-// slot and method. It does not depend on ids: tokens that differ in nothing else,
-// which are most of the tokens of a policy, share one, and it stays in the
-// processor's cache when what is the token's own does not.
+// selection says which entry of an ACL decides (SPEC 4.1), for each collection, slot and method. It
+// does not depend on ids: tokens that differ in nothing else, which are most of the tokens of a
+// policy, share one, and it stays in the processor's cache when what is the token's own does not.
 type selection struct {
 	rows   [][]uint32 // by index of the collection; nil: no entry covers it
 	shared bool       // the catalogue remembers it
 }
 
-// row returns, for each slot and method of c, 1 + the position of the entry
-// that decides; 0: none.
+// row returns, for each slot and method of c, 1 + the position of the entry that decides; 0: none.
 func (s *selection) row(c *Collection) []uint32 {
 	if c.Index >= len(s.rows) {
 		return nil
@@ -49,8 +47,8 @@ func newRow(entries []Entry, col *Collection) []uint32 {
 	return row
 }
 
-// ranked returns the positions of the entries that cover col, best first:
-// longer uri, then with ids of any kind before without, then list order.
+// ranked returns the positions of the entries that cover col, best first: longer uri, then with ids
+// of any kind before without, then list order.
 func ranked(entries []Entry, col *Collection) []int {
 	var ranked []int
 	for i := range entries {
@@ -75,9 +73,9 @@ func ruleRank(r IDRule) int {
 	return 0
 }
 
-// selectionCache keeps the selections of one catalogue by what they depend on, the
-// shape of an ACL. A policy of 100,000 tokens has a few dozen shapes. It is not on
-// the path of a request whose token is compiled already.
+// selectionCache keeps the selections of one catalogue by what they depend on, the shape of an ACL.
+// A policy of 100,000 tokens has a few dozen shapes. It is not on the path of a request whose token
+// is compiled already.
 type selectionCache struct {
 	mu      sync.Mutex
 	byShape map[string]*selection

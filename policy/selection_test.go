@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestSelectionsAreRight compares what is remembered with what is made anew, for
-// entries that differ in everything that a choice can depend on.
+// TestSelectionsAreRight compares what is remembered with what is made anew, for entries that
+// differ in everything that a choice can depend on.
 func TestSelectionsAreRight(t *testing.T) {
 	cat, err := NewCatalogue([]*Collection{
 		{URI: "gw/devices", IDs: IDInt, Routes: []*Route{{Path: "/{}", Methods: Methods(GET, PUT)}, {Path: "/{}/settings", Methods: Methods(GET)}}},

@@ -5,8 +5,8 @@ import "bytes"
 // SelectorKind says how a selector names its items. The zero value names none.
 type SelectorKind uint8
 
-// The kinds of selectors (SPEC 2). Local ones name things of their parent:
-// they are printed as they came, and `all` among them is not rewritten.
+// The kinds of selectors (SPEC 2). Local ones name things of their parent: they are printed as they
+// came, and `all` among them is not rewritten.
 const (
 	SelectNone SelectorKind = iota
 	SelectAll
@@ -132,9 +132,8 @@ func fieldName(b []byte) bool {
 	return len(b) > 0
 }
 
-// expressionFault judges the outline of one {…}: it has to end where its first
-// bracket closes, so that nothing can be beside it. Brackets inside of
-// quotes are text.
+// expressionFault judges the outline of one {…}: it has to end where its first bracket closes, so
+// that nothing can be beside it. Brackets inside of quotes are text.
 func expressionFault(text []byte) string {
 	if len(text) > maxExpression {
 		return "an expression is longer than 4096 bytes"

@@ -7,12 +7,12 @@ import (
 	"sync/atomic"
 )
 
-// Access is the access type of a token (SPEC 1). The zero value permits
-// nothing at all: a token without a type must not be a standard one.
+// Access is the access type of a token (SPEC 1). The zero value permits nothing at all: a token
+// without a type must not be a standard one.
 type Access uint8
 
-// The access types. The numbers of the wire (0 standard, 1 master, 2 acl,
-// 3 noapi) are the store's to translate.
+// The access types. The numbers of the wire (0 standard, 1 master, 2 acl, 3 noapi) are the store's
+// to translate.
 const (
 	NoAccess Access = iota
 	Standard
@@ -39,16 +39,16 @@ func (a Access) Number() int {
 	return 3
 }
 
-// Digest is the SHA-256 digest of a token's key: the only form in which store,
-// cache and logs know a key.
+// Digest is the SHA-256 digest of a token's key: the only form in which store, cache and logs know
+// a key.
 type Digest [32]byte
 
 // Short returns the first 8 hex digits, which is what logs may show.
 func (d Digest) Short() string { return hex.EncodeToString(d[:4]) }
 
-// Token is a caller's credential, compiled and immutable but for its last use.
-// What every request reads fills the first 128 bytes: with many tokens in turn
-// a request costs what it has to fetch from memory.
+// Token is a caller's credential, compiled and immutable but for its last use. What every request
+// reads fills the first 128 bytes: with many tokens in turn a request costs what it has to fetch
+// from memory.
 type Token struct {
 	Access  Access
 	Enabled bool
@@ -68,9 +68,8 @@ type Token struct {
 	Line int // in the policy file, 0: unknown
 }
 
-// Valid returns NotJudged while the token may be used at now (unix seconds)
-// from addr by a page of origin ("" without one), or why not (SPEC 3). Nothing
-// of it may be cached.
+// Valid returns NotJudged while the token may be used at now (unix seconds) from addr by a page of
+// origin ("" without one), or why not (SPEC 3). Nothing of it may be cached.
 func (t *Token) Valid(now int64, addr netip.Addr, origin []byte) Reason {
 	switch {
 	case !t.Enabled:
@@ -85,8 +84,7 @@ func (t *Token) Valid(now int64, addr netip.Addr, origin []byte) Reason {
 	return NotJudged
 }
 
-// alive reports whether either of the two limits still holds; one that is
-// unused holds nothing.
+// alive reports whether either of the two limits still holds; one that is unused holds nothing.
 func (t *Token) alive(now int64) bool {
 	if t.Expire > 0 && now < t.Expire {
 		return true
@@ -126,15 +124,14 @@ func (t *Token) hasOrigin(origin []byte) bool {
 	return false
 }
 
-// Sources are the addresses that a token may be used from: networks, and masks
-// with * and ? over the text of an address.
+// Sources are the addresses that a token may be used from: networks, and masks with * and ? over
+// the text of an address.
 type Sources struct {
 	Networks []netip.Prefix
 	Masks    []string
 }
 
-// Contain reports whether addr is one of them. An address that is not known
-// is none.
+// Contain reports whether addr is one of them. An address that is not known is none.
 func (s *Sources) Contain(addr netip.Addr) bool {
 	addr = addr.Unmap()
 	if !addr.IsValid() {
@@ -158,8 +155,7 @@ func (s *Sources) Contain(addr netip.Addr) bool {
 	return false
 }
 
-// Wildcard reports whether text matches mask, where * is any run of bytes and
-// ? is any single one.
+// Wildcard reports whether text matches mask, where * is any run of bytes and ? is any single one.
 func Wildcard(mask string, text []byte) bool {
 	m, i, star, back := 0, 0, -1, 0
 	for i < len(text) {

@@ -125,9 +125,8 @@ func TestTokenOrigins(t *testing.T) {
 	}
 }
 
-// matchesMask is Wildcard once more, by a table: row by row of the mask, which
-// beginnings of the text it matches so far. A recursion would not end on a mask
-// of many stars.
+// matchesMask is Wildcard once more, by a table: row by row of the mask, which beginnings of the
+// text it matches so far. A recursion would not end on a mask of many stars.
 func matchesMask(mask, text string) bool {
 	reached := make([]bool, len(text)+1)
 	reached[0] = true

@@ -12,9 +12,8 @@ type Account struct {
 	Name   string
 }
 
-// Tree is the account tree, immutable once built. Whether one account is in
-// the branch of another is two comparisons: each account has the interval of
-// its branch in a walk through the tree.
+// Tree is the account tree, immutable once built. Whether one account is in the branch of another
+// is two comparisons: each account has the interval of its branch in a walk through the tree.
 type Tree struct {
 	accounts []Account
 	branches []interval
@@ -33,8 +32,8 @@ type TreeFault struct {
 	Message string
 }
 
-// NewTree builds the tree. With faults there is no tree: an account without
-// its parent must not make any branch larger or smaller than it reads.
+// NewTree builds the tree. With faults there is no tree: an account without its parent must not
+// make any branch larger or smaller than it reads.
 func NewTree(accounts []Account, maxDepth int) (*Tree, []TreeFault) {
 	t := &Tree{accounts: slices.Clone(accounts), byID: make(map[int64]int, len(accounts))}
 	t.branches = make([]interval, len(accounts))
@@ -67,8 +66,7 @@ func NewTree(accounts []Account, maxDepth int) (*Tree, []TreeFault) {
 	return t, nil
 }
 
-// number walks the branches from the roots. An account that no walk reaches is in
-// a cycle.
+// number walks the branches from the roots. An account that no walk reaches is in a cycle.
 func (t *Tree) number(children [][]int, maxDepth int) (faults []TreeFault) {
 	clock := int32(0)
 	var walk func(i int, depth int32)
@@ -78,8 +76,8 @@ func (t *Tree) number(children [][]int, maxDepth int) (faults []TreeFault) {
 		if int(depth) == maxDepth+1 {
 			faults = append(faults, TreeFault{i, "the account lies deeper than policy.max_depth allows"})
 		}
-		// Below the fault nothing is walked: one message is enough, and the
-		// depth of a walk stays bounded.
+		// Below the fault nothing is walked: one message is enough, and the depth of a walk stays
+		// bounded.
 		if int(depth) <= maxDepth {
 			for _, c := range children[i] {
 				walk(c, depth+1)
@@ -103,8 +101,8 @@ func (t *Tree) number(children [][]int, maxDepth int) (faults []TreeFault) {
 	return faults
 }
 
-// Contains reports whether cid is in the branch of top. An account that is
-// not in the tree is in no branch and has none.
+// Contains reports whether cid is in the branch of top. An account that is not in the tree is in no
+// branch and has none.
 func (t *Tree) Contains(top, cid int64) bool {
 	if t == nil {
 		return false

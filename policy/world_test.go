@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// world is everything that a decision depends on, as plain data: what the
-// table cases and the fuzzer describe, and what both the oracle and the engine
-// are given. Methods, access types and modes are the words of the SPEC.
+// world is everything that a decision depends on, as plain data: what the table cases and the
+// fuzzer describe, and what both the oracle and the engine are given. Methods, access types and
+// modes are the words of the SPEC.
 type world struct {
 	parent   map[int64]int64 // account → the one above it, 0 for a root
 	order    []int64         // the accounts in the order they were named
@@ -80,8 +80,7 @@ func (w *world) addAccount(id, parent int64) {
 	w.order = append(w.order, id)
 }
 
-// inBranch climbs from cid to its root and reports whether top stands on the
-// way.
+// inBranch climbs from cid to its root and reports whether top stands on the way.
 func (w *world) inBranch(top, cid int64) bool {
 	for cid != 0 {
 		above, known := w.parent[cid]

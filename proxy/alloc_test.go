@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// startLean starts a backend that allocates nothing per request: it knows the
-// end of a request without a body and always says the same.
+// startLean starts a backend that allocates nothing per request: it knows the end of a request
+// without a body and always says the same.
 func startLean(t testing.TB, text []byte) *wireBackend {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -46,8 +46,7 @@ func lean(c net.Conn, text []byte) {
 	}
 }
 
-// asker sends the same request again and again over one connection and
-// allocates nothing either.
+// asker sends the same request again and again over one connection and allocates nothing either.
 type asker struct {
 	conn    net.Conn
 	request []byte
@@ -108,8 +107,8 @@ func leanWorld(t testing.TB) *fixture {
 	return f
 }
 
-// What a request allocates in the whole process, from its first byte to the last
-// of its answer: client and backend of this test allocate nothing.
+// What a request allocates in the whole process, from its first byte to the last of its answer:
+// client and backend of this test allocate nothing.
 func TestAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")

@@ -107,8 +107,8 @@ func TestDecisionsAreUnique(t *testing.T) {
 	}
 }
 
-// 405 names the methods of the path; HEAD gets the same without a body, and a
-// token with an ACL does not learn the difference.
+// 405 names the methods of the path; HEAD gets the same without a body, and a token with an ACL
+// does not learn the difference.
 func TestMethodNotTaken(t *testing.T) {
 	w := textWired(t, plain(`{"result":[]}`))
 	for _, row := range []struct {
@@ -131,8 +131,7 @@ func TestMethodNotTaken(t *testing.T) {
 	}
 }
 
-// An answer to HEAD ends with its head: the next request on the connection gets
-// its own.
+// An answer to HEAD ends with its head: the next request on the connection gets its own.
 func TestHeadKeepsTheConnection(t *testing.T) {
 	w := textWired(t, plain(`{"result":[]}`))
 	c := w.dial()
@@ -149,8 +148,7 @@ func TestHeadKeepsTheConnection(t *testing.T) {
 	}
 }
 
-// What concerns tokens alone is one answer, to the byte: which it was stands in
-// the log.
+// What concerns tokens alone is one answer, to the byte: which it was stands in the log.
 func TestUnauthorizedTellsNothing(t *testing.T) {
 	w := textWired(t, plain(`{"result":[]}`))
 	edit := func(key string, f func(*policy.Token)) {
@@ -185,8 +183,8 @@ func TestUnauthorizedTellsNothing(t *testing.T) {
 	}
 }
 
-// The backend's 401 is about the gateway's own credential: the client hears a
-// 502, the operator an alarm. Where the caller's key goes upstream it passes.
+// The backend's 401 is about the gateway's own credential: the client hears a 502, the operator an
+// alarm. Where the caller's key goes upstream it passes.
 func TestBackendUnauthorized(t *testing.T) {
 	w := textWired(t, reply("401 Unauthorized", `{"errors":[]}`, "WWW-Authenticate: Basic", "Content-Type: application/json"))
 	got := w.call(allKey, "GET", "/gw/devices/1", "")
@@ -206,8 +204,8 @@ func TestBackendUnauthorized(t *testing.T) {
 	}
 }
 
-// A redirect is a 502: followed with the gateway's credential it would be an
-// open door, passed on it would lead around the gateway.
+// A redirect is a 502: followed with the gateway's credential it would be an open door, passed on
+// it would lead around the gateway.
 func TestRedirects(t *testing.T) {
 	for _, status := range []string{"301 Moved", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect"} {
 		w := textWired(t, reply(status, "", "Location: http://evil.test/"))
@@ -218,8 +216,8 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// A backend that is broken is a 502 or 504 in JSON, whatever it said, and never
-// a page of some library.
+// A backend that is broken is a 502 or 504 in JSON, whatever it said, and never a page of some
+// library.
 func TestBrokenBackend(t *testing.T) {
 	rows := []struct {
 		name   string

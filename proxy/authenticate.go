@@ -25,8 +25,8 @@ type authenticator struct {
 }
 
 // authenticate finds the token of the caller, and charges a request without a valid one to its
-// address. The look-up comes first: whatever strangers do behind one address, a valid key that comes
-// from there passes. Where no token is needed, one that is not valid counts as none.
+// address. The look-up comes first: whatever strangers do behind one address, a valid key that
+// comes from there passes. Where no token is needed, one that is not valid counts as none.
 func (a *authenticator) authenticate(c *call, ev *evaluation) policy.Reason {
 	in := &ev.in
 	in.Source, in.Origin, in.At = a.via.source(c), c.head.Origin, c.began.Unix()
@@ -72,8 +72,8 @@ func (a *authenticator) identify(c *call, in *policy.Input) policy.Reason {
 	return reason
 }
 
-// keyOf returns the key of an Authorization value: FlespiToken or Bearer in any
-// case, one space and the key, or the key alone.
+// keyOf returns the key of an Authorization value: FlespiToken or Bearer in any case, one space and
+// the key, or the key alone.
 func keyOf(value []byte) ([]byte, bool) {
 	scheme, key, found := bytes.Cut(value, []byte{' '})
 	switch {
@@ -92,8 +92,8 @@ func keyOf(value []byte) ([]byte, bool) {
 	return key, sound
 }
 
-// keyBytes are the bytes of a key: letters, digits and ._~- (SPEC 3). A table,
-// because comparing random letters mispredicts at every second of them.
+// keyBytes are the bytes of a key: letters, digits and ._~- (SPEC 3). A table, because comparing
+// random letters mispredicts at every second of them.
 var keyBytes = func() (is [256]bool) {
 	for _, b := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-") {
 		is[b] = true

@@ -51,15 +51,15 @@ func (z *authorizer) scope(c *call, ev *evaluation) policy.Reason {
 	return policy.NotJudged
 }
 
-// decide asks the engine. A denial ends the line; so does a request that only the
-// account scope limits while the backend is known to ignore the scope.
+// decide asks the engine. A denial ends the line; so does a request that only the account scope
+// limits while the backend is known to ignore the scope.
 func (z *authorizer) decide(c *call, ev *evaluation) policy.Reason {
 	z.engine.Decide(&ev.dec, &ev.in)
 	return z.verdict(c, ev)
 }
 
-// resolve asks the backend what the engine has to know and asks the engine again. It
-// returns at once for all other requests.
+// resolve asks the backend what the engine has to know and asks the engine again. It returns at
+// once for all other requests.
 func (z *authorizer) resolve(c *call, ev *evaluation, resp *response) policy.Reason {
 	if ev.dec.Verdict != policy.Unresolved {
 		return policy.NotJudged
@@ -109,8 +109,8 @@ func (z *authorizer) verdict(c *call, ev *evaluation) policy.Reason {
 	return policy.NotJudged
 }
 
-// tooOld reports whether a verdict rests on an index that is too old. What an
-// entry refuses, it refuses whoever the item belongs to.
+// tooOld reports whether a verdict rests on an index that is too old. What an entry refuses, it
+// refuses whoever the item belongs to.
 func (z *authorizer) tooOld(ev *evaluation) bool {
 	route := ev.in.Request.Route
 	if z.index == nil || route == nil || route.Local != policy.NoLocalReply || route.Collection.Dictionary {

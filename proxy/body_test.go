@@ -55,8 +55,8 @@ var bodyRows = []struct {
 	{"upload where none goes", allKey, "POST", "/gw/devices/1/messages", "--x\r\n", []string{formType}, 400, ""},
 }
 
-// What may be a body, and what becomes of it: it is forwarded byte for byte, as
-// JSON, or refused before the backend hears of it.
+// What may be a body, and what becomes of it: it is forwarded byte for byte, as JSON, or refused
+// before the backend hears of it.
 func TestBodies(t *testing.T) {
 	w := textWired(t, plain(`{"result":[]}`), bounded)
 	w.token("mover-of-device-1", "acl", 11, `[{"uri":"gw/devices","methods":["PUT"],"ids":[1],"submodules":[{"name":"cid","methods":["PUT"]}]}]`)
@@ -114,8 +114,8 @@ var faultRows = []struct {
 	{"backend", request(readerKey, "PUT", "/gw/devices/1", `{}`), 502, ""},
 }
 
-// The first fault in the order of SPEC 2 is the whole answer: requests with two
-// faults of neighbouring steps.
+// The first fault in the order of SPEC 2 is the whole answer: requests with two faults of
+// neighbouring steps.
 func TestOrderOfFaults(t *testing.T) {
 	w := newWired(t, startWire(t, hangUp), bounded)
 	for _, row := range faultRows {
@@ -125,9 +125,8 @@ func TestOrderOfFaults(t *testing.T) {
 	}
 }
 
-// 100 Continue is sent when the body is wanted and not before: a request that
-// is denied never gets it, and its connection ends, because nobody knows
-// whether the body comes.
+// 100 Continue is sent when the body is wanted and not before: a request that is denied never gets
+// it, and its connection ends, because nobody knows whether the body comes.
 func TestExpect(t *testing.T) {
 	w := textWired(t, plain(`{"result":[]}`), bounded)
 	ask := func(key, target, more string) string {
@@ -203,8 +202,8 @@ func TestChunkedBodies(t *testing.T) {
 	}
 }
 
-// A chunked upload is bounded too, though its length shows at its end only: the
-// backend never gets the last chunk.
+// A chunked upload is bounded too, though its length shows at its end only: the backend never gets
+// the last chunk.
 func TestChunkedUploadIsBounded(t *testing.T) {
 	w := textWired(t, plain(`{"result":[]}`), bounded, chunkedBodies)
 	got := w.raw("POST /gw/devices/1/media HTTP/1.1\r\nHost: gw.test\r\nConnection: close\r\nAuthorization: " + allKey + "\r\n" +

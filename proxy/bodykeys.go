@@ -45,8 +45,8 @@ func bit(b bool) int {
 	return 0
 }
 
-// keyOfElement returns the integer of a judged key, 0 when it is absent or not
-// judged here. It reports whether that is possible.
+// keyOfElement returns the integer of a judged key, 0 when it is absent or not judged here. It
+// reports whether that is possible.
 func keyOfElement(e *body.Element, value int, judged bool) (int64, bool) {
 	if !judged || !e.Values[value].Present() {
 		return 0, true

@@ -6,12 +6,11 @@ import (
 	"aclgate/metrics"
 )
 
-// budget bounds the bytes of request bodies, and of answers that are read for
-// the items they name, that are held at once. One longer than maxKept is taken
-// from it, and only as it arrives: who announces much and sends little holds
-// little. What cannot be had is refused at once and not waited for: callers that
-// hold half a body each would wait for each other. Of an answer that there is no
-// room for nothing is learnt.
+// budget bounds the bytes of request bodies, and of answers that are read for the items they name,
+// that are held at once. One longer than maxKept is taken from it, and only as it arrives: who
+// announces much and sends little holds little. What cannot be had is refused at once and not
+// waited for: callers that hold half a body each would wait for each other. Of an answer that there
+// is no room for nothing is learnt.
 //
 // It is one counter that all requests with large bodies share, and no lock.
 type budget struct {

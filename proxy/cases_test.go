@@ -19,8 +19,8 @@ import (
 	"aclgate/upstream/index"
 )
 
-// rawCase is one line of the raw cases: bytes that a client sends, what its
-// token may do, and the verdicts that are right.
+// rawCase is one line of the raw cases: bytes that a client sends, what its token may do, and the
+// verdicts that are right.
 type rawCase struct {
 	ID       string
 	Raw      string // one character per byte
@@ -89,8 +89,8 @@ func (c *court) holders(yield func(index.TokenShape) bool) {
 	}
 }
 
-// newIndexedCourt is newCourt in mode both: the gateway has an index of its own,
-// which it has read before the first case.
+// newIndexedCourt is newCourt in mode both: the gateway has an index of its own, which it has read
+// before the first case.
 func newIndexedCourt(t *testing.T, rows []rawCase) *court {
 	t.Helper()
 	var c *court
@@ -131,8 +131,8 @@ func caseFiles(t *testing.T) (rows []rawCase) {
 	return rows
 }
 
-// The raw cases, hostile and benign: each gets one of the verdicts that are
-// right, whole or byte by byte, behind and in front of another's request.
+// The raw cases, hostile and benign: each gets one of the verdicts that are right, whole or byte by
+// byte, behind and in front of another's request.
 func TestCases(t *testing.T) {
 	rows := caseFiles(t)
 	c := newCourt(t, rows)
@@ -183,8 +183,8 @@ func (c *court) behind(t *testing.T, row *rawCase) string {
 	return c.judge(row, p)
 }
 
-// before plays a case in front of a benign request: that one is served exactly
-// if the answer to the case did not announce the end of the connection.
+// before plays a case in front of a benign request: that one is served exactly if the answer to the
+// case did not announce the end of the connection.
 func (c *court) before(t *testing.T, row *rawCase) string {
 	if len(row.Then) > 0 {
 		return ""
@@ -223,10 +223,9 @@ type played struct {
 	broken  string        // an answer that could not be read
 }
 
-// play sends bytes over a fresh connection and reads what comes. Behind the
-// first answer it ends its side, so that the end of the connection, and not
-// time, says that nothing more comes. methods are those of the requests, as far
-// as they are not GET: an answer to HEAD has no body.
+// play sends bytes over a fresh connection and reads what comes. Behind the first answer it ends
+// its side, so that the end of the connection, and not time, says that nothing more comes. methods
+// are those of the requests, as far as they are not GET: an answer to HEAD has no body.
 func (c *court) play(t *testing.T, raw []byte, methods string, bytewise bool) (p played) {
 	t.Helper()
 	conn := c.dial()

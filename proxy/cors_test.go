@@ -29,8 +29,7 @@ func (f *fixture) counter(name string) (sum float64) {
 	return sum
 }
 
-// A browser asks OPTIONS before it sends a token; without Origin it is a plain
-// question.
+// A browser asks OPTIONS before it sends a token; without Origin it is a plain question.
 func TestOptions(t *testing.T) {
 	w := textWired(t, plain(`{"result":[]}`))
 	got := w.raw("OPTIONS /gw/devices/all HTTP/1.1\r\nHost: a\r\nConnection: close\r\nOrigin: https://a.example\r\n" +
@@ -61,9 +60,8 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// Every answer to a request with Origin can be read by the page, errors
-// included, if its origin is one of the list; the backend's own CORS headers
-// never pass.
+// Every answer to a request with Origin can be read by the page, errors included, if its origin is
+// one of the list; the backend's own CORS headers never pass.
 func TestOrigins(t *testing.T) {
 	list := func(origins ...string) setup {
 		return func(o *Options, _ *policy.Engine, _ *head.Config) { o.Origins = origins }

@@ -13,9 +13,8 @@ import (
 	"time"
 )
 
-// drainClient sends one request after the other and keeps its connection as
-// long as it may: it honours Connection: close, and then opens another one if
-// it is to come again.
+// drainClient sends one request after the other and keeps its connection as long as it may: it
+// honours Connection: close, and then opens another one if it is to come again.
 type drainClient struct {
 	addr           string
 	again          bool
@@ -36,8 +35,7 @@ func (d *drainClient) run() {
 	}
 }
 
-// converse sends requests until the connection is to end, and reports whether
-// there is a next one.
+// converse sends requests until the connection is to end, and reports whether there is a next one.
 func (d *drainClient) converse(c net.Conn) bool {
 	in := bufio.NewReader(c)
 	for n := 0; ; n++ {
@@ -60,8 +58,7 @@ func (d *drainClient) converse(c net.Conn) bool {
 	}
 }
 
-// Shutdown under load fails no request of a client that honours
-// Connection: close.
+// Shutdown under load fails no request of a client that honours Connection: close.
 func TestDrainFailsNothing(t *testing.T) {
 	for round := range 6 {
 		w := textWired(t, plain(`{"result":[{"id":1}]}`))
@@ -87,8 +84,8 @@ func TestDrainFailsNothing(t *testing.T) {
 	}
 }
 
-// Shutdown waits for what is under way, a stream included, and its answer says
-// that the connection ends. When the time is over what is left is cut.
+// Shutdown waits for what is under way, a stream included, and its answer says that the connection
+// ends. When the time is over what is left is cut.
 func TestDrainWaits(t *testing.T) {
 	arrived, release := make(chan struct{}, 1), make(chan struct{})
 	w := newWired(t, startWire(t, func(c net.Conn, _ *wireRequest) {

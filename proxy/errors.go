@@ -47,8 +47,7 @@ func (f *faults) of(c *call, err error) policy.Reason {
 	return reason
 }
 
-// refusedBy judges a status by which the backend refused the gateway, not the
-// client.
+// refusedBy judges a status by which the backend refused the gateway, not the client.
 func (f *faults) refusedBy(c *call, status int) policy.Reason {
 	switch status {
 	case 301, 302, 303, 307, 308:
@@ -61,8 +60,8 @@ func (f *faults) refusedBy(c *call, status int) policy.Reason {
 	return policy.NotJudged
 }
 
-// unauthorized raises the alarm: the backend does not take the gateway's own
-// credential. The client's was good and must not be thrown away for it.
+// unauthorized raises the alarm: the backend does not take the gateway's own credential. The
+// client's was good and must not be thrown away for it.
 func (f *faults) unauthorized(c *call) policy.Reason {
 	f.metrics.Add(metrics.UpstreamUnauthorized, 1)
 	f.log.Error("the backend refuses the gateway's own credential: renew upstream.token_file", "decision", c.id())
@@ -74,8 +73,8 @@ func (f *faults) panicked(c *call, fault any) {
 	f.log.Error("panic while serving a request", "decision", c.id(), "fault", fault, "stack", stack())
 }
 
-// bodyFailed returns the reason for what went wrong while the body arrived: it was framed badly,
-// it stalled, or its sender is gone.
+// bodyFailed returns the reason for what went wrong while the body arrived: it was framed badly, it
+// stalled, or its sender is gone.
 func bodyFailed(c *call, err error) policy.Reason {
 	var fault *head.Fault
 	if errors.As(err, &fault) {
@@ -103,8 +102,8 @@ func faultOf(a policy.Answer) policy.Answer {
 	return a
 }
 
-// appendDenied appends one error per denied id, in path order, then in the
-// order asked, joined by commas.
+// appendDenied appends one error per denied id, in path order, then in the order asked, joined by
+// commas.
 func appendDenied(b []byte, ev *evaluation) []byte {
 	first := true
 	for i := range ev.dec.Selectors {
@@ -122,8 +121,8 @@ func appendDenied(b []byte, ev *evaluation) []byte {
 	return b
 }
 
-// appendDeniedItem appends the vendor's error for one item. The path in it is
-// the item's own type and id, whatever path it was asked by.
+// appendDeniedItem appends the vendor's error for one item. The path in it is the item's own type
+// and id, whatever path it was asked by.
 func appendDeniedItem(b []byte, kind string, id int64) []byte {
 	b = append(b, `{"code":6,"id":`...)
 	b = strconv.AppendInt(b, id, 10)

@@ -11,8 +11,8 @@ import (
 )
 
 // exchange is one request and its answer. Each part belongs to one phase, which fills it in for
-// those that come later; the file of the phase declares the part and its reset. Exchanges are pooled:
-// begin and reset leave nothing of one caller for the next.
+// those that come later; the file of the phase declares the part and its reset. Exchanges are
+// pooled: begin and reset leave nothing of one caller for the next.
 type exchange struct {
 	call
 	req  policy.Request // parse

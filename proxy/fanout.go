@@ -11,16 +11,16 @@ import (
 const (
 	// shardsAtOnce is how many shards of a fan-out are under way at a time.
 	shardsAtOnce = 4
-	// giveUpAfter is how many shards in a row may fail by the backend's fault.
-	// Whoever has lost as many is down, and would be waited for many times.
+	// giveUpAfter is how many shards in a row may fail by the backend's fault. Whoever has lost as
+	// many is down, and would be waited for many times.
 	giveUpAfter = 4
 )
 
-// fanOut is one request that the backend is asked in shards (SPEC 4.5). The goroutine that
-// serves the client reads them, one after the other; those that come next are
-// asked meanwhile, by a goroutine each, and wait unread in their sockets. So a
-// fan-out holds one piece of an answer, one row, the errors of all shards, and a
-// few KiB for each shard under way, however many ids there are.
+// fanOut is one request that the backend is asked in shards (SPEC 4.5). The goroutine that serves
+// the client reads them, one after the other; those that come next are asked meanwhile, by a
+// goroutine each, and wait unread in their sockets. So a fan-out holds one piece of an answer, one
+// row, the errors of all shards, and a few KiB for each shard under way, however many ids there
+// are.
 type fanOut struct {
 	call    *call
 	eval    *evaluation
@@ -86,8 +86,8 @@ func newFanOut(c *call, ev *evaluation, out *outgoing, p *printed, ids []int64, 
 	return f
 }
 
-// stop ends the work for a client that is gone. It may be called at any time,
-// from anywhere, and does not block.
+// stop ends the work for a client that is gone. It may be called at any time, from anywhere, and
+// does not block.
 func (f *fanOut) stop() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

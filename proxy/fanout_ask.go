@@ -7,8 +7,8 @@ import (
 	"aclgate/upstream"
 )
 
-// current returns the shard that is to be read, nil after the last one, and sees
-// to it that the next ones are asked for.
+// current returns the shard that is to be read, nil after the last one, and sees to it that the
+// next ones are asked for.
 func (f *fanOut) current() *shard {
 	for f.asked < f.done+f.width && f.from < len(f.ids) {
 		f.ask()
@@ -68,8 +68,8 @@ func (f *fanOut) send(p *shard) {
 	f.work.Go(func() { f.fetch(p) })
 }
 
-// fetch waits for the head of a shard's answer. A panic in here would end the
-// process: it is this shard's failure.
+// fetch waits for the head of a shard's answer. A panic in here would end the process: it is this
+// shard's failure.
 func (f *fanOut) fetch(p *shard) {
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -81,18 +81,16 @@ func (f *fanOut) fetch(p *shard) {
 	p.err = f.backend.Do(&p.out, &p.ans)
 }
 
-// retryAlone asks for the current shard once more when there was no connection for it.
-// Those that its successors hold are given up first, and from now on there are
-// no successors: otherwise two fan-outs could wait for each other, each holding
-// what the other lacks.
+// retryAlone asks for the current shard once more when there was no connection for it. Those that
+// its successors hold are given up first, and from now on there are no successors: otherwise two
+// fan-outs could wait for each other, each holding what the other lacks.
 func (f *fanOut) retryAlone(p *shard) {
 	f.width = 1
 	f.cancelFrom(f.done + 1)
 	f.send(p)
 }
 
-// cancelFrom takes back the shards from number n on, as if they had never been asked
-// for.
+// cancelFrom takes back the shards from number n on, as if they had never been asked for.
 func (f *fanOut) cancelFrom(n int) {
 	for i := n; i < f.asked; i++ {
 		f.shard(i).ans.Cancel()
@@ -106,8 +104,7 @@ func (f *fanOut) cancelFrom(n int) {
 	}
 }
 
-// renewShard forgets the Cancel of a recalled shard, but not that of a client that is
-// gone.
+// renewShard forgets the Cancel of a recalled shard, but not that of a client that is gone.
 func (f *fanOut) renewShard(p *shard) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -15,8 +15,7 @@ import (
 	"aclgate/upstream"
 )
 
-// The lists below have 60 ids of three digits in parts of 20: 100, 120 and 140
-// begin one.
+// The lists below have 60 ids of three digits in parts of 20: 100, 120 and 140 begin one.
 const (
 	faultIDs   = 60
 	faultParts = 3
@@ -34,8 +33,8 @@ func breaks(text string) func(net.Conn) {
 
 const chunkedJSON = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 
-// partFaults are ways in which a part fails: what it leaves, and the code and a
-// piece of the reason of the error that tells of it.
+// partFaults are ways in which a part fails: what it leaves, and the code and a piece of the reason
+// of the error that tells of it.
 var partFaults = []struct {
 	name   string
 	fail   func(net.Conn)

@@ -22,8 +22,8 @@ import (
 	"aclgate/upstream/index"
 )
 
-// startScope starts a backend that has the devices first … first+n-1 of account
-// 11, and lists them in pages to whoever asks for all.
+// startScope starts a backend that has the devices first … first+n-1 of account 11, and lists them
+// in pages to whoever asks for all.
 func startScope(t testing.TB, first, n int) *listBackend {
 	b := startList(t)
 	b.answer = func(c net.Conn, r *wireRequest) {
@@ -80,9 +80,8 @@ func indexed(t *testing.T, b *listBackend, mode policy.Mode) *fixture {
 	return f
 }
 
-// What is the whole scope is asked for as "all", reads and writes alike, where a
-// header says which scope; where none does, and where an entry limits the
-// caller, in parts or not at all.
+// What is the whole scope is asked for as "all", reads and writes alike, where a header says which
+// scope; where none does, and where an entry limits the caller, in parts or not at all.
 func TestWholeScope(t *testing.T) {
 	rename := `{"name":"x"}`
 	for _, row := range []struct {
@@ -148,8 +147,8 @@ func joinIDs(ids []int64) string {
 	return strings.Join(text, ",")
 }
 
-// wideRows answers with many errors and a row of so many bytes for each id. It
-// needs hardly any memory of its own.
+// wideRows answers with many errors and a row of so many bytes for each id. It needs hardly any
+// memory of its own.
 func wideRows(size int) func(net.Conn, *wireRequest) {
 	errs := `{"errors":[` + strings.Repeat(`{"code":2,"reason":"`+strings.Repeat("x", 80)+`"},`, 9999) + `1],"result":[`
 	first := []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" +
@@ -165,8 +164,8 @@ func wideRows(size int) func(net.Conn, *wireRequest) {
 	}
 }
 
-// A joined answer of any length passes in little memory, also when its reader is
-// slower than the backend, and when every part brings many errors.
+// A joined answer of any length passes in little memory, also when its reader is slower than the
+// backend, and when every part brings many errors.
 func TestMemoryOfParts(t *testing.T) {
 	if testing.Short() || raceEnabled {
 		t.Skip("moves much")
@@ -234,8 +233,8 @@ func (b trap) Do(r *upstream.Request, a *upstream.Answer) error {
 	return b.Backend.Do(r, a)
 }
 
-// A panic while a part is asked for is that part's failure, and nobody else's.
-// All connections go back to the pool.
+// A panic while a part is asked for is that part's failure, and nobody else's. All connections go
+// back to the pool.
 func TestPanicInPart(t *testing.T) {
 	b := startList(t)
 	var transport *upstream.Transport

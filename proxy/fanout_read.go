@@ -13,9 +13,8 @@ import (
 // textUnjoinable is what is wrong with a shard that is no answer of the API.
 const textUnjoinable = "the backend sent what is no list of items"
 
-// next appends the next bytes of the joined answer to dst, which is empty. The
-// error is io.EOF with the last of them; any other means that the answer cannot
-// be brought to a good end.
+// next appends the next bytes of the joined answer to dst, which is empty. The error is io.EOF with
+// the last of them; any other means that the answer cannot be brought to a good end.
 func (f *fanOut) next(dst []byte) ([]byte, error) {
 	for len(dst) == 0 {
 		p := f.current()
@@ -35,8 +34,7 @@ func (f *fanOut) next(dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// readHead waits for the head of a shard and looks at it. An error ends the whole
-// answer.
+// readHead waits for the head of a shard and looks at it. An error ends the whole answer.
 func (f *fanOut) readHead(p *shard) error {
 	f.call.waited.start()
 	<-p.ready
@@ -96,8 +94,8 @@ func (f *fanOut) advance(p *shard) {
 // errPartialRow says that a shard broke inside a row that was partly sent already.
 var errPartialRow = errors.New("the backend broke off in the middle of a long row")
 
-// fail ends a shard that the backend failed. What came of it stays, if it is
-// whole. A backend that fails again and again is given up.
+// fail ends a shard that the backend failed. What came of it stays, if it is whole. A backend that
+// fails again and again is given up.
 func (f *fanOut) fail(p *shard, reason policy.Reason, text string) error {
 	if f.joiner.PartialRow() {
 		return errPartialRow
@@ -129,8 +127,8 @@ func (f *fanOut) count(reason policy.Reason) {
 	f.from = len(f.ids)
 }
 
-// refused ends a shard that the backend refused: its errors are those of the
-// shard. The first of all is kept whole, in case that no shard gives anything.
+// refused ends a shard that the backend refused: its errors are those of the shard. The first of
+// all is kept whole, in case that no shard gives anything.
 func (f *fanOut) refused(p *shard) error {
 	body, err := f.hold(p)
 	if errors.Is(err, upstream.ErrCanceled) {
@@ -167,8 +165,7 @@ func (f *fanOut) hold(p *shard) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(&p.ans, maxHeld+1))
 }
 
-// finish ends the joined answer: errors that were too many, and the denied
-// items, come last.
+// finish ends the joined answer: errors that were too many, and the denied items, come last.
 func (f *fanOut) finish(dst []byte) []byte {
 	if n := f.joiner.LeftOut(); n > 0 {
 		b := appendFault(nil, policy.UpstreamBroken, "further errors of the backend were left out: ")
@@ -191,8 +188,7 @@ func (f *fanOut) appendLost(b []byte, p *shard, reason policy.Reason, text strin
 	return append(b, ` rows before"}`...)
 }
 
-// appendFault begins an error of the gateway's own. text is for what the reason
-// says in general.
+// appendFault begins an error of the gateway's own. text is for what the reason says in general.
 func appendFault(b []byte, reason policy.Reason, text string) []byte {
 	a := faultOf(reason.Answer())
 	if text == "" {

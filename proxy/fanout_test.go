@@ -19,8 +19,8 @@ import (
 
 const longKey = "reader-of-very-many-devices"
 
-// listBackend answers with one row for each id of the path, and refuses a path
-// that is too long. It keeps count of what is under way.
+// listBackend answers with one row for each id of the path, and refuses a path that is too long. It
+// keeps count of what is under way.
 type listBackend struct {
 	*wireBackend
 	max  int // bytes of a target
@@ -155,9 +155,8 @@ func meeting() func() {
 	}
 }
 
-// However many ids are permitted, all of them come, in order, in as few requests
-// as fit, never more than four at a time. So requests and their bytes grow as
-// the ids do.
+// However many ids are permitted, all of them come, in order, in as few requests as fit, never more
+// than four at a time. So requests and their bytes grow as the ids do.
 func TestAllInParts(t *testing.T) {
 	const first = 1000000 // an id and its comma are 8 bytes
 	perPart := (8000 - len("/gw/devices/") + 1) / 8
@@ -192,8 +191,8 @@ func TestAllInParts(t *testing.T) {
 	}
 }
 
-// Every part is the same request but for its ids: credential, account, fields;
-// and nothing is asked for that would make it partial, encoded or empty.
+// Every part is the same request but for its ids: credential, account, fields; and nothing is asked
+// for that would make it partial, encoded or empty.
 func TestPartsAreAlike(t *testing.T) {
 	b := startList(t)
 	shown := make(chan string, 1)
@@ -220,8 +219,7 @@ func TestPartsAreAlike(t *testing.T) {
 	}
 }
 
-// limit and offset page over the permitted ids, and a page that is too long is
-// asked for in parts.
+// limit and offset page over the permitted ids, and a page that is too long is asked for in parts.
 func TestPages(t *testing.T) {
 	b := startList(t)
 	f := long(t, b, 100, 400, maxURL(300))

@@ -21,8 +21,8 @@ func (f *forwarder) forward(c *call, ev *evaluation, out *outgoing, resp *respon
 		return f.fanOut(c, out.fan, resp)
 	}
 	if ev.in.Request.Method == policy.GET {
-		// Nobody waits for what a client that is gone has asked for. A write
-		// goes on: half of it could be done already.
+		// Nobody waits for what a client that is gone has asked for. A write goes on: half of it
+		// could be done already.
 		c.conn.OnGone(resp.cancel)
 	}
 	out.sent = out.target
@@ -38,8 +38,8 @@ func (f *forwarder) forward(c *call, ev *evaluation, out *outgoing, resp *respon
 	return policy.NotJudged
 }
 
-// fanOut asks for the first shards and waits until there is something for
-// the client: only then the status is known.
+// fanOut asks for the first shards and waits until there is something for the client: only then the
+// status is known.
 func (f *forwarder) fanOut(c *call, fan *fanOut, resp *response) policy.Reason {
 	c.conn.OnGone(fan.stop)
 	out, err := fan.next(resp.piece[:0])

@@ -11,9 +11,9 @@ type forwarding struct {
 	tls     bool // the listener's own side
 }
 
-// source returns the address of the client: the peer's, or, behind a trusted
-// proxy, the last one in X-Forwarded-For that is not a trusted proxy itself.
-// What a client writes there is believed from nobody else.
+// source returns the address of the client: the peer's, or, behind a trusted proxy, the last one in
+// X-Forwarded-For that is not a trusted proxy itself. What a client writes there is believed from
+// nobody else.
 func (f *forwarding) source(c *call) netip.Addr {
 	addr := c.conn.Peer()
 	if len(f.trusted) == 0 || !f.trusts(addr) {
@@ -32,8 +32,8 @@ func (f *forwarding) source(c *call) netip.Addr {
 	return addr
 }
 
-// walkBack reads one X-Forwarded-For line from its end. It is done at the first
-// address that no trusted proxy wrote, and at anything that is no address.
+// walkBack reads one X-Forwarded-For line from its end. It is done at the first address that no
+// trusted proxy wrote, and at anything that is no address.
 func (f *forwarding) walkBack(addr netip.Addr, list []byte) (netip.Addr, bool) {
 	for len(list) > 0 {
 		i := bytes.LastIndexByte(list, ',')
@@ -59,8 +59,8 @@ func (f *forwarding) trusts(addr netip.Addr) bool {
 	return false
 }
 
-// scheme returns the scheme that the client used: the connection's own, or what
-// a trusted proxy says of its side.
+// scheme returns the scheme that the client used: the connection's own, or what a trusted proxy
+// says of its side.
 func (f *forwarding) scheme(c *call) string {
 	own := "http"
 	if f.tls {

@@ -25,8 +25,8 @@ import (
 // upstreamKey is the gateway's own credential in the tests.
 const upstreamKey = "UPSTREAM-SECRET-0123456789"
 
-// fixture is a gateway that runs in the test's own process, in front of a
-// backend of the test's choice.
+// fixture is a gateway that runs in the test's own process, in front of a backend of the test's
+// choice.
 type fixture struct {
 	t       testing.TB
 	addr    string
@@ -49,8 +49,8 @@ func (f *fixture) Lookup(d policy.Digest) (*policy.Token, error) {
 // setup changes what a fixture is made of before it starts.
 type setup func(*Options, *policy.Engine, *head.Config)
 
-// newFixture starts a gateway for the accounts and tokens of a policy, in front
-// of the backend at url. It ends with the test.
+// newFixture starts a gateway for the accounts and tokens of a policy, in front of the backend at
+// url. It ends with the test.
 func newFixture(t testing.TB, url string, change ...setup) *fixture {
 	t.Helper()
 	cat, err := routes.Default()

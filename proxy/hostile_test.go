@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// looseRows are what fasthttp's own parser lets pass (v1.77): here each is
-// refused before a byte reaches the backend, or it is harmless and says why.
+// looseRows are what fasthttp's own parser lets pass (v1.77): here each is refused before a byte
+// reaches the backend, or it is harmless and says why.
 var looseRows = []struct {
 	name, raw string // KEY stands for the credential
 	status    int
@@ -75,8 +75,8 @@ func TestLooseInFasthttp(t *testing.T) {
 	}
 }
 
-// first sends bytes, in one piece or one by one, and returns the status of the
-// first answer, 0 if none comes.
+// first sends bytes, in one piece or one by one, and returns the status of the first answer, 0 if
+// none comes.
 func (w *wired) first(raw string, bytewise bool) int {
 	w.t.Helper()
 	c := w.dial()

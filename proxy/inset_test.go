@@ -9,8 +9,8 @@ import (
 	"aclgate/proxy/head"
 )
 
-// A long list that an entry keeps in print reaches the backend in its place,
-// is counted in the length of the target, and is shown whole to who looks on.
+// A long list that an entry keeps in print reaches the backend in its place, is counted in the
+// length of the target, and is shown whole to who looks on.
 func TestLongListInOneRequest(t *testing.T) {
 	const n = 5000
 	ids := numbered(1000, n)

@@ -14,9 +14,8 @@ import (
 )
 
 const (
-	// maxLearnt is the longest answer that is read for what it says about
-	// items. Of a longer one nothing is learnt: its items are asked for again
-	// when somebody names them.
+	// maxLearnt is the longest answer that is read for what it says about items. Of a longer one
+	// nothing is learnt: its items are asked for again when somebody names them.
 	maxLearnt = 8 << 20
 	// groupsFor bounds the reading of memberships after a link has changed.
 	groupsFor = 30 * time.Second
@@ -31,9 +30,9 @@ type invalidator struct {
 }
 
 // note notes what a write has changed, before its client has the answer. Of what the answer leaves
-// open the items are forgotten: whoever names them next has them looked up. So it is after a fault of
-// the backend, and behind a redirect: the work may have been done before. It then ends the line if
-// the request failed.
+// open the items are forgotten: whoever names them next has them looked up. So it is after a fault
+// of the backend, and behind a redirect: the work may have been done before. It then ends the line
+// if the request failed.
 func (i *invalidator) note(c *call, ev *evaluation, b *requestBody, resp *response) policy.Reason {
 	req := ev.in.Request
 	if i.index == nil || req.Route == nil || !req.Method.Write() || resp.unsent {
@@ -79,11 +78,10 @@ func (w *write) note(worked bool) {
 	}
 }
 
-// touched returns the items that a write may have gone to, and whether it went
-// to every one of them. In header mode the backend chooses: of a match nobody
-// here knows more than that it stays in the scope, and what is known to be
-// elsewhere was not touched, whatever the request names. Else anybody could
-// have us forget the groups of others.
+// touched returns the items that a write may have gone to, and whether it went to every one of
+// them. In header mode the backend chooses: of a match nobody here knows more than that it stays in
+// the scope, and what is known to be elsewhere was not touched, whatever the request names. Else
+// anybody could have us forget the groups of others.
 func (w *write) touched() (ids []int64, exactly bool) {
 	in := &w.eval.in
 	d, s, col := &w.eval.dec.Selectors[0], &in.Request.Selectors[0], in.Request.Route.Collection
@@ -160,8 +158,8 @@ func (w *write) groupsChanged(members *policy.Collection) {
 	}
 }
 
-// readAnswer reads the whole answer, keeps it for the client, and visits its
-// rows. It reports whether it is a listing without errors.
+// readAnswer reads the whole answer, keeps it for the client, and visits its rows. It reports
+// whether it is a listing without errors.
 func (w *write) readAnswer(visit func(*listing.Row)) bool {
 	resp := w.resp
 	if resp.ans.Length > maxLearnt || resp.ans.Framing == upstream.NoBody {
@@ -172,8 +170,8 @@ func (w *write) readAnswer(visit func(*listing.Row)) bool {
 	if resp.bufferedErr != io.EOF {
 		return false
 	}
-	// Read twice, because a row counts only when the listing is whole: rows that
-	// were kept would take several times the length of an answer of short ones.
+	// Read twice, because a row counts only when the listing is whole: rows that were kept would
+	// take several times the length of an answer of short ones.
 	rows := readRows(resp.buffered, func(*listing.Row) {})
 	if rows.Err() != nil {
 		return false
@@ -192,9 +190,8 @@ func readRows(answer []byte, visit func(*listing.Row)) *listing.Rows {
 	return rows
 }
 
-// buffer reads the answer as far as it is to be learnt from and as the
-// gateway has room for it. The error is io.EOF when that was all of it, nil
-// when there is more.
+// buffer reads the answer as far as it is to be learnt from and as the gateway has room for it. The
+// error is io.EOF when that was all of it, nil when there is more.
 func (w *write) buffer() error {
 	b := w.resp.buffered[:0]
 	defer func() { w.resp.buffered = b }()
@@ -210,9 +207,8 @@ func (w *write) buffer() error {
 	}
 }
 
-// growBuffer makes room for more of an answer, twice as much each time up to
-// maxLearnt. It returns false at the end of that, and when the gateway holds
-// too much.
+// growBuffer makes room for more of an answer, twice as much each time up to maxLearnt. It returns
+// false at the end of that, and when the gateway holds too much.
 func growBuffer(budget *budget, held *reservation, b *[]byte) bool {
 	had := cap(*b)
 	size := min(max(2*had, 4096), maxLearnt)

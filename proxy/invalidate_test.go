@@ -14,8 +14,8 @@ import (
 	"aclgate/upstream/index"
 )
 
-// grouped starts a gateway in header mode that knows the groups of the world of
-// the raw cases. The backend answers writes with a status.
+// grouped starts a gateway in header mode that knows the groups of the world of the raw cases. The
+// backend answers writes with a status.
 func grouped(t *testing.T, status string) (*fixture, *index.ItemIndex) {
 	t.Helper()
 	b := startWire(t, func(c net.Conn, r *wireRequest) {
@@ -56,8 +56,8 @@ func grouped(t *testing.T, status string) (*fixture, *index.ItemIndex) {
 	return nil, nil
 }
 
-// What a write may have changed is forgotten, and nothing else: in header mode
-// a list may name what belongs to others, and the backend has left it alone.
+// What a write may have changed is forgotten, and nothing else: in header mode a list may name what
+// belongs to others, and the backend has left it alone.
 func TestLearnsOnlyOfItsScope(t *testing.T) {
 	move := `{"cid":501}`
 	for _, row := range []struct {
@@ -97,8 +97,8 @@ func (h *heard) Moved(ids []int64, parent int64) {
 func (h *heard) Deleted(ids []int64) { h.text = append(h.text, fmt.Sprint(ids)) }
 func (h *heard) PolicyLoaded()       {}
 
-// An answer without a body stays one when it was to be learnt from: a length in
-// a 204 is against RFC 9110 8.6.
+// An answer without a body stays one when it was to be learnt from: a length in a 204 is against
+// RFC 9110 8.6.
 func TestLearnsOfAnAnswerWithoutABody(t *testing.T) {
 	b := startText(t, "HTTP/1.1 204 No Content\r\nX-Own: 1\r\n\r\n")
 	f := newFixture(t, b.url, func(o *Options, engine *policy.Engine, _ *head.Config) {
@@ -115,8 +115,8 @@ func TestLearnsOfAnAnswerWithoutABody(t *testing.T) {
 	}
 }
 
-// What a write makes of accounts is told before the client has its answer, as
-// far as they lie in the scope; what is not known is told to be nowhere.
+// What a write makes of accounts is told before the client has its answer, as far as they lie in
+// the scope; what is not known is told to be nowhere.
 func TestLearnsOfAccounts(t *testing.T) {
 	move := `{"cid":501}`
 	for _, row := range []struct{ name, answer, method, selector, body, want string }{

@@ -13,8 +13,7 @@ import (
 
 func errorsAs[T error](err error, target *T) bool { return errors.As(err, target) }
 
-// judge returns "" if what came of a case is one of the right verdicts, else
-// what is wrong with it.
+// judge returns "" if what came of a case is one of the right verdicts, else what is wrong with it.
 func (c *court) judge(row *rawCase, p played) string {
 	fault := ""
 	if len(row.Then) > 0 {
@@ -34,8 +33,8 @@ func (c *court) judge(row *rawCase, p played) string {
 	return fault
 }
 
-// canary returns what is wrong with the gateway itself after a case: a request
-// on a fresh connection must get its own answer.
+// canary returns what is wrong with the gateway itself after a case: a request on a fresh
+// connection must get its own answer.
 func (c *court) canary() string {
 	if a := c.raw(canaryRequest); !isCanary(a) {
 		return fmt.Sprintf("the canary was answered %v", a)
@@ -116,8 +115,8 @@ func judgeForwarded(kind, target, request string, p played) string {
 	return ""
 }
 
-// readErrors returns the distinct codes of the errors of an answer, and whether
-// its result is an empty array. ok reports that it is JSON at all.
+// readErrors returns the distinct codes of the errors of an answer, and whether its result is an
+// empty array. ok reports that it is JSON at all.
 func readErrors(body string) (codes []int, empty, ok bool) {
 	var text struct {
 		Errors []struct{ Code int }
@@ -167,8 +166,8 @@ func headersFault(row *rawCase, sent []wireRequest) string {
 	return ""
 }
 
-// ownLookup reports whether a request is the gateway's own: the index, the
-// members of groups, or the resolution of a match.
+// ownLookup reports whether a request is the gateway's own: the index, the members of groups, or
+// the resolution of a match.
 func ownLookup(r *wireRequest) bool {
 	path, query, _ := strings.Cut(r.target(), "?")
 	values, _ := url.ParseQuery(query)
@@ -187,8 +186,8 @@ func ownLookup(r *wireRequest) bool {
 
 var idList = regexp.MustCompile(`^[0-9,]+$`)
 
-// sameTarget compares targets: segments after one decoding, id lists as sets,
-// queries in order after one decoding.
+// sameTarget compares targets: segments after one decoding, id lists as sets, queries in order
+// after one decoding.
 func sameTarget(want, got string) bool {
 	return slices.Equal(normalTarget(want), normalTarget(got))
 }

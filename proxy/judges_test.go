@@ -19,8 +19,8 @@ import (
 // understood is a request as net/http reads it.
 type understood struct{ method, path, body string }
 
-// readByNetHTTP reads requests off raw until net/http refuses one or there is
-// no more. It shares no code with the gateway.
+// readByNetHTTP reads requests off raw until net/http refuses one or there is no more. It shares no
+// code with the gateway.
 func readByNetHTTP(raw []byte) (all []understood) {
 	in := bufio.NewReader(bytes.NewReader(raw))
 	for {
@@ -46,8 +46,8 @@ func readByNetHTTP(raw []byte) (all []understood) {
 	}
 }
 
-// forwardedAs is what reached the backend, in the same terms. Lists of ids are
-// printed anew by the gateway: each id counts once.
+// forwardedAs is what reached the backend, in the same terms. Lists of ids are printed anew by the
+// gateway: each id counts once.
 func forwardedAs(r *wireRequest) understood {
 	path, _, _ := strings.Cut(r.target(), "?")
 	path, err := url.PathUnescape(path)
@@ -74,9 +74,8 @@ func idSet(list string) []string {
 	return slices.Compact(ids)
 }
 
-// netHTTPFault returns what is wrong if the gateway forwarded what net/http
-// does not see in the same bytes: another request, or one more, or one behind
-// something that net/http refuses.
+// netHTTPFault returns what is wrong if the gateway forwarded what net/http does not see in the
+// same bytes: another request, or one more, or one behind something that net/http refuses.
 func netHTTPFault(raw []byte, sent []wireRequest) string {
 	read := readByNetHTTP(raw)
 	for i := range sent {
@@ -92,9 +91,9 @@ func netHTTPFault(raw []byte, sent []wireRequest) string {
 	return ""
 }
 
-// Whatever net/http refuses is not forwarded, and what is forwarded is what
-// net/http understands, in the same order: method, path after one decoding,
-// body. The answers are well-formed, refusals are 4xx or 5xx in JSON.
+// Whatever net/http refuses is not forwarded, and what is forwarded is what net/http understands,
+// in the same order: method, path after one decoding, body. The answers are well-formed, refusals
+// are 4xx or 5xx in JSON.
 func FuzzNetHTTPAgrees(f *testing.F) {
 	for _, file := range []string{"testdata/attacks.jsonl", "testdata/more.jsonl"} {
 		for _, row := range readLines[rawCase](f, file) {
@@ -125,8 +124,7 @@ func FuzzNetHTTPAgrees(f *testing.F) {
 	})
 }
 
-// withKey makes a case one of a token that may do everything: what is judged
-// here is reading.
+// withKey makes a case one of a token that may do everything: what is judged here is reading.
 func withKey(raw []byte) []byte {
 	if i := bytes.Index(raw, []byte("TOK")); i >= 0 && i+64 <= len(raw) {
 		return slices.Concat(raw[:i], []byte(rootKey), raw[i+64:])
@@ -152,8 +150,8 @@ func talk(t *testing.T, addr string, raw []byte) []byte {
 	return text
 }
 
-// readAnswers reads answers as net/http does. It returns how many are no
-// refusal, and what is wrong with them.
+// readAnswers reads answers as net/http does. It returns how many are no refusal, and what is wrong
+// with them.
 func readAnswers(text []byte) (good int, fault string) {
 	in := bufio.NewReader(bytes.NewReader(text))
 	for {

@@ -20,8 +20,8 @@ type entry struct {
 	outcome            string // a status, "cut" for an answer that does not look whole, "none"
 }
 
-// asked is what the clients of a fault run ask for. Only what is marked may
-// reach the backend, as it stands here.
+// asked is what the clients of a fault run ask for. Only what is marked may reach the backend, as
+// it stands here.
 var asked = []struct {
 	method, target, body, forwarded string
 }{
@@ -73,9 +73,8 @@ func outcomeOf(addr, text string) string {
 	return fmt.Sprint(resp.StatusCode)
 }
 
-// judgeLedgers compares both: whatever reached the backend was allowed, a write
-// reached it once at most, a read twice, and nobody got an answer that is not
-// among those demanded.
+// judgeLedgers compares both: whatever reached the backend was allowed, a write reached it once at
+// most, a read twice, and nobody got an answer that is not among those demanded.
 func judgeLedgers(t *testing.T, clients []entry, backend []wireRequest, demanded string) {
 	t.Helper()
 	arrived := map[string]int{}

@@ -17,9 +17,8 @@ import (
 	"aclgate/upstream"
 )
 
-// newLimited starts a gateway with limits, in front of a backend of plain sockets.
-// Its tokens are limits-a and limits-b of account 111 (below 11, below 1) and
-// limits-c of 12.
+// newLimited starts a gateway with limits, in front of a backend of plain sockets. Its tokens are
+// limits-a and limits-b of account 111 (below 11, below 1) and limits-c of 12.
 func newLimited(t *testing.T, o limit.Options, b *wireBackend, change ...setup) *fixture {
 	t.Helper()
 	change = append(change, func(p *Options, _ *policy.Engine, _ *head.Config) { p.Limits = limit.New(o) })
@@ -75,8 +74,8 @@ func sortedHead(message string) string {
 	return strings.Join(append(lines[:1], slices.Sorted(slices.Values(lines[1:]))...), "\n") + "\n\n" + body
 }
 
-// Every answer to a token under a rate says what is left; what the backend says
-// of the gateway's own credential does not pass.
+// Every answer to a token under a rate says what is left; what the backend says of the gateway's
+// own credential does not pass.
 func TestQuotaHeaders(t *testing.T) {
 	b := startText(t, plain("{}", "X-RateLimit-Limit: 999", "x-ratelimit-remaining: 998"))
 	f := newLimited(t, limit.Options{Token: perMinute(10), Account: perMinute(4)}, b)
@@ -103,8 +102,8 @@ func TestQuotaHeaders(t *testing.T) {
 	}
 }
 
-// SPEC 2, order of faults: the limit comes after the token and before the
-// account, and what comes before it costs nothing.
+// SPEC 2, order of faults: the limit comes after the token and before the account, and what comes
+// before it costs nothing.
 func TestLimitOrder(t *testing.T) {
 	f := newLimited(t, limit.Options{Token: perMinute(1)}, startText(t, plain("{}")))
 	foreign := "x-flespi-cid: 12"
@@ -142,8 +141,7 @@ func TestLimitOfAccounts(t *testing.T) {
 	}
 }
 
-// Strangers of one address are bounded, and a valid key behind the same address
-// does not notice.
+// Strangers of one address are bounded, and a valid key behind the same address does not notice.
 func TestLimitOfSources(t *testing.T) {
 	trust := func(o *Options, _ *policy.Engine, _ *head.Config) {
 		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
@@ -254,8 +252,7 @@ func (p panicky) Do(r *upstream.Request, a *upstream.Answer) error {
 	return p.Backend.Do(r, a)
 }
 
-// Requests that end early, by refusal or by a fault of ours, are released too,
-// and each only once.
+// Requests that end early, by refusal or by a fault of ours, are released too, and each only once.
 func TestLimitIsReleasedAfterRefusals(t *testing.T) {
 	fault := func(o *Options, _ *policy.Engine, _ *head.Config) { o.Backend = panicky{o.Backend} }
 	f := newLimited(t, oneAtATime, startText(t, plain("{}")), fault)

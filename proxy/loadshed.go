@@ -14,16 +14,16 @@ import (
 	"aclgate/policy"
 )
 
-// When memory is short, in percent of GOMEMLIMIT. Between the two nothing
-// changes. From about nine tenths on the collector works for ever shorter
-// intervals, and a process that only collects answers nobody.
+// When memory is short, in percent of GOMEMLIMIT. Between the two nothing changes. From about nine
+// tenths on the collector works for ever shorter intervals, and a process that only collects
+// answers nobody.
 const (
 	shedFrom  = 90
 	shedUntil = 80
 )
 
-// How often memory is looked at, and how often it is collected while requests
-// are refused: without allocations nothing else would find out that it is free.
+// How often memory is looked at, and how often it is collected while requests are refused: without
+// allocations nothing else would find out that it is free.
 const (
 	memoryTick   = 100 * time.Millisecond
 	collectTicks = 5
@@ -36,8 +36,8 @@ type memoryGuard struct {
 	log     *slog.Logger
 }
 
-// shed refuses a request while memory is short. It costs one load of a word
-// that hardly ever changes.
+// shed refuses a request while memory is short. It costs one load of a word that hardly ever
+// changes.
 func (m *memoryGuard) shed() policy.Reason {
 	if m.short.Load() {
 		return policy.Overloaded
@@ -45,8 +45,8 @@ func (m *memoryGuard) shed() policy.Reason {
 	return policy.NotJudged
 }
 
-// WatchMemory has requests refused while memory is near GOMEMLIMIT, until ctx
-// ends. Without GOMEMLIMIT it returns at once.
+// WatchMemory has requests refused while memory is near GOMEMLIMIT, until ctx ends. Without
+// GOMEMLIMIT it returns at once.
 func (g *Gateway) WatchMemory(ctx context.Context) { g.memory.watch(ctx) }
 
 func (m *memoryGuard) watch(ctx context.Context) {
@@ -90,9 +90,9 @@ func (m *memoryGuard) set(yes bool) {
 	m.log.Info("memory is free again: requests are served")
 }
 
-// memoryUsage reads what of GOMEMLIMIT is used by what lives: the heap as the
-// last collection left it, and all that is no heap. Garbage does not count: it
-// fills whatever the limit leaves, and that is not being short of memory.
+// memoryUsage reads what of GOMEMLIMIT is used by what lives: the heap as the last collection left
+// it, and all that is no heap. Garbage does not count: it fills whatever the limit leaves, and that
+// is not being short of memory.
 type memoryUsage []rtmetrics.Sample
 
 // Where each number stands in a memoryUsage.

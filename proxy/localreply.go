@@ -15,8 +15,7 @@ type localReplies struct {
 	publicURL string
 }
 
-// regions tells clients where the API is: here. They must not be sent around
-// the gateway (SPEC 3).
+// regions tells clients where the API is: here. They must not be sent around the gateway (SPEC 3).
 func (l *localReplies) regions(c *call, ev *evaluation, resp *response) policy.Reason {
 	if r := ev.in.Request.Route; r == nil || r.Local != policy.LocalRegions {
 		return policy.NotJudged
@@ -33,8 +32,7 @@ func (l *localReplies) regions(c *call, ev *evaluation, resp *response) policy.R
 	return policy.OwnAnswer
 }
 
-// info answers /auth/info from the token's own record; the key is not in it and
-// nobody has it.
+// info answers /auth/info from the token's own record; the key is not in it and nobody has it.
 func (l *localReplies) info(c *call, ev *evaluation, resp *response) policy.Reason {
 	if ev.dec.Reason != policy.OwnAnswer {
 		return policy.NotJudged
@@ -63,8 +61,8 @@ func appendMember(b []byte, name string, n int64) []byte {
 	return strconv.AppendInt(b, n, 10)
 }
 
-// appendAccess appends access type and ACL in the form in which flespi exports
-// them, so that a client can see what it may do.
+// appendAccess appends access type and ACL in the form in which flespi exports them, so that a
+// client can see what it may do.
 func appendAccess(b []byte, t *policy.Token) []byte {
 	b = append(b, '{')
 	if t.Access == policy.ACLAccess {

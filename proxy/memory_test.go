@@ -14,8 +14,8 @@ import (
 // fewBodies bounds what large bodies hold to 256 KiB.
 func fewBodies(o *Options, _ *policy.Engine, _ *head.Config) { o.MaxBodies = 256 << 10 }
 
-// Large bodies are bounded in sum: one too many is a 503 at once, small ones
-// pass beside them, and what was taken comes back however a request ends.
+// Large bodies are bounded in sum: one too many is a 503 at once, small ones pass beside them, and
+// what was taken comes back however a request ends.
 func TestBodiesAreBounded(t *testing.T) {
 	w := textWired(t, plain("{}"), fewBodies)
 	large := `{"x":"` + strings.Repeat("y", 150<<10) + `"}`
@@ -68,10 +68,10 @@ func TestEnlargedBodiesAreBounded(t *testing.T) {
 	}
 }
 
-// Answers that are read for the ids of what was made are bounded together with
-// the bodies: a client that creates much, behind a backend that answers at
-// length, would have us hold 8 MiB each time. Of one too many nothing is learnt,
-// and it passes whole. The client that holds one up takes its time over it.
+// Answers that are read for the ids of what was made are bounded together with the bodies: a client
+// that creates much, behind a backend that answers at length, would have us hold 8 MiB each time.
+// Of one too many nothing is learnt, and it passes whole. The client that holds one up takes its
+// time over it.
 func TestLearntAnswersAreBounded(t *testing.T) {
 	h := &heard{}
 	answer := `{"result":[{"id":502,"cid":500},{"id":503,"cid":500,"x":"` + strings.Repeat("y", 150<<10) + `"}]}`
@@ -147,8 +147,8 @@ func TestAnnouncedBodiesAreFree(t *testing.T) {
 	}
 }
 
-// A body arrives as it was sent, whatever its length is beside the steps in
-// which room is made for it.
+// A body arrives as it was sent, whatever its length is beside the steps in which room is made for
+// it.
 func TestBodiesOfEveryLength(t *testing.T) {
 	w := textWired(t, plain("{}"), chunkedBodies)
 	for _, size := range []int{1, 4095, 64<<10 - 1, 64 << 10, 64<<10 + 1, 128 << 10, 128<<10 + 1, 300001} {
@@ -201,8 +201,8 @@ func TestShed(t *testing.T) {
 	}
 }
 
-// A panic behind an answer that streams already ends its request once: the call
-// must not be in the pool while it is in use.
+// A panic behind an answer that streams already ends its request once: the call must not be in the
+// pool while it is in use.
 func TestPanicBehindAStream(t *testing.T) {
 	g := textWired(t, plain("{}")).gateway
 	x := newExchange()

@@ -47,8 +47,8 @@ var mergeRows = []struct{ name, answer, want string }{
 	{"long and chunked", chunked("", plainLong[:70000], plainLong[70000:]), plainLong[:len(plainLong)-1] + `,"errors":[` + deniedThree + `]}`},
 }
 
-// Errors of denied items are merged into an answer: in front of a short one,
-// behind a long one, into the errors that it has.
+// Errors of denied items are merged into an answer: in front of a short one, behind a long one,
+// into the errors that it has.
 func TestMerge(t *testing.T) {
 	for _, row := range mergeRows {
 		w := textWired(t, row.answer)
@@ -81,15 +81,14 @@ func TestMerge(t *testing.T) {
 
 func tail(s string) string { return s[max(0, len(s)-300):] }
 
-// sorted makes two places for the errors one: in a chunked answer it depends on
-// how the pieces arrive.
+// sorted makes two places for the errors one: in a chunked answer it depends on how the pieces
+// arrive.
 func sorted(body string) string {
 	errors := `"errors":[` + deniedThree + `]`
 	return strings.NewReplacer(errors+",", "", ","+errors, "").Replace(body) + errors
 }
 
-// An answer that takes no errors passes untouched, with the denied ids beside
-// it.
+// An answer that takes no errors passes untouched, with the denied ids beside it.
 func TestDeniedBesideTheAnswer(t *testing.T) {
 	json := "Content-Type: application/json"
 	rows := []struct {
@@ -151,8 +150,8 @@ func TestManyDenied(t *testing.T) {
 	}
 }
 
-// A fault that shows after the beginning was sent ends the connection without
-// the last chunk: an answer without the errors must not look whole.
+// A fault that shows after the beginning was sent ends the connection without the last chunk: an
+// answer without the errors must not look whole.
 func TestFaultAfterTheBeginning(t *testing.T) {
 	begun := make(chan struct{})
 	for _, rest := range []string{`],"errors":1}`, `]}{}`, `],"errors":[],"errors":[]}`, `]`, `}`, "\x00"} {

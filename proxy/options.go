@@ -13,8 +13,8 @@ import (
 	"aclgate/upstream/index"
 )
 
-// Tokens finds a token by the digest of its key. The error is a policy.Reason:
-// TokenUnknown, or StoreStale when the store cannot say.
+// Tokens finds a token by the digest of its key. The error is a policy.Reason: TokenUnknown, or
+// StoreStale when the store cannot say.
 type Tokens interface {
 	Lookup(policy.Digest) (*policy.Token, error)
 }
@@ -36,14 +36,13 @@ type Backend interface {
 	Do(*upstream.Request, *upstream.Answer) error
 }
 
-// Resolver asks the backend what the engine has to know first. Its errors are a
-// policy.Reason, an *listing.AnswerError, or those of Backend.
+// Resolver asks the backend what the engine has to know first. Its errors are a policy.Reason, an
+// *listing.AnswerError, or those of Backend.
 type Resolver interface {
 	Resolve(*index.Question) error
 }
 
-// ScopeProbe tells whether the backend ignores x-flespi-cid. Nil means that
-// this is not checked.
+// ScopeProbe tells whether the backend ignores x-flespi-cid. Nil means that this is not checked.
 type ScopeProbe interface {
 	Ignored() bool
 }
@@ -59,8 +58,8 @@ type Index interface {
 	GroupsChanged(context.Context, *policy.Collection) error
 }
 
-// AccountTree is told of accounts that are made or changed through the gateway.
-// Nil where the tree comes from the policy alone.
+// AccountTree is told of accounts that are made or changed through the gateway. Nil where the tree
+// comes from the policy alone.
 type AccountTree interface {
 	Stale() bool
 	Created(id, parent int64)
@@ -69,8 +68,8 @@ type AccountTree interface {
 	PolicyLoaded()
 }
 
-// Options is everything that a Gateway is made of. All of it is shared by all
-// requests and none of it changes.
+// Options is everything that a Gateway is made of. All of it is shared by all requests and none of
+// it changes.
 type Options struct {
 	Engine      *policy.Engine
 	Tokens      Tokens

@@ -30,8 +30,8 @@ func (p brokenStore) Lookup(d policy.Digest) (*policy.Token, error) {
 	return p.Tokens.Lookup(d)
 }
 
-// A panic is a 500 in JSON for its own request. The connections of others, and
-// their requests that are under way, go on; no key stands in the log.
+// A panic is a 500 in JSON for its own request. The connections of others, and their requests that
+// are under way, go on; no key stands in the log.
 func TestPanicIsForOneRequest(t *testing.T) {
 	arrived, release := make(chan struct{}), make(chan struct{})
 	b := startWire(t, func(c net.Conn, r *wireRequest) {
@@ -94,8 +94,8 @@ type breaking struct{}
 
 func (breaking) Do(*upstream.Request, *upstream.Answer) error { panic("transport: index out of range") }
 
-// A panic in the middle of a request on a kept connection ends that connection
-// behind the 500: what is left of its body is nobody's request.
+// A panic in the middle of a request on a kept connection ends that connection behind the 500: what
+// is left of its body is nobody's request.
 func TestPanicEndsTheConnection(t *testing.T) {
 	w := textWired(t, plain("{}"), func(o *Options, _ *policy.Engine, _ *head.Config) { o.Backend = breaking{} })
 	c := w.dial()
@@ -139,8 +139,8 @@ func TestPanicGivesTheConnectionBack(t *testing.T) {
 	}
 }
 
-// A panic while an answer streams, or at its end, is behind the handler's back:
-// it cuts this answer and nothing else.
+// A panic while an answer streams, or at its end, is behind the handler's back: it cuts this answer
+// and nothing else.
 func TestPanicInAStream(t *testing.T) {
 	w := textWired(t, plain(longResult("")), func(o *Options, _ *policy.Engine, _ *head.Config) {
 		o.Served = func(_ *record.Record, _, asked, _ []byte) {

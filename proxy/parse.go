@@ -24,9 +24,8 @@ func (p *parser) head(c *call) policy.Reason {
 	return c.refuse(policy.BadHead, fault.Reason)
 }
 
-// parse reads method and target (SPEC 2). A method that the API does not have
-// is parsed as far as the target goes: which fault comes first is part of the
-// contract.
+// parse reads method and target (SPEC 2). A method that the API does not have is parsed as far as
+// the target goes: which fault comes first is part of the contract.
 func (p *parser) parse(c *call, req *policy.Request) policy.Reason {
 	method := policy.ParseMethod(c.head.Method)
 	c.rec.Method = method

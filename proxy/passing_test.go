@@ -17,8 +17,8 @@ import (
 	"aclgate/upstream"
 )
 
-// exchange sends a request and returns every byte of the answer, until the
-// gateway ends the connection.
+// exchange sends a request and returns every byte of the answer, until the gateway ends the
+// connection.
 func (w *wired) exchange(sent string) string {
 	w.t.Helper()
 	c := w.dial()
@@ -36,8 +36,7 @@ func gzipped(text string) string {
 	return b.String()
 }
 
-// An answer that needs no change passes byte for byte: status and body,
-// whatever they are.
+// An answer that needs no change passes byte for byte: status and body, whatever they are.
 func TestAnswersPass(t *testing.T) {
 	long := strings.Repeat("0123456789", 20000)
 	rows := []struct {
@@ -78,8 +77,8 @@ func TestAnswersPass(t *testing.T) {
 	}
 }
 
-// Headers pass as they came, by name and order, less hop-by-hop ones and what is
-// the gateway's to say.
+// Headers pass as they came, by name and order, less hop-by-hop ones and what is the gateway's to
+// say.
 func TestAnswerHeaders(t *testing.T) {
 	pass := []string{
 		"Content-Type: application/json; charset=utf-8", "eTaG: \"x\"", "X-Twice: 1", "X-Twice: 2", "Server: flespi",
@@ -132,8 +131,8 @@ func TestPrivate(t *testing.T) {
 	}
 }
 
-// A cut answer never looks whole: what is short is a 502, what streams ends in
-// an error at the client.
+// A cut answer never looks whole: what is short is a 502, what streams ends in an error at the
+// client.
 func TestCutAnswers(t *testing.T) {
 	long := strings.Repeat("x", 100<<10)
 	rows := []struct{ name, sent string }{
@@ -165,8 +164,7 @@ func TestCutAnswers(t *testing.T) {
 	}
 }
 
-// A client of HTTP/1.0 knows no chunks: the end of the connection is the end of
-// the body.
+// A client of HTTP/1.0 knows no chunks: the end of the connection is the end of the body.
 func TestHTTP10(t *testing.T) {
 	long := strings.Repeat("x", 200<<10)
 	for _, row := range []struct{ name, answer, want string }{
@@ -189,8 +187,7 @@ func TestHTTP10(t *testing.T) {
 	}
 }
 
-// A backend that does not answer in time is a 504; one whose answer stalls in
-// the middle is cut.
+// A backend that does not answer in time is a 504; one whose answer stalls in the middle is cut.
 func TestSlowBackend(t *testing.T) {
 	stuck := make(chan struct{})
 	b := startWire(t, func(c net.Conn, r *wireRequest) {

@@ -12,9 +12,9 @@ import (
 	"testing"
 )
 
-// phases are the files of the steps of serve, in their order. A phase knows the parts of the exchange,
-// whatever file declares them, the shared files, and the packages below. It calls no other phase:
-// what happens next only serve decides.
+// phases are the files of the steps of serve, in their order. A phase knows the parts of the
+// exchange, whatever file declares them, the shared files, and the packages below. It calls no
+// other phase: what happens next only serve decides.
 var phases = []string{
 	"loadshed.go", "parse.go", "preflight.go", "authenticate.go", "ratelimit.go", "localreply.go", "authorize.go",
 	"requestbody.go", "rewrite.go", "forward.go", "invalidate.go", "response.go", "refuse.go", "shadow.go",

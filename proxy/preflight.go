@@ -15,8 +15,7 @@ const (
 		"traceparent, tracestate, x-request-id, if-none-match, range"
 )
 
-// preflight answers OPTIONS, with or without a token: a browser asks it before
-// it sends one.
+// preflight answers OPTIONS, with or without a token: a browser asks it before it sends one.
 type preflight struct {
 	heads  *headPrinter
 	maxAge int // seconds

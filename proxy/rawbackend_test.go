@@ -36,8 +36,8 @@ func (r *wireRequest) all(name string) (values []string) {
 	return values
 }
 
-// wireBackend is a backend of plain sockets: it keeps every byte that it is
-// sent, and shares no code with the gateway.
+// wireBackend is a backend of plain sockets: it keeps every byte that it is sent, and shares no
+// code with the gateway.
 type wireBackend struct {
 	url    string
 	ln     net.Listener
@@ -50,8 +50,7 @@ type wireBackend struct {
 	conns map[net.Conn]bool
 }
 
-// startWire starts a backend that has answer write what it says. It ends with
-// the test.
+// startWire starts a backend that has answer write what it says. It ends with the test.
 func startWire(t testing.TB, answer func(net.Conn, *wireRequest)) *wireBackend {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -119,8 +118,8 @@ func (b *wireBackend) serve(c net.Conn) {
 	}
 }
 
-// readWire reads one request by its Content-Length, and nothing else: a
-// chunked one ends with its empty chunk.
+// readWire reads one request by its Content-Length, and nothing else: a chunked one ends with its
+// empty chunk.
 func readWire(in *bufio.Reader) (r wireRequest, err error) {
 	var raw strings.Builder
 	size, chunked := 0, false

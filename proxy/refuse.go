@@ -15,8 +15,8 @@ const (
 	bodyEmpty        = `{"result":[]}`
 )
 
-// refuser answers requests that ended before the backend was reached, or that
-// the backend failed, as the table of reasons in policy says.
+// refuser answers requests that ended before the backend was reached, or that the backend failed,
+// as the table of reasons in policy says.
 type refuser struct {
 	heads *headPrinter
 }
@@ -46,8 +46,8 @@ func (r *refuser) refuse(c *call, ev *evaluation, resp *response) {
 	}
 }
 
-// fault answers what is no policy: the code is the HTTP status, so
-// that it can never be taken for one of the backend's [G].
+// fault answers what is no policy: the code is the HTTP status, so that it can never be taken for
+// one of the backend's [G].
 func (r *refuser) fault(c *call, ev *evaluation, resp *response, a policy.Answer) {
 	if c.refusal.status != 0 {
 		a.Status = c.refusal.status
@@ -66,8 +66,8 @@ func (r *refuser) fault(c *call, ev *evaluation, resp *response, a policy.Answer
 	r.heads.reply(c, resp, a.Status, resp.body)
 }
 
-// appendReason appends what the client reads: fixed text, and of its own request
-// the piece that is wrong, escaped and cut.
+// appendReason appends what the client reads: fixed text, and of its own request the piece that is
+// wrong, escaped and cut.
 func appendReason(b []byte, c *call, req *policy.Request, text string) []byte {
 	switch {
 	case c.refusal.public != "":
@@ -88,8 +88,8 @@ func appendReason(b []byte, c *call, req *policy.Request, text string) []byte {
 	return b
 }
 
-// empty answers where nothing is left to ask for: with an empty result,
-// and the errors of denied items behind a page that is empty.
+// empty answers where nothing is left to ask for: with an empty result, and the errors of denied
+// items behind a page that is empty.
 func (r *refuser) empty(c *call, ev *evaluation, resp *response) {
 	if c.rec.Denied == 0 {
 		r.heads.replyText(c, resp, fasthttp.StatusOK, bodyEmpty)

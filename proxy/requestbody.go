@@ -39,8 +39,8 @@ type bodyReader struct {
 	budget    *budget
 }
 
-// read takes steps 10 and 11 of SPEC 2: size and coding by the head, then the
-// text. It is read only now, from a caller who may send it.
+// read takes steps 10 and 11 of SPEC 2: size and coding by the head, then the text. It is read only
+// now, from a caller who may send it.
 func (r *bodyReader) read(c *call, ev *evaluation, b *requestBody) policy.Reason {
 	req := ev.in.Request
 	if req.Data != nil {
@@ -95,9 +95,9 @@ func (r *bodyReader) readText(c *call, b *requestBody, limit int64) policy.Reaso
 	}
 }
 
-// grow makes room for more of the body: first for a small one, then twice as
-// much each time, up to limit and one byte, which is how a chunked body shows
-// that it is too long. It returns false when the gateway holds too much.
+// grow makes room for more of the body: first for a small one, then twice as much each time, up to
+// limit and one byte, which is how a chunked body shows that it is too long. It returns false when
+// the gateway holds too much.
 func (r *bodyReader) grow(c *call, b *requestBody, limit int64) bool {
 	size := min(max(2*int64(cap(b.text)), maxKept), limit+1)
 	if c.head.Length >= 0 {
@@ -110,8 +110,8 @@ func (r *bodyReader) grow(c *call, b *requestBody, limit int64) bool {
 	return true
 }
 
-// judge reads text strictly and judges its keys element by element; the first
-// faulty element decides.
+// judge reads text strictly and judges its keys element by element; the first faulty element
+// decides.
 func (r *bodyReader) judge(c *call, ev *evaluation, b *requestBody, text []byte) policy.Reason {
 	req := ev.in.Request
 	if req.Route == nil && req.Data == nil && len(text) == 0 {
@@ -155,8 +155,7 @@ func badJSON(c *call, err error) policy.Reason {
 	return reasonIn(err)
 }
 
-// judgeData judges the data of a GET: it may filter, but not select past the
-// path (SPEC 2, Query).
+// judgeData judges the data of a GET: it may filter, but not select past the path (SPEC 2, Query).
 func (r *bodyReader) judgeData(c *call, s *body.Scanner, text []byte) policy.Reason {
 	err := s.TopKeys(text, func(key []byte) error {
 		if r.engine.Catalogue.NamesItems(key) {
@@ -229,8 +228,8 @@ func (b *requestBody) noteCID(ev *evaluation, cid int64, shape body.Kind) {
 	b.targetCID = cid
 }
 
-// addCID gives the objects of a creation the scope's account where the
-// backend would not: the one change that a body ever sees (SPEC 4.4, ids).
+// addCID gives the objects of a creation the scope's account where the backend would not: the one
+// change that a body ever sees (SPEC 4.4, ids).
 func (r *bodyReader) addCID(c *call, ev *evaluation, b *requestBody, s *body.Scanner, shape body.Kind, text []byte) policy.Reason {
 	req := ev.in.Request
 	if r.engine.Mode != policy.ModeIDs || req.Method != policy.POST || !req.Route.Creates || !req.Route.Collection.Scoped {

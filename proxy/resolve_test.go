@@ -31,10 +31,9 @@ var resolvingRows = []struct {
 	{"unauthorized", reply("401 Unauthorized", "{}"), 502, own(502, "the backend refused the gateway"), ""},
 }
 
-// What the backend says to the gateway's own question decides what becomes of a
-// match: its ids are cut to what the entry permits; what is against the client's
-// selector is the client's answer; what is broken is a 502, and nothing is
-// forwarded.
+// What the backend says to the gateway's own question decides what becomes of a match: its ids are
+// cut to what the entry permits; what is against the client's selector is the client's answer; what
+// is broken is a 502, and nothing is forwarded.
 func TestResolving(t *testing.T) {
 	for _, row := range resolvingRows {
 		w := newWired(t, startWire(t, func(c net.Conn, r *wireRequest) {
@@ -70,8 +69,8 @@ type ignored struct{}
 
 func (ignored) Ignored() bool { return true }
 
-// While the backend is known to ignore the scope, requests that nothing else
-// limits get a 503; tokens with ids go on, dictionaries too.
+// While the backend is known to ignore the scope, requests that nothing else limits get a 503;
+// tokens with ids go on, dictionaries too.
 func TestScopeIgnored(t *testing.T) {
 	w := textWired(t, plain(`{"result":[]}`), func(o *Options, _ *policy.Engine, _ *head.Config) { o.ScopeProbe = ignored{} })
 	w.token("all-devices-by-entry", "acl", 11, `[{"uri":"gw/devices","methods":["GET"],"ids":"all"}]`)
@@ -98,8 +97,7 @@ func TestScopeIgnored(t *testing.T) {
 	}
 }
 
-// When the client goes away while its match is resolved, no further pages are
-// asked for.
+// When the client goes away while its match is resolved, no further pages are asked for.
 func TestClientLeavesMatch(t *testing.T) {
 	page := `{"result":[` + strings.Repeat(`{"id":1},`, 998) + `{"id":1},{"id":`
 	arrived, ended := make(chan struct{}, 1000), make(chan struct{}, 1)

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// maxHeld is the most of an answer that is held at once: what is not longer is
-	// answered whole, the rest streams (SPEC 5).
+	// maxHeld is the most of an answer that is held at once: what is not longer is answered whole,
+	// the rest streams (SPEC 5).
 	maxHeld = 64 << 10
 	// maxNamed is how many denied ids x-aclgate-denied names.
 	maxNamed = 100
@@ -63,8 +63,8 @@ type responder struct {
 	faults *faults
 }
 
-// respond passes the backend's answer on, byte for byte unless errors of denied
-// items have to be merged into it.
+// respond passes the backend's answer on, byte for byte unless errors of denied items have to be
+// merged into it.
 func (r *responder) respond(c *call, ev *evaluation, out *outgoing, resp *response) policy.Reason {
 	switch {
 	case out.fan != nil:
@@ -89,8 +89,8 @@ func (r *responder) plain(c *call, resp *response) policy.Reason {
 	if resp.ans.Length < 0 || resp.ans.Length > maxHeld {
 		return r.rest(c, resp, resp.ans.Length)
 	}
-	// Of a short answer that is still coming none is sent before its end: if the backend breaks off,
-	// the client gets an error instead of a piece.
+	// Of a short answer that is still coming none is sent before its end: if the backend breaks
+	// off, the client gets an error instead of a piece.
 	r.heads.backend(c, resp, resp.ans.Length)
 	whole, err := appendAnswer(resp.out, c, resp.ans)
 	if err != nil {
@@ -142,8 +142,8 @@ func appendAnswer(b []byte, c *call, ans *upstream.Answer) ([]byte, error) {
 	return b, nil
 }
 
-// merge puts one error per denied item into the backend's answer (SPEC 5). An
-// answer that cannot take them passes as it is, with the ids in a header.
+// merge puts one error per denied item into the backend's answer (SPEC 5). An answer that cannot
+// take them passes as it is, with the ids in a header.
 func (r *responder) merge(c *call, ev *evaluation, resp *response) policy.Reason {
 	if !mergeable(resp.ans) {
 		resp.nameDenied(ev)
@@ -175,8 +175,8 @@ func (r *responder) mergeWhole(c *call, ev *evaluation, resp *response, text []b
 	return r.whole(c, resp, merged)
 }
 
-// mergeStream splices while the answer passes. What has arrived by now is
-// looked at first: a fault in it still lets the answer pass untouched.
+// mergeStream splices while the answer passes. What has arrived by now is looked at first: a fault
+// in it still lets the answer pass untouched.
 func (r *responder) mergeStream(c *call, ev *evaluation, resp *response) policy.Reason {
 	s := &resp.stream
 	if s.splicer == nil {
@@ -210,9 +210,8 @@ func (r *responder) rest(c *call, resp *response, length int64) policy.Reason {
 	return policy.NotJudged
 }
 
-// joined answers with what the shards gave. It is never stored anywhere,
-// because a shard may be missing. If none gave anything the first of them
-// speaks for all.
+// joined answers with what the shards gave. It is never stored anywhere, because a shard may be
+// missing. If none gave anything the first of them speaks for all.
 func (r *responder) joined(c *call, ev *evaluation, fan *fanOut, resp *response) policy.Reason {
 	if !resp.stream.done || fan.served > 0 {
 		resp.stream.fan = fan
@@ -259,8 +258,8 @@ type stream struct {
 	err     error
 }
 
-// begin has the answer stream and returns how it is framed. A client of HTTP/1.0 knows no chunks: the
-// end of the connection is the end of the body.
+// begin has the answer stream and returns how it is framed. A client of HTTP/1.0 knows no chunks:
+// the end of the connection is the end of the body.
 func (resp *response) begin(c *call, length int64) int64 {
 	if length < 0 && c.head.HTTP10 {
 		length, resp.close = unframed, true
@@ -324,8 +323,8 @@ func (s *stream) splice() {
 		s.done = true
 		fault = s.splicer.Finish()
 	}
-	// After a fault the answer must not look whole: the stream fails, and the
-	// connection ends without the last chunk.
+	// After a fault the answer must not look whole: the stream fails, and the connection ends
+	// without the last chunk.
 	s.resp.piece, s.out, s.err = out, out, fault
 	if fault != nil {
 		s.out = nil

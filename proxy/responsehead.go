@@ -17,8 +17,8 @@ const (
 	exposed = "x-aclgate-decision, x-aclgate-denied, retry-after"
 )
 
-// quotaPrefix begins the headers that tell a client what it has left. The
-// backend's own speak of the gateway's credential and would be taken for these.
+// quotaPrefix begins the headers that tell a client what it has left. The backend's own speak of
+// the gateway's credential and would be taken for these.
 const quotaPrefix = "x-ratelimit-"
 
 // Lengths of a body that is not known when its head is printed.
@@ -69,9 +69,9 @@ func (p *headPrinter) own(c *call, resp *response, status int, length int64) {
 	resp.out = append(appendConnection(b, c, resp), "\r\n"...)
 }
 
-// backend prints the head of the backend's answer: its headers, less what could mislead a browser or
-// a cache, and what every answer carries. Of Content-Type the last one passes, which is the one that
-// was judged; without a Cache-Control no shared cache may keep the answer.
+// backend prints the head of the backend's answer: its headers, less what could mislead a browser
+// or a cache, and what every answer carries. Of Content-Type the last one passes, which is the one
+// that was judged; without a Cache-Control no shared cache may keep the answer.
 func (p *headPrinter) backend(c *call, resp *response, length int64) {
 	resp.status = resp.ans.Status
 	b := appendStatus(resp.out[:0], resp.status)
@@ -182,9 +182,8 @@ func (s *nameSet) has(name []byte) bool {
 	return false
 }
 
-// passes reports whether a header of the backend is for the client. hops is the
-// value of Connection, which may name others that are hop-by-hop (RFC 9110
-// 7.6.1).
+// passes reports whether a header of the backend is for the client. hops is the value of
+// Connection, which may name others that are hop-by-hop (RFC 9110 7.6.1).
 func (resp *response) passes(name, hops []byte) bool {
 	return !droppedFields.has(name) && !hasPrefixFold(name, "Access-Control-") && !hasPrefixFold(name, "x-aclgate-") &&
 		!(resp.quota.Limit > 0 && hasPrefixFold(name, quotaPrefix)) && !(resp.changed && validators.has(name)) && !(len(hops) > 0 && listed(hops, name))
@@ -243,8 +242,8 @@ func plainJSON(a *upstream.Answer) bool {
 	return bytes.EqualFold(bytes.TrimSpace(media), []byte("application/json"))
 }
 
-// mergeable reports whether an answer may be a JSON object that errors can be
-// merged into: a whole, plain, successful one.
+// mergeable reports whether an answer may be a JSON object that errors can be merged into: a whole,
+// plain, successful one.
 func mergeable(a *upstream.Answer) bool {
 	return a.Status >= 200 && a.Status <= 299 && a.Status != 204 && a.Status != 206 && plainJSON(a)
 }

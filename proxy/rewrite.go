@@ -48,8 +48,8 @@ func passHeaders(more []string) []passHeader {
 	return list
 }
 
-// rewriter prints requests to the backend: nothing in them is copied from the
-// client but values of the allow list and a checked body.
+// rewriter prints requests to the backend: nothing in them is copied from the client but values of
+// the allow list and a checked body.
 type rewriter struct {
 	engine    *policy.Engine
 	key       func() string
@@ -89,8 +89,8 @@ func (r *rewriter) print(c *call, ev *evaluation, b *requestBody, out *outgoing)
 	return policy.NotJudged
 }
 
-// uploadReader streams an upload from the client to the backend. It counts,
-// because nobody knows the length of a chunked one before its end.
+// uploadReader streams an upload from the client to the backend. It counts, because nobody knows
+// the length of a chunked one before its end.
 type uploadReader struct {
 	c    *call
 	body *requestBody
@@ -135,9 +135,9 @@ func (r *rewriter) appendHead(dst []byte, c *call, ev *evaluation, b *requestBod
 	return dst
 }
 
-// appendPassed prints the client's headers of the allow list, by the names of
-// the list. Where errors may have to be merged into the answer, nothing is
-// asked for that would make it partial, encoded or empty.
+// appendPassed prints the client's headers of the allow list, by the names of the list. Where
+// errors may have to be merged into the answer, nothing is asked for that would make it partial,
+// encoded or empty.
 func (r *rewriter) appendPassed(dst []byte, c *call, merging bool) []byte {
 	for i := range c.head.Fields {
 		f := &c.head.Fields[i]
@@ -165,9 +165,9 @@ func (r *rewriter) passed(name []byte) *passHeader {
 	return nil
 }
 
-// appendPassable prints one line, or nothing for a value that is empty or holds
-// anything but visible ASCII and spaces: what parsers read in different ways
-// does not travel with the gateway's rights.
+// appendPassable prints one line, or nothing for a value that is empty or holds anything but
+// visible ASCII and spaces: what parsers read in different ways does not travel with the gateway's
+// rights.
 func appendPassable(dst []byte, name string, value []byte) []byte {
 	for _, b := range value {
 		if b < 0x20 || b > 0x7e {
@@ -180,10 +180,10 @@ func appendPassable(dst []byte, name string, value []byte) []byte {
 	return appendLine(dst, name, value)
 }
 
-// fit finds another way to ask for permitted ids that do not fit one target
-// (SPEC 4.5): as "all" where that says the same, as one page, or by a fan-out. What
-// it cannot shorten it refuses: never are fewer items asked for than permitted.
-// Request and decision stay as they were judged; what is printed is a copy.
+// fit finds another way to ask for permitted ids that do not fit one target (SPEC 4.5): as "all"
+// where that says the same, as one page, or by a fan-out. What it cannot shorten it refuses: never
+// are fewer items asked for than permitted. Request and decision stay as they were judged; what is
+// printed is a copy.
 func (r *rewriter) fit(c *call, ev *evaluation, out *outgoing) policy.Reason {
 	p := &printed{req: *ev.in.Request, dec: policy.Decision{Selectors: slices.Clone(ev.dec.Selectors)}}
 	p.req.Query = slices.Clone(p.req.Query)
@@ -224,8 +224,7 @@ func (r *rewriter) tooLong(c *call, ev *evaluation, out *outgoing) policy.Reason
 		n, len(out.target), r.maxURL))
 }
 
-// ascending returns ids in ascending order, which is that of the pages and of
-// the rows.
+// ascending returns ids in ascending order, which is that of the pages and of the rows.
 func ascending(ids []int64) []int64 {
 	if slices.IsSorted(ids) {
 		return ids

@@ -41,8 +41,8 @@ backend b
   server s %[3]s
 `
 
-// startRival starts an installed server with a configuration in front of
-// backend, and returns its address.
+// startRival starts an installed server with a configuration in front of backend, and returns its
+// address.
 func startRival(t *testing.T, name, config, backend string, args ...string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -96,8 +96,8 @@ func has(all []understood, u understood) bool {
 	return slices.ContainsFunc(all, func(v understood) bool { return v.method == u.method && samePath(v.path, u.path) })
 }
 
-// What nginx and HAProxy both refuse is not forwarded, whoever asks: here a
-// token that may do everything. It runs where both are installed.
+// What nginx and HAProxy both refuse is not forwarded, whoever asks: here a token that may do
+// everything. It runs where both are installed.
 func TestRivalsAgree(t *testing.T) {
 	fresh := func() *wireBackend { return startText(t, plain("{}", "Connection: close")) }
 	n, h, b := fresh(), fresh(), fresh()

@@ -85,8 +85,8 @@ func (g *Gateway) handle(x *exchange, conn *head.Conn) {
 	}
 }
 
-// serve is the straight line of a request (SPEC 2, Order of faults). A reason other than NotJudged is
-// why it ended early.
+// serve is the straight line of a request (SPEC 2, Order of faults). A reason other than NotJudged
+// is why it ended early.
 func (g *Gateway) serve(x *exchange) policy.Reason {
 	c, ev, body, out, resp := &x.call, &x.eval, &x.body, &x.out, &x.resp
 	switch {
@@ -111,8 +111,8 @@ func (g *Gateway) serve(x *exchange) policy.Reason {
 	return x.reason
 }
 
-// finish closes the books on a request: its record goes out, its connection to
-// the backend goes back.
+// finish closes the books on a request: its record goes out, its connection to the backend goes
+// back.
 func (g *Gateway) finish(x *exchange) {
 	x.resp.ans.Close()
 	g.complete(x)
@@ -160,8 +160,8 @@ func (g *Gateway) release(x *exchange) {
 	g.busy.Add(-1)
 }
 
-// recovered turns a panic into a 500 for this request alone. The exchange is not
-// used again: nobody knows in what state it is.
+// recovered turns a panic into a 500 for this request alone. The exchange is not used again: nobody
+// knows in what state it is.
 func (g *Gateway) recovered(x *exchange) {
 	fault := recover()
 	if fault == nil {

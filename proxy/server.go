@@ -20,9 +20,8 @@ const overload = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/
 
 // Server accepts connections and has a Gateway serve their requests.
 //
-// Of fasthttp it uses the messages and not the server: proxy/head has read the
-// request already, and a connection that waits for its next one must hold
-// nothing but a goroutine with a small stack.
+// Of fasthttp it uses the messages and not the server: proxy/head has read the request already, and
+// a connection that waits for its next one must hold nothing but a goroutine with a small stack.
 type Server struct {
 	gateway   *Gateway
 	listener  *head.Listener
@@ -42,8 +41,8 @@ func NewServer(g *Gateway, ln net.Listener, c head.Config) *Server {
 // Listener returns the listener, for its counters.
 func (s *Server) Listener() *head.Listener { return s.listener }
 
-// Serve serves until the listener is closed. It returns nil then. Connections
-// may outlive it: see Shutdown.
+// Serve serves until the listener is closed. It returns nil then. Connections may outlive it: see
+// Shutdown.
 func (s *Server) Serve() error {
 	for {
 		c, err := s.listener.Accept()
@@ -64,8 +63,8 @@ func (s *Server) serveConn(c *head.Conn) {
 	}
 }
 
-// serveRequest serves the request that was read. It reports whether another one may
-// follow: not behind an answer that could not be written whole, and not behind one that said so.
+// serveRequest serves the request that was read. It reports whether another one may follow: not
+// behind an answer that could not be written whole, and not behind one that said so.
 func (s *Server) serveRequest(c *head.Conn) bool {
 	x := s.exchanges.Get().(*exchange)
 	s.gateway.handle(x, c)
@@ -121,10 +120,9 @@ func (s *stream) copyTo(c *head.Conn) error {
 	return err
 }
 
-// Shutdown ends the server without failing a request: it takes no new
-// connections, every answer from now on says Connection: close, and idle
-// connections are closed once they have been idle for a moment. When ctx ends
-// first, what is still open is cut. It returns whether all went in peace.
+// Shutdown ends the server without failing a request: it takes no new connections, every answer
+// from now on says Connection: close, and idle connections are closed once they have been idle for
+// a moment. When ctx ends first, what is still open is cut. It returns whether all went in peace.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.drain.Do(func() {
 		s.listener.Drain()

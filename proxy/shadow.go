@@ -12,9 +12,8 @@ import (
 	"aclgate/proxy/body"
 )
 
-// second is what a second evaluation needs. An exchange gets one when it is first
-// evaluated so: who configured neither policy.shadow nor policy.enforce: false
-// pays nothing.
+// second is what a second evaluation needs. An exchange gets one when it is first evaluated so: who
+// configured neither policy.shadow nor policy.enforce: false pays nothing.
 type second struct {
 	dec      policy.Decision
 	in       policy.Input
@@ -70,9 +69,8 @@ func (s *shadow) evaluate(x *exchange) {
 	x.side.in, x.side.resolved = policy.Input{}, policy.Resolved{}
 }
 
-// judgement returns what the policy in force made of the request, and reports
-// whether it was asked and its answer depends on it alone: another policy would
-// have ended the rest in the same way.
+// judgement returns what the policy in force made of the request, and reports whether it was asked
+// and its answer depends on it alone: another policy would have ended the rest in the same way.
 func judgement(x *exchange) (record.Outcome, bool) {
 	decided := x.eval.in.Scope != 0 // the scope was found, so the engine was asked
 	switch x.reason {
@@ -89,8 +87,8 @@ func judgement(x *exchange) (record.Outcome, bool) {
 	return record.Outcome{Known: true, Verdict: x.eval.dec.Verdict, Reason: x.eval.dec.Reason}, true
 }
 
-// evaluateEntries evaluates the entries of an acl token for a request that went through
-// without them.
+// evaluateEntries evaluates the entries of an acl token for a request that went through without
+// them.
 func (s *shadow) evaluateEntries(x *exchange, was record.Outcome) {
 	if was.Verdict == policy.Deny || x.eval.in.Token.Access != policy.ACLAccess {
 		return
@@ -130,8 +128,8 @@ func (s *shadow) evaluatePolicy(x *exchange, was record.Outcome) {
 	}
 }
 
-// underPolicy evaluates the input under the shadow policy. What the backend said about a match holds
-// for one branch only.
+// underPolicy evaluates the input under the shadow policy. What the backend said about a match
+// holds for one branch only.
 func (s *shadow) underPolicy(x *exchange) record.Outcome {
 	tok, err := s.policy.Lookup(x.auth.digest)
 	if err != nil {
@@ -170,8 +168,8 @@ func (s *shadow) evaluateAgain(x *exchange) record.Outcome {
 	return record.Outcome{Known: true, Verdict: side.dec.Verdict, Reason: side.dec.Reason}
 }
 
-// appendKeys appends the judged keys of each element of the body. It was read strictly, or it was not
-// read because the request had ended before; then nothing is known about it.
+// appendKeys appends the judged keys of each element of the body. It was read strictly, or it was
+// not read because the request had ended before; then nothing is known about it.
 func appendKeys(keys []policy.Keys, req *policy.Request, b *requestBody) []policy.Keys {
 	text := b.text
 	if req.Data != nil {
@@ -196,8 +194,8 @@ func appendKeys(keys []policy.Keys, req *policy.Request, b *requestBody) []polic
 	return keys
 }
 
-// same reports whether two judgements have the same effect: they refuse for the
-// same reason, or let the same ids of the same account through.
+// same reports whether two judgements have the same effect: they refuse for the same reason, or let
+// the same ids of the same account through.
 func (s *second) same(ev *evaluation, was, now record.Outcome) bool {
 	switch {
 	case was.Verdict != now.Verdict:
@@ -220,8 +218,8 @@ type lineLimit struct{ second, lines atomic.Int64 }
 // maxLinesPerSecond is how many there may be; metrics and audit log have every difference.
 const maxLinesPerSecond = 10
 
-// allow reports whether there is room for a line in this second. Two requests
-// at the turn of a second may both count as its first; nothing depends on it.
+// allow reports whether there is room for a line in this second. Two requests at the turn of a
+// second may both count as its first; nothing depends on it.
 func (l *lineLimit) allow(unix int64) bool {
 	if l.second.Swap(unix) != unix {
 		l.lines.Store(0)

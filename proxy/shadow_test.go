@@ -12,8 +12,7 @@ import (
 // shadowKey is the key of a token that may GET and PUT the devices 101 and 102.
 const shadowKey = "SHADOWssssssssssssssssssssssssss"
 
-// newShadowed starts a gateway with one acl token; side, if any, is a second
-// policy.
+// newShadowed starts a gateway with one acl token; side, if any, is a second policy.
 func newShadowed(t *testing.T, side ShadowPolicy, change ...setup) *fixture {
 	t.Helper()
 	b := startWorld(t)
@@ -88,8 +87,8 @@ func shadowRows() []shadowRow {
 	}
 }
 
-// The second policy is asked about every request, and what it would have done
-// otherwise is counted and kept; what is done is the first one's.
+// The second policy is asked about every request, and what it would have done otherwise is counted
+// and kept; what is done is the first one's.
 func TestShadowSeesDifferences(t *testing.T) {
 	for _, row := range shadowRows() {
 		t.Run(row.name, func(t *testing.T) {

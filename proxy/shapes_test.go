@@ -17,9 +17,8 @@ type shape struct {
 	}
 }
 
-// Requests that real clients and users send, by a master of a root account:
-// each is read and routed. What is closed is code 8; one names a method that
-// its path does not take.
+// Requests that real clients and users send, by a master of a root account: each is read and
+// routed. What is closed is code 8; one names a method that its path does not take.
 func TestShapes(t *testing.T) {
 	w := textWired(t, plain(`{"result":[]}`))
 	w.accounts([2]int64{1, 0}, [2]int64{501, 1}, [2]int64{12345, 1})

@@ -20,8 +20,7 @@ import (
 
 const pieceSize = 256 << 10
 
-// giant is an answer of many pieces, as one JSON object: by its length or in
-// chunks.
+// giant is an answer of many pieces, as one JSON object: by its length or in chunks.
 func giant(pieceCount int, asChunks bool) func(net.Conn, *wireRequest) {
 	piece := []byte(strings.Repeat(`{"a":"0123456789"},`, pieceSize/19) + strings.Repeat(" ", pieceSize%19))
 	return func(c net.Conn, _ *wireRequest) {
@@ -51,8 +50,7 @@ func giant(pieceCount int, asChunks bool) func(net.Conn, *wireRequest) {
 	}
 }
 
-// heapGrowth runs f and returns by how many bytes the heap in use grew at most
-// while it ran.
+// heapGrowth runs f and returns by how many bytes the heap in use grew at most while it ran.
 func heapGrowth(f func()) uint64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -79,8 +77,7 @@ func heapGrowth(f func()) uint64 {
 	return most - min(most, before)
 }
 
-// An answer of any length passes in little memory, with errors merged into it or
-// not.
+// An answer of any length passes in little memory, with errors merged into it or not.
 func TestGiantAnswers(t *testing.T) {
 	if testing.Short() || raceEnabled {
 		t.Skip("moves gigabytes")

@@ -13,9 +13,8 @@ const hexDigits = "0123456789abcdef"
 // appendJSONText appends s as the inside of a JSON string.
 func appendJSONText(b []byte, s string) []byte { return appendJSONBytes(b, []byte(s)) }
 
-// appendJSONBytes appends s as the inside of a JSON string. Bytes that are no
-// UTF-8 become U+FFFD; "<", ">" and "&" are escaped, so that the text is
-// harmless in a page as well.
+// appendJSONBytes appends s as the inside of a JSON string. Bytes that are no UTF-8 become U+FFFD;
+// "<", ">" and "&" are escaped, so that the text is harmless in a page as well.
 func appendJSONBytes(b, s []byte) []byte {
 	for len(s) > 0 {
 		r, n := utf8.DecodeRune(s)
@@ -35,8 +34,7 @@ func appendJSONBytes(b, s []byte) []byte {
 	return b
 }
 
-// appendClientText appends a piece of the client's own request, escaped and
-// cut.
+// appendClientText appends a piece of the client's own request, escaped and cut.
 func appendClientText(b, s []byte) []byte {
 	if len(s) <= maxClientText {
 		return appendJSONBytes(b, s)

@@ -6,9 +6,8 @@ import (
 	"testing"
 )
 
-// fasthttp keeps the target that it parsed first and prints that one: a
-// rewritten `all` would go out as `all`, which no status code shows. What counts
-// is what a raw socket gets.
+// fasthttp keeps the target that it parsed first and prints that one: a rewritten `all` would go
+// out as `all`, which no status code shows. What counts is what a raw socket gets.
 func TestRewrittenTargetReachesTheWire(t *testing.T) {
 	w := textWired(t, plain(`{"result":[]}`))
 	rows := []struct{ asked, want string }{
@@ -26,9 +25,8 @@ func TestRewrittenTargetReachesTheWire(t *testing.T) {
 	}
 }
 
-// Userinfo in the target or in Host replaces the Authorization header in some
-// libraries: such a request is refused, and an ordinary absolute-form one has
-// one credential, the gateway's.
+// Userinfo in the target or in Host replaces the Authorization header in some libraries: such a
+// request is refused, and an ordinary absolute-form one has one credential, the gateway's.
 func TestUserinfoIsNoCredential(t *testing.T) {
 	w := textWired(t, plain(`{"result":[]}`))
 	for _, request := range []string{
@@ -53,9 +51,9 @@ func TestUserinfoIsNoCredential(t *testing.T) {
 	}
 }
 
-// Header.Set replaces only the first of two, so a second x-flespi-cid would
-// travel. Here none of the client's does: two are refused, one is judged and
-// printed anew, and other spellings do not exist.
+// Header.Set replaces only the first of two, so a second x-flespi-cid would travel. Here none of
+// the client's does: two are refused, one is judged and printed anew, and other spellings do not
+// exist.
 func TestOneAccountUpstream(t *testing.T) {
 	w := textWired(t, plain(`{"result":[]}`))
 	for _, lines := range [][]string{
@@ -89,9 +87,8 @@ func TestTrailersAreNoHeaders(t *testing.T) {
 	}
 }
 
-// HostClient repeats GET, HEAD and PUT up to five times on any error. Here a
-// write that failed is not sent again, and a read on a fresh connection
-// neither.
+// HostClient repeats GET, HEAD and PUT up to five times on any error. Here a write that failed is
+// not sent again, and a read on a fresh connection neither.
 func TestNothingIsSentTwice(t *testing.T) {
 	w := newWired(t, startWire(t, hangUp))
 	for _, method := range []string{"GET", "PUT", "POST", "DELETE"} {

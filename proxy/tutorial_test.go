@@ -35,8 +35,8 @@ func demoTokens(f *fixture) {
 	f.token("demo-containers", "acl", 1, `[{"uri":"storage/containers","methods":["GET","POST","PUT","DELETE"]}]`)
 }
 
-// The vendor's published tutorial, in order: each request gets exactly the
-// published bytes (SPEC 8).
+// The vendor's published tutorial, in order: each request gets exactly the published bytes (SPEC
+// 8).
 func TestTutorial(t *testing.T) {
 	_, url := startBackend(t, backend.DemoWorld(), backend.Options{})
 	f := newFixture(t, url)

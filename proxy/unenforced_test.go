@@ -47,9 +47,9 @@ func effect(p played) string {
 	return b.String()
 }
 
-// staysClosed says which refusals of an acl token have nothing to do with its
-// entries (SPEC 8): routes that nobody knows, and closed ones. /auth/info is the
-// token's own record whatever is enforced.
+// staysClosed says which refusals of an acl token have nothing to do with its entries (SPEC 8):
+// routes that nobody knows, and closed ones. /auth/info is the token's own record whatever is
+// enforced.
 func staysClosed(recs []record.Record) bool {
 	return slices.ContainsFunc(recs, func(r record.Record) bool {
 		switch r.Reason {
@@ -61,8 +61,7 @@ func staysClosed(recs []record.Record) bool {
 	})
 }
 
-// malformed reports whether everything was refused before anybody's rights were
-// asked for.
+// malformed reports whether everything was refused before anybody's rights were asked for.
 func malformed(recs []record.Record) bool {
 	return !slices.ContainsFunc(recs, func(r record.Record) bool {
 		return r.Verdict != policy.Deny || r.Reason < policy.BadHead || r.Reason > policy.BadSelector && r.Reason != policy.BadBody
@@ -80,10 +79,10 @@ func standards(rows []rawCase) []rawCase {
 	return rows
 }
 
-// TestUnenforcedOpensEntriesAlone plays every raw case three times: enforced,
-// with a standard token, and with policy.enforce: false. The last is the second
-// where entries had the say, and the first where something else had it. Nothing
-// malformed passes, and no scope but the token's own goes upstream.
+// TestUnenforcedOpensEntriesAlone plays every raw case three times: enforced, with a standard
+// token, and with policy.enforce: false. The last is the second where entries had the say, and the
+// first where something else had it. Nothing malformed passes, and no scope but the token's own
+// goes upstream.
 func TestUnenforcedOpensEntriesAlone(t *testing.T) {
 	rows := caseFiles(t)
 	var seen keeper
@@ -152,8 +151,8 @@ func TestUnenforcedCountsWhatEntriesWouldHaveDone(t *testing.T) {
 	}
 }
 
-// What was wrong with one request is not shown to the next caller, whose head is
-// refused before its target is read.
+// What was wrong with one request is not shown to the next caller, whose head is refused before its
+// target is read.
 func TestRefusalShowsNothingOfAnotherRequest(t *testing.T) {
 	f := newShadowed(t, nil)
 	for range 50 {

@@ -40,9 +40,9 @@ func textWired(t *testing.T, text string, change ...setup) *wired {
 
 func (w *wired) host() string { return strings.TrimPrefix(w.backend.url, "http://") }
 
-// The printed request, to the byte: request line, Host, the gateway's
-// credential, one account at the root too, the gateway's own X-Forwarded-*, the
-// allow list by its own spelling, the length of a body, the body.
+// The printed request, to the byte: request line, Host, the gateway's credential, one account at
+// the root too, the gateway's own X-Forwarded-*, the allow list by its own spelling, the length of
+// a body, the body.
 func TestPrintedRequest(t *testing.T) {
 	w := textWired(t, plain(`{"result":[]}`))
 	own := func(cid string) string {
@@ -83,8 +83,8 @@ func TestPrintedRequest(t *testing.T) {
 	}
 }
 
-// Of the client's headers an allow list passes, by its own spelling, in the
-// order in which they came; everything else stays here.
+// Of the client's headers an allow list passes, by its own spelling, in the order in which they
+// came; everything else stays here.
 func TestAllowList(t *testing.T) {
 	w := textWired(t, plain(`{"result":[]}`))
 	pass := []string{
@@ -123,8 +123,8 @@ func TestPassHeaders(t *testing.T) {
 	}
 }
 
-// Where errors of denied items have to be merged into the answer, nothing is
-// asked for that would make it partial, encoded or empty.
+// Where errors of denied items have to be merged into the answer, nothing is asked for that would
+// make it partial, encoded or empty.
 func TestConditionalHeadersStayBehindDenials(t *testing.T) {
 	w := textWired(t, plain(`{"result":[]}`))
 	conditional := []string{
@@ -149,8 +149,8 @@ func TestConditionalHeadersStayBehindDenials(t *testing.T) {
 	}
 }
 
-// Without a credential of the gateway's own the caller's key goes upstream,
-// printed anew whatever its scheme was.
+// Without a credential of the gateway's own the caller's key goes upstream, printed anew whatever
+// its scheme was.
 func TestCallersKey(t *testing.T) {
 	callers := func(o *Options, engine *policy.Engine, _ *head.Config) {
 		o.Key, engine.CallersKey = func() string { return "" }, true
@@ -171,8 +171,8 @@ func TestCallersKey(t *testing.T) {
 	}
 }
 
-// Behind a trusted proxy the last address that is no trusted proxy's own is the
-// client's; nobody else is believed.
+// Behind a trusted proxy the last address that is no trusted proxy's own is the client's; nobody
+// else is believed.
 func TestForwardedFor(t *testing.T) {
 	trust := func(list ...string) setup {
 		return func(o *Options, _ *policy.Engine, _ *head.Config) {

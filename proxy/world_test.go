@@ -18,8 +18,7 @@ type worldItem struct {
 	cid  int64
 }
 
-// worldParents are the accounts of that world: 400 → 500 → 501, 600 below 400,
-// 777 apart.
+// worldParents are the accounts of that world: 400 → 500 → 501, 600 below 400, 777 apart.
 var worldParents = map[int64]int64{400: 0, 500: 400, 501: 500, 600: 400, 777: 0}
 
 var worldItems = map[string]map[int64]worldItem{
@@ -43,8 +42,8 @@ func inBranch(cid, top int64) bool {
 	return false
 }
 
-// startWorld starts a recording backend that answers like the API as far as
-// listing and resolving go.
+// startWorld starts a recording backend that answers like the API as far as listing and resolving
+// go.
 func startWorld(t testing.TB) *wireBackend {
 	return startWire(t, func(c net.Conn, r *wireRequest) {
 		text, _ := json.Marshal(map[string]any{"result": worldRows(r)})

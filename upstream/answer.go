@@ -16,10 +16,9 @@ const (
 	UntilClose                // neither: the end of the connection is the end of the body
 )
 
-// Answer is the answer to one request. The zero value is ready for Do; an Answer can be
-// used again after Close, and must not be copied. Status, Fields, Length and Framing are
-// set by a successful Do; the fields, and what Buffered returns, alias a buffer that
-// Close gives back.
+// Answer is the answer to one request. The zero value is ready for Do; an Answer can be used again
+// after Close, and must not be copied. Status, Fields, Length and Framing are set by a successful
+// Do; the fields, and what Buffered returns, alias a buffer that Close gives back.
 //
 // One goroutine uses an Answer. Only Cancel may be called by others.
 type Answer struct {
@@ -47,12 +46,11 @@ type Answer struct {
 	canceled bool
 }
 
-// interrupter is what a request can be stuck in: waiting for a connection, dialing, or
-// using one.
+// interrupter is what a request can be stuck in: waiting for a connection, dialing, or using one.
 type interrupter interface{ interrupt() }
 
-// Cancel makes the Do or Read in progress, and every later one until Reset, fail with
-// ErrCanceled. It does not block and may be called from any goroutine at any time.
+// Cancel makes the Do or Read in progress, and every later one until Reset, fail with ErrCanceled.
+// It does not block and may be called from any goroutine at any time.
 func (a *Answer) Cancel() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -62,8 +60,8 @@ func (a *Answer) Cancel() {
 	}
 }
 
-// Reset closes the answer and forgets a Cancel. Nobody may call Cancel meanwhile: it
-// would hit the next request.
+// Reset closes the answer and forgets a Cancel. Nobody may call Cancel meanwhile: it would hit the
+// next request.
 func (a *Answer) Reset() {
 	a.Close()
 	a.mu.Lock()
@@ -105,9 +103,9 @@ func (a *Answer) use(c *conn) {
 	a.stream.src = c
 }
 
-// Close ends the use of the answer. The connection goes back to the pool if the body was
-// read to its end, or what is left of it is already here; else it is dropped, because the
-// rest of this answer would become the beginning of the next. It always returns nil.
+// Close ends the use of the answer. The connection goes back to the pool if the body was read to
+// its end, or what is left of it is already here; else it is dropped, because the rest of this
+// answer would become the beginning of the next. It always returns nil.
 func (a *Answer) Close() error {
 	if a.conn != nil {
 		a.Buffered()

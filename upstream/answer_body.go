@@ -23,8 +23,8 @@ const (
 	chunkDone
 )
 
-// frame decides where the body ends (RFC 9112, 6.3), and refuses every head about which
-// two readers could differ.
+// frame decides where the body ends (RFC 9112, 6.3), and refuses every head about which two readers
+// could differ.
 func (a *Answer) frame(f framing) error {
 	a.keep = !f.close && !f.old
 	a.Length, a.rest, a.chunk, a.lines = 0, 0, chunkSize, 0
@@ -34,8 +34,8 @@ func (a *Answer) frame(f framing) error {
 	case f.chunked && f.old:
 		return errors.New("transfer-encoding in HTTP/1.0")
 	case a.Status == 204 || a.Status == 304:
-		// What the fields announce must not come; if it does, it must not be taken for the
-		// next answer.
+		// What the fields announce must not come; if it does, it must not be taken for the next
+		// answer.
 		a.Framing = NoBody
 		a.keep = a.keep && f.length <= 0 && !f.chunked
 	case f.chunked:
@@ -56,8 +56,8 @@ func (a *Answer) begin() {
 	}
 }
 
-// Read reads the body, unframed. It returns io.EOF only where the body ended as it was
-// framed; a body that was cut is an *Error, io.ErrUnexpectedEOF among its causes.
+// Read reads the body, unframed. It returns io.EOF only where the body ended as it was framed; a
+// body that was cut is an *Error, io.ErrUnexpectedEOF among its causes.
 func (a *Answer) Read(p []byte) (int, error) {
 	if len(a.plain) > 0 {
 		n := copy(p, a.plain)
@@ -93,8 +93,8 @@ func (a *Answer) readRest(p []byte) (int, error) {
 	return n, nil
 }
 
-// readAll reads until the connection ends. Only a clean end counts: what a reset or a
-// missing TLS alert ended may be the half of it.
+// readAll reads until the connection ends. Only a clean end counts: what a reset or a missing TLS
+// alert ended may be the half of it.
 func (a *Answer) readAll(p []byte) (int, error) {
 	n, err := a.stream.read(p)
 	if err == io.EOF {
@@ -107,8 +107,8 @@ func (a *Answer) readAll(p []byte) (int, error) {
 	return n, nil
 }
 
-// readChunks reads data of one chunk. Whatever frames it is consumed in the buffer; the
-// data may go past it.
+// readChunks reads data of one chunk. Whatever frames it is consumed in the buffer; the data may go
+// past it.
 func (a *Answer) readChunks(p []byte) (int, error) {
 	for {
 		more, err := a.unchunk()
@@ -141,10 +141,9 @@ func (a *Answer) took(n int64) {
 	}
 }
 
-// Buffered returns what is left of the body if all of it is in memory already, and with
-// that ends the body: most answers are small and come in one piece, and are passed on
-// without another read or copy. The bytes are valid until Close. If it returns false the
-// body is still to be read.
+// Buffered returns what is left of the body if all of it is in memory already, and with that ends
+// the body: most answers are small and come in one piece, and are passed on without another read or
+// copy. The bytes are valid until Close. If it returns false the body is still to be read.
 func (a *Answer) Buffered() ([]byte, bool) {
 	s := &a.stream
 	switch {
@@ -165,8 +164,8 @@ func (a *Answer) Buffered() ([]byte, bool) {
 	return nil, false
 }
 
-// bufferedChunks moves the data of the chunks together where they are: the size lines
-// between them only leave gaps, so nothing that is still to be read is overwritten.
+// bufferedChunks moves the data of the chunks together where they are: the size lines between them
+// only leave gaps, so nothing that is still to be read is overwritten.
 func (a *Answer) bufferedChunks() ([]byte, bool) {
 	s := &a.stream
 	body := a.plain
@@ -195,8 +194,8 @@ func (a *Answer) bufferedChunks() ([]byte, bool) {
 	}
 }
 
-// unchunk consumes what frames the chunks until data or the end of the body comes next.
-// It reports whether the buffer must be filled before it can go on.
+// unchunk consumes what frames the chunks until data or the end of the body comes next. It reports
+// whether the buffer must be filled before it can go on.
 func (a *Answer) unchunk() (more bool, err error) {
 	for a.chunk != chunkData && a.chunk != chunkDone {
 		line, err := a.stream.line()
@@ -245,8 +244,8 @@ func (a *Answer) trailerLine(line []byte) error {
 	return err
 }
 
-// parseChunkSize reads a size line: up to 16 hex digits, then nothing or an extension.
-// Signs, white space and 0x are what other readers stumble over.
+// parseChunkSize reads a size line: up to 16 hex digits, then nothing or an extension. Signs, white
+// space and 0x are what other readers stumble over.
 func parseChunkSize(line []byte) (int64, error) {
 	digits, ext := line, []byte(nil)
 	if i := bytes.IndexByte(line, ';'); i >= 0 {
@@ -280,8 +279,8 @@ func hexDigit(c byte) byte {
 	return 255
 }
 
-// line takes the next line off the buffer, without its CRLF. It is nil if the buffer does
-// not hold the whole line yet.
+// line takes the next line off the buffer, without its CRLF. It is nil if the buffer does not hold
+// the whole line yet.
 func (s *stream) line() ([]byte, error) {
 	wait := s.buf[s.r:s.w]
 	i := bytes.IndexByte(wait[:min(len(wait), maxLine)], '\n')

@@ -24,8 +24,8 @@ func isToken(b []byte) bool {
 	return len(b) > 0
 }
 
-// isText reports whether b holds no control byte but the tab. Bytes above 0x7f are opaque
-// text (RFC 9110, 5.5); a NUL or a bare CR ends the value for some readers.
+// isText reports whether b holds no control byte but the tab. Bytes above 0x7f are opaque text (RFC
+// 9110, 5.5); a NUL or a bare CR ends the value for some readers.
 func isText(b []byte) bool {
 	for _, c := range b {
 		if c < ' ' && c != '\t' || c == 0x7f {
@@ -37,8 +37,8 @@ func isText(b []byte) bool {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// isFold reports whether b is lower, which is lower case, without regard to the case of
-// ASCII letters. bytes.EqualFold would also take the Kelvin sign for a k.
+// isFold reports whether b is lower, which is lower case, without regard to the case of ASCII
+// letters. bytes.EqualFold would also take the Kelvin sign for a k.
 func isFold(b []byte, lower string) bool {
 	if len(b) != len(lower) {
 		return false
@@ -54,8 +54,8 @@ func isFold(b []byte, lower string) bool {
 	return true
 }
 
-// trimSpace drops spaces and tabs, and nothing else, from both ends. bytes.TrimSpace also
-// drops vertical tabs and Unicode spaces, after which `chunked` would look like chunked.
+// trimSpace drops spaces and tabs, and nothing else, from both ends. bytes.TrimSpace also drops
+// vertical tabs and Unicode spaces, after which `chunked` would look like chunked.
 func trimSpace(b []byte) []byte {
 	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
 		b = b[1:]

@@ -46,8 +46,8 @@ func TestGoodAnswers(t *testing.T) {
 	})
 }
 
-// Ensure that what comes behind an answer is never read as the next one, and that a
-// connection of which that may be expected is dropped though the backend leaves it open.
+// Ensure that what comes behind an answer is never read as the next one, and that a connection of
+// which that may be expected is dropped though the backend leaves it open.
 func TestLeftovers(t *testing.T) {
 	next := ok + "Content-Length: 6\r\n\r\nforged"
 	rows := []answerRow{

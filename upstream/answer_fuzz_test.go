@@ -106,9 +106,9 @@ func oracle(raw []byte) (*http.Response, string, bool) {
 	}
 }
 
-// FuzzAnswer checks that an answer means the same however the network cuts it, whatever
-// the size of the caller's reads and whether or not it looks ahead; and that where
-// net/http takes it too, both understood the same.
+// FuzzAnswer checks that an answer means the same however the network cuts it, whatever the size of
+// the caller's reads and whether or not it looks ahead; and that where net/http takes it too, both
+// understood the same.
 func FuzzAnswer(f *testing.F) {
 	for _, seed := range seeds() {
 		f.Add([]byte(seed), []byte{0})

@@ -13,8 +13,8 @@ const (
 
 var crlf = []byte("\r\n")
 
-// Field is one header line. Both slices alias the answer's buffer until Close; the value
-// has no white space around it.
+// Field is one header line. Both slices alias the answer's buffer until Close; the value has no
+// white space around it.
 type Field struct{ Name, Value []byte }
 
 // framing is what the head says about the length of the body and the connection.
@@ -25,8 +25,8 @@ type framing struct {
 	close   bool // Connection: close
 }
 
-// readHead reads the final answer's head. Interim answers are skipped, but few: each
-// 1xx taken for the final one would shift every later answer to the wrong caller.
+// readHead reads the final answer's head. Interim answers are skipped, but few: each 1xx taken for
+// the final one would shift every later answer to the wrong caller.
 func (a *Answer) readHead() error {
 	for range maxInterim + 1 {
 		end, err := a.headEnd()
@@ -52,9 +52,9 @@ func (a *Answer) readHead() error {
 	return errors.New("too many interim answers")
 }
 
-// headEnd reads until the whole head is in the buffer, at its beginning, and returns the
-// head's length. Lines must end in CRLF: a reader that takes a bare LF sees other fields
-// than one that does not.
+// headEnd reads until the whole head is in the buffer, at its beginning, and returns the head's
+// length. Lines must end in CRLF: a reader that takes a bare LF sees other fields than one that
+// does not.
 func (a *Answer) headEnd() (int, error) {
 	s := &a.stream
 	line, scan := 0, 0
@@ -80,8 +80,8 @@ func (a *Answer) headEnd() (int, error) {
 	return 0, errors.New("a head of too many lines")
 }
 
-// moreHead reads once more. What does not begin as HTTP is refused at once: other
-// protocols may wait for us to speak.
+// moreHead reads once more. What does not begin as HTTP is refused at once: other protocols may
+// wait for us to speak.
 func (a *Answer) moreHead() error {
 	const begin = "HTTP/1."
 	s := &a.stream
@@ -138,8 +138,8 @@ func cutLine(b []byte) (line, rest []byte) {
 	return b[:i-1], b[i+1:]
 }
 
-// parseStatus reads `HTTP/1.x ddd reason`. The reason may be missing together with its
-// space: it never meant anything.
+// parseStatus reads `HTTP/1.x ddd reason`. The reason may be missing together with its space: it
+// never meant anything.
 func (a *Answer) parseStatus(line []byte, f *framing) error {
 	const size = len("HTTP/1.1 200")
 	if len(line) < size || string(line[:7]) != "HTTP/1." || line[7]|1 != '1' || line[8] != ' ' {
@@ -160,8 +160,8 @@ func (a *Answer) parseStatus(line []byte, f *framing) error {
 	return nil
 }
 
-// parseField reads `name: value`. White space before the colon or the name, which would
-// fold the line into the one before, makes the name no token.
+// parseField reads `name: value`. White space before the colon or the name, which would fold the
+// line into the one before, makes the name no token.
 func parseField(line []byte) (Field, error) {
 	i := bytes.IndexByte(line, ':')
 	if i <= 0 || !isToken(line[:i]) {
@@ -193,8 +193,8 @@ func (f *framing) note(field Field) error {
 	return nil
 }
 
-// noteLength takes one Content-Length. A second one is refused even if it is equal: it
-// shows that two parties framed this message.
+// noteLength takes one Content-Length. A second one is refused even if it is equal: it shows that
+// two parties framed this message.
 func (f *framing) noteLength(value []byte) error {
 	if f.length >= 0 {
 		return errors.New("two content-length")
@@ -213,8 +213,8 @@ func (f *framing) noteLength(value []byte) error {
 	return nil
 }
 
-// noteCoding takes the one Transfer-Encoding that has a single meaning. A backend was not
-// asked for any other (TE is not printed).
+// noteCoding takes the one Transfer-Encoding that has a single meaning. A backend was not asked for
+// any other (TE is not printed).
 func (f *framing) noteCoding(value []byte) error {
 	if f.chunked || !isFold(value, "chunked") {
 		return errors.New("a transfer-encoding other than one chunked")

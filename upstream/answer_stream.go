@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// smallBuffer holds most answers whole, and so most are read at once: it is for
-	// requests under way only. 16 KiB beside the head is what a page of rows often has.
+	// smallBuffer holds most answers whole, and so most are read at once: it is for requests under
+	// way only. 16 KiB beside the head is what a page of rows often has.
 	smallBuffer = 20 << 10
 	// largeBuffer holds the largest head and still leaves room for the body after it.
 	largeBuffer = maxHead + 2*minRoom
@@ -15,8 +15,8 @@ const (
 	minRoom = 2 << 10
 )
 
-// Arrays, not slices, are pooled: a pointer fits the pool's interface without being
-// allocated. Other sizes are never taken back, so a giant cannot stay.
+// Arrays, not slices, are pooled: a pointer fits the pool's interface without being allocated.
+// Other sizes are never taken back, so a giant cannot stay.
 var (
 	smallBuffers = sync.Pool{New: func() any { return new([smallBuffer]byte) }}
 	largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
@@ -44,16 +44,16 @@ func putBuffer(b []byte) {
 	}
 }
 
-// source is where an answer comes from: a connection, which wants to know how far the
-// answer is because each part has its own time.
+// source is where an answer comes from: a connection, which wants to know how far the answer is
+// because each part has its own time.
 type source interface {
 	io.Reader
 	interim() // a 1xx answer was read; the final one is still awaited
 	settled() // the head was read; what follows is body
 }
 
-// stream is the buffer in front of a source. buf[:base] is the head, which the fields
-// alias, and is never written again; buf[r:w] came and waits to be read.
+// stream is the buffer in front of a source. buf[:base] is the head, which the fields alias, and is
+// never written again; buf[r:w] came and waits to be read.
 type stream struct {
 	src  source
 	buf  []byte
@@ -78,8 +78,8 @@ func (s *stream) fill() error {
 	return err
 }
 
-// read returns bytes that wait, or else what the source has next: directly into p if p is
-// as large as the buffer, which saves the copy of a large body.
+// read returns bytes that wait, or else what the source has next: directly into p if p is as large
+// as the buffer, which saves the copy of a large body.
 func (s *stream) read(p []byte) (int, error) {
 	if s.r == s.w {
 		if len(p) >= len(s.buf)-s.base {

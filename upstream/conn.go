@@ -37,8 +37,8 @@ const (
 	sectionBody
 )
 
-// conn is one connection to a backend. Its owner is the pool or one exchange; wait alone is
-// shared, with the sweep and with Cancel.
+// conn is one connection to a backend. Its owner is the pool or one exchange; wait alone is shared,
+// with the sweep and with Cancel.
 type conn struct {
 	net     net.Conn // raw, or TLS over it
 	raw     *rawConn
@@ -82,8 +82,8 @@ func (c *conn) interrupt() {
 	c.stop()
 }
 
-// stop makes every read and write return, now and later. A broken connection is never
-// used again, so the deadline is never taken back.
+// stop makes every read and write return, now and later. A broken connection is never used again,
+// so the deadline is never taken back.
 func (c *conn) stop() {
 	c.net.SetDeadline(time.Unix(1, 0))
 }
@@ -101,9 +101,9 @@ func (c *conn) written() {
 	c.asked = c.wait.Mark()
 }
 
-// Read reads some of the answer. The head as a whole has one limit from its first byte
-// on, so that a byte now and then does not keep it open; in the body each read has its
-// own, and the time between two reads is the caller's.
+// Read reads some of the answer. The head as a whole has one limit from its first byte on, so that
+// a byte now and then does not keep it open; in the body each read has its own, and the time
+// between two reads is the caller's.
 func (c *conn) Read(p []byte) (int, error) {
 	if c.section == sectionBody {
 		c.wait.Enter(phaseReading)
@@ -124,9 +124,9 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// cut reports whether the end that was read may have been made by someone on the path: a
-// TLS connection must end with an alert (RFC 8446, 6.1), which crypto/tls does not insist
-// on between two records.
+// cut reports whether the end that was read may have been made by someone on the path: a TLS
+// connection must end with an alert (RFC 8446, 6.1), which crypto/tls does not insist on between
+// two records.
 func (c *conn) cut() bool { return !c.plain() && c.raw.ended }
 
 // interim goes back to wait for the final answer, with the time that is left for it.
@@ -145,9 +145,9 @@ func (c *conn) settled() {
 	}
 }
 
-// idleOK reports whether nothing came while the connection was idle: neither its end nor
-// bytes that were not asked for. A TLS layer may have to read what concerns itself alone,
-// such as session tickets.
+// idleOK reports whether nothing came while the connection was idle: neither its end nor bytes that
+// were not asked for. A TLS layer may have to read what concerns itself alone, such as session
+// tickets.
 func (c *conn) idleOK() bool {
 	var err error
 	if c.plain() {

@@ -8,8 +8,8 @@ import (
 
 const hi = ok + "Content-Length: 2\r\n\r\nhi"
 
-// Ensure that a connection on which something came while it was idle is not used again:
-// an answer that nobody asked for would go to whoever comes next.
+// Ensure that a connection on which something came while it was idle is not used again: an answer
+// that nobody asked for would go to whoever comes next.
 func TestUnsolicitedBytes(t *testing.T) {
 	said := make(chan bool)
 	url := listen(t, func(p *peer) {
@@ -32,8 +32,8 @@ func TestUnsolicitedBytes(t *testing.T) {
 	}
 }
 
-// Ensure that a connection which ended while it was idle is seen to have ended before
-// anything is written, so that not even a POST is lost to it.
+// Ensure that a connection which ended while it was idle is seen to have ended before anything is
+// written, so that not even a POST is lost to it.
 func TestEndWhileIdle(t *testing.T) {
 	ended := make(chan net.Conn, 1)
 	url := listen(t, func(p *peer) {
@@ -52,8 +52,8 @@ func TestEndWhileIdle(t *testing.T) {
 	wantAsk(t, transport, post("{}"), "200 hi")
 }
 
-// staleBackend answers one request on its first connection and ends it in the middle of
-// the second; others it serves.
+// staleBackend answers one request on its first connection and ends it in the middle of the second;
+// others it serves.
 func staleBackend(t *testing.T, second func(*peer)) *Transport {
 	return start(t, options(listen(t, func(p *peer) {
 		for n := 0; p.request() != ""; n++ {
@@ -68,8 +68,8 @@ func staleBackend(t *testing.T, second func(*peer)) *Transport {
 
 func reset(p *peer) { p.Conn.(*net.TCPConn).SetLinger(0) }
 
-// Ensure that a GET is repeated once if its used connection ended before one byte, and
-// that nothing else ever is.
+// Ensure that a GET is repeated once if its used connection ended before one byte, and that nothing
+// else ever is.
 func TestRepeat(t *testing.T) {
 	headed := func(p *peer) { p.say("HTTP") }
 	withBody := get()
@@ -202,8 +202,8 @@ func TestBuffered(t *testing.T) {
 	}
 }
 
-// lookTwice returns what Buffered gives, or, if that is nothing even at a second look, the
-// rest of the body once looked is closed.
+// lookTwice returns what Buffered gives, or, if that is nothing even at a second look, the rest of
+// the body once looked is closed.
 func lookTwice(t *testing.T, a *Answer, looked chan bool) ([]byte, bool) {
 	t.Helper()
 	defer close(looked)

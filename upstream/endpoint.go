@@ -29,9 +29,9 @@ type endpoint struct {
 	counts struct{ dials, dialErrors, failures, repeats atomic.Uint64 }
 }
 
-// pick returns the url to ask: one that is not ejected before those that are, the
-// least busy of them; and of the ejected the one whose last failure is longest ago,
-// because an answer that may fail is better than none. Nil if all were tried.
+// pick returns the url to ask: one that is not ejected before those that are, the least busy of
+// them; and of the ejected the one whose last failure is longest ago, because an answer that may
+// fail is better than none. Nil if all were tried.
 func (t *Transport) pick(tried uint64) *endpoint {
 	var best *endpoint
 	start := uint32(0)
@@ -63,16 +63,16 @@ func (e *endpoint) better(other *endpoint, now time.Duration) bool {
 
 func (e *endpoint) ejected(now time.Duration) bool { return int64(now) < e.ejectedUntil.Load() }
 
-// succeeded ends a row of failures. An ejection lasts its time all the same: an answer
-// to an old request says nothing about the new ones.
+// succeeded ends a row of failures. An ejection lasts its time all the same: an answer to an old
+// request says nothing about the new ones.
 func (e *endpoint) succeeded() {
 	if e.failures.Load() != 0 {
 		e.failures.Store(0)
 	}
 }
 
-// failed counts a failure. After an ejection the row goes on, so a single failure more
-// takes the url out again.
+// failed counts a failure. After an ejection the row goes on, so a single failure more takes the
+// url out again.
 func (e *endpoint) failed() {
 	now := e.clock.Now()
 	e.counts.failures.Add(1)
@@ -107,8 +107,8 @@ func (e *endpoint) roundTrip(r *Request, a *Answer) error {
 	return c.exchange(r, a)
 }
 
-// acquire returns a connection to use: an idle one on which nothing came meanwhile, or a
-// new one; always a new one if fresh. The errors are *Error.
+// acquire returns a connection to use: an idle one on which nothing came meanwhile, or a new one;
+// always a new one if fresh. The errors are *Error.
 func (e *endpoint) acquire(a *Answer, fresh bool) (*conn, error) {
 	e.busy.Add(1)
 	a.url = e.url

@@ -15,8 +15,8 @@ func moody(t *testing.T, name string, ill *atomic.Bool) string {
 	})
 }
 
-// Ensure that a url that was left out is asked again when its time is over, and not
-// before; that it stays if it has recovered, and is out after one failure if it has not.
+// Ensure that a url that was left out is asked again when its time is over, and not before; that it
+// stays if it has recovered, and is out after one failure if it has not.
 func TestReturn(t *testing.T) {
 	var ill atomic.Bool
 	o := options(moody(t, "a", &ill), named(t, "b"))
@@ -58,8 +58,8 @@ func TestReturn(t *testing.T) {
 	}
 }
 
-// Ensure that the active check takes a url out and keeps it out before a request has to
-// fail for it, and ends the row of failures when it works again.
+// Ensure that the active check takes a url out and keeps it out before a request has to fail for
+// it, and ends the row of failures when it works again.
 func TestProbeReturns(t *testing.T) {
 	var ill atomic.Bool
 	ill.Store(true)

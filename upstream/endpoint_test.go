@@ -47,8 +47,8 @@ func TestLeastBusy(t *testing.T) {
 	}
 }
 
-// Ensure that a request which could not be sent goes to another url, one that was sent
-// does not, and that a url which fails again and again is left out for a while.
+// Ensure that a request which could not be sent goes to another url, one that was sent does not,
+// and that a url which fails again and again is left out for a while.
 func TestEjection(t *testing.T) {
 	dead, good := refusing(t), named(t, "good")
 	o := options(dead, good)
@@ -87,8 +87,8 @@ func TestNoHiddenRetry(t *testing.T) {
 	}
 }
 
-// Ensure that with every url out the one that failed longest ago is asked, and that all
-// dials failing is a failed dial.
+// Ensure that with every url out the one that failed longest ago is asked, and that all dials
+// failing is a failed dial.
 func TestAllEjected(t *testing.T) {
 	o := options(named(t, "a"), named(t, "b"))
 	o.EjectFailures, o.EjectFor = 1, time.Hour

@@ -1,7 +1,7 @@
 package upstream
 
-// exchange sends the request and reads the head of the answer. The connection belongs to
-// the answer afterwards, or is gone.
+// exchange sends the request and reads the head of the answer. The connection belongs to the answer
+// afterwards, or is gone.
 func (c *conn) exchange(r *Request, a *Answer) error {
 	c.rewind()
 	a.use(c)
@@ -26,8 +26,8 @@ func (c *conn) exchange(r *Request, a *Answer) error {
 func (c *conn) send(r *Request, a *Answer) error {
 	size := r.headSize(c.pool.host) + len(r.Body)
 	if c.plain() && size-r.apart() <= smallBuffer {
-		// The buffer that holds the request is the one that the answer comes
-		// into: it has been written by then.
+		// The buffer that holds the request is the one that the answer comes into: it has been
+		// written by then.
 		a.stream.buf = getBuffer(smallBuffer)
 		c.raw.out = r.pieces(a.stream.buf[:0], c.pool.host)
 		c.written()

@@ -13,8 +13,8 @@ const (
 	checkFor   = 5 * time.Second // for the whole of one check
 )
 
-// checkHealth asks the url again and again until the transport is closed. A failed check
-// counts as a failed exchange, so a url that is down is out before a request finds it so.
+// checkHealth asks the url again and again until the transport is closed. A failed check counts as
+// a failed exchange, so a url that is down is out before a request finds it so.
 func (e *endpoint) checkHealth(target string) {
 	for e.ctx.Err() == nil {
 		began := time.Now()

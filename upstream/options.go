@@ -13,8 +13,8 @@ import (
 // maxURLs is the number of urls that fit the set of those already tried.
 const maxURLs = 64
 
-// Options say which backend to speak to and how. There are no defaults here: the
-// settings file has them.
+// Options say which backend to speak to and how. There are no defaults here: the settings file has
+// them.
 type Options struct {
 	URLs     []string // http://host[:port] or https://host[:port], without path; at most 64
 	CAFile   string   // PEM; empty: the system's authorities
@@ -69,8 +69,8 @@ type origin struct {
 	secure  bool
 }
 
-// parseOrigins reads all urls and returns every fault. A fault names the url by its
-// number: its text may hold a password.
+// parseOrigins reads all urls and returns every fault. A fault names the url by its number: its
+// text may hold a password.
 func parseOrigins(urls []string) ([]origin, error) {
 	var origins []origin
 	var faults []error
@@ -90,8 +90,8 @@ func parseOrigins(urls []string) ([]origin, error) {
 	return origins, errors.Join(faults...)
 }
 
-// parseOrigin takes one url apart. Whatever it holds beyond an authority would have to be
-// joined with the target of a request, and nothing is ever joined with a judged target.
+// parseOrigin takes one url apart. Whatever it holds beyond an authority would have to be joined
+// with the target of a request, and nothing is ever joined with a judged target.
 func parseOrigin(text string) (origin, error) {
 	u, err := url.Parse(text)
 	switch {
@@ -134,8 +134,8 @@ func portOf(u *url.URL) (string, error) {
 	return port, nil
 }
 
-// isAuthority reports whether host can be printed as the value of Host. Names beyond
-// ASCII are to be written in their punycode form.
+// isAuthority reports whether host can be printed as the value of Host. Names beyond ASCII are to
+// be written in their punycode form.
 func isAuthority(host string) bool {
 	for _, c := range []byte(host) {
 		letter := 'a' <= c|0x20 && c|0x20 <= 'z'

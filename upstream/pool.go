@@ -11,9 +11,9 @@ import (
 	"aclgate/upstream/socket"
 )
 
-// pool holds the connections to one url: at most max, in use, idle or being dialed. Those
-// that find none wait in line, and what is given back goes to the first of them, so
-// that none who comes later gets ahead.
+// pool holds the connections to one url: at most max, in use, idle or being dialed. Those that find
+// none wait in line, and what is given back goes to the first of them, so that none who comes later
+// gets ahead.
 type pool struct {
 	origin
 	clock     *socket.Clock
@@ -34,8 +34,8 @@ type pool struct {
 	waits   uint64
 }
 
-// waiter is a request in line. One value arrives in grant: a connection, or nil for a
-// slot to dial in. A closed grant says that the pool is closed.
+// waiter is a request in line. One value arrives in grant: a connection, or nil for a slot to dial
+// in. A closed grant says that the pool is closed.
 type waiter struct {
 	grant   chan *conn
 	stopped chan struct{}
@@ -45,8 +45,7 @@ type waiter struct {
 // interrupt is called by Cancel, perhaps more than once.
 func (w *waiter) interrupt() { w.stop.Do(func() { close(w.stopped) }) }
 
-// slot returns an idle connection, or nil and with it the right to dial one. The errors
-// are kinds.
+// slot returns an idle connection, or nil and with it the right to dial one. The errors are kinds.
 func (p *pool) slot(a *Answer) (*conn, error) {
 	p.mu.Lock()
 	switch {
@@ -125,8 +124,8 @@ func (p *pool) nextLocked() *waiter {
 	return w
 }
 
-// popIdleLocked takes the idle connection used last: it is the least likely to have been
-// closed meanwhile, and the others may grow old enough to be closed.
+// popIdleLocked takes the idle connection used last: it is the least likely to have been closed
+// meanwhile, and the others may grow old enough to be closed.
 func (p *pool) popIdleLocked() *conn {
 	last := len(p.idle) - 1
 	c := p.idle[last]
@@ -135,8 +134,8 @@ func (p *pool) popIdleLocked() *conn {
 	return c
 }
 
-// takeIdle returns an idle connection instead of the free slot that the caller holds, or
-// nil if there is none.
+// takeIdle returns an idle connection instead of the free slot that the caller holds, or nil if
+// there is none.
 func (p *pool) takeIdle() *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -147,8 +146,8 @@ func (p *pool) takeIdle() *conn {
 	return p.popIdleLocked()
 }
 
-// register registers a new connection in the caller's slot, and reports false if the pool
-// was closed meanwhile.
+// register registers a new connection in the caller's slot, and reports false if the pool was
+// closed meanwhile.
 func (p *pool) register(c *conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -172,8 +171,8 @@ func (p *pool) closeConn(c *conn) {
 	p.all = p.all[:last]
 }
 
-// freeSlot gives a slot to the first in line or frees it. The grant has room for one value
-// and each waiter gets one, so sending under the lock does not block.
+// freeSlot gives a slot to the first in line or frees it. The grant has room for one value and each
+// waiter gets one, so sending under the lock does not block.
 func (p *pool) freeSlot() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -201,8 +200,8 @@ func (p *pool) release(c *conn) {
 	p.busy.Add(-1)
 }
 
-// putIdle hands the connection to the first in line or lays it aside, and reports false if
-// the pool is closed or the connection too old.
+// putIdle hands the connection to the first in line or lays it aside, and reports false if the pool
+// is closed or the connection too old.
 func (p *pool) putIdle(c *conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -219,8 +218,7 @@ func (p *pool) putIdle(c *conn) bool {
 	return true
 }
 
-// sweep breaks connections that by now waited too long and closes those unused for too
-// long.
+// sweep breaks connections that by now waited too long and closes those unused for too long.
 func (p *pool) sweep(now time.Duration) {
 	p.mu.Lock()
 	for _, c := range p.all {
@@ -238,8 +236,8 @@ func (p *pool) sweep(now time.Duration) {
 	p.closeIdle(stale)
 }
 
-// closeStale closes the idle connections to addresses that are gone, and has the others end
-// with their exchange.
+// closeStale closes the idle connections to addresses that are gone, and has the others end with
+// their exchange.
 func (p *pool) closeStale(gone func(netip.Addr) bool) {
 	var stale []*conn
 	p.mu.Lock()

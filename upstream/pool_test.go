@@ -22,8 +22,8 @@ func gated(t *testing.T) (url string, came chan string, gate chan bool) {
 	}), came, gate
 }
 
-// Ensure that no more connections are opened than allowed, that those who wait are
-// served in their order, and that one too many is turned away at once.
+// Ensure that no more connections are opened than allowed, that those who wait are served in their
+// order, and that one too many is turned away at once.
 func TestQueue(t *testing.T) {
 	url, came, gate := gated(t)
 	o := options(url)
@@ -108,8 +108,8 @@ func TestQueueAfterBreak(t *testing.T) {
 	}
 }
 
-// Ensure that one who leaves the line in the moment of being served says so: the slot
-// would be lost otherwise.
+// Ensure that one who leaves the line in the moment of being served says so: the slot would be lost
+// otherwise.
 func TestGrantBeatsLeaving(t *testing.T) {
 	p := &start(t, options("http://127.0.0.1")).endpoints[0].pool
 	if c, err := p.slot(new(Answer)); c != nil || err != nil {
@@ -177,8 +177,8 @@ func TestTransportClose(t *testing.T) {
 	wantConns(t, transport, 0, 0)
 }
 
-// Ensure that under load from many sides each caller gets the answer to its own request,
-// also while connections break, and that every slot comes back.
+// Ensure that under load from many sides each caller gets the answer to its own request, also while
+// connections break, and that every slot comes back.
 func TestLoad(t *testing.T) {
 	o := options(listen(t, func(p *peer) {
 		for n := 0; ; n++ {
@@ -211,8 +211,8 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// Ensure that an answer with a body larger than every buffer needs no more than its
-// buffer: the body goes straight into the caller's memory.
+// Ensure that an answer with a body larger than every buffer needs no more than its buffer: the
+// body goes straight into the caller's memory.
 func TestLargeBody(t *testing.T) {
 	const size = 64 << 20
 	transport := start(t, options(listen(t, func(p *peer) {

@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// errNothing is what a look at a connection without bytes returns. It is temporary, so
-// crypto/tls goes on afterwards.
+// errNothing is what a look at a connection without bytes returns. It is temporary, so crypto/tls
+// goes on afterwards.
 const errNothing nothing = "nothing to read"
 
 type nothing string
@@ -16,8 +16,8 @@ func (n nothing) Error() string { return string(n) }
 func (nothing) Timeout() bool   { return true }
 func (nothing) Temporary() bool { return true }
 
-// rawConn is the TCP connection below everything. It can be read without waiting, and it
-// remembers that the other side ended it.
+// rawConn is the TCP connection below everything. It can be read without waiting, and it remembers
+// that the other side ended it.
 type rawConn struct {
 	net.Conn
 	raw         syscall.RawConn
@@ -34,8 +34,8 @@ type rawConn struct {
 	err        error
 }
 
-// pieces is what is written as if it were one piece. The last one is not empty before all
-// of it was written.
+// pieces is what is written as if it were one piece. The last one is not empty before all of it was
+// written.
 type pieces [3][]byte
 
 func (p *pieces) done() bool { return len(p[2]) == 0 }

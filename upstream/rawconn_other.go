@@ -9,8 +9,8 @@ const (
 	peekOnly = 2
 )
 
-// receive cannot look without waiting here, so no connection counts as silent and each
-// carries one exchange.
+// receive cannot look without waiting here, so no connection counts as silent and each carries one
+// exchange.
 func (l *rawConn) receive(uintptr) { l.n, l.err = 0, errors.ErrUnsupported }
 
 func (l *rawConn) bind() { l.receiveFn = l.receive }

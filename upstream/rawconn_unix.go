@@ -18,8 +18,8 @@ func (l *rawConn) bind() { l.receiveFn, l.exchangeFn = l.receive, l.exchange }
 
 // writeThenRead writes what is to be written, if anything, and reads what comes back. A plain Read
 // would first try without success: the answer cannot be there when the request has just been
-// written. Here the runtime is made ready to wait, the request is written, and only then it
-// waits; that saves one system call of six (BenchmarkDo).
+// written. Here the runtime is made ready to wait, the request is written, and only then it waits;
+// that saves one system call of six (BenchmarkDo).
 func (l *rawConn) writeThenRead(p []byte) (int, error) {
 	l.p, l.n, l.err = p, 0, nil
 	err := l.raw.Read(l.exchangeFn)
@@ -45,8 +45,8 @@ func (l *rawConn) writeThenRead(p []byte) (int, error) {
 // receive is called by the runtime with the descriptor.
 func (l *rawConn) receive(fd uintptr) { l.n, l.err = socket.Recv(fd, l.p, l.flags) }
 
-// exchange is called by the runtime with the descriptor, and again whenever there may be
-// bytes to read; false makes it wait for them.
+// exchange is called by the runtime with the descriptor, and again whenever there may be bytes to
+// read; false makes it wait for them.
 func (l *rawConn) exchange(fd uintptr) bool {
 	if !l.out.done() {
 		n, err := l.out.write(fd)

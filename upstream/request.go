@@ -15,13 +15,13 @@ const (
 	maxInline = 48 << 10
 	// headRoom covers the fixed parts of a printed head: version, Host, length, line ends.
 	headRoom = 96
-	// longTarget is the length from which on a target is written from where it is: a
-	// piece more to write costs less than the copy.
+	// longTarget is the length from which on a target is written from where it is: a piece more to
+	// write costs less than the copy.
 	longTarget = 2 << 10
 )
 
-// Request is one request, printed but for its Host and framing. Its slices are read until
-// Do returns and never changed.
+// Request is one request, printed but for its Host and framing. Its slices are read until Do
+// returns and never changed.
 type Request struct {
 	Method  string // capital letters; not HEAD or CONNECT
 	Target  []byte // origin-form, begins with "/"; less the segment
@@ -36,9 +36,9 @@ type Request struct {
 	Repeatable bool // a GET; counts only without a body
 }
 
-// check reports what would make the request anything but one message. It is the last
-// wall after the printer: a line end in the target or an empty line in the head would
-// begin a second request, sent with the gateway's credential.
+// check reports what would make the request anything but one message. It is the last wall after the
+// printer: a line end in the target or an empty line in the head would begin a second request, sent
+// with the gateway's credential.
 func (r *Request) check() error {
 	switch {
 	case !isMethod(r.Method):
@@ -55,8 +55,8 @@ func (r *Request) check() error {
 	return nil
 }
 
-// isMethod refuses HEAD and CONNECT too: their answers have no body whatever the head
-// says, and none of our routes has them.
+// isMethod refuses HEAD and CONNECT too: their answers have no body whatever the head says, and
+// none of our routes has them.
 func isMethod(method string) bool {
 	if method == "HEAD" || method == "CONNECT" {
 		return false
@@ -78,8 +78,8 @@ func isTarget(target []byte) bool {
 	bad := uint64(0)
 	rest := target
 	for ; len(rest) >= 8; rest = rest[8:] {
-		// Eight bytes at a time: the high bit of some byte is set where one is not below
-		// 0x7f, below '!', or '#'. Borrows spill only into words that are bad already.
+		// Eight bytes at a time: the high bit of some byte is set where one is not below 0x7f,
+		// below '!', or '#'. Borrows spill only into words that are bad already.
 		word := binary.LittleEndian.Uint64(rest)
 		hash := word ^ '#'*ones
 		bad |= (word + ones) | word | (word-'!'*ones)&^word | (hash-ones)&^hash
@@ -157,8 +157,8 @@ func (r *Request) appendFields(dst []byte, host string) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// apart returns the length of the piece that is written from where it is: the segment, or a
-// target that is long without one; 0: everything is copied.
+// apart returns the length of the piece that is written from where it is: the segment, or a target
+// that is long without one; 0: everything is copied.
 func (r *Request) apart() int {
 	switch {
 	case r.Segment.IDs.Len() > 0:
@@ -169,8 +169,7 @@ func (r *Request) apart() int {
 	return 0
 }
 
-// pieces prints the whole request into dst, which must have room for it, but for what
-// apart names.
+// pieces prints the whole request into dst, which must have room for it, but for what apart names.
 func (r *Request) pieces(dst []byte, host string) pieces {
 	if r.apart() == 0 {
 		return pieces{2: append(r.appendHead(dst, host), r.Body...)}

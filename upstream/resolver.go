@@ -14,23 +14,23 @@ import (
 )
 
 const (
-	// lookUpEvery is how often names are looked up. Go does not tell how long an answer
-	// may be kept, and what changes the address of a backend is made for clients that
-	// look every few seconds.
+	// lookUpEvery is how often names are looked up. Go does not tell how long an answer may be
+	// kept, and what changes the address of a backend is made for clients that look every few
+	// seconds.
 	lookUpEvery = 10 * time.Second
-	// vanishAfter is for how many lookups' time an address has to be missing until its
-	// connections are given up: a minute. Some servers name a few of many addresses, others
-	// each time, and connections should not follow every such turn. As long an address that
-	// could not be reached is tried last.
+	// vanishAfter is for how many lookups' time an address has to be missing until its connections
+	// are given up: a minute. Some servers name a few of many addresses, others each time, and
+	// connections should not follow every such turn. As long an address that could not be reached
+	// is tried last.
 	vanishAfter = 6
 )
 
-// resolver knows the addresses of the host of one url. They are looked up in the background, so
-// no request waits for DNS but those that come before anything is known; and what was known
-// stays in use for as long as lookups fail.
+// resolver knows the addresses of the host of one url. They are looked up in the background, so no
+// request waits for DNS but those that come before anything is known; and what was known stays in
+// use for as long as lookups fail.
 //
-// New connections go to addresses of the last answer alone, in turn: one that is not
-// named any more may have another owner by now, who would be sent our credential.
+// New connections go to addresses of the last answer alone, in turn: one that is not named any more
+// may have another owner by now, who would be sent our credential.
 type resolver struct {
 	host   string
 	port   string
@@ -69,8 +69,8 @@ func newResolver(o *Options, origin origin) *resolver {
 	return r
 }
 
-// dial connects to one of the known addresses. Where none answers the name may have moved,
-// so it is looked up, and what is new is tried in the time that is left.
+// dial connects to one of the known addresses. Where none answers the name may have moved, so it is
+// looked up, and what is new is tried in the time that is left.
 func (r *resolver) dial(ctx context.Context) (net.Conn, error) {
 	known := r.order()
 	c, err := r.dialEach(ctx, known)
@@ -91,8 +91,8 @@ func (r *resolver) dial(ctx context.Context) (net.Conn, error) {
 	return r.dialEach(ctx, fresh)
 }
 
-// why returns err or, where no address was tried, that there was no
-// time to: neither a connection nor an error would be taken for a connection.
+// why returns err or, where no address was tried, that there was no time to: neither a connection
+// nor an error would be taken for a connection.
 func why(ctx context.Context, err error) error {
 	return cmp.Or(err, ctx.Err(), context.DeadlineExceeded)
 }
@@ -103,8 +103,8 @@ func expired(ctx context.Context) bool {
 	return ctx.Err() != nil || limited && !time.Now().Before(end)
 }
 
-// dialEach tries one address after the other. None may use up all the time while others
-// are left. Without an address there is neither a connection nor an error.
+// dialEach tries one address after the other. None may use up all the time while others are left.
+// Without an address there is neither a connection nor an error.
 func (r *resolver) dialEach(ctx context.Context, ips []netip.Addr) (c net.Conn, err error) {
 	for i, ip := range ips {
 		if c, err = r.dialOne(ctx, ip, min(len(ips)-i, 4)); err == nil {
@@ -167,8 +167,8 @@ func (r *resolver) find(ip netip.Addr) *address {
 	return &r.list[i]
 }
 
-// lookUp asks for the addresses. An answer without one is an error like any other: the
-// addresses stay as they were.
+// lookUp asks for the addresses. An answer without one is an error like any other: the addresses
+// stay as they were.
 func (r *resolver) lookUp(ctx context.Context) error {
 	r.mu.Lock()
 	r.begun = time.Now()
@@ -224,9 +224,9 @@ func (r *resolver) lastError() error {
 	return r.err
 }
 
-// due reports whether a lookup makes sense: the name is in use, and the last one did not
-// begin just now. Requests look up for themselves what is not known, and would share a
-// lookup of ours that got stuck.
+// due reports whether a lookup makes sense: the name is in use, and the last one did not begin just
+// now. Requests look up for themselves what is not known, and would share a lookup of ours that got
+// stuck.
 func (r *resolver) due() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -250,8 +250,8 @@ func (e *endpoint) refreshNames() {
 	}
 }
 
-// LookupFault returns why the last lookup of the host of a url failed, nil if every one
-// worked. The addresses known before stay in use.
+// LookupFault returns why the last lookup of the host of a url failed, nil if every one worked. The
+// addresses known before stay in use.
 func (t *Transport) LookupFault() error {
 	for _, e := range t.endpoints {
 		if e.resolver != nil {

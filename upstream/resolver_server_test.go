@@ -53,8 +53,8 @@ func (s *nameServer) serve() {
 	}
 }
 
-// answer returns a message of RFC 1035, 4: the query's head and question, and a record of
-// type A for each address.
+// answer returns a message of RFC 1035, 4: the query's head and question, and a record of type A
+// for each address.
 func (s *nameServer) answer(query []byte) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,8 +114,8 @@ func (s *nameServer) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	return c, err
 }
 
-// close ends the lookups that are under way, too: Go's resolver waits five seconds for an
-// answer, even when nobody wants it any more.
+// close ends the lookups that are under way, too: Go's resolver waits five seconds for an answer,
+// even when nobody wants it any more.
 func (s *nameServer) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,8 +133,8 @@ func (s *nameServer) options(port string) Options {
 	return o
 }
 
-// site is a backend with two addresses of this machine, on one port. Each serves its own
-// name and counts its connections.
+// site is a backend with two addresses of this machine, on one port. Each serves its own name and
+// counts its connections.
 type site struct {
 	port  string
 	first net.Listener

@@ -20,8 +20,8 @@ func wantFrom(t *testing.T, transport *Transport, address string) {
 	})
 }
 
-// Ensure that a name that moves takes its connections along, also those that are never
-// idle for long: kept connections are used, and still end after about a minute.
+// Ensure that a name that moves takes its connections along, also those that are never idle for
+// long: kept connections are used, and still end after about a minute.
 func TestNameMoves(t *testing.T) {
 	s := startSite(t)
 	dns := startNameServer(t, oneAddress)
@@ -38,9 +38,8 @@ func TestNameMoves(t *testing.T) {
 	}
 }
 
-// Ensure that new connections go to the new address at once, while those to the old one
-// are still in use, that the exchange on one of these ends whole, and that it is not used
-// again.
+// Ensure that new connections go to the new address at once, while those to the old one are still
+// in use, that the exchange on one of these ends whole, and that it is not used again.
 func TestNameMovesDuringAnExchange(t *testing.T) {
 	s := startSite(t)
 	s.gate = make(chan bool)
@@ -72,8 +71,8 @@ func TestNameMovesDuringAnExchange(t *testing.T) {
 	wantConns(t, transport, 1, 1)
 }
 
-// Ensure that a request that finds the old address dead is served by the new one: nobody
-// has to wait for the next lookup.
+// Ensure that a request that finds the old address dead is served by the new one: nobody has to
+// wait for the next lookup.
 func TestNameMovesFromADeadAddress(t *testing.T) {
 	s := startSite(t)
 	dns := startNameServer(t, oneAddress)
@@ -100,9 +99,9 @@ var nameFaults = []struct {
 	{"silence", (*nameServer).silence, ErrTimeout},
 }
 
-// Ensure that while DNS fails the known address stays in use, for new connections too, and
-// that none of them waits for DNS; that the failure can be seen; and that what DNS says
-// afterwards counts without anybody's doing.
+// Ensure that while DNS fails the known address stays in use, for new connections too, and that
+// none of them waits for DNS; that the failure can be seen; and that what DNS says afterwards
+// counts without anybody's doing.
 func TestResolverOutlastDNS(t *testing.T) {
 	for _, row := range nameFaults {
 		t.Run(row.name, func(t *testing.T) {
@@ -130,8 +129,8 @@ func TestResolverOutlastDNS(t *testing.T) {
 	}
 }
 
-// Ensure that where nothing is known a request fails within the time to dial, that the
-// error names the host and nothing of the request, and that it works as soon as DNS does.
+// Ensure that where nothing is known a request fails within the time to dial, that the error names
+// the host and nothing of the request, and that it works as soon as DNS does.
 func TestResolverUnknown(t *testing.T) {
 	for _, row := range nameFaults {
 		t.Run(row.name, func(t *testing.T) {
@@ -159,8 +158,8 @@ func TestResolverUnknown(t *testing.T) {
 	}
 }
 
-// Ensure that a dial that has no time left is an error where no address is known yet, and
-// not taken for a connection.
+// Ensure that a dial that has no time left is an error where no address is known yet, and not taken
+// for a connection.
 func TestResolverWithoutTime(t *testing.T) {
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -174,8 +173,7 @@ func TestResolverWithoutTime(t *testing.T) {
 	}
 }
 
-// Ensure that a dead address beside a good one costs one try, and is tried last for a
-// while.
+// Ensure that a dead address beside a good one costs one try, and is tried last for a while.
 func TestResolverAvoidTheDead(t *testing.T) {
 	s := startSite(t)
 	s.first.Close()
@@ -198,8 +196,8 @@ func TestResolverAvoidTheDead(t *testing.T) {
 	}
 }
 
-// Ensure that new connections go to all addresses in turn, and that those of an address
-// which is named now and then are kept.
+// Ensure that new connections go to all addresses in turn, and that those of an address which is
+// named now and then are kept.
 func TestResolverInTurn(t *testing.T) {
 	n := &resolver{every: time.Hour}
 	one, two := netip.MustParseAddr(oneAddress), netip.MustParseAddr(twoAddress)

@@ -66,8 +66,8 @@ func insetRows() []wireRow {
 	}
 }
 
-// Ensure that the backend reads one request, byte for byte, whichever of its pieces were
-// copied, over TCP and TLS, and that nothing of an inset stays with the connection.
+// Ensure that the backend reads one request, byte for byte, whichever of its pieces were copied,
+// over TCP and TLS, and that nothing of an inset stays with the connection.
 func TestInsetBytes(t *testing.T) {
 	rows, seen := insetRows(), make(chan string, 1)
 	script := func(p *peer) {

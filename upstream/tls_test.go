@@ -81,8 +81,8 @@ func trusting(t *testing.T, url string, id identity) Options {
 	return o
 }
 
-// Ensure that a connection is kept over TLS 1.2 and 1.3, whose session tickets arrive
-// whenever they like, and that an unasked answer or an end drops it.
+// Ensure that a connection is kept over TLS 1.2 and 1.3, whose session tickets arrive whenever they
+// like, and that an unasked answer or an end drops it.
 func TestTLSReuse(t *testing.T) {
 	id := newIdentity(t, "")
 	rows := []struct {
@@ -124,8 +124,8 @@ func TestTLSReuse(t *testing.T) {
 	}
 }
 
-// Ensure that a body until close is whole only if TLS says so: anyone on the path can
-// end a TCP connection.
+// Ensure that a body until close is whole only if TLS says so: anyone on the path can end a TCP
+// connection.
 func TestTLSCut(t *testing.T) {
 	id := newIdentity(t, "")
 	for name, alert := range map[string]bool{"alert": true, "no alert": false} {
@@ -175,8 +175,8 @@ func TestTLSVerification(t *testing.T) {
 	}
 }
 
-// Ensure that replaced files count from the next handshake on, and that broken ones
-// change nothing but are reported.
+// Ensure that replaced files count from the next handshake on, and that broken ones change nothing
+// but are reported.
 func TestTLSReload(t *testing.T) {
 	first, second := newIdentity(t, ""), newIdentity(t, "")
 	o := trusting(t, listenTLS(t, serverOf(first), func(p *peer) {

@@ -24,8 +24,8 @@ type Transport struct {
 	work sync.WaitGroup // the sweep, the health checks and the lookups
 }
 
-// New returns a transport that is ready to use; nothing is dialed yet. The error names
-// every fault of the options. Close must be called.
+// New returns a transport that is ready to use; nothing is dialed yet. The error names every fault
+// of the options. Close must be called.
 func New(o Options) (*Transport, error) {
 	origins, err := parseOrigins(o.URLs)
 	if err := errors.Join(o.validate(), err); err != nil {
@@ -61,8 +61,8 @@ func openTLS(o *Options, origins []origin) (*tlsfiles.Reloader, error) {
 	return nil, nil
 }
 
-// TLSFault returns why the TLS files could not be read again after they changed; nil if
-// they are as they were read. The settings read before stay in use.
+// TLSFault returns why the TLS files could not be read again after they changed; nil if they are as
+// they were read. The settings read before stay in use.
 func (t *Transport) TLSFault() error {
 	for _, e := range t.endpoints {
 		if e.files != nil {
@@ -109,8 +109,8 @@ func (t *Transport) sweep(now time.Duration) {
 	}
 }
 
-// Close closes every connection. Requests in flight end with ErrCanceled, those that wait
-// or come later with ErrBusy. It waits for the transport's goroutines.
+// Close closes every connection. Requests in flight end with ErrCanceled, those that wait or come
+// later with ErrBusy. It waits for the transport's goroutines.
 func (t *Transport) Close() {
 	t.stop()
 	for _, e := range t.endpoints {
@@ -119,9 +119,9 @@ func (t *Transport) Close() {
 	t.work.Wait()
 }
 
-// Do sends the request and waits for the head of the answer. On success the caller reads
-// the body from a and closes it; on failure, which is an *Error, a needs no Close, though
-// it does no harm. Any status is a success. Do allocates nothing on a kept connection.
+// Do sends the request and waits for the head of the answer. On success the caller reads the body
+// from a and closes it; on failure, which is an *Error, a needs no Close, though it does no harm.
+// Any status is a success. Do allocates nothing on a kept connection.
 func (t *Transport) Do(r *Request, a *Answer) error {
 	a.Close()
 	a.url, a.fresh = "", false
@@ -140,8 +140,8 @@ func (t *Transport) Do(r *Request, a *Answer) error {
 	}
 }
 
-// do sends the request, and once more if that is harmless. From then on only fresh
-// connections will do, on which it cannot happen again.
+// do sends the request, and once more if that is harmless. From then on only fresh connections will
+// do, on which it cannot happen again.
 func (e *endpoint) do(r *Request, a *Answer) error {
 	err := e.roundTrip(r, a)
 	if err == nil || !a.stale || !r.repeatable() {

@@ -13,8 +13,8 @@ import (
 
 var headEnd = []byte("\r\n\r\n")
 
-// answering is a backend that allocates nothing: it answers each head it reads with the same
-// bytes. Its requests have no body.
+// answering is a backend that allocates nothing: it answers each head it reads with the same bytes.
+// Its requests have no body.
 func answering(t testing.TB, answer string) string {
 	raw := []byte(answer)
 	return listen(t, func(p *peer) {
@@ -133,8 +133,8 @@ func TestNoAllocsLongTarget(t *testing.T) {
 	}
 }
 
-// BenchmarkDo measures an exchange against a backend in the same process. "bare" is the
-// same two system calls without the transport.
+// BenchmarkDo measures an exchange against a backend in the same process. "bare" is the same two
+// system calls without the transport.
 func BenchmarkDo(b *testing.B) {
 	for _, name := range []string{"length", "chunks", "64 KiB"} {
 		b.Run(name, func(b *testing.B) {

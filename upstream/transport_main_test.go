@@ -24,8 +24,8 @@ type peer struct {
 	n int // number of the connection, from 0
 }
 
-// request reads one request with its body by Content-Length and returns its bytes, "" at
-// the end of the connection.
+// request reads one request with its body by Content-Length and returns its bytes, "" at the end of
+// the connection.
 func (p *peer) request() string {
 	var b strings.Builder
 	length := 0
@@ -51,8 +51,8 @@ func (p *peer) say(format string, args ...any) { fmt.Fprintf(p, format, args...)
 // end waits until the gateway closes.
 func (p *peer) end() { io.Copy(io.Discard, p.r) }
 
-// listen starts a backend that runs script for every connection and closes it behind it.
-// Everything ends with the test.
+// listen starts a backend that runs script for every connection and closes it behind it. Everything
+// ends with the test.
 func listen(t testing.TB, script func(*peer)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -116,8 +116,8 @@ func post(body string) *Request {
 	return &Request{Method: "POST", Target: []byte("/x"), HasBody: true, Body: []byte(body)}
 }
 
-// ask sends the request and returns status and body as one word, "200 hello", and the
-// error of whatever failed.
+// ask sends the request and returns status and body as one word, "200 hello", and the error of
+// whatever failed.
 func ask(transport *Transport, r *Request) (string, error) {
 	var a Answer
 	if err := transport.Do(r, &a); err != nil {

@@ -50,8 +50,8 @@ func TestSlowBackend(t *testing.T) {
 	}
 }
 
-// Ensure that a backend which takes no bytes ends in a timeout, for a body in memory and
-// for a stream.
+// Ensure that a backend which takes no bytes ends in a timeout, for a body in memory and for a
+// stream.
 func TestBackendTakesNothing(t *testing.T) {
 	quit := make(chan bool)
 	url := listen(t, func(*peer) { <-quit })
@@ -81,8 +81,8 @@ func TestSteadyBody(t *testing.T) {
 	wantAsk(t, start(t, o), get(), "200 "+strings.Repeat("x", 28))
 }
 
-// Ensure that the time which a caller takes between two reads is not limited here, and
-// that an unused connection is closed after its time.
+// Ensure that the time which a caller takes between two reads is not limited here, and that an
+// unused connection is closed after its time.
 func TestSlowCaller(t *testing.T) {
 	const far = 10_000 * time.Hour
 	transport := start(t, options(listen(t, func(p *peer) {
@@ -106,8 +106,7 @@ func TestSlowCaller(t *testing.T) {
 	wantConns(t, transport, 0, 0)
 }
 
-// Ensure that the final answer may take FirstByte even if Idle is shorter and interim
-// answers came.
+// Ensure that the final answer may take FirstByte even if Idle is shorter and interim answers came.
 func TestInterimWaitsForFinal(t *testing.T) {
 	o := options(listen(t, func(p *peer) {
 		p.request()

@@ -38,8 +38,8 @@ func wireRows() []wireRow {
 	}
 }
 
-// Ensure that what is on the wire is the printed request, byte for byte. A library that
-// prints the target anew turns a judged list of ids back into something else.
+// Ensure that what is on the wire is the printed request, byte for byte. A library that prints the
+// target anew turns a judged list of ids back into something else.
 func TestWireBytes(t *testing.T) {
 	rows := wireRows()
 	seen := make(chan string, 1)

@@ -38,9 +38,9 @@ type upload struct {
 	state atomic.Int32
 }
 
-// sendStream writes a large body while it listens for the answer: a backend that answers
-// 413 to the head may never read the body. The caller's reader is read in the caller's
-// goroutine, the socket in one that ends before sendStream returns.
+// sendStream writes a large body while it listens for the answer: a backend that answers 413 to the
+// head may never read the body. The caller's reader is read in the caller's goroutine, the socket
+// in one that ends before sendStream returns.
 func (c *conn) sendStream(r *Request, a *Answer) error {
 	if err := c.sendHead(r, a); err != nil {
 		return err
@@ -86,8 +86,8 @@ func (u *upload) whole() bool {
 	}
 }
 
-// sendHead writes the head on its own, so that the backend can refuse before the body
-// comes. Its buffer is not the one that the answer is read into: both go on at once.
+// sendHead writes the head on its own, so that the backend can refuse before the body comes. Its
+// buffer is not the one that the answer is read into: both go on at once.
 func (c *conn) sendHead(r *Request, a *Answer) error {
 	buf := getBuffer(r.headSize(c.pool.host))
 	defer putBuffer(buf)
@@ -147,8 +147,8 @@ func (u *upload) nextOfBody() ([]byte, error) {
 	return piece, nil
 }
 
-// nextChunk frames what the reader gives. An empty read must not become a chunk: the
-// empty chunk is the end of the body.
+// nextChunk frames what the reader gives. An empty read must not become a chunk: the empty chunk is
+// the end of the body.
 func (u *upload) nextChunk() ([]byte, error) {
 	if u.last {
 		return nil, io.EOF
@@ -168,8 +168,8 @@ func (u *upload) nextChunk() ([]byte, error) {
 	return append(u.buf[begin:sizeRoom+n], crlf...), nil
 }
 
-// readSome reads at least one byte or fails. An error that comes with bytes will come
-// again without.
+// readSome reads at least one byte or fails. An error that comes with bytes will come again
+// without.
 func readSome(r io.Reader, p []byte) (int, error) {
 	for range 100 {
 		n, err := r.Read(p)

@@ -14,8 +14,8 @@ func uploadOf(r io.Reader, length int64) *Request {
 	return &Request{Method: "POST", Target: []byte("/x"), BodyReader: r, BodyLength: length, HasBody: true}
 }
 
-// Ensure that a streamed body arrives as it was read, framed by its length or in chunks,
-// and that the connection is kept.
+// Ensure that a streamed body arrives as it was read, framed by its length or in chunks, and that
+// the connection is kept.
 func TestUploadBytes(t *testing.T) {
 	big := strings.Repeat("0123456789", 30000)
 	chunked := "Transfer-Encoding: chunked\r\n\r\n"
@@ -85,8 +85,8 @@ type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
-// Ensure that an answer which comes before the body was read is returned at once, and
-// that its connection, on which the rest of the body would be a request, is dropped.
+// Ensure that an answer which comes before the body was read is returned at once, and that its
+// connection, on which the rest of the body would be a request, is dropped.
 func TestEarlyAnswer(t *testing.T) {
 	const refusal = "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"
 	rows := []struct {
@@ -132,8 +132,8 @@ func (p *peer) head() {
 	}
 }
 
-// Ensure that a body which fails at its source is not ended as if it were whole, is not
-// blamed on the backend, and that the source's error is among the causes.
+// Ensure that a body which fails at its source is not ended as if it were whole, is not blamed on
+// the backend, and that the source's error is among the causes.
 func TestBodyFails(t *testing.T) {
 	broken := errors.New("the client left")
 	rows := []struct {

@@ -2,18 +2,18 @@ package strict
 
 import "go.yaml.in/yaml/v3"
 
-// maxExpanded bounds what aliases may add to a file: a few lines of them can
-// mean more nodes than fit into any memory.
+// maxExpanded bounds what aliases may add to a file: a few lines of them can mean more nodes than
+// fit into any memory.
 const maxExpanded = 10_000
 
-// ParseWithAliases is Parse for files that a program may have written: an alias
-// is a copy of what its anchor names, at the alias's own place.
+// ParseWithAliases is Parse for files that a program may have written: an alias is a copy of what
+// its anchor names, at the alias's own place.
 func ParseWithAliases(file string, text []byte) (*Node, *Report) {
 	return parse(file, text, expand)
 }
 
-// expand replaces the aliases below root by copies. With too many it leaves the
-// rest as they are, and the screening that follows refuses them.
+// expand replaces the aliases below root by copies. With too many it leaves the rest as they are,
+// and the screening that follows refuses them.
 func expand(root *yaml.Node) {
 	budget := maxExpanded
 	var walk func(y *yaml.Node, depth int)

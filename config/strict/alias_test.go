@@ -22,8 +22,7 @@ func TestAliasesStandForCopies(t *testing.T) {
 	}
 }
 
-// Ten lines of aliases to aliases mean 10^10 nodes: they are refused
-// before anybody holds them.
+// Ten lines of aliases to aliases mean 10^10 nodes: they are refused before anybody holds them.
 func TestAliasBomb(t *testing.T) {
 	text := "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
 	for i := range 9 {

@@ -11,9 +11,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// ParseFile is Parse for files that may be large. A file whose name ends in .json is read as JSON, and
-// the value of its top-level key stream is not held: Node.Elements makes a tree of one element at a
-// time. Nodes, places and faults are those of Parse. Of JSON, pause is called after every few
+// ParseFile is Parse for files that may be large. A file whose name ends in .json is read as JSON,
+// and the value of its top-level key stream is not held: Node.Elements makes a tree of one element
+// at a time. Nodes, places and faults are those of Parse. Of JSON, pause is called after every few
 // microseconds of work, so that who has to can let others run.
 func ParseFile(file string, text []byte, stream string, pause func()) (*Node, *Report) {
 	if !strings.HasSuffix(file, ".json") {
@@ -32,8 +32,8 @@ func ParseFile(file string, text []byte, stream string, pause func()) (*Node, *R
 	return root, report
 }
 
-// Elements yields the elements of a list with their places in it, from 0. An element that is streamed
-// is valid until the next one is asked for.
+// Elements yields the elements of a list with their places in it, from 0. An element that is
+// streamed is valid until the next one is asked for.
 func (n *Node) Elements() iter.Seq2[int, *Node] {
 	return func(yield func(int, *Node) bool) {
 		if n != nil && n.stream != nil {
@@ -179,8 +179,8 @@ func (r *jsonReader) end() error {
 	return errSecond
 }
 
-// fault reports why the text is no JSON. Where the decoder quotes the text its message is cut: there
-// may be a credential.
+// fault reports why the text is no JSON. Where the decoder quotes the text its message is cut:
+// there may be a credential.
 func (r *jsonReader) fault(err error) *Node {
 	var syntax *jsontext.SyntacticError
 	switch {
@@ -258,8 +258,8 @@ func (r *jsonReader) word(text []byte) string {
 	return word
 }
 
-// elements yields the elements of the list that the decoder stands before. The text was parsed once,
-// so there is no fault of syntax in it.
+// elements yields the elements of the list that the decoder stands before. The text was parsed
+// once, so there is no fault of syntax in it.
 func (r *jsonReader) elements(list *Node, yield func(int, *Node) bool) {
 	if _, err := r.dec.ReadToken(); err != nil {
 		return

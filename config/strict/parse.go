@@ -65,8 +65,8 @@ func decode(dec *yaml.Decoder) (doc yaml.Node, err error) {
 	return doc, err
 }
 
-// refuseSecond reports a further document: it would be ignored, and its author believes
-// the contrary.
+// refuseSecond reports a further document: it would be ignored, and its author believes the
+// contrary.
 func refuseSecond(report *Report, lines *lineReader, dec *yaml.Decoder) {
 	second, err := decode(dec)
 	switch {

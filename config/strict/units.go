@@ -60,8 +60,7 @@ func Seconds(lo, hi int64) func(*Node) (int64, bool) {
 }
 
 // Unix reads a moment, as unix seconds or as RFC 3339 with whole seconds ("2027-01-01T00:00:00Z"),
-// from
-// 0 on. It returns unix seconds.
+// from 0 on. It returns unix seconds.
 func Unix(n *Node) (int64, bool) {
 	text, _ := textOf(n)
 	if v, ok := digits(text); ok {

@@ -1,6 +1,6 @@
-// Package tlsfiles makes TLS configurations from PEM files and reads these again when they
-// change, so that certificates and authorities are replaced without a restart. Whoever is at the
-// other end is always verified where there is an authority to do it by: no setting turns that off.
+// Package tlsfiles makes TLS configurations from PEM files and reads these again when they change,
+// so that certificates and authorities are replaced without a restart. Whoever is at the other end
+// is always verified where there is an authority to do it by: no setting turns that off.
 package tlsfiles
 
 import (
@@ -46,8 +46,8 @@ func (s stamp) equal(o stamp) bool {
 	return os.SameFile(s.info, o.info) && s.info.ModTime().Equal(o.info.ModTime()) && s.info.Size() == o.info.Size()
 }
 
-// Server returns the reloader of a listener. Clients have to show a certificate of CA; without
-// one they are not asked. The error is about files that cannot be used now.
+// Server returns the reloader of a listener. Clients have to show a certificate of CA; without one
+// they are not asked. The error is about files that cannot be used now.
 func Server(f Files) (*Reloader, error) { return open(&Reloader{files: f, server: true}) }
 
 // Client returns the reloader for connections to servers, which have to show a certificate of CA,
@@ -76,8 +76,8 @@ func (r *Reloader) Listener() *tls.Config {
 	}
 }
 
-// Fault looks at the files, also while there are no handshakes, and returns why they cannot be
-// used since they changed; nil while all is well.
+// Fault looks at the files, also while there are no handshakes, and returns why they cannot be used
+// since they changed; nil while all is well.
 func (r *Reloader) Fault() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// writeCertificate writes a certificate with its key and the serial number that
-// tells it from others.
+// writeCertificate writes a certificate with its key and the serial number that tells it from
+// others.
 func writeCertificate(t *testing.T, f Files, serial int64) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -95,8 +95,8 @@ func TestBrokenFilesAreReadSeldom(t *testing.T) {
 	}
 }
 
-// A certificate that is replaced is shown by the next handshake, without a
-// restart; one that is broken or gone is reported, and the old one stays.
+// A certificate that is replaced is shown by the next handshake, without a restart; one that is
+// broken or gone is reported, and the old one stays.
 func TestCertificateIsReplaced(t *testing.T) {
 	folder := t.TempDir()
 	f := Files{Cert: filepath.Join(folder, "cert.pem"), Key: filepath.Join(folder, "key.pem")}
@@ -132,8 +132,8 @@ func TestCertificateIsReplaced(t *testing.T) {
 	}
 }
 
-// A client whose certificate the replaced CA file no longer knows is turned away,
-// also when it resumes a session from before.
+// A client whose certificate the replaced CA file no longer knows is turned away, also when it
+// resumes a session from before.
 func TestClientCAIsReplaced(t *testing.T) {
 	folder := t.TempDir()
 	named := func(name string) Files {

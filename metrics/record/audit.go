@@ -21,10 +21,10 @@ type AuditOptions struct {
 	Log         *slog.Logger
 }
 
-// Audit writes what was decided to a file, one JSON object a line: every denial,
-// every change by an operator, and a share of the rest. Add and Change never
-// wait: what finds the queue full is dropped and counted, since a full disk must
-// not stall a request. One goroutine, Run, does the writing.
+// Audit writes what was decided to a file, one JSON object a line: every denial, every change by an
+// operator, and a share of the rest. Add and Change never wait: what finds the queue full is
+// dropped and counted, since a full disk must not stall a request. One goroutine, Run, does the
+// writing.
 //
 // A nil *Audit keeps nothing.
 type Audit struct {
@@ -39,8 +39,8 @@ type Audit struct {
 	failing                  atomic.Bool
 }
 
-// AuditStats is what an Audit counts: lines written, dropped because the queue
-// was full, and lost because they could not be written.
+// AuditStats is what an Audit counts: lines written, dropped because the queue was full, and lost
+// because they could not be written.
 type AuditStats struct {
 	Written, Dropped, Failed uint64
 	Failing                  bool // the last attempt to write failed
@@ -67,8 +67,8 @@ func OpenAudit(o AuditOptions) (*Audit, error) {
 	}, nil
 }
 
-// Add notes a finished request, if it is one to be kept. It neither waits nor
-// allocates, and keeps nothing of r.
+// Add notes a finished request, if it is one to be kept. It neither waits nor allocates, and keeps
+// nothing of r.
 func (a *Audit) Add(r *Record) {
 	if a == nil || !a.keeps(r) {
 		return
@@ -80,9 +80,8 @@ func (a *Audit) Add(r *Record) {
 	}
 }
 
-// keeps reports whether a request is written: any of which something was denied
-// or would have been, and of the others the share that the settings say. The id
-// is random, so it serves as the dice.
+// keeps reports whether a request is written: any of which something was denied or would have been,
+// and of the others the share that the settings say. The id is random, so it serves as the dice.
 func (a *Audit) keeps(r *Record) bool {
 	if r.Enforced() == policy.Deny || r.Denied > 0 || r.DryRun.Denies() || r.Shadow.Known {
 		return true
@@ -118,8 +117,8 @@ func (a *Audit) Change(c Change) {
 	}
 }
 
-// Reopen has the file closed and opened again by its name, which is what
-// whoever moves it away (logrotate) asks for. It does not wait.
+// Reopen has the file closed and opened again by its name, which is what whoever moves it away
+// (logrotate) asks for. It does not wait.
 func (a *Audit) Reopen() {
 	if a == nil {
 		return

@@ -55,8 +55,8 @@ func denial() *Record {
 	return &Record{ID: NewID(), Start: time.Unix(1700000000, 0), Reason: policy.NoEntry, TokenID: 17, Status: 403}
 }
 
-// Denials are written whatever the sample is, and so is what somebody without a
-// say would have denied; of the rest a share.
+// Denials are written whatever the sample is, and so is what somebody without a say would have
+// denied; of the rest a share.
 func TestAuditKeepsDenials(t *testing.T) {
 	for _, row := range []struct {
 		name string
@@ -144,8 +144,7 @@ func TestAuditAllocatesNothingPerRequest(t *testing.T) {
 	none.Add(r)
 }
 
-// A full disk is an alarm, and what was lost is counted; when there is room
-// again, writing goes on.
+// A full disk is an alarm, and what was lost is counted; when there is room again, writing goes on.
 func TestAuditOnAFullDisk(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {
 		t.Skip("there is no /dev/full here")

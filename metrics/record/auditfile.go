@@ -6,8 +6,7 @@ import (
 	"os"
 )
 
-// auditFile is the file of an Audit with those that came before it. It belongs
-// to one goroutine.
+// auditFile is the file of an Audit with those that came before it. It belongs to one goroutine.
 type auditFile struct {
 	path    string
 	maxSize int64
@@ -26,8 +25,7 @@ func openAuditFile(path string, maxSize int64, keep int) (*auditFile, error) {
 	return f, nil
 }
 
-// open opens the file by its name. Nobody but its owner reads it: it says who
-// uses what, and when.
+// open opens the file by its name. Nobody but its owner reads it: it says who uses what, and when.
 func (f *auditFile) open() error {
 	file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
@@ -55,9 +53,8 @@ func (f *auditFile) reopen() error {
 	return f.open()
 }
 
-// write appends whole lines and returns how many arrived and how many did not.
-// Part of a line may have: the next write then begins on a line of its own, so
-// that one line is lost and not two.
+// write appends whole lines and returns how many arrived and how many did not. Part of a line may
+// have: the next write then begins on a line of its own, so that one line is lost and not two.
 func (f *auditFile) write(lines []byte) (written, lost int, err error) {
 	total := bytes.Count(lines, []byte{'\n'})
 	if f.file == nil {
@@ -84,13 +81,11 @@ func (f *auditFile) write(lines []byte) (written, lost int, err error) {
 	return written, total - written, failed
 }
 
-// rotateAgain is how much more is written before a failed rotation is tried
-// again.
+// rotateAgain is how much more is written before a failed rotation is tried again.
 const rotateAgain = 1 << 20
 
-// rotate moves the file to Path.1, that one to Path.2 and so on, and begins a
-// new one. If that fails, the old file goes on growing: too large is better than
-// lost.
+// rotate moves the file to Path.1, that one to Path.2 and so on, and begins a new one. If that
+// fails, the old file goes on growing: too large is better than lost.
 func (f *auditFile) rotate() error {
 	err := f.shift()
 	if err == nil {

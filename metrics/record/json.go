@@ -8,10 +8,9 @@ import (
 	"aclgate/policy"
 )
 
-// AppendJSON appends r as one JSON object on one line. Members that say nothing
-// are left out. It allocates nothing if dst has room; all text in it is from
-// closed sets or was escaped when it was remembered, so that no string needs
-// escaping here.
+// AppendJSON appends r as one JSON object on one line. Members that say nothing are left out. It
+// allocates nothing if dst has room; all text in it is from closed sets or was escaped when it was
+// remembered, so that no string needs escaping here.
 func (r *Record) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `{"time":"`...)
 	dst = r.Start.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000Z07:00")

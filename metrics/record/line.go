@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Line is one line of the audit log, read again: a decision, or a change by an
-// operator, which has an Event.
+// Line is one line of the audit log, read again: a decision, or a change by an operator, which has
+// an Event.
 type Line struct {
 	Time     time.Time `json:"time"`
 	Decision string    `json:"decision"`
@@ -52,8 +52,8 @@ type Line struct {
 // ErrLine is the error of a text that is no line of an audit log.
 var ErrLine = errors.New("this is no line of an audit log")
 
-// ParseLine is the inverse of Record.AppendJSON and of what Change writes. Its
-// error is ErrLine: part of a line may have been written when the disk was full.
+// ParseLine is the inverse of Record.AppendJSON and of what Change writes. Its error is ErrLine:
+// part of a line may have been written when the disk was full.
 func ParseLine(text []byte) (Line, error) {
 	var l Line
 	d := json.NewDecoder(bytes.NewReader(text))

@@ -41,8 +41,8 @@ func TestChangeIsALine(t *testing.T) {
 	}
 }
 
-// FuzzAuditLine: whatever a request holds, its record is one line, and the line
-// reads as the record again.
+// FuzzAuditLine: whatever a request holds, its record is one line, and the line reads as the record
+// again.
 func FuzzAuditLine(f *testing.F) {
 	f.Add([]byte("/gw/devices/7,9"), int64(17), uint8(3), uint8(9), uint8(1))
 	f.Add([]byte("/gw/devices/name=x\"\\\n\xff"), int64(-1), uint8(255), uint8(255), uint8(255))

@@ -12,15 +12,15 @@ import (
 	"aclgate/policy"
 )
 
-// ID names one decision: what x-aclgate-decision carries and `why` asks for.
-// It is random, so that it says nothing about other requests.
+// ID names one decision: what x-aclgate-decision carries and `why` asks for. It is random, so that
+// it says nothing about other requests.
 type ID [12]byte
 
 // ErrID is the error of a text that is no decision id.
 var ErrID = errors.New("a decision id is 24 hex digits")
 
-// NewID returns a fresh id. Nothing is granted to whoever knows one, so the
-// runtime's ChaCha8 generator, which takes no lock, is enough.
+// NewID returns a fresh id. Nothing is granted to whoever knows one, so the runtime's ChaCha8
+// generator, which takes no lock, is enough.
 func NewID() ID {
 	var id ID
 	binary.LittleEndian.PutUint64(id[:8], rand.Uint64())
@@ -54,10 +54,9 @@ const (
 	traceLen  = 55 // of a version 00 traceparent, the only one there is
 )
 
-// Record is what is remembered of one request. Whoever serves the request
-// fills it along the way and hands it to Metrics.Observe and Ring.Add at the
-// end; it may then be reset and used for the next one. It has no pointers into
-// the request, and never holds a credential.
+// Record is what is remembered of one request. Whoever serves the request fills it along the way
+// and hands it to Metrics.Observe and Ring.Add at the end; it may then be reset and used for the
+// next one. It has no pointers into the request, and never holds a credential.
 type Record struct {
 	ID      ID
 	Start   time.Time // when the whole head had been read
@@ -96,8 +95,7 @@ type Record struct {
 	traced    bool
 }
 
-// Outcome is what a policy that is not enforced makes of a request. The zero
-// value is none.
+// Outcome is what a policy that is not enforced makes of a request. The zero value is none.
 type Outcome struct {
 	Known   bool
 	Verdict policy.Verdict // Unresolved: only the backend could have told
@@ -109,8 +107,7 @@ func (o Outcome) Denies() bool {
 	return o.Known && (o.Verdict == policy.Deny || o.Verdict == policy.Narrow)
 }
 
-// Enforced returns the verdict that the request ended in. One that never got a
-// verdict was denied.
+// Enforced returns the verdict that the request ended in. One that never got a verdict was denied.
 func (r *Record) Enforced() policy.Verdict {
 	if r.Verdict == policy.Narrow || r.Verdict == policy.Allow {
 		return r.Verdict
@@ -124,21 +121,19 @@ func (r *Record) Reset() { *r = Record{} }
 // AppendID appends the decision id as 24 hex digits.
 func (r *Record) AppendID(dst []byte) []byte { return r.ID.Append(dst) }
 
-// SetToken remembers who called, by the token's id and the part of its digest
-// that logs may show.
+// SetToken remembers who called, by the token's id and the part of its digest that logs may show.
 func (r *Record) SetToken(t *policy.Token) {
 	r.TokenID, r.CID = t.ID, t.CID
 	copy(r.Digest[:], t.Digest[:])
 }
 
-// SetTarget remembers the route of a target that could be parsed, nil for an
-// unknown one, and its path. What could not be parsed may hold a key in the
-// wrong place and is not to be kept; nor is the query. For the same reason the
-// path is left out where a closed route deals in keys, and a match shows the
-// field that it compares, but not with what: /gw/devices/name=*.
+// SetTarget remembers the route of a target that could be parsed, nil for an unknown one, and its
+// path. What could not be parsed may hold a key in the wrong place and is not to be kept; nor is
+// the query. For the same reason the path is left out where a closed route deals in keys, and a
+// match shows the field that it compares, but not with what: /gw/devices/name=*.
 //
-// Bytes that could deceive a terminal or end a JSON string are percent-encoded,
-// and what exceeds 256 bytes is cut off.
+// Bytes that could deceive a terminal or end a JSON string are percent-encoded, and what exceeds
+// 256 bytes is cut off.
 func (r *Record) SetTarget(route *policy.Route, target []byte) {
 	r.Route, r.targetLen, r.cut = route, 0, false
 	if route != nil && route.Closed != policy.NotClosed {
@@ -163,8 +158,7 @@ func (r *Record) SetTarget(route *policy.Route, target []byte) {
 	}
 }
 
-// ordinary are the bytes of a path that stand for themselves, which is nearly
-// all of them.
+// ordinary are the bytes of a path that stand for themselves, which is nearly all of them.
 var ordinary = makeOrdinary()
 
 func makeOrdinary() (all [256]bool) {
@@ -174,8 +168,8 @@ func makeOrdinary() (all [256]bool) {
 	return all
 }
 
-// putOrdinary appends the ordinary bytes that target begins with, as far as
-// there is room, and returns the rest.
+// putOrdinary appends the ordinary bytes that target begins with, as far as there is room, and
+// returns the rest.
 func (r *Record) putOrdinary(target []byte) []byte {
 	room := r.target[r.targetLen:]
 	n := min(len(room), len(target))
@@ -190,8 +184,8 @@ func (r *Record) putOrdinary(target []byte) []byte {
 	return target[n:]
 }
 
-// match returns '=' or '{' where the rest of a segment compares with values,
-// also when it is spelled with an escape, and 0 elsewhere.
+// match returns '=' or '{' where the rest of a segment compares with values, also when it is
+// spelled with an escape, and 0 elsewhere.
 func match(rest []byte) byte {
 	if rest[0] == '=' || rest[0] == '{' {
 		return rest[0]
@@ -208,8 +202,8 @@ func match(rest []byte) byte {
 	return 0
 }
 
-// put appends one byte of the target if there is room for it, and never half
-// an escape. Once something did not fit, nothing follows.
+// put appends one byte of the target if there is room for it, and never half an escape. Once
+// something did not fit, nothing follows.
 func (r *Record) put(c byte) {
 	const digits = "0123456789ABCDEF"
 	n := int(r.targetLen)
@@ -235,9 +229,8 @@ func (r *Record) AppendTarget(dst []byte) []byte {
 	return dst
 }
 
-// SetTrace remembers the client's traceparent. What does not have the form that
-// W3C Trace Context prescribes is forgotten: it is a client's text, and joins
-// nothing.
+// SetTrace remembers the client's traceparent. What does not have the form that W3C Trace Context
+// prescribes is forgotten: it is a client's text, and joins nothing.
 func (r *Record) SetTrace(traceparent []byte) {
 	r.traced = len(traceparent) == traceLen
 	for i := 0; r.traced && i < traceLen; i++ {

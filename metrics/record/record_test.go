@@ -71,8 +71,8 @@ func TestTargetOfAClosedRouteIsNotKept(t *testing.T) {
 	}
 }
 
-// Whatever a client sends: what is remembered is bounded, printable, without
-// query and compared values, and makes a line of valid JSON that says the same.
+// Whatever a client sends: what is remembered is bounded, printable, without query and compared
+// values, and makes a line of valid JSON that says the same.
 func FuzzSetTarget(f *testing.F) {
 	f.Add([]byte("/gw/devices/name=x/messages?data={}"), []byte(trace))
 	f.Add([]byte("/\"\\\n%3d"), []byte("00-\"}"))

@@ -5,9 +5,9 @@ import (
 	"sync/atomic"
 )
 
-// Ring keeps the last n records, for `why`. It is made whole at start and never grows. Requests take
-// its slots one after the other and lock only their own: two of them meet in one if n others came
-// between.
+// Ring keeps the last n records, for `why`. It is made whole at start and never grows. Requests
+// take its slots one after the other and lock only their own: two of them meet in one if n others
+// came between.
 type Ring struct {
 	begun atomic.Uint64 // records so far
 	_     [56]byte      // every request writes to it; the slice is only read
@@ -30,8 +30,8 @@ func (r *Ring) Add(rec *Record) {
 	s.mu.Unlock()
 }
 
-// Get copies the record of this decision to rec and reports whether it is still remembered. It looks
-// at the youngest first.
+// Get copies the record of this decision to rec and reports whether it is still remembered. It
+// looks at the youngest first.
 func (r *Ring) Get(id ID, rec *Record) bool {
 	if id == (ID{}) {
 		return false // an empty slot of the ring

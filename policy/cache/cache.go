@@ -23,17 +23,16 @@ type Cache struct {
 	patience  time.Duration
 }
 
-// value is what is remembered of a token. It is immutable. The token stands in
-// it, next to what a look-up reads: a request of a caller that was not here
-// lately waits for each cache line.
+// value is what is remembered of a token. It is immutable. The token stands in it, next to what a
+// look-up reads: a request of a caller that was not here lately waits for each cache line.
 type value struct {
 	revision uint64 // of the store, from before the load
 	cost     int64  // bytes
 	token    policy.Token
 }
 
-// holds reports whether the value may be used: for this digest and as long as
-// nothing has changed since.
+// holds reports whether the value may be used: for this digest and as long as nothing has changed
+// since.
 func (v *value) holds(revision uint64, d *policy.Digest) bool {
 	return v != nil && v.revision == revision && v.token.Digest == *d
 }
@@ -46,8 +45,8 @@ const (
 	waitPatience = time.Second
 )
 
-// New returns a cache in front of st that takes about maxBytes of memory, at
-// least 1 MiB, compiling ACLs for cat. Close ends its goroutines.
+// New returns a cache in front of st that takes about maxBytes of memory, at least 1 MiB, compiling
+// ACLs for cat. Close ends its goroutines.
 func New(st store.Store, cat *policy.Catalogue, maxBytes int64) (*Cache, error) {
 	if st == nil || cat == nil {
 		return nil, errors.New("a cache needs a store and a catalogue")
@@ -61,8 +60,8 @@ func New(st store.Store, cat *policy.Catalogue, maxBytes int64) (*Cache, error) 
 		NumCounters: maxBytes / perCounter,
 		MaxCost:     maxBytes - forHot,
 		BufferItems: getBuffer,
-		// The key is a slice of a digest already. What it does not tell apart,
-		// the whole digest in the value does.
+		// The key is a slice of a digest already. What it does not tell apart, the whole digest in
+		// the value does.
 		KeyToHash: func(key uint64) (uint64, uint64) { return key, 0 },
 		OnEvict:   func(*ristretto.Item[*value]) { c.counts.evictions.Add(1) },
 		OnReject:  func(*ristretto.Item[*value]) { c.counts.rejected.Add(1) },
@@ -77,14 +76,13 @@ func New(st store.Store, cat *policy.Catalogue, maxBytes int64) (*Cache, error) 
 // Close ends the cache. It must not be called before the last Lookup returned.
 func (c *Cache) Close() { c.memory.Close() }
 
-// keyOf returns the slice of a digest that places are chosen by. Who can choose
-// digests here can only choose unknown ones, which are kept apart.
+// keyOf returns the slice of a digest that places are chosen by. Who can choose digests here can
+// only choose unknown ones, which are kept apart.
 func keyOf(d *policy.Digest) uint64 { return binary.LittleEndian.Uint64(d[:]) }
 
-// Lookup returns the token with this digest: the one that the store has at some
-// moment between the call and the return. store.ErrNotFound says that it has
-// none, ErrBusy that too many wait for the store already; any other error is
-// the store's own. A hit allocates nothing.
+// Lookup returns the token with this digest: the one that the store has at some moment between the
+// call and the return. store.ErrNotFound says that it has none, ErrBusy that too many wait for the
+// store already; any other error is the store's own. A hit allocates nothing.
 func (c *Cache) Lookup(d policy.Digest) (*policy.Token, error) {
 	revision, key := c.store.Revision(), keyOf(&d)
 	if v := c.hot.get(revision, key, &d); v != nil {

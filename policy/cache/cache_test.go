@@ -64,8 +64,8 @@ func TestDroppedSet(t *testing.T) {
 	}
 }
 
-// TestResurrection: old values that come back into every place, after the
-// token was changed or revoked, are not used.
+// TestResurrection: old values that come back into every place, after the token was changed or
+// revoked, are not used.
 func TestResurrection(t *testing.T) {
 	st := newFake()
 	st.set(digest(1), record(1, 1))
@@ -93,8 +93,8 @@ func TestResurrection(t *testing.T) {
 
 func ptr(d policy.Digest) *policy.Digest { return &d }
 
-// TestLateSet: a load that began before a revocation ends after it. Neither
-// its caller nor any later one sees the token.
+// TestLateSet: a load that began before a revocation ends after it. Neither its caller nor any
+// later one sees the token.
 func TestLateSet(t *testing.T) {
 	st := newFake()
 	st.set(digest(1), record(1, 1))
@@ -121,8 +121,8 @@ func TestLateSet(t *testing.T) {
 	want(t, c, 1, 0)
 }
 
-// TestWaiterDoesNotTakeAnOlderAnswer: the first caller's answer is from before
-// the change and is good for the first caller, whose revision never settles.
+// TestWaiterDoesNotTakeAnOlderAnswer: the first caller's answer is from before the change and is
+// good for the first caller, whose revision never settles.
 func TestWaiterDoesNotTakeAnOlderAnswer(t *testing.T) {
 	st := newFake()
 	st.set(digest(1), record(1, 1))
@@ -232,8 +232,7 @@ func TestErrorsAreNotRemembered(t *testing.T) {
 	want(t, c, 1, 1)
 }
 
-// TestBusy: a store that hangs holds up a bounded number of callers, for a
-// bounded time.
+// TestBusy: a store that hangs holds up a bounded number of callers, for a bounded time.
 func TestBusy(t *testing.T) {
 	st := newFake()
 	hold := make(chan bool)
@@ -338,8 +337,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// TestReloadsAgainstLookups changes tokens thousands of times under load: no
-// Lookup that begins after a revocation finds the token.
+// TestReloadsAgainstLookups changes tokens thousands of times under load: no Lookup that begins
+// after a revocation finds the token.
 func TestReloadsAgainstLookups(t *testing.T) {
 	const tokens, rounds = 8, 3000
 	st := newFake()

@@ -44,8 +44,8 @@ func openFile(t testing.TB, text []byte) (f *store.File, path string) {
 	return f, path
 }
 
-// TestFileReloadsAgainstLookups: after Reload returned, no Lookup that begins
-// later finds a token that the file does not hold any more.
+// TestFileReloadsAgainstLookups: after Reload returned, no Lookup that begins later finds a token
+// that the file does not hold any more.
 func TestFileReloadsAgainstLookups(t *testing.T) {
 	f, path := openFile(t, policyOf(1, 1))
 	c := newCache(t, f, 0)
@@ -80,8 +80,8 @@ func TestFileReloadsAgainstLookups(t *testing.T) {
 	wg.Wait()
 }
 
-// BenchmarkTenThousandTokens reports what a policy of 10,000 tokens takes in
-// store and cache, when all of them are in use.
+// BenchmarkTenThousandTokens reports what a policy of 10,000 tokens takes in store and cache, when
+// all of them are in use.
 func BenchmarkTenThousandTokens(b *testing.B) {
 	before := heap()
 	f, _ := openFile(b, policyOf(1, 10000))

@@ -9,12 +9,11 @@ import (
 	"aclgate/policy/store"
 )
 
-// hot holds the tokens that were used last, one for each of its places. It is
-// bounded by its places and by the bytes of what stands in them. A hit in
-// ristretto takes 57 ns and a lock per shard, here 10 ns and none
-// (BenchmarkHit). A token may stand in either of two neighbouring places, which
-// lie in one cache line: with one for each, every seventh of 10,000 tokens
-// would share its place with another and drive it out at every use.
+// hot holds the tokens that were used last, one for each of its places. It is bounded by its places
+// and by the bytes of what stands in them. A hit in ristretto takes 57 ns and a lock per shard,
+// here 10 ns and none (BenchmarkHit). A token may stand in either of two neighbouring places, which
+// lie in one cache line: with one for each, every seventh of 10,000 tokens would share its place
+// with another and drive it out at every use.
 type hot struct {
 	places []atomic.Pointer[value] // a power of two, at least two
 	room   int64                   // bytes
@@ -22,11 +21,11 @@ type hot struct {
 }
 
 const (
-	// maxHot is the largest value that may stand in a place. An ACL with
-	// thousands of ids stays in ristretto alone.
+	// maxHot is the largest value that may stand in a place. An ACL with thousands of ids stays in
+	// ristretto alone.
 	maxHot = 16 << 10
-	// A place is a pointer. With fewer places than tokens in use most of them
-	// would drive each other out: 10,000 tokens want more than 2,048.
+	// A place is a pointer. With fewer places than tokens in use most of them would drive each
+	// other out: 10,000 tokens want more than 2,048.
 	maxPlaces = 1 << 15
 )
 
@@ -59,8 +58,8 @@ func (h *hot) get(revision, key uint64, d *policy.Digest) *value {
 	return nil
 }
 
-// put puts v in one of its places, unless there is no room for what it is
-// larger than the value that stands there.
+// put puts v in one of its places, unless there is no room for what it is larger than the value
+// that stands there.
 func (h *hot) put(key uint64, v *value) {
 	if v.cost > maxHot {
 		return
@@ -84,8 +83,7 @@ func (v *value) keepsFrom(other *value) bool {
 	return v != nil && v.revision == other.revision && v.token.Digest != other.token.Digest
 }
 
-// absent remembers digests that no token has, in the same way and apart from
-// the tokens.
+// absent remembers digests that no token has, in the same way and apart from the tokens.
 type absent struct {
 	places []atomic.Pointer[absence]
 }
@@ -96,8 +94,7 @@ type absence struct {
 	until    int64 // unix nanoseconds
 }
 
-// An absence holds until the revision moves, and briefly: 4096 of them are
-// 300 KiB.
+// An absence holds until the revision moves, and briefly: 4096 of them are 300 KiB.
 const (
 	absentPlaces = 1 << 12
 	absentFor    = 5 * time.Second
@@ -116,9 +113,8 @@ func (a *absent) put(revision, key uint64, d *policy.Digest) {
 	a.place(key).Store(&absence{*d, revision, time.Now().Add(absentFor).UnixNano()})
 }
 
-// newValue compiles the token that requests are judged by. Its cost is the
-// bytes that it keeps alive: the entries and their printed ids count although
-// the store may hold them too.
+// newValue compiles the token that requests are judged by. Its cost is the bytes that it keeps
+// alive: the entries and their printed ids count although the store may hold them too.
 func (c *Cache) newValue(d policy.Digest, revision uint64, rec *store.Record) *value {
 	v := &value{revision: revision, token: rec.Token}
 	token := &v.token

@@ -9,8 +9,8 @@ import (
 	"aclgate/policy/store"
 )
 
-// ErrBusy says that the store is slower than it is asked. It is for a 503 and
-// says nothing about the token.
+// ErrBusy says that the store is slower than it is asked. It is for a 503 and says nothing about
+// the token.
 var ErrBusy = errors.New("too many requests wait for the store of tokens")
 
 // Bounds of loading.
@@ -29,8 +29,8 @@ type flight struct {
 	err      error
 }
 
-// flights holds the loads under way by whole digests. Its lock is taken only
-// where the store has to be asked.
+// flights holds the loads under way by whole digests. Its lock is taken only where the store has to
+// be asked.
 type flights struct {
 	mu      sync.Mutex
 	running map[policy.Digest]*flight
@@ -39,8 +39,8 @@ type flights struct {
 
 func (f *flights) init() { f.running = make(map[policy.Digest]*flight) }
 
-// join returns the flight for d and whether the caller has to fly it, or nil
-// when there are too many.
+// join returns the flight for d and whether the caller has to fly it, or nil when there are too
+// many.
 func (f *flights) join(d policy.Digest) (fl *flight, lead bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -84,8 +84,8 @@ func (f *flights) wait(fl *flight, patience time.Duration) bool {
 	}
 }
 
-// load asks the store, or waits for who does. What was asked for before
-// revision moved is no answer to a caller who came after.
+// load asks the store, or waits for who does. What was asked for before revision moved is no answer
+// to a caller who came after.
 func (c *Cache) load(revision, key uint64, d policy.Digest) (*policy.Token, error) {
 	for {
 		fl, lead := c.flights.join(d)
@@ -102,8 +102,8 @@ func (c *Cache) load(revision, key uint64, d policy.Digest) (*policy.Token, erro
 	}
 }
 
-// lead flies a flight. The caller may have missed what the last flight for the
-// same digest found just before it joined, so it looks once more.
+// lead flies a flight. The caller may have missed what the last flight for the same digest found
+// just before it joined, so it looks once more.
 func (c *Cache) lead(fl *flight, key uint64, d policy.Digest) (*policy.Token, error) {
 	defer c.flights.land(d, fl)
 	fl.revision = c.store.Revision()
@@ -119,9 +119,9 @@ func (c *Cache) lead(fl *flight, key uint64, d policy.Digest) (*policy.Token, er
 	return fl.token, fl.err
 }
 
-// ask loads until the revision stands still, so that what is remembered is
-// what the store has at that revision. If it never does, the last answer is
-// good for those who wait for it, but not for later.
+// ask loads until the revision stands still, so that what is remembered is what the store has at
+// that revision. If it never does, the last answer is good for those who wait for it, but not for
+// later.
 func (c *Cache) ask(fl *flight, key uint64, d policy.Digest) {
 	for range maxLoads {
 		fl.revision = c.store.Revision()

@@ -21,8 +21,8 @@ type stripe struct {
 	_    [56]byte
 }
 
-// counts are the counters. Hits, which every request adds to, are spread by
-// the digest, so that cores with different tokens do not share a line.
+// counts are the counters. Hits, which every request adds to, are spread by the digest, so that
+// cores with different tokens do not share a line.
 type counts struct {
 	stripes                                               [64]stripe
 	misses, negative, stale, evictions, dropped, rejected atomic.Uint64
@@ -30,8 +30,7 @@ type counts struct {
 
 func (c *counts) at(key uint64) *stripe { return &c.stripes[key>>32%uint64(len(c.stripes))] }
 
-// Stats returns the counters. It walks through all that is held and is meant
-// for a scrape.
+// Stats returns the counters. It walks through all that is held and is meant for a scrape.
 func (c *Cache) Stats() Stats {
 	s := Stats{
 		Misses: c.counts.misses.Load(), NegativeHits: c.counts.negative.Load(), StaleHits: c.counts.stale.Load(),

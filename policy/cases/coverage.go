@@ -48,8 +48,8 @@ func (r *Result) eachEntry(visit func(*policy.Token, *policy.Entry)) {
 	}
 }
 
-// above returns an entry that is chosen wherever e could be, nil if e is chosen
-// anywhere, or if there is nothing that it is about.
+// above returns an entry that is chosen wherever e could be, nil if e is chosen anywhere, or if
+// there is nothing that it is about.
 func (r *Result) above(t *policy.Token, e *policy.Entry) (first *policy.Entry) {
 	alone := policy.NewACL([]policy.Entry{*e}, r.world.Engine.Catalogue)
 	for _, c := range r.world.Engine.Catalogue.Collections {

@@ -1,5 +1,5 @@
-// Package cases runs policy tests: requests with what the owner of the product
-// expects of them, judged by the engine itself.
+// Package cases runs policy tests: requests with what the owner of the product expects of them,
+// judged by the engine itself.
 //
 // The rules:
 //

@@ -8,8 +8,7 @@ import (
 	"aclgate/policy/explain"
 )
 
-// Outcome is what one policy makes of a request, as far as it matters to whoever
-// sent it.
+// Outcome is what one policy makes of a request, as far as it matters to whoever sent it.
 type Outcome struct {
 	Verdict string
 	Reason  string

@@ -59,8 +59,7 @@ type Want struct {
 	Denied  []int64
 }
 
-// Matrix expects of every token, request and id that it passes exactly if some
-// Allow names it.
+// Matrix expects of every token, request and id that it passes exactly if some Allow names it.
 type Matrix struct {
 	Line     int
 	Requests []string // with {id} in the place of the id

@@ -9,8 +9,8 @@ import (
 // acl reports whether the engine asks the entries of the token at all.
 func (x *explainer) acl() bool { return x.in.Token.Access == policy.ACLAccess && !x.engine.Unenforced }
 
-// questions returns what the engine asked the ACL about this request, in order.
-// A step that was not reached has asked nothing.
+// questions returns what the engine asked the ACL about this request, in order. A step that was not
+// reached has asked nothing.
 func (x *explainer) questions() (qs []question) {
 	r := x.req.Route
 	open := r != nil && r.Collection.OpenTo(x.req.Method)
@@ -44,8 +44,8 @@ func (x *explainer) ownQuestion() question {
 	return question{r.Collection, r.Slot, x.req.Method, r.Creates && x.req.Method == policy.POST}
 }
 
-// linkQuestions are about what a later selector names: its items, and their
-// messages where the link carries those out (SPEC 4.3).
+// linkQuestions are about what a later selector names: its items, and their messages where the link
+// carries those out (SPEC 4.3).
 func (x *explainer) linkQuestions(c *policy.Collection) []question {
 	qs := []question{{collection: c, slot: policy.SlotItem, method: policy.GET}}
 	carries := x.req.Method.Write() && x.req.Method != policy.DELETE && x.req.Route.CarriesMessages()
@@ -63,8 +63,7 @@ func (x *explainer) linkQuestions(c *policy.Collection) []question {
 	return qs
 }
 
-// linked reports whether selector i names items of another collection, by ids
-// that are judged.
+// linked reports whether selector i names items of another collection, by ids that are judged.
 func (x *explainer) linked(i int) bool {
 	s := &x.req.Selectors[i]
 	own := i == 0 && x.req.Route.Item
@@ -91,8 +90,8 @@ func (x *explainer) choices() {
 	}
 }
 
-// nearest returns the entry that would come first if it permitted what q asks:
-// what a hint speaks of. Nil when none covers the collection.
+// nearest returns the entry that would come first if it permitted what q asks: what a hint speaks
+// of. Nil when none covers the collection.
 func (x *explainer) nearest(q question) *policy.Entry {
 	covering, _ := q.ranked(x.in.Token.ACL.Entries())
 	if len(covering) == 0 {

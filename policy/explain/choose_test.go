@@ -8,8 +8,7 @@ import (
 	"aclgate/policy/routes"
 )
 
-// The choice in words is the compiled one, for every collection, slot and
-// method.
+// The choice in words is the compiled one, for every collection, slot and method.
 func TestWinnerIsTheChosenEntry(t *testing.T) {
 	cat, err := routes.Default()
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"aclgate/policy/explain"
 )
 
-// FuzzExplain holds a report against the engine: the same verdict, reason, entry
-// and ids, whatever is asked; and a text that can be shown.
+// FuzzExplain holds a report against the engine: the same verdict, reason, entry and ids, whatever
+// is asked; and a text that can be shown.
 func FuzzExplain(f *testing.F) {
 	f.Add(uint64(1), "")
 	f.Add(uint64(2), "/gw/devices/all?x=\x00")
@@ -82,8 +82,7 @@ func lookedUp(f *policy.Resolved) *policy.Resolved {
 	return f
 }
 
-// line takes the steps of a request one by one, as the proxy does: Evaluate has to
-// agree with it.
+// line takes the steps of a request one by one, as the proxy does: Evaluate has to agree with it.
 type line struct {
 	w   *world
 	tok *policy.Token
@@ -137,8 +136,8 @@ func (l *line) decide(c policy.Input) (policy.Verdict, policy.Reason) {
 	return l.dec.Verdict, l.dec.Reason
 }
 
-// checkEntry compares the entry that the words call the winner with the one
-// that Decide chose: that of the first choice or, if it has none, of the groups.
+// checkEntry compares the entry that the words call the winner with the one that Decide chose: that
+// of the first choice or, if it has none, of the groups.
 func (l *line) checkEntry(t *testing.T, r *explain.Report) {
 	t.Helper()
 	want := 0

@@ -1,10 +1,9 @@
-// Package explain says a decision in words: how a request was read, which
-// entry of the token's ACL was chosen and why each other one lost, what became
-// of every id, what the client and the backend get, and what to do about it.
+// Package explain says a decision in words: how a request was read, which entry of the token's ACL
+// was chosen and why each other one lost, what became of every id, what the client and the backend
+// get, and what to do about it.
 //
-// Its readers are those who run the gateway and are told that a customer cannot
-// see device 7, and those who own the product and ask whether that is right.
-// Hence the rules:
+// Its readers are those who run the gateway and are told that a customer cannot see device 7, and
+// those who own the product and ask whether that is right. Hence the rules:
 //
 //   - The verdict is the engine's own: Explain calls Engine.Evaluate. It derives
 //     on its own only why an entry lost, and a test holds the two together.

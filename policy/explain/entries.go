@@ -8,9 +8,8 @@ import (
 	"aclgate/policy"
 )
 
-// question is what an ACL is asked: who permits method on a slot of a
-// collection? It is answered here a second time, entry by entry and in words;
-// the engine has compiled the answer at load.
+// question is what an ACL is asked: who permits method on a slot of a collection? It is answered
+// here a second time, entry by entry and in words; the engine has compiled the answer at load.
 type question struct {
 	collection *policy.Collection
 	slot       int
@@ -31,15 +30,14 @@ func (q question) String() string {
 
 func (q question) submodule() string { return q.collection.Submodules[q.slot] }
 
-// covers reports whether uri is the collection's or its module, compared
-// segment by segment.
+// covers reports whether uri is the collection's or its module, compared segment by segment.
 func (q question) covers(uri string) bool {
 	entry, own := strings.Split(uri, "/"), strings.Split(q.collection.EntryURI, "/")
 	return uri != "" && len(entry) <= len(own) && slices.Equal(entry, own[:len(entry)])
 }
 
-// fault says why an entry that covers the collection does not permit what is
-// asked, "" when it does.
+// fault says why an entry that covers the collection does not permit what is asked, "" when it
+// does.
 func (q question) fault(e *policy.Entry) string {
 	name := q.submodule()
 	switch {
@@ -86,8 +84,7 @@ func below(a, b *policy.Entry) string {
 	return ""
 }
 
-// ranked returns the entries that cover the collection, best first, and the
-// others in list order.
+// ranked returns the entries that cover the collection, best first, and the others in list order.
 func (q question) ranked(entries []policy.Entry) (covering, others []*policy.Entry) {
 	for i := range entries {
 		e := &entries[i]

@@ -6,17 +6,16 @@ import (
 	"aclgate/policy"
 )
 
-// Ask is one request as it would arrive. Of Input, Request and Scope are found
-// here. A nil Token is a key that no token has; a Source that is not valid was
-// not given, and is not judged.
+// Ask is one request as it would arrive. Of Input, Request and Scope are found here. A nil Token is
+// a key that no token has; a Source that is not valid was not given, and is not judged.
 type Ask struct {
 	Method string
 	Target string // origin-form: /gw/devices/7
 	policy.Input
 	File string // name of the policy file, for places; "": only lines
 
-	// Resolve asks the backend what an unresolved decision needs, and completes
-	// the input with it. Nil: the report says what would have to be asked.
+	// Resolve asks the backend what an unresolved decision needs, and completes the input with it.
+	// Nil: the report says what would have to be asked.
 	Resolve func(*policy.Decision, *policy.Input)
 }
 
@@ -34,8 +33,7 @@ type explainer struct {
 	reason       policy.Reason
 }
 
-// Explain judges ask and explains the outcome. Nothing passed in is changed or
-// kept.
+// Explain judges ask and explains the outcome. Nothing passed in is changed or kept.
 func Explain(engine *policy.Engine, ask Ask) *Report {
 	x := &explainer{Report: &Report{Method: clean(ask.Method)}, engine: engine, ask: ask, in: ask.Input}
 	x.in.Request, x.in.Scope = &x.req, 0
@@ -44,8 +42,8 @@ func Explain(engine *policy.Engine, ask Ask) *Report {
 	return x.Report
 }
 
-// judge evaluates the request, unless its target is at fault or the gateway
-// answers it without asking for a token.
+// judge evaluates the request, unless its target is at fault or the gateway answers it without
+// asking for a token.
 func (x *explainer) judge() (policy.Verdict, policy.Reason) {
 	if reason := x.read(); reason != policy.NotJudged {
 		return policy.Deny, reason
@@ -60,8 +58,8 @@ func (x *explainer) judge() (policy.Verdict, policy.Reason) {
 	return x.dec.Verdict, x.dec.Reason
 }
 
-// read parses the target. The head's own rule for its bytes comes first, since
-// the parser relies on it.
+// read parses the target. The head's own rule for its bytes comes first, since the parser relies on
+// it.
 func (x *explainer) read() policy.Reason {
 	path, _, hasQuery := strings.Cut(x.ask.Target, "?")
 	x.Target = clean(path)
@@ -91,9 +89,8 @@ func (x *explainer) read() policy.Reason {
 	return policy.NotJudged
 }
 
-// evaluate has the engine judge the request. Where it would ask an index that is
-// not here, the decision of the entries alone is kept, and indexMissing says that it
-// is not the end.
+// evaluate has the engine judge the request. Where it would ask an index that is not here, the
+// decision of the entries alone is kept, and indexMissing says that it is not the end.
 func (x *explainer) evaluate() {
 	if t := x.in.Token; t != nil && t.Sources != nil && !x.in.Source.IsValid() {
 		anywhere := *t
@@ -114,8 +111,8 @@ func (x *explainer) evaluate() {
 	if !absent.asked || x.dec.Verdict == policy.Deny && !leftNothing(x.dec.Reason) {
 		return
 	}
-	// In header mode no index is asked but about groups. An index of accounts
-	// could only take items away; one of groups could also give some.
+	// In header mode no index is asked but about groups. An index of accounts could only take items
+	// away; one of groups could also give some.
 	entries := *x.engine
 	entries.Mode = policy.ModeHeader
 	entries.Decide(&x.dec, &x.in)

@@ -2,9 +2,9 @@ package explain
 
 import "aclgate/policy"
 
-// grant is what permits what a question asks: an entry for the collection or,
-// where the token has none, its entry for the groups that items belong to
-// (SPEC 4.4, Groups). The zero value permits nothing.
+// grant is what permits what a question asks: an entry for the collection or, where the token has
+// none, its entry for the groups that items belong to (SPEC 4.4, Groups). The zero value permits
+// nothing.
 type grant struct {
 	entry    *policy.Entry
 	viaGroup *policy.Entry // the entry for groups, where members are what is permitted
@@ -15,8 +15,7 @@ func (r grant) limited() bool {
 	return r.entry != nil && (r.viaGroup != nil || r.entry.Limited())
 }
 
-// grant answers a question for good: by entries, and by groups where those are
-// asked.
+// grant answers a question for good: by entries, and by groups where those are asked.
 func (x *explainer) grant(q question) grant {
 	covering, _ := q.ranked(x.in.Token.ACL.Entries())
 	e := q.winner(covering)
@@ -35,9 +34,8 @@ func (x *explainer) grant(q question) grant {
 	return grant{e, g}
 }
 
-// groupQuestion returns what is asked about the groups that items may belong
-// to, and whether it is: where no entry is about the collection, or where the
-// one that decides says so.
+// groupQuestion returns what is asked about the groups that items may belong to, and whether it is:
+// where no entry is about the collection, or where the one that decides says so.
 func (x *explainer) groupQuestion(q question, uncovered bool, e *policy.Entry) (question, bool) {
 	groups := x.engine.Catalogue.WithRole(policy.RoleGroups)
 	gq := question{collection: groups, slot: policy.SlotItem, method: q.method}
@@ -51,8 +49,8 @@ func (x *explainer) groupQuestion(q question, uncovered bool, e *policy.Entry) (
 	return gq, uncovered && q.slot != policy.SlotCID
 }
 
-// confersNothing says why the entry g for groups gives members nothing, "" when it
-// gives them what q asks. e is the entry for the collection itself, if any.
+// confersNothing says why the entry g for groups gives members nothing, "" when it gives them what
+// q asks. e is the entry for the collection itself, if any.
 func (x *explainer) confersNothing(q question, e, g *policy.Entry) string {
 	if g == nil {
 		return "no entry"
@@ -68,8 +66,8 @@ func (x *explainer) confersNothing(q question, e, g *policy.Entry) string {
 	return ""
 }
 
-// groupChoice describes the choice among entries for groups, and reports
-// whether q asks them and there are any.
+// groupChoice describes the choice among entries for groups, and reports whether q asks them and
+// there are any.
 func (x *explainer) groupChoice(q question) (Choice, bool) {
 	covering, _ := q.ranked(x.in.Token.ACL.Entries())
 	e := q.winner(covering)

@@ -6,8 +6,8 @@ import (
 	"aclgate/policy"
 )
 
-// hint returns one sentence of advice: about the very entry or id where there
-// is one, else the general one of the reason.
+// hint returns one sentence of advice: about the very entry or id where there is one, else the
+// general one of the reason.
 func (x *explainer) hint() string {
 	if x.verdict == policy.Unresolved {
 		return x.hintOpen()
@@ -58,8 +58,8 @@ func at(place string) string {
 
 func (x *explainer) at(e *policy.Entry) string { return at(x.place(e.Line)) }
 
-// hintEntry says what to add so that q has an answer. It speaks of the entry
-// of the highest rank: once that one permits the method, it decides.
+// hintEntry says what to add so that q has an answer. It speaks of the entry of the highest rank:
+// once that one permits the method, it decides.
 func (x *explainer) hintEntry(q question) string {
 	const ifRight = ", if the token is meant to do this."
 	nearest := x.nearest(q)
@@ -82,8 +82,8 @@ func (x *explainer) hintEntry(q question) string {
 	return text
 }
 
-// hintMove says what a move takes: an entry that names the submodule cid, and
-// that is about every item which the request goes to.
+// hintMove says what a move takes: an entry that names the submodule cid, and that is about every
+// item which the request goes to.
 func (x *explainer) hintMove() string {
 	q := question{collection: x.req.Route.Collection, slot: policy.SlotCID, method: policy.PUT}
 	if e := x.grant(q).entry; e != nil {

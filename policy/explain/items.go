@@ -135,8 +135,8 @@ func (x *explainer) limitsOf(i int) limits {
 	return b
 }
 
-// groups returns the grant of which only an index of groups can tell the
-// items, if there is no such index here.
+// groups returns the grant of which only an index of groups can tell the items, if there is no such
+// index here.
 func (x *explainer) groups(b limits) *grant {
 	for i := range b.grants {
 		if r := &b.grants[i]; x.ask.Items == nil && (r.viaGroup != nil || r.entry.Rule == policy.IDsInGroups) {

@@ -7,8 +7,7 @@ import (
 	"aclgate/policy/explain"
 )
 
-// dice makes random ACLs, settings and asks: small pools, so that entries and
-// requests often meet.
+// dice makes random ACLs, settings and asks: small pools, so that entries and requests often meet.
 type dice struct{ *rand.Rand }
 
 func newDice(seed uint64) dice { return dice{rand.New(rand.NewPCG(seed, 17))} }

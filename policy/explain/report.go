@@ -1,7 +1,7 @@
 package explain
 
-// Report is one decision, explained. It is plain data and marshals to JSON;
-// texts from clients are escaped already.
+// Report is one decision, explained. It is plain data and marshals to JSON; texts from clients are
+// escaped already.
 type Report struct {
 	Method    string     `json:"method"`
 	Target    string     `json:"target"` // of a refused one without its query
@@ -53,8 +53,8 @@ type Scope struct {
 	By       string `json:"by"`       // what chose the branch
 }
 
-// Choice is one question put to the ACL, and how each entry answers it: those
-// that cover the collection first, by rank, then the others by place.
+// Choice is one question put to the ACL, and how each entry answers it: those that cover the
+// collection first, by rank, then the others by place.
 type Choice struct {
 	For     string  `json:"for"`
 	Chosen  int     `json:"chosen"` // number of the entry, 0: none

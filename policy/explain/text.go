@@ -13,16 +13,16 @@ import (
 const (
 	width  = 100
 	column = 10
-	// foreignShown is how many entries about other uris are named before the
-	// rest is only counted: they are the least interesting, and many.
+	// foreignShown is how many entries about other uris are named before the rest is only counted:
+	// they are the least interesting, and many.
 	foreignShown = 20
-	// nbsp is a blank that no line is broken at. No text from outside holds it:
-	// clean has escaped those.
+	// nbsp is a blank that no line is broken at. No text from outside holds it: clean has escaped
+	// those.
 	nbsp = "\u00a0"
 )
 
-// Text returns the report for people, at most 100 characters wide. The outcome
-// comes first, the evidence after it.
+// Text returns the report for people, at most 100 characters wide. The outcome comes first, the
+// evidence after it.
 func (r *Report) Text() string {
 	var p page
 	p.line(0, r.Method+" "+shorten(r.Target))

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// clean returns text with everything that is not printable escaped: what a
-// client or a file says must not steer a terminal or forge a line.
+// clean returns text with everything that is not printable escaped: what a client or a file says
+// must not steer a terminal or forge a line.
 func clean(text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); {

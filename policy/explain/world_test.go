@@ -97,8 +97,7 @@ var linker = []policy.Entry{
 		Submodules: []policy.Submodule{sub("messages", policy.GET)}},
 }
 
-// grouped sees the members of some groups; but who may add assets to a group
-// gains nothing by them.
+// grouped sees the members of some groups; but who may add assets to a group gains nothing by them.
 var grouped = []policy.Entry{
 	{URI: "gw/groups", Methods: getPut, Rule: policy.IDsList, IDs: listOf(3), HasSubmodules: true,
 		Submodules: []policy.Submodule{sub("assets", policy.POST)}},

@@ -1,11 +1,10 @@
-// Package routes is the catalogue of routes: the data that says which paths the
-// API has, what each segment of them is, and who may reach them.
+// Package routes is the catalogue of routes: the data that says which paths the API has, what each
+// segment of them is, and who may reach them.
 //
-// The built-in catalogue is flespi-routes.yaml, embedded here. An operator can
-// replace it by a file of the same form (policy.routes_file). Both are read
-// strictly: a misspelt key in a catalogue would open or close a route without
-// anybody seeing it, so every fault is named with its place and nothing of a
-// faulty file is used.
+// The built-in catalogue is flespi-routes.yaml, embedded here. An operator can replace it by a file
+// of the same form (policy.routes_file). Both are read strictly: a misspelt key in a catalogue
+// would open or close a route without anybody seeing it, so every fault is named with its place and
+// nothing of a faulty file is used.
 package routes
 
 import (
@@ -23,8 +22,8 @@ import (
 //go:embed flespi-routes.yaml
 var builtin []byte
 
-// Default returns the built-in catalogue, compiled once per process. The error
-// is for a build whose data is broken; a test keeps it from happening.
+// Default returns the built-in catalogue, compiled once per process. The error is for a build whose
+// data is broken; a test keeps it from happening.
 var Default = sync.OnceValues(func() (*policy.Catalogue, error) {
 	c, faults := parse("flespi-routes.yaml", builtin, nil)
 	return c, faults.Err()
@@ -46,9 +45,9 @@ func Load(path string) (*policy.Catalogue, error) {
 	return c, faults.Err()
 }
 
-// Parse reads the catalogue of an operator. With a fault there is none. What it
-// does not say about collections that are in the built-in catalogue is as it is
-// there: what was closed does not open because a file is older than the key.
+// Parse reads the catalogue of an operator. With a fault there is none. What it does not say about
+// collections that are in the built-in catalogue is as it is there: what was closed does not open
+// because a file is older than the key.
 func Parse(file string, text []byte) (*policy.Catalogue, strict.Faults) {
 	known, err := Default()
 	if err != nil {
@@ -78,8 +77,8 @@ func parse(file string, text []byte, known []*policy.Collection) (*policy.Catalo
 	return c, report.Faults()
 }
 
-// builder collects collections first and looks up what routes link to last: a
-// link may name a collection that stands further down.
+// builder collects collections first and looks up what routes link to last: a link may name a
+// collection that stands further down.
 type builder struct {
 	known       []*policy.Collection // of the built-in catalogue
 	collections []*policy.Collection
@@ -140,8 +139,8 @@ func (b *builder) collection(n *strict.Node) {
 	}
 }
 
-// inherit gives a collection what the built-in catalogue says of it or, if it is
-// not there, of who may reach its module.
+// inherit gives a collection what the built-in catalogue says of it or, if it is not there, of who
+// may reach its module.
 func (b *builder) inherit(c *policy.Collection) {
 	module, _, _ := strings.Cut(c.URI, "/")
 	for _, k := range b.known {

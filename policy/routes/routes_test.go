@@ -66,8 +66,8 @@ func find(c *policy.Catalogue, path string) *policy.Route {
 	return nil
 }
 
-// An operator's catalogue must not open what acts on the gateway's own
-// credential, and the gateway's own two routes exist in front of any backend.
+// An operator's catalogue must not open what acts on the gateway's own credential, and the
+// gateway's own two routes exist in front of any backend.
 func TestClosedWhateverTheDataSays(t *testing.T) {
 	c, faults := Parse("r.yaml", []byte(`collections:
 - {uri: ai, id: none, routes: [{path: /logs, methods: [GET]}]}

@@ -7,9 +7,9 @@ import (
 	"aclgate/policy"
 )
 
-// arena holds packed records, one behind the other, in chunks that never move.
-// Nothing in it is a pointer: the garbage collector, which would otherwise walk
-// through every token while requests wait for their turn, does not look at it.
+// arena holds packed records, one behind the other, in chunks that never move. Nothing in it is a
+// pointer: the garbage collector, which would otherwise walk through every token while requests
+// wait for their turn, does not look at it.
 type arena struct{ chunks [][]byte }
 
 // chunkBytes is the size of a chunk; a larger record has one of its own.
@@ -33,9 +33,9 @@ func (s *arena) put(record []byte) ref {
 // at returns what stands at a place, and everything behind it in its chunk.
 func (s *arena) at(r ref) []byte { return s.chunks[r>>32][r&(1<<32-1):] }
 
-// hashIndex finds the records of a arena by one of their values, which hash tells
-// apart. It is a table of places with linear probing: a Go map of a million
-// digests takes five times the memory, and grows in leaps.
+// hashIndex finds the records of a arena by one of their values, which hash tells apart. It is a
+// table of places with linear probing: a Go map of a million digests takes five times the memory,
+// and grows in leaps.
 type hashIndex struct {
 	arena *arena
 	hash  func(record []byte) uint64
@@ -47,8 +47,8 @@ func newHashIndex(s *arena, hash func([]byte) uint64) *hashIndex {
 	return &hashIndex{arena: s, hash: hash, slots: make([]uint64, 8)}
 }
 
-// slot returns the slot where the search for a hash begins. The multiplication
-// spreads ids that follow each other, and digests that somebody made up.
+// slot returns the slot where the search for a hash begins. The multiplication spreads ids that
+// follow each other, and digests that somebody made up.
 func (x *hashIndex) slot(hash uint64) int {
 	const golden = 0x9E3779B97F4A7C15
 	return int(hash * golden >> (64 - bits.Len(uint(len(x.slots)-1))))

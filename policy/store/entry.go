@@ -7,8 +7,8 @@ import (
 	"aclgate/policy"
 )
 
-// entryKeys are the keys of an entry. topic and actions belong to mqtt entries:
-// they are checked and read by nobody yet.
+// entryKeys are the keys of an entry. topic and actions belong to mqtt entries: they are checked
+// and read by nobody yet.
 var entryKeys = []string{"uri", "methods", "ids", "submodules", "topic", "actions"}
 
 // methodNames are the five methods, in policy's order from GET on.
@@ -73,8 +73,8 @@ func methodNamed[T string | []byte](name T) policy.MethodSet {
 	return policy.Methods(policy.ParseMethod([]byte(name)))
 }
 
-// readIDs reads which items an entry is about. A null is a fault: taken for an
-// absent key it would be every item.
+// readIDs reads which items an entry is about. A null is a fault: taken for an absent key it would
+// be every item.
 func readIDs(e *policy.Entry, n *strict.Node) bool {
 	text, isText := scalar(n)
 	switch {
@@ -95,8 +95,8 @@ func readIDs(e *policy.Entry, n *strict.Node) bool {
 	return false
 }
 
-// readSubmodules reads the submodules that an entry names. With none of them
-// between the brackets the entry permits nothing below the item.
+// readSubmodules reads the submodules that an entry names. With none of them between the brackets
+// the entry permits nothing below the item.
 func (r *reader) readSubmodules(e *policy.Entry, n *strict.Node) bool {
 	if n == nil {
 		return true

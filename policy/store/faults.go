@@ -6,9 +6,9 @@ import (
 	"aclgate/config/strict"
 )
 
-// Bounds of what is remembered of one file. Warnings have their own: old
-// entries may stand in every one of 100,000 tokens, and neither may they crowd
-// out the fault that condemns the file nor condemn it by their number.
+// Bounds of what is remembered of one file. Warnings have their own: old entries may stand in every
+// one of 100,000 tokens, and neither may they crowd out the fault that condemns the file nor
+// condemn it by their number.
 const (
 	maxFaults   = 1000
 	maxWarnings = 100

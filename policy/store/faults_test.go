@@ -8,8 +8,8 @@ import (
 	"aclgate/policy"
 )
 
-// twenty is a file with twenty faults, each in a line that ends with its
-// number and a word of its message.
+// twenty is a file with twenty faults, each in a line that ends with its number and a word of its
+// message.
 const twenty = `accounts:
   - {id: 1, name: a}
   - {id: 010}                     # 1 id

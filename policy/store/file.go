@@ -21,13 +21,13 @@ type FileOptions struct {
 	MaxDepth  int               // levels of accounts
 	Logger    *slog.Logger      // nil: slog.Default()
 
-	// Changed is told what every reading led to, the first one too, before
-	// Reload returns. It must not call the File; nil: nobody is told.
+	// Changed is told what every reading led to, the first one too, before Reload returns. It must
+	// not call the File; nil: nobody is told.
 	Changed func(State)
 }
 
-// File is the store of one policy file. Its Run has to be running for changes
-// of the file to be noticed and for last uses to be kept.
+// File is the store of one policy file. Its Run has to be running for changes of the file to be
+// noticed and for last uses to be kept.
 type File struct {
 	opts FileOptions
 	uses *uses
@@ -61,8 +61,8 @@ type State struct {
 	Accounts int
 }
 
-// OpenFile reads the policy file and the last uses beside it. A file with a
-// fault is an error that holds all strict.Faults.
+// OpenFile reads the policy file and the last uses beside it. A file with a fault is an error that
+// holds all strict.Faults.
 func OpenFile(opts FileOptions) (*File, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
@@ -81,16 +81,16 @@ func OpenFile(opts FileOptions) (*File, error) {
 	return f, nil
 }
 
-// manyTokens is from where on the text of a policy, which is thrown away once it
-// is read, is worth a collection before the first request. What a start leaves
-// behind, the process would keep for good.
+// manyTokens is from where on the text of a policy, which is thrown away once it is read, is worth
+// a collection before the first request. What a start leaves behind, the process would keep for
+// good.
 const manyTokens = 5000
 
 // Revision implements Store.
 func (f *File) Revision() uint64 { return f.current.Load().revision }
 
-// Load implements Store. It never ends with ErrStale: what the file said last
-// is the truth until it says something else.
+// Load implements Store. It never ends with ErrStale: what the file said last is the truth until it
+// says something else.
 func (f *File) Load(d policy.Digest) (*Record, error) {
 	if r := f.current.Load().policy.Find(d); r != nil {
 		return r, nil
@@ -106,13 +106,13 @@ func (f *File) Kinds() iter.Seq2[policy.Access, []policy.Entry] {
 	return f.current.Load().policy.Kinds()
 }
 
-// State returns how the store is doing. It waits for nothing, and what it
-// returns must not be changed.
+// State returns how the store is doing. It waits for nothing, and what it returns must not be
+// changed.
 func (f *File) State() State { return *f.state.Load() }
 
-// Reload reads the file and, if there is no fault in it, obeys it from now on:
-// every Load that begins after Reload returned nil does. Otherwise nothing
-// changes and the error holds every fault as strict.Faults.
+// Reload reads the file and, if there is no fault in it, obeys it from now on: every Load that
+// begins after Reload returned nil does. Otherwise nothing changes and the error holds every fault
+// as strict.Faults.
 func (f *File) Reload() error {
 	f.reading.Lock()
 	defer f.reading.Unlock()

@@ -124,8 +124,8 @@ func TestBrokenFileAtStart(t *testing.T) {
 	}
 }
 
-// TestReloadAgainstLoads revokes one token after another under load. No Load
-// that begins after Reload returned finds it.
+// TestReloadAgainstLoads revokes one token after another under load. No Load that begins after
+// Reload returned finds it.
 func TestReloadAgainstLoads(t *testing.T) {
 	f := open(t, tokenWith(1))
 	const reloads = 200

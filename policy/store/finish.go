@@ -7,8 +7,7 @@ import (
 	"aclgate/policy"
 )
 
-// readAccounts reads the accounts; what they are to each other is judged when
-// all are known.
+// readAccounts reads the accounts; what they are to each other is judged when all are known.
 func (r *reader) readAccounts(n *strict.Node) {
 	for i, c := range n.List() {
 		m := c.Map("id", "name", "parent")
@@ -23,8 +22,8 @@ func (r *reader) readAccounts(n *strict.Node) {
 	r.policy.Tree = r.tree()
 }
 
-// tree builds the account tree. Each kind of fault hides the next one, so a
-// faulty account is mended and the rest is judged again, until all are named.
+// tree builds the account tree. Each kind of fault hides the next one, so a faulty account is
+// mended and the rest is judged again, until all are named.
 func (r *reader) tree() *policy.Tree {
 	read := slices.Clone(r.accounts)
 	for {
@@ -57,8 +56,8 @@ func distinct(read []accountAt) (first []accountAt) {
 	return first
 }
 
-// keep packs a draft into the policy, and judges what only the tokens before it
-// and the accounts can tell.
+// keep packs a draft into the policy, and judges what only the tokens before it and the accounts
+// can tell.
 func (r *reader) keep(d draft) {
 	p, t := r.policy, &d.record.Token
 	var sameKey, sameID []byte
@@ -71,8 +70,7 @@ func (r *reader) keep(d draft) {
 	if sameKey != nil {
 		r.fault(d.key, "tokens[%d]: this is also the key of the token in line %d", d.index, lineOf(sameKey))
 	}
-	// Two tokens of one id would keep each other's ttl alive, and no log
-	// could tell them apart.
+	// Two tokens of one id would keep each other's ttl alive, and no log could tell them apart.
 	if sameID != nil {
 		r.fault(d.id, "tokens[%d].id: the token in line %d has this id too", d.index, lineOf(sameID))
 	}

@@ -19,15 +19,15 @@ func FuzzReadPolicy(f *testing.F) {
 	})
 }
 
-// FuzzFormatsAgree: a text that is JSON reads as the same policy, or with the same faults, whether it
-// is read as JSON or as YAML.
+// FuzzFormatsAgree: a text that is JSON reads as the same policy, or with the same faults, whether
+// it is read as JSON or as YAML.
 func FuzzFormatsAgree(f *testing.F) {
 	for _, text := range jsonTexts() {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		// YAML ends lines at a CR too, reads a tab as indentation, and knows no surrogates and no key
-		// beyond 1024 bytes.
+		// YAML ends lines at a CR too, reads a tab as indentation, and knows no surrogates and no
+		// key beyond 1024 bytes.
 		if !json.Valid([]byte(text)) || strings.ContainsAny(text, "\r\t") || strings.Contains(text, `\u`) || len(text) > 1000 {
 			return
 		}

@@ -2,8 +2,8 @@ package store
 
 import "aclgate/policy"
 
-// kind is what lists of entries have in common that differ in ids and lines
-// only. Of 100,000 tokens there are a few dozen kinds.
+// kind is what lists of entries have in common that differ in ids and lines only. Of 100,000 tokens
+// there are a few dozen kinds.
 type kind struct {
 	entries  []policy.Entry // without ids and lines
 	findings int            // how many the lint has
@@ -16,8 +16,8 @@ type kinds struct {
 	key    []byte
 }
 
-// of returns the number of the kind of a list of entries. Of a new one the lint
-// counts the findings.
+// of returns the number of the kind of a list of entries. Of a new one the lint counts the
+// findings.
 func (k *kinds) of(entries []policy.Entry, l *lint) int {
 	k.key = k.key[:0]
 	for i := range entries {

@@ -26,8 +26,8 @@ type finding struct {
 	message string
 }
 
-// lint finds entries that do nothing, against a catalogue. Ids do not matter
-// to it, so lists that differ in nothing else are judged once: see kind.
+// lint finds entries that do nothing, against a catalogue. Ids do not matter to it, so lists that
+// differ in nothing else are judged once: see kind.
 type lint struct {
 	catalogue *policy.Catalogue // nil: nothing is found
 }
@@ -68,8 +68,8 @@ func (l *lint) find(entries []policy.Entry) (found []finding) {
 	return found
 }
 
-// masterOnly reports whether all that a uri is about, or else all of its module,
-// is for master tokens.
+// masterOnly reports whether all that a uri is about, or else all of its module, is for master
+// tokens.
 func (l *lint) masterOnly(uri string, covered []*policy.Collection) bool {
 	if len(covered) == 0 {
 		module, _, _ := strings.Cut(uri, "/")
@@ -106,8 +106,7 @@ func (l *lint) nearURI(uri string) string {
 	return ""
 }
 
-// methodFindings compares the methods and submodules of an entry with the
-// routes.
+// methodFindings compares the methods and submodules of an entry with the routes.
 func methodFindings(e *policy.Entry, covered []*policy.Collection, add func(about, string, ...any)) {
 	for m := policy.GET; m <= policy.DELETE; m++ {
 		onItem := func(r *policy.Route) bool {
@@ -131,8 +130,8 @@ func methodFindings(e *policy.Entry, covered []*policy.Collection, add func(abou
 	}
 }
 
-// hasSlot reports whether rights on the submodule called name are asked for at
-// r. To move an item is asked for where an item is written, too.
+// hasSlot reports whether rights on the submodule called name are asked for at r. To move an item
+// is asked for where an item is written, too.
 func hasSlot(r *policy.Route, name string) bool {
 	if name == "cid" && r.Item && r.Slot == policy.SlotItem {
 		return true
@@ -140,8 +139,8 @@ func hasSlot(r *policy.Route, name string) bool {
 	return r.Slot != policy.SlotItem && r.Collection.Submodules[r.Slot] == name
 }
 
-// anyRoute reports whether any route of cs that fits takes m, or fits at all
-// for NoMethod. PUT permits PATCH.
+// anyRoute reports whether any route of cs that fits takes m, or fits at all for NoMethod. PUT
+// permits PATCH.
 func anyRoute(cs []*policy.Collection, m policy.Method, fits func(*policy.Route) bool) bool {
 	for _, c := range cs {
 		for _, r := range c.Routes {

@@ -8,11 +8,10 @@ import (
 	"aclgate/policy"
 )
 
-// A packed record is the digest, then numbers as varints: id, line, access type
-// with a bit for enabled, cid, expire, ttl, created, the numbers of sources,
-// origins and kind, and the length of info. Behind info follow, with a ttl, the
-// number of the counter of its last use, and for each entry its line and its
-// ids, as differences. A token of one entry with two ids takes 60 bytes.
+// A packed record is the digest, then numbers as varints: id, line, access type with a bit for
+// enabled, cid, expire, ttl, created, the numbers of sources, origins and kind, and the length of
+// info. Behind info follow, with a ttl, the number of the counter of its last use, and for each
+// entry its line and its ids, as differences. A token of one entry with two ids takes 60 bytes.
 
 // pack appends a record of this kind.
 func (p *Policy) pack(b []byte, rec *Record, kind int) []byte {
@@ -82,8 +81,7 @@ func (u *unpacker) bytes(n int64) []byte {
 	return b
 }
 
-// ids takes a list of ids. Short ones, which most are, take no memory but that
-// of the set.
+// ids takes a list of ids. Short ones, which most are, take no memory but that of the set.
 func (u *unpacker) ids() policy.IDSet {
 	var room [64]int64
 	ids := room[:0]
@@ -125,8 +123,8 @@ func (p *Policy) unpack(u *unpacker) *Record {
 	return rec
 }
 
-// sourcesOf returns the number of sources among those of the policy: many
-// tokens come from the same few networks. 0 is nil.
+// sourcesOf returns the number of sources among those of the policy: many tokens come from the same
+// few networks. 0 is nil.
 func (p *Policy) sourcesOf(s *policy.Sources) int64 {
 	if s == nil {
 		return 0
@@ -148,8 +146,7 @@ func (p *Policy) sourcesOf(s *policy.Sources) int64 {
 	return n
 }
 
-// originsOf is the same for origins. An empty list, which permits none, is not
-// nil.
+// originsOf is the same for origins. An empty list, which permits none, is not nil.
 func (p *Policy) originsOf(origins []string) int64 {
 	if origins == nil {
 		return 0

@@ -64,8 +64,7 @@ func TestPackedRecords(t *testing.T) {
 	}
 }
 
-// TestIndex looks for records whose hashes are equal, follow each other, or are
-// spread.
+// TestIndex looks for records whose hashes are equal, follow each other, or are spread.
 func TestIndex(t *testing.T) {
 	for name, digest := range map[string]func(i int) policy.Digest{
 		"equal": func(i int) (d policy.Digest) { // two words that cancel each other out

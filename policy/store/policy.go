@@ -10,9 +10,8 @@ import (
 	"aclgate/policy"
 )
 
-// Policy is what a policy file says. It is immutable once it is read. Its
-// tokens stand in it packed: most of 100,000 are not in use, and one that is
-// stands in the cache as well.
+// Policy is what a policy file says. It is immutable once it is read. Its tokens stand in it
+// packed: most of 100,000 are not in use, and one that is stands in the cache as well.
 type Policy struct {
 	Tree *policy.Tree
 
@@ -64,8 +63,8 @@ func (p *Policy) Len() int {
 	return n
 }
 
-// Records yields the tokens in the order of the file, counted from 0. Each
-// record is made for the caller.
+// Records yields the tokens in the order of the file, counted from 0. Each record is made for the
+// caller.
 func (p *Policy) Records() iter.Seq2[int, *Record] {
 	return func(yield func(int, *Record) bool) {
 		i := 0
@@ -79,9 +78,8 @@ func (p *Policy) Records() iter.Seq2[int, *Record] {
 	}
 }
 
-// Kinds yields what tokens there are, without what tells single ones apart: the
-// access types, and each list of entries once, without its ids. They must not
-// be changed.
+// Kinds yields what tokens there are, without what tells single ones apart: the access types, and
+// each list of entries once, without its ids. They must not be changed.
 func (p *Policy) Kinds() iter.Seq2[policy.Access, []policy.Entry] {
 	return func(yield func(policy.Access, []policy.Entry) bool) {
 		for access, n := range p.tokens {
@@ -98,10 +96,9 @@ func (p *Policy) Kinds() iter.Seq2[policy.Access, []policy.Entry] {
 }
 
 // ReadPolicy reads the text of the named policy file, as JSON if its name ends in .json and as YAML
-// otherwise. It returns every fault
-// and warning in the order of the text; with a fault that is not a warning
-// there is no policy. Warnings about entries are against cat; nil asks for
-// none. maxDepth bounds the levels of accounts.
+// otherwise. It returns every fault and warning in the order of the text; with a fault that is not
+// a warning there is no policy. Warnings about entries are against cat; nil asks for none. maxDepth
+// bounds the levels of accounts.
 func ReadPolicy(file string, text []byte, cat *policy.Catalogue, maxDepth int) (*Policy, strict.Faults) {
 	return newReader(file, cat, maxDepth).read(text)
 }
@@ -111,16 +108,16 @@ type reader struct {
 	faultList
 	lint     lint
 	words    map[string]string // one copy of each uri and submodule name
-	accounts    []accountAt
+	accounts []accountAt
 	maxDepth int    // of accounts
 	pace     *pacer // nil: no rests
 
-	policy *Policy // as far as it is read
-	ids    *hashIndex  // its tokens by id
+	policy *Policy    // as far as it is read
+	ids    *hashIndex // its tokens by id
 }
 
-// draft is a token as far as it could be read, with the places of what only the
-// rest of the file can judge.
+// draft is a token as far as it could be read, with the places of what only the rest of the file
+// can judge.
 type draft struct {
 	record    *Record
 	index     int // in the list of tokens
@@ -150,9 +147,8 @@ func (r *reader) kindOf(entries []policy.Entry) *kind {
 	return &r.policy.kinds.list[r.policy.kinds.of(entries, &r.lint)]
 }
 
-// blank reports whether a text holds nothing but space. An editor that empties
-// a file before it writes it shows such a one for a moment, and it would be a
-// sound policy that knows nobody.
+// blank reports whether a text holds nothing but space. An editor that empties a file before it
+// writes it shows such a one for a moment, and it would be a sound policy that knows nobody.
 func blank(text []byte) bool { return len(bytes.TrimSpace(text)) == 0 }
 
 // read reads the text of the file.
@@ -174,8 +170,7 @@ func (r *reader) read(text []byte) (*Policy, strict.Faults) {
 	return r.finish()
 }
 
-// warnAbout warns about the value of a node. The node's own Warn is not used:
-// see maxWarnings.
+// warnAbout warns about the value of a node. The node's own Warn is not used: see maxWarnings.
 func (r *reader) warnAbout(n *strict.Node, format string, args ...any) {
 	r.warn(n.Pos(), "%s: "+format, append([]any{n.Path()}, args...)...)
 }

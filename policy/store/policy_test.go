@@ -212,8 +212,8 @@ func checkPrinted(t *testing.T, p *Policy) {
 	}
 }
 
-// lineless returns a record without lines, and without the difference between
-// a nil and an empty list where it has no meaning.
+// lineless returns a record without lines, and without the difference between a nil and an empty
+// list where it has no meaning.
 func lineless(r Record) Record {
 	r.Token.Line = 0
 	entries := append([]policy.Entry(nil), r.Entries...)

@@ -17,8 +17,8 @@ const (
 	keyLength   = 64
 )
 
-// NewKey returns a new key and its digest. The key has to be shown once and
-// forgotten. crypto/rand ends the process rather than return few random bits.
+// NewKey returns a new key and its digest. The key has to be shown once and forgotten. crypto/rand
+// ends the process rather than return few random bits.
 func NewKey() (key string, digest policy.Digest) {
 	b := make([]byte, 0, keyLength)
 	var random [keyLength]byte
@@ -34,8 +34,8 @@ func NewKey() (key string, digest policy.Digest) {
 	return string(b), DigestOf(b)
 }
 
-// TokenYAML prints a record as an element of the list of tokens. What it prints
-// reads as the same record again.
+// TokenYAML prints a record as an element of the list of tokens. What it prints reads as the same
+// record again.
 func TokenYAML(rec *Record) []byte {
 	t := &rec.Token
 	b := fmt.Appendf(nil, "  - id: %d\n    key_sha256: %s\n", t.ID, hex.EncodeToString(t.Digest[:]))
@@ -98,8 +98,7 @@ func appendTexts(b []byte, texts []string) []byte {
 	return append(b, ']')
 }
 
-// appendEntry appends one element of acl, a line for each key: it is there to be
-// edited.
+// appendEntry appends one element of acl, a line for each key: it is there to be edited.
 func appendEntry(b []byte, e *policy.Entry) []byte {
 	b = fmt.Appendf(b, "        - uri: %s\n          methods: [%s]\n", word(e.URI), e.Methods)
 	switch e.Rule {
@@ -157,8 +156,7 @@ accounts:                         # a tree: a token sees its account and all bel
 #            - {name: messages, methods: [GET]}
 `
 
-// Template returns the text of a new policy file with the given tokens, whose
-// account is 1.
+// Template returns the text of a new policy file with the given tokens, whose account is 1.
 func Template(tokens ...*Record) []byte {
 	if len(tokens) == 0 {
 		return append([]byte(template), "\ntokens: []\n"...)

@@ -8,8 +8,8 @@ import (
 	"aclgate/policy"
 )
 
-// parseSources reads what a token's ips hold as one text: addresses, networks
-// and masks with commas between. The empty text is flespi's "no list" [V].
+// parseSources reads what a token's ips hold as one text: addresses, networks and masks with commas
+// between. The empty text is flespi's "no list" [V].
 func parseSources(text string) (*policy.Sources, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
@@ -28,8 +28,8 @@ func parseSourceList(items []string) (*policy.Sources, error) {
 	return s, nil
 }
 
-// addSource adds an address, a network or a mask. Masks are compared with the
-// text of an address, which netip writes in lower case.
+// addSource adds an address, a network or a mask. Masks are compared with the text of an address,
+// which netip writes in lower case.
 func addSource(s *policy.Sources, text string) error {
 	if strings.ContainsAny(text, "*?") {
 		if strings.Trim(text, "0123456789abcdefABCDEF.:*?") != "" {
@@ -49,8 +49,8 @@ func addSource(s *policy.Sources, text string) error {
 // maxOrigin bounds an origin, which is a scheme and a host.
 const maxOrigin = 300
 
-// isOrigin reports whether text can be the value of an Origin header. "*" is
-// none: in a list it would match nothing where "any" was meant.
+// isOrigin reports whether text can be the value of an Origin header. "*" is none: in a list it
+// would match nothing where "any" was meant.
 func isOrigin(text string) bool {
 	if text == "" || text == "*" || len(text) > maxOrigin {
 		return false

@@ -7,21 +7,21 @@ import (
 	"aclgate/policy"
 )
 
-// Record is a token as it was loaded, and the entries to compile its ACL from.
-// It is immutable, but for the last use that Token.Used counts.
+// Record is a token as it was loaded, and the entries to compile its ACL from. It is immutable, but
+// for the last use that Token.Used counts.
 type Record struct {
 	Token   policy.Token // without ACL
 	Entries []policy.Entry
 }
 
-// Store tells tokens and accounts. Its methods may be called from any number of
-// goroutines and do not wait for changes that are under way.
+// Store tells tokens and accounts. Its methods may be called from any number of goroutines and do
+// not wait for changes that are under way.
 type Store interface {
-	// Revision grows whenever anything that Load or Tree return may have
-	// changed, and not before they return it.
+	// Revision grows whenever anything that Load or Tree return may have changed, and not before
+	// they return it.
 	Revision() uint64
-	// Load returns the record of the token with this digest, ErrNotFound
-	// without one, and ErrStale when the store cannot tell.
+	// Load returns the record of the token with this digest, ErrNotFound without one, and ErrStale
+	// when the store cannot tell.
 	Load(policy.Digest) (*Record, error)
 	// Tree returns the account tree.
 	Tree() *policy.Tree

@@ -8,15 +8,14 @@ import (
 	"aclgate/policy"
 )
 
-// tokenKeys are the keys of a token. The last three stand in what flespi
-// exports.
+// tokenKeys are the keys of a token. The last three stand in what flespi exports.
 var tokenKeys = []string{
 	"id", "key", "key_sha256", "info", "cid", "expire", "ttl", "created", "enabled", "ips", "origins", "access",
 	"accessed", "blocked", "metadata",
 }
 
-// Bounds of times: the year 9999, since unix seconds beyond it are
-// milliseconds that would never expire, and a hundred years.
+// Bounds of times: the year 9999, since unix seconds beyond it are milliseconds that would never
+// expire, and a hundred years.
 const (
 	maxTime = 253402300799
 	maxTTL  = 100 * 366 * 24 * 3600
@@ -30,8 +29,7 @@ var accessWords = map[string]policy.Access{
 	"1": policy.Master, "0": policy.Standard, "2": policy.ACLAccess, "3": policy.NoAPI,
 }
 
-// readToken reads one token of the list. What is faulty is reported and left
-// out of the draft.
+// readToken reads one token of the list. What is faulty is reported and left out of the draft.
 func (r *reader) readToken(n *strict.Node, index int) draft {
 	m := n.Map(tokenKeys...)
 	rec := &Record{Token: policy.Token{Enabled: true, Line: n.Pos().Line}}
@@ -67,8 +65,8 @@ func scalar(n *strict.Node) (string, bool) {
 	return strict.Str(n)
 }
 
-// readKey reads the one credential of a token. No fault of it shows the text:
-// a plain key may stand in the place of its digest.
+// readKey reads the one credential of a token. No fault of it shows the text: a plain key may stand
+// in the place of its digest.
 func (r *reader) readKey(d *draft, m *strict.Map) {
 	plain, digest := m.Get("key"), m.Get("key_sha256")
 	switch {
@@ -100,8 +98,8 @@ func parseDigest(text []byte) (policy.Digest, bool) {
 	return d, err == nil
 }
 
-// readTimes reads expire, ttl and created. A token needs one of the first two,
-// and what they count from.
+// readTimes reads expire, ttl and created. A token needs one of the first two, and what they count
+// from.
 func (r *reader) readTimes(t *policy.Token, m *strict.Map) {
 	var ok [3]bool
 	t.Expire, ok[0] = readIfThere(m.Get("expire"), moment)

@@ -16,9 +16,9 @@ import (
 	"aclgate/policy"
 )
 
-// uses holds the last use of every token that has a ttl, one counter per token
-// id for the whole life of the process, so that a reload forgets none. Its
-// file has a line for each: the id and the unix second.
+// uses holds the last use of every token that has a ttl, one counter per token id for the whole
+// life of the process, so that a reload forgets none. Its file has a line for each: the id and the
+// unix second.
 type uses struct {
 	path string
 
@@ -35,9 +35,8 @@ const usesHead = "# aclgate: last uses of tokens with a ttl: id, unix seconds\n"
 
 func newUses(path string) *uses { return &uses{path: path, last: make(map[int64]*atomic.Int64)} }
 
-// load merges the file into the counters, by maximum. Whatever is damaged is a
-// warning: without its last use a token ends sooner, never later. For the same
-// reason no use lies after now.
+// load merges the file into the counters, by maximum. Whatever is damaged is a warning: without its
+// last use a token ends sooner, never later. For the same reason no use lies after now.
 func (u *uses) load(now int64) strict.Faults {
 	text, err := os.ReadFile(u.path)
 	if err != nil {
@@ -83,8 +82,8 @@ func (u *uses) counter(id int64) *atomic.Int64 {
 	return c
 }
 
-// AdoptUses gives the tokens of a policy the last uses that stand beside its
-// file, for whoever judges without a running File. It returns warnings only.
+// AdoptUses gives the tokens of a policy the last uses that stand beside its file, for whoever
+// judges without a running File. It returns warnings only.
 func (p *Policy) AdoptUses(file string, now int64) strict.Faults {
 	u := newUses(file + usesSuffix)
 	faults := u.load(now)
@@ -92,8 +91,8 @@ func (p *Policy) AdoptUses(file string, now int64) strict.Faults {
 	return faults
 }
 
-// adopt gives every token with a ttl its counter. It has to be called before
-// anybody sees the records of p.
+// adopt gives every token with a ttl its counter. It has to be called before anybody sees the
+// records of p.
 func (u *uses) adopt(p *Policy, pace *pacer) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -105,8 +104,8 @@ func (u *uses) adopt(p *Policy, pace *pacer) {
 	u.living = slices.Sorted(slices.Values(p.timed))
 }
 
-// save writes the last uses of the tokens that the policy knows, if they have
-// changed since. The old file stays whole until the new one is.
+// save writes the last uses of the tokens that the policy knows, if they have changed since. The
+// old file stays whole until the new one is.
 func (u *uses) save() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -127,8 +126,7 @@ func (u *uses) save() error {
 	return nil
 }
 
-// replaceFile writes a file beside path, sees it to the disk, and puts it in
-// the place of path.
+// replaceFile writes a file beside path, sees it to the disk, and puts it in the place of path.
 func replaceFile(path string, text []byte) error {
 	temp := path + ".tmp"
 	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)

@@ -109,8 +109,8 @@ func TestUsesAreWrittenWhenTheyChange(t *testing.T) {
 	}
 }
 
-// FuzzUses: any text loads with warnings at most, nothing lies in the future,
-// and what is saved loads as the same.
+// FuzzUses: any text loads with warnings at most, nothing lies in the future, and what is saved
+// loads as the same.
 func FuzzUses(f *testing.F) {
 	f.Add([]byte("# c\n1 100\n2 x\n1 90\n4 99999"))
 	f.Fuzz(func(t *testing.T, text []byte) {

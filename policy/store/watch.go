@@ -16,8 +16,8 @@ const (
 	saveEvery = time.Minute
 )
 
-// Run watches the file and keeps the last uses, until ctx ends; it then writes
-// them a last time and returns.
+// Run watches the file and keeps the last uses, until ctx ends; it then writes them a last time and
+// returns.
 func (f *File) Run(ctx context.Context) {
 	poll, save := time.NewTicker(pollEvery), time.NewTicker(saveEvery)
 	defer poll.Stop()
@@ -48,8 +48,8 @@ func (f *File) saveUses() {
 	}
 }
 
-// watch decides when to read a file again. It looks at its outside only; that
-// a text was read before is noticed by whoever reads it.
+// watch decides when to read a file again. It looks at its outside only; that a text was read
+// before is noticed by whoever reads it.
 type watch struct {
 	last    os.FileInfo // nil: the file was not there
 	since   time.Time   // the outside has not changed since
@@ -59,11 +59,10 @@ type watch struct {
 
 // due reports whether the file is to be read now, of which info is the outside.
 //
-// A file that took the place of another one is read at once, because who writes
-// so writes it first. It is read a second time when it has stood still, like
-// one that was there at the start or was written in place: it may have been
-// created under its name and be growing, or have changed twice within one tick
-// of the clock of the file system.
+// A file that took the place of another one is read at once, because who writes so writes it first.
+// It is read a second time when it has stood still, like one that was there at the start or was
+// written in place: it may have been created under its name and be growing, or have changed twice
+// within one tick of the clock of the file system.
 func (w *watch) due(info os.FileInfo, now time.Time) bool {
 	switch {
 	case !w.seen:
@@ -106,10 +105,9 @@ const (
 // errWriting is the fault of a file that never stood still.
 var errWriting = errors.New("the file is being written")
 
-// readStill reads a file that does not change while it is read, and its digest.
-// Of one with the digest known it returns no text: most readings find what they
-// found before, and the text of a million tokens is larger than all the rest of
-// the process.
+// readStill reads a file that does not change while it is read, and its digest. Of one with the
+// digest known it returns no text: most readings find what they found before, and the text of a
+// million tokens is larger than all the rest of the process.
 func readStill(path string, known *[sha256.Size]byte, pace *pacer) (text []byte, sum [sha256.Size]byte, err error) {
 	for range stillTries {
 		text, sum, err = readOnce(path, known, pace)
@@ -121,8 +119,7 @@ func readStill(path string, known *[sha256.Size]byte, pace *pacer) (text []byte,
 	return nil, sum, errWriting
 }
 
-// readOnce reads a file. It ends with errWriting unless the file looked the same
-// after as before.
+// readOnce reads a file. It ends with errWriting unless the file looked the same after as before.
 func readOnce(path string, known *[sha256.Size]byte, pace *pacer) (text []byte, sum [sha256.Size]byte, err error) {
 	before, err := os.Stat(path)
 	if err != nil {
@@ -157,12 +154,11 @@ func readOnce(path string, known *[sha256.Size]byte, pace *pacer) (text []byte, 
 	return text, sum, nil
 }
 
-// pieceBytes is how much of a text is looked at in one go. What digests memory in assembly cannot be
-// interrupted, not even for the collector, which holds up everybody until it can.
+// pieceBytes is how much of a text is looked at in one go. What digests memory in assembly cannot
+// be interrupted, not even for the collector, which holds up everybody until it can.
 const pieceBytes = 256 << 10
 
-// readPieces reads size bytes and returns their digest. It fills text, unless
-// that is nil.
+// readPieces reads size bytes and returns their digest. It fills text, unless that is nil.
 func readPieces(from io.Reader, size int64, text []byte, pace *pacer) (sum [sha256.Size]byte, err error) {
 	digest, room := sha256.New(), []byte(nil)
 	if text == nil {

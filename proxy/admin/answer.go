@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// fault is one element of errors. Its code is the HTTP status, so that it can
-// never be mistaken for one of the API's (SPEC 5).
+// fault is one element of errors. Its code is the HTTP status, so that it can never be mistaken for
+// one of the API's (SPEC 5).
 type fault struct {
 	Code   int    `json:"code"`
 	Reason string `json:"reason"`
@@ -36,8 +36,8 @@ func faults(status int, reasons []string) []fault {
 	return all
 }
 
-// send writes an answer whole. What cannot be marshalled is a fault of the
-// handler's; the client hears of a 500 and not of half a document.
+// send writes an answer whole. What cannot be marshalled is a fault of the handler's; the client
+// hears of a 500 and not of half a document.
 func send(w http.ResponseWriter, status int, b body) {
 	if b.Result == nil {
 		b.Result = []any{}

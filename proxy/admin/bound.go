@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// bounded is a listener with at most cap(slots) connections open. Further ones
-// wait in the kernel's queue; idle ones end soon enough.
+// bounded is a listener with at most cap(slots) connections open. Further ones wait in the kernel's
+// queue; idle ones end soon enough.
 type bounded struct {
 	net.Listener
 	slots chan struct{}
@@ -39,8 +39,7 @@ func (b *bounded) Close() error {
 	return b.Listener.Close()
 }
 
-// slotted is a connection that gives its slot back when it is closed, however
-// often it is.
+// slotted is a connection that gives its slot back when it is closed, however often it is.
 type slotted struct {
 	net.Conn
 	free func()

@@ -1,5 +1,5 @@
-// Package admin is the listener for those who run the gateway: metrics, health,
-// readiness, and what only they may ask for or change.
+// Package admin is the listener for those who run the gateway: metrics, health, readiness, and what
+// only they may ask for or change.
 //
 // The rules (SPEC 7):
 //
@@ -13,7 +13,6 @@
 //   - Answers are JSON in the shape of the API: {"result":[…]}, and with faults
 //     {"errors":[{"code":…,"reason":"…"}],"result":[…]}. They are never cached.
 //
-// It runs on net/http with its own listener, goroutines and bounds, and shares
-// nothing with the requests that the gateway serves: it answers while they are
-// too many.
+// It runs on net/http with its own listener, goroutines and bounds, and shares nothing with the
+// requests that the gateway serves: it answers while they are too many.
 package admin

@@ -17,9 +17,9 @@ func newGuard(key string) *guard {
 	return &guard{digest: sha256.Sum256([]byte(key))}
 }
 
-// admits reports whether r carries the token. Two Authorization headers are
-// refused: a proxy in front may have looked at the other one. Comparing digests
-// takes the same time for every key, whatever its length.
+// admits reports whether r carries the token. Two Authorization headers are refused: a proxy in
+// front may have looked at the other one. Comparing digests takes the same time for every key,
+// whatever its length.
 func (g *guard) admits(r *http.Request) bool {
 	values := r.Header.Values("Authorization")
 	if g == nil || len(values) != 1 {

@@ -12,13 +12,11 @@ import (
 	"aclgate/metrics/record"
 )
 
-// maxScrapes is how many scrapes run at once; those that overlap share one
-// gathering.
+// maxScrapes is how many scrapes run at once; those that overlap share one gathering.
 const maxScrapes = 8
 
-// exposition serves what g gathers as text, OpenMetrics or protobuf, whichever
-// is asked for; native histograms exist in the last. A collector that fails
-// costs its own metrics, not the others.
+// exposition serves what g gathers as text, OpenMetrics or protobuf, whichever is asked for; native
+// histograms exist in the last. A collector that fails costs its own metrics, not the others.
 func exposition(g prometheus.Gatherer) http.Handler {
 	return promhttp.HandlerFor(g, promhttp.HandlerOpts{
 		ErrorHandling: promhttp.ContinueOnError, EnableOpenMetrics: true,
@@ -33,8 +31,8 @@ type state struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// alive answers as long as the process can: it must not be restarted because a
-// backend or a policy is broken.
+// alive answers as long as the process can: it must not be restarted because a backend or a policy
+// is broken.
 func alive(w http.ResponseWriter, _ *http.Request) { Answer(w, state{State: "ok"}) }
 
 // ready names each check and how it stands, and is a 503 if one does not hold.
@@ -57,12 +55,12 @@ func ready(checks []Check) http.HandlerFunc {
 	}
 }
 
-// reload answers when the reload is done: from then on every request is judged
-// by what was read (SPEC 6). A client that goes away does not stop it half way.
+// reload answers when the reload is done: from then on every request is judged by what was read
+// (SPEC 6). A client that goes away does not stop it half way.
 func reload(do func() error) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		// Reading a large policy may take longer than an answer is given. A
-		// connection that knows no deadline has none to lift.
+		// Reading a large policy may take longer than an answer is given. A connection that knows
+		// no deadline has none to lift.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 		if err := do(); err != nil {
 			Fail(w, http.StatusUnprocessableEntity, lines(err)...)
@@ -72,8 +70,7 @@ func reload(do func() error) http.HandlerFunc {
 	}
 }
 
-// lines returns the faults of err: one a line, as errors.Join and the readers
-// of files print them.
+// lines returns the faults of err: one a line, as errors.Join and the readers of files print them.
 func lines(err error) []string {
 	var all []string
 	for line := range strings.SplitSeq(err.Error(), "\n") {

@@ -73,8 +73,7 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// However long a reload takes, its answer is not lost: here every other answer
-// would come too late.
+// However long a reload takes, its answer is not lost: here every other answer would come too late.
 func TestReloadKnowsNoDeadline(t *testing.T) {
 	s := New(Options{Gatherer: prometheus.NewRegistry(), Key: adminKey, Reload: func() error { return nil }})
 	s.http.WriteTimeout = 1
@@ -142,8 +141,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// An answer that is no JSON is a 500, whole and valid; bytes that are no UTF-8
-// do not make it one.
+// An answer that is no JSON is a 500, whole and valid; bytes that are no UTF-8 do not make it one.
 func TestAnswersAreAlwaysJSON(t *testing.T) {
 	for _, row := range []struct {
 		result any

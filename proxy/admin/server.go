@@ -15,8 +15,8 @@ import (
 	"aclgate/metrics/record"
 )
 
-// Bounds of the listener. A scrape of thousands of series takes milliseconds,
-// so these only ever end what has gone wrong.
+// Bounds of the listener. A scrape of thousands of series takes milliseconds, so these only ever
+// end what has gone wrong.
 const (
 	maxConnections = 64
 	maxHeaderBytes = 16 << 10
@@ -26,8 +26,8 @@ const (
 	idleTimeout    = 30 * time.Second
 )
 
-// Check is one condition of readiness. Func returns nil while it holds, or why
-// it does not, in words that everyone may read; it must not block.
+// Check is one condition of readiness. Func returns nil while it holds, or why it does not, in
+// words that everyone may read; it must not block.
 type Check struct {
 	Name string
 	Func func() error
@@ -84,8 +84,8 @@ func (s *Server) open(path string, h http.Handler) {
 	s.routes = append(s.routes, route{method: http.MethodGet, path: path, open: true, handler: h})
 }
 
-// Handle adds a resource that needs the token. A path that ends in / stands for
-// everything below it; GET includes HEAD. It must be called before Serve.
+// Handle adds a resource that needs the token. A path that ends in / stands for everything below
+// it; GET includes HEAD. It must be called before Serve.
 func (s *Server) Handle(method, path string, h http.Handler) {
 	s.routes = append(s.routes, route{method: method, path: path, handler: h})
 }
@@ -99,9 +99,8 @@ func (s *Server) Serve(l net.Listener) error {
 	return err
 }
 
-// Shutdown stops accepting and waits for the answers under way; when ctx ends
-// first it closes their connections and returns the error of ctx. Afterwards
-// Serve has returned or is about to.
+// Shutdown stops accepting and waits for the answers under way; when ctx ends first it closes their
+// connections and returns the error of ctx. Afterwards Serve has returned or is about to.
 func (s *Server) Shutdown(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)
 	if err != nil {
@@ -111,8 +110,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// ServeHTTP finds the resource, then asks for the token, then for the method:
-// without the token nobody learns more than that a resource exists.
+// ServeHTTP finds the resource, then asks for the token, then for the method: without the token
+// nobody learns more than that a resource exists.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -136,8 +135,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	Fail(w, http.StatusMethodNotAllowed, "method is not allowed here")
 }
 
-// at returns what stands at path, one route for each method. Without a token
-// whatever needs one is not there.
+// at returns what stands at path, one route for each method. Without a token whatever needs one is
+// not there.
 func (s *Server) at(path string) []route {
 	var found []route
 	for _, x := range s.routes {

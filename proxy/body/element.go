@@ -16,8 +16,8 @@ const MaxKeys = 4
 // Keys are the judged keys of one kind of request, made once.
 type Keys [][]byte
 
-// NewKeys returns the set of the given keys, at most MaxKeys, which are ASCII.
-// Anything else is a bug of the caller and panics.
+// NewKeys returns the set of the given keys, at most MaxKeys, which are ASCII. Anything else is a
+// bug of the caller and panics.
 func NewKeys(keys ...string) Keys {
 	if len(keys) > MaxKeys {
 		panic(fmt.Sprintf("BUG: %d judged keys, at most %d", len(keys), MaxKeys))
@@ -29,16 +29,15 @@ func NewKeys(keys ...string) Keys {
 	return set
 }
 
-// Element is one object of the outermost level. It is valid until the function
-// that it was given to returns.
+// Element is one object of the outermost level. It is valid until the function that it was given to
+// returns.
 type Element struct {
 	Start, End int            // offsets of its braces
 	Members    int            // how many keys it has
 	Values     [MaxKeys]Value // of the judged keys, in the order of Keys
 }
 
-// Value is the value of a judged key. The zero value says that the key is not
-// there.
+// Value is the value of a judged key. The zero value says that the key is not there.
 type Value struct {
 	Kind Kind
 	Raw  []byte // as written, without white space around it; aliases the text
@@ -49,9 +48,8 @@ func (v Value) Present() bool {
 	return v.Kind != Empty
 }
 
-// ID returns the value of a number that is spelled like an id: [1-9][0-9]* up
-// to 2^63-1. It reports false for everything else: 1e2, 7.0, -0 and "7" are
-// numbers for one backend and none for another.
+// ID returns the value of a number that is spelled like an id: [1-9][0-9]* up to 2^63-1. It reports
+// false for everything else: 1e2, 7.0, -0 and "7" are numbers for one backend and none for another.
 func (v Value) ID() (int64, bool) {
 	if v.Kind != Number || len(v.Raw) > len("9223372036854775807") || bytes.HasPrefix(v.Raw, []byte("0")) {
 		return 0, false
@@ -66,8 +64,7 @@ func (v Value) ID() (int64, bool) {
 	return int64(id), int64(id) > 0
 }
 
-// AppendString appends the string that v is, unescaped, and nothing if v is
-// not a string.
+// AppendString appends the string that v is, unescaped, and nothing if v is not a string.
 func (v Value) AppendString(dst []byte) []byte {
 	if v.Kind != String {
 		return dst
@@ -76,8 +73,8 @@ func (v Value) AppendString(dst []byte) []byte {
 	return dst
 }
 
-// nextObject moves into the next object of the outermost level: the text's own
-// or the next element of its array. It reports whether there is one.
+// nextObject moves into the next object of the outermost level: the text's own or the next element
+// of its array. It reports whether there is one.
 func (s *Scanner) nextObject() bool {
 	kind := s.dec.PeekKind()
 	if kind == Array && s.dec.StackDepth() == 0 {
@@ -90,8 +87,8 @@ func (s *Scanner) nextObject() bool {
 	return kind == Object
 }
 
-// nextKey reads the next key of the object, as it is written. At the end of the
-// object it moves out of it and returns false.
+// nextKey reads the next key of the object, as it is written. At the end of the object it moves out
+// of it and returns false.
 func (s *Scanner) nextKey() (raw []byte, more bool) {
 	if s.dec.PeekKind() != String {
 		_, _ = s.dec.ReadToken()
@@ -104,12 +101,11 @@ func (s *Scanner) nextKey() (raw []byte, more bool) {
 // position returns the offset of the end of what was read last.
 func (s *Scanner) position() int { return int(s.dec.InputOffset()) }
 
-// Elements gives visit the object, or each object of the array, of a text that
-// Check has passed, in order, with the values of the judged keys at its top
-// level. A key that is a judged one in other letters is a SyntaxError with the
-// fault CaseVariant, because there are decoders that match keys without case.
-// The first error, also of visit, ends the walk and is returned: what follows
-// the first faulty element is not looked at.
+// Elements gives visit the object, or each object of the array, of a text that Check has passed, in
+// order, with the values of the judged keys at its top level. A key that is a judged one in other
+// letters is a SyntaxError with the fault CaseVariant, because there are decoders that match keys
+// without case. The first error, also of visit, ends the walk and is returned: what follows the
+// first faulty element is not looked at.
 func (s *Scanner) Elements(text []byte, keys Keys, visit func(e *Element) error) error {
 	s.start(text)
 	for s.nextObject() {
@@ -174,16 +170,15 @@ func isVariant(key, name []byte) bool {
 	return len(key) == 0
 }
 
-// sameLetter compares without case. Both mappings count, which for ASCII takes
-// in simple folding (U+212A is a k, U+017F an s) and more: U+0130 and U+0131
-// become an i in one direction only.
+// sameLetter compares without case. Both mappings count, which for ASCII takes in simple folding
+// (U+212A is a k, U+017F an s) and more: U+0130 and U+0131 become an i in one direction only.
 func sameLetter(a, b rune) bool {
 	return a == b || unicode.ToLower(a) == unicode.ToLower(b) || unicode.ToUpper(a) == unicode.ToUpper(b)
 }
 
-// TopKeys gives visit each key of the object, or of each object of the array,
-// of a text that Check has passed: unescaped, at the top level only, valid
-// until visit returns. The first error of visit ends the walk and is returned.
+// TopKeys gives visit each key of the object, or of each object of the array, of a text that Check
+// has passed: unescaped, at the top level only, valid until visit returns. The first error of visit
+// ends the walk and is returned.
 func (s *Scanner) TopKeys(text []byte, visit func(key []byte) error) error {
 	s.start(text)
 	for s.nextObject() {
@@ -197,10 +192,9 @@ func (s *Scanner) TopKeys(text []byte, visit func(key []byte) error) error {
 	return nil
 }
 
-// AppendWithCID appends a text that Check has passed, with "cid":N as the last
-// member of the object, or of each object of the array, that has no key cid at
-// its top level. Everything else is byte for byte the text. It is the one
-// change that a body ever sees (SPEC 4.4).
+// AppendWithCID appends a text that Check has passed, with "cid":N as the last member of the
+// object, or of each object of the array, that has no key cid at its top level. Everything else is
+// byte for byte the text. It is the one change that a body ever sees (SPEC 4.4).
 func (s *Scanner) AppendWithCID(dst, text []byte, cid int64) []byte {
 	s.start(text)
 	done := 0

@@ -48,8 +48,7 @@ func TestElements(t *testing.T) {
 	}
 }
 
-// A decoder that matches keys without case would take each of these for the
-// judged key.
+// A decoder that matches keys without case would take each of these for the judged key.
 func TestCaseVariant(t *testing.T) {
 	names := NewKeys("cid", "id", "topic", "ask")
 	rows := []struct {

@@ -19,8 +19,8 @@ const (
 	CaseVariant
 )
 
-// SyntaxError is what Check and Elements return for a text that is refused.
-// Its text is fit for the client.
+// SyntaxError is what Check and Elements return for a text that is refused. Its text is fit for the
+// client.
 type SyntaxError struct {
 	Offset int    // of the offending byte or string, in bytes
 	Reason string // from a fixed set
@@ -31,8 +31,8 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("cannot read JSON at byte %d: %s", e.Offset, e.Reason)
 }
 
-// orUTF8 returns e, or the place where text is no UTF-8: where characters are
-// not certain, nothing else is.
+// orUTF8 returns e, or the place where text is no UTF-8: where characters are not certain, nothing
+// else is.
 func (e *SyntaxError) orUTF8(text []byte) error {
 	for at := 0; at < len(text); {
 		r, n := utf8.DecodeRune(text[at:])
@@ -53,13 +53,13 @@ func (s *Scanner) fault(reason string) *SyntaxError {
 	return &SyntaxError{Offset: at, Reason: reason}
 }
 
-// errUnexpected stands for the decoder's error where Check refuses a token that
-// the decoder would take.
+// errUnexpected stands for the decoder's error where Check refuses a token that the decoder would
+// take.
 var errUnexpected = errors.New("unexpected token")
 
-// explain says what is wrong with the text after the last token, where the
-// decoder has returned err; nil for nil. It looks at the text, not at the words
-// of err: they quote the client, and the next version may have others.
+// explain says what is wrong with the text after the last token, where the decoder has returned
+// err; nil for nil. It looks at the text, not at the words of err: they quote the client, and the
+// next version may have others.
 func (s *Scanner) explain(err error) *SyntaxError {
 	if err == nil {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// The oracle judges a text with encoding/json and the plainest code for the
-// rules that encoding/json does not know. It shares nothing with the scanner.
+// The oracle judges a text with encoding/json and the plainest code for the rules that
+// encoding/json does not know. It shares nothing with the scanner.
 
 func oracleAccepts(text []byte) bool {
 	if !utf8.Valid(text) {
@@ -133,8 +133,7 @@ var seeds = []string{
 	` [ { "cid" : null } , { } ] `, `{"a":1,"b":{"a":1},"a":1}`, "{\"a\":\"\xed\xa0\x80\"}", `{"id":[{"id":"]"}],"cid":{"}":"\\"}}`,
 }
 
-// Check accepts exactly what the oracle accepts, and Elements finds what a
-// decoder finds.
+// Check accepts exactly what the oracle accepts, and Elements finds what a decoder finds.
 func FuzzCheck(f *testing.F) {
 	for _, seed := range seeds {
 		f.Add([]byte(seed))
@@ -206,8 +205,8 @@ func compareString(t *testing.T, v Value, raw json.RawMessage) {
 	}
 }
 
-// AppendWithCID is the same as decoding, setting what is missing, encoding; and
-// without what it put in, its text is the one that came.
+// AppendWithCID is the same as decoding, setting what is missing, encoding; and without what it put
+// in, its text is the one that came.
 func FuzzAppendWithCID(f *testing.F) {
 	for _, seed := range seeds {
 		f.Add([]byte(seed))

@@ -11,16 +11,15 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// MaxDepth is how many objects and arrays may be open at once, the outermost
-// one counted.
+// MaxDepth is how many objects and arrays may be open at once, the outermost one counted.
 const MaxDepth = 32
 
-// maxText is the longest text that Check reads: offsets are kept in 32 bits.
-// Limits in use are far below it.
+// maxText is the longest text that Check reads: offsets are kept in 32 bits. Limits in use are far
+// below it.
 const maxText = math.MaxInt32
 
-// What a Scanner in the pool may keep: enough for ordinary bodies. One body of
-// a million keys must not hold its memory for ever.
+// What a Scanner in the pool may keep: enough for ordinary bodies. One body of a million keys must
+// not hold its memory for ever.
 const (
 	maxPooledKeys    = 4096
 	maxPooledScratch = 16 << 10
@@ -39,8 +38,8 @@ const (
 	String = jsontext.KindString
 )
 
-// Scanner reads texts, one after the other. The zero value is ready; it must
-// not be shared. Take one from Get where speed matters.
+// Scanner reads texts, one after the other. The zero value is ready; it must not be shared. Take
+// one from Get where speed matters.
 type Scanner struct {
 	text    []byte
 	src     bytes.Buffer // hands text to dec, which reads it in place
@@ -74,18 +73,17 @@ func Put(s *Scanner) {
 	pool.Put(s)
 }
 
-// start makes s read text from its beginning. Duplicate keys are found by s
-// itself: the decoder would hold a copy of each key, in a map for more than 64.
+// start makes s read text from its beginning. Duplicate keys are found by s itself: the decoder
+// would hold a copy of each key, in a map for more than 64.
 func (s *Scanner) start(text []byte) {
 	s.text, s.src = text, *bytes.NewBuffer(text)
 	s.dec.Reset(&s.src, jsontext.AllowDuplicateNames(true))
 	s.depth, s.keys = 0, s.keys[:0]
 }
 
-// Check reads text by the rules of the package and says what it is: Empty for
-// nothing or white space, Null, Object or Array. An error is a *SyntaxError.
-// The memory it takes is at most about three times len(text), for a text that
-// is nothing but short keys of one object.
+// Check reads text by the rules of the package and says what it is: Empty for nothing or white
+// space, Null, Object or Array. An error is a *SyntaxError. The memory it takes is at most about
+// three times len(text), for a text that is nothing but short keys of one object.
 func (s *Scanner) Check(text []byte) (Kind, error) {
 	switch {
 	case len(text) > maxText:
@@ -134,9 +132,8 @@ func (s *Scanner) atEnd() bool {
 	return err == io.EOF
 }
 
-// step reads the next member, element or closing bracket of the innermost
-// container. A loop of steps instead of recursion keeps the stack flat
-// whatever the client sends.
+// step reads the next member, element or closing bracket of the innermost container. A loop of
+// steps instead of recursion keeps the stack flat whatever the client sends.
 func (s *Scanner) step() *SyntaxError {
 	in := s.open[s.depth-1]
 	kind := s.dec.PeekKind()
@@ -172,8 +169,8 @@ func (s *Scanner) push(kind Kind) *SyntaxError {
 	return s.explain(err)
 }
 
-// pop closes the innermost container. It judges its keys and forgets them, so
-// the memory held follows what is open, not what has been read.
+// pop closes the innermost container. It judges its keys and forgets them, so the memory held
+// follows what is open, not what has been read.
 func (s *Scanner) pop(in container) *SyntaxError {
 	if _, err := s.dec.ReadToken(); err != nil {
 		return s.explain(err)
@@ -204,8 +201,8 @@ func (s *Scanner) key() *SyntaxError {
 	return nil
 }
 
-// unescaped returns the string that raw spells. It is part of raw itself or is
-// valid until the next call.
+// unescaped returns the string that raw spells. It is part of raw itself or is valid until the next
+// call.
 func (s *Scanner) unescaped(raw []byte) []byte {
 	if len(raw) >= 2 && bytes.IndexByte(raw, '\\') < 0 {
 		return raw[1 : len(raw)-1]
@@ -214,10 +211,10 @@ func (s *Scanner) unescaped(raw []byte) []byte {
 	return s.scratch
 }
 
-// duplicate returns the offset of the first key that another one of the same
-// object equals, the length of the text if there is none. Sorted by their
-// hashes, equal keys are neighbours. The seed is random: a client that knew the
-// hash could choose 100,000 keys with one value of it and make this quadratic.
+// duplicate returns the offset of the first key that another one of the same object equals, the
+// length of the text if there is none. Sorted by their hashes, equal keys are neighbours. The seed
+// is random: a client that knew the hash could choose 100,000 keys with one value of it and make
+// this quadratic.
 func (s *Scanner) duplicate(keys []uint64) int {
 	first := len(s.text)
 	slices.Sort(keys)
@@ -235,8 +232,8 @@ func (s *Scanner) duplicate(keys []uint64) int {
 	return first
 }
 
-// keyAt returns the key that is written at an offset. It allocates: it is
-// called on equal hashes only, which nearly always is the end.
+// keyAt returns the key that is written at an offset. It allocates: it is called on equal hashes
+// only, which nearly always is the end.
 func (s *Scanner) keyAt(at int) []byte {
 	raw, _ := jsontext.NewDecoder(bytes.NewBuffer(s.text[at:])).ReadValue()
 	key, _ := jsontext.AppendUnquote(nil, raw)

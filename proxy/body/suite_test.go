@@ -8,17 +8,17 @@ import (
 	"testing"
 )
 
-// stricter are the texts that the suite wants accepted and this package
-// refuses: each leaves a choice in which two readers differ.
+// stricter are the texts that the suite wants accepted and this package refuses: each leaves a
+// choice in which two readers differ.
 var stricter = map[string]string{
 	"y_object_duplicated_key.json":           "a key twice",
 	"y_object_duplicated_key_and_value.json": "a key twice",
 	"y_object_escaped_null_in_key.json":      "a control character in a key",
 }
 
-// The parsing cases of nst/JSONTestSuite, where its folder test_parsing is named
-// by JSON_TEST_SUITE: each as it is, and as the value of a key, because a body
-// is an object or an array of objects.
+// The parsing cases of nst/JSONTestSuite, where its folder test_parsing is named by
+// JSON_TEST_SUITE: each as it is, and as the value of a key, because a body is an object or an
+// array of objects.
 func TestSuite(t *testing.T) {
 	files, _ := filepath.Glob(filepath.Join(os.Getenv("JSON_TEST_SUITE"), "[yni]_*.json"))
 	if len(files) == 0 {

@@ -27,8 +27,8 @@ type Config struct {
 	Write time.Duration // an answer, without progress
 	Idle  time.Duration // between two requests
 
-	// Overload is the complete answer for a connection that is not taken; nil: none. It is not
-	// sent under TLS, where it would need a handshake.
+	// Overload is the complete answer for a connection that is not taken; nil: none. It is not sent
+	// under TLS, where it would need a handshake.
 	Overload []byte
 }
 

@@ -58,8 +58,8 @@ func (m *message) shift() {
 }
 
 // room makes space for more bytes, and not for a few only: a head that nearly fills the buffer must
-// not make us read its body byte by byte. What is before m.body is never moved or overwritten:
-// the head's slices point there. A larger buffer is a copy, and the slices keep the old one alive.
+// not make us read its body byte by byte. What is before m.body is never moved or overwritten: the
+// head's slices point there. A larger buffer is a copy, and the slices keep the old one alive.
 func (m *message) room() {
 	if len(m.buf)-m.w >= minRoom {
 		return

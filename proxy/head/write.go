@@ -91,8 +91,8 @@ func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 	}
 }
 
-// sizeRoom is what is before and after the bytes of a chunk: its size in hexadecimal and two
-// line ends.
+// sizeRoom is what is before and after the bytes of a chunk: its size in hexadecimal and two line
+// ends.
 const sizeRoom = 8
 
 // WriteChunks writes what r yields in chunks (RFC 9112 7.1), each piece as it comes and in one

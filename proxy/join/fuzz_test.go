@@ -17,8 +17,8 @@ type outcome struct {
 	whole   int // rows of the first part
 }
 
-// play joins two parts, fed in pieces of the given lengths in turn, with a
-// bound for rows that fuzzed ones reach.
+// play joins two parts, fed in pieces of the given lengths in turn, with a bound for rows that
+// fuzzed ones reach.
 func play(a, b []byte, pieces ...int) outcome {
 	var j Joiner
 	j.Reset()
@@ -108,9 +108,9 @@ func encode(result, errs []string) string {
 	return text + "}"
 }
 
-// However the parts are cut, the joined answer is the same; for valid parts it
-// is their rows and errors, byte for byte; and wherever a valid part breaks off,
-// what is left is valid and holds a beginning of its rows and all of the other's.
+// However the parts are cut, the joined answer is the same; for valid parts it is their rows and
+// errors, byte for byte; and wherever a valid part breaks off, what is left is valid and holds a
+// beginning of its rows and all of the other's.
 func FuzzJoin(f *testing.F) {
 	for _, row := range rows {
 		a, b, _ := strings.Cut(row.parts, "|")

@@ -12,12 +12,11 @@ const (
 	MaxErrors = 256 << 10 // bytes of the errors of all shards
 )
 
-// ErrNothing is a fault beside those of package jsonscan. None of them says
-// anything of the content.
+// ErrNothing is a fault beside those of package jsonscan. None of them says anything of the
+// content.
 var ErrNothing = errors.New("the answer has neither a result nor an error")
 
-// arrays are the members that count. Those who want no rows do not enter the
-// second one.
+// arrays are the members that count. Those who want no rows do not enter the second one.
 var arrays = []string{"errors", "result"}
 
 // The indices in arrays.
@@ -26,8 +25,8 @@ const (
 	inResult
 )
 
-// Joiner makes one answer of several shards. It is ready after Reset; then come,
-// for each shard, Begin, Feed as often as it takes, and End; then Close.
+// Joiner makes one answer of several shards. It is ready after Reset; then come, for each shard,
+// Begin, Feed as often as it takes, and End; then Close.
 type Joiner struct {
 	err    error
 	wanted bool // the rows of this shard count
@@ -51,8 +50,8 @@ func (j *Joiner) Reset() {
 	*j = Joiner{most: MaxHeld, held: j.held[:0], errors: j.errors[:0]}
 }
 
-// Begin says that another shard comes. What the last one left incomplete is
-// dropped. The rows of a shard that failed are not wanted, only its errors are.
+// Begin says that another shard comes. What the last one left incomplete is dropped. The rows of a
+// shard that failed are not wanted, only its errors are.
 func (j *Joiner) Begin(wanted bool) {
 	j.drop()
 	j.err, j.wanted = nil, wanted
@@ -70,9 +69,8 @@ func (j *Joiner) drop() {
 	j.errors, j.over = j.errors[:j.whole], false
 }
 
-// Feed reads the next piece of the shard and appends to dst what may be sent by
-// now. An error ends the shard: every later call returns the same one, and the
-// rows before it are in dst.
+// Feed reads the next piece of the shard and appends to dst what may be sent by now. An error ends
+// the shard: every later call returns the same one, and the rows before it are in dst.
 func (j *Joiner) Feed(dst, src []byte) ([]byte, error) {
 	for len(src) > 0 && j.err == nil {
 		at, n := j.obj.At, 0
@@ -90,8 +88,8 @@ func (j *Joiner) Feed(dst, src []byte) ([]byte, error) {
 	return dst, j.err
 }
 
-// End says that the shard has ended. The error is that of Feed, or says that the
-// shard is not complete.
+// End says that the shard has ended. The error is that of Feed, or says that the shard is not
+// complete.
 func (j *Joiner) End() error {
 	if j.err == nil {
 		j.err = j.obj.End()
@@ -111,13 +109,12 @@ func (j *Joiner) Found() int { return j.found }
 // LeftOut returns how many errors of all shards were not kept.
 func (j *Joiner) LeftOut() int { return j.left }
 
-// PartialRow reports whether a row is sent without its end. If its shard has
-// failed, the answer cannot be brought to a good end.
+// PartialRow reports whether a row is sent without its end. If its shard has failed, the answer
+// cannot be brought to a good end.
 func (j *Joiner) PartialRow() bool { return j.partial }
 
-// AddErrors adds errors to those of the shards, and drops what the present one
-// left incomplete. errs is one error or several, joined by commas, and is kept
-// whatever its length.
+// AddErrors adds errors to those of the shards, and drops what the present one left incomplete.
+// errs is one error or several, joined by commas, and is kept whatever its length.
 func (j *Joiner) AddErrors(errs []byte) {
 	j.drop()
 	if len(j.errors) > 0 && len(errs) > 0 {
@@ -127,8 +124,8 @@ func (j *Joiner) AddErrors(errs []byte) {
 	j.whole = len(j.errors)
 }
 
-// Close appends what is left of the joined answer to dst. It must not be called
-// after a partial row.
+// Close appends what is left of the joined answer to dst. It must not be called after a partial
+// row.
 func (j *Joiner) Close(dst []byte) []byte {
 	j.drop()
 	dst = append(j.appendOpening(dst), ']')

@@ -8,8 +8,8 @@ import (
 	"aclgate/proxy/jsonscan"
 )
 
-// joined feeds each part in pieces of n bytes. A part that fails leaves the
-// error F, one of its name in the row beside it.
+// joined feeds each part in pieces of n bytes. A part that fails leaves the error F, one of its
+// name in the row beside it.
 func joined(n int, parts ...string) string {
 	var j Joiner
 	j.Reset()
@@ -108,8 +108,7 @@ func TestUnwanted(t *testing.T) {
 	}
 }
 
-// A row that is too long to be held goes out piece by piece, and is partial as
-// long as it lasts.
+// A row that is too long to be held goes out piece by piece, and is partial as long as it lasts.
 func TestLongRow(t *testing.T) {
 	long := `{"a":"` + strings.Repeat("x", 2*MaxHeld) + `"}`
 	if got := joined(4096, `{"result":[1,`+long+`,2]}`); got != `{"result":[1,`+long+`,2]}` {
@@ -141,8 +140,7 @@ func TestLongRow(t *testing.T) {
 	}
 }
 
-// Errors are kept up to a bound, and counted beyond it. Those of the gateway's
-// own are always kept.
+// Errors are kept up to a bound, and counted beyond it. Those of the gateway's own are always kept.
 func TestManyErrors(t *testing.T) {
 	const size = 100
 	one := `"` + strings.Repeat("e", size-2) + `"`

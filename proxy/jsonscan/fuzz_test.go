@@ -43,9 +43,8 @@ func elements(array []byte) (texts []json.RawMessage) {
 	return texts
 }
 
-// However a text is cut, the same is found. In valid JSON members and elements
-// are where encoding/json sees them; and what is taken for an object is valid
-// JSON if only its values are.
+// However a text is cut, the same is found. In valid JSON members and elements are where
+// encoding/json sees them; and what is taken for an object is valid JSON if only its values are.
 func FuzzObject(f *testing.F) {
 	for i, row := range rows {
 		f.Add([]byte(row.text), uint16(i))

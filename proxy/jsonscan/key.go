@@ -3,9 +3,9 @@ package jsonscan
 // maxName is the length of the longest name that a key can be compared with.
 const maxName = 8
 
-// key unescapes a key as it comes, a byte at a time, so that "err\u006Frs" is
-// the name errors too. It keeps as much of it as a name may be long, never the
-// key, which may be as long as the backend likes.
+// key unescapes a key as it comes, a byte at a time, so that "err\u006Frs" is the name errors too.
+// It keeps as much of it as a name may be long, never the key, which may be as long as the backend
+// likes.
 type key struct {
 	text    [maxName]byte
 	size    uint8
@@ -67,8 +67,7 @@ func (k *key) digit(b byte) bool {
 	return true
 }
 
-// char takes one character, or a byte of one that is not ASCII and so is in no
-// name.
+// char takes one character, or a byte of one that is not ASCII and so is in no name.
 func (k *key) char(r rune) {
 	if k.other || k.size == maxName || r >= 0x80 {
 		k.other = true

@@ -34,8 +34,8 @@ const (
 // maxArrays is how many members of an object can be entered.
 const maxArrays = 2
 
-// Object reads an object. It is about 1 KiB long and allocates nothing. Reset
-// makes it ready for the first byte.
+// Object reads an object. It is about 1 KiB long and allocates nothing. Reset makes it ready for
+// the first byte.
 type Object struct {
 	At    State
 	Array int // InArray and InElement: the index of the array's key in those of Reset
@@ -47,9 +47,8 @@ type Object struct {
 	value  value
 }
 
-// Reset makes o ready for the next object. The members with the given keys, at
-// most two, must be arrays and come once at most; o enters them and keeps the
-// slice.
+// Reset makes o ready for the next object. The members with the given keys, at most two, must be
+// arrays and come once at most; o enters them and keeps the slice.
 func (o *Object) Reset(arrays []string) {
 	o.At, o.arrays, o.seen = Begin, arrays, [maxArrays]bool{}
 }
@@ -57,8 +56,7 @@ func (o *Object) Reset(arrays []string) {
 // Seen reports whether the key of an array was read.
 func (o *Object) Seen(array int) bool { return o.seen[array] }
 
-// Closes reports whether b, the next byte, closes the object or the array that
-// was entered.
+// Closes reports whether b, the next byte, closes the object or the array that was entered.
 func (o *Object) Closes(b byte) bool {
 	if o.At == InArray {
 		return b == ']' && o.last != ','
@@ -66,13 +64,12 @@ func (o *Object) Closes(b byte) bool {
 	return b == '}' && (o.At == First || o.At == After)
 }
 
-// Empty reports whether the object, or the array that was entered, has nothing
-// in it yet.
+// Empty reports whether the object, or the array that was entered, has nothing in it yet.
 func (o *Object) Empty() bool { return o.At == First || o.At == InArray && o.last == 0 }
 
-// Step reads something of src, which is not empty: more of a key or a value, or
-// a byte between them, or nothing where At alone changes. It returns how many
-// bytes that took, with an error those before the fault.
+// Step reads something of src, which is not empty: more of a key or a value, or a byte between
+// them, or nothing where At alone changes. It returns how many bytes that took, with an error those
+// before the fault.
 func (o *Object) Step(src []byte) (int, error) {
 	switch b := src[0]; {
 	case o.At == InKey:
@@ -187,8 +184,7 @@ func (o *Object) stepValue(src []byte) (int, error) {
 	return n, err
 }
 
-// End returns what is wrong if the text ends here: nothing, ErrNotObject or
-// ErrCut.
+// End returns what is wrong if the text ends here: nothing, ErrNotObject or ErrCut.
 func (o *Object) End() error {
 	switch o.At {
 	case Begin:

@@ -12,8 +12,8 @@ type member struct {
 	errors     bool // that is its key
 }
 
-// walk reads a text in pieces of n bytes. It returns the members that are
-// complete, and what is wrong with the text, at its end if nowhere else.
+// walk reads a text in pieces of n bytes. It returns the members that are complete, and what is
+// wrong with the text, at its end if nowhere else.
 func walk(text []byte, n int) (found []member, err error) {
 	var o Object
 	o.Reset(nil)

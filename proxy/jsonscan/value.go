@@ -2,8 +2,8 @@ package jsonscan
 
 import "bytes"
 
-// MaxDepth is how many objects and arrays may be open inside a value. One bit is
-// kept for each, to see that brackets match.
+// MaxDepth is how many objects and arrays may be open inside a value. One bit is kept for each, to
+// see that brackets match.
 const MaxDepth = 8192
 
 // value finds the end of one value.
@@ -16,17 +16,15 @@ type value struct {
 	kinds  [MaxDepth / 64]uint64 // one bit for each open bracket: set for an object
 }
 
-// start makes v ready for a value that begins with b, and reports false if none
-// does.
+// start makes v ready for a value that begins with b, and reports false if none does.
 func (v *value) start(b byte) bool {
 	v.done, v.inStr, v.esc, v.depth = false, false, false, 0
 	v.scalar = isScalar[b]
 	return v.scalar || b == '"' || b == '{' || b == '['
 }
 
-// scan reads up to the end of the value or of src, and returns how many bytes of
-// src belong to the value. With an error these are the bytes before the fault:
-// ErrMalformed or ErrTooDeep.
+// scan reads up to the end of the value or of src, and returns how many bytes of src belong to the
+// value. With an error these are the bytes before the fault: ErrMalformed or ErrTooDeep.
 func (v *value) scan(src []byte) (int, error) {
 	if v.scalar {
 		return v.scanScalar(src), nil
@@ -58,8 +56,8 @@ var isScalar = [256]bool{
 	'a': true, 'e': true, 'f': true, 'l': true, 'n': true, 'r': true, 's': true, 't': true, 'u': true,
 }
 
-// scanScalar ends before the first byte that is none of a scalar: a border is
-// not known before it is seen.
+// scanScalar ends before the first byte that is none of a scalar: a border is not known before it
+// is seen.
 func (v *value) scanScalar(src []byte) int {
 	for i, b := range src {
 		if !isScalar[b] {
@@ -114,9 +112,9 @@ func skipPlain(src []byte) int {
 	return len(src)
 }
 
-// scanString reads to the end of a string, its quote included, or of src. The
-// quote is looked for once and then again only after an escape that hid it:
-// looking again after every escape would be quadratic.
+// scanString reads to the end of a string, its quote included, or of src. The quote is looked for
+// once and then again only after an escape that hid it: looking again after every escape would be
+// quadratic.
 func (v *value) scanString(src []byte) int {
 	i, quote := 0, -1
 	if v.esc {

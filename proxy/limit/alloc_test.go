@@ -35,8 +35,8 @@ func TestNoAllocs(t *testing.T) {
 	}
 }
 
-// BenchmarkAdmit is a request of one of 1000 tokens in an account three levels
-// deep, by all processors at once: four buckets, two of them shared by all.
+// BenchmarkAdmit is a request of one of 1000 tokens in an account three levels deep, by all
+// processors at once: four buckets, two of them shared by all.
 func BenchmarkAdmit(b *testing.B) {
 	wide := Limit{Rate: 1e9, Burst: 1e15, Concurrent: 1000} // nobody is refused
 	for _, row := range []struct {
@@ -71,8 +71,8 @@ func BenchmarkAdmit(b *testing.B) {
 	}
 }
 
-// BenchmarkAdmitMany is requests of so many tokens in turn: at 131,072 they are
-// more than caches hold.
+// BenchmarkAdmitMany is requests of so many tokens in turn: at 131,072 they are more than caches
+// hold.
 func BenchmarkAdmitMany(b *testing.B) {
 	wide := Limit{Rate: 1e9, Burst: 1e15, Concurrent: 1000}
 	for _, n := range []int{10_000, 1 << 17} {

@@ -25,8 +25,8 @@ type rule struct {
 // maxWindow keeps sums of times far from an overflow: it is 73 years.
 const maxWindow = 1 << 61
 
-// newRule compiles a Limit. The interval is rounded up, so that no rounding
-// admits more than the rate.
+// newRule compiles a Limit. The interval is rounded up, so that no rounding admits more than the
+// rate.
 func newRule(l Limit) rule {
 	r := rule{concurrent: math.MaxInt64, burst: int64(max(1, l.Burst))}
 	if l.Concurrent > 0 {
@@ -42,8 +42,8 @@ func newRule(l Limit) rule {
 	return r
 }
 
-// bucket is what one key has used. It fills a cache line of its own: two busy
-// neighbours must not slow each other down.
+// bucket is what one key has used. It fills a cache line of its own: two busy neighbours must not
+// slow each other down.
 type bucket struct {
 	key    uint64       // whose it is
 	full   atomic.Int64 // when it is full again; in the past: it is full
@@ -52,8 +52,8 @@ type bucket struct {
 	_ [24]byte
 }
 
-// counts are decisions. They stand in the line that a decision has just
-// written: one counter for all would be what all requests meet at.
+// counts are decisions. They stand in the line that a decision has just written: one counter for
+// all would be what all requests meet at.
 type counts struct{ admitted, refused atomic.Uint64 }
 
 // count counts a decision; wait is 0 where a request was admitted.
@@ -83,8 +83,8 @@ const (
 	gone // the bucket was swept: look again
 )
 
-// enter counts one request in, if there is room for it. Every request enters,
-// with or without a bound: whoever is in keeps the bucket from being swept.
+// enter counts one request in, if there is room for it. Every request enters, with or without a
+// bound: whoever is in keeps the bucket from being swept.
 func (b *bucket) enter(most int64) entry {
 	for {
 		n := b.active.Load()
@@ -102,9 +102,8 @@ func (b *bucket) enter(most int64) entry {
 // leave counts one request out.
 func (b *bucket) leave() { b.active.Add(-1) }
 
-// charge takes one request out of the bucket. It returns when the bucket is
-// full again, which giveBack wants to know; or 0 and the nanoseconds until one
-// request would pass.
+// charge takes one request out of the bucket. It returns when the bucket is full again, which
+// giveBack wants to know; or 0 and the nanoseconds until one request would pass.
 func (b *bucket) charge(r *rule, now int64) (full, wait int64) {
 	for r.interval > 0 {
 		old := b.full.Load()
@@ -119,10 +118,9 @@ func (b *bucket) charge(r *rule, now int64) (full, wait int64) {
 	return 0, 0
 }
 
-// giveBack undoes a charge. Others may have been charged since, each by whole
-// intervals. At any other distance the bucket was full in between and began
-// anew: nothing is left of the charge, and to give it back would let one
-// request pass for free.
+// giveBack undoes a charge. Others may have been charged since, each by whole intervals. At any
+// other distance the bucket was full in between and began anew: nothing is left of the charge, and
+// to give it back would let one request pass for free.
 func (b *bucket) giveBack(r *rule, charged int64) {
 	for {
 		full := b.full.Load()
@@ -132,8 +130,8 @@ func (b *bucket) giveBack(r *rule, charged int64) {
 	}
 }
 
-// retire reports whether the bucket may be forgotten, and lets nobody enter it
-// then. Whoever came between look and lock is seen by the second look.
+// retire reports whether the bucket may be forgotten, and lets nobody enter it then. Whoever came
+// between look and lock is seen by the second look.
 func (b *bucket) retire(now int64) bool {
 	if b.full.Load() > now || !b.active.CompareAndSwap(0, swept) {
 		return false

@@ -11,9 +11,8 @@ import (
 
 const second = int64(time.Second)
 
-// Over any stretch of time a bucket admits at most burst + rate × t, whatever
-// the pattern in which requests come; and it is not stingy either: who asks all
-// the time gets nearly the rate.
+// Over any stretch of time a bucket admits at most burst + rate × t, whatever the pattern in which
+// requests come; and it is not stingy either: who asks all the time gets nearly the rate.
 func TestBucketAdmitsBurstAndRate(t *testing.T) {
 	for _, l := range []Limit{{Rate: 10, Burst: 1}, {Rate: 7, Burst: 5}, {Rate: 1.0 / 60, Burst: 2}, {Rate: 3000, Burst: 300}} {
 		for seed := range uint64(20) {
@@ -114,8 +113,7 @@ func TestGiveBack(t *testing.T) {
 			t.Errorf("got %d left, want 2", got)
 		}
 	})
-	// The charge has leaked away and somebody else began anew: giving it back
-	// would be a present.
+	// The charge has leaked away and somebody else began anew: giving it back would be a present.
 	t.Run("too late", func(t *testing.T) {
 		b := new(bucket)
 		charged, _ := b.charge(&r, second)
@@ -128,8 +126,8 @@ func TestGiveBack(t *testing.T) {
 	})
 }
 
-// The bound of requests at one time holds among many goroutines, and nobody is
-// left in the bucket at the end.
+// The bound of requests at one time holds among many goroutines, and nobody is left in the bucket
+// at the end.
 func TestConcurrentNeverExceeds(t *testing.T) {
 	const most = 5
 	b := new(bucket)

@@ -20,8 +20,8 @@ type Options struct {
 	MaxSources int // sources with a bucket of their own; 0: 65536
 }
 
-// Limiter bounds callers. The nil Limiter bounds nothing and does nothing. It
-// is safe for concurrent use, has no goroutine and needs no end.
+// Limiter bounds callers. The nil Limiter bounds nothing and does nothing. It is safe for
+// concurrent use, has no goroutine and needs no end.
 type Limiter struct {
 	tokens, accounts, sources *table // nil: no bound
 }
@@ -39,9 +39,8 @@ func New(o Options) *Limiter {
 	return l
 }
 
-// Hold is what one request has taken, and what its client is told of it. The
-// zero Hold is empty. It belongs to one request at a time and is used again
-// after Release.
+// Hold is what one request has taken, and what its client is told of it. The zero Hold is empty. It
+// belongs to one request at a time and is used again after Release.
 type Hold struct {
 	Quota Quota // of the bucket with the fewest requests left
 	Retry int64 // seconds until a refused request would pass, at least 1; 0: it was not refused
@@ -57,16 +56,15 @@ type taken struct {
 	full   int64 // what charge returned; 0: nothing was charged
 }
 
-// Admit charges a request of tok, which came at now, to its token and to its
-// accounts up to the root of tree. It returns NotJudged and has filled h, whose
-// Release ends the request; or LimitToken or LimitAccount, and then nothing was
-// charged and nothing is held. h is empty before.
+// Admit charges a request of tok, which came at now, to its token and to its accounts up to the
+// root of tree. It returns NotJudged and has filled h, whose Release ends the request; or
+// LimitToken or LimitAccount, and then nothing was charged and nothing is held. h is empty before.
 func (l *Limiter) Admit(h *Hold, tok *policy.Token, tree *policy.Tree, now int64) policy.Reason {
 	if l == nil {
 		return policy.NotJudged
 	}
-	// The token comes first: whoever exceeds the bound of its own token must
-	// take nothing from its neighbours in the account, not even for a moment.
+	// The token comes first: whoever exceeds the bound of its own token must take nothing from its
+	// neighbours in the account, not even for a moment.
 	if l.tokens != nil {
 		if b, in := l.tokens.enter(uint64(tok.ID), now); !h.take(l.tokens, b, in, now) {
 			return h.refused(policy.LimitToken, now)
@@ -85,8 +83,8 @@ func (l *Limiter) Admit(h *Hold, tok *policy.Token, tree *policy.Tree, now int64
 	return policy.NotJudged
 }
 
-// take charges one bucket that the request has entered, if in says so. It
-// reports whether both were possible.
+// take charges one bucket that the request has entered, if in says so. It reports whether both were
+// possible.
 func (h *Hold) take(t *table, b *bucket, in bool, now int64) bool {
 	wait := int64(1) // nobody knows when a request ends: a second is a polite guess
 	if in {
@@ -113,9 +111,8 @@ func (h *Hold) refused(r policy.Reason, now int64) policy.Reason {
 	return r
 }
 
-// measure notes the tightest bucket: the fewest requests left, then the longest
-// to wait for more. One without a rate is none: nobody knows when a request
-// ends, so there is nothing to tell.
+// measure notes the tightest bucket: the fewest requests left, then the longest to wait for more.
+// One without a rate is none: nobody knows when a request ends, so there is nothing to tell.
 func (h *Hold) measure(now int64) {
 	for _, t := range h.taken {
 		if t.rule.interval == 0 {
@@ -142,8 +139,8 @@ func (h *Hold) Release() {
 	h.Quota, h.Retry = Quota{}, 0
 }
 
-// Source charges a request without a valid token to the address that it came
-// from at now. It returns 0, or the seconds until one would pass.
+// Source charges a request without a valid token to the address that it came from at now. It
+// returns 0, or the seconds until one would pass.
 func (l *Limiter) Source(addr netip.Addr, now int64) int64 {
 	if l == nil || l.sources == nil {
 		return 0
@@ -155,10 +152,9 @@ func (l *Limiter) Source(addr netip.Addr, now int64) int64 {
 	return seconds(wait)
 }
 
-// sourceKey returns the source of an address. One subscriber has at least a
-// whole /64 (RFC 6177), so that single IPv6 addresses are no bound at all. An
-// IPv4 address counts as its own 6to4 prefix (RFC 3056), which is where its
-// holder could come from as well. 0 is an address that is not known.
+// sourceKey returns the source of an address. One subscriber has at least a whole /64 (RFC 6177),
+// so that single IPv6 addresses are no bound at all. An IPv4 address counts as its own 6to4 prefix
+// (RFC 3056), which is where its holder could come from as well. 0 is an address that is not known.
 func sourceKey(addr netip.Addr) uint64 {
 	switch addr = addr.Unmap(); {
 	case addr.Is4():

@@ -85,8 +85,8 @@ func TestRefusalGivesBack(t *testing.T) {
 	}
 }
 
-// A token that hammers is stopped at its own bucket and takes nothing from the
-// others of its account.
+// A token that hammers is stopped at its own bucket and takes nothing from the others of its
+// account.
 func TestFairness(t *testing.T) {
 	l := New(Options{Token: Limit{Rate: 10, Burst: 10}, Account: Limit{Rate: 30, Burst: 30}})
 	tr, greedy, modest := tree(t), token(1, 111), token(2, 111)
@@ -163,8 +163,7 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// Whatever requests come and go, no account is in use more than its bound, and
-// none is at the end.
+// Whatever requests come and go, no account is in use more than its bound, and none is at the end.
 func TestAccountsAmongGoroutines(t *testing.T) {
 	const most = 3
 	l, tr := New(Options{Token: Limit{Concurrent: 4}, Account: Limit{Rate: 1e6, Burst: 1000, Concurrent: most}}), tree(t)
@@ -216,8 +215,7 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// A bucket belongs to the id of a token in one limiter, as long as it says
-// anything.
+// A bucket belongs to the id of a token in one limiter, as long as it says anything.
 func TestBucketOfAToken(t *testing.T) {
 	limit := Options{Token: Limit{Rate: 1, Burst: 1}}
 	one, other := New(limit), New(limit)

@@ -1,15 +1,14 @@
 package limit
 
-// Stats is what the buckets of one scope have decided since the start. A
-// request asks one bucket of its token and one of each of its accounts.
+// Stats is what the buckets of one scope have decided since the start. A request asks one bucket of
+// its token and one of each of its accounts.
 type Stats struct {
 	Scope             string // token, account or source
 	Admitted, Refused uint64
 	Entries           int64 // buckets that are kept
 }
 
-// Stats returns the scopes that are bounded. It looks at every bucket, so it is
-// for scrapes.
+// Stats returns the scopes that are bounded. It looks at every bucket, so it is for scrapes.
 func (l *Limiter) Stats() []Stats {
 	if l == nil {
 		return nil
@@ -34,8 +33,8 @@ func (t *table) stats(name string) Stats {
 	return Stats{Scope: name, Admitted: sum.admitted.Load(), Refused: sum.refused.Load(), Entries: t.size.Load()}
 }
 
-// tally adds all decisions of a shard. The lock keeps a bucket that is being
-// swept from counting twice, or not at all: a counter must not go back.
+// tally adds all decisions of a shard. The lock keeps a bucket that is being swept from counting
+// twice, or not at all: a counter must not go back.
 func (s *shard) tally(sum *counts) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

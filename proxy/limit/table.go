@@ -7,23 +7,23 @@ import (
 	"sync/atomic"
 )
 
-// shardCount is how many parts a table has, 1<<(64-shardShift) of them: the
-// highest bits of a hash choose one, the lowest a slot in it.
+// shardCount is how many parts a table has, 1<<(64-shardShift) of them: the highest bits of a hash
+// choose one, the lowest a slot in it.
 const (
 	shardShift = 58
 	shardCount = 1 << (64 - shardShift)
 )
 
 const (
-	// sweepAt is how many buckets a shard has when it is swept for the first
-	// time, 4 MiB in a table: below that it is cheaper to keep what says nothing
-	// than to make it again for the next request of its token.
+	// sweepAt is how many buckets a shard has when it is swept for the first time, 4 MiB in a
+	// table: below that it is cheaper to keep what says nothing than to make it again for the next
+	// request of its token.
 	sweepAt  = 1024
 	fewSlots = 128 // slots of a shard in the beginning; a power of two
 )
 
-// sweepEvery is the shortest time, in nanoseconds, between two sweeps of one
-// shard for want of room: a flood must not buy a walk over it per request.
+// sweepEvery is the shortest time, in nanoseconds, between two sweeps of one shard for want of
+// room: a flood must not buy a walk over it per request.
 const sweepEvery = 1e9
 
 // table holds the buckets of one scope.
@@ -35,12 +35,11 @@ type table struct {
 	shards [shardCount]shard
 }
 
-// shard is an open-addressed hash table with linear probing that everybody may
-// read at any time: two cache lines of memory for a request, a slot and its
-// bucket. Whoever holds the lock fills empty slots. No slot is ever emptied or
-// filled anew; a sweep, or a want of slots, lays out others. A sync.Map in its
-// place takes 177 bytes a token instead of 80, and 0.3 µs more where tokens are
-// more than caches hold (BenchmarkAdmitMany).
+// shard is an open-addressed hash table with linear probing that everybody may read at any time:
+// two cache lines of memory for a request, a slot and its bucket. Whoever holds the lock fills
+// empty slots. No slot is ever emptied or filled anew; a sweep, or a want of slots, lays out
+// others. A sync.Map in its place takes 177 bytes a token instead of 80, and 0.3 µs more where
+// tokens are more than caches hold (BenchmarkAdmitMany).
 type shard struct {
 	slots atomic.Pointer[slots]
 
@@ -53,8 +52,7 @@ type shard struct {
 	past   counts // of buckets that were swept
 }
 
-// slots are at most half full, so that a search ends after a few; their number
-// is a power of two.
+// slots are at most half full, so that a search ends after a few; their number is a power of two.
 type slots []atomic.Pointer[bucket]
 
 // newTable returns the table of one scope, nil where l bounds nothing.
@@ -72,16 +70,15 @@ func newTable(l Limit, most int) *table {
 	return t
 }
 
-// hash is seeded: clients that choose their keys must not choose who shares
-// their shard or stands in front of their slot.
+// hash is seeded: clients that choose their keys must not choose who shares their shard or stands
+// in front of their slot.
 func (t *table) hash(key uint64) uint64 {
 	var b [8]byte
 	binary.LittleEndian.PutUint64(b[:], key)
 	return maphash.Bytes(t.seed, b[:])
 }
 
-// enter finds the bucket of key, which is made at need, and counts the request
-// in.
+// enter finds the bucket of key, which is made at need, and counts the request in.
 func (t *table) enter(key uint64, now int64) (*bucket, bool) {
 	hash := t.hash(key)
 	s := &t.shards[hash>>shardShift]
@@ -97,9 +94,8 @@ func (t *table) enter(key uint64, now int64) (*bucket, bool) {
 	return b, b.enter(t.rule.concurrent) == entered
 }
 
-// find returns the slot of key and what was in it, or the slot where it belongs
-// and nil. Who looked without the lock must not look at that slot again: another
-// key may have come to stand there.
+// find returns the slot of key and what was in it, or the slot where it belongs and nil. Who looked
+// without the lock must not look at that slot again: another key may have come to stand there.
 func (all *slots) find(hash, key uint64) (*atomic.Pointer[bucket], *bucket) {
 	mask := uint64(len(*all) - 1)
 	for i := hash; ; i++ {
@@ -110,8 +106,8 @@ func (all *slots) find(hash, key uint64) (*atomic.Pointer[bucket], *bucket) {
 	}
 }
 
-// make returns the bucket of key, a new one if there is none and there is room;
-// the caller holds the lock.
+// make returns the bucket of key, a new one if there is none and there is room; the caller holds
+// the lock.
 func (s *shard) make(t *table, hash, key uint64, now int64) *bucket {
 	if _, b := s.slots.Load().find(hash, key); b != nil {
 		return b
@@ -128,8 +124,8 @@ func (s *shard) make(t *table, hash, key uint64, now int64) *bucket {
 	return b
 }
 
-// room makes room for one more bucket, as far as that is possible, and takes
-// it. It reports whether there was any.
+// room makes room for one more bucket, as far as that is possible, and takes it. It reports whether
+// there was any.
 func (s *shard) room(t *table, now int64) bool {
 	if s.held >= s.next {
 		s.sweep(t, now)
@@ -169,8 +165,8 @@ func (s *shard) sweep(t *table, now int64) {
 	t.size.Add(int64(s.held - before))
 }
 
-// layOut shows everybody new slots with the buckets to keep, as many as these
-// and s.held want. Who reads the old ones meanwhile finds the same buckets.
+// layOut shows everybody new slots with the buckets to keep, as many as these and s.held want. Who
+// reads the old ones meanwhile finds the same buckets.
 func (s *shard) layOut(t *table, keep func(*bucket) bool) {
 	old, kept := *s.slots.Load(), []*bucket(nil)
 	for i := range old {

@@ -50,8 +50,8 @@ func TestSourceIsAPrefix(t *testing.T) {
 	}
 }
 
-// However many sources there are, memory stays bounded; who comes when there is
-// no room shares a bucket and escapes nothing.
+// However many sources there are, memory stays bounded; who comes when there is no room shares a
+// bucket and escapes nothing.
 func TestFloodOfSources(t *testing.T) {
 	const most = 4096
 	l := New(Options{Source: Limit{Rate: 0.01, Burst: 2}, MaxSources: most})
@@ -84,8 +84,7 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// After a flood the room is given to newcomers as soon as its buckets say
-// nothing any more.
+// After a flood the room is given to newcomers as soon as its buckets say nothing any more.
 func TestRoomIsUsedAgain(t *testing.T) {
 	const most = 256
 	l := New(Options{Source: Limit{Rate: 10, Burst: 1}, MaxSources: most})
@@ -105,8 +104,7 @@ func TestRoomIsUsedAgain(t *testing.T) {
 	}
 }
 
-// Sweeping forgets nothing that still counts: neither use nor requests that are
-// in.
+// Sweeping forgets nothing that still counts: neither use nor requests that are in.
 func TestSweepKeepsWhatCounts(t *testing.T) {
 	table := newTable(Limit{Rate: 1, Burst: 1, Concurrent: 1}, 0)
 	full, _ := table.enter(1, second)
@@ -178,8 +176,8 @@ func TestBucketsThatSayNothingAreSwept(t *testing.T) {
 	}
 }
 
-// Whoever looks for a bucket while others make theirs finds its own or none:
-// two keys that want one slot at one moment must not end in one bucket.
+// Whoever looks for a bucket while others make theirs finds its own or none: two keys that want one
+// slot at one moment must not end in one bucket.
 func TestNewcomersAtOneTime(t *testing.T) {
 	const keys, callers = 1000, 4
 	for range 200 {

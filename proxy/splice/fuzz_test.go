@@ -14,8 +14,8 @@ var seeds = []string{
 	`{"errors":["\\",{"a":[{}]}],"z":true}`, "{\"\xff\":1,\"errors\xc3\xa9\":2}",
 }
 
-// Any split of the stream gives the same bytes and the same error, and what is
-// sent for valid input without fault is the decoded object with errors added.
+// Any split of the stream gives the same bytes and the same error, and what is sent for valid input
+// without fault is the decoded object with errors added.
 func FuzzSplice(f *testing.F) {
 	for i, seed := range seeds {
 		f.Add([]byte(seed), uint16(i), uint16(2*i))

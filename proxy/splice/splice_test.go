@@ -27,8 +27,8 @@ func stream(text, errs string, n int) (string, error) {
 	return string(dst), err
 }
 
-// spliced are answers as they come, as they stream and as Whole writes them. E
-// stands for the new errors.
+// spliced are answers as they come, as they stream and as Whole writes them. E stands for the new
+// errors.
 var spliced = []struct {
 	text, streamed, whole string
 }{
@@ -138,8 +138,7 @@ func TestLongKey(t *testing.T) {
 	}
 }
 
-// An answer of the largest permitted first part shows its fault before a byte
-// of it was sent.
+// An answer of the largest permitted first part shows its fault before a byte of it was sent.
 func TestPreScan(t *testing.T) {
 	text := `{"result":"` + strings.Repeat("x", 60<<10) + `","errors":null`
 	var s Splicer

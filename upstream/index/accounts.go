@@ -29,9 +29,9 @@ type AccountsOptions struct {
 	Changed func()
 }
 
-// Accounts is the account tree as the backend has it, below the roots that the policy names.
-// An account below none of them, or too deep, is in no branch. It is read
-// whole or not at all, like the index, and what passes through counts at once.
+// Accounts is the account tree as the backend has it, below the roots that the policy names. An
+// account below none of them, or too deep, is in no branch. It is read whole or not at all, like
+// the index, and what passes through counts at once.
 type Accounts struct {
 	lister    listing.Lister
 	opt       AccountsOptions
@@ -71,8 +71,8 @@ func (a *Accounts) Ready() error {
 	return nil
 }
 
-// PolicyLoaded takes the roots of the policy in force, at once, and makes Run read again:
-// below a new root there may be accounts that were never read.
+// PolicyLoaded takes the roots of the policy in force, at once, and makes Run read again: below a
+// new root there may be accounts that were never read.
 func (a *Accounts) PolicyLoaded() {
 	a.mu.Lock()
 	a.build()
@@ -80,8 +80,8 @@ func (a *Accounts) PolicyLoaded() {
 	a.refresher.wake.Wake()
 }
 
-// Created notes an account that was created through the gateway. Like all changes it counts
-// at once and outlives a reading that began before it.
+// Created notes an account that was created through the gateway. Like all changes it counts at once
+// and outlives a reading that began before it.
 func (a *Accounts) Created(id, parent int64) { a.Moved([]int64{id}, parent) }
 
 // Moved notes accounts that hang below parent from now on.
@@ -94,8 +94,8 @@ func (a *Accounts) Moved(ids []int64, parent int64) {
 	a.build()
 }
 
-// Deleted notes accounts that are gone, or whose parent is not known any more: until they are
-// read again they and all accounts below them are in no branch.
+// Deleted notes accounts that are gone, or whose parent is not known any more: until they are read
+// again they and all accounts below them are in no branch.
 func (a *Accounts) Deleted(ids []int64) { a.Moved(ids, nowhere) }
 
 // Run reads the tree until ctx ends.
@@ -139,8 +139,8 @@ func (a *Accounts) read(ctx context.Context) error {
 	return nil
 }
 
-// distinctAccounts sorts accounts by id. One that came twice, below two parents, is below
-// neither: nothing tells which of them is true.
+// distinctAccounts sorts accounts by id. One that came twice, below two parents, is below neither:
+// nothing tells which of them is true.
 func distinctAccounts(rows []policy.Account) ([]policy.Account, error) {
 	slices.SortFunc(rows, func(a, b policy.Account) int { return cmp.Compare(a.ID, b.ID) })
 	rows = slices.Compact(rows)
@@ -152,8 +152,8 @@ func distinctAccounts(rows []policy.Account) ([]policy.Account, error) {
 	return rows, nil
 }
 
-// build makes the tree from what is known. The caller holds mu, or is alone. A tree that is
-// the same as before stays, because much is remembered by it.
+// build makes the tree from what is known. The caller holds mu, or is alone. A tree that is the
+// same as before stays, because much is remembered by it.
 func (a *Accounts) build() {
 	accounts := a.reachable()
 	now := a.tree.Load()
@@ -171,8 +171,8 @@ func (a *Accounts) build() {
 	}
 }
 
-// reachable returns the roots and what hangs below them, parents first, down to the depth
-// that is allowed.
+// reachable returns the roots and what hangs below them, parents first, down to the depth that is
+// allowed.
 func (a *Accounts) reachable() []policy.Account {
 	named := a.opt.Policy()
 	below := a.below()
@@ -199,8 +199,8 @@ func (a *Accounts) reachable() []policy.Account {
 	return out
 }
 
-// below returns the accounts under each parent, as they were read and changed since. They
-// are ascending, so that the same accounts make the same tree.
+// below returns the accounts under each parent, as they were read and changed since. They are
+// ascending, so that the same accounts make the same tree.
 func (a *Accounts) below() map[int64][]int64 {
 	changed := make(map[int64]int64, len(a.later))
 	for _, row := range a.later {

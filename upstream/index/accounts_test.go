@@ -110,8 +110,8 @@ func TestAccountsCreated(t *testing.T) {
 	}
 }
 
-// Accounts that are moved or deleted count at once, with what hangs below them, and a
-// reading that began before it does not undo that.
+// Accounts that are moved or deleted count at once, with what hangs below them, and a reading that
+// began before it does not undo that.
 func TestAccountsMoved(t *testing.T) {
 	var during func(*Accounts)
 	var a *Accounts

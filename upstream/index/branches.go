@@ -43,9 +43,9 @@ type branchLists struct {
 // minKept may be remembered of any collection, however small.
 const minKept = 4096
 
-// get returns the ids of a branch, remembered or as derive makes them, which reports whether
-// they have memory of their own. Of such memory no more than half the items is kept: the
-// rest is derived again.
+// get returns the ids of a branch, remembered or as derive makes them, which reports whether they
+// have memory of their own. Of such memory no more than half the items is kept: the rest is derived
+// again.
 func (b *branchCache) get(tree *policy.Tree, cid int64, items int, derive func() ([]int64, bool)) []int64 {
 	n, known := tree.Ordinal(cid)
 	if !known {

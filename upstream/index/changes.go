@@ -7,8 +7,8 @@ import (
 	"aclgate/policy"
 )
 
-// Created notes an item that was created through the gateway. Like all changes it counts
-// for every View taken later, and outlives readings that began before it.
+// Created notes an item that was created through the gateway. Like all changes it counts for every
+// View taken later, and outlives readings that began before it.
 func (x *ItemIndex) Created(c *policy.Collection, id, cid int64) { x.change(c, []int64{id}, cid) }
 
 // Moved notes items that were given to another account.
@@ -41,8 +41,8 @@ func (x *ItemIndex) change(c *policy.Collection, ids []int64, cid int64) {
 	x.put(c, s.apply(distinct(changes)))
 }
 
-// maxForgotten is how many changes there may be until no more are kept of items that were
-// not known before. In header mode a caller may name any number of them.
+// maxForgotten is how many changes there may be until no more are kept of items that were not known
+// before. In header mode a caller may name any number of them.
 const maxForgotten = 1 << 16
 
 // distinct sorts changes and drops those of items that come twice.
@@ -51,8 +51,8 @@ func distinct(changes []change) []change {
 	return slices.CompactFunc(changes, func(a, b change) bool { return a.id == b.id })
 }
 
-// found notes what a look-up has shown that was not known and that began after change seq.
-// What has changed since counts more: the look-up may have seen the item before it was moved.
+// found notes what a look-up has shown that was not known and that began after change seq. What has
+// changed since counts more: the look-up may have seen the item before it was moved.
 func (x *ItemIndex) found(c *policy.Collection, rows []change, seq uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -98,9 +98,9 @@ func (x *ItemIndex) putMembers(c *policy.Collection, l *groupMembers) {
 	x.state.Store(next)
 }
 
-// GroupsChanged reads the members of groups in c again, after a link that passed through,
-// and returns when a reading that began after the call has ended. If it failed, what was
-// known before does not count any more: it could let an item go on that was taken out.
+// GroupsChanged reads the members of groups in c again, after a link that passed through, and
+// returns when a reading that began after the call has ended. If it failed, what was known before
+// does not count any more: it could let an item go on that was taken out.
 func (x *ItemIndex) GroupsChanged(ctx context.Context, c *policy.Collection) error {
 	x.mu.Lock()
 	r := x.refreshers[subject{c, true}]

@@ -20,9 +20,9 @@ type TokenShape struct {
 	Entries []policy.Entry
 }
 
-// DemandOf returns what the index has to know so that every request of these tokens can be
-// judged. It is rather too much than too little: a collection that is not known is a 503. In
-// header mode the backend knows the accounts of items, and only groups have to be known.
+// DemandOf returns what the index has to know so that every request of these tokens can be judged.
+// It is rather too much than too little: a collection that is not known is a 503. In header mode
+// the backend knows the accounts of items, and only groups have to be known.
 func DemandOf(engine *policy.Engine, shapes iter.Seq[TokenShape]) Demand {
 	b := demandBuilder{engine: engine, groups: engine.Catalogue.WithRole(policy.RoleGroups)}
 	seen := map[string]bool{}

@@ -30,13 +30,13 @@ type Options struct {
 }
 
 // ItemIndex knows the account of every item (SPEC 4.4): the tree is enforced by it where the
-// backend does not. What it knows is one immutable state behind one pointer. A request takes a
-// View and keeps it to its end; no request ever waits for a reading.
+// backend does not. What it knows is one immutable state behind one pointer. A request takes a View
+// and keeps it to its end; no request ever waits for a reading.
 //
-// A reading replaces what is known of one collection as a whole, or not at all: half a list
-// would take items away from their owners. What passes through the gateway meanwhile
-// (Created, Deleted, Moved) has a number and is applied again to a reading that began
-// before it, so that an old page cannot give an item back to its former account.
+// A reading replaces what is known of one collection as a whole, or not at all: half a list would
+// take items away from their owners. What passes through the gateway meanwhile (Created, Deleted,
+// Moved) has a number and is applied again to a reading that began before it, so that an old page
+// cannot give an item back to its former account.
 type ItemIndex struct {
 	lister listing.Lister
 	opt    Options
@@ -58,8 +58,8 @@ type ItemIndex struct {
 // readCount is how many collections are read at one time.
 const readCount = 4
 
-// state is all that is known at one moment. It is immutable but for the views, which are made
-// when they are first asked for.
+// state is all that is known at one moment. It is immutable but for the views, which are made when
+// they are first asked for.
 type state struct {
 	overlays []*overlay      // by Collection.Index; nil: not needed
 	members  []*groupMembers // likewise
@@ -78,8 +78,8 @@ func New(o Options) *ItemIndex {
 	return x
 }
 
-// View is what is known, for one request, together with the tree that it is judged by. It
-// is a policy.Items.
+// View is what is known, for one request, together with the tree that it is judged by. It is a
+// policy.Items.
 type View struct {
 	state *state
 	tree  *policy.Tree
@@ -107,8 +107,7 @@ func (v *View) Of(c *policy.Collection, cid int64) []int64 {
 	return nil
 }
 
-// Members returns the ids of the items of c that belong to a group of groups, ascending and
-// shared.
+// Members returns the ids of the items of c that belong to a group of groups, ascending and shared.
 func (v *View) Members(c *policy.Collection, groups []int64) []int64 {
 	if l := v.state.members[c.Index]; l != nil {
 		return l.of(groups)
@@ -116,8 +115,8 @@ func (v *View) Members(c *policy.Collection, groups []int64) []int64 {
 	return nil
 }
 
-// Stale reports whether what is known about a collection is too old to judge by, or is
-// nothing: the answer is policy.IndexStale then. Collections that are not indexed never are.
+// Stale reports whether what is known about a collection is too old to judge by, or is nothing: the
+// answer is policy.IndexStale then. Collections that are not indexed never are.
 func (x *ItemIndex) Stale(c *policy.Collection) bool {
 	if !listing.HasAccounts(c) {
 		return false
@@ -126,8 +125,8 @@ func (x *ItemIndex) Stale(c *policy.Collection) bool {
 	return s == nil || x.old(s.began)
 }
 
-// StaleFor reports whether what is known is too old to judge a request by: of a collection
-// that it names or, for tokens with entries, of the members that groups have in it.
+// StaleFor reports whether what is known is too old to judge a request by: of a collection that it
+// names or, for tokens with entries, of the members that groups have in it.
 func (x *ItemIndex) StaleFor(c *policy.Input) bool {
 	for i := range c.Request.Selectors {
 		col := c.Request.Selectors[i].Collection
@@ -171,8 +170,8 @@ func (x *ItemIndex) Ready() error {
 		case ok:
 			read++
 		case err != nil && subject.members:
-			// Without them no token gains rights by groups there: a backend that
-			// has no such groupMembers must not keep all the rest from being served.
+			// Without them no token gains rights by groups there: a backend that has no such
+			// groupMembers must not keep all the rest from being served.
 		case !hidden(err):
 			return ErrNotRead
 		}

@@ -128,8 +128,8 @@ func TestIndexGoodReadings(t *testing.T) {
 	}
 }
 
-// A root that is hidden has no items, a collection that is not there is empty; but when every
-// root is hidden something else is wrong.
+// A root that is hidden has no items, a collection that is not there is empty; but when every root
+// is hidden something else is wrong.
 func TestIndexRoots(t *testing.T) {
 	tree, _ := policy.NewTree([]policy.Account{{ID: 1}, {ID: 11, Parent: 1}, {ID: 2}}, 4)
 	refuse := func(status int, cids ...string) fake.Fault {
@@ -202,9 +202,9 @@ func TestIndexChangesOutliveReading(t *testing.T) {
 	x.want("after the next", "1:11 2:11 3:11 4:11")
 }
 
-// Ensure that only what is needed is read, and that what is not known is too old to judge by.
-// Who names ids that nobody has heard of makes the index remember only so many of them,
-// and what it knows is forgotten all the same.
+// Ensure that only what is needed is read, and that what is not known is too old to judge by. Who
+// names ids that nobody has heard of makes the index remember only so many of them, and what it
+// knows is forgotten all the same.
 func TestIndexForgetsABoundedNumber(t *testing.T) {
 	_, tr := play(t, fleet(t, 10), fake.Options{IgnoreCID: true})
 	x := newIndexTest(t, tr, policy.ModeIDs)
@@ -321,8 +321,8 @@ func TestIndexClock(t *testing.T) {
 	})
 }
 
-// Ensure that requests, changes and readings do not meet: each view is one moment, in which
-// an item is either in both ordinals that tell of it or in none.
+// Ensure that requests, changes and readings do not meet: each view is one moment, in which an item
+// is either in both ordinals that tell of it or in none.
 func TestIndexConcurrent(t *testing.T) {
 	_, tr := play(t, fleet(t, 50), fake.Options{})
 	x := newIndexTest(t, tr, policy.ModeIDs)

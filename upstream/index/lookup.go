@@ -19,10 +19,10 @@ const (
 	maxRecent       = 1 << 15 // ids remembered, twice
 )
 
-// LookUp asks the backend for all ids of a request that the index does not find in its scope,
-// and gives the request a view that knows what was found. Ids that are known to be foreign
-// are looked up like those that are not known, and both are remembered alike: neither the
-// answer nor the time that it takes tells whether a foreign id exists.
+// LookUp asks the backend for all ids of a request that the index does not find in its scope, and
+// gives the request a view that knows what was found. Ids that are known to be foreign are looked
+// up like those that are not known, and both are remembered alike: neither the answer nor the time
+// that it takes tells whether a foreign id exists.
 func (x *ItemIndex) LookUp(q *Question) error {
 	left := maxLookUpIDs
 	for i := range q.Decision.Selectors {
@@ -48,8 +48,8 @@ func (x *ItemIndex) LookUp(q *Question) error {
 	return nil
 }
 
-// lookUp asks for some ids of a collection. A refusal means that none of them is there, but
-// for those that it names all the same.
+// lookUp asks for some ids of a collection. A refusal means that none of them is there, but for
+// those that it names all the same.
 func (x *ItemIndex) lookUp(q *Question, c *policy.Collection, target []byte, ids []int64) error {
 	seq := x.mark()
 	list := listing.Query{Target: target, CallersKey: q.CallersKey, Columns: listing.ItemColumns}
@@ -79,8 +79,8 @@ func (x *ItemIndex) lookUp(q *Question, c *policy.Collection, target []byte, ids
 	return nil
 }
 
-// lookUpTarget prints the question for as many of the ids as fit a target, and returns how
-// many these are.
+// lookUpTarget prints the question for as many of the ids as fit a target, and returns how many
+// these are.
 func (x *ItemIndex) lookUpTarget(c *policy.Collection, ids []int64) (target []byte, n int) {
 	const fields = "?fields=id%2Ccid"
 	target = append([]byte{'/'}, c.URI...)
@@ -94,8 +94,8 @@ func (x *ItemIndex) lookUpTarget(c *policy.Collection, ids []int64) (target []by
 	return append(target, fields...), n
 }
 
-// lookupCache remembers what was looked up lately, and by whom how often. It is asked only
-// for ids that are about to be denied.
+// lookupCache remembers what was looked up lately, and by whom how often. It is asked only for ids
+// that are about to be denied.
 type lookupCache struct {
 	mu      sync.Mutex
 	keep    time.Duration

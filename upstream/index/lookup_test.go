@@ -95,8 +95,8 @@ func TestLookUp(t *testing.T) {
 	}
 }
 
-// A refusal of a look-up means that the items are not there; a backend that fails is no
-// reason to deny.
+// A refusal of a look-up means that the items are not there; a backend that fails is no reason to
+// deny.
 func TestLookUpRefused(t *testing.T) {
 	rows := []struct {
 		name   string

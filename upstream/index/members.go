@@ -17,8 +17,8 @@ type groupMembers struct {
 	asked   atomic.Pointer[askedMembers]
 }
 
-// askedMembers remembers the members of sets of groups: a token asks for the same set with
-// every request.
+// askedMembers remembers the members of sets of groups: a token asks for the same set with every
+// request.
 type askedMembers struct {
 	sets []groupSet // the newest last
 }

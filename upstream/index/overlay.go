@@ -17,12 +17,12 @@ type change struct {
 	seq     uint64 // grows with every change
 }
 
-// overlay is a snapshot with the changes since: what is known of one collection at one moment.
-// It is immutable; a change makes a new one that shares nearly everything.
+// overlay is a snapshot with the changes since: what is known of one collection at one moment. It
+// is immutable; a change makes a new one that shares nearly everything.
 //
-// The changes are in lists, each sorted, the newest last. A list that is no longer much
-// smaller than the one before it is merged into it, so that there are few of them and a
-// change costs little, whatever their number.
+// The changes are in lists, each sorted, the newest last. A list that is no longer much smaller
+// than the one before it is merged into it, so that there are few of them and a change costs
+// little, whatever their number.
 type overlay struct {
 	base   *snapshot
 	began  time.Time // of the reading; zero: never read
@@ -125,9 +125,9 @@ func (o *overlay) apply(changes []change) *overlay {
 	return &overlay{base: o.base, began: o.began, deltas: append(deltas, changes)}
 }
 
-// rebase returns o above what a reading has shown that began after change seq. Later changes
-// stay: the reading may or may not have seen them. Where nothing is different, all that was
-// derived is kept.
+// rebase returns o above what a reading has shown that began after change seq. Later changes stay:
+// the reading may or may not have seen them. Where nothing is different, all that was derived is
+// kept.
 func (o *overlay) rebase(base *snapshot, began time.Time, seq uint64) *overlay {
 	if o.base.equal(base) {
 		base = o.base

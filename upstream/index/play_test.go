@@ -13,8 +13,8 @@ import (
 	"aclgate/upstream/listing"
 )
 
-// An index plays with devices and groups of the tree 1 → 11, 12 and, for the members of
-// groups, with devices.
+// An index plays with devices and groups of the tree 1 → 11, 12 and, for the members of groups,
+// with devices.
 type indexTest struct {
 	*ItemIndex
 	t       testing.TB

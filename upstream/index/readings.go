@@ -37,8 +37,8 @@ func (x *ItemIndex) Run(ctx context.Context) {
 	}
 }
 
-// arrange starts refreshers for what is needed and has none, and stops the others. With again
-// those that go on read at once.
+// arrange starts refreshers for what is needed and has none, and stops the others. With again those
+// that go on read at once.
 func (x *ItemIndex) arrange(ctx context.Context, work *sync.WaitGroup, again bool) {
 	wanted := x.wanted()
 	x.mu.Lock()
@@ -89,8 +89,8 @@ func (x *ItemIndex) wanted() []subject {
 	return wanted
 }
 
-// prepare makes room for what a reader will find, so that changes count even before. The
-// caller holds mu.
+// prepare makes room for what a reader will find, so that changes count even before. The caller
+// holds mu.
 func (x *ItemIndex) prepare(s subject) {
 	if s.members {
 		x.putMembers(s.collection, new(groupMembers))
@@ -129,8 +129,8 @@ func (x *ItemIndex) keepReading(ctx context.Context, s subject, r *refresher) {
 	})
 }
 
-// report counts a reading. It logs when readings begin to fail, when they succeed again, and
-// when they take so long that they are old when they end.
+// report counts a reading. It logs when readings begin to fail, when they succeed again, and when
+// they take so long that they are old when they end.
 func (x *ItemIndex) report(s subject, err, before error, took time.Duration) {
 	if err != nil {
 		x.failed.Add(1)
@@ -213,6 +213,6 @@ func (x *ItemIndex) size(c *policy.Collection) int {
 // memberColumn returns what a link calls the id of an item: device_id.
 func memberColumn(c *policy.Collection) string { return c.Type[:len(c.Type)-1] + "_id" }
 
-// roots returns the scopes that a listing is read under: those of the policy's roots where a
-// header is sent.
+// roots returns the scopes that a listing is read under: those of the policy's roots where a header
+// is sent.
 func (x *ItemIndex) roots() []int64 { return listing.Roots(x.opt.Mode, x.opt.Tree()) }

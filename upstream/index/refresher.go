@@ -11,9 +11,9 @@ import (
 // retryRead is how soon a reading that failed is tried again.
 const retryRead = 2 * time.Second
 
-// refresher reads one thing again and again, never twice at one time. Those who have changed
-// the thing wait with refresh for a reading that began after their change. Their requests are
-// numbered: the generation of a reading is the last request that was there when it began.
+// refresher reads one thing again and again, never twice at one time. Those who have changed the
+// thing wait with refresh for a reading that began after their change. Their requests are numbered:
+// the generation of a reading is the last request that was there when it began.
 type refresher struct {
 	stop context.CancelFunc
 	wake wake.Signal
@@ -32,9 +32,9 @@ func newRefresher() *refresher {
 	return &refresher{wake: wake.New(), done: make(chan struct{}), ended: make(chan struct{})}
 }
 
-// run calls read until ctx ends. After each reading it calls report with the error of the
-// reading before and the time that this one took, and waits for the pause that report returns,
-// or less if it is woken.
+// run calls read until ctx ends. After each reading it calls report with the error of the reading
+// before and the time that this one took, and waits for the pause that report returns, or less if
+// it is woken.
 func (r *refresher) run(ctx context.Context, read func(ctx context.Context, generation uint64) error,
 	report func(err, before error, took time.Duration) (pause time.Duration)) {
 	defer close(r.done)
@@ -63,8 +63,8 @@ func (r *refresher) finish(generation uint64, err error) {
 	r.ended = make(chan struct{})
 }
 
-// refresh waits for a reading that begins after the call, and returns how it ended. If it does
-// not come or fails, no reading counts any more that began before the call.
+// refresh waits for a reading that begins after the call, and returns how it ended. If it does not
+// come or fails, no reading counts any more that began before the call.
 func (r *refresher) refresh(ctx context.Context) error {
 	r.mu.Lock()
 	r.requested++

@@ -17,14 +17,14 @@ type Question struct {
 	Decision   *policy.Decision // Unresolved
 	Resolved   *policy.Resolved // what is found out is added here
 	CallersKey []byte           // sent where the gateway has no credential of its own
-	// Answer is used to ask the backend and left closed, so that its Cancel ends the question;
-	// nil: Resolve makes one.
+	// Answer is used to ask the backend and left closed, so that its Cancel ends the question; nil:
+	// Resolve makes one.
 	Answer *upstream.Answer
 }
 
 // Finder finds the accounts of the items that the index does not find in the scope: those of
-// Decision.Selectors[i].Unknown. Answer is not nil. The policy.Items of the input must know
-// what was found; LookUp may replace them. Its errors are those of Resolve.
+// Decision.Selectors[i].Unknown. Answer is not nil. The policy.Items of the input must know what
+// was found; LookUp may replace them. Its errors are those of Resolve.
 type Finder interface {
 	LookUp(*Question) error
 }
@@ -38,8 +38,8 @@ type ResolverOptions struct {
 	Index     Finder        // nil: ids are never unknown
 }
 
-// Resolver asks the backend what the engine has to know before it can decide (SPEC 4.3,
-// Resolving). It is safe for concurrent use.
+// Resolver asks the backend what the engine has to know before it can decide (SPEC 4.3, Resolving).
+// It is safe for concurrent use.
 type Resolver struct {
 	lister    listing.Lister
 	mode      policy.Mode
@@ -52,10 +52,10 @@ func NewResolver(o ResolverOptions) *Resolver {
 	return &Resolver{lister: listing.Lister{Backend: o.Backend, Key: o.Key}, mode: o.Mode, maxTarget: o.MaxTarget, index: o.Index}
 }
 
-// Resolve finds out what an unresolved decision needs: the ids of its matches, and the accounts
-// of the unknown ids. The error is a policy.Reason, a *listing.AnswerError, which is the
-// client's answer, listing.ErrRows, listing.ErrRowCount, or an *upstream.Error, whose kind may
-// be listing.ErrRedirect or listing.ErrUnauthorized too.
+// Resolve finds out what an unresolved decision needs: the ids of its matches, and the accounts of
+// the unknown ids. The error is a policy.Reason, a *listing.AnswerError, which is the client's
+// answer, listing.ErrRows, listing.ErrRowCount, or an *upstream.Error, whose kind may be
+// listing.ErrRedirect or listing.ErrUnauthorized too.
 func (r *Resolver) Resolve(q *Question) error {
 	if q.Answer == nil {
 		q.Answer = new(upstream.Answer)
@@ -86,8 +86,8 @@ func (r *Resolver) Resolve(q *Question) error {
 	return nil
 }
 
-// match returns the ids that a match names, ascending. Errors that the backend reports beside
-// the rows are left to the request that follows, which it judges anew.
+// match returns the ids that a match names, ascending. Errors that the backend reports beside the
+// rows are left to the request that follows, which it judges anew.
 func (r *Resolver) match(q *Question, selector int) ([]int64, error) {
 	s := &q.Input.Request.Selectors[selector]
 	target := append([]byte{'/'}, s.Collection.URI...)

@@ -165,8 +165,8 @@ func TestResolveRefused(t *testing.T) {
 	}
 }
 
-// A backend that honours limit but not offset shows one page for ever: nobody can know the
-// rest, so nothing is known.
+// A backend that honours limit but not offset shows one page for ever: nobody can know the rest, so
+// nothing is known.
 func TestResolveEndless(t *testing.T) {
 	s, tr := play(t, fleet(t, 3000), fake.Options{})
 	s.SetFault(func(r *fake.Request) *fake.Canned {

@@ -121,8 +121,8 @@ func (w world) compare(t *testing.T, s *overlay, p *policy.Tree) {
 	}
 }
 
-// FuzzOverlay plays changes and readings, which show the world as it was when they began,
-// against a map that knows the truth: the overlay always says the same.
+// FuzzOverlay plays changes and readings, which show the world as it was when they began, against a
+// map that knows the truth: the overlay always says the same.
 func FuzzOverlay(f *testing.F) {
 	for seed := range uint64(20) {
 		f.Add(seed, uint8(200))

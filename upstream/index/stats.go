@@ -21,8 +21,7 @@ type CollectionStats struct {
 	Stale      bool          // requests that need it are answered 503
 }
 
-// Stats returns what is known of every collection that is needed, in the order of their
-// names.
+// Stats returns what is known of every collection that is needed, in the order of their names.
 func (x *ItemIndex) Stats() Stats {
 	s := Stats{Worked: x.worked.Load(), Failed: x.failed.Load()}
 	state := x.state.Load()

@@ -22,13 +22,13 @@ var (
 	ErrUnauthorized = errors.New("the gateway's own credential is refused")
 	// ErrRedirect says that the backend sends the gateway elsewhere.
 	ErrRedirect = errors.New("redirected")
-	// ErrNoKey says that the backend wants a credential for a question of the gateway's own
-	// and that there is none: upstream.token_file is empty.
+	// ErrNoKey says that the backend wants a credential for a question of the gateway's own and
+	// that there is none: upstream.token_file is empty.
 	ErrNoKey = errors.New("the backend wants a credential and upstream.token_file is empty")
 )
 
-// AnswerError is a 4xx of the backend to a question that was asked for a client: it is the
-// client's answer.
+// AnswerError is a 4xx of the backend to a question that was asked for a client: it is the client's
+// answer.
 type AnswerError struct {
 	Status      int
 	ContentType string // as it came, without control bytes; may be empty
@@ -98,9 +98,9 @@ type pageSum struct {
 	sum  uint64
 }
 
-// All reads every page of a listing and hands each row to each. The rows count only if no
-// error comes back. One that a client asked for is an *AnswerError. A backend that does not
-// know paging sends other than 1000 rows at once, or the same 1000 again: rows may come twice.
+// All reads every page of a listing and hands each row to each. The rows count only if no error
+// comes back. One that a client asked for is an *AnswerError. A backend that does not know paging
+// sends other than 1000 rows at once, or the same 1000 again: rows may come twice.
 func (k *Lister) All(a *upstream.Answer, q *Query, each func(*Row)) error {
 	var before pageSum
 	for total := 0; q.Max == 0 || total < q.Max; {
@@ -119,8 +119,8 @@ func (k *Lister) All(a *upstream.Answer, q *Query, each func(*Row)) error {
 	return ErrRowCount
 }
 
-// checkUnpaged finds out what a repeated page means. A backend that ignores limit and offset
-// has sent its whole list; one that ignores only offset has more, which cannot be read.
+// checkUnpaged finds out what a repeated page means. A backend that ignores limit and offset has
+// sent its whole list; one that ignores only offset has more, which cannot be read.
 func (k *Lister) checkUnpaged(a *upstream.Answer, q *Query, total int) error {
 	one, err := k.page(a, q, 1, 0, func(*Row) bool { return true })
 	switch {
@@ -132,8 +132,8 @@ func (k *Lister) checkUnpaged(a *upstream.Answer, q *Query, total int) error {
 	return nil
 }
 
-// Page reads the first rows of a listing: at most limit, or those that come without one for 0.
-// When each returns false the rest is not read, and may not have been whole.
+// Page reads the first rows of a listing: at most limit, or those that come without one for 0. When
+// each returns false the rest is not read, and may not have been whole.
 func (k *Lister) Page(a *upstream.Answer, q *Query, limit int, each func(*Row) bool) error {
 	_, err := k.page(a, q, limit, 0, each)
 	return err
@@ -204,8 +204,8 @@ func (k *Lister) do(a *upstream.Answer, q *Query, limit, offset int) error {
 	return refused(a, key != "")
 }
 
-// head prints the header lines. Without any credential the backend is asked without: some
-// need none.
+// head prints the header lines. Without any credential the backend is asked without: some need
+// none.
 func (q *Query) head(key string) []byte {
 	lines := []byte("Accept: application/json\r\n")
 	if key != "" || len(q.CallersKey) > 0 {

@@ -61,8 +61,8 @@ func paging(n int, limits, offsets bool) func(string, string) (int, string) {
 	}
 }
 
-// Ensure that every row is read, whatever the backend makes of limit and offset, or that
-// nothing counts.
+// Ensure that every row is read, whatever the backend makes of limit and offset, or that nothing
+// counts.
 func TestAll(t *testing.T) {
 	cases := []struct {
 		name            string

@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// ErrRows says that an answer is no listing: an object with the array "result" of objects
-// that have the integer ids asked for. Nothing of such an answer may be used: what was cut
-// or can be read in two ways would name other items than the backend means.
+// ErrRows says that an answer is no listing: an object with the array "result" of objects that have
+// the integer ids asked for. Nothing of such an answer may be used: what was cut or can be read in
+// two ways would name other items than the backend means.
 var ErrRows = errors.New("the answer is no list of items")
 
 // ErrRowCount says that a listing has more rows than the reader takes.
@@ -30,9 +30,9 @@ type Columns struct {
 	Limit    int      // of rows, 0: no bound
 }
 
-// Rows reads the rows of one listing, {"result":[{…},…],…}, off a stream. It holds one
-// buffer, however long the listing and its rows are. What it hands out may be used only
-// after Next has ended and Err is nil: only then it is known that the listing was whole.
+// Rows reads the rows of one listing, {"result":[{…},…],…}, off a stream. It holds one buffer,
+// however long the listing and its rows are. What it hands out may be used only after Next has
+// ended and Err is nil: only then it is known that the listing was whole.
 //
 // The zero value is ready for Reset. A Rows can be used again and again.
 type Rows struct {
@@ -65,15 +65,15 @@ const (
 	someErrors
 )
 
-// Reset makes r read the listing that src holds. Of src nothing is read after the end of
-// the listing but the end itself.
+// Reset makes r read the listing that src holds. Of src nothing is read after the end of the
+// listing but the end itself.
 func (r *Rows) Reset(src io.Reader, c Columns) {
 	r.scan.reset(src)
 	*r = Rows{scan: r.scan, columns: c}
 }
 
-// Next reads the next row and reports whether there is one. After the last row it reads
-// the rest of the answer.
+// Next reads the next row and reports whether there is one. After the last row it reads the rest of
+// the answer.
 func (r *Rows) Next() bool {
 	for r.scan.err == nil {
 		switch r.state {
@@ -107,12 +107,11 @@ func (r *Rows) Count() int { return r.count }
 // Failed reports whether the answer has errors beside its rows.
 func (r *Rows) Failed() bool { return r.errors == someErrors }
 
-// Err returns nil for a whole listing, ErrRows, ErrRowCount, or what the stream failed
-// with.
+// Err returns nil for a whole listing, ErrRows, ErrRowCount, or what the stream failed with.
 func (r *Rows) Err() error { return r.scan.err }
 
-// member reads one member of the listing, the opening of "result", or the end, and what
-// must not follow that.
+// member reads one member of the listing, the opening of "result", or the end, and what must not
+// follow that.
 func (r *Rows) member() {
 	s := &r.scan
 	s.mark()

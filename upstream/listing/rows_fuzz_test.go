@@ -13,8 +13,8 @@ import (
 	"aclgate/policy"
 )
 
-// slowRows is the second opinion: it reads a listing with encoding/json, token by token,
-// so that names that come twice are seen.
+// slowRows is the second opinion: it reads a listing with encoding/json, token by token, so that
+// names that come twice are seen.
 type slowRows struct {
 	dec *json.Decoder
 }
@@ -123,8 +123,8 @@ func tooDeep(text []byte) bool {
 	return bytes.Count(text, []byte("["))+bytes.Count(text, []byte("{")) >= maxNesting
 }
 
-// FuzzRows holds the scanner against encoding/json: both read the same rows, or both
-// refuse, however the stream is cut.
+// FuzzRows holds the scanner against encoding/json: both read the same rows, or both refuse,
+// however the stream is cut.
 func FuzzRows(f *testing.F) {
 	for _, row := range goodRows {
 		f.Add([]byte(row.text))

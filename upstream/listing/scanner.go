@@ -12,8 +12,8 @@ import (
 // Bounds of what a rowScanner reads.
 const (
 	rowBuffer = 32 << 10
-	// maxSpan bounds one row, or one other member, in bytes. Memory does not depend on
-	// it; it ends an answer that never ends.
+	// maxSpan bounds one row, or one other member, in bytes. Memory does not depend on it; it ends
+	// an answer that never ends.
 	maxSpan = 4 << 20
 	// maxName is more than any name that is asked for.
 	maxName = 32
@@ -21,9 +21,9 @@ const (
 	maxNesting = 128
 )
 
-// rowScanner reads JSON (RFC 8259) off a stream, piece by piece: unlike jsontext it does not
-// hold a string whole. At the end of the stream and after a failure every byte is 0, which
-// no rule of JSON permits, so callers need not ask twice.
+// rowScanner reads JSON (RFC 8259) off a stream, piece by piece: unlike jsontext it does not hold a
+// string whole. At the end of the stream and after a failure every byte is 0, which no rule of JSON
+// permits, so callers need not ask twice.
 type rowScanner struct {
 	src   io.Reader
 	buf   []byte
@@ -92,8 +92,8 @@ func (s *rowScanner) fill() bool {
 	return false
 }
 
-// stop notes the end of the stream. A failure counts at once, even after bytes: an answer
-// that was cut is not used in part.
+// stop notes the end of the stream. A failure counts at once, even after bytes: an answer that was
+// cut is not used in part.
 func (s *rowScanner) stop(err error) {
 	if err == io.EOF {
 		s.ended = true
@@ -142,8 +142,8 @@ func (s *rowScanner) open(bracket byte, why string) {
 	}
 }
 
-// more reports whether another member or element comes, after n of them, and takes the
-// comma before it or the closing bracket.
+// more reports whether another member or element comes, after n of them, and takes the comma before
+// it or the closing bracket.
 func (s *rowScanner) more(n int, end byte) bool {
 	switch c := s.peekSpace(); {
 	case c == end:
@@ -159,8 +159,8 @@ func (s *rowScanner) more(n int, end byte) bool {
 	return false
 }
 
-// readName takes a name and the colon after it. It is valid until the next one is read. Of
-// one that is too long to be asked for nil comes back, which is no name either.
+// readName takes a name and the colon after it. It is valid until the next one is read. Of one that
+// is too long to be asked for nil comes back, which is no name either.
 func (s *rowScanner) readName() []byte {
 	s.open('"', "a name is no string")
 	for n := 0; ; n++ {
@@ -187,8 +187,7 @@ func (s *rowScanner) readName() []byte {
 	}
 }
 
-// plain takes what is in the buffer of a string up to its quote, an escape or a control
-// character.
+// plain takes what is in the buffer of a string up to its quote, an escape or a control character.
 func (s *rowScanner) plain() []byte {
 	start := s.r
 	for s.r < s.w && s.buf[s.r] != '"' && s.buf[s.r] != '\\' && s.buf[s.r] >= ' ' {
@@ -197,8 +196,8 @@ func (s *rowScanner) plain() []byte {
 	return s.buf[start:s.r]
 }
 
-// escape takes what follows a backslash. It returns the character, or 0xff for one outside
-// of ASCII and for those that no name has.
+// escape takes what follows a backslash. It returns the character, or 0xff for one outside of ASCII
+// and for those that no name has.
 func (s *rowScanner) escape() byte {
 	switch c := s.next(); c {
 	case '"', '\\', '/':
@@ -270,8 +269,7 @@ func (s *rowScanner) number() (int64, bool) {
 	return int64(n), true
 }
 
-// digits takes digits and returns their value, as far as it is below 2^64, and how many
-// there were.
+// digits takes digits and returns their value, as far as it is below 2^64, and how many there were.
 func (s *rowScanner) digits() (n uint64, count int) {
 	for c := s.peek(); isDigit(c); c = s.peek() {
 		n = n*10 + uint64(c-'0')
@@ -324,8 +322,8 @@ func (s *rowScanner) word(w string) {
 	}
 }
 
-// fail notes why an answer is no listing, unless the stream itself has failed. The texts
-// are constants: no byte of an answer gets into a log.
+// fail notes why an answer is no listing, unless the stream itself has failed. The texts are
+// constants: no byte of an answer gets into a log.
 func (s *rowScanner) fail(why string) { s.refuse(fmt.Errorf("%w: %w", ErrRows, errors.New(why))) }
 
 func (s *rowScanner) refuse(err error) {

@@ -17,8 +17,8 @@ const noScope = 0
 // HasAccounts reports whether the items of c have ids and accounts that a listing can name.
 func HasAccounts(c *policy.Collection) bool { return c.Scoped && c.IDs == policy.IDInt }
 
-// Roots returns the scopes to ask under so that everything is seen: the roots of the tree,
-// or none where no header is sent.
+// Roots returns the scopes to ask under so that everything is seen: the roots of the tree, or none
+// where no header is sent.
 func Roots(mode policy.Mode, tree *policy.Tree) []int64 {
 	if !mode.Header() {
 		return []int64{noScope}
@@ -32,10 +32,9 @@ func Roots(mode policy.Mode, tree *policy.Tree) []int64 {
 	return roots
 }
 
-// AllScopes reads a listing under each of its roots. A root that the backend does not let
-// us see has no items; when it is all of them, something else is wrong. A collection that it
-// does not know (404) is empty. A refusal after the first rows is a failure: what was read
-// until then is not all.
+// AllScopes reads a listing under each of its roots. A root that the backend does not let us see
+// has no items; when it is all of them, something else is wrong. A collection that it does not know
+// (404) is empty. A refusal after the first rows is a failure: what was read until then is not all.
 func (k *Lister) AllScopes(ctx context.Context, q *Query, each func(*Row)) error {
 	var a upstream.Answer
 	defer context.AfterFunc(ctx, a.Cancel)()

@@ -44,8 +44,8 @@ func play(t testing.TB, w *fake.World, o fake.Options) (*fake.Server, *upstream.
 	return s, tr
 }
 
-// fleet is a world with n devices, 1 to n, all named the same, in account 11 of the tree
-// 1 → 11, 12.
+// fleet is a world with n devices, 1 to n, all named the same, in account 11 of the tree 1 → 11,
+// 12.
 func fleet(t testing.TB, n int) *fake.World {
 	t.Helper()
 	w := fake.NewWorld(fake.Account{ID: 1}, fake.Account{ID: 11, Parent: 1}, fake.Account{ID: 12, Parent: 1})

@@ -60,11 +60,11 @@ type Options struct {
 	Changed func(Support)
 }
 
-// Probe checks whether the backend obeys x-flespi-cid (SPEC 4.4): the header alone keeps
-// accounts apart in header mode, and a backend that does not know it answers all the same.
-// A page of a scoped collection is read under leaf accounts, in turn, until one shows rows,
-// and then under one more leaf; a row from outside of the leaf, or that names no account,
-// means that the header is ignored. Failures say neither.
+// Probe checks whether the backend obeys x-flespi-cid (SPEC 4.4): the header alone keeps accounts
+// apart in header mode, and a backend that does not know it answers all the same. A page of a
+// scoped collection is read under leaf accounts, in turn, until one shows rows, and then under one
+// more leaf; a row from outside of the leaf, or that names no account, means that the header is
+// ignored. Failures say neither.
 type Probe struct {
 	lister listing.Lister
 	Options
@@ -79,8 +79,8 @@ type Probe struct {
 func New(o Options) *Probe {
 	p := &Probe{lister: listing.Lister{Backend: o.Backend, Key: o.Key, Log: o.Log}, Options: o, wake: wake.New()}
 	for _, c := range o.Catalogue.Collections {
-		// What a master sees of an account may be the account itself, which belongs to
-		// the account above.
+		// What a master sees of an account may be the account itself, which belongs to the account
+		// above.
 		if !listing.HasAccounts(c) || c.MasterOnly {
 			continue
 		}
@@ -93,8 +93,8 @@ func New(o Options) *Probe {
 	return p
 }
 
-// Ignored reports whether the backend was seen to ignore the header. Once seen, only a check
-// that sees it obeyed ends it.
+// Ignored reports whether the backend was seen to ignore the header. Once seen, only a check that
+// sees it obeyed ends it.
 func (p *Probe) Ignored() bool { return p.State() == Ignored }
 
 // State returns what is known.
@@ -114,8 +114,8 @@ func (p *Probe) Ready() error {
 // PolicyLoaded makes Run check again: other accounts may be leaves now. It never blocks.
 func (p *Probe) PolicyLoaded() { p.wake.Wake() }
 
-// Run checks at once, after each policy load, every hour, and sooner while nothing is known.
-// It returns when ctx ends.
+// Run checks at once, after each policy load, every hour, and sooner while nothing is known. It
+// returns when ctx ends.
 func (p *Probe) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		p.wake.Sleep(ctx, p.check(ctx))
@@ -144,8 +144,8 @@ func (p *Probe) check(ctx context.Context) time.Duration {
 	return againKnown
 }
 
-// note keeps the outcome of a check. Seeing nothing does not clear a backend that was seen
-// to ignore the header.
+// note keeps the outcome of a check. Seeing nothing does not clear a backend that was seen to
+// ignore the header.
 func (p *Probe) note(f *Result) {
 	switch {
 	case f.Support == Ignored:
@@ -165,8 +165,8 @@ func (p *Probe) note(f *Result) {
 	}
 }
 
-// Check probes once, with at most 200 pages, and leaves no trace but where the next check
-// begins. It must not be called beside Run. The error says why nothing could be seen.
+// Check probes once, with at most 200 pages, and leaves no trace but where the next check begins.
+// It must not be called beside Run. The error says why nothing could be seen.
 func (p *Probe) Check(ctx context.Context) (Result, error) {
 	var a upstream.Answer
 	defer context.AfterFunc(ctx, a.Cancel)()
@@ -202,9 +202,9 @@ func (p *Probe) Check(ctx context.Context) (Result, error) {
 	return f, ctx.Err()
 }
 
-// crossCheck asks for the same page under another leaf. Rows of the leaf that was asked for
-// first prove little alone: a backend that ignores the header shows them too when it has no
-// others, or none on its first page. Under another leaf they must not be there.
+// crossCheck asks for the same page under another leaf. Rows of the leaf that was asked for first
+// prove little alone: a backend that ignores the header shows them too when it has no others, or
+// none on its first page. Under another leaf they must not be there.
 func (p *Probe) crossCheck(a *upstream.Answer, tree *policy.Tree, col *policy.Collection, leaves []int64, f *Result) error {
 	for _, other := range leaves {
 		if other == f.Account {
@@ -224,8 +224,8 @@ func (p *Probe) crossCheck(a *upstream.Answer, tree *policy.Tree, col *policy.Co
 	return nil
 }
 
-// readPage reads one page. A backend that does not know the account or the collection has
-// shown no rows.
+// readPage reads one page. A backend that does not know the account or the collection has shown no
+// rows.
 func (p *Probe) readPage(a *upstream.Answer, tree *policy.Tree, col *policy.Collection, f *Result) error {
 	q := listing.Query{
 		Target: []byte("/" + col.URI + "/all?fields=id%2Ccid"), CID: f.Account,

@@ -65,8 +65,7 @@ func TestProbeCheck(t *testing.T) {
 	}
 }
 
-// A page that ignores everything must not be read to its end, nor a failure be taken for a
-// verdict.
+// A page that ignores everything must not be read to its end, nor a failure be taken for a verdict.
 func TestProbeFailures(t *testing.T) {
 	rows := []struct {
 		name  string

@@ -16,8 +16,8 @@ type Clock struct {
 // longestTick is how often limits are looked at, at least.
 const longestTick = 250 * time.Millisecond
 
-// NewClock returns a clock for these limits, of which 0 is none: it ticks four times a second,
-// or more often where a limit is short.
+// NewClock returns a clock for these limits, of which 0 is none: it ticks four times a second, or
+// more often where a limit is short.
 func NewClock(limits ...time.Duration) *Clock {
 	tick := longestTick
 	for _, limit := range limits {
@@ -104,8 +104,7 @@ func (w *Wait) Enter(p Phase) bool {
 	return w.Resume(Mark(w.clock.Now())<<(phaseBits+endBits) | Mark(p)<<endBits)
 }
 
-// Resume goes back to a wait with the time that is left for it, unless the present one was
-// ended.
+// Resume goes back to a wait with the time that is left for it, unless the present one was ended.
 func (w *Wait) Resume(m Mark) bool { return w.replace(func(Mark) Mark { return m }) }
 
 // Cancel ends the wait.
@@ -124,8 +123,8 @@ func (w *Wait) replace(next func(old Mark) Mark) bool {
 	}
 }
 
-// Expire ends the wait that m is. It returns false if the owner was faster: the connection may
-// have come to life, or to another request, after m was looked at.
+// Expire ends the wait that m is. It returns false if the owner was faster: the connection may have
+// come to life, or to another request, after m was looked at.
 func (w *Wait) Expire(m Mark) bool {
 	return m.End() == Running && w.mark.CompareAndSwap(int64(m), int64(m|Mark(Expired)))
 }

@@ -17,8 +17,8 @@ func Write(fd uintptr, p []byte) (int, error) {
 	return call(syscall.SYS_WRITE, fd, base(p), len(p))
 }
 
-// WriteAll writes as much of the pieces as the socket takes, in one call: one
-// by one they would leave as a packet each. There are at most three.
+// WriteAll writes as much of the pieces as the socket takes, in one call: one by one they would
+// leave as a packet each. There are at most three.
 func WriteAll(fd uintptr, pieces ...[]byte) (int, error) {
 	var list [3]syscall.Iovec
 	count := 0

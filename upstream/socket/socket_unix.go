@@ -14,8 +14,7 @@ func Write(fd uintptr, p []byte) (int, error) {
 	return retry(func() (int, error) { return syscall.Write(int(fd), p) })
 }
 
-// WriteAll writes as much as the socket takes of the first piece that is not
-// empty.
+// WriteAll writes as much as the socket takes of the first piece that is not empty.
 func WriteAll(fd uintptr, pieces ...[]byte) (int, error) {
 	for _, piece := range pieces {
 		if len(piece) > 0 {

@@ -1,5 +1,5 @@
-// Package wake lets a loop that works now and then sleep until its time has come or until
-// it is woken.
+// Package wake lets a loop that works now and then sleep until its time has come or until it is
+// woken.
 package wake
 
 import (
@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// Signal wakes one loop. A signal that comes while the loop works is kept, and several are
-// one.
+// Signal wakes one loop. A signal that comes while the loop works is kept, and several are one.
 type Signal chan struct{}
 
 // New returns a signal that was not given.
@@ -22,8 +21,7 @@ func (s Signal) Wake() {
 	}
 }
 
-// Sleep returns after d, or before that when it is woken or ctx ends. A nil
-// signal is never given.
+// Sleep returns after d, or before that when it is woken or ctx ends. A nil signal is never given.
 func (s Signal) Sleep(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
