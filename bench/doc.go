@@ -11,9 +11,9 @@
 // metrics and limits on. The oracle (see package oracle) judges every answer of a proxy that claims
 // to enforce the policy.
 //
-// Where things are: workload makes tokens, calls and right answers from a mix and a seed; load sends
-// them; stub answers them; competitors and child run the proxies; report shows what came out; sys has
-// the system calls. This package puts them together.
+// Where things are: workload makes tokens, calls and right answers from a mix and a seed; load
+// sends them; stub answers them; competitors and child run the proxies; report shows what came out;
+// sys has the system calls. This package puts them together.
 package bench
 
 import "time"

@@ -72,8 +72,8 @@ func writePolicy(path string, w *workload.Workload, without map[int]bool) error 
 	return os.Rename(f.Name(), path)
 }
 
-// WriteWorkload writes settings and policy of a mix into dir, for a gateway that is started elsewhere
-// and `--against` then measures.
+// WriteWorkload writes settings and policy of a mix into dir, for a gateway that is started
+// elsewhere and `--against` then measures.
 func WriteWorkload(dir string, mix *workload.Mix, seed uint64) error {
 	return gatewayFiles{
 		dir:     dir,

@@ -208,8 +208,8 @@ func (s *rig) start(ctx context.Context, p *proxy, argv []string) (err error) {
 	return nil
 }
 
-// freePort returns a free loopback address. Another program may take it before the child
-// does; the child then says so and the run ends.
+// freePort returns a free loopback address. Another program may take it before the child does; the
+// child then says so and the run ends.
 func freePort() (netip.AddrPort, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

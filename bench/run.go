@@ -88,7 +88,8 @@ func (o *Options) plays() ([]play, []report.Competitor, error) {
 	return plays, roster, nil
 }
 
-// found returns the competitors that were asked for and are installed, and what there is to say of each.
+// found returns the competitors that were asked for and are installed, and what there is to say of
+// each.
 func (o *Options) found() (here []*competitors.Competitor, roster []report.Competitor, err error) {
 	asked := competitors.All()
 	if len(o.Competitors) > 0 {

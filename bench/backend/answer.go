@@ -8,9 +8,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Codes of errors. 2 and 6 are the vendor's; 4 is ours, so that a test can
-// tell the backend's "there is no such item" from a gateway's denial, which
-// speaks with 6 about items.
+// Codes of errors. 2 and 6 are the vendor's; 4 is ours, so that a test can tell the backend's
+// "there is no such item" from a gateway's denial, which speaks with 6 about items.
 const (
 	codeToken  = 1
 	codeBad    = 2

@@ -28,8 +28,7 @@ func start(t testing.TB, w *World, opt Options) (*Server, string) {
 	return s, url
 }
 
-// ask plays "METHOD TARGET [BODY]" with optional header pairs and returns the
-// status and the body.
+// ask plays "METHOD TARGET [BODY]" with optional header pairs and returns the status and the body.
 func ask(t testing.TB, url, line string, header ...string) (int, string) {
 	t.Helper()
 	method, rest, _ := strings.Cut(line, " ")
@@ -73,9 +72,8 @@ func play(t *testing.T, url string, rows []row, header ...string) {
 
 func result(rows string) string { return `{"result":[` + rows + `]}` }
 
-// TestTutorial plays, in order, the requests of the vendor's tutorial as a
-// gateway forwards them: what a token does not see has been narrowed away, what
-// it may not do has not come here at all.
+// TestTutorial plays, in order, the requests of the vendor's tutorial as a gateway forwards them:
+// what a token does not see has been narrowed away, what it may not do has not come here at all.
 func TestTutorial(t *testing.T) {
 	_, url := start(t, DemoWorld(), Options{})
 	play(t, url, []row{
@@ -143,8 +141,8 @@ func TestKey(t *testing.T) {
 	}
 }
 
-// BenchmarkHandle is the backend's own share of a request: it sits beside the
-// gateway on the same cores when that is measured.
+// BenchmarkHandle is the backend's own share of a request: it sits beside the gateway on the same
+// cores when that is measured.
 func BenchmarkHandle(b *testing.B) {
 	w := DemoWorld()
 	for i := range int64(100_000) {

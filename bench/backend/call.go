@@ -7,8 +7,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// call is one request on its way through. It is pooled; nothing of it may
-// outlive the handler.
+// call is one request on its way through. It is pooled; nothing of it may outlive the handler.
 type call struct {
 	s      *Server
 	w      *World
@@ -28,8 +27,8 @@ type call struct {
 
 var calls = sync.Pool{New: func() any { return new(call) }}
 
-// release forgets the request and keeps the buffers, unless one has grown so
-// far that every later request would carry it.
+// release forgets the request and keeps the buffers, unless one has grown so far that every later
+// request would carry it.
 func (c *call) release() {
 	const keep = 1 << 20
 	rows, picked := c.out.rows, c.picked
@@ -100,8 +99,8 @@ func (c *call) answer(h *fasthttp.RequestHeader) {
 	}
 }
 
-// credentials returns the headers that decide who asks, and whether one of
-// them came twice: which of the two counts is nobody's to choose.
+// credentials returns the headers that decide who asks, and whether one of them came twice: which
+// of the two counts is nobody's to choose.
 func credentials(h *fasthttp.RequestHeader) (auth, cid []byte, twice bool) {
 	for name, value := range h.All() {
 		switch {
@@ -223,10 +222,9 @@ func (c *call) unknown() {
 
 func (c *call) bad(err error) { c.out.refuse(fasthttp.StatusBadRequest, codeBad, err.Error()) }
 
-// pick returns the items of coll that the segment names and that exist in this
-// scope; listed ids that do not are errors. It reports whether there is
-// anything to go on with, and otherwise leaves the answer complete. The items
-// lie in a pooled slice: they are good until release.
+// pick returns the items of coll that the segment names and that exist in this scope; listed ids
+// that do not are errors. It reports whether there is anything to go on with, and otherwise leaves
+// the answer complete. The items lie in a pooled slice: they are good until release.
 func (c *call) pick(coll *collection, segment string, page query) ([]*item, bool) {
 	sel, err := parseSelector(segment)
 	if err != nil {

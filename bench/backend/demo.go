@@ -1,17 +1,16 @@
 package backend
 
-// The accounts of the demo: an operator with two customers that must not see
-// each other.
+// The accounts of the demo: an operator with two customers that must not see each other.
 const (
 	DemoOperator = 1
 	DemoFleet    = 11
 	DemoDepot    = 12
 )
 
-// DemoWorld returns what `aclgate demo` plays with: the channels, containers
-// and abques of the vendor's published tutorial, all of the operator's own
-// account, and a small fleet below it. The tutorial's answers come out of it
-// byte for byte, so nothing may be added to these three collections.
+// DemoWorld returns what `aclgate demo` plays with: the channels, containers and abques of the
+// vendor's published tutorial, all of the operator's own account, and a small fleet below it. The
+// tutorial's answers come out of it byte for byte, so nothing may be added to these three
+// collections.
 func DemoWorld() *World {
 	w := NewWorld(
 		Account{ID: DemoOperator, Name: "operator"},
@@ -30,8 +29,8 @@ func DemoWorld() *World {
 	return w
 }
 
-// demo adds what cannot fail, as the ids are fresh and the fields plain; the
-// operator owns what names no account.
+// demo adds what cannot fail, as the ids are fresh and the fields plain; the operator owns what
+// names no account.
 func (w *World) demo(uri string, it Item) {
 	if it.CID == 0 {
 		it.CID = DemoOperator

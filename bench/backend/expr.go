@@ -9,12 +9,11 @@ import (
 // node is a compiled expression: given an item it yields a JSON scalar.
 type node func(fieldset) any
 
-// maxExprDepth bounds the recursion of the parser: the text comes from a
-// client.
+// maxExprDepth bounds the recursion of the parser: the text comes from a client.
 const maxExprDepth = 64
 
-// parser reads the usable part of the vendor's expressions: comparisons of
-// fields and literals, && || ! and parentheses, and ~ for masks.
+// parser reads the usable part of the vendor's expressions: comparisons of fields and literals, &&
+// || ! and parentheses, and ~ for masks.
 //
 //	or    = and { "||" and }
 //	and   = not { "&&" not }
@@ -27,8 +26,8 @@ type parser struct {
 	depth int
 }
 
-// parseExpr compiles a selector in braces. A field that an item lacks is null,
-// and null, false, 0 and "" do not select.
+// parseExpr compiles a selector in braces. A field that an item lacks is null, and null, false, 0
+// and "" do not select.
 func parseExpr(s string) (matcher, error) {
 	inner, ok := strings.CutSuffix(strings.TrimPrefix(s, "{"), "}")
 	if !ok {
@@ -135,8 +134,7 @@ func (p *parser) operand() (node, error) {
 	return p.name()
 }
 
-// text reads a string in either kind of quotes, with backslash before any
-// character.
+// text reads a string in either kind of quotes, with backslash before any character.
 func (p *parser) text(quote byte) (node, error) {
 	var out []byte
 	for i := p.pos + 1; i < len(p.src); i++ {
@@ -232,8 +230,8 @@ func compare(op string, a, b any) bool {
 	return ok && sign >= 0
 }
 
-// order returns the sign of a-b, and whether the two can be compared. Whole
-// numbers are compared as such: ids above 2^53 do not fit a float.
+// order returns the sign of a-b, and whether the two can be compared. Whole numbers are compared as
+// such: ids above 2^53 do not fit a float.
 func order(a, b any) (int, bool) {
 	switch x := a.(type) {
 	case int64:

@@ -10,12 +10,11 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Fault is asked for each request before it is answered; nil means that
-// nothing is wrong with this one. It may be called by several goroutines.
+// Fault is asked for each request before it is answered; nil means that nothing is wrong with this
+// one. It may be called by several goroutines.
 type Fault func(*Request) *Canned
 
-// Canned says how an answer goes wrong. Its parts combine: a delayed answer
-// may also be cut.
+// Canned says how an answer goes wrong. Its parts combine: a delayed answer may also be cut.
 type Canned struct {
 	Delay time.Duration // before anything else
 	Hang  bool          // never answer; the connection stays open until Close
@@ -48,8 +47,8 @@ func (s *Server) canned(ctx *fasthttp.RequestCtx, body []byte, size int64) *Cann
 	return (*f)(&req)
 }
 
-// before plays the part of c that comes before an ordinary answer; it reports
-// whether the request has been dealt with.
+// before plays the part of c that comes before an ordinary answer; it reports whether the request
+// has been dealt with.
 func (s *Server) before(ctx *fasthttp.RequestCtx, c *Canned) bool {
 	if c.Delay > 0 && !s.pause(c.Delay) {
 		_ = ctx.Conn().Close() // else the end would look like an answer
@@ -79,8 +78,8 @@ func (c *Canned) write(resp *fasthttp.Response) {
 	resp.SetBody(c.Body)
 }
 
-// after cuts the finished answer, if c says so. It writes around fasthttp,
-// which finds the connection closed and gives up on it.
+// after cuts the finished answer, if c says so. It writes around fasthttp, which finds the
+// connection closed and gives up on it.
 func (c *Canned) after(ctx *fasthttp.RequestCtx) {
 	if c.Cut <= 0 || c.Hang || c.Raw != nil {
 		return
@@ -94,8 +93,8 @@ func (c *Canned) after(ctx *fasthttp.RequestCtx) {
 
 var errCut = errors.New("backend: answer cut")
 
-// cutWriter passes a whole head and then left bytes of what follows it, which
-// for a chunked answer counts the chunk sizes too.
+// cutWriter passes a whole head and then left bytes of what follows it, which for a chunked answer
+// counts the chunk sizes too.
 type cutWriter struct {
 	conn net.Conn
 	head []byte // what was seen of the head

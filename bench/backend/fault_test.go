@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// TestRecorder: what is kept is what was on the wire, not what fasthttp makes
-// of it.
+// TestRecorder: what is kept is what was on the wire, not what fasthttp makes of it.
 func TestRecorder(t *testing.T) {
 	s, url := start(t, DemoWorld(), Options{Record: 2})
 	mark := s.Mark()
@@ -114,8 +113,8 @@ func TestCutStream(t *testing.T) {
 	}
 }
 
-// TestHang: Close ends what would never be answered, and a second Close and a
-// late Serve do no harm.
+// TestHang: Close ends what would never be answered, and a second Close and a late Serve do no
+// harm.
 func TestHang(t *testing.T) {
 	s, url := start(t, DemoWorld(), Options{})
 	arrived := make(chan struct{})

@@ -8,8 +8,7 @@ import (
 	"slices"
 )
 
-// message is one posted message: its fields, and the time that from and to
-// compare with.
+// message is one posted message: its fields, and the time that from and to compare with.
 type message struct {
 	fields []field
 	at     float64
@@ -18,8 +17,8 @@ type message struct {
 const (
 	// maxPosted bounds the messages kept per item; older ones are dropped.
 	maxPosted = 1000
-	// Made-up times have ten digits, so all rows of a template are of one
-	// length and the size of an answer is known before it is written.
+	// Made-up times have ten digits, so all rows of a template are of one length and the size of an
+	// answer is known before it is written.
 	firstTime = 1700000000
 	minTime   = 1000000000
 	maxTime   = 9999999999
@@ -51,9 +50,8 @@ func (c *call) timeRange() (timeRange, error) {
 	return r, nil
 }
 
-// messages answers for messages and logs. Messages are those posted; a count
-// beyond them is filled up with made-up ones, evenly over the items. Logs are
-// made up only.
+// messages answers for messages and logs. Messages are those posted; a count beyond them is filled
+// up with made-up ones, evenly over the items. Logs are made up only.
 func (c *call) messages(items []*item) {
 	logs := c.rest[1] == "logs"
 	switch {
@@ -81,8 +79,8 @@ func (c *call) post(items []*item) {
 	c.each(items, func(id int64, obj map[string]any) error { return c.w.post(shelf{c.coll.uri, id}, obj) })
 }
 
-// Post stores messages of an item, oldest first. Whether it exists is not
-// asked; timestamp is the time that from and to of a reader compare with.
+// Post stores messages of an item, oldest first. Whether it exists is not asked; timestamp is the
+// time that from and to of a reader compare with.
 func (w *World) Post(uri string, id int64, messages ...Fields) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -242,12 +240,11 @@ func (f *feed) fill() []byte {
 	return out
 }
 
-// SupportsBodyWriteTo makes fasthttp call WriteTo, which writes chunks of our
-// size instead of its own 4 KiB ones.
+// SupportsBodyWriteTo makes fasthttp call WriteTo, which writes chunks of our size instead of its
+// own 4 KiB ones.
 func (f *feed) SupportsBodyWriteTo() bool { return true }
 
-// WriteTo writes the whole body, pausing between chunks where the options say
-// so.
+// WriteTo writes the whole body, pausing between chunks where the options say so.
 func (f *feed) WriteTo(w io.Writer) (int64, error) {
 	total := int64(0)
 	for {
@@ -266,8 +263,7 @@ func (f *feed) WriteTo(w io.Writer) (int64, error) {
 	}
 }
 
-// Read is the same for callers that do not use WriteTo, as fasthttp when it
-// answers HTTP/1.0.
+// Read is the same for callers that do not use WriteTo, as fasthttp when it answers HTTP/1.0.
 func (f *feed) Read(p []byte) (int, error) {
 	if len(f.unread) == 0 {
 		f.unread = f.fill()

@@ -37,8 +37,7 @@ func TestMessages(t *testing.T) {
 	})
 }
 
-// stream fetches count messages without holding them and returns the answer's
-// length.
+// stream fetches count messages without holding them and returns the answer's length.
 func stream(t *testing.T, url string, count int) (*http.Response, int64) {
 	t.Helper()
 	resp, err := http.Get(fmt.Sprintf(`%s/gw/devices/101,102/messages?data={"count":%d}`, url, count))
@@ -53,8 +52,8 @@ func stream(t *testing.T, url string, count int) (*http.Response, int64) {
 	return resp, n
 }
 
-// TestLongStream: the chunked answer has the length that the other announces,
-// down to a single row and up to far more than a chunk.
+// TestLongStream: the chunked answer has the length that the other announces, down to a single row
+// and up to far more than a chunk.
 func TestLongStream(t *testing.T) {
 	w := treeWorld(t)
 	_, chunked := start(t, w, Options{})
@@ -90,8 +89,7 @@ func TestStreamIsJSON(t *testing.T) {
 	}
 }
 
-// TestFeedReads: whoever reads gets what is written to others, of the size
-// that was promised.
+// TestFeedReads: whoever reads gets what is written to others, of the size that was promised.
 func TestFeedReads(t *testing.T) {
 	s := New(treeWorld(t), Options{ChunkBytes: 64})
 	fresh := func() *feed {
@@ -110,8 +108,8 @@ func TestFeedReads(t *testing.T) {
 	}
 }
 
-// TestFirstByte: a slow stream shows its head and first rows long before its
-// end, which never comes here: Close ends the pause.
+// TestFirstByte: a slow stream shows its head and first rows long before its end, which never comes
+// here: Close ends the pause.
 func TestFirstByte(t *testing.T) {
 	for _, announce := range []bool{false, true} {
 		_, url := start(t, treeWorld(t), Options{ChunkDelay: time.Hour, ContentLength: announce})

@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// Fields are the properties of an item by name: anything that encoding/json accepts.
-// id and cid are not among them.
+// Fields are the properties of an item by name: anything that encoding/json accepts. id and cid are
+// not among them.
 type Fields map[string]any
 
-// item is one object of a collection. It never changes: an update puts a new
-// item in its place, so a reader needs the lock only to find it.
+// item is one object of a collection. It never changes: an update puts a new item in its place, so
+// a reader needs the lock only to find it.
 type item struct {
 	id, cid   int64
 	fields    []field // ascending by name, id and cid among them
@@ -30,8 +30,8 @@ type field struct {
 	val  any
 }
 
-// newItem renders an item once, so that answering for it is copying. A nil
-// defaults means every field.
+// newItem renders an item once, so that answering for it is copying. A nil defaults means every
+// field.
 func newItem(it Item, defaults []string) (*item, error) {
 	all := maps.Clone(it.Fields)
 	if all == nil {
@@ -65,8 +65,7 @@ func (it *item) with(change func(*Item), defaults []string) (*item, error) {
 	return newItem(def, defaults)
 }
 
-// value finds a field for a match: by its whole name, or by the way through
-// nested objects.
+// value finds a field for a match: by its whole name, or by the way through nested objects.
 func (it *item) value(name string) any { return lookup(it.fields, name) }
 
 func lookup(fields []field, name string) any {
@@ -142,8 +141,8 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// decode reads one JSON value; whole numbers become int64, because ids above
-// 2^53 do not fit a float.
+// decode reads one JSON value; whole numbers become int64, because ids above 2^53 do not fit a
+// float.
 func decode(raw []byte) (any, error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()

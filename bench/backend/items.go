@@ -13,8 +13,8 @@ var (
 	errBodyCID = errors.New("wrong cid")
 )
 
-// objects reads the body, or data= where there is none: nothing, null, an
-// object or an array of objects.
+// objects reads the body, or data= where there is none: nothing, null, an object or an array of
+// objects.
 func (c *call) objects() ([]map[string]any, error) {
 	raw := c.body
 	if len(raw) == 0 {
@@ -120,8 +120,8 @@ func (c *call) create() {
 	c.rows(made)
 }
 
-// build makes an item that is not in the collection yet. An id in the body is
-// dropped: the backend numbers items.
+// build makes an item that is not in the collection yet. An id in the body is dropped: the backend
+// numbers items.
 func (c *call) build(obj map[string]any) (*item, error) {
 	def := Item{ID: c.coll.next, CID: c.cid, Fields: maps.Clone(c.coll.template)}
 	if def.Fields == nil {
@@ -134,8 +134,8 @@ func (c *call) build(obj map[string]any) (*item, error) {
 	return newItem(def, c.coll.defaults)
 }
 
-// merge puts the members of obj into def. deep makes objects grow instead of
-// being replaced, which is the difference between PATCH and PUT.
+// merge puts the members of obj into def. deep makes objects grow instead of being replaced, which
+// is the difference between PATCH and PUT.
 func (c *call) merge(def *Item, obj map[string]any, deep bool) error {
 	for name, v := range obj {
 		switch name {
@@ -156,8 +156,8 @@ func (c *call) merge(def *Item, obj map[string]any, deep bool) error {
 	return nil
 }
 
-// mayOwn reports whether items may be given to that account: it exists in the
-// scope. A world without accounts has nothing to object.
+// mayOwn reports whether items may be given to that account: it exists in the scope. A world
+// without accounts has nothing to object.
 func (c *call) mayOwn(cid int64) bool {
 	accounts := c.scope.accounts
 	if c.s.opt.IgnoreCID || len(accounts.ids) == 0 {
@@ -166,8 +166,8 @@ func (c *call) mayOwn(cid int64) bool {
 	return accounts.items[cid] != nil && c.scope.has(cid)
 }
 
-// grow merges v into old where both are objects. Neither is changed: old
-// belongs to an item that readers may hold.
+// grow merges v into old where both are objects. Neither is changed: old belongs to an item that
+// readers may hold.
 func grow(old, v any) any {
 	was, ok := old.(map[string]any)
 	more, isObj := v.(map[string]any)
@@ -181,8 +181,8 @@ func grow(old, v any) any {
 	return out
 }
 
-// change applies the body to items and prints them as they are then. An
-// element with an id concerns that item only.
+// change applies the body to items and prints them as they are then. An element with an id concerns
+// that item only.
 func (c *call) change(items []*item) {
 	ok := c.each(items, func(id int64, obj map[string]any) error {
 		if own, named := obj["id"]; named && own != id {
@@ -195,8 +195,8 @@ func (c *call) change(items []*item) {
 	}
 }
 
-// each does something with every object of the body for every item. It reports
-// whether all went well, and answers with the first error.
+// each does something with every object of the body for every item. It reports whether all went
+// well, and answers with the first error.
 func (c *call) each(items []*item, do func(id int64, obj map[string]any) error) bool {
 	objs, err := c.objects()
 	if err != nil {

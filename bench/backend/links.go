@@ -50,8 +50,8 @@ func appendColumn(dst []byte, name string, id int64) []byte {
 	return strconv.AppendInt(dst, id, 10)
 }
 
-// placed is an item with its neighbours: groups=12 selects the devices of that
-// group as if the item had a field of that name.
+// placed is an item with its neighbours: groups=12 selects the devices of that group as if the item
+// had a field of that name.
 type placed struct {
 	*item
 	call *call
@@ -86,8 +86,8 @@ func (c *call) links(parents []*item, child *collection) {
 		return
 	}
 	var children []*item
-	// Joining needs the items themselves; everything else starts from the links
-	// that there are, which may be far fewer than all items.
+	// Joining needs the items themselves; everything else starts from the links that there are,
+	// which may be far fewer than all items.
 	byItem := sel.ids != nil || c.method == post
 	if byItem {
 		var ok bool
@@ -124,8 +124,7 @@ func (c *call) linked(ids []int64, child *collection) []int64 {
 	return out
 }
 
-// among returns the ids of items that this method concerns: those linked, and
-// on POST all.
+// among returns the ids of items that this method concerns: those linked, and on POST all.
 func (c *call) among(items []*item, linked []int64) []int64 {
 	out := make([]int64, 0, len(items))
 	for _, it := range items {

@@ -8,8 +8,8 @@ type mock struct {
 	holes []int // offsets of ten digits
 }
 
-// timeHole is a placeholder for the time while a mock is printed; ten digits, as every
-// time that goes there.
+// timeHole is a placeholder for the time while a mock is printed; ten digits, as every time that
+// goes there.
 const timeHole = "0000000000"
 
 // newMock prints one row of an item. The names are in order, as everywhere.

@@ -7,8 +7,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Header is one header line as it was received: name and value are not
-// normalised, only the white space around the value is gone.
+// Header is one header line as it was received: name and value are not normalised, only the white
+// space around the value is gone.
 type Header struct{ Name, Value string }
 
 // Request is one received request, copied: it stays valid.
@@ -59,8 +59,8 @@ func (r *recorder) since(mark int64) []Request {
 	return out
 }
 
-// Mark returns the point in time that Since understands: requests received
-// later have it or a higher number. It is 0 when recording is off.
+// Mark returns the point in time that Since understands: requests received later have it or a
+// higher number. It is 0 when recording is off.
 func (s *Server) Mark() int64 {
 	if s.rec == nil {
 		return 0
@@ -70,8 +70,8 @@ func (s *Server) Mark() int64 {
 	return s.rec.next
 }
 
-// Since returns the requests received since mark, oldest first, as far as the
-// ring holds them; nil when recording is off.
+// Since returns the requests received since mark, oldest first, as far as the ring holds them; nil
+// when recording is off.
 func (s *Server) Since(mark int64) []Request {
 	if s.rec == nil {
 		return nil

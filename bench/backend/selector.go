@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// selector is a path segment that names items of a collection: all of them,
-// listed ids, or those that a match accepts.
+// selector is a path segment that names items of a collection: all of them, listed ids, or those
+// that a match accepts.
 type selector struct {
 	all   bool
 	ids   []int64 // in the order asked, duplicates dropped
@@ -17,8 +17,8 @@ type selector struct {
 
 // fieldset is anything that a match can look into: an item, or a link.
 type fieldset interface {
-	// value returns the decoded JSON value of a field, dotted names included:
-	// nil, bool, int64, float64, string, []any or map[string]any.
+	// value returns the decoded JSON value of a field, dotted names included: nil, bool, int64,
+	// float64, string, []any or map[string]any.
 	value(name string) any
 }
 
@@ -82,8 +82,8 @@ func parseID(s string) (int64, error) {
 	return id, nil
 }
 
-// parseConditions reads field=value or field==value, joined by commas that
-// mean AND. Values are masks with * and ?.
+// parseConditions reads field=value or field==value, joined by commas that mean AND. Values are
+// masks with * and ?.
 func parseConditions(s string) (matcher, error) {
 	type condition struct{ field, mask string }
 	var all []condition
@@ -125,8 +125,7 @@ func isName(s string) bool {
 	return s != ""
 }
 
-// asText spells a scalar as selectors do; objects, arrays and absent values
-// have no text.
+// asText spells a scalar as selectors do; objects, arrays and absent values have no text.
 func asText(v any) (string, bool) {
 	switch v := v.(type) {
 	case string:
@@ -141,8 +140,8 @@ func asText(v any) (string, bool) {
 	return "", false
 }
 
-// glob reports whether s fits the mask: * is any run of bytes, ? any one byte.
-// It goes back to the last star only, so it is quadratic at worst.
+// glob reports whether s fits the mask: * is any run of bytes, ? any one byte. It goes back to the
+// last star only, so it is quadratic at worst.
 func glob(mask, s string) bool {
 	star, back := -1, 0
 	m, i := 0, 0

@@ -166,8 +166,7 @@ func FuzzExpr(f *testing.F) {
 	})
 }
 
-// FuzzTarget: what is escaped byte by byte comes back as it was, in the
-// segment and in the query.
+// FuzzTarget: what is escaped byte by byte comes back as it was, in the segment and in the query.
 func FuzzTarget(f *testing.F) {
 	f.Add("a/b", "x=1&y")
 	f.Add("..", "%+ ")

@@ -1,26 +1,23 @@
-// Package backend is a fake telematics API with flespi's URL and answer
-// format: what the demo, the tests and the bench put behind the gateway.
+// Package backend is a fake telematics API with flespi's URL and answer format: what the demo, the
+// tests and the bench put behind the gateway.
 //
-// It shares no code with the gateway. What the gateway prints is read here by
-// a second, independent reader, so a request that the two understand
-// differently shows up as a wrong answer instead of agreeing with itself.
+// It shares no code with the gateway. What the gateway prints is read here by a second, independent
+// reader, so a request that the two understand differently shows up as a wrong answer instead of
+// agreeing with itself.
 //
-// It takes targets literally. The raw target is split on "/" first and each
-// segment is decoded exactly once; nothing is cleaned, joined or lowered, so
-// "..", an empty segment or an encoded slash name nothing and are 404. A
-// request that says Authorization, x-flespi-cid or a query parameter twice is
-// 400, because a gateway must never send one.
+// It takes targets literally. The raw target is split on "/" first and each segment is decoded
+// exactly once; nothing is cleaned, joined or lowered, so "..", an empty segment or an encoded
+// slash name nothing and are 404. A request that says Authorization, x-flespi-cid or a query
+// parameter twice is 400, because a gateway must never send one.
 //
-// Accounts are enforced as the vendor's platform does: with x-flespi-cid only
-// the items of that account's branch exist; without it, those of the account
-// that owns the backend's key (Options.Root). An id that does not exist in
-// that scope is one error beside the result, the same for foreign and for
-// missing ids.
+// Accounts are enforced as the vendor's platform does: with x-flespi-cid only the items of that
+// account's branch exist; without it, those of the account that owns the backend's key
+// (Options.Root). An id that does not exist in that scope is one error beside the result, the same
+// for foreign and for missing ids.
 //
-// Keys of every object are written in order of name, errors before result, and
-// slashes in reasons are escaped: the bytes of the vendor's published
-// examples. Messages are made up while they are written, so an answer may be
-// of any length and memory stays flat.
+// Keys of every object are written in order of name, errors before result, and slashes in reasons
+// are escaped: the bytes of the vendor's published examples. Messages are made up while they are
+// written, so an answer may be of any length and memory stays flat.
 package backend
 
 import (
@@ -37,16 +34,16 @@ import (
 )
 
 const (
-	// maxHead is larger than anything a gateway may send: its bounds are what
-	// tests look at, not ours.
+	// maxHead is larger than anything a gateway may send: its bounds are what tests look at, not
+	// ours.
 	maxHead = 128 << 10
-	// maxBody is how much of a request body is kept and read as JSON; the rest
-	// of an upload is counted and thrown away.
+	// maxBody is how much of a request body is kept and read as JSON; the rest of an upload is
+	// counted and thrown away.
 	maxBody = 16 << 20
 )
 
-// Options say how a Server differs from a plain flespi. The zero value is one
-// that checks no key, knows the world's accounts and records nothing.
+// Options say how a Server differs from a plain flespi. The zero value is one that checks no key,
+// knows the world's accounts and records nothing.
 type Options struct {
 	Key  string // when set, Authorization must be exactly "FlespiToken " + Key, else 401
 	Root int64  // account whose branch is seen without x-flespi-cid; 0: everything
@@ -62,8 +59,8 @@ type Options struct {
 	Record int // keep this many of the last requests; 0: none
 }
 
-// Server answers for a World. Several servers with different options may share
-// one world. Create it with New, end it with Close.
+// Server answers for a World. Several servers with different options may share one world. Create it
+// with New, end it with Close.
 type Server struct {
 	world *World
 	opt   Options
@@ -95,8 +92,8 @@ func New(w *World, opt Options) *Server {
 	s.http = fasthttp.Server{
 		Handler:      s.handle,
 		ErrorHandler: unreadable,
-		// Names are recorded as they were sent; canonical ones would hide what a
-		// gateway really printed.
+		// Names are recorded as they were sent; canonical ones would hide what a gateway really
+		// printed.
 		DisableHeaderNamesNormalizing: true,
 		DisablePreParseMultipartForm:  true,
 		StreamRequestBody:             true,
@@ -118,9 +115,9 @@ func unreadable(ctx *fasthttp.RequestCtx, _ error) {
 	a.send(&ctx.Response, false)
 }
 
-// Serve answers connections of ln until Close, which also closes ln. It
-// returns nil after Close. The loop is ours, one goroutine per connection:
-// fasthttp's keeps idle workers and a cleaner for seconds after its end.
+// Serve answers connections of ln until Close, which also closes ln. It returns nil after Close.
+// The loop is ours, one goroutine per connection: fasthttp's keeps idle workers and a cleaner for
+// seconds after its end.
 func (s *Server) Serve(ln net.Listener) error {
 	if !s.adopt(ln) {
 		_ = ln.Close()
@@ -177,8 +174,8 @@ func (s *Server) adopt(ln net.Listener) bool {
 	return true
 }
 
-// Start listens on addr ("127.0.0.1:0" picks a port) and serves in the
-// background until Close. It returns the base URL, without a trailing slash.
+// Start listens on addr ("127.0.0.1:0" picks a port) and serves in the background until Close. It
+// returns the base URL, without a trailing slash.
 func (s *Server) Start(addr string) (string, error) {
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -188,9 +185,8 @@ func (s *Server) Start(addr string) (string, error) {
 	return "http://" + ln.Addr().String(), nil
 }
 
-// Close ends the server at once: listeners, idle and busy connections, pauses
-// and answers that were set never to come. It returns when all of them have
-// ended; it may be called more than once.
+// Close ends the server at once: listeners, idle and busy connections, pauses and answers that were
+// set never to come. It returns when all of them have ended; it may be called more than once.
 func (s *Server) Close() {
 	s.shut()
 	s.serving.Wait()
@@ -213,8 +209,8 @@ func (s *Server) shut() {
 	}
 }
 
-// pause waits for d, or less when the server is closed; it reports whether the
-// whole time has passed.
+// pause waits for d, or less when the server is closed; it reports whether the whole time has
+// passed.
 func (s *Server) pause(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

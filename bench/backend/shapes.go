@@ -18,8 +18,8 @@ const (
 	linked = "GET POST PUT PATCH DELETE"
 )
 
-// shapes returns the integer collections of the catalogue. It is asked when a
-// world is built, never by a request.
+// shapes returns the integer collections of the catalogue. It is asked when a world is built, never
+// by a request.
 func shapes() map[string]shape {
 	all := map[string]shape{
 		"gw/channel-protocols": {open: true, submodule: map[string]string{"device-types": get}},
@@ -87,8 +87,7 @@ func storageShapes(all map[string]shape) {
 	all["storage/cdns"] = shape{submodule: map[string]string{"files": full, "logs": "GET POST"}}
 }
 
-// dictionaries returns the names of the items, numbered from 1, that every
-// account may look up.
+// dictionaries returns the names of the items, numbered from 1, that every account may look up.
 func dictionaries() map[string][]string {
 	protocols := []string{"teltonika", "wialon-ips", "queclink"}
 	return map[string][]string{
@@ -99,8 +98,8 @@ func dictionaries() map[string][]string {
 	}
 }
 
-// static returns the rows of a path that has no items, and whether the API
-// knows that path. Only its first segments are looked at.
+// static returns the rows of a path that has no items, and whether the API knows that path. Only
+// its first segments are looked at.
 func static(segs []string) (rows string, known bool) {
 	first, second := segs[0], ""
 	if len(segs) > 1 {

@@ -33,8 +33,8 @@ func (c *call) submodule() {
 	}
 }
 
-// below answers for a submodule that is no link. Those that are not named here
-// exist, but never have rows.
+// below answers for a submodule that is no link. Those that are not named here exist, but never
+// have rows.
 func (c *call) below(items []*item, name string) {
 	switch name {
 	case "cid":
@@ -53,8 +53,8 @@ func (c *call) below(items []*item, name string) {
 	}
 }
 
-// values answers for telemetry and settings: one element per item, whose
-// member of that name holds the parameters that the selector names.
+// values answers for telemetry and settings: one element per item, whose member of that name holds
+// the parameters that the selector names.
 func (c *call) values(items []*item, name string) {
 	want := "all"
 	if len(c.rest) > 2 {
@@ -113,8 +113,8 @@ func (c *call) setValues(it *item, name, want string, objs []map[string]any) err
 	})
 }
 
-// named returns the names of fields that a comma list selects, ascending:
-// "position" selects position.* too.
+// named returns the names of fields that a comma list selects, ascending: "position" selects
+// position.* too.
 func named(fields []field, want string) []string {
 	asked := strings.Split(want, ",")
 	var out []string
@@ -129,8 +129,8 @@ func named(fields []field, want string) []string {
 	return out
 }
 
-// firstCommand is the id of the first command of an answer: the vendor's are
-// microseconds and exceed 32 bits.
+// firstCommand is the id of the first command of an answer: the vendor's are microseconds and
+// exceed 32 bits.
 const firstCommand = 1707402602954333
 
 // commands echoes what was sent, as executed at once.

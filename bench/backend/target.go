@@ -24,9 +24,9 @@ var (
 	errNameless = errors.New("the query has a parameter without name")
 )
 
-// parseTarget splits the raw target of a request line into decoded path
-// segments, appended to segs, and the query. Splitting comes first and each
-// segment is decoded once: what an encoded slash hides is never a path.
+// parseTarget splits the raw target of a request line into decoded path segments, appended to segs,
+// and the query. Splitting comes first and each segment is decoded once: what an encoded slash
+// hides is never a path.
 func parseTarget(segs []string, raw string) ([]string, query, error) {
 	path, rawQuery, _ := strings.Cut(raw, "?")
 	rest, ok := strings.CutPrefix(path, "/")

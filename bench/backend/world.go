@@ -12,8 +12,8 @@ import (
 
 const accountsURI = "platform/subaccounts"
 
-// Account is a node of the account tree; Parent 0 makes it a root. It is the
-// item of platform/subaccounts with the same id, whose cid is the parent.
+// Account is a node of the account tree; Parent 0 makes it a root. It is the item of
+// platform/subaccounts with the same id, whose cid is the parent.
 type Account struct {
 	ID, Parent int64
 	Name       string
@@ -27,9 +27,8 @@ type Item struct {
 	Settings  Fields // by setting name
 }
 
-// World is what exists: items of collections, accounts, links between items
-// and posted messages. All methods are safe for concurrent use, and what they
-// change is seen by the next request.
+// World is what exists: items of collections, accounts, links between items and posted messages.
+// All methods are safe for concurrent use, and what they change is seen by the next request.
 type World struct {
 	mu     sync.RWMutex
 	colls  map[string]*collection // by uri, as "gw/devices"
@@ -59,8 +58,8 @@ var (
 	errMissing = errors.New("backend: no such item")
 )
 
-// NewWorld returns a world with the collections of the catalogue, the
-// dictionaries filled and all others empty, and the given accounts.
+// NewWorld returns a world with the collections of the catalogue, the dictionaries filled and all
+// others empty, and the given accounts.
 func NewWorld(accounts ...Account) *World {
 	w := &World{colls: map[string]*collection{}, links: map[string]map[int64][]int64{}, posted: map[shelf][]message{}}
 	for uri, sh := range shapes() {
@@ -94,8 +93,8 @@ func (w *World) coll(uri string) *collection {
 	return w.define(uri, shape{})
 }
 
-// Add puts items into a collection, which may be one that the catalogue does
-// not know. It fails if an id is taken or a field is not JSON.
+// Add puts items into a collection, which may be one that the catalogue does not know. It fails if
+// an id is taken or a field is not JSON.
 func (w *World) Add(uri string, items ...Item) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -125,8 +124,7 @@ func (c *collection) put(it *item) {
 	c.items[it.id] = it
 }
 
-// Delete removes items with their links and messages; missing ones are
-// skipped.
+// Delete removes items with their links and messages; missing ones are skipped.
 func (w *World) Delete(uri string, ids ...int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -178,8 +176,8 @@ func (c *collection) update(it *item, change func(*Item)) error {
 	return nil
 }
 
-// Link joins children to a parent: Link("gw/groups", 12, "devices", 101, 102).
-// Whether they exist is not asked.
+// Link joins children to a parent: Link("gw/groups", 12, "devices", 101, 102). Whether they exist
+// is not asked.
 func (w *World) Link(uri string, parent int64, kind string, children ...int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -250,8 +248,8 @@ func (w *World) Account(uri string, id int64) int64 {
 	return 0
 }
 
-// scope is the branch that a request sees. It remembers its answers, so a long
-// list asks the tree once per account.
+// scope is the branch that a request sees. It remembers its answers, so a long list asks the tree
+// once per account.
 type scope struct {
 	accounts *collection
 	top      int64 // 0: everything

@@ -178,8 +178,8 @@ func TestSubmodules(t *testing.T) {
 	})
 }
 
-// TestConcurrent is for the race detector: readers, writers and the world's own
-// methods at once; whatever a reader sees is whole.
+// TestConcurrent is for the race detector: readers, writers and the world's own methods at once;
+// whatever a reader sees is whole.
 func TestConcurrent(t *testing.T) {
 	w := treeWorld(t)
 	_, url := start(t, w, Options{Record: 4})

@@ -1,5 +1,6 @@
-// Package competitors knows the proxies that the gateway is measured against and makes them do the same
-// job as far as they can: the same tokens, `all` narrowed, ids checked, denials in the same words.
+// Package competitors knows the proxies that the gateway is measured against and makes them do the
+// same job as far as they can: the same tokens, `all` narrowed, ids checked, denials in the same
+// words.
 //
 //	bare        fasthttp's server and HostClient with default options, checking nothing; built in
 //	nginx       passing through, checking nothing

@@ -3,10 +3,9 @@
 // a fixed amount of memory. Recording is one addition and allocates nothing.
 //
 // The rules: a value v below 2^subBits has a bucket of its own; above, each power of two is cut
-// into
-// 2^(subBits-1) equal buckets. A bucket is reported by its upper end, so a quantile is never below the
-// truth and at most 1/256 above it. Two histograms add up bucket by bucket; nothing is lost by
-// that.
+// into 2^(subBits-1) equal buckets. A bucket is reported by its upper end, so a quantile is never
+// below the truth and at most 1/256 above it. Two histograms add up bucket by bucket; nothing is
+// lost by that.
 package hist
 
 import (

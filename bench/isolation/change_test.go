@@ -106,8 +106,8 @@ func (r *race) read(c *Client, cid int64) {
 // one is the selector of a single id.
 func one(id int64) Selector { return Selector{Form: selIDs, IDs: []int64{id}} }
 
-// Items change through the gateway and past it, while both fleets read without pause and the
-// index is read without pause: an old page must not give back what was taken.
+// Items change through the gateway and past it, while both fleets read without pause and the index
+// is read without pause: an old page must not give back what was taken.
 func TestNoAccessAfterAChange(t *testing.T) {
 	for _, mode := range []string{ModeIDs, ModeBoth} {
 		t.Run(mode, func(t *testing.T) {

@@ -1,5 +1,5 @@
-// Package isolation proves that no caller reaches an item of others, and that none is kept from their
-// own.
+// Package isolation proves that no caller reaches an item of others, and that none is kept from
+// their own.
 //
 // A generated world (accounts, items, links, tokens of every kind) is behind a real gateway, a
 // child process that runs `serve` with scope.mode ids, both or header. An oracle that knows the

@@ -6,7 +6,8 @@ import (
 )
 
 // History knows the account of every item at every time, for worlds that change while requests run.
-// An interval begins before an item is given and ends after it was taken: within it either may hold.
+// An interval begins before an item is given and ends after it was taken: within it either may
+// hold.
 type History struct {
 	mu        sync.Mutex
 	intervals map[int64][]interval // by item

@@ -104,8 +104,8 @@ func (j *judge) confers(uri, method string) *Entry {
 	return g
 }
 
-// members returns the items in a group that g is about, that is in the scope, and whose
-// members the token cannot choose by any entry.
+// members returns the items in a group that g is about, that is in the scope, and whose members the
+// token cannot choose by any entry.
 func (j *judge) members(uri string, g *Entry) set {
 	ids := map[int64]bool{}
 	if g == nil {

@@ -12,9 +12,9 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// SyntheticBackend is a backend of very many devices that holds none of them: ids count upwards, and every
-// account has as many as the next. It costs next to nothing, so that what is measured is the
-// gateway.
+// SyntheticBackend is a backend of very many devices that holds none of them: ids count upwards,
+// and every account has as many as the next. It costs next to nothing, so that what is measured is
+// the gateway.
 type SyntheticBackend struct {
 	Devices int
 	Owners  []int64

@@ -1,6 +1,6 @@
-// Package workload makes what the bench plays: tokens and what each may see, the gateway's policy that
-// says so, and the calls of a mix with the right answer to each. All of it follows from a seed: the
-// same seed and mix make the same bytes.
+// Package workload makes what the bench plays: tokens and what each may see, the gateway's policy
+// that says so, and the calls of a mix with the right answer to each. All of it follows from a
+// seed: the same seed and mix make the same bytes.
 //
 // A mix is a YAML file; Read documents its keys. Every token is an acl token with one entry for
 // gw/devices (GET, POST and PUT of its devices, so DELETE is denied) and, where a path of the mix

@@ -16,12 +16,10 @@ import (
 	"aclgate/config"
 )
 
-// adminTimeout bounds a call of the admin listener. A reload of a large policy
-// takes a while.
+// adminTimeout bounds a call of the admin listener. A reload of a large policy takes a while.
 const adminTimeout = 30 * time.Second
 
-// callAdmin calls the admin listener of a running gateway and returns status
-// and body.
+// callAdmin calls the admin listener of a running gateway and returns status and body.
 func (e *env) callAdmin(ctx context.Context, s *config.Settings, method, path string) (int, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
@@ -46,8 +44,8 @@ func (e *env) callAdmin(ctx context.Context, s *config.Settings, method, path st
 	return resp.StatusCode, strings.TrimSpace(string(body)), err
 }
 
-// dialable turns an address to listen on into one to call: a listener on every
-// address is called on this machine.
+// dialable turns an address to listen on into one to call: a listener on every address is called on
+// this machine.
 func dialable(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -147,8 +145,7 @@ type adminAnswer struct {
 	Result []struct{ Name, State, Reason string }
 }
 
-// reasons returns the errors of an answer, one a line; a body of another shape
-// as it is.
+// reasons returns the errors of an answer, one a line; a body of another shape as it is.
 func reasons(body string) string {
 	var a adminAnswer
 	if json.Unmarshal([]byte(body), &a) != nil || len(a.Errors) == 0 {
@@ -161,8 +158,8 @@ func reasons(body string) string {
 	return strings.Join(lines, "\n")
 }
 
-// states returns what an answer says of health, one condition a line; a body of
-// another shape as it is.
+// states returns what an answer says of health, one condition a line; a body of another shape as it
+// is.
 func states(body string) string {
 	var a adminAnswer
 	if json.Unmarshal([]byte(body), &a) != nil || len(a.Result) == 0 {

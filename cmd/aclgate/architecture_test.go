@@ -40,8 +40,8 @@ func section(t *testing.T, text, name string) string {
 	return inside
 }
 
-// TestDocsImports: the table of imports in docs/architecture.md is the one that
-// is tested. -update writes it.
+// TestDocsImports: the table of imports in docs/architecture.md is the one that is tested. -update
+// writes it.
 func TestDocsImports(t *testing.T) {
 	quoted := func(paths []string) string {
 		if len(paths) == 0 {
@@ -103,8 +103,8 @@ func testFiles(t *testing.T) string {
 	return b.String()
 }
 
-// TestDocsNames: the files and tests that pages name and link to are there, and
-// a request goes through few files.
+// TestDocsNames: the files and tests that pages name and link to are there, and a request goes
+// through few files.
 func TestDocsNames(t *testing.T) {
 	pages, err := filepath.Glob(docs + "*.md")
 	if err != nil {

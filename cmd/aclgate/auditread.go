@@ -41,8 +41,8 @@ func eachLine(r io.Reader, visit func(*record.Line, []byte) bool) error {
 	return in.Err()
 }
 
-// eachLineOf is eachLine for the first size bytes of a file. One that was moved
-// away meanwhile is empty.
+// eachLineOf is eachLine for the first size bytes of a file. One that was moved away meanwhile is
+// empty.
 func eachLineOf(name string, size int64, visit func(*record.Line, []byte) bool) error {
 	f, err := os.Open(name)
 	if errors.Is(err, os.ErrNotExist) {

@@ -81,8 +81,8 @@ func (e *env) runTail(ctx context.Context, f *tailFlags) error {
 	return failed(t.follow(ctx, s.Audit.Path.Path))
 }
 
-// check refuses words that no line has: they would find nothing, and nothing is
-// what a quiet gateway shows.
+// check refuses words that no line has: they would find nothing, and nothing is what a quiet
+// gateway shows.
 func (f *tailFlags) check() error {
 	if err := oneOf("--verdict", f.verdict, []string{"deny", "narrow", "allow"}); err != nil {
 		return err
@@ -196,8 +196,8 @@ func (t *tail) follow(ctx context.Context, name string) error {
 	}
 }
 
-// look shows what was added since the last look. A new file is read from its
-// beginning, once what was left of the old one is shown.
+// look shows what was added since the last look. A new file is read from its beginning, once what
+// was left of the old one is shown.
 func (t *tail) look(name string) error {
 	info, err := os.Stat(name)
 	if err != nil {

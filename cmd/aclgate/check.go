@@ -49,8 +49,8 @@ func (e *env) runCheck(ctx context.Context, live bool) error {
 	return e.checkLive(ctx, s, pol.Tree)
 }
 
-// readBoth reads settings and policy. Faulty settings do not keep it from
-// naming those of the policy, as long as they say where it is.
+// readBoth reads settings and policy. Faulty settings do not keep it from naming those of the
+// policy, as long as they say where it is.
 func readBoth(file string) (*config.Settings, *policyFile, strict.Faults) {
 	s, faults := config.Load(file)
 	if s == nil {
@@ -77,8 +77,8 @@ func readBoth(file string) (*config.Settings, *policyFile, strict.Faults) {
 	return s, pol, faults
 }
 
-// advice warns of settings that are sound but open more than they seem to, where
-// the settings themselves do not.
+// advice warns of settings that are sound but open more than they seem to, where the settings
+// themselves do not.
 func advice(s *config.Settings) strict.Faults {
 	var faults strict.Faults
 	warn := func(path, message string) {
@@ -140,8 +140,8 @@ func (e *env) checkLive(ctx context.Context, s *config.Settings, tree *policy.Tr
 	return nil
 }
 
-// ignored says what was seen and what to do. An account that the policy does
-// not know looks the same as a backend that does not know the header.
+// ignored says what was seen and what to do. An account that the policy does not know looks the
+// same as a backend that does not know the header.
 func ignored(tree *policy.Tree, f *probe.Result) string {
 	text := fmt.Sprintf("live: under account %d the backend shows items of account %d (%s)", f.Account, f.Foreign, f.Collection)
 	if f.Foreign == 0 {

@@ -29,12 +29,11 @@ var (
 // childVariable makes a run of the test binary the program itself.
 const childVariable = "ACLGATE_TEST_CHILD"
 
-// backendVariable makes a run of the test binary a backend at the address that
-// it holds.
+// backendVariable makes a run of the test binary a backend at the address that it holds.
 const backendVariable = "ACLGATE_TEST_BACKEND"
 
-// TestMain lets tests have the program as a process of its own: with its own
-// limits, its own memory, and a death that is not the test's.
+// TestMain lets tests have the program as a process of its own: with its own limits, its own
+// memory, and a death that is not the test's.
 func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
 		main()
@@ -106,8 +105,8 @@ func (c *child) ownBackend() string {
 	return fmt.Sprintf("urls: [%q]", url)
 }
 
-// listenMore and settingsMore split the settings of a test: a first line that
-// begins with a comma goes into listen.
+// listenMore and settingsMore split the settings of a test: a first line that begins with a comma
+// goes into listen.
 func listenMore(s string) string {
 	first, _, _ := strings.Cut(s, "\n")
 	if strings.HasPrefix(first, ",") {
@@ -222,8 +221,8 @@ func (c *child) dial(text string) net.Conn {
 	return conn
 }
 
-// get asks for one item over a fresh connection and returns the status, 0 if
-// there was no answer within some seconds.
+// get asks for one item over a fresh connection and returns the status, 0 if there was no answer
+// within some seconds.
 func (c *child) get() int {
 	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	req, _ := http.NewRequest("GET", c.api+"/gw/channels/2025?fields=id", nil)

@@ -14,8 +14,8 @@ const cut = "…\n"
 
 var example = regexp.MustCompile("(?s)```text\n\\$ aclgate (explain [^\n]*)\n(.*?)```\n")
 
-// TestPageOfDecisions: every example on the page was run, with the policy on the
-// page. -update runs them again.
+// TestPageOfDecisions: every example on the page was run, with the policy on the page. -update runs
+// them again.
 func TestPageOfDecisions(t *testing.T) {
 	text := readText(t, "../../docs/decisions.md")
 	policy := regexp.MustCompile("(?s)```yaml\n(accounts:.*?)```").FindStringSubmatch(text)

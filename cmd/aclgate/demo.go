@@ -165,8 +165,8 @@ What becomes of each request (Ctrl-C ends the demo):
 `, api, backendURL, demoKey, admin, api, api, api, api, api)
 }
 
-// show prints one request in one line: who asked for what, the verdict and why,
-// and what the backend got.
+// show prints one request in one line: who asked for what, the verdict and why, and what the
+// backend got.
 func (d *demoScreen) show(r *record.Record, method, asked, sent []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -186,8 +186,8 @@ func (d *demoScreen) show(r *record.Record, method, asked, sent []byte) {
 	fmt.Fprintf(d.w, "%-15s %-6s %-36s %-6s %d  %s\n", who, shown(method), shown(asked), r.Verdict, r.Status, outcome)
 }
 
-// shown returns what a client asked for, fit for a terminal: "?" for what was
-// not read, because the head was broken before it.
+// shown returns what a client asked for, fit for a terminal: "?" for what was not read, because the
+// head was broken before it.
 func shown(asked []byte) string {
 	const most = 80
 	if len(asked) == 0 {

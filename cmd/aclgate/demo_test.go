@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// The vendor's published tutorial plays on the demo word for word, and each
-// request shows in one line what became of it (SPEC 8).
+// The vendor's published tutorial plays on the demo word for word, and each request shows in one
+// line what became of it (SPEC 8).
 func TestDemoPlaysTheTutorial(t *testing.T) {
 	text, err := os.ReadFile("../../proxy/testdata/tutorial.jsonl")
 	if err != nil {

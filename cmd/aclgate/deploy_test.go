@@ -41,8 +41,7 @@ policy: {enforce: false, shadow: shadow.yaml}
 log: {level: error}
 `
 
-// scrape returns the names of all samples of a gateway that has served every
-// kind of request.
+// scrape returns the names of all samples of a gateway that has served every kind of request.
 func scrape(t *testing.T) map[string]bool {
 	t.Helper()
 	fake := backend.New(backend.DemoWorld(), backend.Options{Key: demoKey})
@@ -94,8 +93,8 @@ func sendRaw(t *testing.T, address, text string) {
 	io.Copy(io.Discard, conn)
 }
 
-// TestDocumentedMetricsAreLive: every metric of the list is in a scrape, and
-// nothing of ours is in a scrape that is not in the list.
+// TestDocumentedMetricsAreLive: every metric of the list is in a scrape, and nothing of ours is in
+// a scrape that is not in the list.
 func TestDocumentedMetricsAreLive(t *testing.T) {
 	live := scrape(t)
 	listed := map[string]bool{}
@@ -126,8 +125,8 @@ var (
 	runbookLine = regexp.MustCompile(`runbook: 'docs/operate\.md#(.+)'`)
 )
 
-// TestDeployNamesLiveMetrics: rules, alerts, their tests and the dashboard name
-// no metric that a gateway does not export, and no rule that is not there.
+// TestDeployNamesLiveMetrics: rules, alerts, their tests and the dashboard name no metric that a
+// gateway does not export, and no rule that is not there.
 func TestDeployNamesLiveMetrics(t *testing.T) {
 	live := scrape(t)
 	recorded := map[string]bool{}
@@ -190,8 +189,8 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// TestPolicyDenials: the rule about denials of the policy counts exactly the
-// reasons that are answered with a 403, also those that will be added.
+// TestPolicyDenials: the rule about denials of the policy counts exactly the reasons that are
+// answered with a 403, also those that will be added.
 func TestPolicyDenials(t *testing.T) {
 	text := readText(t, deploy, "prometheus/aclgate.rules.yml")
 	m := regexp.MustCompile(`reason=~"(denied-items[^"]*)"`).FindStringSubmatch(text)

@@ -136,8 +136,8 @@ func (r *replay) line(l *record.Line) {
 	r.groups[key].count++
 }
 
-// evaluate returns what a policy makes of a request. A token that lives by its last use had one: this
-// request.
+// evaluate returns what a policy makes of a request. A token that lives by its last use had one:
+// this request.
 func evaluate(w *cases.World, l *record.Line, ask explain.Ask) cases.Outcome {
 	tok := w.Token(l.Token)
 	if tok != nil && tok.TTL > 0 && l.Reason != policy.TokenExpired.String() {

@@ -41,8 +41,8 @@ func TestPageOfMetrics(t *testing.T) {
 	page(t, "metrics.md", stdout)
 }
 
-// TestMetricsTable: the table for a terminal names every metric, and the page
-// says of every label what it can be.
+// TestMetricsTable: the table for a terminal names every metric, and the page says of every label
+// what it can be.
 func TestMetricsTable(t *testing.T) {
 	code, stdout, stderr := once(t, "metrics")
 	if code != exitOK {
@@ -160,8 +160,7 @@ func describe(b *strings.Builder, c *cobra.Command) {
 	}
 }
 
-// fenced sets the indented lines of a help text, which are commands to type, as
-// such.
+// fenced sets the indented lines of a help text, which are commands to type, as such.
 func fenced(text string) string {
 	return regexp.MustCompile(`(?m)(^  .+\n?)+`).ReplaceAllStringFunc(text, func(s string) string {
 		return "```sh\n" + regexp.MustCompile(`(?m)^  `).ReplaceAllString(strings.TrimRight(s, "\n"), "") + "\n```\n"

@@ -14,9 +14,8 @@ import (
 	"time"
 )
 
-// balancer is a balancer of connections, as simple as one can be: it asks both
-// gateways' /readyz, gives each new connection to one that was ready when it was
-// last asked, and never breaks one off.
+// balancer is a balancer of connections, as simple as one can be: it asks both gateways' /readyz,
+// gives each new connection to one that was ready when it was last asked, and never breaks one off.
 type balancer struct {
 	ln    net.Listener
 	group sync.WaitGroup
@@ -140,8 +139,8 @@ func keeper(address string, quit *atomic.Bool, served, failed *atomic.Int64) {
 	}
 }
 
-// SIGTERM under load, behind a balancer that honours readiness: one of two
-// gateways ends and comes back, again and again, and no request fails.
+// SIGTERM under load, behind a balancer that honours readiness: one of two gateways ends and comes
+// back, again and again, and no request fails.
 func TestTermFailsNothing(t *testing.T) {
 	rounds := 3
 	if *long {
@@ -172,8 +171,8 @@ func TestTermFailsNothing(t *testing.T) {
 	t.Logf("%d rounds, %d requests served, %d failed", rounds, served.Load(), failed.Load())
 }
 
-// A gateway that is killed under load leaves nothing behind that hinders the
-// next one: policy and last uses are read, and tokens work.
+// A gateway that is killed under load leaves nothing behind that hinders the next one: policy and
+// last uses are read, and tokens work.
 func TestKillHarmsNothing(t *testing.T) {
 	rounds := 2
 	if *long {

@@ -22,8 +22,8 @@ import (
 	"aclgate/policy/store"
 )
 
-// keyVariable is the environment variable that may hold the key to explain. A
-// key never comes as a flag: those stand in the list of processes.
+// keyVariable is the environment variable that may hold the key to explain. A key never comes as a
+// flag: those stand in the list of processes.
 const keyVariable = "ACLGATE_KEY"
 
 // explainFlags say who asks, from where and when.
@@ -190,8 +190,7 @@ func findDigest(pol *policyFile, digits string) (*store.Record, error) {
 		func(t *policy.Token) bool { return strings.HasPrefix(hex.EncodeToString(t.Digest[:]), digits) })
 }
 
-// one returns the only record that fits. Which of several is meant is not
-// guessed.
+// one returns the only record that fits. Which of several is meant is not guessed.
 func one(pol *policyFile, what string, fits func(*policy.Token) bool) (found *store.Record, err error) {
 	var ids []string
 	for _, rec := range pol.Records() {
@@ -213,8 +212,7 @@ func one(pol *policyFile, what string, fits func(*policy.Token) bool) (found *st
 	return nil, fmt.Errorf("several tokens have %s: name one by --token: %s", what, strings.Join(ids, ", "))
 }
 
-// key returns the key to explain, from a file, stdin or the environment. No
-// error shows any of it.
+// key returns the key to explain, from a file, stdin or the environment. No error shows any of it.
 func (f *explainFlags) key(stdin io.Reader) (string, error) {
 	key := os.Getenv(keyVariable)
 	switch f.keyFile {

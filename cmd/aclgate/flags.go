@@ -72,8 +72,8 @@ func (s *durationFlag) String() string {
 // Type implements pflag.Value.
 func (s *durationFlag) Type() string { return "duration" }
 
-// oneOf reports why a flag that was set is none of the known words: it names
-// the nearest or, of a short list, all.
+// oneOf reports why a flag that was set is none of the known words: it names the nearest or, of a
+// short list, all.
 func oneOf(flag, word string, known []string) error {
 	const short = 5
 	if word == "" || slices.Contains(known, word) {

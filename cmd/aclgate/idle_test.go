@@ -14,11 +14,11 @@ import (
 // maxIdleKiB is what an idle connection may take; about five is the aim.
 const maxIdleKiB = 10
 
-// Idle keep-alive connections, each behind one served request, cost little
-// memory, and others are served beside them.
+// Idle keep-alive connections, each behind one served request, cost little memory, and others are
+// served beside them.
 func TestIdleConnections(t *testing.T) {
-	// A process grows by megabytes at a time: what that is for each of a
-	// thousand connections is no figure, only a guard.
+	// A process grows by megabytes at a time: what that is for each of a thousand connections is no
+	// figure, only a guard.
 	count, limit := 1000, 2*maxIdleKiB
 	if *long {
 		count, limit = 10000, maxIdleKiB
@@ -52,8 +52,8 @@ func TestIdleConnections(t *testing.T) {
 	}
 }
 
-// latency sends n requests over one connection and returns the time in which 99
-// of 100 were answered.
+// latency sends n requests over one connection and returns the time in which 99 of 100 were
+// answered.
 func (c *child) latency(n int) time.Duration {
 	conn := c.dial("")
 	defer conn.Close()

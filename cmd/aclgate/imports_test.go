@@ -16,8 +16,8 @@ import (
 
 const module = "aclgate/"
 
-// rule is one row of the table of packages: what a package may import of ours,
-// and what it must never import, with the reason.
+// rule is one row of the table of packages: what a package may import of ours, and what it must
+// never import, with the reason.
 type rule struct {
 	may    []string // of ours; "*": anything
 	never  []string // imports of its own
@@ -187,8 +187,8 @@ func packages(t *testing.T) []listed {
 	}
 }
 
-// TestImports: every package imports what the table lets it, and the table has
-// a row for every package.
+// TestImports: every package imports what the table lets it, and the table has a row for every
+// package.
 func TestImports(t *testing.T) {
 	for _, p := range packages(t) {
 		path := strings.TrimPrefix(p.ImportPath, module)
@@ -214,8 +214,8 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// TestNoGlobalRegistry: collectors go into the registry that was passed in. One
-// that is global is shared by whatever else lives in the process, and by tests.
+// TestNoGlobalRegistry: collectors go into the registry that was passed in. One that is global is
+// shared by whatever else lives in the process, and by tests.
 func TestNoGlobalRegistry(t *testing.T) {
 	global := []string{"DefaultRegisterer", "DefaultGatherer", "MustRegister", "Register"}
 	for _, p := range packages(t) {

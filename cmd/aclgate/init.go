@@ -68,8 +68,7 @@ Next:
 	return nil
 }
 
-// writeNew writes a file that must not exist yet: nothing of the operator's is
-// ever overwritten.
+// writeNew writes a file that must not exist yet: nothing of the operator's is ever overwritten.
 func writeNew(path string, text []byte, mode os.FileMode) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if errors.Is(err, os.ErrExist) {

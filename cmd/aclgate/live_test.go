@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// What only the index knows, explain --live asks the backend; check --live
-// reads the index once.
+// What only the index knows, explain --live asks the backend; check --live reads the index once.
 func TestLive(t *testing.T) {
 	g := startGate(t, "scope: {mode: ids}\n")
 	g.end()

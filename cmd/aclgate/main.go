@@ -1,5 +1,5 @@
-// Command aclgate is a reverse-proxy API gateway that narrows requests to a
-// telematics REST API down to the items that the caller may touch.
+// Command aclgate is a reverse-proxy API gateway that narrows requests to a telematics REST API
+// down to the items that the caller may touch.
 //
 // This package holds the commands, one file each or one for each family. What a running gateway is
 // made of is joined in cmd/internal/app. Tests run the same run function that main does.
@@ -57,8 +57,7 @@ func main() {
 	os.Exit(code)
 }
 
-// run is the whole program: what main does, but for the process. ctx ends what
-// serves.
+// run is the whole program: what main does, but for the process. ctx ends what serves.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot(stdout, stderr)
 	root.SetArgs(args)

@@ -74,8 +74,8 @@ func writeMetricsPage(w io.Writer) error {
 	return err
 }
 
-// labelRows says what each label can be. Which labels there are is compared
-// with the table by a test.
+// labelRows says what each label can be. Which labels there are is compared with the table by a
+// test.
 func labelRows() [][2]string {
 	var verdicts []string
 	for _, v := range policy.Verdicts() {

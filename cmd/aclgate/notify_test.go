@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestNotify: a service manager hears of the start, of each reload, also of one
-// that is refused, and of the end; in this order.
+// TestNotify: a service manager hears of the start, of each reload, also of one that is refused,
+// and of the end; in this order.
 func TestNotify(t *testing.T) {
 	address := filepath.Join(t.TempDir(), "notify")
 	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: address, Net: "unixgram"})

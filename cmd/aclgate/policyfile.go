@@ -59,8 +59,8 @@ func (p *policyFile) token(rec *store.Record) *policy.Token {
 	return &tok
 }
 
-// readWorld reads the policy file at path, or that of the settings, for what evaluates many requests
-// by what its entries say, whether or not policy.enforce lets them decide.
+// readWorld reads the policy file at path, or that of the settings, for what evaluates many
+// requests by what its entries say, whether or not policy.enforce lets them decide.
 func readWorld(s *config.Settings, path string) (cases.World, error) {
 	if path == "" {
 		path = s.Store.Path.Path

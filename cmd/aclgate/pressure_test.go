@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Past its descriptors the gateway does not end, and serves again as soon as
-// some are free. Stock fasthttp ends on the first failed accept.
+// Past its descriptors the gateway does not end, and serves again as soon as some are free. Stock
+// fasthttp ends on the first failed accept.
 func TestDescriptorsRunOut(t *testing.T) {
 	c := newChild(t, childSettings{prefix: "ulimit -n 64"})
 	before := c.descriptors()
@@ -28,8 +28,8 @@ func TestDescriptorsRunOut(t *testing.T) {
 	}
 }
 
-// Near GOMEMLIMIT requests are refused at once, the admin listener answers, and
-// when the memory is free requests are served again without a restart.
+// Near GOMEMLIMIT requests are refused at once, the admin listener answers, and when the memory is
+// free requests are served again without a restart.
 func TestMemoryRunsOut(t *testing.T) {
 	c := newChild(t, childSettings{
 		settings: "\ncache: {max_bytes: 1MiB}\n", env: []string{"GOMEMLIMIT=48MiB"},
@@ -37,8 +37,8 @@ func TestMemoryRunsOut(t *testing.T) {
 	if got := c.get(); got != 200 {
 		t.Fatalf("got %d before", got)
 	}
-	// Heads that never end, each as long as one may be: who sends them has no
-	// token to be counted by.
+	// Heads that never end, each as long as one may be: who sends them has no token to be counted
+	// by.
 	head := "GET /gw/channels/2025 HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("a: "+strings.Repeat("x", 8000)+"\r\n", 7)
 	var held []net.Conn
 	for c.metric("aclgate_overloaded") != 1 {
@@ -67,8 +67,8 @@ func TestMemoryRunsOut(t *testing.T) {
 	}
 }
 
-// Past listen.max_connections a connection hears 503 at once; the admin
-// listener goes on, and so do the connections that are there.
+// Past listen.max_connections a connection hears 503 at once; the admin listener goes on, and so do
+// the connections that are there.
 func TestConnectionsRunOut(t *testing.T) {
 	c := newChild(t, childSettings{settings: ", max_connections: 20\n"})
 	var held []net.Conn
@@ -88,8 +88,8 @@ func TestConnectionsRunOut(t *testing.T) {
 	c.until("a new one is taken", func() bool { return c.get() == 200 })
 }
 
-// One address takes so many connections and no more; others are served beside
-// it, and so is it, as soon as it lets one go.
+// One address takes so many connections and no more; others are served beside it, and so is it, as
+// soon as it lets one go.
 func TestConnectionsPerAddress(t *testing.T) {
 	c := newChild(t, childSettings{settings: ", max_connections_per_ip: 5\n"})
 	other := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}

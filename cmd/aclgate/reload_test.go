@@ -76,8 +76,8 @@ func (g *gate) reload() int {
 	return resp.StatusCode
 }
 
-// load sends requests of a token that stays valid until stop is called, which
-// returns how many there were. A single failure fails the test.
+// load sends requests of a token that stays valid until stop is called, which returns how many
+// there were. A single failure fails the test.
 func (g *gate) load(workers int) (stop func() int64) {
 	var sent atomic.Int64
 	var group sync.WaitGroup
@@ -105,8 +105,8 @@ func (g *gate) load(workers int) (stop func() int64) {
 	}
 }
 
-// 1,000 reloads under load: no request fails, and a token that a reload revokes
-// is refused by every request that starts after the reload returned (SPEC 6).
+// 1,000 reloads under load: no request fails, and a token that a reload revokes is refused by every
+// request that starts after the reload returned (SPEC 6).
 func TestReloadsUnderLoad(t *testing.T) {
 	reloads := 1000
 	if testing.Short() {
@@ -136,8 +136,8 @@ func TestReloadsUnderLoad(t *testing.T) {
 	}
 }
 
-// A policy file that is broken, half-written or gone changes nothing; it is
-// refused with every fault, and metrics say so.
+// A policy file that is broken, half-written or gone changes nothing; it is refused with every
+// fault, and metrics say so.
 func TestBrokenPolicyChangesNothing(t *testing.T) {
 	g := startGate(t, "")
 	whole := fmt.Sprintf(gatePolicy, fmt.Sprintf(gateToken, 2, "second-token"))

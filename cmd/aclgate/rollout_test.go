@@ -16,8 +16,8 @@ import (
 	"aclgate/policy/cases"
 )
 
-// rollPolicy returns a policy of a few tokens with random rights, the same for
-// the same seed. Keys are key-of-token-N.
+// rollPolicy returns a policy of a few tokens with random rights, the same for the same seed. Keys
+// are key-of-token-N.
 func rollPolicy(seed uint64) string {
 	r := rand.New(rand.NewPCG(seed, 7))
 	var b strings.Builder
@@ -46,8 +46,8 @@ const rollTokens = 24
 
 func pick(r *rand.Rand, from ...string) string { return from[r.IntN(len(from))] }
 
-// rollRequest is one request; replays reports whether the audit log holds all
-// of it that a decision depends on.
+// rollRequest is one request; replays reports whether the audit log holds all of it that a decision
+// depends on.
 type rollRequest struct {
 	token                int
 	method, target, body string
@@ -103,8 +103,7 @@ func startRoller(t *testing.T, policy, settings string, files map[string]string)
 	return g
 }
 
-// play sends the requests one after the other and returns what the audit log
-// says of each.
+// play sends the requests one after the other and returns what the audit log says of each.
 func (g *roller) play(requests []rollRequest) []*record.Line {
 	g.t.Helper()
 	ids := make([]string, len(requests))
@@ -142,8 +141,8 @@ func (g *roller) play(requests []rollRequest) []*record.Line {
 	return lines
 }
 
-// policyDecides reports whether what became of a request was up to the policy:
-// the rest ends alike under each.
+// policyDecides reports whether what became of a request was up to the policy: the rest ends alike
+// under each.
 func policyDecides(l *record.Line) bool {
 	switch l.Reason {
 	case "bad-head", "bad-target", "bad-query", "bad-selector", "bad-body", "own-answer", "backend-refused":
@@ -164,8 +163,8 @@ type foretold struct {
 	differing, open, unread, replayed int
 }
 
-// shadow compares what policy.shadow said. A match that it could not have
-// resolved is left open, and so is a body that was not read.
+// shadow compares what policy.shadow said. A match that it could not have resolved is left open,
+// and so is a body that was not read.
 func (f *foretold) shadow(q *rollRequest, was, is *record.Line) {
 	verdict, reason := was.Verdict, was.Reason
 	if was.Shadow != "" {
@@ -194,9 +193,8 @@ func (f *foretold) diff(q *rollRequest, was, is *record.Line) {
 	}
 }
 
-// TestShadowAndDiffForetell: what policy.shadow says of a request, and what
-// `diff` says when it is replayed, is what becomes of it once the new policy is
-// enforced.
+// TestShadowAndDiffForetell: what policy.shadow says of a request, and what `diff` says when it is
+// replayed, is what becomes of it once the new policy is enforced.
 func TestShadowAndDiffForetell(t *testing.T) {
 	n := 10000
 	if testing.Short() {

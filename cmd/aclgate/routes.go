@@ -36,8 +36,7 @@ policy.routes_file. docs/routes.md says what its keys mean.`,
 	return c
 }
 
-// catalogue reads the catalogue of the settings, or the built-in one where
-// there are no settings.
+// catalogue reads the catalogue of the settings, or the built-in one where there are no settings.
 func (e *env) catalogue() (*policy.Catalogue, error) {
 	s, faults := config.Load(e.file)
 	if faults.Err() != nil {

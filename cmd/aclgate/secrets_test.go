@@ -22,8 +22,8 @@ import (
 	"aclgate/bench/backend"
 )
 
-// spellings are the ways in which a key could show: plain, in hex, and in
-// base64 wherever in a longer text it stands.
+// spellings are the ways in which a key could show: plain, in hex, and in base64 wherever in a
+// longer text it stands.
 func spellings(key string) [][]byte {
 	all := [][]byte{[]byte(key), []byte(hex.EncodeToString([]byte(key))), []byte(strings.ToUpper(hex.EncodeToString([]byte(key))))}
 	for _, coding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
@@ -62,9 +62,9 @@ func attackCases(t *testing.T) (raw [][]byte, keys []string) {
 	return raw, slices.Sorted(maps.Keys(found))
 }
 
-// No key of any token, in plain, base64 or hex, stands in what a whole run at
-// log level debug leaves behind: logs, metrics, answers, explanations, files,
-// the dump of a killed process; nor does a caller's key reach the backend.
+// No key of any token, in plain, base64 or hex, stands in what a whole run at log level debug
+// leaves behind: logs, metrics, answers, explanations, files, the dump of a killed process; nor
+// does a caller's key reach the backend.
 func TestKeysStandNowhere(t *testing.T) {
 	raw, keys := attackCases(t)
 	policy := "accounts: [{id: 400}, {id: 500, parent: 400}, {id: 501, parent: 500}, {id: 600, parent: 400}, {id: 777}]\ntokens:\n"
@@ -117,8 +117,7 @@ func (c *child) exchange(request []byte) []byte {
 	return text
 }
 
-// faults has the backend fail in every way that is logged, and returns the
-// answers.
+// faults has the backend fail in every way that is logged, and returns the answers.
 func (c *child) faults(fake *backend.Server) (answers []byte) {
 	for _, canned := range []backend.Canned{
 		{Status: 401, Body: []byte("{}")}, {Status: 302}, {Raw: []byte("SSH-2.0\r\n")}, {Raw: []byte("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")},
@@ -131,8 +130,8 @@ func (c *child) faults(fake *backend.Server) (answers []byte) {
 	return answers
 }
 
-// observe collects what operators see of a run, ends the process with a dump of
-// its goroutines, and collects what it wrote.
+// observe collects what operators see of a run, ends the process with a dump of its goroutines, and
+// collects what it wrote.
 func (c *child) observe(left map[string][]byte) {
 	get := func(path string) []byte {
 		req, _ := http.NewRequest("GET", c.admin+path, nil)

@@ -62,8 +62,7 @@ func (e *env) warn(faults strict.Faults) {
 	}
 }
 
-// newLogger returns the log of the settings: text where a person reads it,
-// JSON elsewhere.
+// newLogger returns the log of the settings: text where a person reads it, JSON elsewhere.
 func newLogger(s config.Log, w io.Writer) *slog.Logger {
 	levels := map[config.LogLevel]slog.Level{
 		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
@@ -75,8 +74,8 @@ func newLogger(s config.Log, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, options))
 }
 
-// withUnits writes durations as the settings do: JSON's own are numbers of
-// nanoseconds, which say nothing to a reader.
+// withUnits writes durations as the settings do: JSON's own are numbers of nanoseconds, which say
+// nothing to a reader.
 func withUnits(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindDuration {
 		a.Value = slog.StringValue(a.Value.Duration().String())
@@ -84,8 +83,7 @@ func withUnits(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// terminal reports whether w is a character device, which is what a person
-// reads.
+// terminal reports whether w is a character device, which is what a person reads.
 func terminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {

@@ -38,8 +38,8 @@ func (g *gate) scraped(series string) string {
 	return ""
 }
 
-// The second policy is reloaded with the first; a broken one is named, and the
-// last sound one goes on being asked.
+// The second policy is reloaded with the first; a broken one is named, and the last sound one goes
+// on being asked.
 func TestShadowIsReloaded(t *testing.T) {
 	second := filepath.Join(t.TempDir(), "second.yaml")
 	save := func(text string) {

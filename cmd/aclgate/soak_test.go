@@ -22,8 +22,8 @@ tokens:
   - {id: 2, key: two-channels, cid: 1, expire: 4102444800, access: {type: acl, acl: [{uri: gw/channels, methods: [GET, PUT], ids: [2025, 2026]}]}}
 `
 
-// soakAsked is what the limited token asks for in a soak, and soakAllowed all
-// that may come of it at the backend.
+// soakAsked is what the limited token asks for in a soak, and soakAllowed all that may come of it
+// at the backend.
 var (
 	soakAsked = [][3]string{
 		{"GET", "/gw/channels/2025?fields=id", ""}, {"GET", "/gw/channels/all", ""}, {"GET", "/gw/channels/2024", ""},
@@ -43,9 +43,9 @@ var soakFaults = []*backend.Canned{
 	{Raw: []byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n")}, {Status: 302}, {Cut: 3},
 }
 
-// A soak at a low rate with faults switched on and off, on one core: nothing is
-// forwarded that is not allowed, and memory, goroutines and descriptors stay
-// where they were. -soak 1h is the full one.
+// A soak at a low rate with faults switched on and off, on one core: nothing is forwarded that is
+// not allowed, and memory, goroutines and descriptors stay where they were. -soak 1h is the full
+// one.
 func TestSoak(t *testing.T) {
 	fake := backend.New(backend.DemoWorld(), backend.Options{Key: "upstream-key", Record: 1 << 16})
 	c := newChild(t, childSettings{
@@ -84,9 +84,9 @@ func TestSoak(t *testing.T) {
 	rssAfter, fdsAfter, goroutinesAfter := c.rss(), c.descriptors(), c.metric("go_goroutines")
 	t.Logf("%s: %d requests; memory %d → %d KiB, descriptors %d → %d, goroutines %v → %v; forwarded %v",
 		*soak, sent.Load(), rss, rssAfter, fds, fdsAfter, goroutines, goroutinesAfter, seen)
-	// The goal of the collector is twice what lives: it tells a leak from garbage,
-	// which fills the heap up to the goal and no further. A short run has not yet
-	// filled its pools and its ring by the first look.
+	// The goal of the collector is twice what lives: it tells a leak from garbage, which fills the
+	// heap up to the goal and no further. A short run has not yet filled its pools and its ring by
+	// the first look.
 	if after := c.metric("go_memstats_next_gc_bytes"); after > goal*1.3+16<<20 || rssAfter > rss+24<<10 {
 		t.Errorf("memory grows: %d → %d KiB, the collector's goal %v → %v", rss, rssAfter, goal, after)
 	}
@@ -131,8 +131,8 @@ func (c *child) soakClient(quit *atomic.Bool, sent *atomic.Int64) {
 	}
 }
 
-// A process that was stopped for a while serves on: what it waited for has gone
-// meanwhile, and nothing else is cut.
+// A process that was stopped for a while serves on: what it waited for has gone meanwhile, and
+// nothing else is cut.
 func TestStoppedForAWhile(t *testing.T) {
 	c := newChild(t, childSettings{settings: ", timeouts: {read: 1s, idle: 1s}\n"})
 	conn := c.dial("GET ")

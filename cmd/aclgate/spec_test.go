@@ -14,8 +14,7 @@ var (
 	specCitation = regexp.MustCompile(`SPEC (?:section )?(\d+(?:\.\d+)*(?:, \d+(?:\.\d+)*)*)`)
 )
 
-// TestDocsSpec: every section of the contract that a comment cites is in
-// docs/spec.md.
+// TestDocsSpec: every section of the contract that a comment cites is in docs/spec.md.
 func TestDocsSpec(t *testing.T) {
 	sections := map[string]bool{}
 	for _, m := range specHeading.FindAllStringSubmatch(readText(t, "../../docs/spec.md"), -1) {

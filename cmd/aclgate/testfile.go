@@ -18,8 +18,7 @@ type suiteReader struct {
 	tokens map[string]int64 // by the names that the file gives them
 }
 
-// readSuite reads a file of policy tests. now is the moment of the cases where
-// the file names none.
+// readSuite reads a file of policy tests. now is the moment of the cases where the file names none.
 func readSuite(file string, now time.Time) (*cases.Suite, strict.Faults) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -170,8 +169,8 @@ func readHole(n *strict.Node) (string, bool) {
 	return text, ok
 }
 
-// readKnown reads one of the requests of a matrix: a slip would allow nothing
-// and be seen, but not understood.
+// readKnown reads one of the requests of a matrix: a slip would allow nothing and be seen, but not
+// understood.
 func readKnown(n *strict.Node, known []string) (string, bool) {
 	text, ok := strict.Word(n)
 	for _, k := range known {

@@ -91,9 +91,8 @@ func (e *env) newToken(f newFlags) error {
 	return nil
 }
 
-// nextID returns the id above the highest one of the policy: that of a deleted
-// token would be mistaken for it in the audit log. Without a sound policy it
-// is 1.
+// nextID returns the id above the highest one of the policy: that of a deleted token would be
+// mistaken for it in the audit log. Without a sound policy it is 1.
 func (e *env) nextID() int64 {
 	s, faults := config.Load(e.file)
 	if faults.Err() != nil {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// directives returns what the unit says, by its names. Of those that are given
-// more than once the values stand in their order, separated by spaces.
+// directives returns what the unit says, by its names. Of those that are given more than once the
+// values stand in their order, separated by spaces.
 func directives(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -34,9 +34,9 @@ func bytesOf(t *testing.T, text string) float64 {
 	return n * map[string]float64{"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}[unit]
 }
 
-// The unit sets the two bounds of memory together: without GOMEMLIMIT requests
-// are never refused and the kernel ends the process, and with one that is not
-// well below MemoryMax it does so before they are.
+// The unit sets the two bounds of memory together: without GOMEMLIMIT requests are never refused
+// and the kernel ends the process, and with one that is not well below MemoryMax it does so before
+// they are.
 func TestUnitBoundsMemory(t *testing.T) {
 	unit := directives(t)
 	limit, found := strings.CutPrefix(unit["Environment"], "GOMEMLIMIT=")

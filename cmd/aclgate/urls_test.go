@@ -24,8 +24,8 @@ func serveBackend(address string) {
 	select {}
 }
 
-// startBackend starts one and waits until it listens. kill ends it as SIGKILL
-// does: with all that is under way.
+// startBackend starts one and waits until it listens. kill ends it as SIGKILL does: with all that
+// is under way.
 func startBackend(t *testing.T, address string) (kill func()) {
 	t.Helper()
 	binary, err := os.Executable()
@@ -69,7 +69,8 @@ func (w *crowd) work(c *child, method, body string, good, bad *atomic.Int64) {
 	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	for !w.quit.Load() {
-		// What counts is when a request was sent: one that was under way may fail at any time after.
+		// What counts is when a request was sent: one that was under way may fail at any time
+		// after.
 		failed := bad
 		if w.later.Load() {
 			failed = &w.failedLater
@@ -96,11 +97,10 @@ func (w *crowd) work(c *child, method, body string, good, bad *atomic.Int64) {
 // end stops the clients and waits for them.
 func (w *crowd) end() { w.quit.Store(true); w.clients.Wait() }
 
-// One of three backends is killed under load, comes back, and then the gateway
-// itself is killed. Lost is at most what was under way at the moment: a write
-// of which nobody knows whether it arrived is not sent again, and a read is.
-// Nothing fails while the dead one is left out, and it is asked again when it
-// is back.
+// One of three backends is killed under load, comes back, and then the gateway itself is killed.
+// Lost is at most what was under way at the moment: a write of which nobody knows whether it
+// arrived is not sent again, and a read is. Nothing fails while the dead one is left out, and it is
+// asked again when it is back.
 func TestKilledBackend(t *testing.T) {
 	const clients = 4
 	addresses := []string{freeAddr(t), freeAddr(t), freeAddr(t)}

@@ -57,8 +57,8 @@ func (e *env) runWhy(ctx context.Context, text string, asJSON bool) error {
 	return e.explainLine(s, line)
 }
 
-// findDecision looks where decisions are remembered. That the gateway cannot be
-// asked is only worth a word if nothing else knows the decision.
+// findDecision looks where decisions are remembered. That the gateway cannot be asked is only worth
+// a word if nothing else knows the decision.
 func (e *env) findDecision(ctx context.Context, s *config.Settings, id record.ID) (*record.Line, []byte, error) {
 	line, raw, missing := e.askWhy(ctx, s, id)
 	if line != nil {

@@ -59,8 +59,8 @@ func startWhy(t *testing.T, settings string) *gate {
 
 func (g *gate) file() string { return filepath.Join(g.folder, "aclgate.yaml") }
 
-// From the x-aclgate-decision of a denied request to the line of the policy
-// file that denied it: one command, whether the gateway still runs or not.
+// From the x-aclgate-decision of a denied request to the line of the policy file that denied it:
+// one command, whether the gateway still runs or not.
 func TestWhy(t *testing.T) {
 	g := startWhy(t, "audit: {path: audit.jsonl}\n")
 	ids := map[string]string{}

@@ -12,8 +12,7 @@ import (
 	"aclgate/policy/explain"
 )
 
-// explainLine says what is known of a decision, and explains it by the policy as
-// it is now.
+// explainLine says what is known of a decision, and explains it by the policy as it is now.
 func (e *env) explainLine(s *config.Settings, l *record.Line) error {
 	e.tellLine(s, l)
 	pol, err := policyInForce(s)
@@ -89,8 +88,7 @@ func asker(l *record.Line) string {
 	return text
 }
 
-// tellReason prints what a reason means, where the decision cannot be taken
-// again.
+// tellReason prints what a reason means, where the decision cannot be taken again.
 func (e *env) tellReason(l *record.Line, why string) error {
 	for _, r := range policy.Reasons() {
 		if r.String() == l.Reason {
@@ -101,9 +99,9 @@ func (e *env) tellReason(l *record.Line, why string) error {
 	return err
 }
 
-// askOf returns the request of a line as far as it is remembered: without query
-// and body, and with matches that hold an asterisk in the place of what they
-// compared with. Or why it cannot be judged again.
+// askOf returns the request of a line as far as it is remembered: without query and body, and with
+// matches that hold an asterisk in the place of what they compared with. Or why it cannot be judged
+// again.
 func askOf(l *record.Line) (ask explain.Ask, why string) {
 	switch {
 	case l.Target == "":
@@ -127,12 +125,11 @@ func askOf(l *record.Line) (ask explain.Ask, why string) {
 	return ask, ""
 }
 
-// wholeMatch gives an expression, of which only the beginning is remembered, an
-// end, so that it is one again.
+// wholeMatch gives an expression, of which only the beginning is remembered, an end, so that it is
+// one again.
 func wholeMatch(target string) string { return strings.ReplaceAll(target, "{*", "{*}") }
 
-// tokenOf returns the token of a line, if it is still the same one, ready to be
-// judged.
+// tokenOf returns the token of a line, if it is still the same one, ready to be judged.
 func tokenOf(pol *policyFile, l *record.Line) *policy.Token {
 	for _, rec := range pol.Records() {
 		if rec.Token.ID == l.Token && hex.EncodeToString(rec.Token.Digest[:4]) == l.Digest {

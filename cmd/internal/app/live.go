@@ -15,8 +15,8 @@ import (
 // liveFor bounds what is asked of the backend without serving.
 const liveFor = 20 * time.Second
 
-// ProbeScope asks the backend once, without serving, whether it obeys x-flespi-cid. The result is nil
-// where the settings do not depend on that, or where the gateway has no credential to ask with.
+// ProbeScope asks the backend once, without serving, whether it obeys x-flespi-cid. The result is
+// nil where the settings do not depend on that, or where the gateway has no credential to ask with.
 func (a *App) ProbeScope(ctx context.Context) (*probe.Result, error) {
 	if a.probe == nil {
 		return nil, nil

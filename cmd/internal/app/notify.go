@@ -5,9 +5,9 @@ import (
 	"os"
 )
 
-// What a service manager is told. READY=1 is sent when both addresses are taken, not when /readyz is
-// 200: a gateway whose backend is down has started well, and a restart would help nobody. Balancers
-// ask /readyz.
+// What a service manager is told. READY=1 is sent when both addresses are taken, not when /readyz
+// is 200: a gateway whose backend is down has started well, and a restart would help nobody.
+// Balancers ask /readyz.
 const (
 	notifyReady     = "READY=1"
 	notifyReloading = "RELOADING=1"
