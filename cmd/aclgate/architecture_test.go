@@ -1,7 +1,6 @@
-package main_test
+package main
 
 import (
-	"flag"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -19,15 +18,6 @@ const (
 
 	mostWalked = 25 // files that one request goes through
 )
-
-func read(t *testing.T, file string) string {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
 
 // section returns what is between the marks <!-- name --> and <!-- /name -->.
 func section(t *testing.T, text, name string) string {
@@ -57,12 +47,12 @@ func TestDocsImports(t *testing.T) {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", path, may, quoted(r.never), quoted(r.reach), r.reason)
 	}
 	b.WriteString("\n")
-	text := read(t, architecture)
+	text := readText(t, architecture)
 	was := section(t, text, "imports")
 	if was == b.String() {
 		return
 	}
-	if flag.Lookup("update").Value.String() != "true" {
+	if !*update {
 		t.Fatal("the table of docs/architecture.md is another: run go test ./cmd/aclgate -run TestDocsImports -update")
 	}
 	const end = "<!-- /imports -->"
@@ -74,7 +64,7 @@ func TestDocsImports(t *testing.T) {
 
 // TestDocsPicture: every package of the table is in the picture.
 func TestDocsPicture(t *testing.T) {
-	picture := read(t, docs+"packages.svg")
+	picture := readText(t, docs+"packages.svg")
 	for path := range table {
 		if !strings.HasPrefix(path, "bench/") && !strings.Contains(picture, ">"+path+"<") {
 			t.Errorf("docs/packages.svg does not show %s", path)
@@ -93,7 +83,7 @@ func testFiles(t *testing.T) string {
 	var b strings.Builder
 	err := filepath.WalkDir("../..", func(path string, _ fs.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(path, "_test.go") {
-			b.WriteString(read(t, path))
+			b.WriteString(readText(t, path))
 		}
 		return err
 	})
@@ -113,7 +103,7 @@ func TestDocsNames(t *testing.T) {
 	pages = append(pages, "../../README.md", "../../CONTRIBUTING.md")
 	tests := testFiles(t)
 	for _, page := range pages {
-		text := read(t, page)
+		text := readText(t, page)
 		for _, m := range named.FindAllStringSubmatch(text, -1) {
 			if _, err := os.Stat(filepath.Join("../..", m[1])); err != nil {
 				t.Errorf("%s names %s, which is not there", filepath.Base(page), m[1])
@@ -130,7 +120,7 @@ func TestDocsNames(t *testing.T) {
 			}
 		}
 	}
-	walked := named.FindAllString(section(t, read(t, architecture), "walk"), -1)
+	walked := named.FindAllString(section(t, readText(t, architecture), "walk"), -1)
 	slices.Sort(walked)
 	if n := len(slices.Compact(walked)); n < 10 || n > mostWalked {
 		t.Errorf("got %d files on the way of a request, want at most %d", n, mostWalked)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"flag"
 	"fmt"
@@ -10,14 +9,11 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
-
-	"aclgate/bench/backend"
 )
 
 // What the full runs of .ci/hostile change.
@@ -46,87 +42,38 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// child is `serve` as a process, in front of a backend in the test's process.
+// child is `serve` as a process, on a site whose backend is in the test's process.
 type child struct {
-	t              *testing.T
-	folder         string
-	api, admin     string // URLs
-	backend        *backend.Server
+	*site
 	cmd            *exec.Cmd
 	gone           chan error
 	stdout, stderr *safeBuffer
 }
 
-// childSettings is what a test may change about a child.
-type childSettings struct {
-	settings string   // lines of aclgate.yaml
-	policy   string   // policy.yaml; "": one token of everything
-	prefix   string   // of the command line, such as a ulimit
-	env      []string // further environment
-	fake     *backend.Server
-	upstream string // settings of upstream that name the urls; "": those of a backend of its own
+// childOptions are what a test may change about a child.
+type childOptions struct {
+	siteOptions
+	prefix string   // of the command line, such as a ulimit
+	env    []string // further environment
 }
 
-const childKey = "stays-valid"
-
-// childFiles writes the files of a child and starts its backend.
-func newChild(t *testing.T, s childSettings) *child {
+func newChild(t *testing.T, o childOptions) *child {
 	t.Helper()
-	c := &child{t: t, backend: s.fake, stdout: new(safeBuffer), stderr: new(safeBuffer)}
-	if s.upstream == "" {
-		s.upstream = c.ownBackend()
-	}
-	if s.policy == "" {
-		s.policy = fmt.Sprintf(gatePolicy, "")
-	}
-	listen, admin := freeAddr(t), freeAddr(t)
-	c.api, c.admin = "http://"+listen, "http://"+admin
-	c.folder = write(t, map[string]string{
-		"aclgate.yaml": fmt.Sprintf("listen: {address: %q%s}\nadmin: {address: %q, token_file: admin.token}\n"+
-			"upstream: {%s, token_file: up.token, timeouts: {idle: 2s}}\nstore: {kind: file, path: policy.yaml}\n"+
-			"limits: {unauthenticated: {rate: 0}}\n%s", listen, listenMore(s.settings), admin, s.upstream, settingsMore(s.settings)),
-		"policy.yaml": s.policy, "up.token": "upstream-key\n", "admin.token": adminKey + "\n",
-	})
-	c.start(s)
+	c := &child{site: newSite(t, o.siteOptions), stdout: new(safeBuffer), stderr: new(safeBuffer)}
+	c.start(o)
 	return c
 }
 
-// ownBackend starts a backend in the test's process and returns its setting.
-func (c *child) ownBackend() string {
-	c.t.Helper()
-	if c.backend == nil {
-		c.backend = backend.New(backend.DemoWorld(), backend.Options{Key: "upstream-key"})
-	}
-	url, err := c.backend.Start("127.0.0.1:0")
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	c.t.Cleanup(c.backend.Close)
-	return fmt.Sprintf("urls: [%q]", url)
-}
-
-// listenMore and settingsMore split the settings of a test: a first line that begins with a comma
-// goes into listen.
-func listenMore(s string) string {
-	first, _, _ := strings.Cut(s, "\n")
-	if strings.HasPrefix(first, ",") {
-		return first
-	}
-	return ""
-}
-
-func settingsMore(s string) string { return strings.TrimPrefix(s, listenMore(s)) }
-
 // start starts the process and waits until it is ready. It ends with the test.
-func (c *child) start(s childSettings) {
+func (c *child) start(o childOptions) {
 	c.t.Helper()
 	binary, err := os.Executable()
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	script := s.prefix + "\nexec \"$0\" serve -c \"$1\""
-	c.cmd = exec.Command("/bin/sh", "-c", script, binary, filepath.Join(c.folder, "aclgate.yaml"))
-	c.cmd.Env = append(append(os.Environ(), childVariable+"=1"), s.env...)
+	script := o.prefix + "\nexec \"$0\" serve -c \"$1\""
+	c.cmd = exec.Command("/bin/sh", "-c", script, binary, c.file())
+	c.cmd.Env = append(append(os.Environ(), childVariable+"=1"), o.env...)
 	c.cmd.Stdout, c.cmd.Stderr = c.stdout, c.stderr
 	if err := c.cmd.Start(); err != nil {
 		c.t.Fatal(err)
@@ -170,22 +117,14 @@ func (c *child) wait() error {
 	}
 }
 
-// metric returns the value of a series without labels, -1 if it is not there.
+// metric returns the value of a series, -1 if it is not there.
 func (c *child) metric(name string) float64 {
 	c.t.Helper()
-	resp, err := http.Get(c.admin + "/metrics")
+	value, err := strconv.ParseFloat(c.series(name), 64)
 	if err != nil {
-		c.t.Fatalf("the admin listener does not answer: %v", err)
+		return -1
 	}
-	defer resp.Body.Close()
-	lines := bufio.NewScanner(resp.Body)
-	for lines.Scan() {
-		if text, found := strings.CutPrefix(lines.Text(), name+" "); found {
-			value, _ := strconv.ParseFloat(text, 64)
-			return value
-		}
-	}
-	return -1
+	return value
 }
 
 // rss returns the resident memory in KiB.
@@ -226,7 +165,7 @@ func (c *child) dial(text string) net.Conn {
 func (c *child) get() int {
 	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	req, _ := http.NewRequest("GET", c.api+"/gw/channels/2025?fields=id", nil)
-	req.Header.Set("Authorization", "FlespiToken "+childKey)
+	req.Header.Set("Authorization", "FlespiToken "+validKey)
 	resp, err := client.Do(req)
 	if err != nil {
 		return 0

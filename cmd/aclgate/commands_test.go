@@ -258,7 +258,7 @@ func TestInitOverwritesNothing(t *testing.T) {
 
 // The commands of a running gateway: health, reload.
 func TestCommandsOfARunningGateway(t *testing.T) {
-	g := startGate(t, "")
+	g := startGate(t, siteOptions{})
 	file := filepath.Join(g.folder, "aclgate.yaml")
 	if code, stdout, stderr := once(t, "health", "--ready", "-c", file); code != exitOK || !strings.Contains(stdout, "draining: ok\n") {
 		t.Errorf("health: %d %s%s", code, stdout, stderr)

@@ -2,11 +2,9 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"maps"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"aclgate/bench/backend"
 	"aclgate/metrics"
 	"aclgate/policy"
 )
@@ -30,48 +27,20 @@ func readText(t *testing.T, path ...string) string {
 	return string(text)
 }
 
-// everything is the settings of a gateway that has whatever there is to export.
-const everything = `listen: {address: %q}
-admin: {address: %q}
-upstream: {urls: [%q], token_file: up.token}
-scope: {mode: both}
-store: {kind: file, path: policy.yaml}
-audit: {path: audit.jsonl}
-policy: {enforce: false, shadow: shadow.yaml}
-log: {level: error}
-`
-
-// scrape returns the names of all samples of a gateway that has served every kind of request.
+// scrape returns the names of all samples of a gateway that has whatever there is to export, and has
+// served every kind of request.
 func scrape(t *testing.T) map[string]bool {
 	t.Helper()
-	fake := backend.New(backend.DemoWorld(), backend.Options{Key: demoKey})
-	url, err := fake.Start("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
-	api, admin := freeAddr(t), freeAddr(t)
-	folder := write(t, map[string]string{
-		"aclgate.yaml": fmt.Sprintf(everything, api, admin, url), "up.token": demoKey + "\n",
-		"policy.yaml": demoPolicy, "shadow.yaml": strings.ReplaceAll(demoPolicy, "gw/channels", "gw/devices"),
+	g := startGate(t, siteOptions{
+		settings: "scope: {mode: both}\naudit: {path: audit.jsonl}\npolicy: {enforce: false, shadow: shadow.yaml}\nlimits: {}\n",
+		policy:   demoPolicy, files: map[string]string{"shadow.yaml": strings.ReplaceAll(demoPolicy, "gw/channels", "gw/devices")},
 	})
-	p := start(t, "serve", "-c", filepath.Join(folder, "aclgate.yaml"))
-	p.await("http://"+admin+"/readyz", 200)
 	for _, path := range []string{"all", "2024", "2024,2025", "2025"} {
-		call(t, "demo-channels", "GET", "http://"+api+"/gw/channels/"+path, "")
+		call(t, "demo-channels", "GET", g.api+"/gw/channels/"+path, "")
 	}
-	sendRaw(t, api, "GET /gw/devices/7 HTTP/1.1\r\n\r\n") // a head without Host
-	resp, err := http.Get("http://" + admin + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	sendRaw(t, strings.TrimPrefix(g.api, "http://"), "GET /gw/devices/7 HTTP/1.1\r\n\r\n") // a head without Host
 	names := map[string]bool{}
-	for line := range strings.Lines(string(body)) {
+	for line := range strings.Lines(g.scrape()) {
 		if name := regexp.MustCompile(`^[a-z_:0-9]+`).FindString(line); name != "" {
 			names[name] = true
 		}

@@ -122,7 +122,7 @@ func keeper(address string, quit *atomic.Bool, served, failed *atomic.Int64) {
 		in := bufio.NewReader(c)
 		for goesOn := true; goesOn && !quit.Load(); {
 			c.SetDeadline(time.Now().Add(10 * time.Second))
-			io.WriteString(c, "GET /gw/channels/2025?fields=id HTTP/1.1\r\nHost: a\r\nAuthorization: "+childKey+"\r\n\r\n")
+			io.WriteString(c, "GET /gw/channels/2025?fields=id HTTP/1.1\r\nHost: a\r\nAuthorization: "+validKey+"\r\n\r\n")
 			resp, err := http.ReadResponse(in, nil)
 			if err == nil {
 				_, err = io.Copy(io.Discard, resp.Body)
@@ -146,7 +146,7 @@ func TestTermFailsNothing(t *testing.T) {
 	if *long {
 		rounds = 20
 	}
-	s := childSettings{settings: "\nshutdown: {delay: 1s}\n"}
+	s := childOptions{siteOptions: siteOptions{settings: "shutdown: {delay: 1s}\n"}}
 	gates := []*child{newChild(t, s), newChild(t, s)}
 	b := newBalancer(t, gates...)
 	var quit atomic.Bool
@@ -180,7 +180,7 @@ func TestKillHarmsNothing(t *testing.T) {
 	}
 	policy := "accounts: [{id: 1, name: operator}, {id: 11, name: fleet, parent: 1}, {id: 12, name: depot, parent: 1}]\ntokens:\n" +
 		"  - {id: 1, key: stays-valid, cid: 1, ttl: 30d, created: 2026-01-01T00:00:00Z, expire: 4102444800, access: {type: standard}}\n"
-	s := childSettings{policy: policy}
+	s := childOptions{siteOptions: siteOptions{policy: policy}}
 	c := newChild(t, s)
 	for round := range rounds {
 		var quit atomic.Bool

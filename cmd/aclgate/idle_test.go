@@ -26,8 +26,8 @@ func TestIdleConnections(t *testing.T) {
 	if runtime.GOOS != "linux" || underRace {
 		t.Skip("memory is read from /proc, and the race detector multiplies it")
 	}
-	c := newChild(t, childSettings{settings: "\nlog: {level: error}\n"})
-	request := fmt.Sprintf("GET /gw/channels/2025?fields=id HTTP/1.1\r\nHost: a\r\nAuthorization: %s\r\n\r\n", childKey)
+	c := newChild(t, childOptions{siteOptions: siteOptions{settings: "log: {level: error}\n"}})
+	request := fmt.Sprintf("GET /gw/channels/2025?fields=id HTTP/1.1\r\nHost: a\r\nAuthorization: %s\r\n\r\n", validKey)
 	open := func(n int) {
 		for range n {
 			conn := c.dial(request)
@@ -61,7 +61,7 @@ func (c *child) latency(n int) time.Duration {
 	all := make([]time.Duration, 0, n)
 	for range n {
 		began := time.Now()
-		fmt.Fprintf(conn, "GET /gw/channels/2025?fields=id HTTP/1.1\r\nHost: a\r\nAuthorization: %s\r\n\r\n", childKey)
+		fmt.Fprintf(conn, "GET /gw/channels/2025?fields=id HTTP/1.1\r\nHost: a\r\nAuthorization: %s\r\n\r\n", validKey)
 		resp, err := http.ReadResponse(in, nil)
 		if err != nil || resp.StatusCode != 200 {
 			c.t.Fatalf("got %v, %v", resp, err)

@@ -8,7 +8,7 @@ import (
 
 // What only the index knows, explain --live asks the backend; check --live reads the index once.
 func TestLive(t *testing.T) {
-	g := startGate(t, "scope: {mode: ids}\n")
+	g := startGate(t, siteOptions{settings: "scope: {mode: ids}\n"})
 	g.end()
 	file := filepath.Join(g.folder, "aclgate.yaml")
 	g.policy(strings.Replace(gatePolicy, "%s", "  - {id: 5, key: of-the-fleet, cid: 11, expire: 4102444800, access: {type: standard}}\n", 1))

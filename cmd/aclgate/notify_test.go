@@ -29,7 +29,7 @@ func TestNotify(t *testing.T) {
 		}
 		return string(b[:n])
 	}
-	g := startGate(t, "")
+	g := startGate(t, siteOptions{})
 	words := []string{heard()}
 	for _, policy := range []string{"accounts: []", "accounts: [{id: 1, name: operator}]\ntokens: []\n"} {
 		g.policy(policy)

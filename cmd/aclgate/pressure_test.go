@@ -11,7 +11,7 @@ import (
 // Past its descriptors the gateway does not end, and serves again as soon as some are free. Stock
 // fasthttp ends on the first failed accept.
 func TestDescriptorsRunOut(t *testing.T) {
-	c := newChild(t, childSettings{prefix: "ulimit -n 64"})
+	c := newChild(t, childOptions{prefix: "ulimit -n 64"})
 	before := c.descriptors()
 	var held []net.Conn
 	for range 200 {
@@ -31,8 +31,8 @@ func TestDescriptorsRunOut(t *testing.T) {
 // Near GOMEMLIMIT requests are refused at once, the admin listener answers, and when the memory is
 // free requests are served again without a restart.
 func TestMemoryRunsOut(t *testing.T) {
-	c := newChild(t, childSettings{
-		settings: "\ncache: {max_bytes: 1MiB}\n", env: []string{"GOMEMLIMIT=48MiB"},
+	c := newChild(t, childOptions{
+		siteOptions: siteOptions{settings: "cache: {max_bytes: 1MiB}\n"}, env: []string{"GOMEMLIMIT=48MiB"},
 	})
 	if got := c.get(); got != 200 {
 		t.Fatalf("got %d before", got)
@@ -70,7 +70,7 @@ func TestMemoryRunsOut(t *testing.T) {
 // Past listen.max_connections a connection hears 503 at once; the admin listener goes on, and so do
 // the connections that are there.
 func TestConnectionsRunOut(t *testing.T) {
-	c := newChild(t, childSettings{settings: ", max_connections: 20\n"})
+	c := newChild(t, childOptions{siteOptions: siteOptions{listen: ", max_connections: 20"}})
 	var held []net.Conn
 	for range 20 {
 		held = append(held, c.dial("GET "))
@@ -79,7 +79,7 @@ func TestConnectionsRunOut(t *testing.T) {
 	if got := c.get(); got != 503 {
 		t.Errorf("got %d for one too many, want 503", got)
 	}
-	fmt.Fprintf(held[0], "/gw/channels/2025 HTTP/1.1\r\nHost: a\r\nAuthorization: %s\r\n\r\n", childKey)
+	fmt.Fprintf(held[0], "/gw/channels/2025 HTTP/1.1\r\nHost: a\r\nAuthorization: %s\r\n\r\n", validKey)
 	text := make([]byte, 12)
 	if _, err := held[0].Read(text); err != nil || string(text) != "HTTP/1.1 200" {
 		t.Errorf("got %q, %v on a connection that was there", text, err)
@@ -91,7 +91,7 @@ func TestConnectionsRunOut(t *testing.T) {
 // One address takes so many connections and no more; others are served beside it, and so is it, as
 // soon as it lets one go.
 func TestConnectionsPerAddress(t *testing.T) {
-	c := newChild(t, childSettings{settings: ", max_connections_per_ip: 5\n"})
+	c := newChild(t, childOptions{siteOptions: siteOptions{listen: ", max_connections_per_ip: 5"}})
 	other := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
 	from, err := other.Dial("tcp", strings.TrimPrefix(c.api, "http://"))
 	if err != nil {
@@ -106,7 +106,7 @@ func TestConnectionsPerAddress(t *testing.T) {
 	if got := c.get(); got != 503 {
 		t.Errorf("got %d for one too many, want 503", got)
 	}
-	fmt.Fprintf(from, "GET /gw/channels/2025 HTTP/1.1\r\nHost: a\r\nAuthorization: %s\r\n\r\n", childKey)
+	fmt.Fprintf(from, "GET /gw/channels/2025 HTTP/1.1\r\nHost: a\r\nAuthorization: %s\r\n\r\n", validKey)
 	text := make([]byte, 12)
 	if _, err := io.ReadFull(from, text); err != nil || string(text) != "HTTP/1.1 200" {
 		t.Errorf("got %q, %v from another address", text, err)

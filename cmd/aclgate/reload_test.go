@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,71 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"aclgate/bench/backend"
 )
-
-const adminKey = "admin-key-of-the-test"
-
-// gate is `serve` with files of the test's own in front of the demo's world.
-type gate struct {
-	*program
-	folder, api, admin string
-}
-
-const gatePolicy = `accounts: [{id: 1, name: operator}, {id: 11, name: fleet, parent: 1}, {id: 12, name: depot, parent: 1}]
-tokens:
-  - {id: 1, key: stays-valid, cid: 1, expire: 4102444800, access: {type: standard}}
-%s`
-
-const gateToken = `  - {id: %d, key: %s, cid: 1, expire: 4102444800, access: {type: acl, acl: [{uri: gw/channels, methods: [GET], ids: [2025]}]}}
-`
-
-func startGate(t *testing.T, settings string) *gate {
-	t.Helper()
-	fake := backend.New(backend.DemoWorld(), backend.Options{Key: "upstream-key"})
-	url, err := fake.Start("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
-	listen, admin := freeAddr(t), freeAddr(t)
-	folder := write(t, map[string]string{
-		"aclgate.yaml": fmt.Sprintf("listen: {address: %q}\nadmin: {address: %q, token_file: admin.token}\n"+
-			"upstream: {urls: [%q], token_file: up.token}\nstore: {kind: file, path: policy.yaml}\nlog: {level: error}\n"+
-			"limits: {unauthenticated: {rate: 0}}\n%s",
-			listen, admin, url, settings),
-		"policy.yaml": fmt.Sprintf(gatePolicy, ""), "up.token": "upstream-key\n", "admin.token": adminKey + "\n",
-	})
-	g := &gate{start(t, "serve", "-c", filepath.Join(folder, "aclgate.yaml")), folder, "http://" + listen, "http://" + admin}
-	g.await(g.admin+"/readyz", 200)
-	return g
-}
-
-// policy replaces the policy file as an editor would: by rename.
-func (g *gate) policy(text string) {
-	g.t.Helper()
-	path := filepath.Join(g.folder, "policy.yaml")
-	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
-		g.t.Fatal(err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		g.t.Fatal(err)
-	}
-}
-
-// reload asks the admin listener and returns its status.
-func (g *gate) reload() int {
-	g.t.Helper()
-	req, _ := http.NewRequest(http.MethodPost, g.admin+"/reload", nil)
-	req.Header.Set("Authorization", "Bearer "+adminKey)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	resp.Body.Close()
-	return resp.StatusCode
-}
 
 // load sends requests of a token that stays valid until stop is called, which returns how many
 // there were. A single failure fails the test.
@@ -90,7 +25,7 @@ func (g *gate) load(workers int) (stop func() int64) {
 					return
 				default:
 				}
-				if status, body := call(g.t, "stays-valid", "GET", g.api+"/gw/channels/2025?fields=id", ""); status != 200 {
+				if status, body := call(g.t, validKey, "GET", g.api+"/gw/channels/2025?fields=id", ""); status != 200 {
 					g.t.Errorf("a request failed during reloads: %d %s", status, body)
 					return
 				}
@@ -112,7 +47,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 	if testing.Short() {
 		reloads = 100
 	}
-	g := startGate(t, "")
+	g := startGate(t, siteOptions{})
 	stop := g.load(2)
 	for i := range reloads / 2 {
 		key := fmt.Sprintf("revoked-%04d", i)
@@ -139,7 +74,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 // A policy file that is broken, half-written or gone changes nothing; it is refused with every
 // fault, and metrics say so.
 func TestBrokenPolicyChangesNothing(t *testing.T) {
-	g := startGate(t, "")
+	g := startGate(t, siteOptions{})
 	whole := fmt.Sprintf(gatePolicy, fmt.Sprintf(gateToken, 2, "second-token"))
 	rows := map[string]string{
 		"broken": "accounts: [{id: 1}]\ntokens: [{id: 1}]\n", "cut": whole[:len(whole)/2], "empty": "", "no yaml": "\t{",
@@ -149,7 +84,7 @@ func TestBrokenPolicyChangesNothing(t *testing.T) {
 		if got := g.reload(); got != 422 {
 			t.Errorf("%s: reload answered %d, want 422", name, got)
 		}
-		if status, _ := call(t, "stays-valid", "GET", g.api+"/gw/channels/2025", ""); status != 200 {
+		if status, _ := call(t, validKey, "GET", g.api+"/gw/channels/2025", ""); status != 200 {
 			t.Errorf("%s: a token of the old policy is answered %d", name, status)
 		}
 	}
@@ -173,7 +108,7 @@ func TestBrokenPolicyChangesNothing(t *testing.T) {
 
 // A file that somebody saves is obeyed without a reload.
 func TestSavedPolicyIsObeyed(t *testing.T) {
-	g := startGate(t, "")
+	g := startGate(t, siteOptions{})
 	g.policy(fmt.Sprintf(gatePolicy, fmt.Sprintf(gateToken, 2, "second-token")))
 	for range 100 {
 		if status, _ := call(t, "second-token", "GET", g.api+"/gw/channels/2025", ""); status == 200 {

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"aclgate/bench/backend"
 	"aclgate/config"
 	"aclgate/metrics/record"
 	"aclgate/policy/cases"
@@ -74,37 +73,15 @@ func rollRequests(n int) (all []rollRequest) {
 	return all
 }
 
-// roller is a running gateway in front of a backend of its own.
-type roller struct {
-	*program
-	t           *testing.T
-	folder, api string
-}
-
-func startRoller(t *testing.T, policy, settings string, files map[string]string) *roller {
+// startRoller starts a gateway whose audit log has every request.
+func startRoller(t *testing.T, policy, settings string, files map[string]string) *gate {
 	t.Helper()
-	fake := backend.New(backend.DemoWorld(), backend.Options{Key: "upstream-key"})
-	url, err := fake.Start("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
-	listen, admin := freeAddr(t), freeAddr(t)
-	all := map[string]string{"policy.yaml": policy, "up.token": "upstream-key\n", "aclgate.yaml": fmt.Sprintf(
-		"listen: {address: %q}\nadmin: {address: %q}\nupstream: {urls: [%q], token_file: up.token}\nstore: {kind: file, path: policy.yaml}\n"+
-			"log: {level: error}\nscope: {trust_header: true}\nlimits: {unauthenticated: {rate: 0}}\naudit: {path: audit.jsonl, allow_sample: 1}\n%s",
-		listen, admin, url, settings)}
-	for name, text := range files {
-		all[name] = text
-	}
-	folder := write(t, all)
-	g := &roller{start(t, "serve", "-c", filepath.Join(folder, "aclgate.yaml")), t, folder, "http://" + listen}
-	g.await("http://"+admin+"/readyz", 200)
-	return g
+	settings += "scope: {trust_header: true}\naudit: {path: audit.jsonl, allow_sample: 1}\n"
+	return startGate(t, siteOptions{settings: settings, policy: policy, files: files})
 }
 
 // play sends the requests one after the other and returns what the audit log says of each.
-func (g *roller) play(requests []rollRequest) []*record.Line {
+func (g *gate) play(requests []rollRequest) []*record.Line {
 	g.t.Helper()
 	ids := make([]string, len(requests))
 	for i, q := range requests {

@@ -45,7 +45,7 @@ func freeAddr(t *testing.T) string {
 
 // program is the whole program, running in the test's process.
 type program struct {
-	t              *testing.T
+	tb             testing.TB
 	stdout, stderr safeBuffer
 	stop           context.CancelFunc
 	done           chan int
@@ -55,7 +55,7 @@ type program struct {
 func start(t *testing.T, args ...string) *program {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	p := &program{t: t, stop: stop, done: make(chan int, 1)}
+	p := &program{tb: t, stop: stop, done: make(chan int, 1)}
 	go func() { p.done <- run(ctx, args, &p.stdout, &p.stderr) }()
 	t.Cleanup(func() { p.end() })
 	return p
@@ -69,14 +69,14 @@ func (p *program) end() int {
 		p.done <- code
 		return code
 	case <-time.After(20 * time.Second):
-		p.t.Fatalf("the program does not end; it wrote %s", p.stderr.String())
+		p.tb.Fatalf("the program does not end; it wrote %s", p.stderr.String())
 		return -1
 	}
 }
 
 // await waits until the url answers with the status.
 func (p *program) await(url string, status int) {
-	p.t.Helper()
+	p.tb.Helper()
 	for range 200 {
 		resp, err := http.Get(url)
 		if err == nil {
@@ -88,11 +88,11 @@ func (p *program) await(url string, status int) {
 		select {
 		case code := <-p.done:
 			p.done <- code
-			p.t.Fatalf("the program ended with %d: %s", code, p.stderr.String())
+			p.tb.Fatalf("the program ended with %d: %s", code, p.stderr.String())
 		case <-time.After(25 * time.Millisecond):
 		}
 	}
-	p.t.Fatalf("%s never answers %d: %s", url, status, p.stderr.String())
+	p.tb.Fatalf("%s never answers %d: %s", url, status, p.stderr.String())
 }
 
 // once runs the program to its end.

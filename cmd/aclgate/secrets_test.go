@@ -68,18 +68,20 @@ func attackCases(t *testing.T) (raw [][]byte, keys []string) {
 func TestKeysStandNowhere(t *testing.T) {
 	raw, keys := attackCases(t)
 	policy := "accounts: [{id: 400}, {id: 500, parent: 400}, {id: 501, parent: 500}, {id: 600, parent: 400}, {id: 777}]\ntokens:\n"
-	for i, key := range append([]string{childKey}, keys...) {
+	for i, key := range append([]string{validKey}, keys...) {
 		policy += fmt.Sprintf("  - {id: %d, key: %s, cid: 500, expire: 4102444800, access: {type: standard}}\n", i+1, key)
 	}
-	keys = append(keys, childKey, adminKey, "upstream-key")
-	fake := backend.New(backend.DemoWorld(), backend.Options{Key: "upstream-key", Record: 1 << 14})
-	c := newChild(t, childSettings{policy: policy, fake: fake, settings: "\nlog: {level: debug}\nscope: {trust_header: true}\n"})
+	keys = append(keys, validKey, adminKey, upstreamKey)
+	c := newChild(t, childOptions{siteOptions: siteOptions{
+		policy: policy, settings: "log: {level: debug}\nscope: {trust_header: true}\n",
+		backend: backend.New(backend.DemoWorld(), backend.Options{Key: upstreamKey, Record: 1 << 14}),
+	}})
 	left := map[string][]byte{}
 	for _, request := range raw {
 		left["an answer"] = append(left["an answer"], c.exchange(request)...)
 	}
-	left["an answer"] = append(left["an answer"], c.faults(fake)...)
-	for _, r := range fake.Take() {
+	left["an answer"] = append(left["an answer"], c.faults()...)
+	for _, r := range c.backend.Take() {
 		for _, h := range r.Header {
 			if h.Value != "FlespiToken upstream-key" {
 				left["the backend"] = append(left["the backend"], h.Name+": "+h.Value+"\n"...)
@@ -118,15 +120,15 @@ func (c *child) exchange(request []byte) []byte {
 }
 
 // faults has the backend fail in every way that is logged, and returns the answers.
-func (c *child) faults(fake *backend.Server) (answers []byte) {
+func (c *child) faults() (answers []byte) {
 	for _, canned := range []backend.Canned{
 		{Status: 401, Body: []byte("{}")}, {Status: 302}, {Raw: []byte("SSH-2.0\r\n")}, {Raw: []byte("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")},
 	} {
-		fake.SetFault(func(*backend.Request) *backend.Canned { return &canned })
+		c.backend.SetFault(func(*backend.Request) *backend.Canned { return &canned })
 		answers = append(answers, c.exchange([]byte(
-			"GET /gw/devices/all HTTP/1.1\r\nHost: a\r\nAuthorization: FlespiToken "+childKey+"\r\n\r\n"))...)
+			"GET /gw/devices/all HTTP/1.1\r\nHost: a\r\nAuthorization: FlespiToken "+validKey+"\r\n\r\n"))...)
 	}
-	fake.SetFault(nil)
+	c.backend.SetFault(nil)
 	return answers
 }
 

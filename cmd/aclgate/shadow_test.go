@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,26 +14,6 @@ import (
 func secondPolicy(acl string) string {
 	return fmt.Sprintf("accounts: [{id: 1}, {id: 11, parent: 1}]\ntokens:\n"+
 		"  - {id: 17, key: %s, cid: 1, expire: 4102444800, access: {type: acl, acl: [%s]}}\n", whyKey, acl)
-}
-
-// scraped returns the value of a series, "" where there is none.
-func (g *gate) scraped(series string) string {
-	g.t.Helper()
-	resp, err := http.Get(g.admin + "/metrics")
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		if value, found := strings.CutPrefix(line, series+" "); found {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
 }
 
 // The second policy is reloaded with the first; a broken one is named, and the last sound one goes
@@ -53,22 +31,22 @@ func TestShadowIsReloaded(t *testing.T) {
 	save(secondPolicy("{uri: gw/channels, methods: [GET]}"))
 	g := startWhy(t, fmt.Sprintf("policy: {shadow: %q}\naudit: {path: audit.jsonl}\n", second))
 	const denies = `aclgate_shadow_differences_total{enforced="allow",reason="no-entry",shadow="deny"}`
-	if g.decision("GET", "/gw/channels/2025"); g.scraped(denies) != "" {
-		t.Errorf("got %s denials of the shadow, want none", g.scraped(denies))
+	if g.decision("GET", "/gw/channels/2025"); g.series(denies) != "" {
+		t.Errorf("got %s denials of the shadow, want none", g.series(denies))
 	}
 	save(secondPolicy("{uri: storage, methods: [GET]}"))
 	if status := g.reload(); status != 200 {
 		t.Errorf("got %d of the reload", status)
 	}
-	if g.decision("GET", "/gw/channels/2025"); g.scraped(denies) != "1" {
-		t.Errorf("got %q denials of the shadow, want 1", g.scraped(denies))
+	if g.decision("GET", "/gw/channels/2025"); g.series(denies) != "1" {
+		t.Errorf("got %q denials of the shadow, want 1", g.series(denies))
 	}
 	save("tokens: nonsense\n")
 	if status := g.reload(); status != 422 {
 		t.Errorf("got %d of a reload with a broken second policy, want 422", status)
 	}
-	if g.decision("GET", "/gw/channels/2025"); g.scraped(denies) != "2" {
-		t.Errorf("got %q denials of the shadow, want 2", g.scraped(denies))
+	if g.decision("GET", "/gw/channels/2025"); g.series(denies) != "2" {
+		t.Errorf("got %q denials of the shadow, want 2", g.series(denies))
 	}
 	code, _, stderr := once(t, "check", "-c", g.file())
 	if code != exitSettings || !strings.Contains(stderr, "second.yaml:1:") {
@@ -94,7 +72,7 @@ func TestHangupReopensTheAuditLog(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	g.appears(path, g.decision("GET", "/gw/channels/2024"))
-	if failing := g.scraped("aclgate_audit_failing"); failing != "0" {
+	if failing := g.series("aclgate_audit_failing"); failing != "0" {
 		t.Errorf("got aclgate_audit_failing %q, want 0", failing)
 	}
 }

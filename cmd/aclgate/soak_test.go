@@ -47,11 +47,10 @@ var soakFaults = []*backend.Canned{
 // not allowed, and memory, goroutines and descriptors stay where they were. -soak 1h is the full
 // one.
 func TestSoak(t *testing.T) {
-	fake := backend.New(backend.DemoWorld(), backend.Options{Key: "upstream-key", Record: 1 << 16})
-	c := newChild(t, childSettings{
-		policy: soakPolicy, fake: fake, env: []string{"GOMAXPROCS=1"},
-		settings: "\nlog: {level: error}\n",
-	})
+	c := newChild(t, childOptions{env: []string{"GOMAXPROCS=1"}, siteOptions: siteOptions{
+		policy: soakPolicy, settings: "log: {level: error}\n",
+		backend: backend.New(backend.DemoWorld(), backend.Options{Key: upstreamKey, Record: 1 << 16}),
+	}})
 	var quit atomic.Bool
 	var sent atomic.Int64
 	var clients sync.WaitGroup
@@ -62,19 +61,19 @@ func TestSoak(t *testing.T) {
 	ended := time.Now().Add(part)
 	seen := map[string]int{}
 	for i := 0; time.Now().Before(ended); i++ { // until memory is what it will be
-		c.soakStep(fake, i, seen)
+		c.soakStep(i, seen)
 	}
 	rss, fds, goroutines, goal := c.rss(), c.descriptors(), c.metric("go_goroutines"), c.metric("go_memstats_next_gc_bytes")
 	ended = time.Now().Add(3 * part)
 	for i := 0; time.Now().Before(ended); i++ {
-		c.soakStep(fake, i, seen)
+		c.soakStep(i, seen)
 		if status, text := call(t, "", "GET", c.admin+"/readyz", ""); status != 200 {
 			t.Fatalf("the admin listener answers %d %s", status, text)
 		}
 	}
 	quit.Store(true)
 	clients.Wait()
-	fake.SetFault(nil)
+	c.backend.SetFault(nil)
 	if got := c.get(); got != 200 {
 		t.Errorf("got %d behind the soak", got)
 	}
@@ -98,11 +97,11 @@ func TestSoak(t *testing.T) {
 }
 
 // soakStep sets the next fault and looks at what was forwarded under it.
-func (c *child) soakStep(fake *backend.Server, i int, seen map[string]int) {
+func (c *child) soakStep(i int, seen map[string]int) {
 	canned := soakFaults[i%len(soakFaults)]
-	fake.SetFault(func(*backend.Request) *backend.Canned { return canned })
+	c.backend.SetFault(func(*backend.Request) *backend.Canned { return canned })
 	time.Sleep(50 * time.Millisecond)
-	for _, r := range fake.Take() {
+	for _, r := range c.backend.Take() {
 		// The look-up of a match is the gateway's own, under its own scope.
 		if !strings.Contains(r.Target, "name") && !strings.Contains(r.Target, "fields=id%2Ccid") {
 			seen[r.Method+" "+r.Target]++
@@ -134,7 +133,7 @@ func (c *child) soakClient(quit *atomic.Bool, sent *atomic.Int64) {
 // A process that was stopped for a while serves on: what it waited for has gone meanwhile, and
 // nothing else is cut.
 func TestStoppedForAWhile(t *testing.T) {
-	c := newChild(t, childSettings{settings: ", timeouts: {read: 1s, idle: 1s}\n"})
+	c := newChild(t, childOptions{siteOptions: siteOptions{listen: ", timeouts: {read: 1s, idle: 1s}"}})
 	conn := c.dial("GET ")
 	c.cmd.Process.Signal(syscall.SIGSTOP)
 	time.Sleep(1500 * time.Millisecond)

@@ -17,7 +17,7 @@ import (
 
 // serveBackend is a backend as a process of its own, which can be killed.
 func serveBackend(address string) {
-	if _, err := backend.New(backend.DemoWorld(), backend.Options{Key: "upstream-key"}).Start(address); err != nil {
+	if _, err := backend.New(backend.DemoWorld(), backend.Options{Key: upstreamKey}).Start(address); err != nil {
 		os.Stderr.WriteString(err.Error())
 		os.Exit(1)
 	}
@@ -79,7 +79,7 @@ func (w *crowd) work(c *child, method, body string, good, bad *atomic.Int64) {
 		if body == "" {
 			req.Body, req.ContentLength = nil, 0
 		}
-		req.Header.Set("Authorization", "FlespiToken "+childKey)
+		req.Header.Set("Authorization", "FlespiToken "+validKey)
 		resp, err := client.Do(req)
 		if err != nil {
 			failed.Add(1)
@@ -109,8 +109,8 @@ func TestKilledBackend(t *testing.T) {
 		kill = startBackend(t, address)
 	}
 	dead := addresses[2]
-	s := childSettings{upstream: fmt.Sprintf(`urls: ["http://%s", "http://%s", "http://%s"], eject: {failures: 3, for: 1s}, probe: /`,
-		addresses[0], addresses[1], dead)}
+	s := childOptions{siteOptions: siteOptions{upstream: fmt.Sprintf(`urls: ["http://%s", "http://%s", "http://%s"], eject: {failures: 3, for: 1s}, probe: /`,
+		addresses[0], addresses[1], dead)}}
 	c := newChild(t, s)
 	metric := func(name string) float64 {
 		return c.metric(fmt.Sprintf(`aclgate_upstream_%s{upstream="%s"}`, name, dead))

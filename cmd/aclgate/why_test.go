@@ -28,7 +28,7 @@ tokens:
         - {uri: gw/channels, methods: [GET], ids: [2025]}
 `
 
-// denied sends a request and returns the decision id of its answer.
+// decision sends a request and returns the decision id of its answer.
 func (g *gate) decision(method, target string, header ...string) string {
 	g.t.Helper()
 	req, err := http.NewRequest(method, g.api+target, nil)
@@ -49,15 +49,13 @@ func (g *gate) decision(method, target string, header ...string) string {
 
 func startWhy(t *testing.T, settings string) *gate {
 	t.Helper()
-	g := startGate(t, settings)
-	g.policy(whyPolicy)
+	g := startGate(t, siteOptions{settings: settings})
+	g.policy(whyPolicy) // by a reload, which the audit log shows
 	if status := g.reload(); status != 200 {
 		t.Fatalf("got %d of the reload", status)
 	}
 	return g
 }
-
-func (g *gate) file() string { return filepath.Join(g.folder, "aclgate.yaml") }
 
 // From the x-aclgate-decision of a denied request to the line of the policy file that denied it:
 // one command, whether the gateway still runs or not.
