@@ -124,7 +124,7 @@ func (s *rig) invalid(run *report.Run, lanes []*load.Lane) string {
 	return ""
 }
 
-// idleMeter tells what share of a time a core was idle.
+// idleMeter measures what share of a time a core was idle.
 type idleMeter struct {
 	idle  time.Duration
 	since time.Time

@@ -19,7 +19,7 @@ import (
 const (
 	revokeRounds = 8
 	revokeRate   = 2000
-	// between two changes of the policy; a second also keeps the file's time from standing still.
+	// between two changes of the policy; a second also makes sure that the file's time changes.
 	revokePause = 400 * time.Millisecond
 	revokeTime  = 20 * time.Second
 )

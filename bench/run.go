@@ -162,7 +162,10 @@ func output(proxies []*proxy) error {
 func (s *rig) host() report.Host {
 	h := report.Host{
 		Cores: runtime.NumCPU(), Go: runtime.Version(), Version: s.Version, ProxyCPU: s.proxyCPU, LoadCPU: s.loadCPU,
-		Kernel: firstLineOf("/proc/sys/kernel/osrelease"), CPU: "unknown",
+		Kernel: "unknown", CPU: "unknown",
+	}
+	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		h.Kernel, _, _ = strings.Cut(string(text), "\n")
 	}
 	h.Name, _ = os.Hostname() // a machine without a name is fine
 	text, err := os.ReadFile("/proc/cpuinfo")
@@ -173,13 +176,4 @@ func (s *rig) host() report.Host {
 		}
 	}
 	return h
-}
-
-func firstLineOf(path string) string {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return "unknown"
-	}
-	line, _, _ := strings.Cut(string(text), "\n")
-	return line
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // Codes of errors. 2 and 6 are the vendor's; 4 is ours, so that a test can tell the backend's
-// "there is no such item" from a gateway's denial, which speaks with 6 about items.
+// "there is no such item" from a gateway's denial, which has 6 for items.
 const (
 	codeToken  = 1
 	codeBad    = 2

@@ -100,7 +100,7 @@ func (c *call) answer(h *fasthttp.RequestHeader) {
 }
 
 // credentials returns the headers that decide who asks, and whether one of them came twice: which
-// of the two counts is nobody's to choose.
+// of the two counts would be a guess.
 func credentials(h *fasthttp.RequestHeader) (auth, cid []byte, twice bool) {
 	for name, value := range h.All() {
 		switch {
@@ -224,7 +224,7 @@ func (c *call) bad(err error) { c.out.refuse(fasthttp.StatusBadRequest, codeBad,
 
 // pick returns the items of coll that the segment names and that exist in this scope; listed ids
 // that do not are errors. It reports whether there is anything to go on with, and otherwise leaves
-// the answer complete. The items lie in a pooled slice: they are good until release.
+// the answer complete. The items are in a pooled slice and valid until release.
 func (c *call) pick(coll *collection, segment string, page query) ([]*item, bool) {
 	sel, err := parseSelector(segment)
 	if err != nil {

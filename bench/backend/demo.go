@@ -25,22 +25,6 @@ func DemoWorld() *World {
 		w.demo("storage/abques", Item{ID: 7756 + i, Fields: Fields{"flags": 0,
 			"name": []string{"inbox", "outbox", "retry"}[i]}})
 	}
-	w.demoFleet()
-	return w
-}
-
-// demo adds what cannot fail, as the ids are fresh and the fields plain; the operator owns what
-// names no account.
-func (w *World) demo(uri string, it Item) {
-	if it.CID == 0 {
-		it.CID = DemoOperator
-	}
-	if err := w.Add(uri, it); err != nil {
-		panic(err)
-	}
-}
-
-func (w *World) demoFleet() {
 	w.demo("gw/devices", demoDevice(101, DemoFleet, "truck-1"))
 	w.demo("gw/devices", demoDevice(102, DemoFleet, "truck-2"))
 	w.demo("gw/devices", demoDevice(103, DemoFleet, "car-1"))
@@ -55,6 +39,18 @@ func (w *World) demoFleet() {
 			"position.longitude": 25.27, "timestamp": firstTime + 60*i}); err != nil {
 			panic(err)
 		}
+	}
+	return w
+}
+
+// demo adds what cannot fail, as the ids are fresh and the fields plain; the operator owns what
+// names no account.
+func (w *World) demo(uri string, it Item) {
+	if it.CID == 0 {
+		it.CID = DemoOperator
+	}
+	if err := w.Add(uri, it); err != nil {
+		panic(err)
 	}
 }
 

@@ -59,7 +59,7 @@ func (c *call) messages(items []*item) {
 		c.post(items)
 	case c.method == "DELETE":
 		for _, it := range items {
-			delete(c.w.posted, shelf{c.coll.uri, it.id})
+			delete(c.w.posted, itemKey{c.coll.uri, it.id})
 		}
 	case c.method == get:
 		r, err := c.timeRange()
@@ -76,7 +76,7 @@ func (c *call) messages(items []*item) {
 
 // post stores the body's objects for each item.
 func (c *call) post(items []*item) {
-	c.each(items, func(id int64, obj map[string]any) error { return c.w.post(shelf{c.coll.uri, id}, obj) })
+	c.each(items, func(id int64, obj map[string]any) error { return c.w.post(itemKey{c.coll.uri, id}, obj) })
 }
 
 // Post stores messages of an item, oldest first. Whether it exists is not asked; timestamp is the
@@ -85,14 +85,14 @@ func (w *World) Post(uri string, id int64, messages ...Fields) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, m := range messages {
-		if err := w.post(shelf{uri, id}, m); err != nil {
+		if err := w.post(itemKey{uri, id}, m); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *World) post(at shelf, m Fields) error {
+func (w *World) post(at itemKey, m Fields) error {
 	fields, err := makeFields(m)
 	if err != nil {
 		return err
@@ -166,7 +166,7 @@ func (c *call) feed(items []*item, r timeRange, logs bool) *feed {
 // posted returns the messages of an item inside the range, in its order.
 func (c *call) posted(id int64, r timeRange) []message {
 	var out []message
-	for _, m := range c.w.posted[shelf{c.coll.uri, id}] {
+	for _, m := range c.w.posted[itemKey{c.coll.uri, id}] {
 		if m.at >= r.From && (r.To == 0 || m.at <= r.To) {
 			out = append(out, m)
 		}

@@ -78,7 +78,7 @@ func (p *placed) value(name string) any {
 	return near
 }
 
-// links answers for /gw/groups/{}/devices/{} and its kind.
+// links answers for /gw/groups/{}/devices/{} and similar paths.
 func (c *call) links(parents []*item, child *collection) {
 	sel, err := parseSelector(c.rest[2])
 	if err != nil {

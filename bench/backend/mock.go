@@ -29,10 +29,6 @@ func newMock(key string, it *item, logs bool, shown *projection) mock {
 		event := field{name: "event_code", json: []byte("1")}
 		fields = []field{event, {name: "item_id", json: id.json}, at}
 	}
-	return newMockOf(fields, shown)
-}
-
-func newMockOf(fields []field, shown *projection) mock {
 	m := mock{text: []byte{'{'}}
 	for _, f := range fields {
 		if !shown.has(f.name) {

@@ -40,8 +40,6 @@ type recorder struct {
 	from int64     // requests before this one were taken
 }
 
-func newRecorder(n int) *recorder { return &recorder{ring: make([]Request, n)} }
-
 func (r *recorder) add(req Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

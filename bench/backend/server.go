@@ -87,7 +87,7 @@ func New(w *World, opt Options) *Server {
 		s.auth = "FlespiToken " + opt.Key
 	}
 	if opt.Record > 0 {
-		s.rec = newRecorder(opt.Record)
+		s.rec = &recorder{ring: make([]Request, opt.Record)}
 	}
 	s.http = fasthttp.Server{
 		Handler:      s.handle,
@@ -188,25 +188,19 @@ func (s *Server) Start(addr string) (string, error) {
 // Close ends the server at once: listeners, idle and busy connections, pauses and answers that were
 // set never to come. It returns when all of them have ended; it may be called more than once.
 func (s *Server) Close() {
-	s.shut()
-	s.serving.Wait()
-}
-
-// shut stops accepting and closes every connection, which ends its goroutine.
-func (s *Server) shut() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return
+	if !s.closed {
+		s.closed = true
+		close(s.done)
+		for _, ln := range s.lns {
+			_ = ln.Close()
+		}
+		for c := range s.conns { // which ends its goroutine
+			_ = c.Close()
+		}
 	}
-	s.closed = true
-	close(s.done)
-	for _, ln := range s.lns {
-		_ = ln.Close()
-	}
-	for c := range s.conns {
-		_ = c.Close()
-	}
+	s.mu.Unlock()
+	s.serving.Wait()
 }
 
 // pause waits for d, or less when the server is closed; it reports whether the whole time has

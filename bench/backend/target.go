@@ -69,25 +69,21 @@ func parseQuery(raw string) (query, error) {
 			}
 		}
 		seen = append(seen, name)
-		if err := q.set(name, value); err != nil {
+		switch name {
+		case "fields":
+			q.fields = value
+		case "data":
+			q.data = value
+		case "limit":
+			q.limit, err = number(value)
+		case "offset":
+			q.offset, err = number(value)
+		}
+		if err != nil {
 			return q, err
 		}
 	}
 	return q, nil
-}
-
-func (q *query) set(name, value string) (err error) {
-	switch name {
-	case "fields":
-		q.fields = value
-	case "data":
-		q.data = value
-	case "limit":
-		q.limit, err = number(value)
-	case "offset":
-		q.offset, err = number(value)
-	}
-	return err
 }
 
 func number(s string) (int64, error) {

@@ -33,11 +33,11 @@ type World struct {
 	mu     sync.RWMutex
 	colls  map[string]*collection // by uri, as "gw/devices"
 	links  map[string]map[int64][]int64
-	posted map[shelf][]message
+	posted map[itemKey][]message
 }
 
-// shelf is where the messages of one item lie.
-type shelf struct {
+// itemKey is an item by its collection and id.
+type itemKey struct {
 	uri string
 	id  int64
 }
@@ -61,7 +61,7 @@ var (
 // NewWorld returns a world with the collections of the catalogue, the dictionaries filled and all
 // others empty, and the given accounts.
 func NewWorld(accounts ...Account) *World {
-	w := &World{colls: map[string]*collection{}, links: map[string]map[int64][]int64{}, posted: map[shelf][]message{}}
+	w := &World{colls: map[string]*collection{}, links: map[string]map[int64][]int64{}, posted: map[itemKey][]message{}}
 	for uri, sh := range shapes() {
 		w.define(uri, sh)
 	}
@@ -140,7 +140,7 @@ func (w *World) remove(c *collection, id int64) {
 	delete(c.items, id)
 	i, _ := slices.BinarySearch(c.ids, id)
 	c.ids = slices.Delete(c.ids, i, i+1)
-	delete(w.posted, shelf{c.uri, id})
+	delete(w.posted, itemKey{c.uri, id})
 	module := c.uri[:strings.IndexByte(c.uri, '/')+1]
 	for link, byParent := range w.links {
 		if strings.HasPrefix(link, c.uri+"/") {

@@ -1,4 +1,4 @@
-// Package child runs the processes that the bench measures and tells what they use.
+// Package child runs the processes that the bench measures and reads what they use.
 //
 // Each child is pinned to a core before its first instruction, writes what it has to say into a
 // buffer that an error shows, and is killed when the bench ends, however it ends. CPU time and

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// TestBuckets: every value lies in a bucket whose upper end is not below it and at most 1/256
-// above.
+// TestBuckets: every value is in a bucket whose upper end is not below it and at most 1/256 above.
 func TestBuckets(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 200_000 {

@@ -36,7 +36,7 @@ func (s Selector) path() string {
 	return s.Form
 }
 
-// printed tells how the gateway prints a selector that it passes as it is.
+// printed returns how the gateway prints a selector that it passes as it is.
 func (s Selector) printed() string { return s.path() }
 
 // Body is what is sent with a write; 0 leaves a key out.

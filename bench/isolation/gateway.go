@@ -51,7 +51,7 @@ type Gateway struct {
 
 	mu      sync.Mutex
 	logTail []string // the last lines of its log
-	fault   string   // the first line that speaks of a panic or a race
+	fault   string   // the first line that names a panic or a race
 }
 
 var errEnded = errors.New("the gateway has ended")
@@ -124,8 +124,8 @@ func (g *Gateway) LogTail() []string {
 	return append([]string(nil), g.logTail...)
 }
 
-// Fault returns the first line of the log that speaks of a panic or, if the program was built to
-// look for them, of a race; mostly "".
+// Fault returns the first line of the log that names a panic or, if the program was built to look
+// for them, of a race; mostly "".
 func (g *Gateway) Fault() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -109,7 +109,7 @@ func (j *judge) selectors(want *Want, a *Ask) {
 	if a.Linked != "" {
 		want.Linked = j.part(want, place{a.Linked, a.LinkedSel, true}, linked)
 		if a.LinkedSel.match() && a.Method != "POST" {
-			want.Linked.IDs = nil // it speaks of the link, and no link has a color
+			want.Linked.IDs = nil // it is about the link, and no link has a color
 		}
 	}
 	nothing := nothingLeft(want.Own) || a.Linked != "" && nothingLeft(want.Linked)

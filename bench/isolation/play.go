@@ -111,7 +111,7 @@ func (w *World) apply(m *Move) {
 	}
 }
 
-// created notes new items. The request, or its scope, says whose they are.
+// created notes new items. The request, or its scope, says which account has them.
 func (w *World) created(m *Move) {
 	var s served
 	if err := json.Unmarshal(m.Got.Body, &s); err != nil || len(s.Result) != 1 {

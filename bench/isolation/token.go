@@ -34,7 +34,7 @@ type Token struct {
 // Key returns the token's credential.
 func (t *Token) Key() string { return fmt.Sprintf("isolation-test-credential-%06d", t.ID) }
 
-// Entry is one entry of an ACL. Named tells that submodules were given, even if none.
+// Entry is one entry of an ACL. Named says that submodules were given, even if none.
 type Entry struct {
 	URI     string
 	Methods []string

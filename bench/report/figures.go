@@ -67,7 +67,7 @@ func (r *Result) find(l *Lane) {
 	}
 }
 
-// Subject is the name of the lane whose findings decide.
+// Subject is the name of the lane that decides.
 const Subject = "aclgate"
 
 // compare makes the ratios of the gateway to one competitor.

@@ -50,7 +50,7 @@ func (p *Poller) Wait(d time.Duration, ready func(tag int32)) error {
 	return nil
 }
 
-// look asks without waiting. It tells Go's scheduler nothing, which is a third of the cost of the
+// look asks without waiting. It does not inform Go's scheduler, which is a third of the cost of the
 // call.
 func (p *Poller) look() (int, syscall.Errno) {
 	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(p.fd), uintptr(unsafe.Pointer(&p.events[0])), maxEvents, 0, 0, 0)

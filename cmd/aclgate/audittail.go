@@ -15,7 +15,6 @@ import (
 
 	"aclgate/config"
 	"aclgate/metrics/record"
-	"aclgate/policy"
 )
 
 // tailFlags say which lines are shown.
@@ -87,14 +86,10 @@ func (f *tailFlags) check() error {
 	if err := oneOf("--verdict", f.verdict, []string{"deny", "narrow", "allow"}); err != nil {
 		return err
 	}
-	var words []string
-	for _, r := range policy.Reasons() {
-		words = append(words, r.String())
-	}
-	return oneOf("--reason", f.reason, words)
+	return oneOf("--reason", f.reason, reasonWords())
 }
 
-// tail reads a log that somebody writes.
+// tail reads a log that a gateway is writing.
 type tail struct {
 	flags *tailFlags
 	out   io.Writer
@@ -204,7 +199,8 @@ func (t *tail) look(name string) error {
 		return nil // between two files
 	}
 	if t.file != nil && !os.SameFile(t.file, info) {
-		if old := name + ".1"; sameFile(old, t.file) {
+		old := name + ".1"
+		if was, err := os.Stat(old); err == nil && os.SameFile(was, t.file) {
 			if err := t.rest(old); err != nil {
 				return err
 			}
@@ -216,11 +212,6 @@ func (t *tail) look(name string) error {
 	}
 	t.file = info
 	return t.rest(name)
-}
-
-func sameFile(name string, was os.FileInfo) bool {
-	info, err := os.Stat(name)
-	return err == nil && os.SameFile(info, was)
 }
 
 // rest shows the whole lines of a file behind those that were read.
@@ -237,10 +228,6 @@ func (t *tail) rest(name string) error {
 	if err != nil {
 		return fmt.Errorf("cannot read the audit log: %w", err)
 	}
-	return t.showAll(text)
-}
-
-func (t *tail) showAll(text []byte) error {
 	whole := text[:bytes.LastIndexByte(text, '\n')+1]
 	t.read += int64(len(whole))
 	return eachLine(bytes.NewReader(whole), func(l *record.Line, line []byte) bool {

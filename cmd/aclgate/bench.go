@@ -16,7 +16,7 @@ import (
 	"aclgate/bench/report"
 )
 
-// exitGate is the code of a bench whose gate or oracle says no (SPEC 7).
+// exitGate is the code of a bench that the gate or the oracle fails (SPEC 7).
 const exitGate = 5
 
 // benchFlags are what the flags of bench set.
@@ -48,8 +48,8 @@ line of --gate that is broken (exit code 5).`
 	return c
 }
 
-// benchKind returns a command that measures with run, writes the report and lets oracle and gate
-// speak.
+// benchKind returns a command that measures with run, writes the report, and fails if oracle or
+// gate do.
 func (e *env) benchKind(use, short string, f *benchFlags, run func(context.Context, bench.Options) (*report.Result, error)) *cobra.Command {
 	c := &cobra.Command{
 		Use: use, Short: short, Args: cobra.NoArgs,
@@ -81,7 +81,7 @@ func (e *env) options(f *benchFlags) bench.Options {
 	return o
 }
 
-// runBench reads the gate first: a slip in it shows before ten minutes have passed.
+// runBench reads the gate first: a fault in it shows before ten minutes have passed.
 func (e *env) runBench(ctx context.Context, f *benchFlags, run func(context.Context, bench.Options) (*report.Result, error)) error {
 	gate, base, err := f.limits()
 	if err != nil {

@@ -27,8 +27,8 @@ func readText(t *testing.T, path ...string) string {
 	return string(text)
 }
 
-// scrape returns the names of all samples of a gateway that has whatever there is to export, and has
-// served every kind of request.
+// scrape returns the names of all samples of a gateway that has whatever there is to export, and
+// has served every kind of request.
 func scrape(t *testing.T) map[string]bool {
 	t.Helper()
 	g := startGate(t, siteOptions{

@@ -74,7 +74,7 @@ func (e *env) runDiff(f *diffFlags) error {
 			return failed(err)
 		}
 	}
-	r.tell(e)
+	r.print(e)
 	if f.exitCode && len(r.groups) > 0 {
 		return &exitError{code: exitFailed}
 	}
@@ -89,7 +89,7 @@ type replay struct {
 	groups   map[group]*changed
 }
 
-// group is what is told apart.
+// group is the key by which changes are counted.
 type group struct {
 	token  int64
 	change string
@@ -150,8 +150,8 @@ func evaluate(w *cases.World, l *record.Line, ask explain.Ask) cases.Outcome {
 	return cases.OutcomeOf(explain.Explain(w.Engine, ask))
 }
 
-// tell prints the differences: by token, the most frequent first.
-func (r *replay) tell(e *env) {
+// print prints the differences: by token, the most frequent first.
+func (r *replay) print(e *env) {
 	var keys []group
 	total := 0
 	for key, s := range r.groups {
@@ -182,7 +182,7 @@ func orNone(entry string) string {
 	return entry
 }
 
-// name says whose requests a group is about.
+// name describes the token of a group.
 func (r *replay) name(id int64) string {
 	for _, w := range []*cases.World{&r.old, &r.new} {
 		if tok := w.Token(id); tok != nil {

@@ -23,7 +23,7 @@ import (
 )
 
 // keyVariable is the environment variable that may hold the key to explain. A key never comes as a
-// flag: those stand in the list of processes.
+// flag: flags are in the list of processes.
 const keyVariable = "ACLGATE_KEY"
 
 // explainFlags say who asks, from where and when.
@@ -165,7 +165,7 @@ func parseMoment(text string) (int64, error) {
 func (f *explainFlags) find(stdin io.Reader, pol *policyFile) (*store.Record, error) {
 	switch {
 	case f.token != "":
-		id, _ := strict.ParseID(f.token) // 0 is nobody's
+		id, _ := strict.ParseID(f.token) // no token has id 0
 		return one(pol, "the id "+f.token, func(t *policy.Token) bool { return t.ID == id })
 	case f.digest != "":
 		return findDigest(pol, strings.ToLower(f.digest))

@@ -133,7 +133,7 @@ var table = map[string]rule{
 		reason: "certificates are read in one place, for the listener and for the backend",
 	},
 	"config/strict": {
-		reason: "how a file is read knows nothing of what stands in it",
+		reason: "how a file is read does not depend on what it holds",
 	},
 	"bench/backend": {
 		reach:  []string{module + "proxy", module + "policy"},

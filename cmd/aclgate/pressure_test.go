@@ -67,7 +67,7 @@ func TestMemoryRunsOut(t *testing.T) {
 	}
 }
 
-// Past listen.max_connections a connection hears 503 at once; the admin listener goes on, and so do
+// Past listen.max_connections a connection gets 503 at once; the admin listener goes on, and so do
 // the connections that are there.
 func TestConnectionsRunOut(t *testing.T) {
 	c := newChild(t, childOptions{siteOptions: siteOptions{listen: ", max_connections: 20"}})

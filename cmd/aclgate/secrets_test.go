@@ -23,7 +23,7 @@ import (
 )
 
 // spellings are the ways in which a key could show: plain, in hex, and in base64 wherever in a
-// longer text it stands.
+// longer text it is.
 func spellings(key string) [][]byte {
 	all := [][]byte{[]byte(key), []byte(hex.EncodeToString([]byte(key))), []byte(strings.ToUpper(hex.EncodeToString([]byte(key))))}
 	for _, coding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
@@ -62,10 +62,10 @@ func attackCases(t *testing.T) (raw [][]byte, keys []string) {
 	return raw, slices.Sorted(maps.Keys(found))
 }
 
-// No key of any token, in plain, base64 or hex, stands in what a whole run at log level debug
-// leaves behind: logs, metrics, answers, explanations, files, the dump of a killed process; nor
-// does a caller's key reach the backend.
-func TestKeysStandNowhere(t *testing.T) {
+// No key of any token, in plain, base64 or hex, is in what a whole run at log level debug leaves
+// behind: logs, metrics, answers, explanations, files, the dump of a killed process; nor does a
+// caller's key reach the backend.
+func TestKeysAreNowhere(t *testing.T) {
 	raw, keys := attackCases(t)
 	policy := "accounts: [{id: 400}, {id: 500, parent: 400}, {id: 501, parent: 500}, {id: 600, parent: 400}, {id: 777}]\ntokens:\n"
 	for i, key := range append([]string{validKey}, keys...) {

@@ -36,8 +36,8 @@ type siteOptions struct {
 	files    map[string]string // further files
 }
 
-// site is the files of a gateway, its addresses, and the simulated backend behind it. A gate runs on
-// it in the test's process, a child in one of its own.
+// site is the files of a gateway, its addresses, and the simulated backend behind it. A gate runs
+// on it in the test's process, a child in one of its own.
 type site struct {
 	t          *testing.T
 	folder     string

@@ -68,7 +68,7 @@ func (e *env) runTest(f *testFlags, files []string) error {
 			return failed(err)
 		}
 	}
-	return e.tellResult(world, result, f.strict)
+	return e.printResult(world, result, f.strict)
 }
 
 // readSuites reads every file, so that all faults come at once.
@@ -85,8 +85,8 @@ func readSuites(files []string) (suites []*cases.Suite, err error) {
 	return suites, nil
 }
 
-// tellResult prints failures first, then coverage, then one line about all.
-func (e *env) tellResult(w cases.World, r *cases.Result, strictly bool) error {
+// printResult prints failures first, then coverage, then one line about all.
+func (e *env) printResult(w cases.World, r *cases.Result, strictly bool) error {
 	for _, c := range r.Checks {
 		if c.Failure != "" {
 			fmt.Fprintf(e.stdout, "FAIL %s: %s\n     %s\n", placed(c.File, c.Line), c.Name, c.Failure)

@@ -169,8 +169,8 @@ func readHole(n *strict.Node) (string, bool) {
 	return text, ok
 }
 
-// readKnown reads one of the requests of a matrix: a slip would allow nothing and be seen, but not
-// understood.
+// readKnown reads one of the requests of a matrix: a typing error would allow nothing, and be seen
+// but not understood.
 func readKnown(n *strict.Node, known []string) (string, bool) {
 	text, ok := strict.Word(n)
 	for _, k := range known {

@@ -8,7 +8,7 @@ import (
 )
 
 // directives returns what the unit says, by its names. Of those that are given more than once the
-// values stand in their order, separated by spaces.
+// values keep their order, separated by spaces.
 func directives(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}

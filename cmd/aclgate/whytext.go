@@ -14,24 +14,24 @@ import (
 
 // explainLine says what is known of a decision, and explains it by the policy as it is now.
 func (e *env) explainLine(s *config.Settings, l *record.Line) error {
-	e.tellLine(s, l)
+	e.printLine(s, l)
 	pol, err := policyInForce(s)
 	if err != nil {
 		return err
 	}
 	ask, why := askOf(l)
 	if why != "" {
-		return e.tellReason(l, why)
+		return e.printReason(l, why)
 	}
 	pol.AdoptUses(s.Store.Path.Path, ask.At)
 	tok := tokenOf(pol, l)
 	if tok == nil {
-		return e.tellReason(l, fmt.Sprintf("token %d is not in the policy any more", l.Token))
+		return e.printReason(l, fmt.Sprintf("token %d is not in the policy any more", l.Token))
 	}
 	ask.File, ask.Tree, ask.Token = s.Store.Path.Text, pol.Tree, tok
 	report := explain.Explain(pol.engine, ask)
 	if report.Reason != l.Reason && len(report.Open) == 0 {
-		if err := e.tellReason(l, "the policy as it is now, and the request as far as it is remembered, lead elsewhere; see below"); err != nil {
+		if err := e.printReason(l, "the policy as it is now, and the request as far as it is remembered, lead elsewhere; see below"); err != nil {
 			return err
 		}
 	}
@@ -39,8 +39,8 @@ func (e *env) explainLine(s *config.Settings, l *record.Line) error {
 	return e.print(report, false)
 }
 
-// tellLine prints what was remembered.
-func (e *env) tellLine(s *config.Settings, l *record.Line) {
+// printLine prints what was remembered.
+func (e *env) printLine(s *config.Settings, l *record.Line) {
 	fmt.Fprintf(e.stdout, "Decision  %s, %s\n", l.Decision, l.Time.UTC().Format("2006-01-02 15:04:05 UTC"))
 	fmt.Fprintf(e.stdout, "Asked     %s\n", asked(l))
 	fmt.Fprintf(e.stdout, "By        %s\n", asker(l))
@@ -88,8 +88,8 @@ func asker(l *record.Line) string {
 	return text
 }
 
-// tellReason prints what a reason means, where the decision cannot be taken again.
-func (e *env) tellReason(l *record.Line, why string) error {
+// printReason prints what a reason means, where the decision cannot be taken again.
+func (e *env) printReason(l *record.Line, why string) error {
 	for _, r := range policy.Reasons() {
 		if r.String() == l.Reason {
 			fmt.Fprintf(e.stdout, "Meaning   %s\nHint      %s\n", r.Meaning(), r.Hint())
@@ -111,7 +111,9 @@ func askOf(l *record.Line) (ask explain.Ask, why string) {
 	case l.Token == 0:
 		return ask, "no token of the policy was recognised, so no entry was asked"
 	}
-	ask = explain.Ask{Method: l.Method, Target: wholeMatch(l.Target)}
+	ask = explain.Ask{Method: l.Method}
+	// Of an expression only the beginning is remembered; with an end it is one again.
+	ask.Target = strings.ReplaceAll(l.Target, "{*", "{*}")
 	ask.At, ask.AskedCID = l.Time.Unix(), l.Asked
 	ask.Source, _ = netip.ParseAddr(l.Source)
 	switch l.Reason {
@@ -124,10 +126,6 @@ func askOf(l *record.Line) (ask explain.Ask, why string) {
 	}
 	return ask, ""
 }
-
-// wholeMatch gives an expression, of which only the beginning is remembered, an end, so that it is
-// one again.
-func wholeMatch(target string) string { return strings.ReplaceAll(target, "{*", "{*}") }
 
 // tokenOf returns the token of a line, if it is still the same one, ready to be judged.
 func tokenOf(pol *policyFile, l *record.Line) *policy.Token {

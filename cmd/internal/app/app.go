@@ -1,9 +1,9 @@
 // Package app is a running gateway. It makes every part from the settings and joins them; nothing
 // else does. Commands and tests use the same three calls: New, Serve, Close.
 //
-// Where things are: policy.go opens the policies, backend.go what speaks to the backend, listen.go
+// Where things are: policy.go opens the policies, backend.go what sends to the backend, listen.go
 // the gateway and its listener, observe.go the admin listener and what it exports, faults.go looks
-// after what may fail without failing a request, notify.go speaks to the service manager.
+// after what may fail without failing a request, notify.go informs the service manager.
 package app
 
 import (
@@ -45,7 +45,7 @@ type Options struct {
 
 	Hangup <-chan os.Signal          // each one reads the policy again; nil: never
 	Ready  func(api, admin net.Addr) // called once both addresses are taken
-	Served proxy.Served              // nil: nobody watches
+	Served proxy.Served              // nil: no call
 }
 
 // App is one gateway. Serve runs it, once.
@@ -88,7 +88,7 @@ func New(s *config.Settings, log *slog.Logger, o Options) (*App, error) {
 	}
 	a := &App{settings: s, options: o, log: log, engine: Engine(s, cat), registry: prometheus.NewRegistry(), ring: record.NewRing(ringSize)}
 	a.metrics = metrics.New(a.registry, cat)
-	for _, open := range []func() error{a.readKey, a.openAudit, a.openPolicy, a.openBackend, a.openShadow, a.openAdmin} {
+	for _, open := range []func() error{a.readKey, a.openAudit, a.openPolicies, a.openBackend, a.openAdmin} {
 		if err := open(); err != nil {
 			a.Close()
 			return nil, err
@@ -151,7 +151,11 @@ func (a *App) Serve(ctx context.Context) error {
 	case err = <-ended:
 	}
 	stop()
-	a.stopAdmin()
+	admin, cancel := context.WithTimeout(context.Background(), adminShutdown)
+	defer cancel()
+	if late := a.admin.Shutdown(admin); late != nil && !errors.Is(late, http.ErrServerClosed) {
+		a.log.Debug("the admin listener ended late", "error", late)
+	}
 	group.Wait()
 	return err
 }
@@ -197,7 +201,7 @@ func (a *App) reloadOnHangup(ctx context.Context) {
 }
 
 // shutdown ends without failing a request: readiness off, time for balancers to see it, then
-// Connection: close on every answer until nobody is left.
+// Connection: close on every answer until no client is left.
 func (a *App) shutdown() error {
 	s := a.settings.Shutdown
 	a.draining.Store(true)
@@ -212,12 +216,4 @@ func (a *App) shutdown() error {
 	}
 	a.log.Info("drained")
 	return nil
-}
-
-func (a *App) stopAdmin() {
-	ctx, cancel := context.WithTimeout(context.Background(), adminShutdown)
-	defer cancel()
-	if err := a.admin.Shutdown(ctx); err != nil && !errors.Is(err, http.ErrServerClosed) {
-		a.log.Debug("the admin listener ended late", "error", err)
-	}
 }

@@ -70,6 +70,9 @@ func (a *App) openIndex() {
 			Changed: func() { a.index.PolicyLoaded() },
 		})
 		a.policy.accounts = a.accounts
+		if a.shadow != nil {
+			a.shadow.accounts = a.accounts
+		}
 	}
 	a.index = index.New(index.Options{
 		Backend: a.transport, Key: a.ownKey, Mode: a.engine.Mode, Catalogue: a.engine.Catalogue, Tree: a.policy.Tree,

@@ -53,7 +53,7 @@ func (a *App) openGateway() {
 	a.gateway = proxy.New(o)
 }
 
-// limiter returns what bounds single callers, nil where the settings bound nobody, and has its
+// limiter returns what bounds single callers, nil where the settings set no bound, and has its
 // counters exported.
 func (a *App) limiter() *limit.Limiter {
 	of := func(l config.Limit) limit.Limit {

@@ -14,7 +14,7 @@ const (
 	notifyStopping  = "STOPPING=1"
 )
 
-// notify tells systemd, or whoever else set NOTIFY_SOCKET, the state of the process (sd_notify(3)).
+// notify tells systemd, or another that set NOTIFY_SOCKET, the state of the process (sd_notify(3)).
 // Without a socket it does nothing.
 func (a *App) notify(state string) {
 	address := os.Getenv("NOTIFY_SOCKET")

@@ -77,22 +77,17 @@ func (p *policySource) Tree() *policy.Tree {
 	return p.File.Tree()
 }
 
-func (a *App) openPolicy() (err error) {
-	a.policy, err = a.newSource(a.settings.Store.Path, a.log, a.policyChanged)
-	return err
-}
-
-// openShadow reads the second policy, if there is one. A broken one is a fault at start; later the
-// last sound one stays.
-func (a *App) openShadow() (err error) {
-	file := a.settings.Policy.Shadow
-	if !file.IsSet() {
-		return nil
+// openPolicies reads the policy and, if there is one, that of policy.shadow. A broken one is a fault
+// at start; later the last sound one stays.
+func (a *App) openPolicies() (err error) {
+	if a.policy, err = a.newSource(a.settings.Store.Path, a.log, a.policyChanged); err != nil {
+		return err
 	}
-	if a.shadow, err = a.newSource(file, a.log.With("policy", "shadow"), nil); err != nil {
-		return fmt.Errorf("cannot read policy.shadow: %w", err)
+	if shadow := a.settings.Policy.Shadow; shadow.IsSet() {
+		if a.shadow, err = a.newSource(shadow, a.log.With("policy", "shadow"), nil); err != nil {
+			return fmt.Errorf("cannot read policy.shadow: %w", err)
+		}
 	}
-	a.shadow.accounts = a.policy.accounts
 	return nil
 }
 
