@@ -64,9 +64,9 @@ func readBoth(file string) (*config.Settings, *policyFile, strict.Faults) {
 	var pol *policyFile
 	var more strict.Faults
 	if !faulty("store.path") && !faulty("policy.routes_file") {
-		pol, more = readPolicy(s, s.Store.Path.Path, "store.path")
+		pol, more = readPolicy(s, s.Store.Path, "store.path")
 		if shadow := s.Policy.Shadow; shadow.IsSet() {
-			_, faults := readPolicy(s, shadow.Path, "policy.shadow")
+			_, faults := readPolicy(s, shadow, "policy.shadow")
 			more = append(more, faults...)
 		}
 	}

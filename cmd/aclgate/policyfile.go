@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -18,12 +19,20 @@ import (
 type policyFile struct {
 	*store.Policy
 	engine *policy.Engine
-	path   string
 }
 
-// readPolicy reads the catalogue and a policy file. setting is what names the file, "" if that is a
-// flag. Without a policy, or with a broken one, the faults say so and the result may be nil.
-func readPolicy(s *config.Settings, path, setting string) (*policyFile, strict.Faults) {
+// readPolicy reads the policy file that a setting names. Where it cannot be read, or is broken, the
+// faults say so and the result may be nil.
+func readPolicy(s *config.Settings, file config.File, setting string) (*policyFile, strict.Faults) {
+	text, err := os.ReadFile(file.Path)
+	if err != nil {
+		return nil, strict.Faults{unreadable(s, setting, err)}
+	}
+	return parsePolicy(s, file.Path, text)
+}
+
+// parsePolicy reads the catalogue of the settings and then text, which is that of path.
+func parsePolicy(s *config.Settings, path string, text []byte) (*policyFile, strict.Faults) {
 	cat, err := routes.Load(s.Policy.RoutesFile.Path)
 	var faults strict.Faults
 	switch {
@@ -32,23 +41,16 @@ func readPolicy(s *config.Settings, path, setting string) (*policyFile, strict.F
 	case err != nil:
 		return nil, strict.Faults{{File: s.Name(), Message: "policy.routes_file: " + err.Error()}}
 	}
-	text, err := os.ReadFile(path)
-	switch {
-	case err != nil && setting == "":
-		return nil, strict.Faults{{File: path, Message: err.Error()}}
-	case err != nil:
-		return nil, strict.Faults{unreadable(s, setting, err)}
-	}
 	pol, faults := store.ReadPolicy(path, text, cat, s.Policy.MaxDepth)
 	if pol == nil {
 		return nil, faults
 	}
-	return &policyFile{pol, app.Engine(s, cat), path}, faults
+	return &policyFile{pol, app.Engine(s, cat)}, faults
 }
 
 // policyInForce reads the policy of the settings.
 func policyInForce(s *config.Settings) (*policyFile, error) {
-	pol, faults := readPolicy(s, s.Store.Path.Path, "store.path")
+	pol, faults := readPolicy(s, s.Store.Path, "store.path")
 	return pol, badSettings(faults.Err())
 }
 
@@ -65,7 +67,11 @@ func readWorld(s *config.Settings, path string) (cases.World, error) {
 	if path == "" {
 		path = s.Store.Path.Path
 	}
-	pol, faults := readPolicy(s, path, "")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return cases.World{}, badSettings(fmt.Errorf("cannot read policy: %w", err))
+	}
+	pol, faults := parsePolicy(s, path, text)
 	if err := faults.Err(); err != nil {
 		return cases.World{}, badSettings(err)
 	}

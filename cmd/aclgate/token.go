@@ -99,7 +99,7 @@ func (e *env) nextID() int64 {
 		return 1
 	}
 	highest := int64(0)
-	if pol, _ := readPolicy(s, s.Store.Path.Path, "store.path"); pol != nil {
+	if pol, _ := readPolicy(s, s.Store.Path, "store.path"); pol != nil {
 		for _, r := range pol.Records() {
 			highest = max(highest, r.Token.ID)
 		}
