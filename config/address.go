@@ -27,26 +27,6 @@ func (o Origin) String() string {
 // TLS reports whether the server is spoken to by TLS.
 func (o Origin) TLS() bool { return o.Scheme == "https" }
 
-// Address returns host:port to connect to, with the scheme's own port where the URL names none.
-func (o Origin) Address() string {
-	if _, _, err := net.SplitHostPort(o.Host); err == nil {
-		return o.Host
-	}
-	if o.TLS() {
-		return o.Host + ":443"
-	}
-	return o.Host + ":80"
-}
-
-// Name returns the host without port and brackets, which is the name in a certificate.
-func (o Origin) Name() string {
-	name, _, err := net.SplitHostPort(o.Address())
-	if err != nil {
-		return "" // no Origin of ours
-	}
-	return name
-}
-
 // origin reads an http or https URL without path. It never shows the text, which may hold a
 // password.
 func origin(n *strict.Node) (Origin, bool) {

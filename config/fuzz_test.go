@@ -83,7 +83,7 @@ func wantBounds(t *testing.T, s *Settings) {
 		}
 	}
 	for _, o := range u.URLs {
-		if again, err := parseOrigin(o.String()); again != o || err != nil || o.Name() == "" {
+		if again, err := parseOrigin(o.String()); again != o || err != nil {
 			t.Fatalf("got %q, read again %q, %v", o, again, err)
 		}
 	}

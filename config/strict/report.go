@@ -15,9 +15,6 @@ type Report struct {
 // NewReport returns an empty report on the named file.
 func NewReport(file string) *Report { return &Report{file: file} }
 
-// File returns the name of the file as it was given.
-func (r *Report) File() string { return r.file }
-
 // Fault reports what makes the file unusable.
 func (r *Report) Fault(at Pos, format string, args ...any) {
 	r.add(Fault{File: r.file, Line: at.Line, Col: at.Col, Message: fmt.Sprintf(format, args...)})
