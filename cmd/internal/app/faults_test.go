@@ -25,11 +25,30 @@ import (
 	"aclgate/upstream"
 )
 
+// logText is a log that is written while the test reads: nothing but the clock of the bubble orders a
+// read before the next write.
+type logText struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
 // watched runs the watch over what the app watches, with a log and metrics of the test's own, until
 // the test ends.
-func watched(t *testing.T, a *App, all []backgroundFault) *bytes.Buffer {
+func watched(t *testing.T, a *App, all []backgroundFault) *logText {
 	t.Helper()
-	text := new(bytes.Buffer)
+	text := new(logText)
 	a.log = slog.New(slog.NewTextHandler(text, nil))
 	cat, err := routes.Load("")
 	if err != nil {
@@ -45,7 +64,7 @@ func watched(t *testing.T, a *App, all []backgroundFault) *bytes.Buffer {
 }
 
 // wantLog lets some looks pass and compares how often the log has the text.
-func wantLog(t *testing.T, log *bytes.Buffer, text string, times int) {
+func wantLog(t *testing.T, log *logText, text string, times int) {
 	t.Helper()
 	time.Sleep(10*faultTick + time.Second)
 	synctest.Wait()
