@@ -24,7 +24,8 @@ func records(cat *policy.Catalogue, n int) []record.Record {
 			Start: time.Now(), Method: policy.GET, Status: 200, Verdict: policy.Allow, Reason: policy.Permitted,
 			TokenID: int64(i), CID: 7, Scope: 7, Total: own + upstream, Own: own, Upstream: upstream, BytesOut: 4096,
 		}
-		r.SetTarget(cat.Collections[i%len(cat.Collections)].Routes[0], []byte("/gw/devices/123456"))
+		r.SetRefused([]byte("/gw/devices/123456"))
+		r.Route = cat.Collections[i%len(cat.Collections)].Routes[0]
 	}
 	return all
 }

@@ -33,9 +33,11 @@ func (r *Request) readQuery(e *Engine, shape *Route, query []byte) Reason {
 		}
 		name, ok := r.decode(rawName, true)
 		if !ok {
+			r.Param = rawName
 			return r.refuse(BadQuery, "a query parameter has a bad percent escape", rawName)
 		}
 		if reason := r.addParam(e.paramName(shape, name), name, rawValue); reason != NotJudged {
+			r.Param = name
 			return reason
 		}
 	}

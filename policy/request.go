@@ -20,6 +20,9 @@ type Request struct {
 	// client's own text: show it escaped, never log it.
 	Detail string
 	Arg    []byte
+	// Param is the decoded name of the query parameter that is at fault; nil: none is, or it has no
+	// name. It may be logged, escaped: it is the name alone.
+	Param []byte
 
 	segments   [][]byte
 	suspicious []byteClass
@@ -27,6 +30,9 @@ type Request struct {
 	scratch    []int64
 	buf        []byte
 }
+
+// Segments returns the decoded segments of the path that was parsed.
+func (r *Request) Segments() [][]byte { return r.segments }
 
 // Param is one parameter of the query, decoded.
 type Param struct {

@@ -19,7 +19,6 @@ type auth struct {
 type authenticator struct {
 	engine *policy.Engine
 	tokens Tokens
-	via    *forwarding
 	limits *limit.Limiter
 	clock  limitClock
 }
@@ -29,8 +28,7 @@ type authenticator struct {
 // comes from there passes. Where no token is needed, one that is not valid counts as none.
 func (a *authenticator) authenticate(c *call, ev *evaluation) policy.Reason {
 	in := &ev.in
-	in.Source, in.Origin, in.At = a.via.source(c), c.head.Origin, c.began.Unix()
-	c.rec.Source = in.Source
+	in.Source, in.Origin, in.At = c.rec.Source, c.head.Origin, c.began.Unix()
 	reason := a.identify(c, in)
 	public := public(in.Request.Route)
 	if reason == policy.NotJudged || !public && reason.Answer().Class != policy.ClassUnauthorized {

@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"bytes"
-
 	"aclgate/metrics"
 	"aclgate/policy"
 )
@@ -11,6 +9,7 @@ import (
 type parser struct {
 	engine  *policy.Engine
 	metrics *metrics.Metrics
+	via     *forwarding
 }
 
 // head ends the line for what proxy/head refused.
@@ -20,6 +19,9 @@ func (p *parser) head(c *call) policy.Reason {
 		return policy.NotJudged
 	}
 	p.metrics.HeadFault(fault.Status)
+	c.rec.Source = c.conn.Peer() // what the head says of others is not to be trusted
+	c.rec.SetRefused(c.head.Target)
+	c.rec.SetFault(c.head.FaultField, true)
 	c.refusal.status = fault.Status
 	return c.refuse(policy.BadHead, fault.Reason)
 }
@@ -28,19 +30,22 @@ func (p *parser) head(c *call) policy.Reason {
 // the target goes: which fault comes first is part of the contract.
 func (p *parser) parse(c *call, req *policy.Request) policy.Reason {
 	method := policy.ParseMethod(c.head.Method)
-	c.rec.Method = method
+	c.rec.Method, c.rec.Source = method, p.via.source(c)
 	if reason := req.Parse(p.engine, method, c.head.Target); reason != policy.NotJudged {
+		c.rec.SetRefused(c.head.Target)
+		c.rec.SetFault(req.Param, false)
 		return reason
 	}
-	path, _, _ := bytes.Cut(c.head.Target, []byte{'?'})
-	c.rec.SetTarget(req.Route, path)
+	c.rec.SetRequest(req)
 	if trace := c.head.Get("traceparent"); trace != nil {
 		c.rec.SetTrace(trace)
 	}
 	switch {
 	case req.CID != 0 && c.head.CID != nil:
+		c.rec.SetFault([]byte("cid"), false)
 		return c.refuse(policy.BadQuery, "the account is named twice: by x-flespi-cid and by cid")
 	case req.Data != nil && c.head.Length != 0:
+		c.rec.SetFault([]byte("data"), false)
 		return c.refuse(policy.BadQuery, "the body is given twice: as a body and as data")
 	}
 	return policy.NotJudged

@@ -73,7 +73,7 @@ func TestWhy(t *testing.T) {
 	}{
 		{ids["/gw/channels/2024"], []string{"DENY (denied-items), answered 403", "policy.yaml:12", "GET /gw/channels/2024", "Add 2024 to the ids of entry 2 (policy.yaml:12)"}},
 		{ids["/gw/devices/7"], []string{"DENY (no-entry)", "for GET on gw/devices, best rank first: none decides", "policy.yaml:3"}},
-		{ids["/gw//x"], []string{"DENY (bad-target)", "not kept", "Meaning"}},
+		{ids["/gw//x"], []string{"DENY (bad-target)", "Asked     GET /gw//x\n", "from 127.0.0.1", "Meaning"}},
 		{foreign, []string{"DENY (foreign-account)", "there is no account 999"}},
 		{move, []string{"DENY (no-entry)", "PUT"}},
 	}

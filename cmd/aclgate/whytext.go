@@ -58,6 +58,12 @@ func (e *env) printLine(s *config.Settings, l *record.Line) {
 	if l.Shadow != "" {
 		fmt.Fprintf(e.stdout, "Shadow    would have made it %s (%s)\n", l.Shadow, l.ShadowReason)
 	}
+	switch {
+	case l.Param != "":
+		fmt.Fprintf(e.stdout, "At        query parameter %s\n", l.Param)
+	case l.Header != "":
+		fmt.Fprintf(e.stdout, "At        header %s\n", l.Header)
+	}
 	if l.Trace != "" {
 		fmt.Fprintf(e.stdout, "Trace     %s\n", l.Trace)
 	}
@@ -69,7 +75,7 @@ func asked(l *record.Line) string {
 	case target == "" && l.Route != "":
 		target = l.Route + " (the path itself is not kept: it may hold a key)"
 	case target == "":
-		target = "a path that could not be read, and is not kept"
+		target = "a path that could not be read"
 	}
 	if l.Method == "" {
 		return "with an unknown method " + target
@@ -106,7 +112,7 @@ func askOf(l *record.Line) (ask explain.Ask, why string) {
 	switch {
 	case l.Target == "":
 		return ask, "the path is not remembered"
-	case strings.HasSuffix(l.Target, "…"):
+	case strings.HasSuffix(l.Target, "…"), strings.Contains(l.Target, record.ManyIDs):
 		return ask, "the path was too long to be remembered whole"
 	case l.Token == 0:
 		return ask, "no token of the policy was recognised, so no entry was asked"

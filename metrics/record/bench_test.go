@@ -14,9 +14,9 @@ func BenchmarkRingAdd(b *testing.B) {
 	})
 }
 
-func BenchmarkSetTarget(b *testing.B) {
+func BenchmarkSetRefused(b *testing.B) {
 	r, target := &Record{}, []byte("/gw/devices/123456/messages")
 	for b.Loop() {
-		r.SetTarget(nil, target)
+		r.SetRefused(target)
 	}
 }

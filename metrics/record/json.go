@@ -36,6 +36,13 @@ func (r *Record) appendWhat(dst []byte) []byte {
 	if r.targetLen > 0 {
 		dst = append(r.AppendTarget(append(dst, `,"target":"`...)), '"')
 	}
+	if r.faultLen > 0 {
+		name := `,"parameter":"`
+		if r.faultHeader {
+			name = `,"header":"`
+		}
+		dst = append(r.AppendFault(append(dst, name...)), '"')
+	}
 	if r.traced {
 		dst = append(r.AppendTrace(append(dst, `,"trace":"`...)), '"')
 	}

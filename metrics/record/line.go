@@ -17,7 +17,9 @@ type Line struct {
 	Method   string    `json:"method"`
 	Status   int       `json:"status"`
 	Route    string    `json:"route"`
-	Target   string    `json:"target"` // without query; of a match only its beginning
+	Target   string    `json:"target"`    // without query; of a match only its beginning; of many ids their number and a digest
+	Param    string    `json:"parameter"` // the name of what the request was refused for
+	Header   string    `json:"header"`    // likewise
 	Trace    string    `json:"trace"`
 	Entry    int       `json:"entry"`
 	Line     int       `json:"line"`

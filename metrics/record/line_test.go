@@ -55,7 +55,7 @@ func FuzzAuditLine(f *testing.F) {
 			Source: netip.AddrFrom4([4]byte{10, 0, 0, reason}), Asked: id, BodyCID: id, BodyID: id, EntryLine: int(shadow),
 			DryRun: Outcome{would&1 == 1, policy.Verdict(would % 4), policy.Reason(would)},
 		}
-		r.SetTarget(nil, target)
+		r.SetRefused(target)
 		text := r.AppendJSON(nil)
 		if bytes.ContainsAny(text, "\n\r") {
 			t.Fatalf("more than one line: %q", text)

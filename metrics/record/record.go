@@ -1,12 +1,17 @@
 package record
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"hash"
 	"math/rand/v2"
 	"net/netip"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"aclgate/policy"
@@ -51,6 +56,7 @@ func (id ID) String() string {
 // Bounds of what a Record copies from a request.
 const (
 	maxTarget = 256
+	maxFault  = 64
 	traceLen  = 55 // of a version 00 traceparent, the only one there is
 )
 
@@ -93,6 +99,10 @@ type Record struct {
 	cut       bool // the target was longer
 	trace     [traceLen]byte
 	traced    bool
+
+	fault       [maxFault]byte // the name of what a request was refused for
+	faultLen    uint8
+	faultHeader bool // it is a header, and else a query parameter
 }
 
 // Outcome is what a policy that is not enforced makes of a request. The zero value is none.
@@ -127,34 +137,131 @@ func (r *Record) SetToken(t *policy.Token) {
 	copy(r.Digest[:], t.Digest[:])
 }
 
-// SetTarget remembers the route of a target that could be parsed, nil for an unknown one, and its
-// path. What could not be parsed may hold a key in the wrong place and is not to be kept; nor is
-// the query. For the same reason the path is left out where a closed route deals in keys, and a
-// match shows the field that it compares, but not with what: /gw/devices/name=*.
-//
-// Bytes that could deceive a terminal or end a JSON string are percent-encoded, and what exceeds
-// 256 bytes is cut off.
-func (r *Record) SetTarget(route *policy.Route, target []byte) {
-	r.Route, r.targetLen, r.cut = route, 0, false
-	if route != nil && route.Closed != policy.NotClosed {
+// SetRequest remembers what was asked, as it was read: the path with its ids decoded and printed, or
+// their number and a digest where they are too many. The query is not kept. Nor is the path where a
+// closed route deals in keys, for one may stand in it, and of a match only what it compares:
+// /gw/devices/name=*.
+func (r *Record) SetRequest(q *policy.Request) {
+	r.clearTarget()
+	r.Route = q.Route
+	switch {
+	case q.Route == nil:
+		for _, segment := range q.Segments() {
+			r.put('/')
+			r.putSegment(segment)
+		}
+		return
+	case q.Route.Closed != policy.NotClosed:
 		return
 	}
-	for len(target) > 0 && !r.cut {
-		target = r.putOrdinary(target)
-		if len(target) == 0 || target[0] == '?' {
+	for i := range q.Selectors {
+		r.putSegment([]byte(q.Route.Literals[i]))
+		if s := &q.Selectors[i]; s.Kind == policy.SelectIDs {
+			r.putIDs(s, maxTarget-idsRoom*(len(q.Selectors)-i))
+		} else {
+			r.putSegment(s.Text)
+		}
+	}
+	r.putSegment([]byte(q.Route.Literals[len(q.Selectors)]))
+}
+
+// SetRefused remembers the path of a request that could not be read, as far as that is safe: without
+// query, and of a segment nothing behind the first = or {.
+func (r *Record) SetRefused(target []byte) {
+	r.clearTarget()
+	path, _, _ := bytes.Cut(target, []byte{'?'})
+	for first := true; len(path) > 0; first = false {
+		var segment []byte
+		segment, path, _ = bytes.Cut(path, []byte{'/'})
+		if !first {
+			r.put('/')
+		}
+		r.putSegment(segment)
+	}
+}
+
+// SetFault remembers the name of the header, or of the query parameter, that a request was refused
+// for. Its value is never kept.
+func (r *Record) SetFault(name []byte, header bool) {
+	r.faultHeader = header
+	r.faultLen = uint8(copy(r.fault[:], name))
+}
+
+func (r *Record) clearTarget() { r.Route, r.targetLen, r.cut = nil, 0, false }
+
+// idsRoom is the room for each list of ids whose number and digest are kept.
+const idsRoom = 64
+
+// ManyIDs is in a remembered path where a list of ids was too long for it.
+const ManyIDs = "-ids-sha256-"
+
+// putIDs appends the ids of a selector, up to this length of the path, or their number and the
+// beginning of the SHA-256 digest of them all in print: who has the list can compare it.
+func (r *Record) putIDs(s *policy.Selector, most int) {
+	before := r.targetLen
+	for i, id := range s.IDs {
+		if i > 0 {
+			r.put(',')
+		}
+		var digits [20]byte
+		r.putSegment(strconv.AppendInt(digits[:0], id, 10))
+		if int(r.targetLen) > most && i > 0 {
+			break
+		}
+	}
+	if int(r.targetLen) <= most || len(s.IDs) == 1 {
+		return
+	}
+	r.targetLen, r.cut = before, false
+	sum := digestOf(s.IDs)
+	var text [idsRoom]byte
+	b := strconv.AppendInt(append(text[:0], '('), int64(len(s.IDs)), 10)
+	b = hex.AppendEncode(append(b, ManyIDs...), sum[:])
+	r.putSegment(append(b, ')'))
+}
+
+// digester digests a printed list of ids without allocating.
+type digester struct {
+	hash hash.Hash
+	buf  []byte
+}
+
+var digesters = sync.Pool{New: func() any { return &digester{sha256.New(), make([]byte, 0, 1<<10)} }}
+
+// digestOf returns the first 8 bytes of the SHA-256 digest of ids, printed with commas between them.
+func digestOf(ids []int64) [8]byte {
+	d := digesters.Get().(*digester)
+	defer digesters.Put(d)
+	d.hash.Reset()
+	b := d.buf[:0]
+	for i, id := range ids {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if b = strconv.AppendInt(b, id, 10); cap(b)-len(b) < 32 {
+			d.hash.Write(b)
+			b = b[:0]
+		}
+	}
+	d.hash.Write(b)
+	d.buf = d.hash.Sum(b[:0])
+	return [8]byte(d.buf)
+}
+
+// putSegment appends a segment of a path. Bytes that could deceive a terminal or end a JSON string
+// are percent-encoded.
+func (r *Record) putSegment(segment []byte) {
+	for len(segment) > 0 && !r.cut {
+		if segment = r.putOrdinary(segment); len(segment) == 0 {
 			return
 		}
-		opens := match(target)
-		if opens == 0 {
-			r.put(target[0])
-			target = target[1:]
-			continue
+		if opens := match(segment); opens != 0 {
+			r.put(opens)
+			r.put('*')
+			return
 		}
-		r.put(opens)
-		r.put('*')
-		for len(target) > 0 && target[0] != '/' && target[0] != '?' {
-			target = target[1:]
-		}
+		r.put(segment[0])
+		segment = segment[1:]
 	}
 }
 
@@ -205,19 +312,22 @@ func match(rest []byte) byte {
 // put appends one byte of the target if there is room for it, and never half an escape. Once
 // something did not fit, nothing follows.
 func (r *Record) put(c byte) {
-	const digits = "0123456789ABCDEF"
-	n := int(r.targetLen)
-	plain := c > 0x20 && c < 0x7f && c != '"' && c != '\\'
-	switch {
-	case r.cut || n+3 > maxTarget && !(plain && n < maxTarget):
+	var room [3]byte
+	b := appendPlain(room[:0], c)
+	if r.cut || int(r.targetLen)+len(b) > maxTarget {
 		r.cut = true
-	case plain:
-		r.target[n] = c
-		r.targetLen++
-	default:
-		r.target[n], r.target[n+1], r.target[n+2] = '%', digits[c>>4], digits[c&15]
-		r.targetLen += 3
+		return
 	}
+	r.targetLen += uint16(copy(r.target[r.targetLen:], b))
+}
+
+// appendPlain appends a byte, percent-encoded unless a terminal and a JSON string take it as it is.
+func appendPlain(dst []byte, c byte) []byte {
+	const digits = "0123456789ABCDEF"
+	if c > 0x20 && c < 0x7f && c != '"' && c != '\\' {
+		return append(dst, c)
+	}
+	return append(dst, '%', digits[c>>4], digits[c&15])
 }
 
 // AppendTarget appends the remembered path, with "…" where it was cut off.
@@ -225,6 +335,14 @@ func (r *Record) AppendTarget(dst []byte) []byte {
 	dst = append(dst, r.target[:r.targetLen]...)
 	if r.cut {
 		dst = append(dst, "…"...)
+	}
+	return dst
+}
+
+// AppendFault appends the remembered name, escaped.
+func (r *Record) AppendFault(dst []byte) []byte {
+	for _, c := range r.fault[:r.faultLen] {
+		dst = appendPlain(dst, c)
 	}
 	return dst
 }

@@ -2,8 +2,11 @@ package record
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"aclgate/policy"
+	"aclgate/policy/routes"
 )
 
 func TestIDs(t *testing.T) {
@@ -40,7 +44,7 @@ func FuzzParseID(f *testing.F) {
 	})
 }
 
-func TestSetTarget(t *testing.T) {
+func TestSetRefused(t *testing.T) {
 	for target, want := range map[string]string{
 		"/gw/devices/1,2":                           "/gw/devices/1,2",
 		"/gw/devices/1?token=secret":                "/gw/devices/1",
@@ -52,11 +56,60 @@ func TestSetTarget(t *testing.T) {
 		strings.Repeat("/a", 128):                   strings.Repeat("/a", 128),
 		strings.Repeat("/a", 128) + "b":             strings.Repeat("/a", 128) + "…",
 		strings.Repeat("a", 254) + "\x01z":          strings.Repeat("a", 254) + "…",
+		"//a//":                                     "//a/", "": "", "?x": "",
 	} {
 		var r Record
-		r.SetTarget(nil, []byte(target))
+		r.SetRefused([]byte(target))
 		if got := string(r.AppendTarget(nil)); got != want {
 			t.Errorf("%q: got %q, want %q", target, got, want)
+		}
+	}
+}
+
+func parsed(t testing.TB, target string) *policy.Request {
+	t.Helper()
+	cat, err := routes.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var q policy.Request
+	if reason := q.Parse(&policy.Engine{Catalogue: cat}, policy.GET, []byte(target)); reason != policy.NotJudged {
+		t.Fatalf("%s: %v", target, reason)
+	}
+	return &q
+}
+
+// Ids are remembered as they were read, never as an escape hides them, and never in part.
+func TestSetRequest(t *testing.T) {
+	digest := func(list string) string {
+		sum := sha256.Sum256([]byte(list))
+		return hex.EncodeToString(sum[:8])
+	}
+	list := func(n int) string {
+		var ids []string
+		for i := range n {
+			ids = append(ids, strconv.Itoa(1000000+i))
+		}
+		return strings.Join(ids, ",")
+	}
+	for target, want := range map[string]string{
+		"/gw/devices/%31,%32?fields=id":     "/gw/devices/1,2",
+		"/gw/devices/1%2C2":                 "/gw/devices/1,2",
+		"/gw/devices/%61ll":                 "/gw/devices/all",
+		"/gw/devices/name=secret/messages":  "/gw/devices/name=*/messages",
+		"/gw/devices/{name==\"secret\"}":    "/gw/devices/{*",
+		"/gw/devices/7,8,7":                 "/gw/devices/7,8",
+		"/gw/devices/" + list(20):           "/gw/devices/" + list(20),
+		"/gw/devices/" + list(5000):         "/gw/devices/(5000-ids-sha256-" + digest(list(5000)) + ")",
+		"/gw/devices/" + list(50) + "/logs": "/gw/devices/(50-ids-sha256-" + digest(list(50)) + ")/logs",
+		"/gw/calcs/" + list(90) + "/devices/" + list(80) + "/intervals/all": "/gw/calcs/(90-ids-sha256-" + digest(list(90)) +
+			")/devices/(80-ids-sha256-" + digest(list(80)) + ")/intervals/all",
+		"/nowhere/%31/a%20b": "/nowhere/1/a%20b",
+	} {
+		var r Record
+		r.SetRequest(parsed(t, target))
+		if got := string(r.AppendTarget(nil)); got != want {
+			t.Errorf("%.60q: got %q, want %q", target, got, want)
 		}
 	}
 }
@@ -64,22 +117,46 @@ func TestSetTarget(t *testing.T) {
 // A string selector of a route that deals in keys may be one.
 func TestTargetOfAClosedRouteIsNotKept(t *testing.T) {
 	var r Record
-	r.SetTarget(nil, []byte("/x"))
-	r.SetTarget(&policy.Route{Closed: policy.ByKeys}, []byte("/platform/oauth/secret"))
+	r.SetRefused([]byte("/x"))
+	r.SetRequest(&policy.Request{Route: &policy.Route{Closed: policy.ByKeys}})
 	if got := r.AppendTarget(nil); len(got) != 0 {
 		t.Errorf("got %q, want nothing", got)
 	}
 }
 
+func TestSetFault(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		header bool
+		want   string
+	}{
+		{"revers e\"", false, `,"parameter":"revers%20e%22"`},
+		{"Host", true, `,"header":"Host"`},
+		{strings.Repeat("x", 100), false, `,"parameter":"` + strings.Repeat("x", 64) + `"`},
+		{"", false, ""},
+	} {
+		var r Record
+		r.SetFault([]byte(row.name), row.header)
+		line := string(r.AppendJSON(nil))
+		if row.want == "" && strings.Contains(line, "parameter") || !strings.Contains(line, row.want) {
+			t.Errorf("%q: got %s, want %s in it", row.name, line, row.want)
+		}
+		if _, err := ParseLine([]byte(line)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // Whatever a client sends: what is remembered is bounded, printable, without query and compared
 // values, and makes a line of valid JSON that says the same.
-func FuzzSetTarget(f *testing.F) {
+func FuzzSetRefused(f *testing.F) {
 	f.Add([]byte("/gw/devices/name=x/messages?data={}"), []byte(trace))
 	f.Add([]byte("/\"\\\n%3d"), []byte("00-\"}"))
 	f.Fuzz(func(t *testing.T, target, traceparent []byte) {
 		var r Record
-		r.SetTarget(nil, target)
+		r.SetRefused(target)
 		r.SetTrace(traceparent)
+		r.SetFault(traceparent, len(target)%2 == 0)
 		kept := strings.TrimSuffix(string(r.AppendTarget(nil)), "…")
 		if len(kept) > maxTarget || strings.ContainsAny(kept, "?\"\\ ") {
 			t.Fatalf("%q: kept %q", target, kept)
@@ -141,7 +218,8 @@ func full(t testing.TB) *Record {
 		Total: time.Second, Own: 41 * time.Microsecond, Upstream: time.Millisecond, BytesIn: 3, BytesOut: 1<<53 + 1,
 	}
 	r.SetToken(&policy.Token{ID: 17, CID: 11, Digest: policy.Digest{0x6c, 0xa1, 0x3d, 0x52, 0xca}})
-	r.SetTarget(route(t), []byte("/gw/kind-0s/1,2"))
+	r.SetRefused([]byte("/gw/kind-0s/1,2"))
+	r.Route = route(t)
 	r.SetTrace([]byte(trace))
 	return r
 }
@@ -166,11 +244,10 @@ func TestAppendJSON(t *testing.T) {
 
 func TestRecordAllocatesNothing(t *testing.T) {
 	r := full(t)
-	route := r.Route
 	dst := make([]byte, 0, 2048)
-	target, tp := []byte("/gw/devices/name=x"), []byte(trace)
+	q, tp := parsed(t, "/gw/devices/"+strings.Repeat("1234567,", 100)+"1"), []byte(trace)
 	for name, f := range map[string]func(){
-		"fill": func() { r.Reset(); r.SetTarget(route, target); r.SetTrace(tp); r.ID = NewID() },
+		"fill": func() { r.Reset(); r.SetRequest(q); r.SetTrace(tp); r.ID = NewID() },
 		"json": func() { dst = r.AppendJSON(dst[:0]) },
 	} {
 		if got := testing.AllocsPerRun(100, f); got != 0 {

@@ -32,7 +32,7 @@ func TestRingKnowsNoEmptyPlace(t *testing.T) {
 // A ring holds copies: the record is used for the next request at once.
 func TestRingCopies(t *testing.T) {
 	ring, r := NewRing(1), &Record{ID: ID{5}, Status: 200}
-	r.SetTarget(nil, []byte("/a"))
+	r.SetRefused([]byte("/a"))
 	ring.Add(r)
 	r.Reset()
 	var got Record

@@ -6,6 +6,8 @@ type Head struct {
 	// Fault is the reason to refuse the request, nil if there is none. With a fault the other
 	// fields hold what was read before it, which may be nothing; they must not be acted upon.
 	Fault *Fault
+	// FaultField is the name of the header that Fault is about, a token; nil: it is about none.
+	FaultField []byte
 
 	Method []byte // a token, as spelled: whether it is known is not said here
 	Target []byte // path and query, begins with "/"; no authority

@@ -18,13 +18,25 @@ func (r *rules) parse(h *Head, b []byte, https bool) *Fault {
 	}
 	for line, rest = cutLine(rest); len(line) > 0; line, rest = cutLine(rest) {
 		if f := r.field(h, line); f != nil {
+			h.FaultField = h.lastName(line)
 			return f
 		}
 	}
 	if f := r.checkHost(h, https); f != nil {
+		h.FaultField = hostField
 		return f
 	}
 	return h.checkBody()
+}
+
+var hostField = []byte("Host")
+
+// lastName returns the name of the header that was read last, nil if the line was none.
+func (h *Head) lastName(line []byte) []byte {
+	if n := len(h.Fields); n > 0 && bytes.HasPrefix(line, h.Fields[n-1].Name) {
+		return h.Fields[n-1].Name
+	}
+	return nil
 }
 
 // requestLine reads method, target and version. The version comes first: what a HTTP/2 preface has
