@@ -35,7 +35,7 @@ type headPrinter struct {
 // reply answers with this body of the gateway's own, JSON unless resp.kind says otherwise.
 func (p *headPrinter) reply(c *call, resp *response, status int, body []byte) {
 	length := int64(len(body))
-	if status == fasthttp.StatusNoContent {
+	if status == fasthttp.StatusNoContent || status == fasthttp.StatusNotModified {
 		length = unframed
 	}
 	p.own(c, resp, status, length)
@@ -56,16 +56,21 @@ func (p *headPrinter) replyText(c *call, resp *response, status int, body string
 // own prints the head of an answer of the gateway's own.
 func (p *headPrinter) own(c *call, resp *response, status int, length int64) {
 	resp.status = status
-	b := appendStatus(resp.out[:0], status)
-	b = appendDate(b, c)
+	b := appendDate(appendStatus(resp.out[:0], status), c)
 	switch {
 	case resp.kind != "":
 		b = appendLine(b, "Content-Type", resp.kind)
 	case status != fasthttp.StatusNoContent:
 		b = append(b, "Content-Type: application/json\r\n"...)
 	}
-	b = append(appendFraming(b, length), "Cache-Control: no-store\r\n"...)
-	b = append(p.appendCommon(b, c, resp), resp.lines...)
+	if length >= 0 {
+		b = appendFraming(b, length)
+	}
+	b = appendCommon(append(b, "Cache-Control: no-store\r\n"...), c, resp)
+	b = append(p.appendCORS(appendDeniedHeader(b, resp), c), resp.lines...)
+	if length == inChunks {
+		b = appendFraming(b, length)
+	}
 	resp.out = append(appendConnection(b, c, resp), "\r\n"...)
 }
 
@@ -95,26 +100,41 @@ func (p *headPrinter) backend(c *call, resp *response, length int64) {
 	if !dated { // RFC 9110 6.6.1
 		b = appendDate(b, c)
 	}
-	b = appendConnection(p.appendCommon(b, c, resp), c, resp)
-	resp.out = append(appendFraming(b, length), "\r\n"...)
+	b = appendDeniedHeader(p.appendCORS(appendCommon(b, c, resp), c), resp)
+	b = appendFraming(appendConnection(b, c, resp), length)
+	resp.out = append(b, "\r\n"...)
 }
 
 // appendCommon prints what every answer carries.
-func (p *headPrinter) appendCommon(b []byte, c *call, resp *response) []byte {
+func appendCommon(b []byte, c *call, resp *response) []byte {
 	b = append(c.rec.AppendID(append(b, "Vary: "+varyOn+"\r\nx-aclgate-decision: "...)), "\r\n"...)
 	if q := resp.quota; q.Limit != 0 {
 		b = appendNumber(b, quotaPrefix+"limit: ", q.Limit)
 		b = appendNumber(b, quotaPrefix+"remaining: ", q.Remaining)
 		b = appendNumber(b, quotaPrefix+"reset: ", q.Reset)
 	}
-	if origin := p.allowOrigin(c); origin != "" {
-		b = appendLine(b, "Access-Control-Allow-Origin", origin)
-		b = append(b, "Access-Control-Expose-Headers: "+exposed+"\r\n"...)
+	return b
+}
+
+// appendCORS prints who may read the answer in a browser.
+func (p *headPrinter) appendCORS(b []byte, c *call) []byte {
+	if len(c.head.Origin) == 0 {
+		return b
 	}
-	if resp.deniedHeader != nil {
-		b = appendLine(b, "x-aclgate-denied", resp.deniedHeader)
+	for _, o := range p.origins {
+		if o == "*" || bytes.EqualFold(c.head.Origin, []byte(o)) {
+			b = appendLine(b, "Access-Control-Allow-Origin", o)
+			return append(b, "Access-Control-Expose-Headers: "+exposed+"\r\n"...)
+		}
 	}
 	return b
+}
+
+func appendDeniedHeader(b []byte, resp *response) []byte {
+	if resp.deniedHeader == nil {
+		return b
+	}
+	return appendLine(b, "x-aclgate-denied", resp.deniedHeader)
 }
 
 func appendConnection(b []byte, c *call, resp *response) []byte {
@@ -133,19 +153,6 @@ func appendFraming(b []byte, length int64) []byte {
 		return append(b, "Transfer-Encoding: chunked\r\n"...)
 	}
 	return b
-}
-
-// allowOrigin returns what Access-Control-Allow-Origin says, "" for nothing.
-func (p *headPrinter) allowOrigin(c *call) string {
-	if len(c.head.Origin) == 0 {
-		return ""
-	}
-	for _, o := range p.origins {
-		if o == "*" || bytes.EqualFold(c.head.Origin, []byte(o)) {
-			return o
-		}
-	}
-	return ""
 }
 
 // droppedFields are the headers of the backend that do not pass: hop-by-hop ones, framing, which is
