@@ -20,10 +20,10 @@ func records(cat *policy.Catalogue, n int) []record.Record {
 		own := time.Duration(30e3 * math.Exp(rnd.NormFloat64()*.4))
 		upstream := time.Duration(400e3 * math.Exp(rnd.NormFloat64()*.5))
 		r := &all[i]
-		*r = record.Record{
+		*r = record.Record{Facts: record.Facts{
 			Start: time.Now(), Method: policy.GET, Status: 200, Verdict: policy.Allow, Reason: policy.Permitted,
 			TokenID: int64(i), CID: 7, Scope: 7, Total: own + upstream, Own: own, Upstream: upstream, BytesOut: 4096,
-		}
+		}}
 		r.SetRefused([]byte("/gw/devices/123456"))
 		r.Route = cat.Collections[i%len(cat.Collections)].Routes[0]
 	}

@@ -31,11 +31,11 @@ func traffic(m *Metrics, cat *policy.Catalogue) {
 	statuses := []int{200, 201, 204, 400, 403, 404, 418, 502, 599, 0}
 	for i := range 5000 {
 		own := time.Duration(rnd.Int64N(1 << (10 + rnd.IntN(20))))
-		r := record.Record{
+		r := record.Record{Facts: record.Facts{
 			Method: policy.Method(rnd.IntN(7)), Verdict: policy.Verdict(rnd.IntN(4)),
 			Reason: policy.Reason(rnd.IntN(70)), Status: statuses[rnd.IntN(len(statuses))],
 			Denied: rnd.IntN(3), BytesIn: rnd.Int64N(5000), BytesOut: rnd.Int64N(50000), Own: own, Total: own,
-		}
+		}}
 		if i%3 > 0 {
 			r.Upstream = time.Duration(rnd.Int64N(1 << (15 + rnd.IntN(20))))
 			r.Total += r.Upstream

@@ -87,7 +87,7 @@ func named(m *dto.Metric, names []string) []string {
 
 // everything makes each family show at least one sample.
 func everything(m *Metrics, cat *policy.Catalogue) {
-	m.Observe(&record.Record{Method: policy.GET, Route: cat.Collections[0].Routes[0], Status: 200, Upstream: 1})
+	m.Observe(&record.Record{Facts: record.Facts{Method: policy.GET, Route: cat.Collections[0].Routes[0], Status: 200, Upstream: 1}})
 	m.HeadFault(431)
 	m.CollectAudit(&record.Audit{})
 	m.DryRun(record.Outcome{Known: true, Reason: policy.NoEntry})
@@ -165,13 +165,13 @@ func TestObserveCountsWhereItBelongs(t *testing.T) {
 	reg, m, cat := fresh(t, 2)
 	other := catalogue(t, 2).Collections[1].Routes[0]
 	mine := cat.Collections[1].Routes[0]
-	for _, r := range []record.Record{
+	for _, r := range []record.Facts{
 		{Method: policy.GET, Route: mine, Status: 200, Verdict: policy.Narrow, Reason: policy.Narrowed, Denied: 2, BytesIn: 3, BytesOut: 5, Upstream: time.Second},
 		{Method: policy.PUT, Route: other, Status: 403, Reason: policy.DeniedItems, Denied: 1},
 		{Method: 99, Status: 499, Verdict: 77, Reason: 250, Own: -time.Second},
 		{Verdict: policy.Unresolved, Reason: policy.ClientGone},
 	} {
-		m.Observe(&r)
+		m.Observe(&record.Record{Facts: r})
 	}
 	for _, row := range []struct {
 		family Family
@@ -224,12 +224,12 @@ func TestHostileMixStaysBelowTheCeiling(t *testing.T) {
 	everything(m, cat)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	for range 100_000 {
-		r := record.Record{
+		r := record.Record{Facts: record.Facts{
 			Method: policy.Method(rnd.IntN(8)), Verdict: policy.Verdict(rnd.IntN(6)), Reason: policy.Reason(rnd.Uint32()),
 			Status: rnd.IntN(1200) - 300, Denied: rnd.IntN(9) - 4, TokenID: rnd.Int64(), CID: rnd.Int64(),
 			Total: time.Duration(rnd.Int64() - rnd.Int64()), Upstream: time.Duration(rnd.Int64N(1 << rnd.IntN(60))),
 			Own: time.Duration(rnd.Int64N(1 << rnd.IntN(60))), BytesIn: rnd.Int64N(1<<40) - 1<<30,
-		}
+		}}
 		if col := rnd.IntN(len(cat.Collections) + 5); col < len(cat.Collections) {
 			r.Route = cat.Collections[col].Routes[0]
 		}
@@ -259,9 +259,9 @@ func TestNothingOnTheHotPathAllocates(t *testing.T) {
 		name string
 		r    record.Record
 	}{
-		{"allow", record.Record{Method: policy.GET, Route: cat.Collections[2].Routes[0], Status: 200, Verdict: policy.Allow, Reason: policy.Permitted, Total: 3 * time.Millisecond, Own: 40 * time.Microsecond, Upstream: 2 * time.Millisecond, BytesOut: 1 << 20}},
-		{"deny", record.Record{Method: policy.PUT, Status: 403, Reason: policy.NoEntry, Total: 30 * time.Microsecond, Own: 30 * time.Microsecond}},
-		{"unknown", record.Record{Method: 200, Status: 799, Reason: 255}},
+		{"allow", record.Record{Facts: record.Facts{Method: policy.GET, Route: cat.Collections[2].Routes[0], Status: 200, Verdict: policy.Allow, Reason: policy.Permitted, Total: 3 * time.Millisecond, Own: 40 * time.Microsecond, Upstream: 2 * time.Millisecond, BytesOut: 1 << 20}}},
+		{"deny", record.Record{Facts: record.Facts{Method: policy.PUT, Status: 403, Reason: policy.NoEntry, Total: 30 * time.Microsecond, Own: 30 * time.Microsecond}}},
+		{"unknown", record.Record{Facts: record.Facts{Method: 200, Status: 799, Reason: 255}}},
 	} {
 		run := func() {
 			m.Add(InFlight, 1)
@@ -285,7 +285,7 @@ func TestCountingIsExactUnderLoad(t *testing.T) {
 	for range workers {
 		wg.Go(func() {
 			for range each {
-				m.Observe(&record.Record{Status: 200, BytesOut: 2})
+				m.Observe(&record.Record{Facts: record.Facts{Status: 200, BytesOut: 2}})
 			}
 		})
 	}

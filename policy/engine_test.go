@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"aclgate/policy"
@@ -238,4 +239,16 @@ func uriChars(s, more string) bool {
 		}
 	}
 	return true
+}
+
+// A use counts for a token that may be used, and for no other.
+func TestNoteUse(t *testing.T) {
+	for reason, want := range map[policy.Reason]int64{policy.NotJudged: 9, policy.TokenNoAPI: 9, policy.TokenExpired: 0, policy.TokenAddress: 0} {
+		in := policy.Input{Token: &policy.Token{TTL: 5}, At: 9}
+		in.Token.Used = new(atomic.Int64)
+		in.NoteUse(reason)
+		if got := in.Token.LastUsed(); got != want {
+			t.Errorf("%v: got %d, want %d", reason, got, want)
+		}
+	}
 }

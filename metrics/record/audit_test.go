@@ -52,7 +52,7 @@ func linesOf(t *testing.T, path string) (lines []map[string]any) {
 }
 
 func denial() *Record {
-	return &Record{ID: NewID(), Start: time.Unix(1700000000, 0), Reason: policy.NoEntry, TokenID: 17, Status: 403}
+	return &Record{Facts: Facts{ID: NewID(), Start: time.Unix(1700000000, 0), Reason: policy.NoEntry, TokenID: 17, Status: 403}}
 }
 
 // Denials are written whatever the sample is, and so is what somebody without a say would have
@@ -64,13 +64,13 @@ func TestAuditKeepsDenials(t *testing.T) {
 		want bool
 	}{
 		{"denied", Record{}, true},
-		{"no verdict at all", Record{Verdict: policy.Unresolved}, true},
-		{"allowed", Record{Verdict: policy.Allow}, false},
-		{"narrowed", Record{Verdict: policy.Narrow}, false},
-		{"an id denied", Record{Verdict: policy.Narrow, Denied: 1}, true},
-		{"would deny", Record{Verdict: policy.Allow, DryRun: Outcome{Known: true}}, true},
-		{"would allow", Record{Verdict: policy.Allow, DryRun: Outcome{Known: true, Verdict: policy.Allow}}, false},
-		{"shadow differs", Record{Verdict: policy.Allow, Shadow: Outcome{Known: true, Verdict: policy.Allow}}, true},
+		{"no verdict at all", Record{Facts: Facts{Verdict: policy.Unresolved}}, true},
+		{"allowed", Record{Facts: Facts{Verdict: policy.Allow}}, false},
+		{"narrowed", Record{Facts: Facts{Verdict: policy.Narrow}}, false},
+		{"an id denied", Record{Facts: Facts{Verdict: policy.Narrow, Denied: 1}}, true},
+		{"would deny", Record{Facts: Facts{Verdict: policy.Allow, DryRun: Outcome{Known: true}}}, true},
+		{"would allow", Record{Facts: Facts{Verdict: policy.Allow, DryRun: Outcome{Known: true, Verdict: policy.Allow}}}, false},
+		{"shadow differs", Record{Facts: Facts{Verdict: policy.Allow, Shadow: Outcome{Known: true, Verdict: policy.Allow}}}, true},
 	} {
 		a := &Audit{}
 		if got := a.keeps(&row.r); got != row.want {
@@ -85,7 +85,7 @@ func TestAuditSamplesWhatWasAllowed(t *testing.T) {
 		const n = 20000
 		kept := 0
 		for range n {
-			if a.keeps(&Record{ID: NewID(), Verdict: policy.Allow}) {
+			if a.keeps(&Record{Facts: Facts{ID: NewID(), Verdict: policy.Allow}}) {
 				kept++
 			}
 		}

@@ -16,9 +16,9 @@ func (r *Record) AppendJSON(dst []byte) []byte {
 	dst = r.Start.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000Z07:00")
 	dst = append(dst, `","decision":"`...)
 	dst = r.AppendID(dst)
-	dst = text(dst, `","verdict":"`, r.Enforced().String())
-	dst = text(dst, `","reason":"`, r.Reason.String())
-	dst = text(dst, `","method":"`, r.Method.String())
+	dst = member(dst, `","verdict":"`, r.Enforced().String())
+	dst = member(dst, `","reason":"`, r.Reason.String())
+	dst = member(dst, `","method":"`, r.Method.String())
 	dst = append(dst, '"')
 	dst = number64(dst, `,"status":`, int64(r.Status))
 	dst = r.appendWhat(dst)
@@ -75,9 +75,9 @@ func (o Outcome) append(dst []byte, verdict, reason string) []byte {
 	if !o.Known {
 		return dst
 	}
-	dst = text(dst, verdict, o.Verdict.String())
+	dst = member(dst, verdict, o.Verdict.String())
 	if o.Verdict != policy.Unresolved {
-		dst = text(dst, reason, o.Reason.String())
+		dst = member(dst, reason, o.Reason.String())
 	}
 	return append(dst, '"')
 }
@@ -90,7 +90,7 @@ func (r *Record) appendCost(dst []byte) []byte {
 	return number64(dst, `,"upstream_us":`, int64(r.Upstream/time.Microsecond))
 }
 
-func text(dst []byte, name, value string) []byte {
+func member(dst []byte, name, value string) []byte {
 	return append(append(dst, name...), value...)
 }
 

@@ -49,12 +49,12 @@ func FuzzAuditLine(f *testing.F) {
 	f.Add([]byte(`/gw/devices/{a=="b"}/messages`), int64(0), uint8(0), uint8(0), uint8(0))
 	f.Fuzz(func(t *testing.T, target []byte, id int64, reason, would, shadow uint8) {
 		verdicts := policy.Verdicts()
-		r := Record{
+		r := Record{Facts: Facts{
 			ID: NewID(), Start: time.Unix(1700000000, 123000), Verdict: verdicts[int(reason)%len(verdicts)],
 			Reason: policy.Reason(reason), TokenID: id, CID: id, Scope: id, Denied: int(reason), Status: int(would),
 			Source: netip.AddrFrom4([4]byte{10, 0, 0, reason}), Asked: id, BodyCID: id, BodyID: id, EntryLine: int(shadow),
 			DryRun: Outcome{would&1 == 1, policy.Verdict(would % 4), policy.Reason(would)},
-		}
+		}}
 		r.SetRefused(target)
 		text := r.AppendJSON(nil)
 		if bytes.ContainsAny(text, "\n\r") {

@@ -64,6 +64,12 @@ const (
 // and hands it to Metrics.Observe and Ring.Add at the end; it may then be reset and used for the
 // next one. It has no pointers into the request, and never holds a credential.
 type Record struct {
+	Facts
+	text
+}
+
+// Facts are what a Record says without the client's own words.
+type Facts struct {
 	ID      ID
 	Start   time.Time // when the whole head had been read
 	Verdict policy.Verdict
@@ -93,16 +99,32 @@ type Record struct {
 	Upstream time.Duration // waiting for the backend; 0: it was not asked
 	BytesIn  int64         // of the request's body
 	BytesOut int64         // of the answer's body
+}
 
-	target    [maxTarget]byte
-	targetLen uint16
-	cut       bool // the target was longer
-	trace     [traceLen]byte
-	traced    bool
-
-	fault       [maxFault]byte // the name of what a request was refused for
+// text is what a Record keeps of the client's own words, escaped or checked.
+type text struct {
+	targetLen   uint16
+	cut         bool // the target was longer
+	traced      bool
+	faultHeader bool // fault names a header, and else a query parameter
 	faultLen    uint8
-	faultHeader bool // it is a header, and else a query parameter
+	target      [maxTarget]byte
+	trace       [traceLen]byte
+	fault       [maxFault]byte // the name of what the request was refused for
+}
+
+// copyTo copies r to a place in a memory that no cache holds: only what r says is written, because
+// each line that is written there has to be fetched before.
+func (r *Record) copyTo(to *Record) {
+	to.Facts = r.Facts
+	t := &to.text
+	t.targetLen, t.cut, t.traced = r.targetLen, r.cut, r.traced
+	t.faultHeader, t.faultLen = r.faultHeader, r.faultLen
+	copy(t.target[:], r.target[:r.targetLen])
+	copy(t.fault[:], r.fault[:r.faultLen])
+	if r.traced {
+		t.trace = r.trace
+	}
 }
 
 // Outcome is what a policy that is not enforced makes of a request. The zero value is none.

@@ -211,12 +211,12 @@ func route(t testing.TB) *policy.Route {
 // full is a record that says everything.
 func full(t testing.TB) *Record {
 	t.Helper()
-	r := &Record{
+	r := &Record{Facts: Facts{
 		ID: ID{1, 2, 3}, Start: time.Date(2026, 11, 22, 1, 2, 3, 4000, time.UTC), Verdict: policy.Narrow,
 		Reason: policy.Narrowed, Method: policy.GET, Status: 200, Scope: 12,
 		Source: netip.MustParseAddr("::ffff:10.0.0.7"), Denied: 2, Entry: 1, EntryLine: 8,
 		Total: time.Second, Own: 41 * time.Microsecond, Upstream: time.Millisecond, BytesIn: 3, BytesOut: 1<<53 + 1,
-	}
+	}}
 	r.SetToken(&policy.Token{ID: 17, CID: 11, Digest: policy.Digest{0x6c, 0xa1, 0x3d, 0x52, 0xca}})
 	r.SetRefused([]byte("/gw/kind-0s/1,2"))
 	r.Route = route(t)
@@ -233,7 +233,7 @@ func TestAppendJSON(t *testing.T) {
 			`"reason":"narrowed","method":"GET","status":200,"route":"/gw/kind-0s/{}","target":"/gw/kind-0s/1,2",` +
 			`"trace":"` + trace + `","entry":1,"line":8,"denied":2,"token":17,"digest":"6ca13d52","cid":11,"scope":12,` +
 			`"source":"10.0.0.7","bytes_in":3,"bytes_out":9007199254740993,"total_us":1000000,"own_us":41,"upstream_us":1000}`},
-		{&Record{Verdict: 9, Reason: 250, Method: 9}, `{"time":"0001-01-01T00:00:00.000000Z",` +
+		{&Record{Facts: Facts{Verdict: 9, Reason: 250, Method: 9}}, `{"time":"0001-01-01T00:00:00.000000Z",` +
 			`"decision":"000000000000000000000000","verdict":"deny","reason":"not-judged","method":""}`},
 	} {
 		if got := string(row.r.AppendJSON(nil)); got != row.want {

@@ -26,7 +26,7 @@ func NewRing(n int) *Ring { return &Ring{slots: make([]slot, max(1, n))} }
 func (r *Ring) Add(rec *Record) {
 	s := &r.slots[(r.begun.Add(1)-1)%uint64(len(r.slots))]
 	s.mu.Lock()
-	s.rec = *rec
+	rec.copyTo(&s.rec)
 	s.mu.Unlock()
 }
 

@@ -9,7 +9,7 @@ func TestRingRemembersTheLast(t *testing.T) {
 	ring := NewRing(2)
 	ids := []ID{{1}, {2}, {3}}
 	for i, id := range ids {
-		ring.Add(&Record{ID: id, Status: 200 + i})
+		ring.Add(&Record{Facts: Facts{ID: id, Status: 200 + i}})
 	}
 	var r Record
 	if ring.Get(ids[0], &r) {
@@ -31,7 +31,7 @@ func TestRingKnowsNoEmptyPlace(t *testing.T) {
 
 // A ring holds copies: the record is used for the next request at once.
 func TestRingCopies(t *testing.T) {
-	ring, r := NewRing(1), &Record{ID: ID{5}, Status: 200}
+	ring, r := NewRing(1), &Record{Facts: Facts{ID: ID{5}, Status: 200}}
 	r.SetRefused([]byte("/a"))
 	ring.Add(r)
 	r.Reset()

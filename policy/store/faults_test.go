@@ -153,3 +153,12 @@ func TestFlespiExportLoads(t *testing.T) {
 		t.Errorf("got %v", faults)
 	}
 }
+
+// A file with more faults than anybody reads says so, as a fault.
+func TestTooManyFaults(t *testing.T) {
+	text := head + strings.Repeat("- {id: 0}\n", maxFaults)
+	p, faults := ReadPolicy("p.yaml", []byte(text), nil, 4)
+	if p != nil || len(faults) != maxFaults+1 || !strings.Contains(faults.Error(), "too many faults") {
+		t.Errorf("got %d faults, want %d and one that says that there are more", len(faults), maxFaults)
+	}
+}

@@ -85,7 +85,7 @@ func TestReloadKnowsNoDeadline(t *testing.T) {
 
 func TestWhy(t *testing.T) {
 	ring := record.NewRing(64)
-	r := record.Record{ID: record.NewID(), Start: time.Unix(0, 0), Reason: policy.NoEntry, Method: policy.GET, Status: 403}
+	r := record.Record{Facts: record.Facts{ID: record.NewID(), Start: time.Unix(0, 0), Reason: policy.NoEntry, Method: policy.GET, Status: 403}}
 	ring.Add(&r)
 	_, addr := start(t, Options{Key: adminKey, Ring: ring})
 	for _, row := range []struct {
@@ -121,7 +121,7 @@ func TestMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := metrics.New(reg, cat)
-	m.Observe(&record.Record{Status: 200, Own: time.Millisecond})
+	m.Observe(&record.Record{Facts: record.Facts{Status: 200, Own: time.Millisecond}})
 	reg.MustRegister(broken{prometheus.NewDesc("broken", "Never there.", nil, nil)})
 	_, addr := start(t, Options{Gatherer: reg})
 	const classic = `aclgate_requests_total{class="2xx",collection="unknown",method="other"} 1`
