@@ -1,5 +1,7 @@
 package policy
 
+import "slices"
+
 // What follows is for lists that do not fit one target (SPEC 4.5). Both change how a Decision is
 // printed, never what it permits.
 
@@ -39,6 +41,27 @@ func (d *Decision) FanOutIDs(r *Request) []int64 {
 		return s.IDs
 	}
 	return nil
+}
+
+// Remaining returns those of ids that d permits: ascending ids that FanOutIDs returned of an earlier
+// decision about the same request.
+func (d *Decision) Remaining(ids []int64) []int64 {
+	p := &d.Selectors[0]
+	if p.As == AsAsked {
+		return ids
+	}
+	permitted := p.IDs
+	if !slices.IsSorted(permitted) {
+		permitted = slices.Sorted(slices.Values(permitted))
+	}
+	cur := cursor{set: permitted}
+	remaining := make([]int64, 0, len(ids))
+	for _, id := range ids {
+		if cur.has(id) {
+			remaining = append(remaining, id)
+		}
+	}
+	return remaining
 }
 
 // SetIDs has the item's own selector printed as ids, which are some of those that FanOutIDs

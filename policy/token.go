@@ -74,7 +74,7 @@ func (t *Token) Valid(now int64, addr netip.Addr, origin []byte) Reason {
 	switch {
 	case !t.Enabled:
 		return TokenDisabled
-	case !t.alive(now):
+	case !t.Alive(now):
 		return TokenExpired
 	case t.Sources != nil && !t.Sources.Contain(addr):
 		return TokenAddress
@@ -84,8 +84,8 @@ func (t *Token) Valid(now int64, addr netip.Addr, origin []byte) Reason {
 	return NotJudged
 }
 
-// alive reports whether either of the two limits still holds; one that is unused holds nothing.
-func (t *Token) alive(now int64) bool {
+// Alive reports whether either of the two limits still holds; one that is unused holds nothing.
+func (t *Token) Alive(now int64) bool {
 	if t.Expire > 0 && now < t.Expire {
 		return true
 	}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"crypto/sha256"
+	"time"
 
 	"aclgate/policy"
 	"aclgate/proxy/head"
@@ -29,7 +30,7 @@ type authenticator struct {
 func (a *authenticator) authenticate(c *call, ev *evaluation) policy.Reason {
 	in := &ev.in
 	in.Source, in.Origin, in.At = c.rec.Source, c.head.Origin, c.began.Unix()
-	reason := a.identify(c, in)
+	reason := a.identify(c, ev)
 	public := public(in.Request.Route)
 	if reason == policy.NotJudged || !public && reason.Answer().Class != policy.ClassUnauthorized {
 		return reason
@@ -50,7 +51,7 @@ func public(r *policy.Route) bool { return r != nil && r.Local == policy.LocalRe
 
 // identify finds the token and judges whether it may be used. Whatever is wrong with it, the client
 // gets one and the same 401; which it was is in the record.
-func (a *authenticator) identify(c *call, in *policy.Input) policy.Reason {
+func (a *authenticator) identify(c *call, ev *evaluation) policy.Reason {
 	if c.head.Authorization == nil {
 		return policy.TokenMissing
 	}
@@ -59,6 +60,13 @@ func (a *authenticator) identify(c *call, in *policy.Input) policy.Reason {
 		return policy.TokenMalformed
 	}
 	c.auth = auth{key: key, digest: sha256.Sum256(key)}
+	return a.lookUp(c, ev)
+}
+
+// lookUp takes the token as the store has it now.
+func (a *authenticator) lookUp(c *call, ev *evaluation) policy.Reason {
+	in := &ev.in
+	ev.revision = a.tokens.Revision()
 	tok, err := a.tokens.Lookup(c.auth.digest)
 	if err != nil {
 		return reasonIn(err)
@@ -68,6 +76,16 @@ func (a *authenticator) identify(c *call, in *policy.Input) policy.Reason {
 	reason := a.engine.Authenticate(in)
 	in.NoteUse(reason)
 	return reason
+}
+
+// again finds the token of a request anew, which had one or needed none.
+func (a *authenticator) again(c *call, ev *evaluation) policy.Reason {
+	ev.in.At = time.Now().Unix()
+	if ev.in.Token == nil {
+		ev.revision = a.tokens.Revision()
+		return policy.NotJudged
+	}
+	return a.lookUp(c, ev)
 }
 
 // keyOf returns the key of an Authorization value: FlespiToken or Bearer in any case, one space and

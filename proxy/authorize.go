@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"aclgate/policy"
+	"aclgate/upstream"
 	"aclgate/upstream/index"
 	"aclgate/upstream/listing"
 )
@@ -13,11 +14,19 @@ type evaluation struct {
 	in       policy.Input
 	dec      policy.Decision
 	resolved policy.Resolved
+	revision uint64 // of the store, from before in.Token was looked up
+
+	confirmCaller func() error // may the caller still ask? bound once
 }
 
 func (ev *evaluation) reset() {
 	ev.in = policy.Input{Request: ev.in.Request}
+	ev.forgetResolved()
+}
+
+func (ev *evaluation) forgetResolved() {
 	ev.resolved = policy.Resolved{Matches: ev.resolved.Matches[:0]}
+	ev.in.Resolved = nil
 }
 
 // authorizer asks the engine which items the request may go to.
@@ -39,10 +48,14 @@ func (z *authorizer) scope(c *call, ev *evaluation) policy.Reason {
 		return policy.StoreStale // which account is below which is not known now
 	}
 	in := &ev.in
+	was := in.Scope
 	in.AskedCID, in.Tree = c.askedCID(in.Request), z.accounts.Tree()
 	c.rec.Asked = in.AskedCID
 	if reason := z.engine.Scope(in); reason != policy.NotJudged {
 		return reason
+	}
+	if in.Scope != was {
+		ev.forgetResolved() // what the backend said, it said of another branch
 	}
 	c.rec.Scope = in.Scope
 	if z.index != nil {
@@ -59,7 +72,8 @@ func (z *authorizer) decide(c *call, ev *evaluation) policy.Reason {
 }
 
 // resolve asks the backend what the engine has to know and asks the engine again. It returns at
-// once for all other requests.
+// once for all other requests. If the caller's rights move meanwhile the request stays unresolved,
+// and resp says so.
 func (z *authorizer) resolve(c *call, ev *evaluation, resp *response) policy.Reason {
 	if ev.dec.Verdict != policy.Unresolved {
 		return policy.NotJudged
@@ -70,10 +84,14 @@ func (z *authorizer) resolve(c *call, ev *evaluation, resp *response) policy.Rea
 	c.waited.start()
 	err := z.resolver.Resolve(&index.Question{
 		Input: &ev.in, Decision: &ev.dec, Resolved: &ev.resolved, CallersKey: c.auth.key, Answer: resp.ans,
+		Confirm: ev.confirmCaller,
 	})
 	c.waited.stop()
 	var answer *listing.AnswerError
 	switch {
+	case errors.Is(err, upstream.ErrWithdrawn):
+		resp.withdrawn = true
+		return policy.NotJudged
 	case errors.As(err, &answer):
 		// A 4xx is about the client's own selector (SPEC 4.3, Resolving).
 		resp.kind = answer.ContentType

@@ -6,6 +6,9 @@
 //	head → shed → parse → preflight → authenticate → limit → regions → scope → decide → resolve →
 //	info → read → print → forward → note → respond
 //
+// Between print and the first byte to the backend the decision is confirmed: if what it rests on has
+// moved, the request is judged and printed again (judge.go).
+//
 // Each step is a method of a small type that has the settings of its phase, and stands in a file
 // named after the phase. It takes the parts of the exchange that it needs and returns
 // policy.NotJudged to go on, or the reason why the line ends there. No phase calls another, and

@@ -24,10 +24,14 @@ type exchange struct {
 	side *second        // shadow; nil: never evaluated twice
 }
 
-func newExchange() *exchange {
+// newExchange returns an exchange of g. Functions are bound once: binding allocates.
+func newExchange(g *Gateway) *exchange {
 	x := new(exchange)
 	x.resp.ans = new(upstream.Answer)
-	x.resp.cancel = x.resp.ans.Cancel // bound once: binding allocates
+	x.resp.cancel = x.resp.ans.Cancel
+	x.eval.confirmCaller = func() error { return g.confirmCaller(x) }
+	x.out.confirm = func() error { return g.confirm(x) }
+	x.out.judge = func() policy.Reason { return g.judge(x) }
 	x.resp.quota = &x.hold.Quota
 	x.eval.in.Request = &x.req
 	return x

@@ -14,6 +14,9 @@ const (
 	// giveUpAfter is how many shards in a row may fail by the backend's fault. Whoever has lost as
 	// many is down, and would be waited for many times.
 	giveUpAfter = 4
+	// maxMoved is how many times in a row a shard is asked for anew because what its decision rests
+	// on moved while it waited for a connection.
+	maxMoved = 8
 )
 
 // fanOut is one request that the backend is asked in shards (SPEC 4.5). The goroutine that serves
@@ -28,6 +31,8 @@ type fanOut struct {
 	backend Backend
 	faults  *faults
 
+	confirmer *confirmer
+
 	printed *printed
 	ids     []int64 // all of them, ascending
 	from    int     // those not asked for yet
@@ -39,6 +44,7 @@ type fanOut struct {
 	width   int                 // shards that may be under way
 	served  int                 // shards that gave something
 	failing int                 // shards lost in a row
+	moved   int                 // shards withdrawn in a row
 	first   failure             // of a shard
 
 	joiner join.Joiner
@@ -61,6 +67,7 @@ func (p *printed) append(dst []byte) []byte { return policy.AppendTarget(dst, &p
 // shard is one request to the backend.
 type shard struct {
 	from, to int // its ids
+	basis    basis
 	target   []byte
 	out      upstream.Request
 	ans      upstream.Answer

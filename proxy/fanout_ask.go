@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"slices"
 	"strconv"
 
 	"aclgate/policy"
@@ -8,15 +9,40 @@ import (
 )
 
 // current returns the shard that is to be read, nil after the last one, and sees to it that the
-// next ones are asked for.
-func (f *fanOut) current() *shard {
+// next ones are asked for. Each is judged before it is asked for (SPEC 2, The moment of judgement).
+func (f *fanOut) current() (*shard, error) {
 	for f.asked < f.done+f.width && f.from < len(f.ids) {
-		f.ask()
+		if err := f.confirm(); err != nil {
+			return nil, err
+		}
+		if f.from < len(f.ids) {
+			f.ask()
+		}
 	}
 	if f.done == f.asked {
+		return nil, nil
+	}
+	return f.shard(f.done), nil
+}
+
+// confirm judges the request again if what its decision rests on has moved. Ids that are not
+// permitted any more are not asked for. The error is the reason why nothing more may be.
+func (f *fanOut) confirm() error {
+	b := f.eval.basis()
+	if !f.confirmer.moved(&b) {
 		return nil
 	}
-	return f.shard(f.done)
+	scope := f.eval.in.Scope
+	f.ids = slices.Clone(f.ids) // they may be in the memory of the decision
+	if reason := f.out.judge(); reason != policy.NotJudged {
+		return reason
+	}
+	if f.eval.in.Scope != scope { // half of the answer would be of another branch
+		return policy.ForeignAccount
+	}
+	f.call.conn.OnGone(f.stop)
+	f.ids = append(f.ids[:f.from], f.eval.dec.Remaining(f.ids[f.from:])...)
+	return nil
 }
 
 // shard returns the place of shard number n.
@@ -30,9 +56,22 @@ func (f *fanOut) ask() {
 	f.asked++
 	f.printed.dec.SetIDs(f.ids[p.from:p.to])
 	p.target = f.printed.append(p.target[:0])
-	p.out = upstream.Request{Method: f.printed.req.Method.String(), Target: p.target, Head: f.out.head, Repeatable: true}
+	p.basis = f.eval.basis()
+	p.out = upstream.Request{
+		Method: f.printed.req.Method.String(), Target: p.target, Head: f.out.head, Repeatable: true,
+		Confirm: func() error { return f.confirmShard(p) },
+	}
 	f.note(p)
 	f.send(p)
+}
+
+// confirmShard is asked when a connection for the shard is there. It is called from the goroutine of
+// the shard, so it judges nothing.
+func (f *fanOut) confirmShard(p *shard) error {
+	if f.confirmer.moved(&p.basis) {
+		return errMoved
+	}
+	return nil
 }
 
 // cut returns where the next shard ends: as many ids as there is room for.
@@ -96,7 +135,9 @@ func (f *fanOut) cancelFrom(n int) {
 		f.shard(i).ans.Cancel()
 	}
 	for i := n; i < f.asked; i++ {
-		<-f.shard(i).ready
+		if !f.shard(i).begun {
+			<-f.shard(i).ready
+		}
 		f.renewShard(f.shard(i))
 	}
 	if n < f.asked {

@@ -49,8 +49,16 @@ func startScope(t testing.TB, first, n int) *listBackend {
 // indexed starts a gateway that knows whose the devices are.
 func indexed(t *testing.T, b *listBackend, mode policy.Mode) *fixture {
 	t.Helper()
-	var f *fixture
-	var items *index.ItemIndex
+	f, _ := withIndex(t, b.wireBackend, mode, [2]int64{11, 0})
+	f.token(allKey, "standard", 11, "")
+	f.token(longKey, "acl", 11, `[{"uri":"gw","methods":["GET","PUT"],"ids":[`+numbered(100000, 2999)+`]}]`)
+	return f
+}
+
+// withIndex starts a gateway that has read the devices of a backend, which remembers nothing of
+// that.
+func withIndex(t *testing.T, b *wireBackend, mode policy.Mode, accounts ...[2]int64) (f *fixture, items *index.ItemIndex) {
+	t.Helper()
 	f = newFixture(t, b.url, func(o *Options, engine *policy.Engine, _ *head.Config) {
 		engine.Mode = mode
 		items = index.New(index.Options{
@@ -61,10 +69,11 @@ func indexed(t *testing.T, b *listBackend, mode policy.Mode) *fixture {
 			},
 		})
 		o.Index = items
+		o.Resolver = index.NewResolver(index.ResolverOptions{
+			Backend: o.Backend, Key: o.Key, Mode: mode, MaxTarget: o.MaxURL, Index: items,
+		})
 	})
-	f.accounts([2]int64{11, 0})
-	f.token(allKey, "standard", 11, "")
-	f.token(longKey, "acl", 11, `[{"uri":"gw","methods":["GET","PUT"],"ids":[`+numbered(100000, 2999)+`]}]`)
+	f.accounts(accounts...)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); items.Run(ctx) }()
@@ -72,12 +81,12 @@ func indexed(t *testing.T, b *listBackend, mode policy.Mode) *fixture {
 	for range 3000 {
 		if items.Ready() == nil {
 			b.take()
-			return f
+			return f, items
 		}
 		time.Sleep(time.Millisecond)
 	}
 	t.Fatalf("the index was never read: %v", items.Ready())
-	return f
+	return nil, nil
 }
 
 // What is the whole scope is asked for as "all", reads and writes alike, where a header says which

@@ -17,14 +17,15 @@ const textUnjoinable = "the backend sent what is no list of items"
 // the last of them; any other means that the answer cannot be brought to a good end.
 func (f *fanOut) next(dst []byte) ([]byte, error) {
 	for len(dst) == 0 {
-		p := f.current()
-		if p == nil {
+		p, err := f.current()
+		switch {
+		case err != nil:
+			return dst, err
+		case p == nil:
 			return f.finish(dst), io.EOF
-		}
-		var err error
-		if !p.begun {
+		case !p.begun:
 			err = f.readHead(p)
-		} else {
+		default:
 			dst, err = f.read(dst, p)
 		}
 		if err != nil {
@@ -44,6 +45,12 @@ func (f *fanOut) readHead(p *shard) error {
 	switch {
 	case errors.Is(p.err, upstream.ErrCanceled):
 		return p.err
+	case errors.Is(p.err, upstream.ErrWithdrawn) && f.moved < maxMoved:
+		f.moved++
+		f.cancelFrom(f.done)
+		return nil
+	case errors.Is(p.err, upstream.ErrWithdrawn):
+		return f.fail(p, policy.Overloaded, "")
 	case errors.Is(p.err, upstream.ErrBusy) && f.width > 1:
 		f.retryAlone(p)
 		return nil
@@ -75,7 +82,7 @@ func (f *fanOut) read(dst []byte, p *shard) ([]byte, error) {
 		return dst, f.fail(p, policy.UpstreamBroken, textUnjoinable)
 	case err == io.EOF:
 		f.served++
-		f.failing = 0
+		f.failing, f.moved = 0, 0
 		f.advance(p)
 	case errors.Is(err, upstream.ErrCanceled):
 		return dst, err

@@ -15,7 +15,8 @@ type forwarder struct {
 }
 
 // forward sends the printed request and waits for the head of the answer. A failure ends the line
-// one step later: what a write may have changed before it failed has to be noted first.
+// one step later: what a write may have changed before it failed has to be noted first. A request
+// whose decision does not hold any more is not sent, and resp says so.
 func (f *forwarder) forward(c *call, ev *evaluation, out *outgoing, resp *response) policy.Reason {
 	if out.fan != nil {
 		return f.fanOut(c, out.fan, resp)
@@ -29,6 +30,10 @@ func (f *forwarder) forward(c *call, ev *evaluation, out *outgoing, resp *respon
 	c.waited.start()
 	err := f.backend.Do(&out.req, resp.ans)
 	c.waited.stop()
+	if errors.Is(err, upstream.ErrWithdrawn) {
+		out.sent, resp.withdrawn = nil, true
+		return policy.NotJudged
+	}
 	if err != nil {
 		resp.unsent = errors.Is(err, upstream.ErrBusy)
 		resp.failed = f.faults.of(c, err)

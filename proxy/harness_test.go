@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,16 +37,34 @@ type fixture struct {
 	metrics *prometheus.Registry
 	tokens  map[policy.Digest]*policy.Token
 	tree    *policy.Tree
+
+	mu       sync.RWMutex  // of tokens, once requests are served
+	revision atomic.Uint64 // of tokens and tree
 }
 
 func (f *fixture) Tree() *policy.Tree { return f.tree }
 
+func (f *fixture) Revision() uint64 { return f.revision.Load() }
+
 func (f *fixture) Lookup(d policy.Digest) (*policy.Token, error) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
 	if t := f.tokens[d]; t != nil {
 		return t, nil
 	}
 	return nil, policy.TokenUnknown
 }
+
+// reload changes the policy and returns when the change is in force.
+func (f *fixture) reload(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+	f.revision.Add(1)
+}
+
+// revoke takes a token away.
+func (f *fixture) revoke(key string) { f.reload(func() { delete(f.tokens, digestOf(key)) }) }
 
 // setup changes what a fixture is made of before it starts.
 type setup func(*Options, *policy.Engine, *head.Config)

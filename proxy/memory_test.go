@@ -205,7 +205,7 @@ func TestShed(t *testing.T) {
 // pool while it is in use.
 func TestPanicBehindAStream(t *testing.T) {
 	g := textWired(t, plain("{}")).gateway
-	x := newExchange()
+	x := newExchange(g)
 	x.conn, x.head = new(head.Conn), new(head.Head)
 	g.busy.Add(1)
 	func() {

@@ -14,9 +14,10 @@ import (
 )
 
 // Tokens finds a token by the digest of its key. The error is a policy.Reason: TokenUnknown, or
-// StoreStale when the store cannot say.
+// StoreStale when the store cannot say. Revision grows with every change that Lookup may show.
 type Tokens interface {
 	Lookup(policy.Digest) (*policy.Token, error)
+	Revision() uint64
 }
 
 // Accounts returns the account tree that is in force.

@@ -149,7 +149,7 @@ func TestPanicInAStream(t *testing.T) {
 			}
 		}
 	})
-	x := newExchange()
+	x := newExchange(w.gateway)
 	x.resp.stream.resp = &x.resp // without a call
 	w.gateway.busy.Add(1)
 	if err := w.gateway.stream(x, new(head.Conn)); err == nil || x.sent() {

@@ -17,6 +17,7 @@ type requestBody struct {
 	targetCID  int64  // the account that it gives all its items; 0: none, -1: not one
 	withoutCID int64  // objects of a creation that name no account
 	topic      []byte // of the element that is judged, unescaped
+	judged     bool   // it is here, and its keys were judged
 }
 
 func (b *requestBody) reset() { *b = requestBody{text: kept(b.text), topic: kept(b.topic)} }
@@ -114,6 +115,7 @@ func (r *bodyReader) grow(c *call, b *requestBody, limit int64) bool {
 // decides.
 func (r *bodyReader) judge(c *call, ev *evaluation, b *requestBody, text []byte) policy.Reason {
 	req := ev.in.Request
+	b.judged, b.targetCID, b.withoutCID = true, 0, 0
 	if req.Route == nil && req.Data == nil && len(text) == 0 {
 		return policy.NotJudged
 	}
@@ -143,6 +145,17 @@ func (r *bodyReader) judge(c *call, ev *evaluation, b *requestBody, text []byte)
 		}
 	}
 	return r.addCID(c, ev, b, s, shape, text)
+}
+
+// again judges a body that was judged before.
+func (r *bodyReader) again(c *call, ev *evaluation, b *requestBody) policy.Reason {
+	switch {
+	case !b.judged:
+		return policy.NotJudged
+	case ev.in.Request.Data != nil:
+		return r.judge(c, ev, b, ev.in.Request.Data)
+	}
+	return r.judge(c, ev, b, b.text)
 }
 
 // badJSON returns the reason for a body that cannot be read, or the one that an element gave.

@@ -26,6 +26,10 @@ type response struct {
 	failed policy.Reason // why the backend gave no answer that counts
 	unsent bool          // the backend never got the request
 
+	// withdrawn says that what the decision rests on moved before the request was sent: it has to be
+	// judged again.
+	withdrawn bool
+
 	quota        *limit.Quota // what the token has left
 	kind         string       // Content-Type of an answer of the gateway's own; "": JSON
 	lines        []byte       // further header lines of such an answer

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strconv"
@@ -17,10 +18,16 @@ type outgoing struct {
 	target []byte
 	head   []byte  // its header lines
 	sent   []byte  // the target, once it was forwarded
+	scope  int64   // the account whose branch it was printed for
 	fan    *fanOut // nil unless the list of ids is too long for one request
+
+	confirm func() error         // does the decision still hold? bound once
+	judge   func() policy.Reason // judges the request again; bound once
 }
 
-func (o *outgoing) reset() { *o = outgoing{target: kept(o.target), head: kept(o.head)} }
+func (o *outgoing) reset() {
+	*o = outgoing{target: kept(o.target), head: kept(o.head), confirm: o.confirm, judge: o.judge}
+}
 
 // passHeader is one client header that may reach the backend.
 type passHeader struct {
@@ -60,6 +67,7 @@ type rewriter struct {
 	whole     bool // the target is shown to somebody, so it is printed in one piece
 	backend   Backend
 	faults    *faults
+	confirmer *confirmer
 }
 
 func (r *rewriter) print(c *call, ev *evaluation, b *requestBody, out *outgoing) policy.Reason {
@@ -75,7 +83,8 @@ func (r *rewriter) print(c *call, ev *evaluation, b *requestBody, out *outgoing)
 			return reason
 		}
 	}
-	out.req.Method, out.req.Target = req.Method.String(), out.target
+	out.scope = ev.in.Scope
+	out.req.Method, out.req.Target, out.req.Confirm = req.Method.String(), out.target, out.confirm
 	out.req.Repeatable = req.Method == policy.GET
 	out.req.HasBody = req.Method.Write() && req.Method != policy.DELETE
 	if b.upload {
@@ -87,6 +96,20 @@ func (r *rewriter) print(c *call, ev *evaluation, b *requestBody, out *outgoing)
 	out.head = r.appendPassed(out.head, c, c.rec.Denied > 0 || out.fan != nil)
 	out.req.Head = out.head
 	return policy.NotJudged
+}
+
+// unchanged reports whether the request that was printed would be printed in the same way now. One
+// that had to be shortened counts as changed.
+func (r *rewriter) unchanged(ev *evaluation, out *outgoing) bool {
+	if out.scope != ev.in.Scope {
+		return false
+	}
+	if r.whole {
+		return bytes.Equal(policy.AppendTarget(nil, ev.in.Request, &ev.dec), out.target)
+	}
+	target, segment := policy.AppendTargetSegment(nil, ev.in.Request, &ev.dec)
+	was := &out.req.Segment
+	return segment.At == was.At && bytes.Equal(target, out.target) && bytes.Equal(segment.IDs.Bytes(), was.IDs.Bytes())
 }
 
 // uploadReader streams an upload from the client to the backend. It counts, because nobody knows
@@ -210,7 +233,7 @@ func (r *rewriter) fit(c *call, ev *evaluation, out *outgoing) policy.Reason {
 		return r.tooLong(c, ev, out)
 	}
 	out.fan = newFanOut(c, ev, out, p, ids, room)
-	out.fan.backend, out.fan.faults = r.backend, r.faults
+	out.fan.backend, out.fan.faults, out.fan.confirmer = r.backend, r.faults, r.confirmer
 	return policy.NotJudged
 }
 

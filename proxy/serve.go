@@ -24,6 +24,7 @@ type Gateway struct {
 	rateLimiter   rateLimiter
 	localReplies  localReplies
 	authorizer    authorizer
+	confirmer     confirmer
 	bodyReader    bodyReader
 	rewriter      rewriter
 	forwarder     forwarder
@@ -53,10 +54,11 @@ func New(o Options) *Gateway {
 		engine: o.Engine, accounts: o.Accounts, accountTree: o.AccountTree, index: o.Index, probe: o.ScopeProbe,
 		resolver: o.Resolver, faults: g.faults, heads: heads,
 	}
+	g.confirmer = confirmer{tokens: o.Tokens, accounts: o.Accounts, index: o.Index}
 	g.bodyReader = bodyReader{engine: o.Engine, max: o.MaxBody, maxUpload: o.MaxUpload, budget: &g.bodies}
 	g.rewriter = rewriter{
 		engine: o.Engine, key: o.Key, pass: passHeaders(o.PassHeaders), via: via, maxURL: o.MaxURL, maxUpload: o.MaxUpload,
-		whole: o.Served != nil, backend: o.Backend, faults: g.faults,
+		whole: o.Served != nil, backend: o.Backend, faults: g.faults, confirmer: &g.confirmer,
 	}
 	g.forwarder = forwarder{backend: o.Backend, faults: g.faults}
 	g.invalidator = invalidator{index: o.Index, accountTree: o.AccountTree, budget: &g.bodies, log: o.Log}
@@ -100,10 +102,10 @@ func (g *Gateway) serve(x *exchange) policy.Reason {
 	case x.ends(g.authorizer.scope(c, ev)): // the branch that the request may touch
 	case x.ends(g.authorizer.decide(c, ev)): // deny, narrow, allow, or unresolved
 	case x.ends(g.authorizer.resolve(c, ev, resp)): // unresolved becomes one of the others
+	case resp.withdrawn && x.ends(g.judge(x)): // the caller's rights have moved meanwhile
 	case x.ends(g.localReplies.info(c, ev, resp)): // what the token itself is
 	case x.ends(g.bodyReader.read(c, ev, body)): // read, checked, its judged keys judged
-	case x.ends(g.rewriter.print(c, ev, body, out)): // the request to the backend
-	case x.ends(g.forwarder.forward(c, ev, out, resp)): // sent; the head of the answer is there
+	case x.ends(g.send(x)): // printed and sent, as it is permitted now; the head of the answer is there
 	case x.ends(g.invalidator.note(c, ev, body, resp)): // what a write has changed, for the index
 	default:
 		x.ends(g.responder.respond(c, ev, out, resp)) // the answer, with the errors of denied items

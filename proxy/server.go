@@ -34,7 +34,7 @@ type Server struct {
 func NewServer(g *Gateway, ln net.Listener, c head.Config) *Server {
 	c.Overload = []byte(overload)
 	s := &Server{gateway: g, listener: head.NewListener(ln, c)}
-	s.exchanges.New = func() any { return newExchange() }
+	s.exchanges.New = func() any { return newExchange(g) }
 	return s
 }
 

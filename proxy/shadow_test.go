@@ -128,6 +128,7 @@ func TestShadowGrantsNothing(t *testing.T) {
 type panicking struct{}
 
 func (panicking) Lookup(policy.Digest) (*policy.Token, error) { panic("broken") }
+func (panicking) Revision() uint64                            { panic("broken") }
 func (panicking) Tree() *policy.Tree                          { panic("broken") }
 
 // A second policy that panics costs nobody anything.
@@ -147,7 +148,7 @@ func TestShadowAllocatesNothing(t *testing.T) {
 	}
 	const same = `[{"uri":"gw/devices","methods":["GET","PUT"],"ids":[101,102]}]`
 	g := newShadowed(t, newSide(t, "acl", 500, same)).gateway
-	x := newExchange()
+	x := newExchange(g)
 	x.head, x.began = new(head.Head), time.Now()
 	x.auth.digest = digestOf(shadowKey)
 	x.eval.in.Token, _ = g.Tokens.Lookup(x.auth.digest)

@@ -104,6 +104,13 @@ func (e *endpoint) roundTrip(r *Request, a *Answer) error {
 		e.release(c)
 		return a.setError(ErrCanceled, nil)
 	}
+	if r.Confirm != nil {
+		if err := r.Confirm(); err != nil {
+			a.detach()
+			e.release(c)
+			return a.setError(ErrWithdrawn, err)
+		}
+	}
 	return c.exchange(r, a)
 }
 

@@ -26,6 +26,9 @@ var (
 	ErrCanceled = errors.New("canceled")
 	// ErrBody says that Request.BodyReader failed or ended too soon; its error is wrapped.
 	ErrBody = errors.New("cannot read the request body")
+	// ErrWithdrawn says that Request.Confirm took the request back; its error is wrapped. Nothing was
+	// sent.
+	ErrWithdrawn = errors.New("withdrawn before it was sent")
 	// ErrRequest says that the request given is no single well-formed message. It is a mistake of
 	// the caller's printer and nothing was sent.
 	ErrRequest = errors.New("request is not well-formed")

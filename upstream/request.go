@@ -34,6 +34,11 @@ type Request struct {
 
 	HasBody    bool // print a Content-Length even if it is 0: POST, PUT, PATCH
 	Repeatable bool // a GET; counts only without a body
+
+	// Confirm is asked once there is a connection, before the first byte is written, and before
+	// each repeat: waiting for a connection takes time, in which a right may end. If it returns an
+	// error nothing is sent, and Do fails with ErrWithdrawn. Nil: nobody is asked.
+	Confirm func() error
 }
 
 // check reports what would make the request anything but one message. It is the last wall after the

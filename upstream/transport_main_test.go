@@ -144,7 +144,7 @@ func wantKind(t *testing.T, err, kind error) {
 	if errors.Is(err, io.EOF) {
 		t.Fatalf("%v looks like the good end of a body", err)
 	}
-	for _, other := range []error{ErrDial, ErrBroken, ErrTimeout, ErrBusy, ErrCanceled, ErrBody, ErrRequest} {
+	for _, other := range []error{ErrDial, ErrBroken, ErrTimeout, ErrBusy, ErrCanceled, ErrBody, ErrWithdrawn, ErrRequest} {
 		if other != kind && errors.Is(err, other) {
 			t.Fatalf("%v is %v as well", err, other)
 		}

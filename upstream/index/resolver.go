@@ -20,6 +20,9 @@ type Question struct {
 	// Answer is used to ask the backend and left closed, so that its Cancel ends the question; nil:
 	// Resolve makes one.
 	Answer *upstream.Answer
+	// Confirm is asked before each request to the backend. If it returns an error, Resolve fails
+	// with upstream.ErrWithdrawn; nil: nobody is asked.
+	Confirm func() error
 }
 
 // Finder finds the accounts of the items that the index does not find in the scope: those of
@@ -98,6 +101,7 @@ func (r *Resolver) match(q *Question, selector int) ([]int64, error) {
 	}
 	list := listing.Query{
 		Target: target, CallersKey: q.CallersKey, Max: maxMatches, Columns: listing.Columns{Names: []string{"id"}, Required: 1},
+		Confirm: q.Confirm,
 	}
 	if r.mode.Header() {
 		list.CID = q.Input.Scope

@@ -76,6 +76,8 @@ type Query struct {
 	Max        int     // rows of all pages; so many or more are too many; 0: no bound
 	Whole      bool    // errors beside the rows are a failure
 	Roots      []int64 // of AllScopes: the scopes to ask under in turn
+
+	Confirm func() error // asked before each page is: see upstream.Request; nil: nobody is asked
 }
 
 // MaxItems bounds one collection: the index counts in 32 bits, and memory has an end.
@@ -191,7 +193,8 @@ func (k *Lister) do(a *upstream.Answer, q *Query, limit, offset int) error {
 		target = strconv.AppendInt(target, int64(limit), 10)
 		target = strconv.AppendInt(append(target, "&offset="...), int64(offset), 10)
 	}
-	if err := k.Backend.Do(&upstream.Request{Method: "GET", Target: target, Head: q.head(key), Repeatable: true}, a); err != nil {
+	r := upstream.Request{Method: "GET", Target: target, Head: q.head(key), Repeatable: true, Confirm: q.Confirm}
+	if err := k.Backend.Do(&r, a); err != nil {
 		return err
 	}
 	if a.Status == 200 {

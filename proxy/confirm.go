@@ -1,0 +1,45 @@
+package proxy
+
+import (
+	"errors"
+	"time"
+
+	"aclgate/policy"
+)
+
+// errMoved takes a request back because the decision about it does not hold any more.
+var errMoved = errors.New("what the decision rests on has moved")
+
+// basis is what a decision rests on beside its request. While none of it has moved, the same
+// request is decided in the same way.
+type basis struct {
+	token    *policy.Token // nil: a route without a token
+	revision uint64        // of the store, from before the token was looked up
+	tree     *policy.Tree
+	items    policy.Items
+}
+
+func (ev *evaluation) basis() basis {
+	return basis{token: ev.in.Token, revision: ev.revision, tree: ev.in.Tree, items: ev.in.Items}
+}
+
+// confirmer tells whether a decision still holds (SPEC 2, The moment of judgement). Every request is
+// looked at just before its first byte goes to the backend, so it costs a few loads and takes no
+// lock.
+type confirmer struct {
+	tokens   Tokens
+	accounts Accounts
+	index    Index
+}
+
+// moved reports whether anything that a decision rests on is not any more what it was.
+func (f *confirmer) moved(b *basis) bool {
+	return f.callerMoved(b) || f.index != nil && b.items != policy.Items(f.index.View(b.tree))
+}
+
+// callerMoved reports whether the token or its accounts are not any more what they were. Questions
+// that the gateway asks for a caller are no answer yet, so the items may move meanwhile.
+func (f *confirmer) callerMoved(b *basis) bool {
+	return f.tokens.Revision() != b.revision || f.accounts.Tree() != b.tree ||
+		b.token != nil && !b.token.Alive(time.Now().Unix())
+}
