@@ -60,9 +60,8 @@ const (
 	traceLen  = 55 // of a version 00 traceparent, the only one there is
 )
 
-// Record is what is remembered of one request. Whoever serves the request fills it along the way
-// and hands it to Metrics.Observe and Ring.Add at the end; it may then be reset and used for the
-// next one. It has no pointers into the request, and never holds a credential.
+// Record is what is remembered of one request. Whoever serves it fills the record along the way and
+// hands it on at the end. It has no pointers into the request, and never holds a credential.
 type Record struct {
 	Facts
 	text
