@@ -82,30 +82,37 @@ func (s *Server) serveRequest(c *head.Conn) bool {
 
 // stream writes an answer whose body passes piece by piece, each as it comes, and finishes the
 // exchange. An answer that breaks off must not look whole: the connection ends with it.
-func (g *Gateway) stream(x *exchange, c *head.Conn) (err error) {
+func (g *Gateway) stream(x *exchange, c *head.Conn) error {
 	s := &x.resp.stream
-	defer func() {
-		if fault := recover(); fault != nil {
-			x.resp.broken, err = true, policy.Internal
-			g.faults.panicked(&x.call, fault)
-			g.release(x)
-		}
-	}()
-	if _, err = c.Write(x.resp.out); err == nil {
-		err = s.copyTo(c)
-	}
+	err := g.guard(x, func() error { return s.copyTo(c, x.resp.out) })
 	if s.err != nil && !errors.Is(s.err, upstream.ErrCanceled) {
 		g.Log.Warn("an answer was cut", "decision", x.id(), "error", s.err)
 	}
 	if err != nil && s.length == unframed {
 		c.Abort() // the end of the connection would look like the end of the answer
 	}
-	g.finish(x)
+	if g.guard(x, func() error { g.finish(x); return nil }) != nil {
+		g.release(x)
+	}
 	return err
 }
 
-// copyTo writes the body, framed as its head says.
-func (s *stream) copyTo(c *head.Conn) error {
+// guard turns a panic behind the back of handle into an error. The exchange must not be used again.
+func (g *Gateway) guard(x *exchange, do func() error) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			g.faults.panicked(&x.call, fault)
+			x.resp.broken, err = true, policy.Internal
+		}
+	}()
+	return do()
+}
+
+// copyTo writes the head, and the body framed as the head says.
+func (s *stream) copyTo(c *head.Conn, printed []byte) error {
+	if _, err := c.Write(printed); err != nil {
+		return err
+	}
 	switch s.length {
 	case inChunks:
 		return c.WriteChunks(s)
