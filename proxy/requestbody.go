@@ -7,6 +7,7 @@ import (
 
 	"aclgate/policy"
 	"aclgate/proxy/body"
+	"aclgate/proxy/head"
 )
 
 // requestBody is the body of the request.
@@ -14,10 +15,12 @@ type requestBody struct {
 	text       []byte // as it is forwarded
 	upload     bool   // it streams instead
 	uploaded   int64  // bytes of it so far
-	targetCID  int64  // the account that it gives all its items; 0: none, -1: not one
-	withoutCID int64  // objects of a creation that name no account
-	topic      []byte // of the element that is judged, unescaped
-	judged     bool   // it is here, and its keys were judged
+	maxUpload  int64
+	conn       *head.Conn // that an upload comes from
+	targetCID  int64      // the account that it gives all its items; 0: none, -1: not one
+	withoutCID int64      // objects of a creation that name no account
+	topic      []byte     // of the element that is judged, unescaped
+	judged     bool       // it is here, and its keys were judged
 }
 
 func (b *requestBody) reset() { *b = requestBody{text: kept(b.text), topic: kept(b.topic)} }
@@ -60,13 +63,25 @@ func (r *bodyReader) read(c *call, ev *evaluation, b *requestBody) policy.Reason
 		return c.refuse(policy.BodyTooLarge, textTooLong)
 	case c.head.ContentEncoding != nil && !bytes.EqualFold(c.head.ContentEncoding, []byte("identity")):
 		return c.refuse(policy.BodyCoding, textCoding)
-	case b.upload:
-		return policy.NotJudged // parts stream through and are not judged [G]
+	case b.upload: // its parts are not judged [G]
+		b.conn, b.maxUpload = c.conn, limit
+		return policy.NotJudged
 	}
 	if reason := r.readText(c, b, limit); reason != policy.NotJudged {
 		return reason
 	}
 	return r.judge(c, ev, b, b.text)
+}
+
+// Read implements io.Reader: an upload streams from the client to the backend. It is counted,
+// because nobody knows the length of a chunked one before its end.
+func (b *requestBody) Read(p []byte) (int, error) {
+	n, err := b.conn.ReadBody(p)
+	b.uploaded += int64(n)
+	if b.uploaded > b.maxUpload {
+		return 0, policy.BodyTooLarge
+	}
+	return n, err
 }
 
 func multipart(contentType []byte) bool {

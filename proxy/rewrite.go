@@ -63,7 +63,6 @@ type rewriter struct {
 	pass      []passHeader
 	via       *forwarding
 	maxURL    int
-	maxUpload int64
 	whole     bool // the target is shown to somebody, so it is printed in one piece
 	backend   Backend
 	faults    *faults
@@ -88,7 +87,7 @@ func (r *rewriter) print(c *call, ev *evaluation, b *requestBody, out *outgoing)
 	out.req.Repeatable = req.Method == policy.GET
 	out.req.HasBody = req.Method.Write() && req.Method != policy.DELETE
 	if b.upload {
-		out.req.BodyReader, out.req.BodyLength = uploadReader{c, b, r.maxUpload}, c.head.Length
+		out.req.BodyReader, out.req.BodyLength = b, c.head.Length
 	} else {
 		out.req.Body = b.text
 	}
@@ -110,24 +109,6 @@ func (r *rewriter) unchanged(ev *evaluation, out *outgoing) bool {
 	target, segment := policy.AppendTargetSegment(nil, ev.in.Request, &ev.dec)
 	was := &out.req.Segment
 	return segment.At == was.At && bytes.Equal(target, out.target) && bytes.Equal(segment.IDs.Bytes(), was.IDs.Bytes())
-}
-
-// uploadReader streams an upload from the client to the backend. It counts, because nobody knows
-// the length of a chunked one before its end.
-type uploadReader struct {
-	c    *call
-	body *requestBody
-	max  int64
-}
-
-// Read implements io.Reader.
-func (r uploadReader) Read(p []byte) (int, error) {
-	n, err := r.c.conn.ReadBody(p)
-	r.body.uploaded += int64(n)
-	if r.body.uploaded > r.max {
-		return 0, policy.BodyTooLarge
-	}
-	return n, err
 }
 
 // appendHead prints the header lines that are the gateway's own.

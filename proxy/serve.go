@@ -57,7 +57,7 @@ func New(o Options) *Gateway {
 	g.confirmer = confirmer{tokens: o.Tokens, accounts: o.Accounts, index: o.Index}
 	g.bodyReader = bodyReader{engine: o.Engine, max: o.MaxBody, maxUpload: o.MaxUpload, budget: &g.bodies}
 	g.rewriter = rewriter{
-		engine: o.Engine, key: o.Key, pass: passHeaders(o.PassHeaders), via: via, maxURL: o.MaxURL, maxUpload: o.MaxUpload,
+		engine: o.Engine, key: o.Key, pass: passHeaders(o.PassHeaders), via: via, maxURL: o.MaxURL,
 		whole: o.Served != nil, backend: o.Backend, faults: g.faults, confirmer: &g.confirmer,
 	}
 	g.forwarder = forwarder{backend: o.Backend, faults: g.faults}
