@@ -42,6 +42,3 @@ func (b *budget) release(r *reservation) {
 	b.metrics.Add(metrics.BodyBytes, -r.bytes)
 	r.bytes = 0
 }
-
-// Bodies returns how many bytes of large bodies are held.
-func (g *Gateway) Bodies() int64 { return g.bodies.used.Load() }

@@ -50,6 +50,10 @@ func (c *call) askedCID(req *policy.Request) int64 {
 	return asked
 }
 
+// maxHeld is the most of an answer that is held at once: what is not longer is answered whole,
+// the rest streams (SPEC 5).
+const maxHeld = 64 << 10
+
 // maxKept bounds the buffers that a pooled exchange keeps.
 const maxKept = 64 << 10
 

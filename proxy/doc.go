@@ -12,7 +12,7 @@
 // Each step is a method of a small type that has the settings of its phase, and stands in a file
 // named after the phase. It takes the parts of the exchange that it needs and returns
 // policy.NotJudged to go on, or the reason why the line ends there. No phase calls another, and
-// nothing goes back; TestPhasesCallNoOther shows it.
+// nothing goes back; TestPhasesKnowNoOther shows it.
 //
 // What reaches the backend is printed from the typed request: own path, own query, own header
 // lines; of the client's bytes only values of an allow list of headers, and a body that was read

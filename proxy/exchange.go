@@ -15,13 +15,13 @@ import (
 // pooled: begin and reset leave nothing of one caller for the next.
 type exchange struct {
 	call
-	req  policy.Request // parse
-	hold limit.Hold     // limit: what the request takes of its bounds
-	eval evaluation     // authenticate, scope, decide, resolve
-	body requestBody    // body
-	out  outgoing       // rewrite
-	resp response       // forward, and whoever answers
-	side *second        // shadow; nil: never evaluated twice
+	req   policy.Request // parse
+	hold  limit.Hold     // limit: what the request takes of its bounds
+	eval  evaluation     // authenticate, scope, decide, resolve
+	body  requestBody    // body
+	out   outgoing       // rewrite
+	resp  response       // forward, and whoever answers
+	again second         // shadow
 }
 
 // newExchange returns an exchange of g. Functions are bound once: binding allocates.

@@ -45,10 +45,7 @@ func (m *memoryGuard) shed() policy.Reason {
 	return policy.NotJudged
 }
 
-// WatchMemory has requests refused while memory is near GOMEMLIMIT, until ctx ends. Without
-// GOMEMLIMIT it returns at once.
-func (g *Gateway) WatchMemory(ctx context.Context) { g.memory.watch(ctx) }
-
+// watch looks at the memory until ctx ends.
 func (m *memoryGuard) watch(ctx context.Context) {
 	limit := debug.SetMemoryLimit(-1)
 	if limit == math.MaxInt64 {

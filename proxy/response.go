@@ -11,13 +11,8 @@ import (
 	"aclgate/upstream"
 )
 
-const (
-	// maxHeld is the most of an answer that is held at once: what is not longer is answered whole,
-	// the rest streams (SPEC 5).
-	maxHeld = 64 << 10
-	// maxNamed is how many denied ids x-aclgate-denied names.
-	maxNamed = 100
-)
+// maxNamed is how many denied ids x-aclgate-denied names.
+const maxNamed = 100
 
 // response is the answer: the backend's, and what is written to the client.
 type response struct {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
 
@@ -71,6 +72,13 @@ func New(o Options) *Gateway {
 // Busy returns how many requests are being served.
 func (g *Gateway) Busy() int64 { return g.busy.Load() }
 
+// Bodies returns how many bytes of large bodies are held.
+func (g *Gateway) Bodies() int64 { return g.bodies.used.Load() }
+
+// WatchMemory has requests refused while memory is near GOMEMLIMIT, until ctx ends. Without
+// GOMEMLIMIT it returns at once.
+func (g *Gateway) WatchMemory(ctx context.Context) { g.memory.watch(ctx) }
+
 // handle serves the request that conn has read. The answer is in x.resp; where it streams, the
 // exchange is finished by whoever sends it.
 func (g *Gateway) handle(x *exchange, conn *head.Conn) {
@@ -81,7 +89,7 @@ func (g *Gateway) handle(x *exchange, conn *head.Conn) {
 	if g.serve(x) != policy.NotJudged {
 		g.refuser.refuse(&x.call, &x.eval, &x.resp)
 	}
-	g.shadow.evaluate(x)
+	g.shadow.evaluate(&x.call, &x.eval, &x.body, &x.again)
 	if !x.resp.streams {
 		g.finish(x)
 	}

@@ -12,8 +12,7 @@ import (
 	"aclgate/proxy/body"
 )
 
-// second is what a second evaluation needs. An exchange gets one when it is first evaluated so: who
-// configured neither policy.shadow nor policy.enforce: false pays nothing.
+// second is a second evaluation of a request. Its memory is used again.
 type second struct {
 	dec      policy.Decision
 	in       policy.Input
@@ -42,130 +41,136 @@ func (s *shadow) init(o *Options) {
 
 // evaluate runs when everything is decided and changes nothing but the record; a panic in it is
 // counted, and costs this evaluation alone.
-func (s *shadow) evaluate(x *exchange) {
+func (s *shadow) evaluate(c *call, ev *evaluation, b *requestBody, again *second) {
 	if !s.dryRun && s.policy == nil {
 		return
 	}
 	defer func() {
 		if fault := recover(); fault != nil {
-			x.side = nil
+			*again = second{}
 			s.metrics.Add(metrics.Panics, 1)
-			s.log.Error("panic while judging beside the policy in force", "decision", x.id(), "fault", fault, "stack", stack())
+			s.log.Error("panic while evaluating what is not enforced", "decision", c.id(), "fault", fault, "stack", stack())
 		}
 	}()
-	was, judged := judgement(x)
-	if !judged {
+	was, comparable := enforced(c.reason, ev)
+	if !comparable {
 		return
 	}
-	if x.side == nil {
-		x.side = new(second)
-	}
+	e := comparison{shadow: s, call: c, eval: ev, request: b, second: again, was: was}
 	if s.dryRun {
-		s.evaluateEntries(x, was)
+		e.compareEntries()
 	}
 	if s.policy != nil {
-		s.evaluatePolicy(x, was)
+		e.comparePolicy()
 	}
-	x.side.in, x.side.resolved = policy.Input{}, policy.Resolved{}
+	again.in, again.resolved = policy.Input{}, policy.Resolved{}
 }
 
-// judgement returns what the policy in force made of the request, and reports whether it was asked
+// enforced returns what the policy in force made of the request, and reports whether it was asked
 // and its answer depends on it alone: another policy would have ended the rest in the same way.
-func judgement(x *exchange) (record.Outcome, bool) {
-	decided := x.eval.in.Scope != 0 // the scope was found, so the engine was asked
-	switch x.reason {
+func enforced(ended policy.Reason, ev *evaluation) (record.Outcome, bool) {
+	decided := ev.in.Scope != 0 // the scope was found, so the engine was asked
+	switch ended {
 	case policy.TokenUnknown, policy.TokenExpired, policy.TokenDisabled, policy.TokenAddress, policy.TokenOrigin,
 		policy.TokenNoAPI, policy.ForeignAccount, policy.BodyAccount, policy.BodyItem, policy.MoveNoEntry:
-		return record.Outcome{Known: true, Verdict: policy.Deny, Reason: x.reason}, true
+		return record.Outcome{Known: true, Verdict: policy.Deny, Reason: ended}, true
 	case policy.IndexStale, policy.ScopeIgnored, policy.BodyTooLarge, policy.BodyCoding, policy.BadBody, policy.ClosedTopic,
 		policy.Internal:
 		return record.Outcome{}, false
 	}
-	if !decided || x.eval.dec.Verdict == policy.Unresolved {
+	if !decided || ev.dec.Verdict == policy.Unresolved {
 		return record.Outcome{}, false
 	}
-	return record.Outcome{Known: true, Verdict: x.eval.dec.Verdict, Reason: x.eval.dec.Reason}, true
+	return record.Outcome{Known: true, Verdict: ev.dec.Verdict, Reason: ev.dec.Reason}, true
 }
 
-// evaluateEntries evaluates the entries of an acl token for a request that went through without
+// comparison is a request with what was made of it and its second evaluation.
+type comparison struct {
+	*shadow
+	*call
+	eval    *evaluation
+	request *requestBody
+	*second
+	was record.Outcome
+}
+
+// compareEntries evaluates the entries of an acl token for a request that went through without
 // them.
-func (s *shadow) evaluateEntries(x *exchange, was record.Outcome) {
-	if was.Verdict == policy.Deny || x.eval.in.Token.Access != policy.ACLAccess {
+func (e *comparison) compareEntries() {
+	if e.was.Verdict == policy.Deny || e.eval.in.Token.Access != policy.ACLAccess {
 		return
 	}
-	side := x.side
-	side.in, side.resolved = x.eval.in, x.eval.resolved
-	side.in.Resolved = &side.resolved
-	now := s.evaluateAgain(x)
-	x.rec.DryRun = now
-	s.metrics.DryRun(now)
-	if !now.Denies() || side.same(&x.eval, was, now) {
+	e.in, e.resolved = e.eval.in, e.eval.resolved
+	e.in.Resolved = &e.resolved
+	now := e.evaluateAgain()
+	e.rec.DryRun = now
+	e.metrics.DryRun(now)
+	if !now.Denies() || e.same(now) {
 		return
 	}
-	if x.rec.Verdict != policy.Deny {
-		x.rec.Reason = policy.Unenforced
+	if e.rec.Verdict != policy.Deny {
+		e.rec.Reason = policy.Unenforced
 	}
-	if s.lines.allow(side.in.At) {
-		s.log.Info("policy.enforce is false: the entries would have narrowed or denied", "decision", x.id(),
-			"token", side.in.Token.ID, "would", now.Verdict.String(), "reason", now.Reason.String())
+	if e.lines.allow(e.in.At) {
+		e.log.Info("policy.enforce is false: the entries would have narrowed or denied", "decision", e.id(),
+			"token", e.in.Token.ID, "would", now.Verdict.String(), "reason", now.Reason.String())
 	}
 }
 
-// evaluatePolicy evaluates the request under the shadow policy.
-func (s *shadow) evaluatePolicy(x *exchange, was record.Outcome) {
-	now := s.underPolicy(x)
+// comparePolicy evaluates the request under the shadow policy.
+func (e *comparison) comparePolicy() {
+	now := e.underPolicy()
 	if now.Reason == policy.StoreStale {
 		return
 	}
-	if now.Verdict != policy.Unresolved && !x.side.same(&x.eval, was, now) {
-		x.rec.Shadow = now
+	if now.Verdict != policy.Unresolved && !e.same(now) {
+		e.rec.Shadow = now
 	}
-	s.metrics.Shadowed(was.Verdict, now.Verdict, x.rec.Shadow)
-	if x.rec.Shadow.Known && s.lines.allow(x.eval.in.At) {
-		s.log.Info("policy.shadow would have done otherwise", "decision", x.id(), "token", x.rec.TokenID,
-			"enforced", was.Verdict.String(), "reason", was.Reason.String(),
+	e.metrics.Shadowed(e.was.Verdict, now.Verdict, e.rec.Shadow)
+	if e.rec.Shadow.Known && e.lines.allow(e.eval.in.At) {
+		e.log.Info("policy.shadow would have done otherwise", "decision", e.id(), "token", e.rec.TokenID,
+			"enforced", e.was.Verdict.String(), "reason", e.was.Reason.String(),
 			"shadow", now.Verdict.String(), "shadow_reason", now.Reason.String())
 	}
 }
 
-// underPolicy evaluates the input under the shadow policy. What the backend said about a match
+// underPolicy returns the outcome under the shadow policy. What the backend said about a match
 // holds for one branch only.
-func (s *shadow) underPolicy(x *exchange) record.Outcome {
-	tok, err := s.policy.Lookup(x.auth.digest)
+func (e *comparison) underPolicy() record.Outcome {
+	tok, err := e.policy.Lookup(e.auth.digest)
 	if err != nil {
 		return record.Outcome{Known: true, Verdict: policy.Deny, Reason: reasonIn(err)}
 	}
-	side, was := x.side, &x.eval.in
+	was := &e.eval.in
 	if tok.LastUsed() == 0 {
 		tok.Touch(was.At) // uses before the shadow policy was loaded are the first one's
 	}
-	side.in = policy.Input{
+	e.in = policy.Input{
 		Request: was.Request, Token: tok, At: was.At, Source: was.Source, Origin: was.Origin,
-		AskedCID: x.askedCID(was.Request), Tree: s.policy.Tree(), Resolved: &side.resolved,
+		AskedCID: e.askedCID(was.Request), Tree: e.policy.Tree(), Resolved: &e.resolved,
 	}
-	side.resolved = policy.Resolved{}
-	if cmp.Or(side.in.AskedCID, tok.CID) == was.Scope {
-		side.resolved.Matches = x.eval.resolved.Matches
+	e.resolved = policy.Resolved{}
+	if cmp.Or(e.in.AskedCID, tok.CID) == was.Scope {
+		e.resolved.Matches = e.eval.resolved.Matches
 	}
-	if s.index != nil {
-		side.in.Items = s.index.View(side.in.Tree)
+	if e.index != nil {
+		e.in.Items = e.index.View(e.in.Tree)
 	}
-	now := s.evaluateAgain(x)
-	side.in.NoteUse(now.Reason)
+	now := e.evaluateAgain()
+	e.in.NoteUse(now.Reason)
 	return now
 }
 
-// evaluateAgain evaluates the second input of a request with all entries in force. Nobody asks the
-// backend for it; nor is an index too old to tell a denial.
-func (s *shadow) evaluateAgain(x *exchange) record.Outcome {
-	side := x.side
-	side.body = appendKeys(side.body[:0], side.in.Request, &x.body)
-	side.in.Body = side.body
-	s.engine.Evaluate(&side.dec, &side.in)
-	if side.dec.Reason == policy.IndexStale {
+// evaluateAgain evaluates the second input with all entries in force. Nobody asks the backend for
+// it; nor is an index too old to tell a denial.
+func (e *comparison) evaluateAgain() record.Outcome {
+	e.body = appendKeys(e.body[:0], e.in.Request, e.request)
+	e.in.Body = e.body
+	e.engine.Evaluate(&e.dec, &e.in)
+	if e.dec.Reason == policy.IndexStale {
 		return record.Outcome{Known: true, Verdict: policy.Unresolved}
 	}
-	return record.Outcome{Known: true, Verdict: side.dec.Verdict, Reason: side.dec.Reason}
+	return record.Outcome{Known: true, Verdict: e.dec.Verdict, Reason: e.dec.Reason}
 }
 
 // appendKeys appends the judged keys of each element of the body. It was read strictly, or it was
@@ -194,18 +199,19 @@ func appendKeys(keys []policy.Keys, req *policy.Request, b *requestBody) []polic
 	return keys
 }
 
-// same reports whether two judgements have the same effect: they refuse for the same reason, or let
-// the same ids of the same account through.
-func (s *second) same(ev *evaluation, was, now record.Outcome) bool {
+// same reports whether both evaluations have the same effect: they refuse for the same reason, or
+// let the same ids of the same account through.
+func (e *comparison) same(now record.Outcome) bool {
+	was := &e.eval.dec
 	switch {
-	case was.Verdict != now.Verdict:
+	case e.was.Verdict != now.Verdict:
 		return false
-	case now.Verdict == policy.Deny && (was.Reason != now.Reason || now.Reason != policy.DeniedItems):
-		return was.Reason == now.Reason
+	case now.Verdict == policy.Deny && (e.was.Reason != now.Reason || now.Reason != policy.DeniedItems):
+		return e.was.Reason == now.Reason
 	case now.Verdict == policy.Deny:
-		return slices.EqualFunc(s.dec.Selectors, ev.dec.Selectors, func(a, b policy.SelectorDecision) bool { return slices.Equal(a.Denied, b.Denied) })
+		return slices.EqualFunc(e.dec.Selectors, was.Selectors, func(a, b policy.SelectorDecision) bool { return slices.Equal(a.Denied, b.Denied) })
 	}
-	return s.in.Scope == ev.in.Scope && slices.EqualFunc(s.dec.Selectors, ev.dec.Selectors, sameSelector)
+	return e.in.Scope == e.eval.in.Scope && slices.EqualFunc(e.dec.Selectors, was.Selectors, sameSelector)
 }
 
 func sameSelector(a, b policy.SelectorDecision) bool {
