@@ -55,9 +55,9 @@ func BenchmarkCold(b *testing.B) {
 		r := all[i%len(all)]
 		r.ID = record.NewID()
 		began := time.Now()
-		m.Add(InFlight, 1)
+		m.Add(BodyBytes, 1)
 		m.Observe(&r)
-		m.Add(InFlight, -1)
+		m.Add(BodyBytes, -1)
 		observed := time.Now()
 		ring.Add(&r)
 		add = append(add, time.Since(observed))

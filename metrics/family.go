@@ -142,7 +142,7 @@ var table = [familyCount]Desc{
 		"The gateway's own share of a request: neither waiting for the backend nor for the client."),
 	UpstreamDuration: counted("upstream_duration_seconds", Histogram,
 		"Waiting for the backend; only of requests that it was asked about."),
-	InFlight: counted("requests_in_flight", Gauge, "Requests whose head was read and whose answer is not complete."),
+	InFlight: collected("requests_in_flight", Gauge, "Requests whose head was read and whose answer is not complete."),
 	Draining: counted("draining", Gauge, "1 while the gateway takes no new connections because it is about to end."),
 	Overloaded: counted("overloaded", Gauge,
 		"1 while memory is near GOMEMLIMIT and requests are answered 503; those refused have the reason overloaded."),

@@ -30,6 +30,11 @@ func (m *Metrics) CollectCache(stats func() CacheStats) {
 	})
 }
 
+// CollectInFlight exports what busy returns at every scrape: it is counted where requests are served.
+func (m *Metrics) CollectInFlight(busy func() int64) {
+	m.OnScrape(func(emit Emit) { emit(InFlight, float64(busy())) })
+}
+
 // PolicyStats is what the policy in force holds.
 type PolicyStats struct {
 	Tokens   map[policy.Access]int

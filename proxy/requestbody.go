@@ -131,7 +131,7 @@ func (r *bodyReader) grow(c *call, b *requestBody, limit int64) bool {
 func (r *bodyReader) judge(c *call, ev *evaluation, b *requestBody, text []byte) policy.Reason {
 	req := ev.in.Request
 	b.judged, b.targetCID, b.withoutCID = true, 0, 0
-	if req.Route == nil && req.Data == nil && len(text) == 0 {
+	if len(text) == 0 && req.Data == nil && (req.Route == nil || req.Method == policy.GET) {
 		return policy.NotJudged
 	}
 	s := body.Get()

@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"aclgate/metrics"
 	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/proxy/head"
@@ -39,6 +38,7 @@ type Gateway struct {
 // New returns a Gateway.
 func New(o Options) *Gateway {
 	g := &Gateway{Options: o}
+	o.Metrics.CollectInFlight(g.Busy)
 	g.bodies = budget{size: o.MaxBodies, metrics: o.Metrics}
 	g.memory = memoryGuard{metrics: o.Metrics, log: o.Log}
 	g.faults = &faults{key: o.Key, metrics: o.Metrics, log: o.Log}
@@ -83,7 +83,6 @@ func (g *Gateway) WatchMemory(ctx context.Context) { g.memory.watch(ctx) }
 // exchange is finished by whoever sends it.
 func (g *Gateway) handle(x *exchange, conn *head.Conn) {
 	g.busy.Add(1)
-	g.Metrics.Add(metrics.InFlight, 1)
 	x.begin(conn)
 	defer g.recovered(x)
 	if g.serve(x) != policy.NotJudged {
@@ -166,7 +165,6 @@ func (g *Gateway) release(x *exchange) {
 	x.out.fan.close()
 	x.hold.Release()
 	g.bodies.release(&x.memory)
-	g.Metrics.Add(metrics.InFlight, -1)
 	g.busy.Add(-1)
 }
 
