@@ -9,7 +9,7 @@ import (
 // Family names one metric of the table: what Prometheus calls a metric family.
 type Family uint8
 
-// The families. A new one is a line here and a line in the table.
+// The families. CONTRIBUTING.md says what a new one takes.
 const (
 	Requests Family = iota
 	Responses

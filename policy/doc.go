@@ -16,8 +16,9 @@
 //   - Where an id list is narrowed: Engine.narrow in narrow.go, by the bounds that
 //     bounds.go finds.
 //   - What a reason means, its status, code and text: the table in reasontable.go.
-//   - How a revoked token is refused: Token.Valid in token.go; that a token is gone
-//     is the business of policy/store and policy/cache.
+//   - How a revoked token is refused: one that is disabled or expired by Token.Valid
+//     in token.go; one that is gone from the policy by policy/cache, whose look-up
+//     finds a newer revision and asks policy/store again.
 //   - What the routes are: catalogue.go and route.go, filled by policy/routes.
 //   - What is printed: print.go; lists too long for one request: fanout.go.
 //

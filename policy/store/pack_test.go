@@ -118,3 +118,45 @@ func TestKinds(t *testing.T) {
 		t.Errorf("got %q, want %q", seen, want)
 	}
 }
+
+// notKept are the fields of a token that no file gives: what is made of others, and what others keep.
+var notKept = map[string]bool{"ACL": true, "Used": true, "Line": true}
+
+// TestEveryFieldIsKept sets each field of a token, alone, in a policy that is packed and printed. A
+// field that a reader knows and pack or print forgets would be lost at load: one that limits the token
+// would then limit nothing.
+func TestEveryFieldIsKept(t *testing.T) {
+	values := map[string]any{
+		"Access": policy.Standard, "Enabled": true, "Expire": int64(4102444800), "CID": int64(1), "ID": int64(7),
+		"Sources": &policy.Sources{Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, "Origins": []string{"https://a.example"},
+		"Digest": policy.Digest{1, 2, 3}, "TTL": int64(60), "Created": int64(5), "Info": "words",
+	}
+	fields := reflect.TypeFor[policy.Token]()
+	for i := range fields.NumField() {
+		field := fields.Field(i)
+		if notKept[field.Name] {
+			continue
+		}
+		value, given := values[field.Name]
+		if !given {
+			t.Errorf("policy.Token has a new field %s: give it a value here, read, pack and print it", field.Name)
+			continue
+		}
+		rec := Record{Token: policy.Token{ID: 7, CID: 1, Access: policy.Master, Expire: 4102444800, Digest: policy.Digest{9}}}
+		if field.Name == "TTL" {
+			rec.Token.Created = 5
+		}
+		reflect.ValueOf(&rec.Token).Elem().Field(i).Set(reflect.ValueOf(value))
+		checkPacked(t, newReader("p.yaml", nil, 4), rec)
+		text := append([]byte("accounts: [{id: 1}]\ntokens:\n"), TokenYAML(&rec)...)
+		p, faults := ReadPolicy("p.yaml", text, nil, 4)
+		if p == nil {
+			t.Fatalf("%s: %v\n%s", field.Name, faults, text)
+		}
+		got := deref(p)[0].Token
+		got.Line, got.Used = 0, nil
+		if !reflect.DeepEqual(got, rec.Token) {
+			t.Errorf("%s: printed and read again\n%+v\nis not\n%+v\n%s", field.Name, got, rec.Token, text)
+		}
+	}
+}
