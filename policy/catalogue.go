@@ -116,6 +116,7 @@ type Route struct {
 	Creates    bool          // POST makes an item of the collection
 	Link       bool          // the last segment is a linked selector
 	Closed     Closed
+	Public     bool // for everyone: forwarded without credential or account (SPEC 3)
 	Body       BodyKind
 	Slash      bool // selectors may hold encoded "/ # +"
 	PerItem    bool // the answer has one element per item
@@ -124,6 +125,9 @@ type Route struct {
 
 	pattern []bool // which segments of the whole path are selectors
 }
+
+// ForAnyone reports whether the route is served without a token. No route is not.
+func (r *Route) ForAnyone() bool { return r != nil && (r.Public || r.Local == LocalRegions) }
 
 // CarriesMessages reports whether a link made here carries messages out (SPEC 4.3).
 func (r *Route) CarriesMessages() bool { return r.Link && r.Collection.CarriesMessages }

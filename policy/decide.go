@@ -36,6 +36,8 @@ func (e *Engine) acl(t *Token) bool { return t.Access == ACLAccess && !e.Unenfor
 func (e *Engine) route(in *Input) (Reason, Verdict) {
 	r, t := in.Request, in.Token
 	switch {
+	case r.Route != nil && r.Route.Public:
+		return PublicRoute, Allow
 	case t.Access == NoAccess || t.Access == NoAPI:
 		return TokenNoAPI, Deny
 	case r.Route == nil && e.masterRoute(in):

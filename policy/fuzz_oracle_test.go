@@ -29,7 +29,7 @@ func TestOracleAgrees(t *testing.T) {
 	t.Log(reasons)
 	// The generator must reach every reason that a head can end in, or the agreement means little.
 	for _, word := range []string{
-		"permitted", "narrowed", "open-route", "own-answer", "master-route", "bad-target", "bad-query", "bad-selector", "token-noapi",
+		"permitted", "narrowed", "open-route", "public-route", "own-answer", "master-route", "bad-target", "bad-query", "bad-selector", "token-noapi",
 		"foreign-account", "unknown-route", "unknown-method", "closed-credential", "closed-keys", "closed-platform", "closed-mqtt", "closed-topic",
 		"closed-scope", "no-entry", "create-limited", "match-unreadable", "match-denied", "link-no-entry", "link-messages", "too-many-ids",
 		"linked-match", "denied-items", "nothing-left",

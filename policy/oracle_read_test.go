@@ -33,6 +33,7 @@ type yamlCollection struct {
 		Links   []string
 		Closed  string
 		Slash   bool
+		Public  bool
 		Query   []string
 	}
 }
@@ -49,6 +50,7 @@ type route struct {
 	linkLast bool     // the last segment names items of another collection
 	closed   string
 	slash    bool
+	public   bool
 	query    []string
 }
 
@@ -65,7 +67,7 @@ var oracleRoutes = sync.OnceValue(func() []*route {
 	for _, col := range c.Collections {
 		for _, y := range col.Routes {
 			path := col.URI + strings.TrimSuffix(y.Path, "/")
-			r := &route{of: col, pattern: strings.Split(path, "/"), methods: y.Methods, closed: y.Closed, slash: y.Slash, query: y.Query}
+			r := &route{of: col, pattern: strings.Split(path, "/"), methods: y.Methods, closed: y.Closed, slash: y.Slash, public: y.Public, query: y.Query}
 			r.creates = y.Path == "/" && col.ID != "none"
 			r.own = strings.HasPrefix(y.Path, "/{}") && col.ID != "none"
 			if r.own {

@@ -36,6 +36,7 @@ const (
 	Permitted
 	Narrowed
 	OpenRoute
+	PublicRoute
 	OwnAnswer
 	Unenforced
 	MasterRoute

@@ -36,7 +36,7 @@ func TestReasonsAreComplete(t *testing.T) {
 func TestReasonsHaveTheStatusOfSpec5(t *testing.T) {
 	passes := map[policy.Reason]bool{
 		policy.Permitted: true, policy.Narrowed: true, policy.OpenRoute: true, policy.Unenforced: true,
-		policy.MasterRoute: true, policy.BackendRefused: true,
+		policy.MasterRoute: true, policy.PublicRoute: true, policy.BackendRefused: true,
 	}
 	for _, r := range policy.Reasons() {
 		a := r.Answer()

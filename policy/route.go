@@ -42,6 +42,9 @@ func (r *Route) compile() error {
 	r.Slot = r.slot(own)
 	r.Local = r.ownAnswer()
 	r.close()
+	if r.Public && (r.Closed != NotClosed || r.Methods != Methods(GET) || len(r.Selectors) > 0) {
+		return errors.New("a public route takes GET alone, has no selector and is not closed")
+	}
 	return nil
 }
 

@@ -31,7 +31,7 @@ func (a *authenticator) authenticate(c *call, ev *evaluation) policy.Reason {
 	in := &ev.in
 	in.Source, in.Origin, in.At = c.rec.Source, c.head.Origin, c.began.Unix()
 	reason := a.identify(c, ev)
-	public := public(in.Request.Route)
+	public := in.Request.Route.ForAnyone()
 	if reason == policy.NotJudged || !public && reason.Answer().Class != policy.ClassUnauthorized {
 		return reason
 	}
@@ -45,9 +45,6 @@ func (a *authenticator) authenticate(c *call, ev *evaluation) policy.Reason {
 	}
 	return reason
 }
-
-// public reports whether a route is served without a token.
-func public(r *policy.Route) bool { return r != nil && r.Local == policy.LocalRegions }
 
 // identify finds the token and judges whether it may be used. Whatever is wrong with it, the client
 // gets one and the same 401; which it was is in the record.

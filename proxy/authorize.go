@@ -44,10 +44,17 @@ type authorizer struct {
 // scope finds the branch that the request may touch, and gives the request one snapshot of the
 // index, from begin to end.
 func (z *authorizer) scope(c *call, ev *evaluation) policy.Reason {
+	in := &ev.in
+	if in.Request.Route.ForAnyone() { // whoever asks, it is asked for as nobody
+		in.Token, in.Tree = nil, z.accounts.Tree()
+		if z.index != nil {
+			in.Items = z.index.View(in.Tree)
+		}
+		return policy.NotJudged
+	}
 	if z.accountTree != nil && z.accountTree.Stale() {
 		return policy.StoreStale // which account is below which is not known now
 	}
-	in := &ev.in
 	was := in.Scope
 	in.AskedCID, in.Tree = c.askedCID(in.Request), z.accounts.Tree()
 	c.rec.Asked = in.AskedCID
@@ -131,7 +138,7 @@ func (z *authorizer) verdict(c *call, ev *evaluation) policy.Reason {
 // refuses whoever the item belongs to.
 func (z *authorizer) tooOld(ev *evaluation) bool {
 	route := ev.in.Request.Route
-	if z.index == nil || route == nil || route.Local != policy.NoLocalReply || route.Collection.Dictionary {
+	if z.index == nil || route == nil || route.Local != policy.NoLocalReply || route.Public || route.Collection.Dictionary {
 		return false
 	}
 	switch {

@@ -39,6 +39,10 @@ func (f *forwarder) forward(c *call, ev *evaluation, out *outgoing, resp *respon
 		resp.failed = f.faults.of(c, err)
 		return policy.NotJudged
 	}
+	if ev.in.Request.Route.ForAnyone() && resp.ans.Status == 401 {
+		resp.failed = policy.UpstreamUnauthorized // nobody's credential was refused: no alarm, and no 401
+		return policy.NotJudged
+	}
 	resp.failed = f.faults.refusedBy(c, resp.ans.Status)
 	return policy.NotJudged
 }

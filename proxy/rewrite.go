@@ -113,17 +113,10 @@ func (r *rewriter) unchanged(ev *evaluation, out *outgoing) bool {
 
 // appendHead prints the header lines that are the gateway's own.
 func (r *rewriter) appendHead(dst []byte, c *call, ev *evaluation, b *requestBody) []byte {
-	dst = append(dst, "Authorization: FlespiToken "...)
-	if key := r.key(); key != "" {
-		dst = append(dst, key...)
-	} else {
-		dst = append(dst, c.auth.key...)
+	if !ev.in.Request.Route.ForAnyone() {
+		dst = r.appendCredential(dst, c, ev)
 	}
-	if r.engine.Mode.Header() {
-		dst = append(dst, "\r\nx-flespi-cid: "...)
-		dst = strconv.AppendInt(dst, ev.in.Scope, 10)
-	}
-	dst = append(dst, "\r\nX-Forwarded-For: "...)
+	dst = append(dst, "X-Forwarded-For: "...)
 	dst = ev.in.Source.AppendTo(dst)
 	dst = append(dst, "\r\nX-Forwarded-Proto: "...)
 	dst = append(dst, r.via.scheme(c)...)
@@ -137,6 +130,22 @@ func (r *rewriter) appendHead(dst []byte, c *call, ev *evaluation, b *requestBod
 		dst = append(dst, "Content-Type: application/json\r\n"...)
 	}
 	return dst
+}
+
+// appendCredential prints what the backend knows the request by: a credential, and the account
+// where the backend enforces it.
+func (r *rewriter) appendCredential(dst []byte, c *call, ev *evaluation) []byte {
+	dst = append(dst, "Authorization: FlespiToken "...)
+	if key := r.key(); key != "" {
+		dst = append(dst, key...)
+	} else {
+		dst = append(dst, c.auth.key...)
+	}
+	if r.engine.Mode.Header() {
+		dst = append(dst, "\r\nx-flespi-cid: "...)
+		dst = strconv.AppendInt(dst, ev.in.Scope, 10)
+	}
+	return append(dst, "\r\n"...)
 }
 
 // appendPassed prints the client's headers of the allow list, by the names of the list. Where

@@ -70,7 +70,7 @@ func (e *env) runRoutes(args []string) error {
 // access says in a word or two who may reach a route.
 func access(r *policy.Route) string {
 	switch {
-	case r.Local == policy.LocalRegions:
+	case r.ForAnyone():
 		return "no token needed"
 	case r.Local == policy.LocalInfo:
 		return "every token"

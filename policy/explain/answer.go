@@ -60,10 +60,14 @@ func (x *explainer) backend() *Backend {
 		return nil
 	}
 	b := &Backend{Method: x.req.Method.String(), Target: string(policy.AppendTarget(nil, &x.req, &x.dec)), Key: "the gateway's"}
-	if x.engine.CallersKey {
+	public := x.reason == policy.PublicRoute
+	switch {
+	case public:
+		b.Key = "none"
+	case x.engine.CallersKey:
 		b.Key = "the caller's"
 	}
-	if x.engine.Mode.Header() {
+	if x.engine.Mode.Header() && !public {
 		b.CID = x.in.Scope
 	}
 	return b

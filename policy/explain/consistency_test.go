@@ -105,6 +105,8 @@ func (l *line) judge() (policy.Verdict, policy.Reason) {
 		return policy.Deny, policy.BadQuery
 	case l.ask.Method == "OPTIONS", l.req.Route != nil && l.req.Route.Local == policy.LocalRegions:
 		return policy.Allow, policy.OwnAnswer
+	case l.req.Route != nil && l.req.Route.Public:
+		return policy.Allow, policy.PublicRoute
 	case l.tok == nil:
 		return policy.Deny, policy.TokenUnknown
 	}

@@ -94,7 +94,7 @@ type linkSpec struct {
 
 var (
 	uriForm  = regexp.MustCompile(`^[a-z0-9_-]+(/[a-z0-9_-]+)*$`)
-	pathForm = regexp.MustCompile(`^/$|^(/(\{\}|[A-Za-z0-9_-]+))+$`)
+	pathForm = regexp.MustCompile(`^/$|^(/(\{\}|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*))+$`)
 )
 
 // The keys of a catalogue; docs/routes.md says what each means.
@@ -103,7 +103,7 @@ var (
 		"uri", "id", "scoped", "open", "entry_uri", "routes", "legacy",
 		"role", "grouped", "master_only", "topics", "carries_messages",
 	}
-	routeKeys = []string{"path", "methods", "links", "per_item", "body", "closed", "slash", "query", "legacy"}
+	routeKeys = []string{"path", "methods", "links", "per_item", "body", "closed", "public", "slash", "query", "legacy"}
 )
 
 func (b *builder) collection(n *strict.Node) {
@@ -135,7 +135,7 @@ func (b *builder) collection(n *strict.Node) {
 	b.byURI[c.URI] = c
 	b.collections = append(b.collections, c)
 	for _, r := range m.Need("routes").List() {
-		c.Routes = append(c.Routes, b.route(r))
+		c.Routes = append(c.Routes, b.routes(c.URI, r)...)
 	}
 }
 
@@ -155,7 +155,8 @@ func (b *builder) inherit(c *policy.Collection) {
 	}
 }
 
-func (b *builder) route(n *strict.Node) *policy.Route {
+// routes reads one route. It becomes two where the built-in catalogue closes some of its methods.
+func (b *builder) routes(uri string, n *strict.Node) []*policy.Route {
 	m := n.Map(routeKeys...)
 	r := &policy.Route{}
 	strict.Into(&r.Path, m.Need("path"), formed(pathForm, `a path such as /{}/settings/{}`))
@@ -166,17 +167,51 @@ func (b *builder) route(n *strict.Node) *policy.Route {
 		"json": policy.BodyJSON, "data": policy.BodyData, "upload": policy.BodyUpload,
 	})
 	r.Closed = choice(m.Get("closed"), map[word]policy.Closed{
-		"credential": policy.ByCredential, "keys": policy.ByKeys,
+		"none": policy.NotClosed, "credential": policy.ByCredential, "keys": policy.ByKeys,
 	})
+	strict.Into(&r.Public, m.Get("public"), strict.Bool)
 	strict.Into(&r.PerItem, m.Get("per_item"), strict.Bool)
 	strict.Into(&r.Slash, m.Get("slash"), strict.Bool)
 	strict.Into(&r.Query, m.Get("query"), strict.ListOf(strict.Word))
 	var legacy bool
 	strict.Into(&legacy, m.Get("legacy"), strict.Bool)
-	if l := m.Get("links"); l != nil {
-		b.links = append(b.links, linkSpec{r, l.List()})
+	routes := []*policy.Route{r}
+	if m.Get("closed") == nil {
+		routes = b.inheritClosed(uri, r)
 	}
-	return r
+	if l := m.Get("links"); l != nil {
+		nodes := l.List()
+		for _, r := range routes {
+			b.links = append(b.links, linkSpec{r, nodes})
+		}
+	}
+	return routes
+}
+
+// inheritClosed closes those methods of a route that are closed in the built-in catalogue: a file
+// that was exported before they were must not keep them open.
+func (b *builder) inheritClosed(uri string, r *policy.Route) []*policy.Route {
+	routes := []*policy.Route{r}
+	for _, c := range b.known {
+		if c.URI != uri {
+			continue
+		}
+		for _, k := range c.Routes {
+			shared := k.Methods & r.Methods
+			switch {
+			case k.Closed == policy.NotClosed || k.Path != r.Path || shared == 0:
+			case shared == r.Methods:
+				r.Closed = k.Closed
+				return routes
+			default:
+				part := *r
+				part.Methods, part.Closed = shared, k.Closed
+				r.Methods &^= shared
+				routes = append(routes, &part)
+			}
+		}
+	}
+	return routes
 }
 
 // resolve turns the names of l into collections; local stays nil.

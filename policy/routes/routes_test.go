@@ -93,6 +93,9 @@ func TestFaultsAreNamedWithTheirPlace(t *testing.T) {
 		{"link to nowhere", "collections:\n- {uri: gw/a, id: int, routes: [{path: '/{}/b/{}', methods: [GET], links: [gw/aa]}]}\n", `did you mean "gw/a"?`},
 		{"missing link", "collections:\n- {uri: gw/a, id: int, routes: [{path: '/{}/b/{}', methods: [GET]}]}\n", "links must name"},
 		{"twice", "collections:\n- {uri: gw/a, id: int, routes: [{path: /, methods: [POST]}, {path: /, methods: [POST]}]}\n", "appears twice"},
+		{"public with a selector", "collections:\n- {uri: gw/a, id: int, routes: [{path: '/{}', methods: [GET], public: true}]}\n", "a public route"},
+		{"public write", "collections:\n- {uri: gw/a, id: none, routes: [{path: /b, methods: [GET, POST], public: true}]}\n", "a public route"},
+		{"public and closed", "collections:\n- {uri: ai, id: none, routes: [{path: /logs, methods: [GET], public: true}]}\n", "a public route"},
 		{"bad path", "collections:\n- {uri: gw/a, id: int, routes: [{path: '/{}/', methods: [GET]}]}\n", "expected a path"},
 	}
 	for _, row := range rows {
@@ -148,6 +151,43 @@ func TestWhatAFileDoesNotSay(t *testing.T) {
 		t.Error("what the file says, or does not say, is taken otherwise")
 	case col("gw/unheard").MasterOnly || col("gw/unheard").Topics || col("gw/unheard").Grouped:
 		t.Error("an unknown collection has attributes")
+	}
+}
+
+// A file that was exported before a route was closed does not keep it open, unless it says so.
+func TestWhatIsClosedLaterIsClosedInOlderFiles(t *testing.T) {
+	c, faults := Parse("r.yaml", []byte(`collections:
+- {uri: platform/webhooks, id: int, routes: [{path: /, methods: [POST], closed: none}, {path: '/{}', methods: [GET, PUT, PATCH, DELETE]}]}
+- uri: platform/grants
+  id: int
+  routes:
+  - {path: /, methods: [POST]}
+  - {path: '/{}/subaccounts/{}', methods: [GET, POST, DELETE], links: [platform/webhooks]}
+  - {path: '/{}/unheard', methods: [POST]}
+`))
+	if faults.Err() != nil {
+		t.Fatal(faults)
+	}
+	for _, row := range []struct {
+		path   string
+		method policy.Method
+		want   policy.Closed
+	}{
+		{"/platform/webhooks", policy.POST, policy.NotClosed},
+		{"/platform/webhooks/1", policy.GET, policy.NotClosed},
+		{"/platform/webhooks/1", policy.PUT, policy.ByKeys},
+		{"/platform/webhooks/1", policy.PATCH, policy.ByKeys},
+		{"/platform/webhooks/1", policy.DELETE, policy.NotClosed},
+		{"/platform/grants", policy.POST, policy.ByKeys},
+		{"/platform/grants/1/subaccounts/2", policy.GET, policy.NotClosed},
+		{"/platform/grants/1/subaccounts/2", policy.POST, policy.ByKeys},
+		{"/platform/grants/1/unheard", policy.POST, policy.NotClosed},
+	} {
+		var req policy.Request
+		reason := req.Parse(&policy.Engine{Catalogue: c}, row.method, []byte(row.path))
+		if reason != policy.NotJudged || req.Route == nil || req.Route.Closed != row.want || req.Allow&policy.Methods(row.method) == 0 {
+			t.Errorf("%v %s: got %v %+v, want closed %v", row.method, row.path, reason, req.Route, row.want)
+		}
 	}
 }
 
