@@ -113,6 +113,10 @@ var table = map[string]rule{
 		never:  []string{yaml, "encoding/json"},
 		reason: "the straight line parses neither settings nor JSON values on the hot path",
 	},
+	"proxy/mqtt/wire": {
+		never: []string{"net", "os", "time"}, reach: []string{module + "policy", fasthttp},
+		reason: "packets are bytes in and bytes out; it has no idea of rights, and whoever sends packets uses it",
+	},
 	"proxy/admin": {
 		may: []string{"policy", "policy/explain", "policy/store", "metrics", "metrics/record"}, reach: []string{module + "upstream"},
 		reason: "nothing of the admin listener reaches the backend",
