@@ -108,6 +108,8 @@ func (r *caseReader) read(words []string, indented bool) {
 			r.w.members[words[3]] = map[int64][]int64{}
 		}
 		r.w.members[words[3]][r.id(words[1])] = r.ids(words[4])
+	case words[0] == "match" && words[3] == "refused":
+		r.w.refused[words[1]+" "+words[2]] = true
 	case words[0] == "match":
 		r.w.matches[words[1]+" "+words[2]] = r.ids(words[4])
 	default:

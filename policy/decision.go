@@ -28,6 +28,8 @@ type SelectorDecision struct {
 	Denied  []int64 // asked for by number and not permitted, in the order asked
 	Unknown []int64 // Unresolved: ids that the index does not know to be in the scope
 	Match   bool    // Unresolved: the match has to be resolved
+	Alone   bool    // Match: the backend knows all that limits the caller here
+	Refused bool    // the backend refused to resolve the match
 	Whole   bool    // IDs are all that the scope holds: "all" under it says the same
 }
 
@@ -65,18 +67,21 @@ func (d *Decision) end(v Verdict, r Reason) { d.Verdict, d.Reason = v, r }
 // conclude turns the outcomes of the selectors into one verdict. One selector with nothing left is
 // enough to forward nothing: a wider or an empty selector must never take its place.
 func (d *Decision) conclude() {
-	unresolved, empty, changed := false, false, false
+	unresolved, empty, changed, refused := false, false, false, false
 	for i := range d.Selectors {
 		p := &d.Selectors[i]
 		unresolved = unresolved || p.Match || len(p.Unknown) > 0
 		empty = empty || p.As == AsNothing || p.As == AsIDs && len(p.IDs) == 0
 		changed = changed || p.As != AsAsked
+		refused = refused || p.Refused
 	}
 	switch {
 	case unresolved:
 		d.end(Unresolved, NotJudged)
 	case empty && d.DeniedCount() > 0:
 		d.end(Deny, DeniedItems)
+	case empty && refused:
+		d.end(Deny, MatchRefused)
 	case empty:
 		d.end(Deny, NothingLeft)
 	case changed:

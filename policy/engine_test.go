@@ -126,8 +126,12 @@ func (e *engine) resolved() *policy.Resolved {
 			}
 		}
 		if part.Match {
-			ids := sortedCopy(e.w.matches[s.Collection.URI+" "+string(s.Text)])
-			resolved.Matches = append(resolved.Matches, policy.ResolvedMatch{Selector: i, IDs: ids})
+			asked := s.Collection.URI + " " + string(s.Text)
+			m := policy.ResolvedMatch{Selector: i, Refused: e.w.refused[asked]}
+			if !m.Refused {
+				m.IDs = sortedCopy(e.w.matches[asked])
+			}
+			resolved.Matches = append(resolved.Matches, m)
 		}
 	}
 	return resolved

@@ -106,6 +106,7 @@ func (d *dice) itemsOf(w *world, c string) {
 	}
 	for _, match := range matches {
 		w.matches[c+" "+match] = d.ids(4)
+		w.refused[c+" "+match] = d.rarely(8)
 	}
 }
 

@@ -48,18 +48,20 @@ type Resolved struct {
 type ResolvedMatch struct {
 	Selector int
 	IDs      []int64
+	Refused  bool // the backend refused the match; there are no ids
 }
 
-func (r *Resolved) match(selector int) ([]int64, bool) {
+// match returns what was found out about the match of a selector, or nil.
+func (r *Resolved) match(selector int) *ResolvedMatch {
 	if r == nil {
-		return nil, false
+		return nil
 	}
-	for _, m := range r.Matches {
-		if m.Selector == selector {
-			return m.IDs, true
+	for i := range r.Matches {
+		if m := &r.Matches[i]; m.Selector == selector {
+			return m
 		}
 	}
-	return nil, false
+	return nil
 }
 
 // Keys are the judged keys of one element of a body, read by proxy/body. 0 means that the key is

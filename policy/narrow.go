@@ -152,12 +152,13 @@ func (e *Engine) match(d *Decision, in *Input, i int, b *bounds) Reason {
 		return MatchDenied
 	}
 	p.As = AsIDs
-	ids, resolved := in.Resolved.match(i)
-	if !resolved {
-		p.Match = true
+	found := in.Resolved.match(i)
+	if found == nil {
+		p.Match, p.Alone = true, !b.limited() && e.Mode.Header()
 		return NotJudged
 	}
-	e.intersect(p, in, s.Collection, b, ids)
+	p.Refused = found.Refused
+	e.intersect(p, in, s.Collection, b, found.IDs)
 	return NotJudged
 }
 

@@ -30,9 +30,10 @@ func (b *bound) add(r right) {
 
 // outcome is what became of one selector.
 type outcome struct {
-	ids    []int64
-	asked  bool // printed as it was asked
-	denied []int64
+	ids     []int64
+	asked   bool // printed as it was asked
+	denied  []int64
+	refused bool // the backend was asked for a match, and refused it
 }
 
 // selectors judges them one by one (SPEC 4.3): first what is no matter of ids. In ids mode the
@@ -70,7 +71,7 @@ func (t *trial) isOwn(i int) bool { return i == 0 && t.r.route.own }
 // conclude puts the selectors together: nothing left of one, nothing forwarded.
 func (t *trial) conclude(bounds []bound) opinion {
 	var denied []string
-	empty, narrowed := false, false
+	empty, narrowed, refused := false, false, false
 	printed := slices.Clone(t.r.segments)
 	for i, s := range t.r.sels {
 		o := t.outcome(i, s, bounds[i])
@@ -83,11 +84,14 @@ func (t *trial) conclude(bounds []bound) opinion {
 		}
 		printed[s.at] = joinIDs(o.ids)
 		empty = empty || len(o.ids) == 0
+		refused = refused || o.refused
 		narrowed = narrowed || s.kind != "ids" || len(o.denied) > 0
 	}
 	switch {
 	case empty && len(denied) > 0:
 		return opinion{verdicts: []string{"deny"}, reasons: []string{"denied-items"}, denied: denied}
+	case empty && refused:
+		return deny("match-refused")
 	case empty:
 		return deny("nothing-left")
 	case narrowed:
@@ -177,6 +181,8 @@ func (t *trial) outcome(i int, s selection, b bound) (o outcome) {
 		}
 	case len(b.lists) == 0 && !indexed, isMatch(s) && !t.isOwn(i):
 		o.asked = true
+	case isMatch(s) && t.w.refused[s.collection+" "+s.text]:
+		o.refused = true
 	default:
 		for _, id := range t.candidates(s, b) {
 			cid, known := t.w.index[s.collection][id]

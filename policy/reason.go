@@ -85,6 +85,7 @@ const (
 	ScopeIgnored
 	DeniedItems
 	NothingLeft
+	MatchRefused
 
 	BodyTooLarge
 	BodyCoding

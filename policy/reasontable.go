@@ -206,6 +206,9 @@ var reasonTable = [reasonCount]reasonRow{
 	NothingLeft: {"nothing-left", empty,
 		"nothing of what the selector names is permitted, so the answer is an empty list",
 		"See what limits the selector: a list without ids, or an account without items."},
+	MatchRefused: {"match-refused", empty,
+		"the backend refused the match (4xx), and the answer is an empty list, as where nothing matches",
+		"The record has the backend's status and words: most often a field is misspelled, or the backend says so where nothing matches."},
 
 	BodyTooLarge: {"body-too-large", fault(413, "the body is too large"),
 		"the body is larger than listen.max_body_bytes",

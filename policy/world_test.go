@@ -18,6 +18,7 @@ type world struct {
 	unlisted map[string]map[int64]int64   // the same for items that only a look-up finds
 	members  map[string]map[int64][]int64 // collection → group → its members
 	matches  map[string][]int64           // "collection selector" → what the backend resolves it to
+	refused  map[string]bool              // likewise: the backend refuses it
 }
 
 type worldToken struct {
@@ -71,7 +72,7 @@ func newWorld() *world {
 	return &world{
 		parent: map[int64]int64{}, tokens: map[string]*worldToken{}, settings: worldSettings{mode: "header"},
 		index: map[string]map[int64]int64{}, unlisted: map[string]map[int64]int64{},
-		members: map[string]map[int64][]int64{}, matches: map[string][]int64{},
+		members: map[string]map[int64][]int64{}, matches: map[string][]int64{}, refused: map[string]bool{},
 	}
 }
 

@@ -89,18 +89,22 @@ func (z *authorizer) resolve(c *call, ev *evaluation, resp *response) policy.Rea
 		c.conn.OnGone(resp.cancel) // a match may take many questions
 	}
 	c.waited.start()
-	err := z.resolver.Resolve(&index.Question{
+	q := index.Question{
 		Input: &ev.in, Decision: &ev.dec, Resolved: &ev.resolved, CallersKey: c.auth.key, Answer: resp.ans,
 		Confirm: ev.confirmCaller,
-	})
+	}
+	err := z.resolver.Resolve(&q)
 	c.waited.stop()
+	if q.Refused != nil {
+		c.rec.SetRefusal(q.Refused.Status, q.Refused.Body, ev.in.Request)
+	}
 	var answer *listing.AnswerError
 	switch {
 	case errors.Is(err, upstream.ErrWithdrawn):
 		resp.withdrawn = true
 		return policy.NotJudged
 	case errors.As(err, &answer):
-		// A 4xx is about the client's own selector (SPEC 4.3, Resolving).
+		// Nothing but the scope limits the caller, and the backend judges by that (SPEC 4.3, Resolving).
 		resp.kind = answer.ContentType
 		z.heads.reply(c, resp, answer.Status, answer.Body)
 		return policy.BackendRefused
@@ -143,7 +147,7 @@ func (z *authorizer) tooOld(ev *evaluation) bool {
 	}
 	switch {
 	case ev.dec.Verdict != policy.Deny, ev.dec.Reason == policy.DeniedItems, ev.dec.Reason == policy.NothingLeft,
-		ev.dec.Reason == policy.IndexStale:
+		ev.dec.Reason == policy.MatchRefused, ev.dec.Reason == policy.IndexStale:
 		return z.index.StaleFor(&ev.in)
 	}
 	return false

@@ -30,21 +30,16 @@ type invalidator struct {
 }
 
 // note notes what a write has changed, before its client has the answer. Of what the answer leaves
-// open the items are forgotten: whoever names them next has them looked up. So it is after a fault
-// of the backend, and behind a redirect: the work may have been done before. It then ends the line
-// if the request failed.
+// open the items are forgotten: whoever names them next has them looked up. So it is after every
+// answer but a 2xx, and after none: a part of the work, or all of it, may have been done before. It
+// then ends the line if the request failed.
 func (i *invalidator) note(c *call, ev *evaluation, b *requestBody, resp *response) policy.Reason {
 	req := ev.in.Request
 	if i.index == nil || req.Route == nil || !req.Method.Write() || resp.unsent {
 		return resp.failed
 	}
 	w := write{invalidator: i, call: c, eval: ev, body: b, resp: resp}
-	switch status := resp.ans.Status; {
-	case resp.failed == policy.NotJudged && status <= 299:
-		w.note(true)
-	case resp.failed != policy.NotJudged && resp.failed != policy.UpstreamUnauthorized, status >= 500:
-		w.note(false)
-	}
+	w.note(resp.failed == policy.NotJudged && resp.ans.Status <= 299)
 	return resp.failed
 }
 

@@ -73,7 +73,9 @@ func TestLearnsOnlyOfItsScope(t *testing.T) {
 		{"a move that broke", "500 Broken", "PUT", "12", move, map[int64]int64{12: 0, 13: 500, 66: 600}},
 		{"a move without an answer", "", "PUT", "12", move, map[int64]int64{12: 0, 13: 500, 66: 600}},
 		{"a move with a redirect", "303 See Other", "PUT", "12", move, map[int64]int64{12: 0, 13: 500, 66: 600}},
-		{"a move that was refused", "403 Forbidden", "PUT", "12", move, map[int64]int64{12: 500, 13: 500, 66: 600}},
+		{"a move that was refused", "403 Forbidden", "PUT", "12", move, map[int64]int64{12: 0, 13: 500, 66: 600}},
+		{"a move to which our key is refused", "401 Unauthorized", "PUT", "12", move, map[int64]int64{12: 0, 13: 500, 66: 600}},
+		{"a deletion that was refused", "404 Not Found", "DELETE", "12,66", "", map[int64]int64{12: 0, 13: 500, 66: 600}},
 	} {
 		f, items := grouped(t, row.status)
 		f.call("grouped-standard", row.method, "/gw/groups/"+row.selector, row.body)
@@ -124,7 +126,7 @@ func TestLearnsOfAccounts(t *testing.T) {
 		{"a move", plain(`{"result":[]}`), "PUT", "/503,600,500,400", move, "[503]<501"},
 		{"a move in part", plain(`{"errors":[{}],"result":[]}`), "PUT", "/503", move, "[503]"},
 		{"a move that broke", reply("500 Broken", "{}"), "PUT", "/503", move, "[503]"},
-		{"a move that was refused", reply("403 Forbidden", "{}"), "PUT", "/503", move, ""},
+		{"a move that was refused", reply("403 Forbidden", "{}"), "PUT", "/503", move, "[503]"},
 		{"another change", plain(`{"result":[]}`), "PUT", "/503", `{"name":"x"}`, ""},
 		{"a deletion", plain(`{"result":[]}`), "DELETE", "/503,600", "", "[503]"},
 		{"of something else", plain(`{"result":[]}`), "DELETE", "", "", ""},

@@ -26,7 +26,10 @@ var resolvingRows = []struct {
 	{"no list", plain(`{"result":{"id":1}}`), 502, own(502, "the backend cannot be reached or broke off"), ""},
 	{"no JSON", plain(`<html>`), 502, own(502, "the backend cannot be reached or broke off"), ""},
 	{"cut", "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\nConnection: close\r\n\r\n" + `{"result":[{"id":1}`, 502, "", ""},
-	{"refused", reply("400 Bad Request", `{"errors":[{"code":3}]}`, "Content-Type: application/json"), 400, `{"errors":[{"code":3}]}`, ""},
+	{"refused", reply("400 Bad Request", `{"errors":[{"code":3}]}`, "Content-Type: application/json"), 200, bodyEmpty, ""},
+	{"not found", reply("404 Not Found", `{"result":[]}`), 200, bodyEmpty, ""},
+	{"forbidden", reply("403 Forbidden", `<html>`), 200, bodyEmpty, ""},
+	{"too often", reply("429 Too Many Requests", `{"errors":[{"code":429}]}`, "Content-Type: application/json"), 429, `{"errors":[{"code":429}]}`, ""},
 	{"redirected", reply("302 Found", "", "Location: /x"), 502, own(502, "the backend answered with a redirect"), ""},
 	{"unauthorized", reply("401 Unauthorized", "{}"), 502, own(502, "the backend refused the gateway"), ""},
 }

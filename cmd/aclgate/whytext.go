@@ -63,6 +63,8 @@ func (e *env) printLine(s *config.Settings, l *record.Line) {
 		fmt.Fprintf(e.stdout, "At        query parameter %s\n", l.Param)
 	case l.Header != "":
 		fmt.Fprintf(e.stdout, "At        header %s\n", l.Header)
+	case l.Backend != "":
+		fmt.Fprintf(e.stdout, "Backend   refused the match: %s\n", l.Backend)
 	}
 	if l.Trace != "" {
 		fmt.Fprintf(e.stdout, "Trace     %s\n", l.Trace)

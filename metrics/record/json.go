@@ -37,11 +37,7 @@ func (r *Record) appendWhat(dst []byte) []byte {
 		dst = append(r.AppendTarget(append(dst, `,"target":"`...)), '"')
 	}
 	if r.faultLen > 0 {
-		name := `,"parameter":"`
-		if r.faultHeader {
-			name = `,"header":"`
-		}
-		dst = append(r.AppendFault(append(dst, name...)), '"')
+		dst = append(r.AppendFault(append(dst, faultMembers[r.faultKind]...)), '"')
 	}
 	if r.traced {
 		dst = append(r.AppendTrace(append(dst, `,"trace":"`...)), '"')

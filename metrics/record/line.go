@@ -20,6 +20,7 @@ type Line struct {
 	Target   string    `json:"target"`    // without query; of a match only its beginning; of many ids their number and a digest
 	Param    string    `json:"parameter"` // the name of what the request was refused for
 	Header   string    `json:"header"`    // likewise
+	Backend  string    `json:"backend"`   // the status and the words by which it refused a match
 	Trace    string    `json:"trace"`
 	Entry    int       `json:"entry"`
 	Line     int       `json:"line"`

@@ -102,14 +102,14 @@ type Facts struct {
 
 // text is what a Record keeps of the client's own words, escaped or checked.
 type text struct {
-	targetLen   uint16
-	cut         bool // the target was longer
-	traced      bool
-	faultHeader bool // fault names a header, and else a query parameter
-	faultLen    uint8
-	target      [maxTarget]byte
-	trace       [traceLen]byte
-	fault       [maxFault]byte // the name of what the request was refused for
+	targetLen uint16
+	cut       bool // the target was longer
+	traced    bool
+	faultKind faultKind
+	faultLen  uint8
+	target    [maxTarget]byte
+	trace     [traceLen]byte
+	fault     [maxFault]byte // the name of what the request was refused for, or the backend's words
 }
 
 // copyTo copies r to a place in a memory that no cache holds: only what r says is written, because
@@ -118,7 +118,7 @@ func (r *Record) copyTo(to *Record) {
 	to.Facts = r.Facts
 	t := &to.text
 	t.targetLen, t.cut, t.traced = r.targetLen, r.cut, r.traced
-	t.faultHeader, t.faultLen = r.faultHeader, r.faultLen
+	t.faultKind, t.faultLen = r.faultKind, r.faultLen
 	copy(t.target[:], r.target[:r.targetLen])
 	copy(t.fault[:], r.fault[:r.faultLen])
 	if r.traced {
@@ -199,13 +199,6 @@ func (r *Record) SetRefused(target []byte) {
 		}
 		r.putSegment(segment)
 	}
-}
-
-// SetFault remembers the name of the header, or of the query parameter, that a request was refused
-// for. Its value is never kept.
-func (r *Record) SetFault(name []byte, header bool) {
-	r.faultHeader = header
-	r.faultLen = uint8(copy(r.fault[:], name))
 }
 
 func (r *Record) clearTarget() { r.Route, r.targetLen, r.cut = nil, 0, false }
@@ -356,14 +349,6 @@ func (r *Record) AppendTarget(dst []byte) []byte {
 	dst = append(dst, r.target[:r.targetLen]...)
 	if r.cut {
 		dst = append(dst, "…"...)
-	}
-	return dst
-}
-
-// AppendFault appends the remembered name, escaped.
-func (r *Record) AppendFault(dst []byte) []byte {
-	for _, c := range r.fault[:r.faultLen] {
-		dst = appendPlain(dst, c)
 	}
 	return dst
 }

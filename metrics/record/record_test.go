@@ -147,6 +147,31 @@ func TestSetFault(t *testing.T) {
 	}
 }
 
+// Of the backend's words to a match no value is kept that the path does not keep.
+func TestSetRefusal(t *testing.T) {
+	for _, row := range []struct{ target, answer, want string }{
+		{"/gw/devices/nme=van", `{"errors":[{"code":2,"reason":"unknown field 'nme'"}]}`, "404 unknown field 'nme'"},
+		{"/gw/devices/nme=van", `{"errors":[{"reason" : "no\/such \"field\""}]}`, "404 no/such %22field%22"},
+		{"/gw/devices/nme=van", `{"errors":[{"reason":"cannot read nme=van"}]}`, "404 cannot read nme"},
+		{"/gw/devices/password=ze%20bra*", `{"errors":[{"reason":"nothing like ze bra"}]}`, "404"},
+		{"/gw/devices/a==b,password==zebra", `{"errors":[{"reason":"nothing like zebra"}]}`, "404"},
+		{"/gw/devices/{password~%22zebra%22}", `{"errors":[{"reason":"nothing like zebra"}]}`, "404"},
+		{"/gw/devices/{password~%22zebra%22}", `{"errors":[{"reason":"no field password"}]}`, "404 no field password"},
+		{"/gw/devices/x=van", `<html>`, "404"},
+		{"/gw/devices/x=van", `{"reason":7}`, "404"},
+		{"/gw/devices/x=van", `{"reason":"` + strings.Repeat("y", 100), "404 " + strings.Repeat("y", 60)},
+	} {
+		var r Record
+		r.SetRefusal(404, []byte(row.answer), parsed(t, row.target))
+		if got := string(r.AppendFault(nil)); got != row.want {
+			t.Errorf("%s, %.60s: got %q, want %q", row.target, row.answer, got, row.want)
+		}
+		if l, err := ParseLine(r.AppendJSON(nil)); err != nil || l.Backend != row.want {
+			t.Errorf("%s: read %q, %v", row.target, l.Backend, err)
+		}
+	}
+}
+
 // Whatever a client sends: what is remembered is bounded, printable, without query and compared
 // values, and makes a line of valid JSON that says the same.
 func FuzzSetRefused(f *testing.F) {

@@ -23,7 +23,7 @@ func (x *explainer) answer() Answer {
 		}
 	case x.reason == policy.OwnAnswer:
 		a.Says = "200, answered by the gateway itself"
-	case x.reason == policy.NothingLeft:
+	case given.Class == policy.ClassEmpty:
 		a.Says = `200 with an empty list: {"result":[]}`
 	case given.Code == policy.CodeDenied:
 		a.Says = fmt.Sprintf("%d, code 6: access denied to %s", given.Status, x.denied())

@@ -120,7 +120,7 @@ func (x *explainer) evaluate() {
 }
 
 func leftNothing(r policy.Reason) bool {
-	return r == policy.NothingLeft || r == policy.DeniedItems
+	return r == policy.NothingLeft || r == policy.MatchRefused || r == policy.DeniedItems
 }
 
 // absentIndex knows nothing and notes that it was asked.

@@ -1,7 +1,6 @@
 package index
 
 import (
-	"errors"
 	"strconv"
 	"sync"
 	"time"
@@ -68,7 +67,7 @@ func (x *ItemIndex) lookUp(q *Question, c *policy.Collection, target []byte, ids
 	}
 	err := x.lister.Page(q.Answer, &list, 0, func(r *listing.Row) bool { each(r); return true })
 	var refused *listing.AnswerError
-	if errors.As(err, &refused) && refused.Status != 429 && refused.Status != 401 {
+	if isRefusal(err, &refused) {
 		refused.Rows(list.Columns, each)
 		err = nil
 	}

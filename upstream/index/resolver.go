@@ -1,6 +1,7 @@
 package index
 
 import (
+	"errors"
 	"slices"
 
 	"aclgate/policy"
@@ -17,6 +18,8 @@ type Question struct {
 	Decision   *policy.Decision // Unresolved
 	Resolved   *policy.Resolved // what is found out is added here
 	CallersKey []byte           // sent where the gateway has no credential of its own
+	// Refused is the last refusal of a match that counts as an empty result; nil: there was none.
+	Refused *listing.AnswerError
 	// Answer is used to ask the backend and left closed, so that its Cancel ends the question; nil:
 	// Resolve makes one.
 	Answer *upstream.Answer
@@ -72,10 +75,11 @@ func (r *Resolver) Resolve(q *Question) error {
 			continue
 		}
 		ids, err := r.match(q, i)
-		if err != nil {
+		refused := !p.Alone && isRefusal(err, &q.Refused)
+		if err != nil && !refused {
 			return err
 		}
-		q.Resolved.Matches = append(q.Resolved.Matches, policy.ResolvedMatch{Selector: i, IDs: ids})
+		q.Resolved.Matches = append(q.Resolved.Matches, policy.ResolvedMatch{Selector: i, IDs: ids, Refused: refused})
 	}
 	if !unknown {
 		return nil
@@ -87,6 +91,19 @@ func (r *Resolver) Resolve(q *Question) error {
 	}
 	q.Resolved.LookedUp = true
 	return nil
+}
+
+// isRefusal reports whether the backend refused a question for what it asks, and keeps the refusal.
+// The backend evaluates a match over items that are not the caller's, too: what it says of them must
+// not be told apart from an empty result (SPEC 4.3, Resolving). A credential that it does not take,
+// or a rate, is about no item.
+func isRefusal(err error, refused **listing.AnswerError) bool {
+	var answer *listing.AnswerError
+	if !errors.As(err, &answer) || answer.Status == 401 || answer.Status == 429 {
+		return false
+	}
+	*refused = answer
+	return true
 }
 
 // match returns the ids that a match names, ascending. Errors that the backend reports beside the

@@ -140,17 +140,38 @@ func TestResolveFails(t *testing.T) {
 	}
 }
 
+// What the backend says to a match over items that are not the caller's counts as an empty result.
 func TestResolveRefused(t *testing.T) {
+	body := `{"errors":[{"code":2,"reason":"unknown field"}],"result":[{"id":3}]}`
+	for _, status := range []int{400, 403, 404, 405, 422} {
+		s, tr := play(t, fleet(t, 5), fake.Options{})
+		s.SetFault(canned(status, body))
+		q := unresolved(t, "/gw/devices/nme=truck")
+		if err := resolver(tr, ownKey, policy.ModeBoth).Resolve(q); err != nil {
+			t.Errorf("%d: %v", status, err)
+			continue
+		}
+		m := q.Resolved.Matches
+		if len(m) != 1 || len(m[0].IDs) != 0 || !m[0].Refused || q.Refused == nil || q.Refused.Status != status || string(q.Refused.Body) != body {
+			t.Errorf("%d: got %+v and %+v", status, m, q.Refused)
+		}
+	}
+}
+
+// Where nothing but the scope limits the caller, the backend's refusal is the answer; and so it is,
+// for everybody, where it is about no item.
+func TestResolveRefusedForTheClient(t *testing.T) {
 	body := `{"errors":[{"code":2,"reason":"unknown field"}],"result":[]}`
 	rows := []struct {
 		status int
+		alone  bool
 		key    func() string
-	}{{400, ownKey}, {403, ownKey}, {404, ownKey}, {429, ownKey}, {401, noKey}}
+	}{{400, true, ownKey}, {403, true, ownKey}, {404, true, ownKey}, {429, true, ownKey}, {429, false, ownKey}, {401, false, noKey}}
 	for _, row := range rows {
 		s, tr := play(t, fleet(t, 5), fake.Options{})
 		s.SetFault(canned(row.status, body))
 		q := unresolved(t, "/gw/devices/nme=truck")
-		q.CallersKey = []byte("CALLERS-KEY")
+		q.CallersKey, q.Decision.Selectors[0].Alone = []byte("CALLERS-KEY"), row.alone
 		var refused *listing.AnswerError
 		if err := resolver(tr, row.key, policy.ModeHeader).Resolve(q); !errors.As(err, &refused) {
 			t.Errorf("%d: got %v", row.status, err)
