@@ -97,6 +97,7 @@ type Upstream struct {
 	Timeouts       UpstreamTimeouts
 	MaxConnections int // per URL
 	MaxURLBytes    int
+	Conditions     bool // the backend knows selectors like 7,9,field=value
 	Queue          Queue
 	Eject          Eject
 	Probe          string // a path; "": none
@@ -188,6 +189,7 @@ type Policy struct {
 	Enforce       bool
 	Shadow        File // none: no second policy
 	MaxIDs        int
+	MaxResolved   int
 	MaxDepth      int
 	UnknownRoutes UnknownRoutes
 	BackendKeys   BackendKeys

@@ -47,6 +47,8 @@ func policyRows(s *Settings) []Setting {
 			"A second policy file that is evaluated and counted, not enforced. Empty: none.", into(&p.Shadow, s.path)},
 		{"policy.max_ids", "number", "10000",
 			"Ids in one list of a request. Above: 400.", into(&p.MaxIDs, count(1, mib))},
+		{"policy.max_resolved", "number", "20000",
+			"Items in scope that one match may resolve to. Above: 400.", into(&p.MaxResolved, count(1, mib))},
 		{"policy.max_depth", "number", "4",
 			"Levels of accounts.", into(&p.MaxDepth, count(1, 64))},
 		{"policy.unknown_routes", "deny | master", "deny",

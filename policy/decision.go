@@ -28,6 +28,7 @@ type SelectorDecision struct {
 	Denied  []int64 // asked for by number and not permitted, in the order asked
 	Unknown []int64 // Unresolved: ids that the index does not know to be in the scope
 	Match   bool    // Unresolved: the match has to be resolved
+	Ask     []int64 // Match: the items that it may be asked for; empty: all
 	Alone   bool    // Match: the backend knows all that limits the caller here
 	Refused bool    // the backend refused to resolve the match
 	Whole   bool    // IDs are all that the scope holds: "all" under it says the same

@@ -157,11 +157,12 @@ func (d *dice) methods() (words []string) {
 	return words
 }
 
-var matches = []string{"name=van", "{id>1}", "a.b==c,x=y", `{n=="a}b?"&&(x)}`}
+var matches = []string{"name=van", "{id>1}", "a.b==c,x=y", `{n=="a}b?"&&(x)}`, "cid=2", "cid==3", "cid=2,cid=3", "cid=2,x=y", "cid=2*"}
 
 // strange are segments with something to get wrong.
 var strange = []string{
-	"ALL", "0", "01", "1,", ",1", "1,,2", "1,all", "1,01", "9223372036854775807", "9223372036854775808", "name=", "name===x", "1=x", "a-b=c",
+	"ALL", "all,", "all,7", "all,all", "all,{id>1}", "all,name=", "7,name", "7,{id>1}", "7,name=x,9", "name=x,7", "name=x,all", "7,=x", "7,,a=b", "07,a=b",
+	"7,1=x", "7,a=b=c", "9223372036854775808,a=b", "0", "01", "1,", ",1", "1,,2", "1,all", "1,01", "9223372036854775807", "9223372036854775808", "name=", "name===x", "1=x", "a-b=c",
 	"{", "{}", "{a}{b}", "{(a}", "{a)b(}", `{"}`, "a?b", "%2e%2e", ".", "..", "...", "%2f", "a%2fb", "a%2f%2fb", "a%2f..", "%23", "a%3bb", "%25", "%2561ll",
 	"%zz", "%4", "%00", "%7f", "%c3%a9", "%c3", "%ed%a0%80", "flespi%2fx", "$SYS", "%24a", "flespi", "", "x+y", "%2B", "a;b", "cid", "messages", "calculate", "tokens",
 }
@@ -173,7 +174,7 @@ func (d *dice) selector(collection string) string {
 	case n < 14 && isInt(collection):
 		return joinIDs(append(d.ids(6), int64(d.n(9)+1)))
 	case n < 19 && isInt(collection):
-		return d.one(matches...)
+		return d.one("", "", "all,", joinIDs(append(d.ids(6), int64(d.n(9)+1)))+",") + d.one(matches...)
 	case n < 19:
 		return d.one("all", "a", "a,b", "x.y", "7", "a%2fb", "flespi%2fx")
 	}

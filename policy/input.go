@@ -49,6 +49,7 @@ type ResolvedMatch struct {
 	Selector int
 	IDs      []int64
 	Refused  bool // the backend refused the match; there are no ids
+	Partial  bool // it was asked about what was permitted then, and nothing else
 }
 
 // match returns what was found out about the match of a selector, or nil.

@@ -140,11 +140,11 @@ type reading struct {
 }
 
 type selection struct {
-	kind       string // all, ids, fields, expression, local
+	kind       string // all, ids, fields, expression, conditions, local
 	collection string
 	ids        []int64
-	text       string
-	at         int // which segment
+	text       string // of conditions what follows the ids
+	at         int    // which segment
 }
 
 func (r *reading) fault(word string) { r.faults = append(r.faults, word) }
@@ -237,8 +237,36 @@ func readSelection(collection, text string, slash bool) selection {
 		}
 	case goodFields(text):
 		s.kind = "fields"
+	case strings.HasPrefix(text, "all,") && goodFields(text[4:]):
+		s.kind, s.text = "fields", text[4:]
+	default:
+		s.readConditions(text)
 	}
 	return s
+}
+
+var listed = regexp.MustCompile(`^([1-9][0-9]*(?:,[1-9][0-9]*)*),([A-Za-z_].*)$`)
+
+// readConditions reads an id list with conditions behind it.
+func (s *selection) readConditions(text string) {
+	parts := listed.FindStringSubmatch(text)
+	if parts == nil || !goodFields(parts[2]) {
+		return
+	}
+	if ids, ok := distinct(parts[1]); ok {
+		s.kind, s.ids, s.text = "conditions", ids, parts[2]
+	}
+}
+
+// printed is the selector as it is forwarded where nothing narrows it.
+func (s selection) printed() string {
+	switch s.kind {
+	case "ids":
+		return joinIDs(s.ids)
+	case "conditions":
+		return joinIDs(s.ids) + "," + s.text
+	}
+	return s.text
 }
 
 func goodParts(text string) bool {

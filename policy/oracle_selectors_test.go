@@ -47,9 +47,7 @@ func (t *trial) selectors(method string) opinion {
 		bounds[i], reasons = t.bound(i, s, method)
 		reasons = append(reasons, t.unreadable(i, s, bounds[i])...)
 		eights = append(eights, reasons...)
-		indexed := t.mode == "ids" && isInt(s.collection) && collectionOf(s.collection).Scoped
-		linkedMatch := !t.isOwn(i) && isMatch(s) && (len(bounds[i].lists) > 0 || indexed)
-		bad = bad || linkedMatch
+		bad = bad || !t.isOwn(i) && isMatch(s) && t.unlinkable(s, bounds[i])
 	}
 	switch {
 	case len(eights) > 0:
@@ -64,7 +62,37 @@ func (t *trial) selectors(method string) opinion {
 	return t.conclude(bounds)
 }
 
-func isMatch(s selection) bool { return s.kind == "fields" || s.kind == "expression" }
+func isMatch(s selection) bool {
+	return s.kind == "fields" || s.kind == "expression" || s.kind == "conditions"
+}
+
+// unlinkable tells matches at a linked place that cannot be forwarded: of a token that is limited
+// there or has no entry to read by, and where the gateway itself has to know the accounts.
+func (t *trial) unlinkable(s selection, b bound) bool {
+	indexed := t.mode == "ids" || t.mode == "both" && s.kind == "conditions"
+	return len(b.lists) > 0 || t.as == "acl" && b.entry == nil || indexed && collectionOf(s.collection).Scoped
+}
+
+// account is what all the conditions ask for, if they ask for nothing but accounts.
+func (s selection) account() (cid int64, only bool) {
+	if s.kind != "fields" && s.kind != "conditions" {
+		return 0, false
+	}
+	asked := map[int64]bool{}
+	for _, test := range strings.Split(s.text, ",") {
+		field, value, _ := strings.Cut(test, "=")
+		value = strings.TrimPrefix(value, "=")
+		if field != "cid" || !oneID(value) {
+			return 0, false
+		}
+		cid, _ = strconv.ParseInt(value, 10, 64)
+		asked[cid] = true
+	}
+	if len(asked) > 1 {
+		return 0, true
+	}
+	return cid, true
+}
 
 func (t *trial) isOwn(i int) bool { return i == 0 && t.r.route.own }
 
@@ -80,6 +108,7 @@ func (t *trial) conclude(bounds []bound) opinion {
 			denied = append(denied, parts[len(parts)-1]+"/"+strconv.FormatInt(id, 10))
 		}
 		if o.asked {
+			printed[s.at] = s.printed()
 			continue
 		}
 		printed[s.at] = joinIDs(o.ids)
@@ -168,37 +197,53 @@ func (t *trial) unreadable(i int, s selection, b bound) (reasons []string) {
 // outcome is the table of SPEC 4.3 for one selector.
 func (t *trial) outcome(i int, s selection, b bound) (o outcome) {
 	indexed := t.mode != "header" && s.collection != "" && collectionOf(s.collection).Scoped
+	named := s.kind == "ids" || s.kind == "conditions"
 	switch {
 	case s.kind == "local":
 		o.asked = true
+		return o
 	case s.kind == "ids":
-		for _, id := range s.ids {
-			if b.permits(id) && (!indexed || t.inScope(s.collection, id)) {
-				o.ids = append(o.ids, id)
-			} else {
-				o.denied = append(o.denied, id)
-			}
-		}
 	case len(b.lists) == 0 && !indexed, isMatch(s) && !t.isOwn(i):
 		o.asked = true
-	case isMatch(s) && t.w.refused[s.collection+" "+s.text]:
-		o.refused = true
-	default:
-		for _, id := range t.candidates(s, b) {
-			cid, known := t.w.index[s.collection][id]
-			if b.permits(id) && (!indexed || known && t.w.inBranch(t.scope, cid)) {
-				o.ids = append(o.ids, id)
-			}
+		return o
+	}
+	satisfies := func(int64) bool { return true }
+	if isMatch(s) {
+		satisfies, o.refused = t.matching(s, indexed)
+	}
+	for _, id := range t.candidates(s, b) {
+		permitted := b.permits(id) && (!indexed || t.inScope(s, id))
+		switch {
+		case named && !permitted:
+			o.denied = append(o.denied, id)
+		case permitted && satisfies(id):
+			o.ids = append(o.ids, id)
 		}
 	}
 	return o
 }
 
-// candidates are the ids that all or a match can mean, ascending.
+// matching says which items satisfy a match, and whether the backend refuses to say it. Whose an
+// item is the index knows, where there is one.
+func (t *trial) matching(s selection, indexed bool) (satisfies func(int64) bool, refused bool) {
+	if cid, only := s.account(); only && indexed {
+		return func(id int64) bool { return cid != 0 && t.account(s, id) == cid }, false
+	}
+	asked := s.collection + " " + s.text
+	refused = t.w.refused[asked]
+	return func(id int64) bool { return !refused && slices.Contains(t.w.matches[asked], id) }, refused
+}
+
+// candidates are the ids that a selector can mean: in the order asked, or ascending.
 func (t *trial) candidates(s selection, b bound) (ids []int64) {
 	switch {
+	case len(s.ids) > 0:
+		return s.ids
 	case isMatch(s):
-		ids = t.w.matches[s.collection+" "+s.text]
+		ids = slices.Clone(t.w.matches[s.collection+" "+s.text])
+		for id := range t.w.index[s.collection] {
+			ids = append(ids, id)
+		}
 	case len(b.lists) > 0:
 		ids = b.lists[0]
 	default:
@@ -209,12 +254,16 @@ func (t *trial) candidates(s selection, b bound) (ids []int64) {
 	return sortedCopy(ids)
 }
 
-// inScope looks an item up that was asked for by number: in the index, or where only a look-up
-// finds it.
-func (t *trial) inScope(collection string, id int64) bool {
-	cid, known := t.w.index[collection][id]
-	if !known {
-		cid, known = t.w.unlisted[collection][id]
+// account is that of an item as far as the gateway comes to know it: by the index, or by a look-up
+// where the item was asked for by number. 0: not at all.
+func (t *trial) account(s selection, id int64) int64 {
+	if cid, known := t.w.index[s.collection][id]; known || len(s.ids) == 0 {
+		return cid
 	}
-	return known && t.w.inBranch(t.scope, cid)
+	return t.w.unlisted[s.collection][id]
+}
+
+// inScope tells the items of the branch.
+func (t *trial) inScope(s selection, id int64) bool {
+	return t.w.inBranch(t.scope, t.account(s, id))
 }

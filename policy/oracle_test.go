@@ -124,9 +124,7 @@ func fits(pattern, path []string) bool {
 func (t *trial) forward(verdict, reason string) opinion {
 	printed := slices.Clone(t.r.segments)
 	for _, s := range t.r.sels {
-		if s.kind == "ids" {
-			printed[s.at] = joinIDs(s.ids)
-		}
+		printed[s.at] = s.printed()
 	}
 	return opinion{verdicts: []string{verdict}, reasons: []string{reason}, segments: printed, query: t.r.query}
 }

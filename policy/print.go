@@ -68,14 +68,23 @@ func AppendQuery(dst []byte, r *Request) []byte {
 }
 
 func appendSelector(dst []byte, s *Selector) []byte {
-	if s.Kind == SelectIDs {
+	switch s.Kind {
+	case SelectIDs:
 		return appendIDs(dst, s.IDs)
+	case SelectConditions:
+		return AppendMatch(dst, s.IDs, s)
 	}
 	return appendEscaped(dst, s.Text, inPath)
 }
 
-// AppendMatch appends the text of a match as a path segment, for resolving it.
-func AppendMatch(dst []byte, s *Selector) []byte { return appendSelector(dst, s) }
+// AppendMatch appends what a match compares as a path segment, for resolving it: over some ids, or
+// with none over every item that there is.
+func AppendMatch(dst []byte, ids []int64, s *Selector) []byte {
+	if len(ids) > 0 {
+		dst = append(appendIDs(dst, ids), ',')
+	}
+	return appendEscaped(dst, s.Text, inPath)
+}
 
 // The places that a byte can be in unescaped: less than RFC 3986 allows, so that no backend can
 // take "+", "&" or ";" for anything but data.

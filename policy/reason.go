@@ -79,6 +79,7 @@ const (
 	LinkMessages
 
 	TooManyIDs
+	MatchTooWide
 	LinkedMatch
 	ListTooLong
 	IndexStale

@@ -97,7 +97,7 @@ var reasonTable = [reasonCount]reasonRow{
 		"Correct the query: known names, each once; a further name can be permitted by policy.query."},
 	BadSelector: {"bad-selector", fault(400, "a selector is malformed"),
 		"a selector is neither all nor an id list nor a match",
-		"Write all, ids such as 7,9, field=value, or one {expression}, and never a mixture."},
+		"Write all, ids such as 7,9, field=value, or one {expression}; field=value may follow ids or all."},
 
 	TokenMissing: {"token-missing", unauthorized,
 		"the request carries no token",
@@ -188,6 +188,9 @@ var reasonTable = [reasonCount]reasonRow{
 	TooManyIDs: {"too-many-ids", fault(400, "too many ids in one list"),
 		"one id list is longer than policy.max_ids",
 		"Send fewer ids at a time, or raise policy.max_ids."},
+	MatchTooWide: {"match-too-wide", fault(400, "too many items match: narrow the match"),
+		"more items of the scope match than policy.max_resolved",
+		"Add a condition, or name the items by id or all; or raise policy.max_resolved."},
 	LinkedMatch: {"linked-match", fault(400, "name ids here: at this place a match speaks of links"),
 		"a match at a linked place is about links, which the gateway cannot resolve for this token",
 		"Name the linked items by id or all."},

@@ -12,7 +12,7 @@ import (
 // targetSeeds are targets of every kind, good and bad.
 func targetSeeds() []string {
 	seeds := []string{
-		"/gw/devices/all", "/gw/devices/3,1,3?fields=id&limit=1", "/gw/devices/name=a%3fb", "/gw/devices/{a[1]==\"x\"}/messages?data={\"from\":1}",
+		"/gw/devices/all", "/gw/devices/3,1,3?fields=id&limit=1", "/gw/devices/name=a%3fb", "/gw/devices/3,1,3,name=a%2Bb", "/gw/devices/all,cid=1", "/gw/devices/{a[1]==\"x\"}/messages?data={\"from\":1}",
 		"/mqtt/messages/a%2f%23?cid=5", "/gw/calcs/all/devices/1,2/intervals/last", "/auth/info", "/gw/unheard/a%20b?fields=a+b", "/const/values?names=a,b",
 	}
 	for _, s := range strange {

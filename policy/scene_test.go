@@ -46,6 +46,7 @@ func sceneRows() []sceneRow {
 		{"list denied", "7,9", "GET", "/gw/devices/" + numbers(thousand, 1000, 1), "denied-items"},
 		{"list out of order with duplicates", numbers(1, 9, 1), "GET", "/gw/devices/9,1,8,1,2,9,7", "permitted"},
 		{"match forwarded", "all", "GET", "/gw/devices/configuration.ident=123,name=van", "permitted"},
+		{"conditions forwarded", "all", "GET", "/gw/devices/7,9,configuration.ident=123,name=van", "permitted"},
 		{"expression forwarded", "all", "GET", "/gw/devices/{name==%22van%22}", "permitted"},
 		{"linked selectors", "7,9", "GET", "/gw/calcs/1,2/devices/7,8,9/intervals/all", "narrowed"},
 		{"link carrying messages", "7,9", "POST", "/gw/streams/1/devices/all", "narrowed"},

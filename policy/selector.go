@@ -13,10 +13,11 @@ const (
 	SelectIDs
 	SelectFields     // field=value, joined by commas
 	SelectExpression // {…}
+	SelectConditions // an id list, then field=value: those of the ids that satisfy them all
 	SelectLocal
 )
 
-var selectorNames = [...]string{"none", "all", "ids", "fields", "expression", "local"}
+var selectorNames = [...]string{"none", "all", "ids", "fields", "expression", "conditions", "local"}
 
 // String returns the word for explain.
 func (k SelectorKind) String() string { return selectorNames[k] }
@@ -25,13 +26,35 @@ func (k SelectorKind) String() string { return selectorNames[k] }
 type Selector struct {
 	Kind       SelectorKind
 	Collection *Collection // nil: local to its parent
-	IDs        []int64     // SelectIDs: distinct, in the order asked
-	Text       []byte      // every other kind: decoded
+	IDs        []int64     // SelectIDs and SelectConditions: distinct, in the order asked
+	Text       []byte      // every kind but SelectIDs: decoded; of SelectConditions what follows the ids
 }
 
-// Match reports whether the selector has to be asked for at the backend.
+// Match reports whether the selector compares fields of items, which only the backend knows.
 func (s *Selector) Match() bool {
-	return s.Kind == SelectFields || s.Kind == SelectExpression
+	return s.Kind == SelectFields || s.Kind == SelectExpression || s.Kind == SelectConditions
+}
+
+// AccountOnly returns the account that all conditions of the selector ask for, if they ask for
+// nothing else: cid=11. 0 is the account of no item: two of them were asked for.
+func (s *Selector) AccountOnly() (cid int64, only bool) {
+	if s.Kind != SelectFields && s.Kind != SelectConditions {
+		return 0, false
+	}
+	for i, rest, more := 0, s.Text, true; more; i++ {
+		var part []byte
+		part, rest, more = bytes.Cut(rest, []byte{','})
+		field, value, _ := bytes.Cut(part, []byte{'='})
+		id, isID := ParseID(bytes.TrimPrefix(value, []byte{'='}))
+		switch {
+		case string(field) != "cid" || !isID:
+			return 0, false
+		case i > 0 && id != cid:
+			id = 0
+		}
+		cid = id
+	}
+	return cid, true
 }
 
 // ByID reports whether the selector names items whose ids are integers.
@@ -57,6 +80,9 @@ func (r *Request) readSelector(s *Selector, text []byte, suspicious byteClass, s
 	switch c := text[0]; {
 	case string(text) == "all":
 		s.Kind = SelectAll
+	case bytes.HasPrefix(text, allAnd): // everything that satisfies a match is what the match names
+		s.Kind, s.Text = SelectFields, text[len(allAnd):]
+		return fieldsFault(s.Text)
 	case c >= '0' && c <= '9':
 		return r.readIDs(s, text)
 	case c == '{':
@@ -69,9 +95,18 @@ func (r *Request) readSelector(s *Selector, text []byte, suspicious byteClass, s
 	return ""
 }
 
+// allAnd begins a selector of all items that satisfy conditions.
+var allAnd = []byte("all,")
+
+// readIDs reads an id list, and the conditions behind it if there are some.
 func (r *Request) readIDs(s *Selector, text []byte) string {
 	from := len(r.ids)
 	ids, ok := parseIDs(r.ids, text)
+	var conditions []byte
+	if !ok {
+		text, conditions = cutConditions(text)
+		ids, ok = parseIDs(r.ids, text)
+	}
 	r.ids = ids
 	if !ok {
 		return "an id list is digits without leading zero, up to 2^63-1, with single commas"
@@ -79,7 +114,22 @@ func (r *Request) readIDs(s *Selector, text []byte) string {
 	list, scratch := dropDuplicates(ids[from:], r.scratch)
 	r.scratch, r.ids = scratch, ids[:from+len(list)]
 	s.Kind, s.IDs, s.Text = SelectIDs, list[:len(list):len(list)], nil
-	return ""
+	if conditions == nil {
+		return ""
+	}
+	s.Kind, s.Text = SelectConditions, conditions
+	return fieldsFault(conditions)
+}
+
+// cutConditions cuts what is no list any more off an id list.
+func cutConditions(text []byte) (list, conditions []byte) {
+	for i := plainRun(text); i < len(text); i++ {
+		if c := text[i]; c != ',' && (c < '0' || c > '9') {
+			comma := bytes.LastIndexByte(text[:i], ',') // -1: there is no list
+			return text[:max(comma, 0)], text[comma+1:]
+		}
+	}
+	return text, nil
 }
 
 // localFault judges a selector that only its parent understands.
@@ -110,7 +160,7 @@ func fieldsFault(text []byte) string {
 		part, rest, more = bytes.Cut(rest, []byte{','})
 		field, value, found := bytes.Cut(part, []byte{'='})
 		if !found || !fieldName(field) {
-			return "a selector is all, an id list, field=value or one {expression}"
+			return "a selector is all or an id list, field=value may follow either; or field=value, or one {expression}"
 		}
 		if len(value) > 0 && value[0] == '=' {
 			value = value[1:]

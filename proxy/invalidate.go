@@ -83,14 +83,14 @@ func (w *write) touched() (ids []int64, exactly bool) {
 	switch {
 	case in.Items == nil:
 		return d.IDs, true
-	case d.As == policy.AsAsked && s.Kind != policy.SelectIDs:
+	case d.As == policy.AsAsked && len(s.IDs) == 0:
 		return in.Items.Of(col, in.Scope), s.Kind == policy.SelectAll
 	}
 	ids = slices.DeleteFunc(slices.Clone(d.IDs), func(id int64) bool {
 		cid, known := in.Items.Account(col, id)
 		return known && !in.Tree.Contains(in.Scope, cid)
 	})
-	return ids, true
+	return ids, d.As == policy.AsIDs || s.Kind == policy.SelectIDs
 }
 
 // accountsChanged notes accounts that were given to cid or, for 0, whose parent is not known any

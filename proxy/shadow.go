@@ -101,6 +101,7 @@ func (e *comparison) compareEntries() {
 		return
 	}
 	e.in, e.resolved = e.eval.in, e.eval.resolved
+	e.resolved.Matches = wholeMatches(e.resolved.Matches)
 	e.in.Resolved = &e.resolved
 	now := e.evaluateAgain()
 	e.rec.DryRun = now
@@ -151,7 +152,7 @@ func (e *comparison) underPolicy() record.Outcome {
 	}
 	e.resolved = policy.Resolved{}
 	if cmp.Or(e.in.AskedCID, tok.CID) == was.Scope {
-		e.resolved.Matches = e.eval.resolved.Matches
+		e.resolved.Matches = wholeMatches(e.eval.resolved.Matches)
 	}
 	if e.index != nil {
 		e.in.Items = e.index.View(e.in.Tree)
@@ -159,6 +160,16 @@ func (e *comparison) underPolicy() record.Outcome {
 	now := e.evaluateAgain()
 	e.in.NoteUse(now.Reason)
 	return now
+}
+
+// wholeMatches returns the matches that were resolved over all items: what the rights of the first
+// evaluation have narrowed says nothing about others.
+func wholeMatches(matches []policy.ResolvedMatch) []policy.ResolvedMatch {
+	partial := func(m policy.ResolvedMatch) bool { return m.Partial }
+	if !slices.ContainsFunc(matches, partial) {
+		return matches
+	}
+	return slices.DeleteFunc(slices.Clone(matches), partial)
 }
 
 // evaluateAgain evaluates the second input with all entries in force. Nobody asks the backend for

@@ -177,11 +177,14 @@ func (r *Record) SetRequest(q *policy.Request) {
 	}
 	for i := range q.Selectors {
 		r.putSegment([]byte(q.Route.Literals[i]))
-		if s := &q.Selectors[i]; s.Kind == policy.SelectIDs {
+		s := &q.Selectors[i]
+		if len(s.IDs) > 0 {
 			r.putIDs(s, maxTarget-idsRoom*(len(q.Selectors)-i))
-		} else {
-			r.putSegment(s.Text)
 		}
+		if s.Kind == policy.SelectConditions {
+			r.put(',')
+		}
+		r.putSegment(s.Text)
 	}
 	r.putSegment([]byte(q.Route.Literals[len(q.Selectors)]))
 }

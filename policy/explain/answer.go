@@ -81,7 +81,7 @@ func (x *explainer) open() (questions []string) {
 	for i := range x.dec.Selectors {
 		s, p := &x.req.Selectors[i], &x.dec.Selectors[i]
 		if p.Match {
-			q := "the backend is asked which items match: " + x.resolving(s, string(policy.AppendMatch(nil, s)), "id")
+			q := "the backend is asked which items match: " + x.resolving(s, string(policy.AppendMatch(nil, nil, s)), "id")
 			if grants := x.limitsOf(i).grants; len(grants) > 0 {
 				q += fmt.Sprintf("; of these, what entry %d is about is kept", grants[0].source().Number)
 			}

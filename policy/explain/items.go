@@ -12,8 +12,11 @@ import (
 func (x *explainer) selector(i int) Selector {
 	s := &x.req.Selectors[i]
 	d := Selector{Number: i + 1, Kind: s.Kind.String(), Asked: clean(string(s.Text))}
-	if s.Kind == policy.SelectIDs {
+	switch s.Kind {
+	case policy.SelectIDs:
 		d.Asked = joinIDs(s.IDs)
+	case policy.SelectConditions:
+		d.Asked = joinIDs(s.IDs) + "," + d.Asked
 	}
 	if s.Collection != nil {
 		d.Collection = s.Collection.URI
@@ -40,23 +43,12 @@ func (x *explainer) outcomes(i int, asked string) []ItemOutcome {
 	case x.groups(b) != nil && b.nothing == "":
 		why := fmt.Sprintf("members of the groups of entry %d pass, and only the gateway's index knows those", x.groups(b).source().Number)
 		return []ItemOutcome{{Outcome: Unknown, What: shorten(asked), Why: why}}
-	case p.Match:
+	case p.Match && len(s.IDs) == 0:
 		return []ItemOutcome{{Outcome: Unknown, What: "the items that match", Why: "which these are only the backend can say"}}
 	case s.Kind != policy.SelectIDs && p.As == policy.AsAsked:
 		return []ItemOutcome{{Outcome: Passes, What: shorten(asked), Why: x.whole(s, b)}}
-	case s.Kind == policy.SelectIDs:
-		denied, unknown := setOf(p.Denied), setOf(p.Unknown)
-		for _, id := range s.IDs {
-			switch {
-			case unknown[id]:
-				list.add(Unknown, id, "the index does not know it to be in the scope: the backend is asked before it is denied")
-			case denied[id]:
-				list.add(Refused, id, x.whyDenied(s, b, id))
-			default:
-				list.add(Passes, id, x.whyPermitted(s, b))
-			}
-		}
-		return list
+	case len(s.IDs) > 0:
+		return x.listed(s, p, b)
 	}
 	for _, id := range p.IDs {
 		list.add(Passes, id, x.whyPermitted(s, b))
@@ -73,7 +65,27 @@ func (x *explainer) outcomes(i int, asked string) []ItemOutcome {
 	return list
 }
 
-// fateList collects ids with the same outcome and reason.
+// listed says what became of each id of a list, with conditions behind it or without.
+func (x *explainer) listed(s *policy.Selector, p *policy.SelectorDecision, b limits) (list outcomeList) {
+	denied, unknown, kept := setOf(p.Denied), setOf(p.Unknown), setOf(p.IDs)
+	for _, id := range s.IDs {
+		switch {
+		case unknown[id]:
+			list.add(Unknown, id, "the index does not know it to be in the scope: the backend is asked before it is denied")
+		case denied[id]:
+			list.add(Refused, id, x.whyDenied(s, b, id))
+		case p.Match:
+			list.add(Unknown, id, "whether it satisfies the conditions only the backend can say")
+		case !kept[id]:
+			list.add(Dropped, id, "it does not satisfy the conditions")
+		default:
+			list.add(Passes, id, x.whyPermitted(s, b))
+		}
+	}
+	return list
+}
+
+// outcomeList collects ids with the same outcome and reason.
 type outcomeList []ItemOutcome
 
 func (l *outcomeList) add(outcome string, id int64, why string) {

@@ -66,7 +66,7 @@ func (d dice) engine(w *world) {
 }
 
 func (d dice) selector() string {
-	return pick(d, "all", "1", "7", "1,2,3", "5,9,7", "2,2,4,11", "name=van", "{a==1}", "007")
+	return pick(d, "all", "1", "7", "1,2,3", "5,9,7", "2,2,4,11", "name=van", "{a==1}", "007", "1,9,7,name=van", "all,cid=11", "2,5,cid=11")
 }
 
 func (d dice) target() string {

@@ -42,20 +42,23 @@ type ResolverOptions struct {
 	Mode      policy.Mode   // of scope.mode
 	MaxTarget int           // upstream.max_url_bytes
 	Index     Finder        // nil: ids are never unknown
+	// Conditions says that the backend knows selectors like 7,9,field=value: it is asked about what
+	// is permitted, and about nothing else.
+	Conditions bool
+	// MaxResolved is how many items of the scope one match may name; 0: no bound.
+	MaxResolved int
 }
 
 // Resolver asks the backend what the engine has to know before it can decide (SPEC 4.3, Resolving).
 // It is safe for concurrent use.
 type Resolver struct {
-	lister    listing.Lister
-	mode      policy.Mode
-	maxTarget int
-	index     Finder
+	lister listing.Lister
+	opt    ResolverOptions
 }
 
 // NewResolver returns a Resolver.
 func NewResolver(o ResolverOptions) *Resolver {
-	return &Resolver{lister: listing.Lister{Backend: o.Backend, Key: o.Key}, mode: o.Mode, maxTarget: o.MaxTarget, index: o.Index}
+	return &Resolver{lister: listing.Lister{Backend: o.Backend, Key: o.Key}, opt: o}
 }
 
 // Resolve finds out what an unresolved decision needs: the ids of its matches, and the accounts of
@@ -74,18 +77,19 @@ func (r *Resolver) Resolve(q *Question) error {
 		if !p.Match {
 			continue
 		}
-		ids, err := r.match(q, i)
-		refused := !p.Alone && isRefusal(err, &q.Refused)
-		if err != nil && !refused {
+		found := policy.ResolvedMatch{Selector: i}
+		err := r.match(q, &found)
+		found.Refused = !p.Alone && isRefusal(err, &q.Refused)
+		if err != nil && !found.Refused {
 			return err
 		}
-		q.Resolved.Matches = append(q.Resolved.Matches, policy.ResolvedMatch{Selector: i, IDs: ids, Refused: refused})
+		q.Resolved.Matches = append(q.Resolved.Matches, found)
 	}
 	if !unknown {
 		return nil
 	}
-	if r.index != nil {
-		if err := r.index.LookUp(q); err != nil {
+	if r.opt.Index != nil {
+		if err := r.opt.Index.LookUp(q); err != nil {
 			return err
 		}
 	}
@@ -106,27 +110,76 @@ func isRefusal(err error, refused **listing.AnswerError) bool {
 	return true
 }
 
-// match returns the ids that a match names, ascending. Errors that the backend reports beside the
-// rows are left to the request that follows, which it judges anew.
-func (r *Resolver) match(q *Question, selector int) ([]int64, error) {
-	s := &q.Input.Request.Selectors[selector]
-	target := append([]byte{'/'}, s.Collection.URI...)
-	target = policy.AppendMatch(append(target, '/'), s)
-	target = append(target, "?fields=id"...)
-	if r.maxTarget > 0 && len(target) > r.maxTarget-len("&limit=1000&offset=1000000") {
-		return nil, policy.BadSelector
+// match finds the ids that a match names. Errors that the backend reports beside the rows are left to
+// the request that follows, which it judges anew.
+func (r *Resolver) match(q *Question, found *policy.ResolvedMatch) error {
+	target := r.matchTarget(q, found)
+	if r.opt.MaxTarget > 0 && len(target) > r.opt.MaxTarget-pagingBytes {
+		return policy.BadSelector
 	}
 	list := listing.Query{
 		Target: target, CallersKey: q.CallersKey, Max: maxMatches, Columns: listing.Columns{Names: []string{"id"}, Required: 1},
 		Confirm: q.Confirm,
 	}
-	if r.mode.Header() {
+	if r.opt.Mode.Header() {
 		list.CID = q.Input.Scope
+		if r.opt.MaxResolved > 0 {
+			list.Max = r.opt.MaxResolved + 1 // every row is in scope
+		}
 	}
+	keep := r.keeps(q, found)
 	var ids []int64
-	if err := r.lister.All(q.Answer, &list, func(row *listing.Row) { ids = append(ids, row.ID[0]) }); err != nil {
-		return nil, err
-	}
+	err := r.lister.All(q.Answer, &list, func(row *listing.Row) {
+		if keep(row.ID[0]) {
+			ids = append(ids, row.ID[0])
+		}
+	})
 	slices.Sort(ids)
-	return slices.Compact(ids), nil
+	ids = slices.Compact(ids)
+	switch {
+	case errors.Is(err, listing.ErrRowCount), err == nil && r.opt.MaxResolved > 0 && len(ids) > r.opt.MaxResolved:
+		return policy.MatchTooWide
+	case err != nil:
+		return err
+	}
+	found.IDs = ids
+	return nil
 }
+
+// keeps returns what tells the items that count: those of the scope, where the index knows it, and
+// those that were asked for by number and that the index may come to know by a look-up. Nothing else
+// is permitted, whatever it matches.
+func (r *Resolver) keeps(q *Question, found *policy.ResolvedMatch) func(id int64) bool {
+	c := q.Input.Request.Selectors[found.Selector].Collection
+	if !r.opt.Mode.Index() || !c.Scoped || q.Input.Items == nil {
+		return func(int64) bool { return true }
+	}
+	unknown := q.Decision.Selectors[found.Selector].Unknown
+	return func(id int64) bool {
+		cid, known := q.Input.Items.Account(c, id)
+		return known && q.Input.Tree.Contains(q.Input.Scope, cid) || slices.Contains(unknown, id)
+	}
+}
+
+// pagingBytes is how much longer limit and offset make a target, at most.
+const pagingBytes = len("&limit=1000&offset=1000000")
+
+// matchTarget prints the question: over the permitted ids where the backend knows that form and they
+// fit, else over every item.
+func (r *Resolver) matchTarget(q *Question, found *policy.ResolvedMatch) []byte {
+	s, ask := &q.Input.Request.Selectors[found.Selector], q.Decision.Selectors[found.Selector].Ask
+	printed := func(ids []int64) []byte {
+		target := append(append([]byte{'/'}, s.Collection.URI...), '/')
+		return append(policy.AppendMatch(target, ids, s), "?fields=id"...)
+	}
+	if r.opt.Conditions && len(ask) > 0 && len(ask) <= maxAsked {
+		if target := printed(ask); r.opt.MaxTarget == 0 || len(target) <= r.opt.MaxTarget-pagingBytes {
+			found.Partial = true
+			return target
+		}
+	}
+	return printed(nil)
+}
+
+// maxAsked is how many ids are printed to see whether they fit a target.
+const maxAsked = 10_000

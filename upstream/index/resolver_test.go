@@ -239,6 +239,72 @@ func TestResolveOrder(t *testing.T) {
 	}
 }
 
+// Whether the backend knows conditions behind a list or not: it is asked for what is permitted where
+// it does and that fits, and for every item else.
+func TestResolveConditions(t *testing.T) {
+	rows := []struct {
+		target     string
+		ask        []int64
+		conditions bool
+		want       string
+		partial    bool
+	}{
+		{"/gw/devices/7,9,name=a%2Bb", []int64{7, 9}, false, "/gw/devices/name=a%2Bb?fields=id", false},
+		{"/gw/devices/7,9,3,name=a", []int64{7, 9}, true, "/gw/devices/7,9,name=a?fields=id", true},
+		{"/gw/devices/all,name=a", []int64{7, 9}, true, "/gw/devices/7,9,name=a?fields=id", true},
+		{"/gw/devices/name=a", nil, true, "/gw/devices/name=a?fields=id", false},
+		{"/gw/devices/name=a", upTo(3000), true, "/gw/devices/name=a?fields=id", false},
+		{"/gw/devices/name=a", upTo(300_000), true, "/gw/devices/name=a?fields=id", false},
+	}
+	for _, row := range rows {
+		s, tr := play(t, fleet(t, 0), fake.Options{})
+		q := unresolved(t, row.target)
+		q.Decision.Selectors[0].Ask = row.ask
+		r := NewResolver(ResolverOptions{Backend: tr, Key: ownKey, MaxTarget: 8000, Conditions: row.conditions})
+		if err := r.Resolve(q); err != nil {
+			t.Fatal(err)
+		}
+		got, _, _ := strings.Cut(s.Take()[0].Target, "&limit")
+		if got != row.want || q.Resolved.Matches[0].Partial != row.partial {
+			t.Errorf("%s: got %.80s %v, want %s", row.target, got, q.Resolved.Matches[0].Partial, row.want)
+		}
+	}
+}
+
+// A match that names more items of the scope than it may is refused; what is outside does not count.
+func TestResolveTooWide(t *testing.T) {
+	w := fleet(t, 1500)
+	for id := int64(1001); id <= 1500; id++ {
+		if err := w.Move("gw/devices", id, 12); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, tr := play(t, w, fake.Options{})
+	x := newIndexTest(t, tr, policy.ModeIDs)
+	x.load()
+	rows := []struct {
+		mode policy.Mode
+		most int
+		want error
+	}{
+		{policy.ModeHeader, 1500, nil}, {policy.ModeHeader, 1499, policy.MatchTooWide}, {policy.ModeHeader, 0, nil},
+		{policy.ModeIDs, 1000, nil}, {policy.ModeIDs, 999, policy.MatchTooWide}, {policy.ModeIDs, 0, nil},
+	}
+	for _, row := range rows {
+		o := ResolverOptions{Backend: tr, Key: ownKey, Mode: row.mode, MaxTarget: 8000, MaxResolved: row.most}
+		q := x.asks(17, 1)
+		parsed := unresolved(t, "/gw/devices/name=truck")
+		q.Input.Request, q.Decision = parsed.Input.Request, parsed.Decision
+		q.Input.Request.Selectors[0].Collection = x.devices
+		if row.mode == policy.ModeHeader { // the simulator is told no scope by header here
+			q.Input.Scope = 1
+		}
+		if err := NewResolver(o).Resolve(q); err != row.want {
+			t.Errorf("%v %d: got %v, want %v", row.mode, row.most, err, row.want)
+		}
+	}
+}
+
 // A client that goes away ends the question that is asked for it.
 func TestResolveCanceled(t *testing.T) {
 	s, tr := play(t, fleet(t, 5), fake.Options{})
