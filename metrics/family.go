@@ -60,6 +60,7 @@ const (
 	IndexReadings
 	AuditEvents
 	AuditFailing
+	SinkLost
 	SilentFault
 	SeriesDropped
 	BuildInfo
@@ -199,6 +200,8 @@ var table = [familyCount]Desc{
 	AuditEvents: collected("audit_events_total", Counter,
 		"Records for the audit log: written, dropped because the queue was full, failed because the file took none.", "result"),
 	AuditFailing: collected("audit_failing", Gauge, "1 while the audit log cannot be written."),
+	SinkLost: collected("sink_lost_total", Counter,
+		"What was lost because nobody took it: lines of the log, states for the service manager.", "sink"),
 	SilentFault: counted("silent_fault", Gauge,
 		"1 while something fails that no request shows yet: what was there before stays in use, and is wrong some day.", "what"),
 	SeriesDropped: counted("series_dropped_total", Counter,

@@ -114,6 +114,21 @@ func (m *Metrics) CollectAudit(a *record.Audit) {
 	})
 }
 
+// LostStats is what was written for others and never arrived, because they do not read or are gone.
+type LostStats struct {
+	Log    uint64 // lines
+	Notify uint64 // states for the service manager
+}
+
+// CollectLost exports what stats returns at every scrape.
+func (m *Metrics) CollectLost(stats func() LostStats) {
+	m.OnScrape(func(emit Emit) {
+		s := stats()
+		emit(SinkLost, float64(s.Log), "log")
+		emit(SinkLost, float64(s.Notify), "notify")
+	})
+}
+
 // IndexStats is what the item index counts.
 type IndexStats struct {
 	Succeeded, Failed uint64 // readings

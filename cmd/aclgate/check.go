@@ -114,7 +114,7 @@ func plural(n int, one, many string) string {
 // checkLive asks the backend what only it can say.
 func (e *env) checkLive(ctx context.Context, s *config.Settings, tree *policy.Tree) error {
 	s.Audit = config.Audit{} // nothing is served, so there is nothing to write
-	a, err := app.New(s, newLogger(config.Log{Level: config.LogWarn, Format: config.LogText}, e.stderr), app.Options{})
+	a, err := app.New(s, newLogger(config.Log{Level: config.LogWarn, Format: config.LogText}, e.stderr, false), app.Options{})
 	if err != nil {
 		return badSettings(err)
 	}

@@ -55,6 +55,7 @@ type childOptions struct {
 	siteOptions
 	prefix string   // of the command line, such as a ulimit
 	env    []string // further environment
+	log    *os.File // its standard error; nil: child.stderr
 }
 
 func newChild(t *testing.T, o childOptions) *child {
@@ -75,6 +76,9 @@ func (c *child) start(o childOptions) {
 	c.cmd = exec.Command("/bin/sh", "-c", script, binary, c.file())
 	c.cmd.Env = append(append(os.Environ(), childVariable+"=1"), o.env...)
 	c.cmd.Stdout, c.cmd.Stderr = c.stdout, c.stderr
+	if o.log != nil {
+		c.cmd.Stderr = o.log
+	}
 	if err := c.cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}

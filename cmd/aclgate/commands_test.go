@@ -166,7 +166,7 @@ func TestServeNamesAFaultOnce(t *testing.T) {
 // A duration in the log has a unit.
 func TestLogHasUnits(t *testing.T) {
 	var out bytes.Buffer
-	newLogger(config.Log{Level: config.LogInfo, Format: config.LogJSON}, &out).Info("draining", "drain", 30*time.Second)
+	newLogger(config.Log{Level: config.LogInfo, Format: config.LogJSON}, &out, false).Info("draining", "drain", 30*time.Second)
 	if !strings.Contains(out.String(), `"drain":"30s"`) {
 		t.Errorf("got %s", out.String())
 	}

@@ -92,9 +92,12 @@ func (e *env) runDemo(ctx context.Context, at demoAddresses) error {
 	if err != nil {
 		return failed(err)
 	}
-	screen := &demoScreen{w: e.stdout, names: map[int64]string{1: "demo-master", 2: "demo-channels", 3: "demo-storage", 4: "demo-containers"}}
-	a, err := app.New(s, newLogger(s.Log, e.stderr), app.Options{
-		Version: version(), Revision: revision(), Served: screen.show,
+	shown, logs := app.NewLogWriter(e.stdout), app.NewLogWriter(e.stderr)
+	defer shown.Close()
+	defer logs.Close()
+	screen := &demoScreen{w: shown, names: map[int64]string{1: "demo-master", 2: "demo-channels", 3: "demo-storage", 4: "demo-containers"}}
+	a, err := app.New(s, newLogger(s.Log, logs, terminal(e.stderr)), app.Options{
+		Version: version(), Revision: revision(), Served: screen.show, LogLost: logs.Lost,
 		Ready: func(api, admin net.Addr) { screen.intro(api, admin, url) },
 	})
 	if err != nil {

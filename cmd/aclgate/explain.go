@@ -235,7 +235,7 @@ func (f *explainFlags) key(stdin io.Reader) (string, error) {
 // explainLive explains a request with what only the backend knows.
 func (e *env) explainLive(ctx context.Context, s *config.Settings, ask explain.Ask) (*explain.Report, error) {
 	s.Audit = config.Audit{} // nothing is served, so there is nothing to write
-	a, err := app.New(s, newLogger(config.Log{Level: config.LogError, Format: config.LogText}, e.stderr), app.Options{})
+	a, err := app.New(s, newLogger(config.Log{Level: config.LogError, Format: config.LogText}, e.stderr, false), app.Options{})
 	if err != nil {
 		return nil, badSettings(err)
 	}

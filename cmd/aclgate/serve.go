@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -32,12 +33,21 @@ func (e *env) runServe(ctx context.Context) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	a, err := app.New(s, newLogger(s.Log, e.stderr), app.Options{Version: version(), Revision: revision(), Hangup: hangup})
+	signal.Ignore(syscall.SIGPIPE) // a log whose reader has died is no reason to die
+	logs := app.NewLogWriter(e.stderr)
+	defer logs.Close()
+	a, err := app.New(s, newLogger(s.Log, logs, terminal(e.stderr)), app.Options{
+		Version: version(), Revision: revision(), Hangup: hangup, LogLost: logs.Lost,
+	})
 	if err != nil {
 		return badSettings(err)
 	}
 	defer a.Close()
-	return failed(a.Serve(ctx))
+	if err := a.Serve(ctx); err != nil {
+		fmt.Fprintln(logs, err) // here, since whoever called us would wait for a log that is full
+		return &exitError{code: exitFailed}
+	}
+	return nil
 }
 
 // settings reads the settings file and what it names. All faults come at once.
@@ -62,13 +72,14 @@ func (e *env) warn(faults strict.Faults) {
 	}
 }
 
-// newLogger returns the log of the settings: text where a person reads it, JSON elsewhere.
-func newLogger(s config.Log, w io.Writer) *slog.Logger {
+// newLogger returns the log of the settings: if they leave it open, text where a person reads it, and
+// JSON elsewhere.
+func newLogger(s config.Log, w io.Writer, person bool) *slog.Logger {
 	levels := map[config.LogLevel]slog.Level{
 		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 	}
 	options := &slog.HandlerOptions{Level: levels[s.Level], ReplaceAttr: withUnits}
-	if s.Format == "json" || s.Format == "auto" && !terminal(w) {
+	if s.Format == "json" || s.Format == "auto" && !person {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}
 	return slog.New(slog.NewTextHandler(w, options))

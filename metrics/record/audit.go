@@ -37,6 +37,7 @@ type Audit struct {
 
 	written, dropped, failed atomic.Uint64
 	failing                  atomic.Bool
+	running                  atomic.Bool // Run has begun: the file is its own
 }
 
 // AuditStats is what an Audit counts: lines written, dropped because the queue was full, and lost
@@ -49,16 +50,18 @@ type AuditStats struct {
 const (
 	auditQueue  = 4096
 	auditLines  = 64
-	auditAtOnce = 64 << 10 // bytes that one write takes at most
+	auditAtOnce = 64 << 10       // bytes that one write takes at most
+	auditEnd    = 3 * auditStall // for the write that is under way, the last one, and some more
 )
 
-// OpenAudit opens the file, to append to it. Nothing is written before Run.
+// OpenAudit opens the file, to append to it. Nothing is written before Run. A named pipe that nobody
+// reads yet is no error: it is tried again with every write.
 func OpenAudit(o AuditOptions) (*Audit, error) {
 	if o.Queue == 0 {
 		o.Queue = auditQueue
 	}
-	file, err := openAuditFile(o.Path, o.MaxSize, o.Keep)
-	if err != nil {
+	file := &auditFile{path: o.Path, maxSize: o.MaxSize, keep: o.Keep}
+	if err := file.open(); err != nil && !noReader(err) {
 		return nil, err
 	}
 	return &Audit{
@@ -137,18 +140,42 @@ func (a *Audit) Stats() AuditStats {
 	return AuditStats{a.written.Load(), a.dropped.Load(), a.failed.Load(), a.failing.Load()}
 }
 
-// Close closes the file of an Audit whose Run has ended, or never began.
+// Close closes the file of an Audit whose Run never began.
 func (a *Audit) Close() {
-	if a != nil {
+	if a != nil && !a.running.Load() {
 		a.file.close()
 	}
 }
 
-// Run writes until ctx ends, then what still waits, and closes the file.
+// Run writes until ctx ends, then what still waits, and closes the file. What stands in a write that
+// does not end is left behind: the end does not wait for it.
 func (a *Audit) Run(ctx context.Context) {
-	defer a.file.close()
+	a.running.Store(true)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer a.file.close()
+		a.run(ctx)
+	}()
+	select {
+	case <-ended:
+		return
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(auditEnd)
+	defer timer.Stop()
+	select {
+	case <-ended:
+	case <-timer.C:
+		lost := len(a.queue) + len(a.lines)
+		a.dropped.Add(uint64(lost))
+		a.opts.Log.Error("the audit log takes nothing: what waited is lost", "lost", lost)
+	}
+}
+
+func (a *Audit) run(ctx context.Context) {
 	buf := make([]byte, 0, auditAtOnce)
-	for {
+	for ctx.Err() == nil {
 		select {
 		case r := <-a.queue:
 			buf = append(r.AppendJSON(buf[:0]), '\n')
@@ -158,11 +185,11 @@ func (a *Audit) Run(ctx context.Context) {
 			a.tell(a.file.reopen())
 			continue
 		case <-ctx.Done():
-			a.drain(buf[:0])
-			return
+			continue
 		}
 		a.write(a.gather(buf))
 	}
+	a.drain(buf)
 }
 
 // gather appends what waits, up to one write's worth.
@@ -180,20 +207,26 @@ func (a *Audit) gather(buf []byte) []byte {
 	return buf
 }
 
+// drain writes what waits, up to the first write that fails: each could take its time to do so.
 func (a *Audit) drain(buf []byte) {
 	for {
 		if buf = a.gather(buf[:0]); len(buf) == 0 {
 			return
 		}
-		a.write(buf)
+		if !a.write(buf) {
+			a.failed.Add(uint64(len(a.queue) + len(a.lines)))
+			return
+		}
 	}
 }
 
-func (a *Audit) write(buf []byte) {
+// write writes whole lines and reports whether all of them arrived.
+func (a *Audit) write(buf []byte) bool {
 	written, lost, err := a.file.write(buf)
 	a.written.Add(uint64(written))
 	a.failed.Add(uint64(lost))
 	a.tell(err)
+	return lost == 0
 }
 
 // tell raises the alarm when writing begins to fail, and ends it.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"time"
 )
 
 // auditFile is the file of an Audit with those that came before it. It belongs to one goroutine.
@@ -13,6 +14,7 @@ type auditFile struct {
 	keep    int
 	file    *os.File // nil: it could not be opened again
 	size    int64
+	rotates bool  // it is a regular file under its own name
 	torn    bool  // the last line is not whole
 	patient int64 // no rotation below this size: the last one failed
 }
@@ -26,8 +28,14 @@ func openAuditFile(path string, maxSize int64, keep int) (*auditFile, error) {
 }
 
 // open opens the file by its name. Nobody but its owner reads it: it says who uses what, and when.
+// Opening does not wait: not for a reader of a named pipe, either.
 func (f *auditFile) open() error {
-	file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|openNonBlocking, 0o600)
+	if noReader(err) {
+		if own := ownOutput(f.path); own != nil {
+			file, err = own, nil
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("cannot open the audit log: %w", err)
 	}
@@ -36,7 +44,12 @@ func (f *auditFile) open() error {
 		file.Close()
 		return fmt.Errorf("cannot open the audit log: %w", err)
 	}
-	f.file, f.size, f.patient = file, info.Size(), 0
+	f.file, f.size, f.patient, f.rotates = file, info.Size(), 0, false
+	if named, err := os.Lstat(f.path); err == nil {
+		// A link to the standard output stays one, also where that is a regular file: somebody else
+		// writes there, too.
+		f.rotates = named.Mode().IsRegular() && os.SameFile(named, info)
+	}
 	return nil
 }
 
@@ -53,13 +66,16 @@ func (f *auditFile) reopen() error {
 	return f.open()
 }
 
+// auditStall is how long a write waits for a reader that takes nothing.
+const auditStall = time.Second
+
 // write appends whole lines and returns how many arrived and how many did not. Part of a line may
 // have: the next write then begins on a line of its own, so that one line is lost and not two.
 func (f *auditFile) write(lines []byte) (written, lost int, err error) {
 	total := bytes.Count(lines, []byte{'\n'})
 	if f.file == nil {
 		err = f.open()
-	} else if f.size > 0 && f.size+int64(len(lines)) > max(f.maxSize, f.patient) {
+	} else if f.rotates && f.size > 0 && f.size+int64(len(lines)) > max(f.maxSize, f.patient) {
 		err = f.rotate()
 	}
 	if f.file == nil {
@@ -68,6 +84,7 @@ func (f *auditFile) write(lines []byte) (written, lost int, err error) {
 	if f.torn {
 		lines = append([]byte{'\n'}, lines...)
 	}
+	_ = f.file.SetWriteDeadline(time.Now().Add(auditStall)) // an error where nothing is waited for: on disks
 	n, failed := f.file.Write(lines)
 	f.size += int64(n)
 	if failed == nil {

@@ -46,6 +46,8 @@ type Options struct {
 	Hangup <-chan os.Signal          // each one reads the policy again; nil: never
 	Ready  func(api, admin net.Addr) // called once both addresses are taken
 	Served proxy.Served              // nil: no call
+
+	LogLost func() uint64 // lines of the log that were lost; nil: not counted
 }
 
 // App is one gateway. Serve runs it, once.
@@ -77,6 +79,7 @@ type App struct {
 	server          *proxy.Server
 	listenTLSFault  func() error // of the public listener's files; nil: it has none
 	draining        atomic.Bool
+	notifier        *notifier
 }
 
 // New makes a gateway from settings. Nothing runs yet and no address is taken. The error may hold
@@ -88,6 +91,9 @@ func New(s *config.Settings, log *slog.Logger, o Options) (*App, error) {
 	}
 	a := &App{settings: s, options: o, log: log, engine: Engine(s, cat), registry: prometheus.NewRegistry(), ring: record.NewRing(ringSize)}
 	a.metrics = metrics.New(a.registry, cat)
+	a.notifier = newNotifier(func(state string, err error) {
+		log.Warn("cannot tell the service manager", "state", state, "error", err)
+	})
 	for _, open := range []func() error{a.readKey, a.openAudit, a.openPolicies, a.openBackend, a.openAdmin} {
 		if err := open(); err != nil {
 			a.Close()
@@ -140,7 +146,7 @@ func (a *App) Serve(ctx context.Context) error {
 	group.Go(func() { ended <- a.server.Serve() })
 	a.log.Info("serving", "address", a.public.Addr().String(), "admin", a.private.Addr().String(),
 		"mode", a.settings.Scope.Mode, "version", a.options.Version)
-	a.notify(notifyReady)
+	a.notifier.tell(notifyReady)
 	if a.options.Ready != nil {
 		a.options.Ready(a.public.Addr(), a.private.Addr())
 	}
@@ -164,7 +170,7 @@ func (a *App) Serve(ctx context.Context) error {
 // request was answered.
 func (a *App) loops() []func(context.Context) {
 	all := []func(context.Context){
-		a.policy.Run, a.index.Run, a.gateway.WatchMemory, a.reloadOnHangup,
+		a.policy.Run, a.index.Run, a.gateway.WatchMemory, a.reloadOnHangup, a.notifier.run,
 		func(ctx context.Context) { a.watchFaults(ctx, faultTick, a.backgroundFaults()) },
 	}
 	if a.shadow != nil {
@@ -189,14 +195,14 @@ func (a *App) reloadOnHangup(ctx context.Context) {
 			return
 		case <-a.options.Hangup:
 		}
-		a.notify(notifyReloading)
+		a.notifier.tell(notifyReloading)
 		a.audit.Reopen() // whoever moved the file away says so by SIGHUP
 		if err := a.Reload(); err != nil {
 			a.log.Error("reload refused: the old policy stays in force", "error", err)
 		} else {
 			a.log.Info("reloaded", "revision", a.policy.Revision())
 		}
-		a.notify(notifyReady) // a reload that was refused has ended, too
+		a.notifier.tell(notifyReady) // a reload that was refused has ended, too
 	}
 }
 
@@ -205,7 +211,7 @@ func (a *App) reloadOnHangup(ctx context.Context) {
 func (a *App) shutdown() error {
 	s := a.settings.Shutdown
 	a.draining.Store(true)
-	a.notify(notifyStopping)
+	a.notifier.tell(notifyStopping)
 	a.metrics.SetBool(metrics.Draining, true)
 	a.log.Info("draining", "delay", s.Delay, "drain", s.Drain)
 	time.Sleep(s.Delay)

@@ -48,6 +48,13 @@ func (a *App) openAdmin() error {
 		return metrics.ListenerStats{Open: l.Open(), Refused: l.RefusedConns(), RefusedPerIP: l.RefusedPerIP()}
 	})
 	a.metrics.CollectAudit(a.audit)
+	a.metrics.CollectLost(func() metrics.LostStats {
+		s := metrics.LostStats{Notify: a.notifier.lost.Load()}
+		if a.options.LogLost != nil {
+			s.Log = a.options.LogLost()
+		}
+		return s
+	})
 	a.metrics.Build(a.options.Version, a.options.Revision)
 	return nil
 }
