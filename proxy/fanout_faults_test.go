@@ -246,7 +246,7 @@ func TestClientLeavesParts(t *testing.T) {
 	for range shardsAtOnce {
 		<-arrived
 	}
-	c.Close()
+	disconnect(c)
 	if n := b.leaves(t); n != shardsAtOnce {
 		t.Errorf("got %d requests, want %d", n, shardsAtOnce)
 	}

@@ -208,6 +208,12 @@ func (f *fixture) dial() net.Conn {
 	return c
 }
 
+// disconnect resets a connection: one that is only closed looks like one whose client still reads.
+func disconnect(c net.Conn) {
+	c.(*net.TCPConn).SetLinger(0)
+	c.Close()
+}
+
 // answer is what a client got.
 type answer struct {
 	status int

@@ -118,7 +118,7 @@ func TestClientLeavesMatch(t *testing.T) {
 	for range 4 {
 		<-arrived
 	}
-	c.Close()
+	disconnect(c)
 	select {
 	case <-ended:
 	case <-time.After(4 * time.Second): // its limit is 5 s

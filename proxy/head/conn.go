@@ -213,9 +213,10 @@ func (c *Conn) MustClose() bool {
 // OnGone has f called, once, when the client is found gone while its request is being handled,
 // which is looked at after a second and then a few times a second. nil takes f back, and so does
 // the end of the request; after OnGone returns, the earlier function is not running and will not be
-// called. f is called from the sweep: it must not block, and must not call OnGone. A client that
-// shut down its sending side counts as gone. One that has more bytes under way, as TLS has when it
-// ends in order, is not seen.
+// called. f is called from the sweep: it must not block, and must not call OnGone. Gone is who has
+// reset the connection, or to whom nothing can be written: one that shut down its sending side waits
+// for its answer, and one that closed looks the same until something is written to it. A client that
+// has more bytes under way, as TLS has when it ends in order, is not seen.
 func (c *Conn) OnGone(f func()) {
 	c.goneMu.Lock()
 	c.gone, c.guarded = f, f != nil

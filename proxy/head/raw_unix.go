@@ -68,14 +68,18 @@ func (c *Conn) writeReady(fd uintptr) bool {
 	return true
 }
 
-// ended reports whether the client has closed or reset the connection, without taking a byte from
-// it.
+// ended reports whether the client has reset the connection, or nothing can be written to it any
+// more, without taking a byte from it. One that shut down its sending side still reads: the end of
+// what it sends says nothing (RFC 9293 3.6).
 func ended(sys syscall.RawConn) bool {
-	var n int
+	var n, fault int
 	var err error
 	failed := sys.Control(func(fd uintptr) {
 		var b [1]byte
 		n, err = socket.Recv(fd, b[:], syscall.MSG_PEEK)
+		if n == 0 && err == nil { // a reset behind the end of the stream is not to be read
+			fault, _ = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_ERROR)
+		}
 	})
-	return failed == nil && n <= 0 && err != syscall.EAGAIN
+	return failed == nil && (fault != 0 || err != nil && err != syscall.EAGAIN)
 }

@@ -95,6 +95,7 @@ func TestOnGone(t *testing.T) {
 	nc := s.dial(t)
 	send(t, nc, get())
 	eventually(t, "request read", func() bool { return s.Open() == 1 })
+	nc.SetLinger(0)
 	nc.Close()
 	<-gone
 	time.Sleep(quickPace.gone)
@@ -119,6 +120,37 @@ func TestOnGoneSilent(t *testing.T) {
 	if got := calls.Load(); got != 0 {
 		t.Errorf("got %d calls, want none", got)
 	}
+}
+
+// Ensure that a client which has shut down its sending side is not taken for gone, gets its answer,
+// and is found gone when it resets the connection after that.
+func TestOnGoneHalfClosed(t *testing.T) {
+	var calls atomic.Int32
+	s := serve(t, Config{}, func(c *Conn) {
+		c.OnGone(func() { calls.Add(1) })
+		time.Sleep(4 * quickPace.gone)
+		c.OnGone(nil)
+		echo(c)
+	})
+	nc := s.dial(t)
+	send(t, nc, get())
+	nc.CloseWrite()
+	expectEnd(t, nc, "GET / \n")
+	if got := calls.Load(); got != 0 {
+		t.Errorf("got %d calls, want none", got)
+	}
+	gone := make(chan struct{})
+	s = serve(t, Config{}, func(c *Conn) {
+		c.OnGone(func() { close(gone) })
+		<-gone
+	})
+	nc = s.dial(t)
+	send(t, nc, get())
+	nc.CloseWrite()
+	time.Sleep(2 * quickPace.gone)
+	nc.SetLinger(0)
+	nc.Close()
+	<-gone
 }
 
 // Ensure that draining closes what is idle and makes every answer the last of its connection.
