@@ -96,6 +96,7 @@ func labelRows() [][2]string {
 		{"revision", "the commit that the binary was built from"},
 		{"scope", "`token`, `account`, `source`"},
 		{"shadow", "what `policy.shadow` would have done: a verdict, or `unresolved` where only the backend could tell"},
+		{"sink", "`log`, `notify`: the service manager"},
 		{"state", "`busy`, `idle`"},
 		{"upstream", "host and port of one of `upstream.urls`"},
 		{"verdict", "`" + strings.Join(verdicts, "`, `") + "`"},
