@@ -143,6 +143,10 @@ var table = map[string]rule{
 		reach:  []string{module + "proxy", module + "policy"},
 		reason: "it must not share the parser that it checks",
 	},
+	"bench/broker": {
+		reach:  []string{module + "proxy", module + "policy"},
+		reason: "it must not share the parser that it checks",
+	},
 	"bench": {may: []string{"*"}, reason: "the harness drives all of it"},
 	"cmd/aclgate": {
 		may: []string{
