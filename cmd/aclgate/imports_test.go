@@ -75,6 +75,10 @@ var table = map[string]rule{
 		may: []string{"policy", "upstream", "upstream/listing", "upstream/wake"}, reach: []string{module + "policy/store", module + "proxy"},
 		reason: "the scope header is checked whether or not there is an index",
 	},
+	"upstream/broker": {
+		may: []string{"proxy/mqtt/wire", "config/tlsfiles"}, never: []string{module + "proxy", module + "proxy/mqtt"}, reach: []string{module + "policy", fasthttp},
+		reason: "a connection to the broker carries packets; whose, and what they may say, is known before",
+	},
 	"upstream/socket": {
 		reach:  []string{fasthttp},
 		reason: "system calls and deadlines know no protocol",
