@@ -34,7 +34,35 @@ type Entry struct {
 	Number        int  // its place in the ACL, from 1; NewACL fills it in
 	URI           string
 	Submodules    []Submodule
+	Topic         string  // of an mqtt entry: the filter of the topics that it is about; "": none
+	Actions       Actions // of an mqtt entry: what it permits with these topics
 }
+
+// Actions is a set of what an mqtt entry permits with topics. The zero value permits nothing.
+type Actions uint8
+
+// The actions.
+const (
+	Publish Actions = 1 << iota
+	Subscribe
+)
+
+// Append appends the actions in their fixed order, separated by ", ".
+func (a Actions) Append(dst []byte) []byte {
+	if a&Publish != 0 {
+		dst = append(dst, "publish"...)
+	}
+	if a&Publish != 0 && a&Subscribe != 0 {
+		dst = append(dst, ", "...)
+	}
+	if a&Subscribe != 0 {
+		dst = append(dst, "subscribe"...)
+	}
+	return dst
+}
+
+// String is Append for texts that are read by people.
+func (a Actions) String() string { return string(a.Append(nil)) }
 
 // Submodule is one submodule that an entry names, with its own methods.
 type Submodule struct {
@@ -68,8 +96,8 @@ func (e *Entry) permits(m Method, name string) bool {
 	return false
 }
 
-// AppendShape appends all of an entry but its ids and its place: what the choice between entries
-// depends on. Lengths come before texts, so that no two lists of entries are printed alike.
+// AppendShape appends all of an entry but its ids, its topic and its place: what the choice between
+// entries depends on. Lengths come before texts, so that no two lists of entries are printed alike.
 func (e *Entry) AppendShape(b []byte) []byte {
 	b = strconv.AppendInt(b, int64(len(e.URI)), 10)
 	b = append(append(b, ':'), e.URI...)
@@ -138,7 +166,7 @@ func (a *ACL) Size() int {
 	}
 	size := int(unsafe.Sizeof(*a))
 	for i := range a.entries {
-		size += int(unsafe.Sizeof(a.entries[i])) + a.entries[i].IDs.size()
+		size += int(unsafe.Sizeof(a.entries[i])) + a.entries[i].IDs.size() + len(a.entries[i].Topic)
 	}
 	if a.selection.shared {
 		return size

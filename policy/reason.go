@@ -95,6 +95,16 @@ const (
 	BodyItem
 	MoveNoEntry
 
+	TopicSyntax
+	TopicRest
+	TopicClosed
+	NoTopicEntry
+	WillDenied
+	ResponseTopic
+	ShareWide
+	TooManyFilters
+	SenderOutside
+
 	BackendRefused
 	UpstreamBroken
 	UpstreamRedirect

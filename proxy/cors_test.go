@@ -107,7 +107,8 @@ func TestOwnRecord(t *testing.T) {
 	w := textWired(t, plain(`{"result":[]}`))
 	w.token("acl-with-everything", "acl", 11, `[
 		{"uri":"gw/devices","methods":["GET","PUT"],"ids":[2,1],"submodules":[{"name":"messages","methods":["GET"]}]},
-		{"uri":"gw/groups","methods":[],"ids":"all","submodules":[]},{"uri":"gw","methods":["POST"],"ids":"in-groups"},{"uri":"storage"}]`)
+		{"uri":"gw/groups","methods":[],"ids":"all","submodules":[]},{"uri":"gw","methods":["POST"],"ids":"in-groups"},{"uri":"storage"},
+		{"uri":"mqtt","topic":"a/#","actions":["subscribe","publish"]},{"uri":"mqtt","topic":"b","actions":["publish"]}]`)
 	tok := w.tokens[digestOf("acl-with-everything")]
 	tok.Info, tok.TTL, tok.Created, tok.Used = "ops \"<view>\"\n", 60, time.Now().Unix()-5, new(atomic.Int64)
 	id := func(key string) string { return itoa(int(w.tokens[digestOf(key)].ID)) }
@@ -126,7 +127,8 @@ func TestOwnRecord(t *testing.T) {
 	}
 	got := w.call("acl-with-everything", "GET", "/auth/info", "")
 	want := `{"result":[{"access":{"acl":[{"uri":"gw/devices","methods":["GET","PUT"],"ids":[1,2],"submodules":[{"name":"messages","methods":["GET"]}]},` +
-		`{"uri":"gw/groups","methods":[],"ids":"all","submodules":[]},{"uri":"gw","methods":["POST"],"ids":"in-groups"},{"uri":"storage","methods":[]}],"type":2},` +
+		`{"uri":"gw/groups","methods":[],"ids":"all","submodules":[]},{"uri":"gw","methods":["POST"],"ids":"in-groups"},{"uri":"storage","methods":[]},` +
+		`{"uri":"mqtt","methods":[],"topic":"a/#","actions":["publish","subscribe"]},{"uri":"mqtt","methods":[],"topic":"b","actions":["publish"]}],"type":2},` +
 		`"accessed":` + itoa(int(tok.LastUsed())) + `,"blocked":0,"cid":11,"created":` + itoa(int(tok.Created)) + `,"enabled":true,"expire":4102444800,"id":` +
 		itoa(int(tok.ID)) + `,"info":"ops \"\u003cview\u003e\"\u000a","ttl":60}]}`
 	if got.body != want || tok.LastUsed() == 0 {

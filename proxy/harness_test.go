@@ -137,6 +137,8 @@ type jsonACE struct {
 	URI        string
 	Methods    []string
 	IDs        json.RawMessage
+	Topic      string
+	Actions    []string
 	Submodules *[]struct {
 		Name    string
 		Methods []string
@@ -164,6 +166,10 @@ func (e jsonACE) entry(t testing.TB) policy.Entry {
 		out.Rule, out.IDs = policy.IDsList, policy.NewIDSet(ids)
 	default:
 		t.Fatalf("ids %s", e.IDs)
+	}
+	out.Topic = e.Topic
+	for _, a := range e.Actions {
+		out.Actions |= map[string]policy.Actions{"publish": policy.Publish, "subscribe": policy.Subscribe}[a]
 	}
 	if e.Submodules != nil {
 		out.HasSubmodules = true

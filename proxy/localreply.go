@@ -93,6 +93,12 @@ func appendEntry(b []byte, e *policy.Entry) []byte {
 	case policy.IDsList:
 		b = append(append(append(b, `,"ids":[`...), e.IDs.Text()...), ']')
 	}
+	if e.Topic != "" || e.Actions != 0 {
+		b = append(b, `,"topic":"`...)
+		b = appendJSONText(b, e.Topic)
+		b = appendActions(append(b, `","actions":[`...), e.Actions)
+		b = append(b, ']')
+	}
 	if !e.HasSubmodules {
 		return append(b, '}')
 	}
@@ -107,6 +113,17 @@ func appendEntry(b []byte, e *policy.Entry) []byte {
 		b = append(appendMethods(b, s.Methods), '}')
 	}
 	return append(b, `]}`...)
+}
+
+// appendActions appends the actions as elements of an array.
+func appendActions(b []byte, a policy.Actions) []byte {
+	switch a {
+	case policy.Publish | policy.Subscribe:
+		return append(b, `"publish","subscribe"`...)
+	case 0:
+		return b
+	}
+	return append(a.Append(append(b, '"')), '"')
 }
 
 func appendMethods(b []byte, s policy.MethodSet) []byte {

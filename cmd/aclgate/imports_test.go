@@ -39,12 +39,17 @@ var table = map[string]rule{
 		reach:  []string{fasthttp},
 		reason: "policy is pure: bytes in, verdict out; time and address are arguments",
 	},
+	"policy/topic": {
+		may: []string{"policy"}, never: []string{"net", "net/http", "os", "io", "io/fs", "time", "log", "log/slog", "encoding/json", yaml},
+		reach:  []string{fasthttp, module + "upstream", module + "proxy"},
+		reason: "topics are judged by the engine of policy, and as purely: topic in, reason out",
+	},
 	"policy/routes": {
 		may: []string{"policy", "config/strict"}, reach: []string{fasthttp},
 		reason: "the catalogue is data; it knows nothing of connections",
 	},
 	"policy/store": {
-		may: []string{"policy", "policy/routes", "config/strict"}, reach: []string{fasthttp},
+		may: []string{"policy", "policy/routes", "policy/topic", "config/strict"}, reach: []string{fasthttp},
 		reason: "where tokens live must not hang on how they arrive",
 	},
 	"policy/cache": {

@@ -5,10 +5,11 @@ import (
 
 	"aclgate/config/strict"
 	"aclgate/policy"
+	"aclgate/policy/topic"
 )
 
-// entryKeys are the keys of an entry. topic and actions belong to mqtt entries: they are checked
-// and read by nobody yet.
+// entryKeys are the keys of an entry. topic and actions belong to mqtt entries: elsewhere they are
+// checked and mean nothing.
 var entryKeys = []string{"uri", "methods", "ids", "submodules", "topic", "actions"}
 
 // methodNames are the five methods, in policy's order from GET on.
@@ -46,9 +47,36 @@ func (r *reader) readEntry(m *strict.Map) (e policy.Entry, ok bool) {
 	e.Methods = methods
 	okIDs := readIDs(&e, m.Get("ids"))
 	okSubs := r.readSubmodules(&e, m.Get("submodules"))
-	_, okTopic := readIfThere(m.Get("topic"), strict.Str)
-	_, okActions := readIfThere(m.Get("actions"), strict.ListOf(strict.Word))
-	return e, ok && uri != "" && okMethods && okIDs && okSubs && okTopic && okActions
+	okTopic := r.readTopic(&e, m)
+	return e, ok && uri != "" && okMethods && okIDs && okSubs && okTopic
+}
+
+// readTopic reads what an mqtt entry permits with topics, and warns where that is nothing at all.
+func (r *reader) readTopic(e *policy.Entry, m *strict.Map) bool {
+	text, okTopic := readIfThere(m.Get("topic"), strict.Str)
+	words, okActions := readIfThere(m.Get("actions"), strict.ListOf(strict.Word))
+	if e.URI != topic.EntryURI || !okTopic || !okActions {
+		return okTopic && okActions
+	}
+	e.Topic = text
+	for _, word := range words {
+		switch word {
+		case policy.Publish.String():
+			e.Actions |= policy.Publish
+		case policy.Subscribe.String():
+			e.Actions |= policy.Subscribe
+		default:
+			r.warnAbout(m.Get("actions"), "%q is no action: there are publish and subscribe", word)
+		}
+	}
+	if fault := topic.EntryFault(text); fault != "" {
+		at := m.Get("topic")
+		if at == nil {
+			at = m.Node()
+		}
+		r.warnAbout(at, "the entry grants no topic: %s", fault)
+	}
+	return true
 }
 
 // readIfThere reads a value that may be absent.

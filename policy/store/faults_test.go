@@ -93,6 +93,11 @@ func TestWarnings(t *testing.T) {
 		{"{uri: gw/devices, methods: [PUT], ids: [1, 2]}, {uri: gw/devices, methods: [PUT], ids: [1, 2, 3]}", "acl[1]: the entry is never chosen"},
 		{"{uri: gw/devices, methods: [PUT]}, {uri: gw/devices, methods: [PUT], ids: [1]}", "acl[0]: the entry is never chosen"},
 		{"{uri: mqtt, topic: a/b, actions: [publish]}", ""},
+		{"{uri: mqtt, topic: flespi/state/#, actions: [subscribe]}", ":12:30: warning: tokens[1].access.acl[0].topic: the entry grants no topic: topics that begin with flespi/"},
+		{"{uri: mqtt, topic: $SYS/#, actions: [subscribe]}", "the entry grants no topic: topics that begin with $ are closed"},
+		{"{uri: mqtt, topic: a/#/b, actions: [subscribe]}", "the entry grants no topic: its topic is no topic filter"},
+		{"{uri: mqtt, methods: [GET]}", "the entry grants no topic: it names none"},
+		{"{uri: mqtt, topic: a, actions: [read]}", `"read" is no action: there are publish and subscribe`},
 		{"{uri: gw/devices, ids: [7, 9], methods: []}", ""},
 	}
 	for _, row := range rows {

@@ -2,7 +2,7 @@ package store
 
 import "aclgate/policy"
 
-// kind is what lists of entries have in common that differ in ids and lines only. Of 100,000 tokens
+// kind is what lists of entries have in common that differ in ids, topics and lines only. Of 100,000 tokens
 // there are a few dozen kinds.
 type kind struct {
 	entries  []policy.Entry // without ids and lines
@@ -31,7 +31,7 @@ func (k *kinds) of(entries []policy.Entry, l *lint) int {
 	k.number[string(k.key)] = n
 	var bare []policy.Entry // nil of none
 	for _, e := range entries {
-		e.IDs, e.Line = policy.IDSet{}, 0
+		e.IDs, e.Topic, e.Actions, e.Line = policy.IDSet{}, "", 0, 0
 		bare = append(bare, e)
 	}
 	k.list = append(k.list, kind{entries: bare, findings: l.count(entries)})

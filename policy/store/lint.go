@@ -58,7 +58,7 @@ func (l *lint) find(entries []policy.Entry) (found []finding) {
 			add(aboutURI, "no route has the uri %q, so the entry matches nothing%s", e.URI, l.nearURI(e.URI))
 			continue
 		case covered[0].Topics:
-			continue // read by nobody yet, and loads as it is
+			continue // of topics, which readTopic judges
 		}
 		methodFindings(e, covered, add)
 		if permitsAny(e) && !chosen(acl, i+1, covered) {

@@ -6,12 +6,14 @@ import (
 	"strconv"
 
 	"aclgate/policy"
+	"aclgate/policy/topic"
 )
 
 // A packed record is the digest, then numbers as varints: id, line, access type with a bit for
 // enabled, cid, expire, ttl, created, the numbers of sources, origins and kind, and the length of
 // info. Behind info follow, with a ttl, the number of the counter of its last use, and for each
-// entry its line and its ids, as differences. A token of one entry with two ids takes 60 bytes.
+// entry its line and its ids, as differences, and of an mqtt entry its actions and its topic. A token
+// of one entry with two ids takes 60 bytes.
 
 // pack appends a record of this kind.
 func (p *Policy) pack(b []byte, rec *Record, kind int) []byte {
@@ -38,6 +40,11 @@ func (p *Policy) pack(b []byte, rec *Record, kind int) []byte {
 		line = e.Line
 		if e.Rule == policy.IDsList {
 			b = packIDs(b, e.IDs.IDs())
+		}
+		if e.URI == topic.EntryURI {
+			b = binary.AppendUvarint(b, uint64(e.Actions))
+			b = binary.AppendUvarint(b, uint64(len(e.Topic)))
+			b = append(b, e.Topic...)
 		}
 	}
 	return b
@@ -118,6 +125,10 @@ func (p *Policy) unpack(u *unpacker) *Record {
 		e.Line = line
 		if e.Rule == policy.IDsList {
 			e.IDs = u.ids()
+		}
+		if e.URI == topic.EntryURI {
+			e.Actions = policy.Actions(u.number())
+			e.Topic = string(u.bytes(u.number()))
 		}
 	}
 	return rec

@@ -47,6 +47,10 @@ func TestPackedRecords(t *testing.T) {
 		{Token: policy.Token{Origins: []string{}, Sources: &policy.Sources{}}},
 		{Token: policy.Token{Origins: []string{"a b", "c"}, Sources: &policy.Sources{Masks: []string{"10.*", "1?"}}}},
 		{Token: policy.Token{Origins: []string{"a", "b c"}, Sources: &policy.Sources{Networks: []netip.Prefix{network("::ffff:10.0.0.0/104"), network("10.0.0.0/8")}}}},
+		{Entries: []policy.Entry{
+			{URI: "mqtt", Topic: "a/+", Actions: policy.Publish | policy.Subscribe, Line: 3}, {URI: "mqtt", Line: 4},
+			{URI: "gw", Rule: policy.IDsList, IDs: policy.NewIDSet([]int64{1}), Line: 5}, {URI: "mqtt", Topic: "ж/#", Actions: policy.Subscribe},
+		}},
 		{Token: policy.Token{Line: 9}, Entries: []policy.Entry{
 			{URI: "gw", Rule: policy.IDsList, IDs: policy.NewIDSet(long), Line: 2}, {URI: "gw", Rule: policy.IDsList, Line: 7},
 			{URI: "gw", Rule: policy.IDsAll, Line: 7}, {URI: "gw", Rule: policy.IDsInGroups, Methods: 62, HasSubmodules: true},
@@ -59,7 +63,7 @@ func TestPackedRecords(t *testing.T) {
 			checkPacked(t, r, rec)
 		}
 	}
-	if n := len(r.policy.kinds.list); n != 2 || len(r.policy.sources) != 4 || len(r.policy.origins) != 4 {
+	if n := len(r.policy.kinds.list); n != 3 || len(r.policy.sources) != 4 || len(r.policy.origins) != 4 {
 		t.Errorf("got %d kinds, %d sources, %d origins", n, len(r.policy.sources), len(r.policy.origins))
 	}
 }

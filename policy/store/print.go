@@ -107,6 +107,9 @@ func appendEntry(b []byte, e *policy.Entry) []byte {
 	case policy.IDsAll, policy.IDsInGroups:
 		b = fmt.Appendf(b, "          ids: %s\n", e.Rule)
 	}
+	if e.Topic != "" || e.Actions != 0 {
+		b = fmt.Appendf(b, "          topic: %s\n          actions: [%s]\n", strconv.QuoteToASCII(e.Topic), e.Actions)
+	}
 	if !e.HasSubmodules {
 		return b
 	}
