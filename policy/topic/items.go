@@ -83,8 +83,9 @@ func (s *part) pieces(name string, tail Filter, properties bool) (all []piece) {
 
 // cells are what is to be printed of a place: for each id, 0 for +, the tails behind it.
 type cells struct {
-	tails map[int64][]cell
-	count int
+	tails  map[int64][]cell
+	count  int
+	pieces int // that the filter has here
 }
 
 type cell struct {
@@ -111,7 +112,7 @@ func (n *narrowing) place(p *place, id level, tail Filter) bool {
 	if len(pieces) == 0 || id.kind == words && len(ids) == 0 {
 		return false
 	}
-	c := &cells{tails: map[int64][]cell{}}
+	c := &cells{tails: map[int64][]cell{}, pieces: len(pieces)}
 	for _, x := range pieces {
 		n.gather(c, &x, id, ids)
 		if c.full(n.room) {
@@ -139,6 +140,9 @@ func (n *narrowing) gather(c *cells, x *piece, id level, ids []int64) {
 	tails := n.linked(x, r)
 	add := func(id int64) {
 		for i := 0; i < len(tails) && !c.full(n.room); i++ {
+			if c.tails[id] == nil {
+				c.tails[id] = make([]cell, 0, c.pieces)
+			}
 			c.tails[id] = append(c.tails[id], cell{x.part, tails[i], x.at})
 			c.count++
 		}
@@ -198,7 +202,10 @@ func (n *narrowing) linked(x *piece, r *right) (tails []Filter) {
 	case r.linked.all:
 		return []Filter{x.tail}
 	default:
-		for _, id := range r.linked.ids {
+		for i, id := range r.linked.ids {
+			if i > maxCells*(n.room+1) {
+				break // more than gather takes
+			}
 			with(word(strconv.FormatInt(id, 10)))
 		}
 	}
