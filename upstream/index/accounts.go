@@ -123,6 +123,8 @@ func (a *Accounts) read(ctx context.Context) error {
 	a.mu.Unlock()
 	q := listing.Items("platform/subaccounts", listing.Roots(a.opt.Mode, a.opt.Policy()))
 	var rows []policy.Account
+	q.Deadline = began.Add(a.opt.MaxStaleness)
+	q.Again = func(n int) { rows = rows[:len(rows)-n] }
 	each := func(r *listing.Row) { rows = append(rows, policy.Account{ID: r.ID[0], Parent: r.ID[1]}) }
 	if err := a.lister.AllScopes(ctx, &q, each); err != nil {
 		return err

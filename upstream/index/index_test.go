@@ -23,10 +23,10 @@ func TestIndexReads(t *testing.T) {
 		items   int
 		want    string // the requests
 	}{
-		{policy.ModeIDs, fake.Options{IgnoreCID: true}, 1100, "limit=1000&offset=0 limit=1000&offset=1000"},
-		{policy.ModeIDs, fake.Options{IgnoreCID: true, NoPaging: true}, 1100, "limit=1000&offset=0"},
-		{policy.ModeIDs, fake.Options{NoPaging: true}, 1000, "limit=1000&offset=0 limit=1000&offset=1000 limit=1&offset=0"},
-		{policy.ModeBoth, fake.Options{Root: 1}, 1100, "1 limit=1000&offset=0 1 limit=1000&offset=1000"},
+		{policy.ModeIDs, fake.Options{IgnoreCID: true}, 1100, "limit=1000&offset=0 limit=1000&offset=999 limit=1000&offset=1099"},
+		{policy.ModeIDs, fake.Options{IgnoreCID: true, NoPaging: true}, 1100, "limit=1000&offset=0 limit=1000&offset=1099 limit=1&offset=2100"},
+		{policy.ModeIDs, fake.Options{NoPaging: true}, 1000, "limit=1000&offset=0 limit=1000&offset=999 limit=1&offset=2000"},
+		{policy.ModeBoth, fake.Options{Root: 1}, 1100, "1 limit=1000&offset=0 1 limit=1000&offset=999 1 limit=1000&offset=1099"},
 		{policy.ModeIDs, fake.Options{}, 0, "limit=1000&offset=0"},
 	}
 	for _, row := range rows {

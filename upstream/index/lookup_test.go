@@ -304,7 +304,8 @@ func TestGroupsGiveUp(t *testing.T) {
 		if strings.Contains(r.Target, "/devices/all") {
 			began <- struct{}{}
 			<-release
-			return &fake.Canned{Status: 200, Body: []byte(`{"result":[{"group_id":12,"device_id":1}]}`)}
+			return &fake.Canned{Status: 200, Body: []byte(`{"result":[{"group_id":12,"device_id":1}],` +
+				`"pagination":{"limit":1000,"offset":0,"count":1}}`)}
 		}
 		return nil
 	})

@@ -90,7 +90,7 @@ func (x *indexTest) reread() {
 	}
 }
 
-// items makes a listing of ids and accounts, alternating; no account for 0.
+// items makes a whole listing of ids and accounts, alternating; no account for 0.
 func items(rows ...int64) string {
 	var b strings.Builder
 	for i := 0; i < len(rows); i += 2 {
@@ -102,7 +102,7 @@ func items(rows ...int64) string {
 		}
 		b.WriteByte('}')
 	}
-	return `{"result":[` + b.String() + `]}`
+	return fmt.Sprintf(`{"result":[%s],"pagination":{"limit":1000,"offset":0,"count":%d}}`, b.String(), len(rows)/2)
 }
 
 func isList(r *fake.Request) bool { return strings.Contains(r.Target, "/gw/devices/all?") }

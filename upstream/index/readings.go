@@ -148,7 +148,8 @@ func (x *ItemIndex) report(s subject, err, before error, took time.Duration) {
 	}
 }
 
-// read reads one collection whole and makes it what is known.
+// read reads one collection whole and makes it what is known. What takes longer than max_staleness
+// would be too old when it ends.
 func (x *ItemIndex) read(ctx context.Context, c *policy.Collection) error {
 	select {
 	case x.slots <- struct{}{}:
@@ -159,6 +160,8 @@ func (x *ItemIndex) read(ctx context.Context, c *policy.Collection) error {
 	seq, began := x.mark(), time.Now()
 	rows := make([]itemRow, 0, x.size(c))
 	q := listing.Items(c.URI, x.roots())
+	q.Deadline = began.Add(x.opt.MaxStaleness)
+	q.Again = func(n int) { rows = rows[:len(rows)-n] }
 	if err := x.lister.AllScopes(ctx, &q, func(r *listing.Row) { rows = append(rows, itemRow{r.ID[0], r.ID[1]}) }); err != nil {
 		return err
 	}
@@ -182,7 +185,8 @@ func (x *ItemIndex) readMembers(ctx context.Context, c *policy.Collection) (*gro
 	q := listing.Query{
 		Target: []byte("/gw/groups/all/" + c.Type + "/all?fields=group_id%2C" + memberColumn(c)), Roots: x.roots(),
 		Columns: listing.Columns{Names: []string{"group_id", memberColumn(c)}, Required: 2},
-		Max:     listing.MaxItems, Whole: true,
+		Max:     listing.MaxItems, Whole: true, Deadline: began.Add(x.opt.MaxStaleness),
+		Again: func(n int) { pairs = pairs[:len(pairs)-n] },
 	}
 	err := x.lister.AllScopes(ctx, &q, func(r *listing.Row) { pairs = append(pairs, pair{r.ID[0], r.ID[1]}) })
 	if err != nil {

@@ -3,6 +3,7 @@ package index
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"aclgate/policy"
 	"aclgate/upstream"
@@ -47,6 +48,9 @@ type ResolverOptions struct {
 	Conditions bool
 	// MaxResolved is how many items of the scope one match may name; 0: no bound.
 	MaxResolved int
+	// Within is how long the rows of one match may take, with those that are out of scope; 0: as long
+	// as they come.
+	Within time.Duration
 }
 
 // Resolver asks the backend what the engine has to know before it can decide (SPEC 4.3, Resolving).
@@ -114,7 +118,7 @@ func isRefusal(err error, refused **listing.AnswerError) bool {
 // the request that follows, which it judges anew.
 func (r *Resolver) match(q *Question, found *policy.ResolvedMatch) error {
 	target := r.matchTarget(q, found)
-	if r.opt.MaxTarget > 0 && len(target) > r.opt.MaxTarget-pagingBytes {
+	if r.opt.MaxTarget > 0 && len(target) > r.opt.MaxTarget-listing.PagingBytes {
 		return policy.BadSelector
 	}
 	list := listing.Query{
@@ -123,46 +127,42 @@ func (r *Resolver) match(q *Question, found *policy.ResolvedMatch) error {
 	}
 	if r.opt.Mode.Header() {
 		list.CID = q.Input.Scope
-		if r.opt.MaxResolved > 0 {
-			list.Max = r.opt.MaxResolved + 1 // every row is in scope
-		}
 	}
-	keep := r.keeps(q, found)
+	if r.opt.MaxResolved > 0 {
+		list.Max = r.opt.MaxResolved
+	}
+	if r.opt.Within > 0 {
+		list.Deadline = time.Now().Add(r.opt.Within)
+	}
+	list.Keep = r.keeps(q, found)
 	var ids []int64
-	err := r.lister.All(q.Answer, &list, func(row *listing.Row) {
-		if keep(row.ID[0]) {
-			ids = append(ids, row.ID[0])
-		}
-	})
-	slices.Sort(ids)
-	ids = slices.Compact(ids)
+	list.Again = func(n int) { ids = ids[:len(ids)-n] }
+	err := r.lister.All(q.Answer, &list, func(row *listing.Row) { ids = append(ids, row.ID[0]) })
 	switch {
-	case errors.Is(err, listing.ErrRowCount), err == nil && r.opt.MaxResolved > 0 && len(ids) > r.opt.MaxResolved:
+	case errors.Is(err, listing.ErrRowCount):
 		return policy.MatchTooWide
 	case err != nil:
 		return err
 	}
-	found.IDs = ids
+	slices.Sort(ids)
+	found.IDs = slices.Compact(ids)
 	return nil
 }
 
-// keeps returns what tells the items that count: those of the scope, where the index knows it, and
+// keeps returns what tells the rows that count: the items of the scope, where the index knows it, and
 // those that were asked for by number and that the index may come to know by a look-up. Nothing else
 // is permitted, whatever it matches.
-func (r *Resolver) keeps(q *Question, found *policy.ResolvedMatch) func(id int64) bool {
+func (r *Resolver) keeps(q *Question, found *policy.ResolvedMatch) func(*listing.Row) bool {
 	c := q.Input.Request.Selectors[found.Selector].Collection
 	if !r.opt.Mode.Index() || !c.Scoped || q.Input.Items == nil {
-		return func(int64) bool { return true }
+		return nil // all
 	}
 	unknown := q.Decision.Selectors[found.Selector].Unknown
-	return func(id int64) bool {
-		cid, known := q.Input.Items.Account(c, id)
-		return known && q.Input.Tree.Contains(q.Input.Scope, cid) || slices.Contains(unknown, id)
+	return func(row *listing.Row) bool {
+		cid, known := q.Input.Items.Account(c, row.ID[0])
+		return known && q.Input.Tree.Contains(q.Input.Scope, cid) || slices.Contains(unknown, row.ID[0])
 	}
 }
-
-// pagingBytes is how much longer limit and offset make a target, at most.
-const pagingBytes = len("&limit=1000&offset=1000000")
 
 // matchTarget prints the question: over the permitted ids where the backend knows that form and they
 // fit, else over every item.
@@ -173,7 +173,7 @@ func (r *Resolver) matchTarget(q *Question, found *policy.ResolvedMatch) []byte 
 		return append(policy.AppendMatch(target, ids, s), "?fields=id"...)
 	}
 	if r.opt.Conditions && len(ask) > 0 && len(ask) <= maxAsked {
-		if target := printed(ask); r.opt.MaxTarget == 0 || len(target) <= r.opt.MaxTarget-pagingBytes {
+		if target := printed(ask); r.opt.MaxTarget == 0 || len(target) <= r.opt.MaxTarget-listing.PagingBytes {
 			found.Partial = true
 			return target
 		}

@@ -72,13 +72,17 @@ func TestAll(t *testing.T) {
 		want            error
 	}{
 		{"none", 0, true, true, 1, nil},
-		{"a page less one", 999, true, true, 1, nil},
+		{"a page less one", 999, true, true, 2, nil},
 		{"a page", 1000, true, true, 2, nil},
-		{"more", 2500, true, true, 3, nil},
-		{"no paging", 2500, false, false, 1, nil},
+		{"more", 2500, true, true, 4, nil},
+		{"no paging", 2500, false, false, 3, nil},
+		{"no paging, few", 5, false, false, 3, nil},
+		{"no limit", 2500, false, true, 2, nil},
+		{"one", 1, true, true, 2, nil},
 		{"no paging, as many as a page", 1000, false, false, 3, nil},
 		{"no offset", 2500, true, false, 3, upstream.ErrBroken},
-		{"too many", 5000, true, true, 4, ErrRowCount},
+		{"as many as may be", 4000, true, true, 6, nil},
+		{"too many", 4001, true, true, 5, ErrRowCount},
 	}
 	for _, c := range cases {
 		b := &backend{answer: paging(c.rows, c.limits, c.offsets)}

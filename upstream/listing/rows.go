@@ -11,7 +11,7 @@ import (
 // two ways would name other items than the backend means.
 var ErrRows = errors.New("the answer is no list of items")
 
-// ErrRowCount says that a listing has more rows than the reader takes.
+// ErrRowCount says that a listing has more rows than the reader takes: more than Query.Max.
 var ErrRowCount = errors.New("the list of items is too long")
 
 // maxColumns is how many fields of a row can be asked for.
@@ -27,7 +27,13 @@ type Row struct {
 type Columns struct {
 	Names    []string // at most three
 	Required int      // so many of the first ones have to be ids in every row
-	Limit    int      // of rows, 0: no bound
+}
+
+// Pagination is what an answer says of its place in the whole list: the member "pagination". It is
+// the zero value where the answer has none, or one that can be read in two ways.
+type Pagination struct {
+	Known                bool // there is one, with all three numbers
+	Limit, Offset, Count int64
 }
 
 // Rows reads the rows of one listing, {"result":[{…},…],…}, off a stream. It holds one buffer,
@@ -44,6 +50,8 @@ type Rows struct {
 	members int  // of the listing, until now
 	listed  bool // "result" was read or is being read
 	errors  errorsSeen
+	paging  Pagination
+	paged   bool // "pagination" was read
 }
 
 // rowState says what the next byte of the listing belongs to.
@@ -104,17 +112,20 @@ func (r *Rows) Row() *Row { return &r.row }
 // Count returns how many rows were read.
 func (r *Rows) Count() int { return r.count }
 
+// Pagination returns what the answer says of its place in the whole list. It is known after the
+// last row.
+func (r *Rows) Pagination() Pagination { return r.paging }
+
 // Failed reports whether the answer has errors beside its rows.
 func (r *Rows) Failed() bool { return r.errors == someErrors }
 
-// Err returns nil for a whole listing, ErrRows, ErrRowCount, or what the stream failed with.
+// Err returns nil for a whole listing, ErrRows, or what the stream failed with.
 func (r *Rows) Err() error { return r.scan.err }
 
 // member reads one member of the listing, the opening of "result", or the end, and what must not
 // follow that.
 func (r *Rows) member() {
 	s := &r.scan
-	s.mark()
 	if !s.more(r.members, '}') {
 		switch {
 		case !r.listed:
@@ -134,6 +145,8 @@ func (r *Rows) member() {
 		r.state, r.listed = inResult, true
 	case string(name) == "errors":
 		r.readErrors()
+	case string(name) == "pagination":
+		r.readPagination()
 	default:
 		s.skip(1)
 	}
@@ -158,14 +171,49 @@ func (r *Rows) readErrors() {
 	}
 }
 
+// readPagination reads the value of "pagination". What is no object of plain numbers, or comes
+// twice, says nothing: it is no fault of the rows.
+func (r *Rows) readPagination() {
+	s := &r.scan
+	var p Pagination
+	fields := [...]struct {
+		name  string
+		value *int64
+		seen  int
+	}{{"limit", &p.Limit, 0}, {"offset", &p.Offset, 0}, {"count", &p.Count, 0}}
+	p.Known = !r.paged
+	r.paged = true
+	if s.peekSpace() != '{' {
+		s.skip(1)
+		return
+	}
+	s.open('{', "")
+	for n := 0; s.more(n, '}'); n++ {
+		name := s.readName()
+		i := 0
+		for i < len(fields) && string(name) != fields[i].name {
+			i++
+		}
+		if i == len(fields) {
+			s.skip(2)
+			continue
+		}
+		value, is := s.natural()
+		*fields[i].value = value
+		fields[i].seen++
+		p.Known = p.Known && is
+	}
+	for _, f := range fields {
+		p.Known = p.Known && f.seen == 1
+	}
+	if r.paging = p; !p.Known {
+		r.paging = Pagination{}
+	}
+}
+
 // readRow reads one row: an object in which no field that counts comes twice.
 func (r *Rows) readRow() {
 	s := &r.scan
-	s.mark()
-	if r.columns.Limit > 0 && r.count == r.columns.Limit {
-		s.refuse(ErrRowCount)
-		return
-	}
 	r.row = Row{}
 	var seen [maxColumns]bool
 	s.open('{', "a row is no object")

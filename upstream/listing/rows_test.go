@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -151,18 +152,54 @@ func TestRowsErrors(t *testing.T) {
 	}
 }
 
-func TestRowsBounds(t *testing.T) {
-	c := itemColumns
-	c.Limit = 2
-	if got, r := readRows(strings.NewReader(`{"result":[{"id":1},{"id":2}]}`), c); got != "1:- 2:-" || r.Err() != nil {
-		t.Errorf("got %q, %v", got, r.Err())
+// Ensure that what stands in a row, beside it or in its name may be as long as it likes, and that
+// none of it is held.
+func TestRowsOfAnySize(t *testing.T) {
+	const long = 10 << 20
+	for name, around := range map[string][2]string{
+		"a string before the id": {`{"result":[{"x":"`, `","id":7,"cid":11}]}`},
+		"a string after the id":  {`{"result":[{"id":7,"cid":11,"x":"`, `"}]}`},
+		"a string deep inside":   {`{"result":[{"id":7,"x":{"y":[1,{"z":"`, `"}]},"cid":11}]}`},
+		"a name":                 {`{"result":[{"id":7,"`, `":1,"cid":11}]}`},
+		"another member":         {`{"x":"`, `","result":[{"id":7,"cid":11}]}`},
+		"an error":               {`{"errors":[{"reason":"`, `"}],"result":[{"id":7,"cid":11}]}`},
+	} {
+		src := io.MultiReader(strings.NewReader(around[0]), io.LimitReader(unending{}, long), strings.NewReader(around[1]))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		got, r := readRows(src, itemColumns)
+		runtime.ReadMemStats(&after)
+		if got != "7:11" || r.Err() != nil {
+			t.Errorf("%s: got %q, %v", name, got, r.Err())
+		}
+		if held := after.TotalAlloc - before.TotalAlloc; held > 1<<20 {
+			t.Errorf("%s: %d bytes were taken for %d", name, held, long)
+		}
 	}
-	if _, r := readRows(strings.NewReader(`{"result":[{"id":1},{"id":2},{"id":3}]}`), c); !errors.Is(r.Err(), ErrRowCount) {
-		t.Errorf("a row too many: got %v", r.Err())
+}
+
+func TestPagination(t *testing.T) {
+	rows := []struct {
+		text string
+		want Pagination
+	}{
+		{`{"limit":1000,"offset":0,"count":3}`, Pagination{true, 1000, 0, 3}},
+		{`{"count":0,"x":[{}],"\u006cimit":7,"offset":1e0,"offset":0}`, Pagination{}},
+		{`{"limit":1000,"offset":0}`, Pagination{}},
+		{`{"limit":1000,"offset":0,"count":"3"}`, Pagination{}},
+		{`{"limit":1000,"offset":0,"count":-3}`, Pagination{}},
+		{`{"limit":1000,"offset":0,"count":3,"count":3}`, Pagination{}},
+		{`{"limit":1,"offset":0,"count":3},"pagination":{"limit":1,"offset":0,"count":4}`, Pagination{}},
+		{`null`, Pagination{}},
+		{`[1]`, Pagination{}},
+		{`{}`, Pagination{}},
 	}
-	long := io.MultiReader(strings.NewReader(`{"result":[{"id":1,"x":"`), unending{})
-	if _, r := readRows(long, itemColumns); !errors.Is(r.Err(), ErrRows) {
-		t.Errorf("a row without end: got %v", r.Err())
+	for _, row := range rows {
+		for _, text := range []string{`{"result":[{"id":1}],"pagination":` + row.text + `}`, `{"pagination":` + row.text + `,"result":[{"id":1}]}`} {
+			if _, r := readRows(strings.NewReader(text), itemColumns); r.Pagination() != row.want || r.Err() != nil {
+				t.Errorf("%s: got %+v, %v", text, r.Pagination(), r.Err())
+			}
+		}
 	}
 }
 

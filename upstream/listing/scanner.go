@@ -12,9 +12,6 @@ import (
 // Bounds of what a rowScanner reads.
 const (
 	rowBuffer = 32 << 10
-	// maxSpan bounds one row, or one other member, in bytes. Memory does not depend on it; it ends
-	// an answer that never ends.
-	maxSpan = 4 << 20
 	// maxName is more than any name that is asked for.
 	maxName = 32
 	// maxNesting bounds what is skipped.
@@ -28,8 +25,6 @@ type rowScanner struct {
 	src   io.Reader
 	buf   []byte
 	r, w  int
-	past  int64 // bytes of the stream before buf
-	began int64 // where in the stream the current row began
 	err   error // the first failure
 	ended bool
 	name  [maxName]byte // the last key, decoded
@@ -42,9 +37,6 @@ func (s *rowScanner) reset(src io.Reader) {
 	}
 	*s = rowScanner{src: src, buf: buf}
 }
-
-// mark begins a row or a member, which must not be longer than maxSpan.
-func (s *rowScanner) mark() { s.began = s.past + int64(s.r) }
 
 // next takes the next byte.
 func (s *rowScanner) next() byte {
@@ -71,12 +63,7 @@ func (s *rowScanner) fill() bool {
 	if s.err != nil || s.ended {
 		return false
 	}
-	s.past += int64(s.w)
 	s.r, s.w = 0, 0
-	if s.past-s.began > maxSpan {
-		s.fail("a row is too long")
-		return false
-	}
 	for range maxEmptyReads {
 		n, err := s.src.Read(s.buf)
 		s.w = n
@@ -235,8 +222,15 @@ func (s *rowScanner) skipString() {
 	}
 }
 
-// id takes a value and reports whether it is an id; 1.0, 1e3 and "1" are none.
+// id takes a value and reports whether it is an id: [1-9][0-9]* up to 2^63-1; 1.0, 1e3 and "1" are
+// none.
 func (s *rowScanner) id() (int64, bool) {
+	n, is := s.natural()
+	return n, is && n > 0
+}
+
+// natural takes a value and reports whether it is a plain number: an id, or 0.
+func (s *rowScanner) natural() (int64, bool) {
 	if c := s.peekSpace(); c == '-' || isDigit(c) {
 		return s.number()
 	}
@@ -244,9 +238,9 @@ func (s *rowScanner) id() (int64, bool) {
 	return 0, false
 }
 
-// number takes a number and reports whether it is an id: [1-9][0-9]* up to 2^63-1.
+// number takes a number and reports whether it is a natural one, up to 2^63-1.
 func (s *rowScanner) number() (int64, bool) {
-	is := !s.take('-') && s.peek() != '0'
+	is := !s.take('-')
 	zero := s.peek() == '0'
 	n, digits := s.digits()
 	sound := digits == 1 || digits > 1 && !zero

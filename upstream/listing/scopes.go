@@ -34,19 +34,17 @@ func Roots(mode policy.Mode, tree *policy.Tree) []int64 {
 
 // AllScopes reads a listing under each of its roots. A root that the backend does not let us see
 // has no items; when it is all of them, something else is wrong. A collection that it does not know
-// (404) is empty. A refusal after the first rows is a failure: what was read until then is not all.
+// (404) is empty. A refusal after the first page is a failure: what was read until then is not all.
 func (k *Lister) AllScopes(ctx context.Context, q *Query, each func(*Row)) error {
 	var a upstream.Answer
 	defer context.AfterFunc(ctx, a.Cancel)()
 	defer a.Close()
 	failed := ErrNoRoot
-	read, rows := 0, 0
-	counted := func(r *Row) { rows++; each(r) }
+	read := 0
 	for _, q.CID = range q.Roots {
-		before := rows
-		err := k.All(&a, q, counted)
+		shown, err := k.all(&a, q, each)
 		var refused *AnswerError
-		first := errors.As(err, &refused) && rows == before
+		first := errors.As(err, &refused) && !shown
 		switch {
 		case err == nil || first && refused.Status == 404:
 			read++

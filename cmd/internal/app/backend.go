@@ -44,7 +44,7 @@ func (a *App) openBackend() (err error) {
 	a.openIndex()
 	a.resolver = index.NewResolver(index.ResolverOptions{
 		Backend: a.transport, Key: a.ownKey, Mode: a.engine.Mode, MaxTarget: u.MaxURLBytes, Index: a.index,
-		Conditions: u.Conditions, MaxResolved: a.settings.Policy.MaxResolved,
+		Conditions: u.Conditions, MaxResolved: a.settings.Policy.MaxResolved, Within: u.Timeouts.FirstByte,
 	})
 	// Where x-flespi-cid is all that keeps accounts apart, the backend has to obey it. Without a
 	// credential of its own the gateway cannot ask; then the callers' own keys keep them apart.
