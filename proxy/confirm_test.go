@@ -198,7 +198,7 @@ func TestMatchIsAskedForByWhoMayAsk(t *testing.T) {
 				once.Do(func() { w.revoke(row.revoked) })
 				io.WriteString(c, plain(page+`{"id":2}]}`))
 			default:
-				io.WriteString(c, plain(`{"result":[{"id":1}]}`))
+				io.WriteString(c, plain(`{"result":[{"id":2}]}`))
 			}
 		})
 		w = newWired(t, b)

@@ -1,8 +1,10 @@
 package proxy
 
 import (
+	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,9 +18,9 @@ var resolvingRows = []struct {
 	status       int
 	body, target string
 }{
-	{"some", plain(`{"result":[{"id":2},{"id":9}]}`), 200, `{}`, "/gw/devices/2?fields=name"},
-	{"all of them", plain(`{"result":[{"id":2},{"id":1}]}`), 200, `{}`, "/gw/devices/1,2?fields=name"},
-	{"foreign ones", plain(`{"result":[{"id":9}]}`), 200, bodyEmpty, ""},
+	{"some", plain(`{"result":[{"id":2},{"id":9}],"pagination":{"limit":1000,"offset":0,"count":2}}`), 200, `{}`, "/gw/devices/2?fields=name"},
+	{"all of them", plain(`{"result":[{"id":2},{"id":1}],"pagination":{"limit":1000,"offset":0,"count":2}}`), 200, `{}`, "/gw/devices/1,2?fields=name"},
+	{"foreign ones", plain(`{"result":[{"id":9}],"pagination":{"limit":1000,"offset":0,"count":1}}`), 200, bodyEmpty, ""},
 	{"none", plain(`{"result":[]}`), 200, bodyEmpty, ""},
 	{"a row without id", plain(`{"result":[{"id":1},{"name":"x"}]}`), 502, own(502, "the backend cannot be reached or broke off"), ""},
 	{"an id that is text", plain(`{"result":[{"id":"1"}]}`), 502, own(502, "the backend cannot be reached or broke off"), ""},
@@ -102,12 +104,13 @@ func TestScopeIgnored(t *testing.T) {
 
 // When the client goes away while its match is resolved, no further pages are asked for.
 func TestClientLeavesMatch(t *testing.T) {
-	page := `{"result":[` + strings.Repeat(`{"id":1},`, 998) + `{"id":1},{"id":`
+	page := `{"result":[{"id":9%d},` + strings.Repeat(`{"id":1},`, 998) + `{"id":9%d}]}`
 	arrived, ended := make(chan struct{}, 1000), make(chan struct{}, 1)
 	w := newWired(t, startWire(t, func(c net.Conn, r *wireRequest) {
 		arrived <- struct{}{}
-		if _, offset, _ := strings.Cut(r.target(), "offset="); offset != "3000" {
-			io.WriteString(c, plain(page+"9"+offset+`}]}`))
+		_, text, _ := strings.Cut(r.target(), "offset=")
+		if offset, _ := strconv.Atoi(text); offset < 2997 {
+			io.WriteString(c, plain(fmt.Sprintf(page, offset, offset+999)))
 			return
 		}
 		io.Copy(io.Discard, c)

@@ -126,15 +126,15 @@ func TestNeverHalfAnIndex(t *testing.T) {
 		fault      *backend.Canned
 	}{
 		{"status", "0", &backend.Canned{Status: 500}},
-		{"fails half-way", "1000", &backend.Canned{Status: 502}},
-		{"cut half-way", "2000", &backend.Canned{Cut: 900}},
-		{"errors beside rows", "1000", answered(`{"errors":[{"code":1,"reason":"x"}],"result":[]}`)},
-		{"no JSON", "1000", answered(`<html>`)},
+		{"fails half-way", "999", &backend.Canned{Status: 502}},
+		{"cut half-way", "1998", &backend.Canned{Cut: 900}},
+		{"errors beside rows", "999", answered(`{"errors":[{"code":1,"reason":"x"}],"result":[]}`)},
+		{"no JSON", "999", answered(`<html>`)},
 		{"a row without id", "0", answered(rows(`{"cid":11}`))},
 		{"a row with a text as id", "0", answered(rows(`{"id":"102000","cid":11}`))},
 		{"a row with a fraction as cid", "0", answered(rows(`{"id":102000,"cid":11.5}`))},
 		{"one item of two accounts", "0", answered(rows(fmt.Sprintf(`{"id":%d,"cid":11}`, firstID+1)))},
-		{"never answers", "1000", &backend.Canned{Hang: true}},
+		{"never answers", "999", &backend.Canned{Hang: true}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -182,7 +182,8 @@ func TestBackendsThatCanBeRead(t *testing.T) {
 	}
 	t.Run("rows that come twice", func(t *testing.T) {
 		t.Parallel()
-		f := startFaulty(t, ordinary, answered(rows(fmt.Sprintf(`{"id":%d,"cid":12},{"id":%d,"cid":11}`, firstID+1, firstID+2000))))
+		f := startFaulty(t, ordinary, answered(fmt.Sprintf(`{"result":[{"id":%d,"cid":12},{"id":%[1]d,"cid":12},{"id":%d,"cid":11}],`+
+			`"pagination":{"limit":1000,"offset":0,"count":3}}`, firstID+1, firstID+2000)))
 		ready(t, f.g)
 		got, err := f.rig.Clients[0].Do(f.tokens[fleetA], &Ask{Method: "GET", Coll: devices, Sel: Selector{Form: selAll}}, "f")
 		var seen served
