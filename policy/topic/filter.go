@@ -58,19 +58,37 @@ func system(text string) bool { return strings.HasPrefix(text, "$") }
 // parseFilter reads a filter of at most most levels. With lists a level may be several words with
 // commas between them. The fault is "" or what is wrong.
 func parseFilter(text string, lists bool, most int) (f Filter, fault string) {
+	var p parsing
+	return p.parse(text, lists, most)
+}
+
+// parsing is room for a filter that is read. What it returns is valid until the next.
+type parsing struct {
+	filter Filter
+	levels []string
+}
+
+func (p *parsing) parse(text string, lists bool, most int) (f Filter, fault string) {
 	if fault := textFault(text); fault != "" {
 		return nil, fault
 	}
-	levels := strings.Split(text, "/")
-	if len(levels) > most {
+	n := strings.Count(text, "/") + 1
+	if n > most {
 		return nil, "it has too many levels"
 	}
-	f = make(Filter, 0, len(levels))
+	if cap(p.levels) < n {
+		p.filter, p.levels = make(Filter, 0, n), make([]string, 0, n)
+	}
+	levels := p.levels[:n]
+	for i, rest := 0, text; i < n; i++ {
+		levels[i], rest, _ = strings.Cut(rest, "/")
+	}
+	f = p.filter[:0]
 	for i, l := range levels {
 		switch {
 		case l == "+":
 			f = append(f, anyLevel)
-		case l == "#" && i == len(levels)-1:
+		case l == "#" && i == n-1:
 			f = append(f, allLevels)
 		case strings.ContainsAny(l, "+#"):
 			return nil, "+ and # are a level of their own, and # is the last"

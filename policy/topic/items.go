@@ -213,72 +213,72 @@ func (n *narrowing) linked(x *piece, r *right) (tails []Filter) {
 }
 
 // printPlace prints what was gathered. An id of which everything is permitted takes one filter; ids
-// that were asked for as a list, and of which the same is permitted, stay one.
+// that were asked for as a list, and of which the same is permitted, stay one where the broker knows
+// lists.
 func (n *narrowing) printPlace(p *place, id level, tail Filter, c *cells) {
 	order := slices.Sorted(maps.Keys(c.tails))
 	if id.kind == words {
 		order = slices.DeleteFunc(id.parseIDs(), func(id int64) bool { return len(c.tails[id]) == 0 })
 	}
 	beside := len(c.tails[0]) > 0 && !anyProperty(p, c.tails[0])
-	groups, group := map[string]*idGroup{}, []*idGroup(nil)
-	for _, id := range order {
+	listed := n.j.permit.law.Dialect == Flespi && n.asksList()
+	texts := make([]string, len(order)) // of the ids: one piece of memory for all of them
+	var groups []*idGroup
+	var same []cell
+	var tails []Filter
+	for i, id := range order {
 		if _, named := n.kept[id]; named {
 			n.kept[id] = true
 		}
-		tails := n.tails(p, tail, c.tails[id], anyProperty(p, c.tails[0]))
-		key := ""
-		if n.j.permit.law.Dialect == Flespi && id != 0 && n.asksList() {
-			key = joined(tails)
+		if of := c.tails[id]; i == 0 || !slices.EqualFunc(same, of, cell.equal) {
+			same, tails = of, n.tails(p, tail, of, anyProperty(p, c.tails[0]))
+			groups = append(groups, &idGroup{tails: tails})
 		}
-		g := groups[key]
-		if g == nil || key == "" {
-			g = &idGroup{tails: tails}
-			groups[key] = g
-			group = append(group, g)
+		l := anyLevel
+		if id != 0 {
+			texts[i] = strconv.FormatInt(id, 10)
+			l = level{kind: words, words: texts[i : i+1 : i+1]}
 		}
-		g.ids = append(g.ids, id)
+		if g := groups[len(groups)-1]; listed {
+			g.words = append(g.words, texts[i])
+		} else {
+			n.printItem(p, l, tails, beside && id != 0)
+		}
+		if n.many {
+			return
+		}
 	}
-	for _, g := range group {
-		for _, tail := range g.tails {
-			f := append(make(Filter, 0, len(p.path)+1+len(tail)), p.path...)
-			from := len(n.out)
-			n.add(append(append(f, g.level()), tail...), fromItems)
-			// Beside +/telemetry/#, which is of all items, 7/+ matches the name of it once more.
-			if beside && g.ids[0] != 0 && len(tail) == 1 && tail[0].kind == plus {
-				for i := range n.out[from:] {
-					n.out[from+i].overlaps = true
-				}
-			}
-			if n.many {
-				return
-			}
+	for _, g := range groups {
+		if listed {
+			n.printItem(p, level{kind: words, words: g.words}, g.tails, beside)
 		}
 	}
 }
 
-// idGroup is ids of which the same is printed.
+// idGroup is ids, next to each other in a list, of which the same is printed.
 type idGroup struct {
-	ids   []int64
+	words []string
 	tails []Filter
 }
 
-func (g *idGroup) level() level {
-	if g.ids[0] == 0 {
-		return anyLevel
-	}
-	l := level{kind: words}
-	for _, id := range g.ids {
-		l.words = append(l.words, strconv.FormatInt(id, 10))
-	}
-	return l
+// equal reports whether two cells print the same.
+func (c cell) equal(d cell) bool {
+	return c.part == d.part && c.at == d.at && len(c.tail) == len(d.tail) && (len(c.tail) == 0 || &c.tail[0] == &d.tail[0])
 }
 
-func joined(tails []Filter) string {
-	b := []byte(" ")
-	for _, t := range tails {
-		b = append(t.append(b), ' ')
+// printItem prints the filters of one item. Beside +/telemetry/#, which is of all items, 7/+ matches
+// the name of it once more.
+func (n *narrowing) printItem(p *place, id level, tails []Filter, beside bool) {
+	for _, tail := range tails {
+		f := append(make(Filter, 0, len(p.path)+1+len(tail)), p.path...)
+		from := len(n.out)
+		n.add(append(append(f, id), tail...), fromItems)
+		if beside && len(tail) == 1 && tail[0].kind == plus {
+			for i := range n.out[from:] {
+				n.out[from+i].overlaps = true
+			}
+		}
 	}
-	return string(b)
 }
 
 // asksList reports whether the filter names ids, one or more.

@@ -25,7 +25,9 @@ type narrowing struct {
 	many    bool           // more than there is room for
 	reason  policy.Reason  // why nothing fits, as far as it is known
 
-	last struct { // what exact found out about the filter before
+	buf   []byte
+	again parsing
+	last  struct { // what exact found out about the filter before
 		place  *place
 		tail   string
 		pieces []piece
@@ -169,9 +171,10 @@ func (n *narrowing) put(f Filter, from origin) {
 		n.many = true
 		return
 	}
-	text := f.String()
-	again, fault := parseFilter(text, n.j.permit.law.Dialect == Flespi, n.j.permit.law.MaxLevels) // as the broker does
-	if fault != "" {                                                                              // longer than a string may be
+	n.buf = f.append(n.buf[:0])
+	text := string(n.buf)
+	again, fault := n.again.parse(text, n.j.permit.law.Dialect == Flespi, n.j.permit.law.MaxLevels) // as the broker does
+	if fault != "" {                                                                                // longer than a string may be
 		n.many = true
 		return
 	}
@@ -181,7 +184,7 @@ func (n *narrowing) put(f Filter, from origin) {
 		}
 		n.wide = true
 	}
-	n.out = append(n.out, printed{text: text, filter: again, from: from})
+	n.out = append(n.out, printed{text: text, filter: f, from: from})
 }
 
 // drop leaves out what another one covers, marks what overlaps, and counts. Among those of items
