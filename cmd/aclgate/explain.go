@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"aclgate/policy"
 	"aclgate/policy/explain"
 	"aclgate/policy/store"
+	"aclgate/policy/topic"
 )
 
 // keyVariable is the environment variable that may hold the key to explain. A key never comes as a
@@ -30,7 +32,7 @@ const keyVariable = "ACLGATE_KEY"
 type explainFlags struct {
 	token, digest, info, keyFile string
 	cid, at, source, origin      string
-	json, live                   bool
+	json, live, mqtt             bool
 }
 
 func (e *env) explain() *cobra.Command {
@@ -51,9 +53,14 @@ environment variable ` + keyVariable + `.
 The account of an item, where the gateway keeps accounts apart itself, and what a match
 names, only the backend knows: --live asks it.
 
+With --mqtt, explain an action on a topic, or the delivery of a message, in place of a request: which GET
+decides, what a filter is narrowed to, which entries have a part in it. --cid is that of the user property then.
+
+  aclgate explain --token 17 --mqtt subscribe 'flespi/state/gw/devices/+/telemetry/#'
+
 The body of a request is not judged here. Exit code 0 says that it was explained,
 allowed or not; 1 that there is no such token.`,
-		Args: methodAndPath,
+		Args: f.arguments,
 		RunE: func(cmd *cobra.Command, args []string) error { return e.runExplain(cmd, &f, args) },
 	}
 	flags := c.Flags()
@@ -67,13 +74,18 @@ allowed or not; 1 that there is no such token.`,
 	flags.StringVar(&f.origin, "origin", "", "origin of the page that asks")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	flags.BoolVar(&f.live, "live", false, "ask the backend for the accounts of the items and what a match names")
+	flags.BoolVar(&f.mqtt, "mqtt", false, "explain subscribe FILTER, publish TOPIC or deliver TOPIC")
+	c.MarkFlagsMutuallyExclusive("live", "mqtt")
 	c.MarkFlagsMutuallyExclusive("token", "digest", "info", "key-file")
 	return c
 }
 
-// methodAndPath names what is missing, which a count of arguments does not.
-func methodAndPath(_ *cobra.Command, args []string) error {
-	if len(args) != 2 {
+// arguments names what is missing, which a count of arguments does not.
+func (f *explainFlags) arguments(_ *cobra.Command, args []string) error {
+	switch {
+	case f.mqtt && (len(args) != 2 || !slices.Contains(explain.Actions(), args[0])):
+		return errors.New("explain --mqtt takes subscribe FILTER, publish TOPIC or deliver TOPIC")
+	case len(args) != 2:
 		return errors.New("explain takes METHOD and PATH, such as: aclgate explain --token 17 GET /gw/devices/7")
 	}
 	return nil
@@ -98,6 +110,10 @@ func (e *env) runExplain(cmd *cobra.Command, f *explainFlags, args []string) err
 		return failed(err)
 	}
 	ask.File, ask.Tree, ask.Token = s.Store.Path.Text, pol.Tree, pol.token(rec)
+	if f.mqtt {
+		report := explain.Topic(topic.Options{Engine: pol.engine}, explain.TopicAsk{Action: args[0], Topic: args[1], Input: ask.Input, File: ask.File})
+		return e.print(report, f.json)
+	}
 	var report *explain.Report
 	if !f.live {
 		report = explain.Explain(pol.engine, ask)
@@ -110,7 +126,7 @@ func (e *env) runExplain(cmd *cobra.Command, f *explainFlags, args []string) err
 	return e.print(report, f.json)
 }
 
-func (e *env) print(r *explain.Report, asJSON bool) error {
+func (e *env) print(r io.WriterTo, asJSON bool) error {
 	if !asJSON {
 		_, err := r.WriteTo(e.stdout)
 		return err
@@ -128,7 +144,7 @@ func (f *explainFlags) ask(args []string) (ask explain.Ask, err error) {
 	if upper := strings.ToUpper(ask.Method); policy.ParseMethod([]byte(upper)) != policy.NoMethod {
 		ask.Method = upper
 	}
-	if !strings.HasPrefix(ask.Target, "/") {
+	if !f.mqtt && !strings.HasPrefix(ask.Target, "/") {
 		return ask, errors.New("a path begins with / and comes without the address: /gw/devices/7")
 	}
 	if f.cid != "" {

@@ -57,11 +57,11 @@ var table = map[string]rule{
 		reason: "the cache is memory in front of a store, never truth, and no part of HTTP",
 	},
 	"policy/explain": {
-		may: []string{"policy", "policy/routes"}, never: []string{"net", "net/http"},
+		may: []string{"policy", "policy/routes", "policy/topic"}, never: []string{"net", "net/http"},
 		reason: "a decision as text is explained from values, without a connection",
 	},
 	"policy/cases": {
-		may: []string{"policy", "policy/explain"}, never: []string{"net", "net/http"}, reach: []string{fasthttp, yaml},
+		may: []string{"policy", "policy/explain", "policy/topic"}, never: []string{"net", "net/http"}, reach: []string{fasthttp, yaml},
 		reason: "policy tests are judged by the engine itself; reading their files is the command's",
 	},
 	"upstream": {
@@ -160,7 +160,8 @@ var table = map[string]rule{
 	"cmd/aclgate": {
 		may: []string{
 			"bench", "bench/backend", "bench/competitors", "bench/report", "bench/stub", "bench/sys", "bench/workload", "cmd/internal/app", "config",
-			"config/strict", "metrics", "metrics/record", "policy", "policy/cases", "policy/explain", "policy/routes", "policy/store", "upstream/probe",
+			"config/strict", "metrics", "metrics/record", "policy", "policy/cases", "policy/explain", "policy/routes", "policy/store", "policy/topic",
+			"upstream/probe",
 		},
 		reason: "commands turn flags into calls and results into text; they join no parts of a gateway",
 	},

@@ -137,3 +137,65 @@ func TestPolicyTestsPage(t *testing.T) {
 		t.Error("docs/policy-tests.md does not show the example that is tested")
 	}
 }
+
+// topicTest are cases about topics; the second part of docs/policy-tests.md shows them.
+const topicTest = `suite: topics
+now: 2026-11-21T12:00:00Z
+items:
+  - {of: gw/devices, ids: [7, 9], cid: 11}
+  - {of: gw/calcs, ids: [5], cid: 11}
+cases:
+  - name: a wildcard becomes the two devices
+    as: 17
+    subscribe: flespi/state/gw/devices/+/telemetry/#
+    expect: {verdict: narrow, printed: [flespi/state/gw/devices/7/telemetry/#, flespi/state/gw/devices/9/telemetry/#]}
+  - name: one foreign device among mine
+    as: 17
+    subscribe: flespi/message/gw/devices/7,20
+    expect: {verdict: narrow, printed: [flespi/message/gw/devices/7], denied: [20]}
+  - name: what is delivered is what a GET would show
+    as: 17
+    deliver: flespi/message/gw/devices/20
+    expect: {verdict: deny, reason: denied-items}
+  - name: intervals of my devices
+    as: 17
+    deliver: flespi/interval/gw/calcs/5/devices/7/created
+    expect: allow
+  - name: nobody makes REST calls by topic
+    as: 1
+    publish: flespi/rest/delete/gw/devices/7
+    expect: {verdict: deny, reason: topic-rest}
+  - name: my own topics
+    as: 17
+    publish: fleet/7/command
+    expect: {verdict: allow, entry: 3}
+  - name: and no others
+    as: 17
+    publish: fleet/7
+    expect: {verdict: deny, reason: no-topic-entry}
+`
+
+func TestTopicCases(t *testing.T) {
+	with := testedPolicy + "        - {uri: mqtt, topic: fleet/+/command, actions: [publish]}\n"
+	code, stdout, stderr := playTests(t, with, topicTest, "--strict")
+	if want := "7 cases, 0 failed, 0 entries without use\n"; code != 0 || stdout != want {
+		t.Fatalf("got %d %q %q, want %q", code, stdout, stderr, want)
+	}
+	wider := strings.Replace(with, "ids: [7, 9]", "ids: [7, 9, 20]", 1)
+	code, stdout, _ = playTests(t, strings.Replace(wider, "fleet/+/command", "fleet/#", 1), topicTest)
+	for _, want := range []string{
+		"viewer_test.yaml:7: a wildcard becomes the two devices: subscribe flespi/state/gw/devices/+/telemetry/# as token 17",
+		"what the broker is asked for is flespi/state/gw/devices/7/telemetry/# | flespi/state/gw/devices/9/telemetry/# | flespi/state/gw/devices/20/telemetry/#, want",
+		"what is denied is [], want [20]", "verdict is allow (permitted), want deny; reason is permitted, want denied-items",
+		"verdict is allow (permitted), want deny; reason is permitted, want no-topic-entry; entry 3 (policy.yaml:21) decides: mqtt publish fleet/#",
+		"7 cases, 4 failed, 0 entries without use",
+	} {
+		if code != exitTests || !strings.Contains(stdout, want) {
+			t.Errorf("got %d %s, which lacks %q", code, stdout, want)
+		}
+	}
+	both := strings.Replace(topicTest, "publish: fleet/7\n", "publish: fleet/7\n    request: GET /gw/devices/7\n", 1)
+	if code, _, stderr = playTests(t, with, both); code != 3 || !strings.Contains(stderr, "one request, or one action on a topic") {
+		t.Errorf("got %d %s", code, stderr)
+	}
+}

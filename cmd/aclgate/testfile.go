@@ -10,6 +10,7 @@ import (
 	"aclgate/config/strict"
 	"aclgate/policy"
 	"aclgate/policy/cases"
+	"aclgate/policy/explain"
 )
 
 // suiteReader reads one file of policy tests.
@@ -76,11 +77,11 @@ func (r *suiteReader) token(n *strict.Node) (name string, id int64) {
 }
 
 func (r *suiteReader) readCase(n *strict.Node) {
-	m := n.Map("name", "as", "request", "cid", "source", "origin", "body", "match", "expect")
+	m := n.Map(append([]string{"name", "as", "request", "cid", "source", "origin", "body", "match", "expect"}, explain.Actions()...)...)
 	c := cases.Case{Line: n.Pos().Line}
 	strict.Into(&c.Name, m.Need("name"), strict.Word)
 	c.As, c.Token = r.token(m.Need("as"))
-	strict.Into(&c.Request, m.Need("request"), readRequest)
+	r.readAsk(&c, m)
 	strict.Into(&c.CID, m.Get("cid"), strict.ID)
 	strict.Into(&c.Source, m.Get("source"), strict.Parsed("an address", netip.ParseAddr))
 	strict.Into(&c.Origin, m.Get("origin"), strict.Word)
@@ -94,6 +95,25 @@ func (r *suiteReader) readCase(n *strict.Node) {
 	}
 	c.Want = readWant(m.Need("expect"))
 	r.suite.Cases = append(r.suite.Cases, c)
+}
+
+// readAsk reads what a case asks: a request, or an action on a topic.
+func (r *suiteReader) readAsk(c *cases.Case, m *strict.Map) {
+	for _, action := range explain.Actions() {
+		n := m.Get(action)
+		switch {
+		case n == nil:
+			continue
+		case c.Action != "" || m.Get("request") != nil:
+			n.Fault("a case is about one request, or one action on a topic")
+		}
+		c.Action = action
+		strict.Into(&c.Topic, n, strict.Word)
+		c.Request = action + " " + c.Topic
+	}
+	if c.Action == "" {
+		strict.Into(&c.Request, m.Need("request"), readRequest)
+	}
 }
 
 // readRequest reads a method and a path.
@@ -114,11 +134,12 @@ func readWant(n *strict.Node) (w cases.Want) {
 		strict.Into(&w.Verdict, n, verdict)
 		return w
 	}
-	m := n.Map("verdict", "reason", "status", "backend", "entry", "denied")
+	m := n.Map("verdict", "reason", "status", "backend", "entry", "denied", "printed")
 	strict.Into(&w.Verdict, m.Get("verdict"), verdict)
 	strict.Into(&w.Reason, m.Get("reason"), strict.Enum(reasonWords()...))
 	strict.Into(&w.Backend, m.Get("backend"), readRequest)
 	strict.Into(&w.Denied, m.Get("denied"), strict.ListOf(strict.ID))
+	strict.Into(&w.Printed, m.Get("printed"), strict.ListOf(strict.Word))
 	var status, entry int64
 	strict.Into(&status, m.Get("status"), strict.Int(200, 599))
 	strict.Into(&entry, m.Get("entry"), strict.Int(1, 100000))

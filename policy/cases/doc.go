@@ -10,6 +10,8 @@
 //   - The verdict is the real one: a case goes through policy/explain, which
 //     evaluates it as the proxy does. Nothing is sent anywhere. The items that a
 //     suite names take the place of the index and of the backend.
+//   - A case may also be about a topic: what a client subscribes to or publishes,
+//     or what is delivered to it.
 //   - A failure names the line of the case and the line of the policy that
 //     decided.
 //   - Coverage is about entries: one of a tested token that no case chose is

@@ -57,6 +57,10 @@ func (r *Result) run(s *Suite, c *Case, items *index) Check {
 		check.Failure = fmt.Sprintf("the policy %s has no token %d", r.world.File, c.Token)
 		return check
 	}
+	if c.Action != "" {
+		r.runTopic(s, c, tok, items, &check)
+		return check
+	}
 	method, target, _ := strings.Cut(c.Request, " ")
 	resolved := &policy.Resolved{LookedUp: true}
 	if c.Match != nil {

@@ -40,8 +40,10 @@ type Case struct {
 	Name    string
 	As      string // what the file calls the token
 	Token   int64
-	Request string // "GET /gw/devices/7"
-	CID     int64  // of x-flespi-cid, 0: none
+	Request string // "GET /gw/devices/7"; of an action on a topic, "subscribe a/#"
+	Action  string // "": it is a request; else what is done with Topic
+	Topic   string // or filter
+	CID     int64  // of x-flespi-cid, or of the user property; 0: none
 	Source  netip.Addr
 	Origin  string
 	Body    []policy.Keys
@@ -57,6 +59,7 @@ type Want struct {
 	Backend string // method and target that the backend gets
 	Entry   int    // number of the entry that decides
 	Denied  []int64
+	Printed []string // of a subscribe: what the broker is asked for
 }
 
 // Matrix expects of every token, request and id that it passes exactly if some Allow names it.

@@ -92,12 +92,7 @@ func (x *explainer) read() policy.Reason {
 // evaluate has the engine judge the request. Where it would ask an index that is not here, the
 // decision of the entries alone is kept, and indexMissing says that it is not the end.
 func (x *explainer) evaluate() {
-	if t := x.in.Token; t != nil && t.Sources != nil && !x.in.Source.IsValid() {
-		anywhere := *t
-		anywhere.Sources = nil
-		x.in.Token = &anywhere
-		x.note("The token may be used from some addresses only, and none was given here: that was not judged.")
-	}
+	x.anywhere()
 	var absent absentIndex
 	if x.in.Items == nil {
 		x.in.Items = &absent
@@ -117,6 +112,16 @@ func (x *explainer) evaluate() {
 	entries.Mode = policy.ModeHeader
 	entries.Decide(&x.dec, &x.in)
 	x.indexMissing = absent.members || x.dec.Verdict != policy.Deny || x.dec.Reason == policy.NothingLeft
+}
+
+// anywhere leaves out where the token may be used from, if no address was given.
+func (x *explainer) anywhere() {
+	if t := x.in.Token; t != nil && t.Sources != nil && !x.in.Source.IsValid() {
+		anywhere := *t
+		anywhere.Sources = nil
+		x.in.Token = &anywhere
+		x.note("The token may be used from some addresses only, and none was given here: that was not judged.")
+	}
 }
 
 func leftNothing(r policy.Reason) bool {

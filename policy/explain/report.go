@@ -59,6 +59,7 @@ type Choice struct {
 	For     string  `json:"for"`
 	Chosen  int     `json:"chosen"` // number of the entry, 0: none
 	Entries []Entry `json:"entries"`
+	Grants  bool    `json:"grants,omitempty"` // the entries are about topics: not ranked, and each that fits permits
 }
 
 // Entry is one entry of the ACL and why it decides or does not.

@@ -180,7 +180,11 @@ func (c *Choice) print(p *page) {
 	if c.Chosen != 0 {
 		chosen = fmt.Sprintf("entry %d decides", c.Chosen)
 	}
-	p.row("Entries", fmt.Sprintf("for %s, best rank first: %s", c.For, chosen))
+	order := "best rank first"
+	if c.Grants {
+		order, chosen = "any of them is enough", strings.Replace(chosen, "decides", "permits", 1)
+	}
+	p.row("Entries", fmt.Sprintf("for %s, %s: %s", c.For, order, chosen))
 	var foreign []string
 	for _, e := range c.Entries {
 		if !e.Covers && !e.NearMiss {
