@@ -66,7 +66,7 @@ func (j *Judge) own(action policy.Actions) (reason policy.Reason) {
 
 // begin reads a topic, and judges whether the token may be used at all, and in which scope.
 func (j *Judge) begin(topic []byte, cid int64) policy.Reason {
-	j.number = 0
+	j.number, j.req.Selectors = 0, j.req.Selectors[:0]
 	if !j.split(topic) {
 		return policy.TopicSyntax
 	}
