@@ -29,14 +29,20 @@ func hotRows() []hotRow {
 		{"interval", "flespi/interval/gw/calcs/5/devices/7/created", []string{"gw/calcs GET 5", "gw/devices GET 7"}, policy.ModeHeader, policy.Permitted},
 		{"own topic", "fleet/7/position", []string{"mqtt subscribe x/#", "mqtt publish,subscribe fleet/+/position"}, policy.ModeHeader, policy.Permitted},
 		{"foreign own topic", "fleet/7/secret", []string{"mqtt subscribe fleet/+/position"}, policy.ModeHeader, policy.NoTopicEntry},
+		{"by groups", "flespi/state/gw/devices/7/name", []string{"gw/groups GET 4"}, policy.ModeIDs, policy.Permitted},
 		{"rest", "flespi/rest/get/gw/devices/7", []string{"gw/devices GET 7"}, policy.ModeHeader, policy.TopicRest},
 	}
 }
 
 func (row *hotRow) judge(t testing.TB) (*Judge, []byte) {
 	w := newWorld(t, row.mode)
-	w.items = &placed{of: map[string]map[int64]int64{"gw/devices": {7: 11}}, tree: w.tree}
-	return w.judge(w.token(t, row.token...)), []byte(row.topic)
+	w.items = &placed{
+		of:      map[string]map[int64]int64{"gw/devices": {7: 11}, "gw/groups": {4: 11}},
+		members: map[string]map[int64][]int64{"gw/devices": {4: {7, 8}}}, tree: w.tree,
+	}
+	j := w.judge(w.token(t, row.token...))
+	j.Revision = 1
+	return j, []byte(row.topic)
 }
 
 // TestNoAllocs: to judge a delivery, or a publish, allocates nothing.

@@ -24,7 +24,8 @@
 //	permit := law.Permit(token)                                                // once per token and revision
 //	judge := topic.NewJudge(permit)                                            // once per session
 //
-//	judge.At, judge.Tree, judge.Items = now, tree, items  // before each call: what is in force
+//	judge.At, judge.Tree, judge.Items = now, tree, items  // before each call: what is in force, and
+//	judge.Revision = n                                    // another n whenever that is another
 //	judge.Source, judge.Origin = addr, origin             // once
 //
 //	judge.Deliver(topic, cid)                    // each PUBLISH of the broker
@@ -45,6 +46,6 @@
 // again and says what else to subscribe to.
 //
 // A Judge is for one goroutine; Law and Permit are immutable and shared. Judging a delivery or a
-// publish allocates nothing, unless the token's rights come through groups, whose members are looked
-// up each time.
+// publish allocates nothing, but for the first delivery at a revision to a token whose rights come
+// through groups.
 package topic

@@ -195,9 +195,9 @@ func (p *place) find(tail [][]byte) (found *part, linked []byte) {
 	}
 	sub, named := p.subs[string(tail[0])]
 	switch {
-	case !named && len(tail) == 1:
+	case !named && len(tail) == 1 && p.isField(string(tail[0])):
 		return p.item, nil
-	case !named || sub == nil:
+	case sub == nil:
 		return nil, nil
 	case p.form == formLinked && len(tail) != 3:
 		return nil, nil
@@ -205,6 +205,18 @@ func (p *place) find(tail [][]byte) (found *part, linked []byte) {
 		return sub, nil
 	}
 	return sub, tail[1]
+}
+
+// isField reports whether a level is a property of the item. By whatever spelling a submodule is
+// named, it is none: a field is data, and its first part says whose.
+func (p *place) isField(text string) bool {
+	first, _, _ := strings.Cut(text, ".")
+	for _, name := range p.names {
+		if len(name) == len(first) && strings.EqualFold(name, first) {
+			return false
+		}
+	}
+	return text != ""
 }
 
 // closedReason says why a platform topic that the table does not know is closed.

@@ -54,7 +54,7 @@ func (p *place) properties(tail Filter) (Filter, bool) {
 		return nil, false
 	}
 	if f[0].kind == words {
-		l := some(f[0].words, func(w string) bool { _, named := p.subs[w]; return !named })
+		l := some(f[0].words, p.isField)
 		return Filter{l}, l.kind != nothing
 	}
 	return f, true

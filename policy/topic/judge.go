@@ -11,8 +11,13 @@ import (
 // force at that moment; Scope and AskedCID, Request, Token and Resolved are the judge's own.
 type Judge struct {
 	policy.Input
+	// Revision is another one whenever Tree or Items are others; 0: it is not known. By it the
+	// members of groups are remembered from one delivery to the next.
+	Revision uint64
 
 	permit *Permit
+	groups map[*part]*right // at the revision known; of a token with rights by groups
+	at     uint64
 	req    policy.Request
 	d      policy.Decision
 	known  policy.Resolved
@@ -33,7 +38,7 @@ func NewJudge(p *Permit) *Judge {
 }
 
 // SetPermit puts another permit in force, because the token or its entries changed.
-func (j *Judge) SetPermit(p *Permit) { j.permit, j.Token = p, p.token }
+func (j *Judge) SetPermit(p *Permit) { j.permit, j.Token, j.groups = p, p.token, nil }
 
 // Entry returns the number of the entry that decided the last delivery or publish, 0 if none did.
 func (j *Judge) Entry() int { return j.number }
@@ -161,6 +166,9 @@ func (t *table) place(levels [][]byte) *place {
 // get judges the GET of a part of an item. Of all linked items it has to be allowed as it is: what
 // would be narrowed cannot be shown whole.
 func (j *Judge) get(p *part, id, id2 int64, all bool) policy.Reason {
+	if j.permit.groups && j.Revision != 0 && j.Items != nil {
+		return j.byGroups(p, id, id2, all)
+	}
 	j.ids = [2]int64{id, id2}
 	j.ask(p.route)
 	j.req.Selectors = append(j.req.Selectors, policy.Selector{Kind: policy.SelectIDs, Collection: p.route.Collection, IDs: j.ids[:1:1]})
@@ -171,6 +179,30 @@ func (j *Judge) get(p *part, id, id2 int64, all bool) policy.Reason {
 		j.req.Selectors = append(j.req.Selectors, policy.Selector{Kind: policy.SelectIDs, Collection: p.linked, IDs: j.ids[1:2:2]})
 	}
 	return j.allowed()
+}
+
+// byGroups is get for a token with rights by groups. To find their members takes time and memory, so
+// what is permitted of a part is found once for a revision.
+func (j *Judge) byGroups(p *part, id, id2 int64, all bool) policy.Reason {
+	if j.groups == nil || j.at != j.Revision {
+		j.groups, j.at = map[*part]*right{}, j.Revision
+	}
+	r := j.groups[p]
+	if r == nil {
+		r = j.rightOn(p, 0)
+		j.groups[p] = r
+	}
+	j.ids = [2]int64{id, id2}
+	j.ask(p.route)
+	j.req.Selectors = append(j.req.Selectors, policy.Selector{Kind: policy.SelectIDs, Collection: p.route.Collection, IDs: j.ids[:1:1]})
+	j.number = r.entry
+	switch {
+	case r.reason != policy.NotJudged:
+		return r.reason
+	case !r.items.has(id), all && !r.linked.all, p.linked != nil && !all && !r.linked.has(id2):
+		return policy.DeniedItems
+	}
+	return policy.Permitted
 }
 
 // ask makes the request a GET of a route without selectors.

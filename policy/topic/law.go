@@ -77,6 +77,8 @@ type Permit struct {
 	law   *Law
 	token *policy.Token
 	own   []grant
+
+	groups bool // some rights come through the members of groups
 }
 
 // grant is an mqtt entry.
@@ -89,7 +91,9 @@ type grant struct {
 // Permit compiles what a token may do. The token must not change.
 func (l *Law) Permit(t *policy.Token) *Permit {
 	p := &Permit{law: l, token: t}
+	groups := l.Engine.Catalogue.WithRole(policy.RoleGroups)
 	for _, e := range t.ACL.Entries() {
+		p.groups = p.groups || e.Rule == policy.IDsInGroups || groups != nil && e.Covers(groups)
 		if e.URI != EntryURI || e.Actions == 0 || EntryFault(e.Topic) != "" {
 			continue
 		}

@@ -20,6 +20,7 @@ type right struct {
 	reason policy.Reason // NotJudged: an entry fits; else why none does
 	items  reach
 	linked reach
+	entry  int // number of the entry that decides, 0: none is asked
 }
 
 // right returns what the token may see of a part, as the GET with "all" would be answered. It is
@@ -45,6 +46,9 @@ func (j *Judge) rightOn(p *part, alone int64) *right {
 		return &right{reason: j.d.Reason}
 	}
 	r := &right{}
+	if j.d.Entry != nil {
+		r.entry = j.d.Entry.Number
+	}
 	for i, to := range []*reach{&r.items, &r.linked} {
 		if i == len(j.d.Selectors) {
 			to.all, to.branch = true, true

@@ -137,3 +137,38 @@ func TestReasonsOfDeliveries(t *testing.T) {
 		t.Errorf("an account that is not there: got %v", got)
 	}
 }
+
+// Members of groups are remembered for a revision, and no longer.
+func TestGroupsOfARevision(t *testing.T) {
+	w := newWorld(t, policy.ModeIDs)
+	items := &placed{
+		of:      map[string]map[int64]int64{"gw/devices": {7: 11, 8: 11}, "gw/groups": {4: 11}},
+		members: map[string]map[int64][]int64{"gw/devices": {4: {7}}}, tree: w.tree,
+	}
+	w.items = items
+	j := w.judge(w.token(t, "gw/groups GET 4"))
+	topic := []byte("flespi/state/gw/devices/8/name")
+	for i, row := range []struct {
+		revision uint64
+		members  []int64
+		want     policy.Reason
+	}{
+		{1, []int64{7}, policy.DeniedItems}, {2, []int64{7, 8}, policy.Permitted}, {3, []int64{7}, policy.DeniedItems}, {0, []int64{8}, policy.Permitted},
+		{0, nil, policy.DeniedItems},
+	} {
+		items.members["gw/devices"][4] = row.members
+		j.Revision = row.revision
+		if got := j.Deliver(topic, 0); got != row.want {
+			t.Errorf("step %d: got %v, want %v", i, got, row.want)
+		}
+	}
+	j.Revision = 9
+	items.members["gw/devices"][4] = []int64{8}
+	if got := j.Deliver(topic, 0); got != policy.Permitted || j.Entry() != 1 {
+		t.Errorf("got %v by entry %d", got, j.Entry())
+	}
+	j.SetPermit(w.law.Permit(w.token(t, "gw/groups GET 5"))) // at the same revision
+	if got := j.Deliver(topic, 0); got != policy.DeniedItems {
+		t.Errorf("another permit: got %v", got)
+	}
+}
