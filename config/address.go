@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -22,6 +23,24 @@ func (o Origin) String() string {
 		return ""
 	}
 	return o.Scheme + "://" + o.Host
+}
+
+// name returns the host without port and brackets.
+func (o Origin) name() string {
+	u := url.URL{Host: o.Host}
+	return u.Hostname()
+}
+
+// port returns the port that is connected to.
+func (o Origin) port() string {
+	u := url.URL{Host: o.Host}
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case o.TLS():
+		return "443"
+	}
+	return "80"
 }
 
 // TLS reports whether the server is spoken to by TLS.

@@ -4,6 +4,8 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 
 	"aclgate/config/strict"
 )
@@ -11,6 +13,7 @@ import (
 // check reports faults that take more than one setting to see, at the setting that should change.
 func (s *Settings) check(report *strict.Report) {
 	s.checkListeners(report)
+	s.checkLoop(report)
 	s.checkTLS(report)
 	s.checkScope(report)
 	s.checkLimits(report)
@@ -34,6 +37,47 @@ func (s *Settings) checkListeners(report *strict.Report) {
 	if port != "0" && port == adminPort && overlap {
 		s.fault(report, s.named("admin.address", "listen.address"), "the public and the admin listener are at one address: take another port")
 	}
+}
+
+// checkLoop refuses a gateway that is its own backend: each request would be forwarded to itself.
+// Names are not looked up, but for localhost; what they lead to is found by the hop marker.
+func (s *Settings) checkLoop(report *strict.Report) {
+	host, port, _ := net.SplitHostPort(s.Listen.Address)
+	for i, o := range s.Upstream.URLs {
+		if port != "0" && port == o.port() && reaches(o.name(), host) {
+			s.fault(report, "upstream.urls", "URL number "+strconv.Itoa(i+1)+" is this gateway itself (listen.address): name the backend")
+		}
+	}
+}
+
+// reaches reports whether a connection to host certainly ends at a listener on address.
+func reaches(host, address string) bool {
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	to, err := netip.ParseAddr(host)
+	if err != nil {
+		return host != "" && strings.EqualFold(host, address)
+	}
+	to = to.Unmap()
+	local := to.IsLoopback() || to.IsUnspecified() // the latter is this machine, too
+	if isEverywhere(address) {
+		return local || isOwnAddress(to)
+	}
+	at, err := netip.ParseAddr(address)
+	if address == "localhost" {
+		at, err = netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil
+	}
+	return err == nil && (at.Unmap() == to || to.IsUnspecified() && at.IsLoopback())
+}
+
+// isOwnAddress reports whether an interface of this machine has the address.
+func isOwnAddress(a netip.Addr) bool {
+	all, err := net.InterfaceAddrs()
+	return err == nil && slices.ContainsFunc(all, func(own net.Addr) bool {
+		p, err := netip.ParsePrefix(own.String())
+		return err == nil && p.Addr().Unmap() == a
+	})
 }
 
 // isEverywhere reports whether a listener on host accepts connections to every address.

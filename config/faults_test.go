@@ -18,6 +18,7 @@ func TestEveryFault(t *testing.T) {
 // Ensure a fault that takes two settings to see is reported at one that the file names.
 func TestChecks(t *testing.T) {
 	const same = "the public and the admin listener are at one address: take another port"
+	const itself = " is this gateway itself (listen.address): name the backend"
 	const stale = "the index would be too old (max_staleness) before it is read again (refresh)"
 	rows := []struct{ text, want string }{
 		{"admin: {address: 127.0.0.1:8080}", "f:1:18: admin.address: " + same},
@@ -25,6 +26,15 @@ func TestChecks(t *testing.T) {
 		{"listen: {address: ':9090'}", "f:1:19: listen.address: " + same},
 		{"listen: {address: '[::]:9090'}", "f:1:19: listen.address: " + same},
 		{"listen: {address: 127.0.0.2:9090}", ""},
+		{"upstream: {urls: ['http://127.0.0.1:8080']}", "f:1:18: upstream.urls: URL number 1" + itself},
+		{"upstream: {urls: ['http://b', 'http://localhost:8080']}", "f:1:18: upstream.urls: URL number 2" + itself},
+		{"upstream: {urls: ['http://0.0.0.0:8080']}", "f:1:18: upstream.urls: URL number 1" + itself},
+		{"upstream: {urls: ['http://[::ffff:127.0.0.1]:8080']}", "f:1:18: upstream.urls: URL number 1" + itself},
+		{"upstream: {urls: ['http://127.0.0.3']}\nlisten: {address: ':80'}", "f:1:18: upstream.urls: URL number 1" + itself},
+		{"upstream: {urls: ['https://[::1]']}\nlisten: {address: '[::]:443'}", "f:1:18: upstream.urls: URL number 1" + itself},
+		{"upstream: {urls: ['http://127.0.0.2:8080']}", ""},
+		{"upstream: {urls: ['http://192.0.2.1:8080']}\nlisten: {address: ':8080'}", ""},
+		{"upstream: {urls: ['http://backend:8080']}\nlisten: {address: ':8080'}", ""},
 		{"listen: {address: 127.0.0.1:0}\nadmin: {address: 127.0.0.1:0}", ""},
 		{"listen: {tls: {cert_file: a}}", "f:1:27: listen.tls.cert_file: needs key_file beside it"},
 		{"listen: {tls: {key_file: a}}", "f:1:26: listen.tls.key_file: needs cert_file beside it"},

@@ -71,7 +71,7 @@ func wantBounds(t *testing.T, s *Settings) {
 	l, u := s.Listen, s.Upstream
 	sound := len(u.URLs) > 0 && l.MaxHeaderBytes >= kib && l.MaxHeaderBytes <= mib && l.MaxBodyBytes > 0 && l.MaxUploadBytes > 0 &&
 		l.Timeouts.Read > 0 && l.Timeouts.Write > 0 && l.Timeouts.Idle > 0 && u.Timeouts.Dial > 0 && u.Timeouts.FirstByte > 0 &&
-		u.Timeouts.Idle > 0 && u.MaxConnections > 0 && u.MaxURLBytes > 0 && l.TLS.Cert.IsSet() == l.TLS.Key.IsSet() &&
+		u.Timeouts.Idle > 0 && u.Timeouts.Silence > 0 && u.MaxConnections > 0 && u.MaxURLBytes > 0 && l.TLS.Cert.IsSet() == l.TLS.Key.IsSet() &&
 		u.TLS.Cert.IsSet() == u.TLS.Key.IsSet() && s.Policy.MaxIDs > 0 && s.Policy.MaxResolved > 0 && s.Policy.MaxDepth > 0 && s.Scope.Refresh > 0 &&
 		s.Scope.MaxStaleness >= s.Scope.Refresh && s.Store.Path.IsSet() && s.Shutdown.Drain > 0
 	if !sound {

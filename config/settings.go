@@ -107,7 +107,7 @@ type Upstream struct {
 type ClientTLS struct{ CA, Cert, Key File }
 
 // UpstreamTimeouts bound how long the backend may take.
-type UpstreamTimeouts struct{ Dial, FirstByte, Idle time.Duration }
+type UpstreamTimeouts struct{ Dial, FirstByte, Idle, Silence time.Duration }
 
 // Queue is where requests wait for a connection.
 type Queue struct {

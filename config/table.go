@@ -122,9 +122,11 @@ func upstreamRows(s *Settings) []Setting {
 		{"upstream.timeouts.dial", "duration", "2s",
 			"For a new connection.", into(&u.Timeouts.Dial, strict.Duration(soon, day))},
 		{"upstream.timeouts.first_byte", "duration", "90s",
-			"From the request to the answer's first byte; commands block up to a minute.", into(&u.Timeouts.FirstByte, strict.Duration(soon, day))},
+			"From the request to the answer's first byte, and for its head; commands block up to a minute.", into(&u.Timeouts.FirstByte, strict.Duration(soon, day))},
 		{"upstream.timeouts.idle", "duration", "30s",
-			"Of an unused connection, and of an answer that makes no progress.", into(&u.Timeouts.Idle, strict.Duration(soon, day))},
+			"Of an unused connection; less where the backend says so by Keep-Alive: timeout.", into(&u.Timeouts.Idle, strict.Duration(soon, day))},
+		{"upstream.timeouts.silence", "duration", "5m",
+			"For an answer under way that makes no progress.", into(&u.Timeouts.Silence, strict.Duration(soon, day))},
 	}
 }
 

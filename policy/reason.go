@@ -42,6 +42,7 @@ const (
 	MasterRoute
 
 	BadHead
+	Loop
 	BadTarget
 	BadQuery
 	BadSelector

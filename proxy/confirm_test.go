@@ -117,7 +117,7 @@ func oneConnection(url string) setup {
 	return func(o *Options, _ *policy.Engine, _ *head.Config) {
 		o.Backend.(*upstream.Transport).Close()
 		transport, err := upstream.New(upstream.Options{
-			URLs: []string{url}, Dial: time.Second, FirstByte: 5 * time.Second, Idle: 5 * time.Second,
+			URLs: []string{url}, Dial: time.Second, FirstByte: 5 * time.Second, Silence: 5 * time.Second, Idle: 5 * time.Second,
 			MaxConns: 1, QueueMax: 256, QueueFor: 5 * time.Second,
 		})
 		if err != nil {

@@ -101,7 +101,7 @@ func TestPartFails(t *testing.T) {
 func through(t *testing.T, url string, firstByte time.Duration, conns int) setup {
 	t.Helper()
 	transport, err := upstream.New(upstream.Options{
-		URLs: []string{url}, Dial: time.Second, FirstByte: firstByte, Idle: 5 * time.Second,
+		URLs: []string{url}, Dial: time.Second, FirstByte: firstByte, Silence: 5 * time.Second, Idle: 5 * time.Second,
 		MaxConns: conns, QueueMax: 256, QueueFor: 300 * time.Millisecond,
 	})
 	if err != nil {

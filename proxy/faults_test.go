@@ -113,7 +113,7 @@ func patience(name, want string) time.Duration {
 func impatient(t *testing.T, b *wireBackend, patience time.Duration) setup {
 	return func(o *Options, _ *policy.Engine, _ *head.Config) {
 		transport, err := upstream.New(upstream.Options{
-			URLs: []string{b.url}, Dial: 500 * time.Millisecond, FirstByte: patience, Idle: patience,
+			URLs: []string{b.url}, Dial: 500 * time.Millisecond, FirstByte: patience, Silence: patience, Idle: patience,
 			MaxConns: 8, QueueMax: 64, QueueFor: 5 * time.Second,
 		})
 		if err != nil {

@@ -78,7 +78,7 @@ func newFixture(t testing.TB, url string, change ...setup) *fixture {
 		t.Fatal(err)
 	}
 	transport, err := upstream.New(upstream.Options{
-		URLs: []string{url}, Dial: time.Second, FirstByte: 5 * time.Second, Idle: 5 * time.Second,
+		URLs: []string{url}, Dial: time.Second, FirstByte: 5 * time.Second, Silence: 5 * time.Second, Idle: 5 * time.Second,
 		MaxConns: 256, QueueMax: 256, QueueFor: time.Second,
 	})
 	if err != nil {

@@ -87,6 +87,7 @@ type Options struct {
 	Log         *slog.Logger
 
 	Key            func() string // the gateway's own credential; "": the caller's own goes upstream
+	Marker         string        // what a request of ours is known by when it comes back: see NewMarker
 	PassHeaders    []string      // further client headers to pass
 	PublicURL      string
 	TLS            bool

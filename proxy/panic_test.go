@@ -124,7 +124,7 @@ func (l late) Do(r *upstream.Request, a *upstream.Answer) error {
 // A panic while a connection to the backend is held does not hold it for ever.
 func TestPanicGivesTheConnectionBack(t *testing.T) {
 	b := startText(t, plain("{}"))
-	transport, err := upstream.New(upstream.Options{URLs: []string{b.url}, Dial: time.Second, FirstByte: time.Second, Idle: time.Second, MaxConns: 2})
+	transport, err := upstream.New(upstream.Options{URLs: []string{b.url}, Dial: time.Second, FirstByte: time.Second, Silence: time.Second, Idle: time.Second, MaxConns: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 
 // parser reads the request.
 type parser struct {
+	marker  string // of this gateway
 	engine  *policy.Engine
 	metrics *metrics.Metrics
 	via     *forwarding
@@ -15,7 +16,12 @@ type parser struct {
 // head ends the line for what proxy/head refused.
 func (p *parser) head(c *call) policy.Reason {
 	fault := c.head.Fault
-	if fault == nil {
+	switch {
+	case fault == nil && p.loops(c.head):
+		c.rec.Source = c.conn.Peer()
+		c.rec.SetRefused(c.head.Target)
+		return policy.Loop
+	case fault == nil:
 		return policy.NotJudged
 	}
 	p.metrics.HeadFault(fault.Status)

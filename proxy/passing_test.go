@@ -198,7 +198,7 @@ func TestSlowBackend(t *testing.T) {
 	})
 	t.Cleanup(func() { close(stuck) }) // before the backend waits for its connections
 	transport, err := upstream.New(upstream.Options{
-		URLs: []string{b.url}, Dial: time.Second, FirstByte: 50 * time.Millisecond, Idle: 50 * time.Millisecond, MaxConns: 8,
+		URLs: []string{b.url}, Dial: time.Second, FirstByte: 50 * time.Millisecond, Silence: 50 * time.Millisecond, Idle: 50 * time.Millisecond, MaxConns: 8,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -223,7 +223,7 @@ func TestBusyBackend(t *testing.T) {
 		io.WriteString(c, plain("{}"))
 	})
 	transport, err := upstream.New(upstream.Options{
-		URLs: []string{b.url}, Dial: time.Second, FirstByte: 5 * time.Second, Idle: 5 * time.Second, MaxConns: 1,
+		URLs: []string{b.url}, Dial: time.Second, FirstByte: 5 * time.Second, Silence: 5 * time.Second, Idle: 5 * time.Second, MaxConns: 1,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -152,6 +152,9 @@ func (r *rewriter) appendCredential(dst []byte, c *call, ev *evaluation) []byte 
 // errors may have to be merged into the answer, nothing is asked for that would make it partial,
 // encoded or empty.
 func (r *rewriter) appendPassed(dst []byte, c *call, merging bool) []byte {
+	if c.head.HasVia {
+		dst = appendMarkers(dst, c.head)
+	}
 	for i := range c.head.Fields {
 		f := &c.head.Fields[i]
 		h := r.passed(f.Name)

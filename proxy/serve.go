@@ -46,7 +46,7 @@ func New(o Options) *Gateway {
 	heads := &headPrinter{origins: o.Origins}
 	clock := limitClock(time.Now())
 
-	g.parser = parser{engine: o.Engine, metrics: o.Metrics, via: via}
+	g.parser = parser{marker: o.Marker, engine: o.Engine, metrics: o.Metrics, via: via}
 	g.preflight = preflight{heads: heads, maxAge: o.CORSMaxAge}
 	g.authenticator = authenticator{engine: o.Engine, tokens: o.Tokens, limits: o.Limits, clock: clock}
 	g.rateLimiter = rateLimiter{limits: o.Limits, accounts: o.Accounts, clock: clock}

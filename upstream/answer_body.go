@@ -27,6 +27,9 @@ const (
 // could differ.
 func (a *Answer) frame(f framing) error {
 	a.keep = !f.close && !f.old
+	if f.keep >= 0 && a.conn != nil {
+		a.conn.keepFor(f.keep)
+	}
 	a.Length, a.rest, a.chunk, a.lines = 0, 0, chunkSize, 0
 	switch {
 	case f.chunked && f.length >= 0:

@@ -23,6 +23,7 @@ type framing struct {
 	chunked bool
 	old     bool // HTTP/1.0
 	close   bool // Connection: close
+	keep    int  // seconds of Keep-Alive: timeout, -1 if there is none
 }
 
 // readHead reads the final answer's head. Interim answers are skipped, but few: each 1xx taken for
@@ -110,7 +111,7 @@ func (a *Answer) fitHead(end int) error {
 
 // parseHead reads the lines of head, which all end in CRLF, into the answer.
 func (a *Answer) parseHead(head []byte) (framing, error) {
-	f := framing{length: -1}
+	f := framing{length: -1, keep: -1}
 	a.Fields = a.Fields[:0]
 	line, head := cutLine(head)
 	if err := a.parseStatus(line, &f); err != nil {
@@ -181,6 +182,9 @@ func (f *framing) note(field Field) error {
 		if isFold(field.Name, "connection") && hasElement(field.Value, "close") {
 			f.close = true
 		}
+		if isFold(field.Name, "keep-alive") {
+			f.noteKeepAlive(field.Value)
+		}
 	case len("content-length"):
 		if isFold(field.Name, "content-length") {
 			return f.noteLength(field.Value)
@@ -191,6 +195,27 @@ func (f *framing) note(field Field) error {
 		}
 	}
 	return nil
+}
+
+// noteKeepAlive takes the time of `timeout=5, max=100`. What cannot be read says nothing.
+func (f *framing) noteKeepAlive(value []byte) {
+	for more := true; more; {
+		var member []byte
+		member, value, more = bytes.Cut(value, []byte(","))
+		name, number, _ := bytes.Cut(trimSpace(member), []byte("="))
+		number = trimSpace(number)
+		if !isFold(trimSpace(name), "timeout") || len(number) == 0 || len(number) > 9 {
+			continue
+		}
+		seconds := 0
+		for _, c := range number {
+			if !isDigit(c) {
+				return
+			}
+			seconds = seconds*10 + int(c-'0')
+		}
+		f.keep = seconds
+	}
 }
 
 // noteLength takes one Content-Length. A second one is refused even if it is equal: it shows that

@@ -12,18 +12,19 @@ import (
 // The phases of a connection; each has its own limit.
 const (
 	phaseHeld    socket.Phase = iota // for the caller, or for the next request: no limit here
-	phaseWriting                     // for the backend to take bytes: Idle
+	phaseWriting                     // for the backend to take bytes: FirstByte
 	phaseWaiting                     // for the first byte of the answer: FirstByte
-	phaseReading                     // for more of the answer: Idle
+	phaseHead                        // for the rest of its head: FirstByte
+	phaseReading                     // for more of its body: Silence
 )
 
 // limit returns how long a phase may last, and whether there is a limit.
 func (p *pool) limit(phase socket.Phase) (time.Duration, bool) {
 	switch phase {
-	case phaseWriting, phaseReading:
-		return p.idleFor, true
-	case phaseWaiting:
+	case phaseWriting, phaseWaiting, phaseHead:
 		return p.firstByte, true
+	case phaseReading:
+		return p.silence, true
 	}
 	return 0, false
 }
@@ -51,6 +52,7 @@ type conn struct {
 	asked   socket.Mark // when the request was written
 	remote  netip.Addr  // as the backend was found
 
+	idleFor   time.Duration // how long it may be unused; the pool's, or less as the backend said
 	idleSince time.Duration // when it became idle; guarded by pool.mu
 	index     int           // in pool.all; guarded by pool.mu
 	old       bool          // no more requests: its address vanished; guarded by pool.mu
@@ -115,7 +117,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	case c.section == sectionStart && n > 0:
 		c.section, c.got = sectionHead, true
 		if !c.upload {
-			c.wait.Enter(phaseReading)
+			c.wait.Enter(phaseHead)
 		}
 	}
 	if err == io.EOF && c.cut() {
@@ -144,6 +146,18 @@ func (c *conn) settled() {
 		c.wait.Enter(phaseHeld)
 	}
 }
+
+// idleOver reports whether the connection was unused for too long to be used again.
+func (c *conn) idleOver(now time.Duration) bool { return now-c.idleSince > c.idleFor }
+
+// keepFor notes how long the backend says that it keeps the unused connection: its own second of
+// doubt is left to it, or it would close what is being written to.
+func (c *conn) keepFor(seconds int) {
+	c.idleFor = min(c.pool.idleFor, time.Duration(seconds)*time.Second-keepMargin)
+}
+
+// keepMargin is how much earlier than the backend an unused connection is given up.
+const keepMargin = time.Second
 
 // idleOK reports whether nothing came while the connection was idle: neither its end nor bytes that
 // were not asked for. A TLS layer may have to read what concerns itself alone, such as session

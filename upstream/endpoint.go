@@ -125,7 +125,7 @@ func (e *endpoint) acquire(a *Answer, fresh bool) (*conn, error) {
 		return nil, a.setError(err, nil)
 	}
 	// With one dead connection there are often more: a backend that restarted.
-	for c != nil && (fresh || !c.idleOK()) {
+	for c != nil && (fresh || c.idleOver(e.clock.Now()) || !c.idleOK()) {
 		e.closeConn(c)
 		c = nil
 		if !fresh {
@@ -180,7 +180,7 @@ func (e *endpoint) dial(ctx context.Context) (*conn, error) {
 		tcp.Close()
 		return nil, err
 	}
-	c := &conn{net: l, raw: l, pool: &e.pool}
+	c := &conn{net: l, raw: l, pool: &e.pool, idleFor: e.idleFor}
 	c.wait.Start(e.clock, phaseHeld)
 	c.remote = tcp.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap().WithZone("")
 	if e.files == nil {

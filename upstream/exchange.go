@@ -24,12 +24,12 @@ func (c *conn) exchange(r *Request, a *Answer) error {
 
 // send writes the request in one piece and waits for the answer.
 func (c *conn) send(r *Request, a *Answer) error {
-	size := r.headSize(c.pool.host) + len(r.Body)
+	size := r.headSize(c.pool.own) + len(r.Body)
 	if c.plain() && size-r.apart() <= smallBuffer {
 		// The buffer that holds the request is the one that the answer comes into: it has been
 		// written by then.
 		a.stream.buf = getBuffer(smallBuffer)
-		c.raw.out = r.pieces(a.stream.buf[:0], c.pool.host)
+		c.raw.out = r.pieces(a.stream.buf[:0], c.pool.own)
 		c.written()
 		return a.readHead()
 	}
@@ -39,7 +39,7 @@ func (c *conn) send(r *Request, a *Answer) error {
 // sendWhole writes what does not fit the buffer of the answer, or goes through TLS.
 func (c *conn) sendWhole(r *Request, a *Answer, size int) error {
 	a.stream.buf = getBuffer(size)
-	sendErr := c.write(append(r.appendHead(a.stream.buf[:0], c.pool.host), r.Body...))
+	sendErr := c.write(append(r.appendHead(a.stream.buf[:0], c.pool.own), r.Body...))
 	if len(a.stream.buf) != smallBuffer {
 		putBuffer(a.stream.buf)
 		a.stream.buf = getBuffer(smallBuffer)

@@ -22,8 +22,13 @@ type Options struct {
 	KeyFile  string
 
 	Dial      time.Duration // to connect, TLS handshake included
-	FirstByte time.Duration // from the request written to the first byte of the final answer
-	Idle      time.Duration // an answer or a request without progress; an unused connection
+	FirstByte time.Duration // from the request written to the first byte of the final answer; its head; a request without progress
+	Silence   time.Duration // an answer under way without progress
+	Idle      time.Duration // an unused connection; less where the backend says so (Keep-Alive: timeout)
+
+	// Marker is printed as x-aclgate-via into every request, so that whoever sees one come back knows
+	// that it is going in circles (SPEC 2). Empty: none.
+	Marker string
 
 	MaxConns int           // open connections per url
 	QueueMax int           // requests per url that wait for a connection; 0: none waits
@@ -51,7 +56,9 @@ func (o *Options) validate() error {
 	refuse((o.CertFile == "") != (o.KeyFile == ""), "certificate and key go together: one of the files is missing")
 	refuse(o.Dial <= 0, "the time to dial must be positive")
 	refuse(o.FirstByte <= 0, "the time to the first byte must be positive")
+	refuse(o.Silence <= 0, "the time of silence must be positive")
 	refuse(o.Idle <= 0, "the idle time must be positive")
+	refuse(!isToken([]byte(o.Marker)) && o.Marker != "", "the marker must be a token")
 	refuse(o.MaxConns <= 0, "at least one connection is needed per url")
 	refuse(o.QueueMax < 0 || o.QueueMax > 0 && o.QueueFor <= 0, "the queue needs a length and a time")
 	refuse(o.EjectFailures < 0 || o.EjectFailures > 0 && o.EjectFor <= 0, "ejection needs a number and a time")

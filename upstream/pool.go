@@ -18,7 +18,9 @@ type pool struct {
 	origin
 	clock     *socket.Clock
 	firstByte time.Duration // limits, see Options
+	silence   time.Duration
 	idleFor   time.Duration
+	own       string // the lines of every request: Host, hop marker
 	max       int
 	queueMax  int
 	queueFor  time.Duration
@@ -208,12 +210,12 @@ func (p *pool) putIdle(c *conn) bool {
 	if p.closed || c.old {
 		return false
 	}
+	c.idleSince = p.clock.Now()
 	if w := p.nextLocked(); w != nil {
 		p.reuses++
 		w.grant <- c
 		return true
 	}
-	c.idleSince = p.clock.Now()
 	p.idle = append(p.idle, c)
 	return true
 }
@@ -224,14 +226,14 @@ func (p *pool) sweep(now time.Duration) {
 	for _, c := range p.all {
 		c.expire(now)
 	}
-	old := 0
-	for old < len(p.idle) && now-p.idle[old].idleSince > p.idleFor {
-		old++
-	}
-	stale := append([]*conn(nil), p.idle[:old]...)
-	rest := copy(p.idle, p.idle[old:])
-	clear(p.idle[rest:])
-	p.idle = p.idle[:rest]
+	var stale []*conn
+	p.idle = slices.DeleteFunc(p.idle, func(c *conn) bool {
+		over := c.idleOver(now)
+		if over {
+			stale = append(stale, c)
+		}
+		return over
+	})
 	p.mu.Unlock()
 	p.closeIdle(stale)
 }

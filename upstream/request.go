@@ -13,14 +13,14 @@ import (
 const (
 	// maxInline is the longest body that is copied after its head and written with it.
 	maxInline = 48 << 10
-	// headRoom covers the fixed parts of a printed head: version, Host, length, line ends.
+	// headRoom covers the fixed parts of a printed head: version, length, line ends.
 	headRoom = 96
 	// longTarget is the length from which on a target is written from where it is: a piece more to
 	// write costs less than the copy.
 	longTarget = 2 << 10
 )
 
-// Request is one request, printed but for its Host and framing. Its slices are read until Do
+// Request is one request, printed but for its Host, hop marker and framing. Its slices are read until Do
 // returns and never changed.
 type Request struct {
 	Method  string // capital letters; not HEAD or CONNECT
@@ -135,21 +135,21 @@ func (r *Request) appendTarget(dst []byte) []byte {
 }
 
 // headSize returns a bound of what appendHead appends.
-func (r *Request) headSize(host string) int {
-	return headRoom + len(r.Method) + len(r.Target) + r.Segment.IDs.Len() + len(host) + len(r.Head)
+func (r *Request) headSize(own string) int {
+	return headRoom + len(r.Method) + len(r.Target) + r.Segment.IDs.Len() + len(own) + len(r.Head)
 }
 
-// appendHead prints the request up to and with the empty line.
-func (r *Request) appendHead(dst []byte, host string) []byte {
+// appendHead prints the request up to and with the empty line. own is the lines of the endpoint:
+// Host, and the hop marker.
+func (r *Request) appendHead(dst []byte, own string) []byte {
 	dst = append(append(dst, r.Method...), ' ')
-	return r.appendFields(r.appendTarget(dst), host)
+	return r.appendFields(r.appendTarget(dst), own)
 }
 
 // appendFields prints what follows the target.
-func (r *Request) appendFields(dst []byte, host string) []byte {
-	dst = append(dst, " HTTP/1.1\r\nHost: "...)
-	dst = append(dst, host...)
-	dst = append(dst, "\r\n"...)
+func (r *Request) appendFields(dst []byte, own string) []byte {
+	dst = append(dst, " HTTP/1.1\r\n"...)
+	dst = append(dst, own...)
 	dst = append(dst, r.Head...)
 	switch n := r.length(); {
 	case n < 0:
@@ -175,9 +175,9 @@ func (r *Request) apart() int {
 }
 
 // pieces prints the whole request into dst, which must have room for it, but for what apart names.
-func (r *Request) pieces(dst []byte, host string) pieces {
+func (r *Request) pieces(dst []byte, own string) pieces {
 	if r.apart() == 0 {
-		return pieces{2: append(r.appendHead(dst, host), r.Body...)}
+		return pieces{2: append(r.appendHead(dst, own), r.Body...)}
 	}
 	long, rest := r.Segment.IDs.Bytes(), r.Target[r.Segment.At:]
 	dst = append(append(dst, r.Method...), ' ')
@@ -187,6 +187,6 @@ func (r *Request) pieces(dst []byte, host string) pieces {
 		dst = append(dst, r.Target[:r.Segment.At]...)
 	}
 	n := len(dst)
-	dst = append(r.appendFields(append(dst, rest...), host), r.Body...)
+	dst = append(r.appendFields(append(dst, rest...), own), r.Body...)
 	return pieces{dst[:n], long, dst[n:]}
 }

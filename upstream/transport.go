@@ -13,6 +13,9 @@ import (
 	"aclgate/upstream/socket"
 )
 
+// viaName is the header of the hop marker.
+const viaName = "x-aclgate-via"
+
 // Transport sends requests to the backend. It may be used by any number of goroutines.
 type Transport struct {
 	endpoints []*endpoint
@@ -35,7 +38,7 @@ func New(o Options) (*Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Transport{clock: socket.NewClock(o.FirstByte, o.Idle)}
+	t := &Transport{clock: socket.NewClock(o.FirstByte, o.Silence, o.Idle)}
 	t.ctx, t.stop = context.WithCancel(context.Background())
 	for i, origin := range origins {
 		t.endpoints = append(t.endpoints, t.newEndpoint(&o, origin, files))
@@ -80,7 +83,11 @@ func (t *Transport) newEndpoint(o *Options, origin origin, files *tlsfiles.Reloa
 		eject:    int64(o.EjectFailures),
 		ejectFor: o.EjectFor,
 	}
-	e.origin, e.clock, e.firstByte, e.idleFor = origin, t.clock, o.FirstByte, o.Idle
+	e.origin, e.clock, e.firstByte, e.silence, e.idleFor = origin, t.clock, o.FirstByte, o.Silence, o.Idle
+	e.own = "Host: " + origin.host + "\r\n"
+	if o.Marker != "" {
+		e.own += viaName + ": " + o.Marker + "\r\n"
+	}
 	e.resolver = newResolver(o, origin)
 	e.max, e.queueMax, e.queueFor = o.MaxConns, o.QueueMax, o.QueueFor
 	if origin.secure {

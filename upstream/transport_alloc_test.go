@@ -163,7 +163,7 @@ func BenchmarkDo(b *testing.B) {
 		}
 		defer c.Close()
 		r, p := typicalRequest(), make([]byte, 8<<10)
-		out := r.appendHead(nil, "127.0.0.1")
+		out := r.appendHead(nil, "Host: 127.0.0.1\r\n")
 		b.ReportAllocs()
 		for b.Loop() {
 			c.Write(out)

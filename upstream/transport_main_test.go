@@ -95,7 +95,7 @@ func serve(t testing.TB, l net.Listener, script func(*peer)) {
 
 func options(urls ...string) Options {
 	return Options{
-		URLs: urls, Dial: 5 * time.Second, FirstByte: 10 * time.Second, Idle: 10 * time.Second,
+		URLs: urls, Dial: 5 * time.Second, FirstByte: 10 * time.Second, Silence: 10 * time.Second, Idle: 10 * time.Second,
 		MaxConns: 8, QueueMax: 8, QueueFor: 5 * time.Second,
 	}
 }

@@ -14,7 +14,7 @@ import (
 // hasty returns options whose named limits are short.
 func hasty(url string) Options {
 	o := options(url)
-	o.FirstByte, o.Idle = 80*time.Millisecond, 80*time.Millisecond
+	o.FirstByte, o.Silence, o.Idle = 80*time.Millisecond, 80*time.Millisecond, 80*time.Millisecond
 	return o
 }
 
@@ -66,7 +66,7 @@ func TestBackendTakesNothing(t *testing.T) {
 	}
 }
 
-// Ensure that a body may take longer than Idle as long as it moves.
+// Ensure that a body may take longer than Silence as long as it moves.
 func TestSteadyBody(t *testing.T) {
 	o := options(listen(t, func(p *peer) {
 		p.request()
@@ -77,7 +77,7 @@ func TestSteadyBody(t *testing.T) {
 		}
 		p.end()
 	}))
-	o.Idle = 2 * time.Second // less than all of it takes, and far more than one byte
+	o.Silence = 2 * time.Second // less than all of it takes, and far more than one byte
 	wantAsk(t, start(t, o), get(), "200 "+strings.Repeat("x", 28))
 }
 
@@ -226,4 +226,98 @@ func TestCancelLate(t *testing.T) {
 	}
 	second.Close()
 	first.Close()
+}
+
+// An answer that pauses for longer than an unused connection may live is not cut, and its connection
+// does not outlive Idle afterwards.
+func TestSilenceIsNotIdle(t *testing.T) {
+	o := options(listen(t, func(p *peer) {
+		p.request()
+		p.say(ok + "Content-Length: 2\r\n\r\nh")
+		time.Sleep(time.Second)
+		p.say("i")
+		p.end()
+	}))
+	o.Idle = 50 * time.Millisecond
+	transport := start(t, o)
+	wantAsk(t, transport, get(), "200 hi")
+	wantConns(t, transport, 0, 0)
+}
+
+// What the backend says of how long it keeps a connection is obeyed, less a second; what it says in
+// another form is not, and it cannot say more than Idle.
+func TestKeepAliveOfBackend(t *testing.T) {
+	rows := []struct {
+		field string
+		want  time.Duration
+	}{
+		{"", 10 * time.Second},
+		{"Keep-Alive: timeout=5\r\n", 4 * time.Second},
+		{"keep-alive: max=100, TIMEOUT = 5\r\n", 4 * time.Second},
+		{"Keep-Alive: timeout=60\r\n", 10 * time.Second},
+		{"Keep-Alive: timeout=1\r\n", 0},
+		{"Keep-Alive: timeout=0\r\n", -time.Second},
+		{"Keep-Alive: timeout=5x, max=3\r\n", 10 * time.Second},
+		{"Keep-Alive: timeout=9999999999\r\n", 10 * time.Second},
+		{"Keep-Alive: timeout\r\n", 10 * time.Second},
+		{"Keep-Alive: max=1\r\n", 10 * time.Second},
+	}
+	for _, row := range rows {
+		transport := start(t, options(listen(t, func(p *peer) {
+			p.request()
+			p.say("%s%sContent-Length: 2\r\n\r\nhi", ok, row.field)
+			p.end()
+		})))
+		var a Answer
+		if err := transport.Do(get(), &a); err != nil {
+			t.Fatal(err)
+		}
+		e := transport.endpoints[0]
+		e.mu.Lock()
+		got := e.all[0].idleFor
+		e.mu.Unlock()
+		if got != row.want {
+			t.Errorf("%q: got %v, want %v", row.field, got, row.want)
+		}
+		a.Close()
+	}
+}
+
+// A connection that the backend will end soon carries no further request, although it is still open.
+func TestKeepAliveIsOver(t *testing.T) {
+	o := options(listen(t, func(p *peer) {
+		for p.request() != "" {
+			p.say(ok + "Keep-Alive: timeout=1\r\nContent-Length: 2\r\n\r\nhi")
+		}
+	}))
+	transport := start(t, o)
+	wantAsk(t, transport, get(), "200 hi")
+	time.Sleep(3 * time.Second / 2)
+	wantAsk(t, transport, get(), "200 hi")
+	wantDials(t, transport, 2)
+}
+
+// Every request carries the marker once, however it is sent; without one there is no such line.
+func TestMarker(t *testing.T) {
+	for _, marker := range []string{"", "0123456789abcdef01234567"} {
+		heads := make(chan string, 8)
+		o := options(listen(t, func(p *peer) {
+			for head := p.request(); head != ""; head = p.request() {
+				heads <- head
+				p.say(ok + "Content-Length: 2\r\n\r\nhi")
+			}
+		}))
+		o.Marker = marker
+		transport := start(t, o)
+		for _, r := range []*Request{get(), post("[]"), {Method: "POST", Target: []byte("/"), BodyReader: strings.NewReader("[]"), BodyLength: 2}} {
+			wantAsk(t, transport, r, "200 hi")
+			head := <-heads
+			if got := strings.Count(head, "x-aclgate-via: "+marker+"\r\n"); got != min(1, len(marker)) {
+				t.Errorf("got %d lines in %q", got, head)
+			}
+		}
+	}
+	if _, err := New(Options{Marker: "a\r\nb"}); err == nil || !strings.Contains(err.Error(), "marker") {
+		t.Errorf("got %v for a marker of two lines", err)
+	}
 }

@@ -89,10 +89,10 @@ func (u *upload) whole() bool {
 // sendHead writes the head on its own, so that the backend can refuse before the body comes. Its
 // buffer is not the one that the answer is read into: both go on at once.
 func (c *conn) sendHead(r *Request, a *Answer) error {
-	buf := getBuffer(r.headSize(c.pool.host))
+	buf := getBuffer(r.headSize(c.pool.own))
 	defer putBuffer(buf)
 	a.stream.buf = getBuffer(smallBuffer)
-	return c.write(r.appendHead(buf[:0], c.pool.host))
+	return c.write(r.appendHead(buf[:0], c.pool.own))
 }
 
 // listen reads the head of the answer. If the body is still being written that stops.

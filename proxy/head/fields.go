@@ -75,6 +75,8 @@ func (r *rules) known(h *Head, n name, v []byte) *Fault {
 		return unless(len(v) <= maxApp, errApp)
 	case nameTrace:
 		return unless(len(v) <= maxTrace, errTrace)
+	case nameVia:
+		h.HasVia = true
 	case nameOverride:
 		return errOverride
 	default:

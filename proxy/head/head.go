@@ -14,6 +14,7 @@ type Head struct {
 	HTTP10 bool   // the version is 1.0 and not 1.1
 	Close  bool   // Connection: close was asked for
 	Expect bool   // the client waits for 100 Continue before it sends the body
+	HasVia bool   // x-aclgate-via is among the fields
 
 	Length    int64 // bytes of the body; 0: there is none; -1: it is chunked
 	HasLength bool  // Content-Length was sent

@@ -23,6 +23,7 @@ const (
 	nameOrigin
 	nameApp
 	nameTrace
+	nameVia
 	// Refused: they replace the method or the URL in some frameworks.
 	nameOverride
 )
@@ -39,7 +40,7 @@ var namesByLength = [...][]knownName{
 	6:  {{"origin", nameOrigin}, {"expect", nameExpect}},
 	10: {{"connection", nameConnection}},
 	12: {{"content-type", nameContentType}, {"x-flespi-cid", nameCID}, {"x-flespi-app", nameApp}},
-	13: {{"authorization", nameAuthorization}, {"x-http-method", nameOverride}, {"x-rewrite-url", nameOverride}},
+	13: {{"authorization", nameAuthorization}, {"x-http-method", nameOverride}, {"x-rewrite-url", nameOverride}, {"x-aclgate-via", nameVia}},
 	14: {{"content-length", nameContentLength}, {"x-flespi-trace", nameTrace}, {"x-original-url", nameOverride}},
 	16: {{"content-encoding", nameContentEncoding}},
 	17: {{"transfer-encoding", nameTransferEncoding}, {"x-method-override", nameOverride}},

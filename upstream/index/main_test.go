@@ -34,7 +34,7 @@ func play(t testing.TB, w *fake.World, o fake.Options) (*fake.Server, *upstream.
 		t.Fatal(err)
 	}
 	tr, err := upstream.New(upstream.Options{
-		URLs: []string{url}, Dial: 5 * time.Second, FirstByte: 10 * time.Second, Idle: 10 * time.Second,
+		URLs: []string{url}, Dial: 5 * time.Second, FirstByte: 10 * time.Second, Silence: 10 * time.Second, Idle: 10 * time.Second,
 		MaxConns: 8, QueueMax: 8, QueueFor: 5 * time.Second,
 	})
 	if err != nil {

@@ -80,6 +80,7 @@ type App struct {
 	listenTLSFault  func() error // of the public listener's files; nil: it has none
 	draining        atomic.Bool
 	notifier        *notifier
+	marker          string // of this process, in requests to the backend
 }
 
 // New makes a gateway from settings. Nothing runs yet and no address is taken. The error may hold
@@ -90,6 +91,7 @@ func New(s *config.Settings, log *slog.Logger, o Options) (*App, error) {
 		return nil, err
 	}
 	a := &App{settings: s, options: o, log: log, engine: Engine(s, cat), registry: prometheus.NewRegistry(), ring: record.NewRing(ringSize)}
+	a.marker = proxy.NewMarker()
 	a.metrics = metrics.New(a.registry, cat)
 	a.notifier = newNotifier(func(state string, err error) {
 		log.Warn("cannot tell the service manager", "state", state, "error", err)

@@ -34,8 +34,8 @@ func (a *App) openBackend() (err error) {
 	}
 	a.transport, err = upstream.New(upstream.Options{
 		URLs: urls, CAFile: u.TLS.CA.Path, CertFile: u.TLS.Cert.Path, KeyFile: u.TLS.Key.Path,
-		Dial: u.Timeouts.Dial, FirstByte: u.Timeouts.FirstByte, Idle: u.Timeouts.Idle,
-		MaxConns: u.MaxConnections, QueueMax: u.Queue.Max, QueueFor: u.Queue.For,
+		Dial: u.Timeouts.Dial, FirstByte: u.Timeouts.FirstByte, Silence: u.Timeouts.Silence, Idle: u.Timeouts.Idle,
+		Marker: a.marker, MaxConns: u.MaxConnections, QueueMax: u.Queue.Max, QueueFor: u.Queue.For,
 		EjectFailures: u.Eject.Failures, EjectFor: u.Eject.For, HealthCheck: u.Probe,
 	})
 	if err != nil {

@@ -110,7 +110,7 @@ func replace(t *testing.T, file string, text []byte) {
 // toBackend returns an app that has nothing but its transport.
 func toBackend(t *testing.T, o upstream.Options) *App {
 	t.Helper()
-	o.Dial, o.FirstByte, o.Idle, o.MaxConns = time.Second, time.Second, time.Second, 1
+	o.Dial, o.FirstByte, o.Silence, o.Idle, o.MaxConns = time.Second, time.Second, time.Second, time.Second, 1
 	transport, err := upstream.New(o)
 	if err != nil {
 		t.Fatal(err)

@@ -33,7 +33,7 @@ func (a *App) openGateway() {
 	o := proxy.Options{
 		Engine: a.engine, Tokens: a.policy, Accounts: a.policy, Index: a.index, Backend: a.transport, Limits: a.limiter(),
 		Metrics: a.metrics, Ring: a.ring, Audit: a.audit, Log: a.log,
-		Resolver: a.resolver, Key: a.ownKey,
+		Resolver: a.resolver, Key: a.ownKey, Marker: a.marker,
 		PassHeaders: a.settings.Upstream.Headers, PublicURL: l.PublicURL.String(),
 		TLS: l.TLS.Cert.IsSet(), TrustedProxies: l.TrustedProxies,
 		Origins: l.CORS.Origins, CORSMaxAge: int(l.CORS.MaxAge / time.Second),
