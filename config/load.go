@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"errors"
 	"io/fs"
 	"os"
@@ -37,7 +38,21 @@ func Load(path string) (*Settings, strict.Faults) {
 		report.Fault(strict.Pos{}, "cannot read the settings: %v", reason(err))
 		return nil, report.Faults()
 	}
-	return Parse(path, text)
+	s, faults := Parse(path, text)
+	if s != nil {
+		s.sum = sha256.Sum256(text)
+	}
+	return s, faults
+}
+
+// Changed reports whether the file that Load read holds something else now. A file that cannot be
+// read has not changed yet.
+func (s *Settings) Changed() bool {
+	if s.sum == ([sha256.Size]byte{}) {
+		return false
+	}
+	text, err := os.ReadFile(s.file)
+	return err == nil && sha256.Sum256(text) != s.sum
 }
 
 // Parse reads the text of the named file. It opens no file; the rest is as with Load.

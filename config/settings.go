@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"net/netip"
 	"time"
 
@@ -23,6 +24,7 @@ type Settings struct {
 	Shutdown Shutdown
 
 	file   string                // the file that was read
+	sum    [sha256.Size]byte     // of its text, if Load has read it
 	dir    string                // its folder, to which paths are relative
 	places map[string]strict.Pos // where each setting that the file names has its value
 }

@@ -21,6 +21,8 @@ const (
 	FaultListenTLS = iota
 	FaultUpstreamTLS
 	FaultUpstreamNames
+	FaultKeys
+	FaultUses
 )
 
 // statuses are the statuses that have a series of their own in Responses and HeadFaults: those that
@@ -130,6 +132,6 @@ func closedSets(cat *policy.Catalogue) map[string][]string {
 	return map[string][]string{
 		"method": methods(), "collection": collections(cat), "class": classes(), "code": codes(),
 		"verdict": verdicts(), "enforced": verdicts(), "would": outcomes(), "shadow": outcomes(), "reason": reasons(), "result": {"failed", "succeeded"},
-		"what": {"listen-tls", "upstream-tls", "upstream-names"},
+		"what": {"listen-tls", "upstream-tls", "upstream-names", "keys", "uses"},
 	}
 }

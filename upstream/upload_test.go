@@ -109,7 +109,7 @@ func TestEarlyAnswer(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			done := make(chan bool)
 			o := options(listen(t, func(p *peer) { row.script(p, done) }))
-			o.Idle = time.Hour // the answer itself must end the write
+			o.FirstByte, o.Idle = time.Hour, time.Hour // the answer itself must end the write
 			transport := start(t, o)
 			defer close(done)
 			r := uploadOf(row.body, row.length)

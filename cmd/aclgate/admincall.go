@@ -93,7 +93,7 @@ func (e *env) runReload(ctx context.Context) error {
 	case err != nil:
 		return failed(err)
 	case status == http.StatusOK:
-		fmt.Fprintln(e.stdout, "reloaded")
+		fmt.Fprintln(e.stdout, states(body))
 		return nil
 	case status == http.StatusUnprocessableEntity:
 		return badSettings(errors.New(reasons(body)))

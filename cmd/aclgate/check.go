@@ -65,6 +65,9 @@ func readBoth(file string) (*config.Settings, *policyFile, strict.Faults) {
 	var more strict.Faults
 	if !faulty("store.path") && !faulty("policy.routes_file") {
 		pol, more = readPolicy(s, s.Store.Path, "store.path")
+		if pol != nil {
+			more = append(more, usesFault(s, pol)...)
+		}
 		if shadow := s.Policy.Shadow; shadow.IsSet() {
 			_, faults := readPolicy(s, shadow, "policy.shadow")
 			more = append(more, faults...)
@@ -75,6 +78,17 @@ func readBoth(file string) (*config.Settings, *policyFile, strict.Faults) {
 		faults = append(faults, advice(s)...)
 	}
 	return s, pol, faults
+}
+
+// usesFault reports that the last uses of tokens with a ttl cannot be kept.
+func usesFault(s *config.Settings, pol *policyFile) strict.Faults {
+	err := pol.CheckUses(s.Store.Path.Path)
+	if err == nil {
+		return nil
+	}
+	at := s.Pos("store.path")
+	return strict.Faults{{File: s.Name(), Line: at.Line, Col: at.Col,
+		Message: "store.path: the last uses of tokens with a ttl cannot be kept: " + err.Error()}}
 }
 
 // advice warns of settings that are sound but open more than they seem to, where the settings

@@ -69,8 +69,8 @@ const settingsIntro = `# Settings
 Made by ` + "`go test ./cmd/aclgate -run TestPage -update`" + ` from the table that reads them.
 
 Settings are in ` + "`aclgate.yaml`" + `; ` + "`-c FILE`" + ` names another file. Every one has a default. A key that is not in this list is an error, which names the
-nearest one that is. ` + "`aclgate check`" + ` names every fault with its line and column. Settings are read once, at start; the policy, the gateway's own
-credential and the TLS files are read again while it runs.
+nearest one that is. ` + "`aclgate check`" + ` names every fault with its line and column. Settings are read once, at start; the policy, the keys
+and the TLS files are read again while it runs.
 
 A file is relative to the folder of the settings. A size is a number of bytes, or one with KiB, MiB, GiB or TiB. Durations are written like 500ms, 10s, 2m or
 1h30m, rates like 50/s or 600/m.

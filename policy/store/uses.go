@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -22,10 +23,12 @@ import (
 type uses struct {
 	path string
 
-	mu      sync.Mutex // adopt and save; requests touch the counters alone
-	last    map[int64]*atomic.Int64
-	living  []int64 // ids of the tokens that the policy knows, ascending
-	written []byte
+	mu     sync.Mutex // adopt and save; requests touch the counters alone
+	last   map[int64]*atomic.Int64
+	living []int64 // ids of the tokens that the policy knows, ascending
+
+	saving sync.Mutex // one keep at a time
+	fault  error      // of the last keep
 }
 
 // usesSuffix makes the name of the file of last uses out of the policy's.
@@ -45,6 +48,11 @@ func (u *uses) load(now int64) strict.Faults {
 		}
 		return strict.Faults{{File: u.path, Message: err.Error(), Warning: true}}
 	}
+	return u.merge(text, now)
+}
+
+// merge raises the counters to what a text of the file says.
+func (u *uses) merge(text []byte, now int64) strict.Faults {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	damaged := faultList{file: u.path}
@@ -104,9 +112,83 @@ func (u *uses) adopt(p *Policy, pace *pacer) {
 	u.living = slices.Sorted(slices.Values(p.timed))
 }
 
-// save writes the last uses of the tokens that the policy knows, if they have changed since. The
+// keep saves and remembers what became of it. While the last attempt failed it also looks whether
+// the folder can be written now, since there may be nothing to save.
+func (u *uses) keep(now int64) {
+	u.saving.Lock()
+	defer u.saving.Unlock()
+	err := u.save(now)
+	if err == nil && u.fault != nil {
+		err = u.probe()
+	}
+	u.fault = err
+}
+
+// begin looks whether the file can be written, before there is something to write.
+func (u *uses) begin() {
+	u.saving.Lock()
+	defer u.saving.Unlock()
+	u.fault = u.probe()
+}
+
+// probe reports why the file could not be written; nil if it could, or if no token has a ttl.
+func (u *uses) probe() error {
+	u.mu.Lock()
+	none := len(u.living) == 0
+	u.mu.Unlock()
+	if none {
+		return nil
+	}
+	return probeFolder(u.path)
+}
+
+func (u *uses) lastFault() error {
+	u.saving.Lock()
+	defer u.saving.Unlock()
+	return u.fault
+}
+
+// CheckUses reports why last uses could not be kept beside the file of this policy; nil if they
+// can, or if no token needs them.
+func (p *Policy) CheckUses(file string) error {
+	if len(p.timed) == 0 {
+		return nil
+	}
+	return probeFolder(file + usesSuffix)
+}
+
+// probeFolder makes a file beside path and takes it away again.
+func probeFolder(path string) error {
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+usesTemp)
+	if err == nil {
+		err = errors.Join(file.Close(), os.Remove(file.Name()))
+	}
+	if err != nil {
+		return fmt.Errorf("cannot write beside %q: %w", path, err)
+	}
+	return nil
+}
+
+// save writes the last uses of the tokens that the policy knows, if the file does not say so
+// already. What another gateway beside the same file has written is merged before, and not lost. The
 // old file stays whole until the new one is.
-func (u *uses) save() error {
+func (u *uses) save(now int64) error {
+	before, err := os.ReadFile(u.path)
+	if err == nil {
+		u.merge(before, now)
+	}
+	text := u.text()
+	if bytes.Equal(text, before) || err != nil && len(text) == len(usesHead) {
+		return nil
+	}
+	if err := replaceFile(u.path, text); err != nil {
+		return fmt.Errorf("cannot write %q: %w", u.path, err)
+	}
+	return nil
+}
+
+// text returns what the file is to hold.
+func (u *uses) text() []byte {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	text := []byte(usesHead)
@@ -116,23 +198,20 @@ func (u *uses) save() error {
 			text = append(strconv.AppendInt(text, at, 10), '\n')
 		}
 	}
-	if len(text) == len(usesHead) && u.written == nil || bytes.Equal(text, u.written) {
-		return nil
-	}
-	if err := replaceFile(u.path, text); err != nil {
-		return fmt.Errorf("cannot write %q: %w", u.path, err)
-	}
-	u.written = text
-	return nil
+	return text
 }
+
+// usesTemp ends the name of a file that is being written; the star is random, because another
+// gateway may be at it, too.
+const usesTemp = ".*.tmp"
 
 // replaceFile writes a file beside path, sees it to the disk, and puts it in the place of path.
 func replaceFile(path string, text []byte) error {
-	temp := path + ".tmp"
-	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+usesTemp) // with mode 0600
 	if err != nil {
 		return err
 	}
+	temp := file.Name()
 	w := bufio.NewWriter(file)
 	_, err = w.Write(text)
 	err = errors.Join(err, w.Flush(), file.Sync(), file.Close())

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func ttlToken(i int) string {
@@ -83,7 +84,7 @@ func TestUsesAreWrittenWhenTheyChange(t *testing.T) {
 	path := f.opts.Path + usesSuffix
 	save := func() {
 		t.Helper()
-		if err := f.uses.save(); err != nil {
+		if err := f.uses.save(1 << 40); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -99,13 +100,77 @@ func TestUsesAreWrittenWhenTheyChange(t *testing.T) {
 	}
 	os.Remove(path)
 	save()
-	if _, err := os.Stat(path); err == nil {
+	if _, err := os.Stat(path); err != nil {
+		t.Error("a file that was taken away is not written again")
+	}
+	old := time.Unix(1000, 0)
+	os.Chtimes(path, old, old)
+	save()
+	if info, _ := os.Stat(path); !info.ModTime().Equal(old) {
 		t.Error("written again without a change")
 	}
 	f.uses.path = filepath.Join(path, "nowhere")
 	touch(t, f, 1, 8)
-	if err := f.uses.save(); err == nil {
+	if err := f.uses.save(1 << 40); err == nil {
 		t.Error("no error")
+	}
+}
+
+// Two gateways beside one file: neither overwrites what the other has seen, and each learns it.
+func TestUsesOfTwoGateways(t *testing.T) {
+	const now = 1 << 40
+	one := open(t, ttlToken(1)+strings.TrimPrefix(ttlToken(2), head))
+	two, err := OpenFile(options(t, one.opts.Path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	touch(t, one, 1, 1000)
+	touch(t, two, 2, 2000)
+	touch(t, two, 1, 900)
+	for _, f := range []*File{one, two, one} {
+		if f.uses.keep(now); f.UsesFault() != nil {
+			t.Fatal(f.UsesFault())
+		}
+	}
+	for _, f := range []*File{one, two} {
+		if a, b := used(t, f, 1), used(t, f, 2); a != 1000 || b != 2000 {
+			t.Errorf("got %d and %d, want 1000 and 2000", a, b)
+		}
+	}
+	text, _ := os.ReadFile(one.opts.Path + usesSuffix)
+	if want := usesHead + "1 1000\n2 2000\n"; string(text) != want {
+		t.Errorf("got %q, want %q", text, want)
+	}
+	if all, _ := filepath.Glob(one.opts.Path + "*"); len(all) != 2 {
+		t.Errorf("got %v, want the policy and its uses", all)
+	}
+}
+
+// A folder that cannot be written is a fault from the start, before there is a use, and until it can
+// be written again; without a token that needs it there is none.
+func TestUsesThatCannotBeKept(t *testing.T) {
+	f := open(t, ttlToken(1))
+	there := f.uses.path
+	f.uses.path = filepath.Join(filepath.Dir(there), "missing", "uses")
+	f.uses.begin()
+	if f.UsesFault() == nil {
+		t.Error("no fault at the start")
+	}
+	f.uses.keep(1)
+	if f.UsesFault() == nil {
+		t.Error("no fault while there is nothing to write")
+	}
+	f.uses.path = there
+	if f.uses.keep(1); f.UsesFault() != nil {
+		t.Errorf("got %v, want an end of the fault", f.UsesFault())
+	}
+	p, _ := ReadPolicy("p.yaml", []byte(ttlToken(1)), nil, 4)
+	missing := filepath.Join(filepath.Dir(there), "missing", "policy.yaml")
+	if p.CheckUses(missing) == nil || p.CheckUses(f.opts.Path) != nil {
+		t.Errorf("got %v and %v, want one fault", p.CheckUses(missing), p.CheckUses(f.opts.Path))
+	}
+	if p, _ = ReadPolicy("p.yaml", []byte(head+"[]\n"), nil, 4); p != nil && p.CheckUses(missing) != nil {
+		t.Error("a fault without a token that has a ttl")
 	}
 }
 
@@ -126,7 +191,7 @@ func FuzzUses(f *testing.F) {
 			}
 			u.living = append(u.living, id)
 		}
-		if err := u.save(); err != nil {
+		if err := u.save(now); err != nil {
 			t.Fatal(err)
 		}
 		again := newUses(u.path)

@@ -22,6 +22,7 @@ func (f *File) Run(ctx context.Context) {
 	poll, save := time.NewTicker(pollEvery), time.NewTicker(saveEvery)
 	defer poll.Stop()
 	defer save.Stop()
+	f.uses.begin()
 	var w watch
 	for {
 		select {
@@ -42,11 +43,10 @@ func (f *File) Run(ctx context.Context) {
 	}
 }
 
-func (f *File) saveUses() {
-	if err := f.uses.save(); err != nil {
-		f.opts.Logger.Error("cannot write the last uses of tokens", "error", err)
-	}
-}
+func (f *File) saveUses() { f.uses.keep(time.Now().Unix()) }
+
+// UsesFault returns why the last uses of tokens could not be written; nil while they can.
+func (f *File) UsesFault() error { return f.uses.lastFault() }
 
 // watch decides when to read a file again. It looks at its outside only; that a text was read
 // before is noticed by whoever reads it.

@@ -5,16 +5,27 @@ import (
 	"crypto/subtle"
 	"net/http"
 	"strings"
+	"sync/atomic"
 )
 
 // guard knows the admin token by its digest. A nil guard admits nobody.
-type guard struct{ digest [sha256.Size]byte }
+type guard struct {
+	digest atomic.Pointer[[sha256.Size]byte]
+}
 
 func newGuard(key string) *guard {
 	if key == "" {
 		return nil
 	}
-	return &guard{digest: sha256.Sum256([]byte(key))}
+	g := new(guard)
+	g.set(key)
+	return g
+}
+
+// set replaces the token.
+func (g *guard) set(key string) {
+	digest := sha256.Sum256([]byte(key))
+	g.digest.Store(&digest)
 }
 
 // admits reports whether r carries the token. Two Authorization headers are refused: a proxy in
@@ -26,7 +37,7 @@ func (g *guard) admits(r *http.Request) bool {
 		return false
 	}
 	digest := sha256.Sum256([]byte(key(values[0])))
-	return subtle.ConstantTimeCompare(digest[:], g.digest[:]) == 1
+	return subtle.ConstantTimeCompare(digest[:], g.digest.Load()[:]) == 1
 }
 
 // key returns the key of `Bearer KEY`, or the whole value.

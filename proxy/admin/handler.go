@@ -57,7 +57,7 @@ func ready(checks []Check) http.HandlerFunc {
 
 // reload answers when the reload is done: from then on every request is judged by what was read
 // (SPEC 6). A client that goes away does not stop it half way.
-func reload(do func() error) http.HandlerFunc {
+func reload(do func() error, notice func() string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		// Reading a large policy may take longer than an answer is given. A connection that knows
 		// no deadline has none to lift.
@@ -66,7 +66,11 @@ func reload(do func() error) http.HandlerFunc {
 			Fail(w, http.StatusUnprocessableEntity, lines(err)...)
 			return
 		}
-		Answer(w, state{State: "reloaded"})
+		done := state{State: "reloaded"}
+		if notice != nil {
+			done.Reason = notice()
+		}
+		Answer(w, done)
 	}
 }
 

@@ -36,11 +36,12 @@ type Check struct {
 // Options says what the listener serves. Only Gatherer is required.
 type Options struct {
 	Gatherer prometheus.Gatherer
-	Checks   []Check      // of /readyz, in the order shown
-	Key      string       // the admin token; empty: what needs it does not exist
-	Reload   func() error // reads the policy anew; nil: there is no /reload
-	Ring     *record.Ring // what /why looks into; nil: there is no /why
-	Log      *log.Logger  // faults of connections and handlers; nil: dropped
+	Checks   []Check       // of /readyz, in the order shown
+	Key      string        // the admin token; empty: what needs it does not exist
+	Reload   func() error  // reads the policy anew; nil: there is no /reload
+	Notice   func() string // what a reload leaves as it was, in words; nil, or "": nothing
+	Ring     *record.Ring  // what /why looks into; nil: there is no /why
+	Log      *log.Logger   // faults of connections and handlers; nil: dropped
 }
 
 // Server is the admin listener. It begins with Serve and ends with Shutdown.
@@ -72,12 +73,19 @@ func New(o Options) *Server {
 	s.open("/healthz", http.HandlerFunc(alive))
 	s.open("/readyz", ready(o.Checks))
 	if o.Reload != nil {
-		s.Handle(http.MethodPost, "/reload", reload(o.Reload))
+		s.Handle(http.MethodPost, "/reload", reload(o.Reload, o.Notice))
 	}
 	if o.Ring != nil {
 		s.Handle(http.MethodGet, "/why/", why(o.Ring))
 	}
 	return s
+}
+
+// SetKey replaces the admin token. A Server that was made without one stays without.
+func (s *Server) SetKey(key string) {
+	if s.guard != nil && key != "" {
+		s.guard.set(key)
+	}
 }
 
 func (s *Server) open(path string, h http.Handler) {

@@ -61,7 +61,8 @@ type App struct {
 	shadow           *policySource // nil: there is no policy.shadow
 	lastPolicyChange record.Change // as the audit log has it, without its time
 
-	key       atomic.Pointer[string] // the gateway's own credential
+	key       *keyFile // the gateway's own credential
+	adminKey  *keyFile
 	transport *upstream.Transport
 	resolver  *index.Resolver
 	index     *index.ItemIndex
@@ -79,6 +80,7 @@ type App struct {
 	server          *proxy.Server
 	listenTLSFault  func() error // of the public listener's files; nil: it has none
 	draining        atomic.Bool
+	reloadFailed    atomic.Bool // the last one
 	notifier        *notifier
 	marker          string // of this process, in requests to the backend
 }
@@ -96,7 +98,7 @@ func New(s *config.Settings, log *slog.Logger, o Options) (*App, error) {
 	a.notifier = newNotifier(func(state string, err error) {
 		log.Warn("cannot tell the service manager", "state", state, "error", err)
 	})
-	for _, open := range []func() error{a.readKey, a.openAudit, a.openPolicies, a.openBackend, a.openAdmin} {
+	for _, open := range []func() error{a.openKeys, a.openAudit, a.openPolicies, a.openBackend, a.openAdmin} {
 		if err := open(); err != nil {
 			a.Close()
 			return nil, err
@@ -116,13 +118,38 @@ func (a *App) Close() {
 	a.audit.Close()
 }
 
-// Reload reads the policy and the gateway's own credential again. When it returns nil, every
-// request evaluated later obeys the new ones.
+// Reload reads the policy and both keys again. When it returns nil, every request evaluated later
+// obeys the new ones. What cannot be read stays as it was, and keeps nothing else from being read.
 func (a *App) Reload() error {
-	if err := a.readKey(); err != nil {
-		a.metrics.Reloaded(err, 0, time.Now())
-		return err
+	before := a.keyFault()
+	keys := a.readKeys()
+	if keys != nil || before != nil {
+		a.auditKeys(keys)
 	}
+	err := errors.Join(keys, a.reloadPolicies())
+	switch failed := a.reloadFailed.Swap(err != nil) || before != nil; {
+	case err != nil:
+		a.log.Error("reload refused: what could not be read stays as it was", "error", err)
+	case failed:
+		a.log.Info("reloaded: what failed before can be read again", "revision", a.policy.Revision())
+	default:
+		a.log.Info("reloaded", "revision", a.policy.Revision())
+	}
+	if notice := a.Notice(); notice != "" {
+		a.log.Warn(notice)
+	}
+	return err
+}
+
+// Notice says what no reload puts in force; "" is nothing.
+func (a *App) Notice() string {
+	if !a.settings.Changed() {
+		return ""
+	}
+	return a.settings.Name() + " has changed since the start: settings need a restart"
+}
+
+func (a *App) reloadPolicies() error {
 	err := a.policy.Reload()
 	if a.shadow != nil {
 		if shadow := a.shadow.Reload(); shadow != nil {
@@ -172,8 +199,10 @@ func (a *App) Serve(ctx context.Context) error {
 // request was answered.
 func (a *App) loops() []func(context.Context) {
 	all := []func(context.Context){
-		a.policy.Run, a.index.Run, a.gateway.WatchMemory, a.reloadOnHangup, a.notifier.run,
-		func(ctx context.Context) { a.watchFaults(ctx, faultTick, a.backgroundFaults()) },
+		a.policy.Run, a.index.Run, a.gateway.WatchMemory, a.reloadOnHangup, a.notifier.run, a.watchKeys,
+		func(ctx context.Context) {
+			a.watchFaults(ctx, faultTick, append(a.backgroundFaults(), a.fileFaults()...))
+		},
 	}
 	if a.shadow != nil {
 		all = append(all, a.shadow.Run)
@@ -198,12 +227,8 @@ func (a *App) reloadOnHangup(ctx context.Context) {
 		case <-a.options.Hangup:
 		}
 		a.notifier.tell(notifyReloading)
-		a.audit.Reopen() // whoever moved the file away says so by SIGHUP
-		if err := a.Reload(); err != nil {
-			a.log.Error("reload refused: the old policy stays in force", "error", err)
-		} else {
-			a.log.Info("reloaded", "revision", a.policy.Revision())
-		}
+		a.audit.Reopen()             // whoever moved the file away says so by SIGHUP
+		_ = a.Reload()               // it has logged what became of it
 		a.notifier.tell(notifyReady) // a reload that was refused has ended, too
 	}
 }

@@ -1,8 +1,6 @@
 package app
 
 import (
-	"fmt"
-
 	"aclgate/config"
 	"aclgate/metrics"
 	"aclgate/policy"
@@ -11,20 +9,7 @@ import (
 	"aclgate/upstream/probe"
 )
 
-// readKey reads the gateway's own credential, again on every reload.
-func (a *App) readKey() error {
-	key := ""
-	if f := a.settings.Upstream.Token; f.IsSet() {
-		var err error
-		if key, err = config.ReadKeyFile(f.Path); err != nil {
-			return fmt.Errorf("cannot read upstream.token_file: %w", err)
-		}
-	}
-	a.key.Store(&key)
-	return nil
-}
-
-func (a *App) ownKey() string { return *a.key.Load() }
+func (a *App) ownKey() string { return a.key.get() }
 
 func (a *App) openBackend() (err error) {
 	u := a.settings.Upstream

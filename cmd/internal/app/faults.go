@@ -18,7 +18,7 @@ type backgroundFault struct {
 	failMsg, okMsg string       // for the log
 }
 
-// backgroundFaults returns what has to be checked once the addresses are taken.
+// backgroundFaults returns what has to be checked of connections, once the addresses are taken.
 func (a *App) backgroundFaults() []backgroundFault {
 	all := []backgroundFault{
 		{metrics.FaultUpstreamTLS, a.transport.TLSFault, "the TLS files for the backend changed and cannot be used: the old ones stay",
@@ -32,6 +32,15 @@ func (a *App) backgroundFaults() []backgroundFault {
 			"the TLS files of the listener can be used again"})
 	}
 	return all
+}
+
+// fileFaults returns what has to be checked of files beside the settings.
+func (a *App) fileFaults() []backgroundFault {
+	return []backgroundFault{
+		{metrics.FaultKeys, a.keyFault, "a key cannot be read: the old one stays", "all keys can be read again"},
+		{metrics.FaultUses, a.policy.UsesFault, "the last uses of tokens with a ttl cannot be written: after a restart they end too soon",
+			"the last uses of tokens are written again"},
+	}
 }
 
 // watchFaults logs once of each that it has begun to fail, and once that it works again. The metric

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/url"
 
-	"aclgate/config"
 	"aclgate/metrics"
 	"aclgate/metrics/record"
 	"aclgate/proxy/admin"
@@ -16,15 +15,8 @@ var errDraining = errors.New("the gateway is draining")
 
 // openAdmin makes the admin listener and has everything that counts export what it counts.
 func (a *App) openAdmin() error {
-	key := ""
-	if f := a.settings.Admin.Token; f.IsSet() {
-		var err error
-		if key, err = config.ReadKeyFile(f.Path); err != nil {
-			return err
-		}
-	}
 	a.admin = admin.New(admin.Options{
-		Gatherer: a.registry, Checks: a.checks(), Key: key, Reload: a.Reload, Ring: a.ring,
+		Gatherer: a.registry, Checks: a.checks(), Key: a.adminKey.get(), Reload: a.Reload, Notice: a.Notice, Ring: a.ring,
 		Log: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	})
 	a.metrics.CollectCache(func() metrics.CacheStats {

@@ -124,6 +124,9 @@ func (a *App) auditPolicy(s store.State) {
 	if c == a.lastPolicyChange {
 		return
 	}
+	if a.lastPolicyChange.Result == "failed" && !s.Stale {
+		a.log.Info("the policy can be read again", "revision", s.Revision)
+	}
 	a.lastPolicyChange = c
 	if !first {
 		c.Time = time.Now()
