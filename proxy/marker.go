@@ -26,16 +26,16 @@ func NewMarker() string {
 	return hex.EncodeToString(id[:])
 }
 
-// loops reports whether a request has been here before, or has passed more gateways than a sound
-// set-up has.
-func (p *parser) loops(h *head.Head) bool {
+// looped reports whether a request has been at the gateway of this marker before, or has passed more
+// gateways than a sound set-up has.
+func looped(h *head.Head, marker string) bool {
 	if !h.HasVia {
 		return false
 	}
 	count, own := 0, false
 	eachMarker(h, func(id []byte) {
 		count++
-		own = own || string(id) == p.marker
+		own = own || string(id) == marker
 	})
 	return own || count > maxMarkers
 }

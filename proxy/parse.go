@@ -17,7 +17,7 @@ type parser struct {
 func (p *parser) head(c *call) policy.Reason {
 	fault := c.head.Fault
 	switch {
-	case fault == nil && p.loops(c.head):
+	case fault == nil && looped(c.head, p.marker):
 		c.rec.Source = c.conn.Peer()
 		c.rec.SetRefused(c.head.Target)
 		return policy.Loop

@@ -25,7 +25,7 @@ var (
 	drivers = []string{"server.go", "serve.go", "judge.go", "exchange.go", "doc.go"}
 	shared  = []string{
 		"call.go", "options.go", "errors.go", "forwarded.go", "budget.go", "bodykeys.go", "responsehead.go",
-		"confirm.go", "fanout.go", "fanout_ask.go", "fanout_read.go", "text.go",
+		"confirm.go", "fanout.go", "fanout_ask.go", "fanout_read.go", "text.go", "marker.go",
 	}
 )
 
