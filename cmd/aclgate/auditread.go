@@ -21,7 +21,7 @@ func auditFiles(s config.Audit) (files []string) {
 		if i > 0 {
 			name = fmt.Sprintf("%s.%d", name, i)
 		}
-		if _, err := os.Stat(name); err == nil {
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
 			files = append(files, name)
 		}
 	}

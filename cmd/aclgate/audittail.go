@@ -67,6 +67,9 @@ func (e *env) runTail(ctx context.Context, f *tailFlags) error {
 	if !s.Audit.Path.IsSet() {
 		return failed(errors.New("there is no audit log: set audit.path"))
 	}
+	if info, err := os.Stat(s.Audit.Path.Path); err == nil && !info.Mode().IsRegular() {
+		return failed(errors.New("audit.path is no regular file: its reader has the records, there is nothing to read here"))
+	}
 	t := &tail{flags: f, out: e.stdout, since: time.Now().Add(-time.Duration(f.since))}
 	if err := t.past(s.Audit); err != nil {
 		return failed(err)
@@ -96,6 +99,7 @@ type tail struct {
 	since time.Time
 	last  []string // of the past, at most flags.lines
 	read  int64    // of the youngest file
+	mark  []byte   // the last bytes of what was read
 	file  os.FileInfo
 }
 
@@ -107,6 +111,7 @@ func (t *tail) past(s config.Audit) error {
 			continue // moved away since
 		}
 		t.file, t.read = info, info.Size()
+		t.mark = markOf(name, t.read)
 		err = eachLineOf(name, t.read, func(l *record.Line, text []byte) bool {
 			if t.fits(l) {
 				t.last = append(t.last, t.show(l, text))
@@ -214,6 +219,24 @@ func (t *tail) look(name string) error {
 	return t.rest(name)
 }
 
+// markSize is how many bytes before the place that was read tell that they are still the same: a file
+// that was truncated may have grown past that place again.
+const markSize = 128
+
+// markOf returns the last bytes before a place in a file; nil if they are not to be had.
+func markOf(name string, end int64) []byte {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	mark := make([]byte, min(end, markSize))
+	if _, err := f.ReadAt(mark, end-int64(len(mark))); err != nil {
+		return nil
+	}
+	return mark
+}
+
 // rest shows the whole lines of a file behind those that were read.
 func (t *tail) rest(name string) error {
 	f, err := os.Open(name)
@@ -221,6 +244,9 @@ func (t *tail) rest(name string) error {
 		return nil // moved away since; the next look finds it
 	}
 	defer f.Close()
+	if t.read > 0 && !bytes.Equal(markOf(name, t.read), t.mark) {
+		t.read = 0 // truncated, and written again
+	}
 	if _, err := f.Seek(t.read, io.SeekStart); err != nil {
 		return fmt.Errorf("cannot read the audit log: %w", err)
 	}
@@ -230,6 +256,8 @@ func (t *tail) rest(name string) error {
 	}
 	whole := text[:bytes.LastIndexByte(text, '\n')+1]
 	t.read += int64(len(whole))
+	t.mark = append(t.mark, whole[max(0, len(whole)-markSize):]...)
+	t.mark = t.mark[max(0, len(t.mark)-int(min(t.read, markSize))):]
 	return eachLine(bytes.NewReader(whole), func(l *record.Line, line []byte) bool {
 		if t.fits(l) {
 			fmt.Fprintln(t.out, t.show(l, line))

@@ -87,6 +87,8 @@ func (e *env) runBench(ctx context.Context, f *benchFlags, run func(context.Cont
 	if err != nil {
 		return badSettings(err)
 	}
+	ctx, stop := untilSignal(ctx, nil) // processes have to be ended
+	defer stop()
 	result, err := run(ctx, e.options(f))
 	if err != nil {
 		return failed(err)

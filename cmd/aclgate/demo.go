@@ -96,8 +96,11 @@ func (e *env) runDemo(ctx context.Context, at demoAddresses) error {
 	defer shown.Close()
 	defer logs.Close()
 	screen := &demoScreen{w: shown, names: map[int64]string{1: "demo-master", 2: "demo-channels", 3: "demo-storage", 4: "demo-containers"}}
+	hasten := make(chan os.Signal, 1)
+	ctx, stop := untilSignal(ctx, hasten) // the folder has to be taken away
+	defer stop()
 	a, err := app.New(s, newLogger(s.Log, logs, terminal(e.stderr)), app.Options{
-		Version: version(), Revision: revision(), Served: screen.show, LogLost: logs.Lost,
+		Version: version(), Revision: revision(), Served: screen.show, Hasten: hasten, LogLost: logs.Lost,
 		Ready: func(api, admin net.Addr) { screen.intro(api, admin, url) },
 	})
 	if err != nil {

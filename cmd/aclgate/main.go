@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 )
 
@@ -51,10 +52,35 @@ func withCode(code int, err error) error {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// untilSignal returns a context that ends with the first SIGINT or SIGTERM; later, if it is not nil,
+// gets those that follow. It is for what has to be left in order; every other command just dies by them, at
+// once, whatever it waits for.
+func untilSignal(ctx context.Context, later chan<- os.Signal) (_ context.Context, stop func()) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case s := <-signals:
+				if ctx.Err() == nil {
+					cancel()
+					continue
+				}
+				select {
+				case later <- s:
+				default: // nobody wants it, or one is enough
+				}
+			case <-ended:
+				return
+			}
+		}
+	}()
+	return ctx, sync.OnceFunc(func() { signal.Stop(signals); cancel(); close(ended) })
 }
 
 // run is the whole program: what main does, but for the process. ctx ends what serves.

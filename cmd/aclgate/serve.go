@@ -19,7 +19,7 @@ import (
 func (e *env) serve() *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
-		Short: "Serve requests until SIGTERM; SIGHUP reads the policy again",
+		Short: "Serve requests until SIGTERM, a second one hastens; SIGHUP reads the policy again",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return e.runServe(cmd.Context()) },
 	}
@@ -36,13 +36,16 @@ func (e *env) runServe(ctx context.Context) error {
 	signal.Ignore(syscall.SIGPIPE) // a log whose reader has died is no reason to die
 	logs := app.NewLogWriter(e.stderr)
 	defer logs.Close()
+	hasten := make(chan os.Signal, 1)
 	a, err := app.New(s, newLogger(s.Log, logs, terminal(e.stderr)), app.Options{
-		Version: version(), Revision: revision(), Hangup: hangup, LogLost: logs.Lost,
+		Version: version(), Revision: revision(), Hangup: hangup, Hasten: hasten, LogLost: logs.Lost,
 	})
 	if err != nil {
 		return badSettings(err)
 	}
 	defer a.Close()
+	ctx, stop := untilSignal(ctx, hasten)
+	defer stop()
 	if err := a.Serve(ctx); err != nil {
 		fmt.Fprintln(logs, err) // here, since whoever called us would wait for a log that is full
 		return &exitError{code: exitFailed}

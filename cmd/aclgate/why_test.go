@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"aclgate/config"
 )
 
 const whyKey = "why-may-i-not-see-device-7"
@@ -207,6 +209,58 @@ func TestAuditTailFollows(t *testing.T) {
 	for _, id := range wanted[:3] {
 		if n := strings.Count(out.String(), id); n != 1 {
 			t.Errorf("got %s %d times in\n%s", id, n, out.String())
+		}
+	}
+}
+
+// A file that was truncated is shown from its beginning, also if it is longer by the next look than
+// what was read of it.
+func TestAuditTailOfTruncated(t *testing.T) {
+	line := func(n int) string {
+		return fmt.Sprintf(`{"time":"2026-11-22T02:02:56Z","decision":"%024d","verdict":"deny","reason":"no-entry","method":"GET","status":403,"target":"/gw/devices/7"}`+"\n", n)
+	}
+	path := filepath.Join(t.TempDir(), "audit.jsonl")
+	put := func(text string, flags int) {
+		t.Helper()
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|flags, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if _, err := f.WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(line(1)+line(2), 0)
+	var out strings.Builder
+	follow := &tail{flags: &tailFlags{lines: 10}, out: &out}
+	if err := follow.past(config.Audit{Path: config.File{Path: path, Text: path}}); err != nil {
+		t.Fatal(err)
+	}
+	for i, step := range []struct {
+		text  string
+		flags int
+		want  string
+	}{
+		{line(3), os.O_APPEND, "3"},
+		{"", os.O_APPEND, ""},
+		{line(4), os.O_TRUNC, "4"},
+		{line(5) + line(6) + line(7), os.O_TRUNC, "567"},
+		{line(8)[:40], os.O_APPEND, ""},
+		{line(8)[40:], os.O_APPEND, "8"},
+		{line(1) + line(2) + line(3) + line(9), os.O_TRUNC, "1239"},
+	} {
+		put(step.text, step.flags)
+		out.Reset()
+		if err := follow.look(path); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for shown := range strings.Lines(out.String()) {
+			got += strings.TrimLeft(strings.Fields(shown)[1], "0")
+		}
+		if got != step.want {
+			t.Errorf("step %d: got %q, want %q", i, got, step.want)
 		}
 	}
 }

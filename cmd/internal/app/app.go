@@ -44,6 +44,7 @@ type Options struct {
 	Version, Revision string // for the log and the metrics
 
 	Hangup <-chan os.Signal          // each one reads the policy again; nil: never
+	Hasten <-chan os.Signal          // while it ends: do not wait for requests any more; nil: never
 	Ready  func(api, admin net.Addr) // called once both addresses are taken
 	Served proxy.Served              // nil: no call
 
@@ -241,10 +242,27 @@ func (a *App) shutdown() error {
 	a.notifier.tell(notifyStopping)
 	a.metrics.SetBool(metrics.Draining, true)
 	a.log.Info("draining", "delay", s.Delay, "drain", s.Drain)
-	time.Sleep(s.Delay)
-	ctx, cancel := context.WithTimeout(context.Background(), s.Drain)
+	ctx, hasten := context.WithCancel(context.Background())
+	defer hasten()
+	go func() {
+		select {
+		case <-a.options.Hasten:
+			hasten()
+		case <-ctx.Done():
+		}
+	}()
+	delay := time.NewTimer(s.Delay)
+	defer delay.Stop()
+	select {
+	case <-delay.C:
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.Drain)
 	defer cancel()
-	if err := a.server.Shutdown(ctx); err != nil {
+	switch err := a.server.Shutdown(ctx); {
+	case errors.Is(err, context.Canceled):
+		return errors.New("requests were cut: a second signal hastened the end")
+	case err != nil:
 		return fmt.Errorf("requests were cut: shutdown.drain of %s was too short", s.Drain)
 	}
 	a.log.Info("drained")
