@@ -50,6 +50,7 @@ func (f File) IsSet() bool { return f.Text != "" }
 type Listen struct {
 	Address             string
 	Hosts               []string // in lower case, without port; IPv6 in brackets
+	PublicHealth        bool     // /healthz and /readyz on this listener, too
 	PublicURL           Origin   // zero: from the request's Host
 	TLS                 ServerTLS
 	TrustedProxies      []netip.Prefix

@@ -50,6 +50,8 @@ func listenRows(s *Settings) []Setting {
 			"The names that a request's Host may have, without port. Empty: any.", into(&l.Hosts, set(host))},
 		{"listen.public_url", "URL", `""`,
 			"The gateway's own address as clients see it, named by /auth/regions. Empty: from the request's Host.", into(&l.PublicURL, optional(origin))},
+		{"listen.public_health", "bool", "false",
+			"Answer GET and HEAD of /healthz and /readyz on this listener, too, without a reason why.", into(&l.PublicHealth, strict.Bool)},
 		{"listen.tls.cert_file", "file", `""`,
 			"The certificate, with its chain, in PEM; read again when it changes. Empty: no TLS.", into(&l.TLS.Cert, s.path)},
 		{"listen.tls.key_file", "file", `""`,

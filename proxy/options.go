@@ -90,6 +90,7 @@ type Options struct {
 	Marker         string        // what a request of ours is known by when it comes back: see NewMarker
 	PassHeaders    []string      // further client headers to pass
 	PublicURL      string
+	PublicHealth   func() error // why the gateway is not ready; nil: /healthz and /readyz are not answered
 	TLS            bool
 	TrustedProxies []netip.Prefix
 	Origins        []string // of CORS; "*" is any

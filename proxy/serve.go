@@ -19,6 +19,7 @@ type Gateway struct {
 	bodies budget
 
 	parser        parser
+	health        health
 	preflight     preflight
 	authenticator authenticator
 	rateLimiter   rateLimiter
@@ -47,6 +48,7 @@ func New(o Options) *Gateway {
 	clock := limitClock(time.Now())
 
 	g.parser = parser{marker: o.Marker, engine: o.Engine, metrics: o.Metrics, via: via}
+	g.health = health{heads: heads, ready: o.PublicHealth}
 	g.preflight = preflight{heads: heads, maxAge: o.CORSMaxAge}
 	g.authenticator = authenticator{engine: o.Engine, tokens: o.Tokens, limits: o.Limits, clock: clock}
 	g.rateLimiter = rateLimiter{limits: o.Limits, accounts: o.Accounts, clock: clock}
@@ -100,6 +102,7 @@ func (g *Gateway) serve(x *exchange) policy.Reason {
 	c, ev, body, out, resp := &x.call, &x.eval, &x.body, &x.out, &x.resp
 	switch {
 	case x.ends(g.parser.head(c)): // what proxy/head found wrong
+	case x.ends(g.health.answer(c, resp)): // /healthz, /readyz
 	case x.ends(g.memory.shed()): // memory is short
 	case x.ends(g.parser.parse(c, &x.req)): // method and target become a policy.Request
 	case x.ends(g.preflight.answer(c, resp)): // OPTIONS

@@ -18,6 +18,11 @@ const overload = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/
 	"Retry-After: 1\r\nConnection: close\r\nContent-Length: 85\r\n\r\n" +
 	`{"errors":[{"code":503,"reason":"the gateway has too many connections"}],"result":[]}`
 
+// plainHTTP answers a client that speaks HTTP in the clear to a TLS listener.
+const plainHTTP = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n" +
+	"Connection: close\r\nContent-Length: 80\r\n\r\n" +
+	`{"errors":[{"code":400,"reason":"this port speaks TLS: use https"}],"result":[]}`
+
 // Server accepts connections and has a Gateway serve their requests.
 //
 // Of fasthttp it uses the messages and not the server: proxy/head has read the request already, and
@@ -32,7 +37,7 @@ type Server struct {
 
 // NewServer returns a Server on ln, which may be a TLS listener.
 func NewServer(g *Gateway, ln net.Listener, c head.Config) *Server {
-	c.Overload = []byte(overload)
+	c.Overload, c.PlainHTTP = []byte(overload), []byte(plainHTTP)
 	s := &Server{gateway: g, listener: head.NewListener(ln, c)}
 	s.exchanges.New = func() any { return newExchange(g) }
 	return s

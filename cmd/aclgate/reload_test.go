@@ -77,7 +77,7 @@ func TestBrokenPolicyChangesNothing(t *testing.T) {
 	g := startGate(t, siteOptions{})
 	whole := fmt.Sprintf(gatePolicy, fmt.Sprintf(gateToken, 2, "second-token"))
 	rows := map[string]string{
-		"broken": "accounts: [{id: 1}]\ntokens: [{id: 1}]\n", "cut": whole[:len(whole)/2], "empty": "", "no yaml": "\t{",
+		"broken": "accounts: [{id: 1}]\ntokens: [{id: 1}]\n", "cut": whole[:len(whole)/2], "empty": "", "no yaml": "\t{", "comments": "\n# tokens:\n---\n  # none\n",
 	}
 	for name, text := range rows {
 		g.policy(text)

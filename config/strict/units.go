@@ -21,7 +21,7 @@ var (
 		{"d", int64(24 * time.Hour)}, {"h", int64(time.Hour)}, {"m", int64(time.Minute)},
 		{"s", int64(time.Second)}, {"ms", int64(time.Millisecond)},
 	}
-	sizeUnits = []unit{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}}
+	sizeUnits = []unit{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}}
 )
 
 // Duration returns the reader of a time from lo to hi: whole numbers with the units d, h, m, s and
@@ -74,7 +74,7 @@ func Unix(n *Node) (int64, bool) {
 	return t.Unix(), true
 }
 
-// Bytes returns the reader of a size from lo to hi: bare bytes, or KiB, MiB, GiB. KB and MB are
+// Bytes returns the reader of a size from lo to hi: bare bytes, or KiB, MiB, GiB, TiB. KB and MB are
 // faults, because half of the world means 1024 by them.
 func Bytes(lo, hi int64) func(*Node) (int64, bool) {
 	return func(n *Node) (int64, bool) {

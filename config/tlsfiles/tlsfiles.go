@@ -4,6 +4,7 @@
 package tlsfiles
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -18,8 +19,8 @@ type Files struct {
 	Cert, Key string // what is shown to it
 }
 
-// retry is how soon files that could not be used are read again if they look the same: they may
-// have been written in between.
+// retry is how soon files are read again that look the same from outside: they may have been written
+// in between.
 const retry = time.Second
 
 // Reloader has the configuration that could be read whole last. Files that are broken or
@@ -32,7 +33,9 @@ type Reloader struct {
 	config *tls.Config // nil: nothing was read yet
 	stamps [3]stamp    // of the files as they were read last, with or without success
 	read   time.Time
-	fault  error // of the last reading
+	sum    [sha256.Size]byte // of what the files held then
+	looked time.Time         // into the files, for the sum
+	fault  error             // of the last reading
 }
 
 // stamp tells whether a file is another one. A rename over the old file is seen even if time and
@@ -97,14 +100,35 @@ func (r *Reloader) refresh() {
 	for i := range stamps {
 		same = same && stamps[i].equal(r.stamps[i])
 	}
-	if same && !r.read.IsZero() && (r.fault == nil || time.Since(r.read) < retry) {
+	if same && !r.read.IsZero() && time.Since(r.looked) < retry {
 		return
 	}
-	r.stamps, r.read = stamps, time.Now()
+	sum := r.digest() // before they are loaded: what changes in between is found by the next look
+	r.looked = time.Now()
+	if same && !r.read.IsZero() && r.fault == nil && sum == r.sum {
+		return
+	}
+	r.stamps, r.read, r.sum = stamps, time.Now(), sum
 	config, err := r.load()
 	if r.fault = err; err == nil {
 		r.config = config
 	}
+}
+
+// digest returns the digest of what the files hold: one that is written over in place, with its old
+// time put back, looks the same from outside.
+func (r *Reloader) digest() (sum [sha256.Size]byte) {
+	all := sha256.New()
+	for _, path := range []string{r.files.CA, r.files.Cert, r.files.Key} {
+		if path == "" {
+			continue
+		}
+		text, err := os.ReadFile(path)
+		fmt.Fprintf(all, "%d %v\n", len(text), err)
+		all.Write(text)
+	}
+	all.Sum(sum[:0])
+	return sum
 }
 
 // stat looks at the files without reading them.

@@ -89,7 +89,7 @@ func TestBrokenFilesAreReadSeldom(t *testing.T) {
 	if after := r.Config(); after != before || r.Fault() == nil || !r.read.Equal(read) {
 		t.Errorf("got fault %v, read again: %v", r.Fault(), !r.read.Equal(read))
 	}
-	r.read = read.Add(-retry)
+	r.looked = r.looked.Add(-retry)
 	if r.Config(); !r.read.After(read) {
 		t.Error("they are not read again a second later")
 	}
@@ -134,6 +134,50 @@ func TestCertificateIsReplaced(t *testing.T) {
 
 // A client whose certificate the replaced CA file no longer knows is turned away, also when it
 // resumes a session from before.
+// A file that is written over in place, with the same size and its old time, is found within a second
+// or so.
+func TestSameSizeAndTime(t *testing.T) {
+	folder := t.TempDir()
+	f := Files{CA: filepath.Join(folder, "ca.pem"), Cert: filepath.Join(folder, "cert.pem"), Key: filepath.Join(folder, "key.pem")}
+	writeCertificate(t, f, 1)
+	first, err := os.ReadFile(f.Cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now().Add(-time.Hour)
+	put := func(text []byte) {
+		if err := os.WriteFile(f.CA, text, 0o600); err != nil { // in place: it stays the same file
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(f.CA, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(first)
+	r, err := Client(Files{CA: f.CA})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := r.Config()
+	for i := 2; ; i++ { // signatures differ in length
+		writeCertificate(t, f, int64(i))
+		if second, _ := os.ReadFile(f.Cert); len(second) == len(first) {
+			put(second)
+			break
+		}
+	}
+	for range 400 {
+		if after := r.Config(); after != before {
+			if after.RootCAs.Equal(before.RootCAs) {
+				t.Error("got the old authorities")
+			}
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error("the other file is never read")
+}
+
 func TestClientCAIsReplaced(t *testing.T) {
 	folder := t.TempDir()
 	named := func(name string) Files {

@@ -147,9 +147,22 @@ func (r *reader) kindOf(entries []policy.Entry) *kind {
 	return &r.policy.kinds.list[r.policy.kinds.of(entries, &r.lint)]
 }
 
-// blank reports whether a text holds nothing but space. An editor that empties a file before it
-// writes it shows such a one for a moment, and it would be a sound policy that knows nobody.
-func blank(text []byte) bool { return len(bytes.TrimSpace(text)) == 0 }
+// blank reports whether a text holds nothing but space, comments and marks of a document. An editor
+// that empties a file before it writes it shows such a one for a moment, a file whose lines were all
+// commented out is one, and it would be a sound policy that knows nobody.
+func blank(text []byte) bool {
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	for line := range bytes.Lines(text) {
+		line = bytes.TrimSpace(line)
+		for _, mark := range []string{"---", "..."} {
+			line = bytes.TrimSpace(bytes.TrimPrefix(line, []byte(mark)))
+		}
+		if len(line) > 0 && line[0] != '#' && line[0] != '%' {
+			return false
+		}
+	}
+	return true
+}
 
 // read reads the text of the file.
 func (r *reader) read(text []byte) (*Policy, strict.Faults) {

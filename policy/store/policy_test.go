@@ -105,7 +105,7 @@ func TestJSONFaults(t *testing.T) {
 		{"{\n \"tokens\": [{\"id\": 1},\n ]}", "p.json:2:22: this is not JSON"},
 		{`{"tokens":[{"id":1}`, "p.json:1:20: this is not JSON"},
 		{`{"tokens":[]} {}`, "p.json:1:15: a second value begins here"},
-		{"# a comment", "p.json:1:1: this is not JSON"},
+		{"# a comment", "p.json: the file is empty"},
 		{`{"tokens":[{"id":01}]}`, "p.json:1:19: this is not JSON"},
 		{"  ", "p.json: the file is empty"},
 		{"\xef\xbb\xbf{}", "p.json:1:1: the file begins with a byte order mark"},

@@ -1,6 +1,7 @@
 package head
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"aclgate/upstream/socket"
 )
@@ -137,13 +139,32 @@ func (c *Conn) await() bool {
 // readFirst is await where the bytes are not to be had from the file descriptor: under TLS, where
 // the rest of the record is in memory once its first byte was read.
 func (c *Conn) readFirst() bool {
-	n, _ := c.Conn.Read(c.first[:])
+	n, err := c.Conn.Read(c.first[:])
 	if n == 0 {
+		c.answerPlain(err)
 		return false
 	}
 	c.msg = newMessage()
 	c.msg.w = copy(c.msg.buf, c.first[:])
 	return true
+}
+
+// answerPlain tells a client that speaks HTTP in the clear that this is a TLS listener, if err says
+// that it does. Its request is dropped unread.
+func (c *Conn) answerPlain(err error) {
+	var plain tls.RecordHeaderError
+	if !errors.As(err, &plain) || plain.Conn == nil || len(c.listener.config.PlainHTTP) == 0 {
+		return
+	}
+	for _, b := range plain.RecordHeader {
+		if !tokenByte[b] && b != ' ' && b != '/' {
+			return // no beginning of a request line
+		}
+	}
+	_ = c.raw.SetDeadline(time.Now().Add(refusalTime))
+	if _, err := c.raw.Write(c.listener.config.PlainHTTP); err == nil && closeWrite(c.raw) {
+		_, _ = io.CopyN(io.Discard, c.raw, lingerBytes)
+	}
 }
 
 // readHead reads until the head in c.msg is complete or refused, and reports whether there is

@@ -17,8 +17,11 @@ func (r *rules) field(h *Head, line []byte) *Fault {
 	if !ok {
 		return errName
 	}
-	h.Fields = append(h.Fields, f)
 	n := classify(f.Name)
+	if n == nameCookie {
+		return nil
+	}
+	h.Fields = append(h.Fields, f)
 	if n == nameOther {
 		return nil
 	}

@@ -94,7 +94,8 @@ func TestHost(t *testing.T) {
 		{"gw.test", nil},
 		{"GW.TEST", nil},
 		{"gw.test:8080", nil},
-		{"gw.test.", errMisrouted},
+		{"gw.test.", nil},
+		{"other.test.", errMisrouted},
 		{"other.test", errMisrouted},
 		{"[::1]", nil},
 		{"[::1]:80", nil},
@@ -114,7 +115,7 @@ func TestHost(t *testing.T) {
 // Ensure that what is not host or host:digits is refused.
 func TestMalformedHost(t *testing.T) {
 	for _, host := range []string{
-		"", ":80", "gw.test:", "gw.test:8x", "gw.test:123456", "u:p@gw.test", "u@gw.test", "gw.test, gw.test", "gw.test/x", "gw%2etest", "[::1", "[12]", "[fe80::1%eth0]", "[::1]x", "\xc3\xa9",
+		"", ":80", "gw.test:", "gw.test:8x", "gw.test:123456", "u:p@gw.test", "u@gw.test", "gw.test, gw.test", "gw.test/x", "gw%2etest", "gw.test..", ".", ".:80", "[::1", "[12]", "[fe80::1%eth0]", "[::1]x", "\xc3\xa9",
 	} {
 		checkFaults(t, Config{}, []faultRow{{host, "GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n", errHost}})
 	}

@@ -20,6 +20,7 @@ type Config struct {
 	MaxHeadBytes  int      // of a head, request line included; 0: 64 KiB
 	Hosts         []string // the hosts that are served, compared without case and port; empty: any
 	Chunked       bool     // chunked bodies are taken
+	Health        bool     // HTTP/1.0 may ask for /healthz and /readyz without a Host
 	MaxConns      int      // connections at once
 	MaxConnsPerIP int      // connections at once from one IPv4 address or one IPv6 /64
 
@@ -30,6 +31,8 @@ type Config struct {
 	// Overload is the complete answer for a connection that is not taken; nil: none. It is not sent
 	// under TLS, where it would need a handshake.
 	Overload []byte
+	// PlainHTTP is the complete answer for who speaks HTTP in the clear to a TLS listener; nil: none.
+	PlainHTTP []byte
 }
 
 // Bounds of the pause after a failed Accept.
@@ -85,7 +88,7 @@ func newListener(ln net.Listener, config Config, p pace, clock *socket.Clock) *L
 	l := &Listener{
 		Listener: ln,
 		config:   config,
-		rules:    rules{maxHead: config.MaxHeadBytes, chunked: config.Chunked},
+		rules:    rules{maxHead: config.MaxHeadBytes, chunked: config.Chunked, health: config.Health},
 		pace:     p,
 		clock:    clock,
 		perIP:    make(map[netip.Addr]int),
@@ -95,7 +98,7 @@ func newListener(ln net.Listener, config Config, p pace, clock *socket.Clock) *L
 		done:     make(chan struct{}),
 	}
 	for _, host := range config.Hosts {
-		l.rules.hosts = append(l.rules.hosts, withoutPort(host))
+		l.rules.hosts = append(l.rules.hosts, strings.TrimSuffix(withoutPort(host), "."))
 	}
 	go func() {
 		defer close(l.done)

@@ -16,6 +16,8 @@ const (
 	nameContentLength
 	nameContentType
 	nameTransferEncoding
+	// Dropped unread: a cookie is no credential here, and browsers send long ones.
+	nameCookie
 	// Read for their meaning.
 	nameConnection
 	nameContentEncoding
@@ -37,7 +39,7 @@ type knownName struct {
 // namesByLength holds what is known, by length: most headers are told apart by their length alone.
 var namesByLength = [...][]knownName{
 	4:  {{"host", nameHost}},
-	6:  {{"origin", nameOrigin}, {"expect", nameExpect}},
+	6:  {{"origin", nameOrigin}, {"expect", nameExpect}, {"cookie", nameCookie}},
 	10: {{"connection", nameConnection}},
 	12: {{"content-type", nameContentType}, {"x-flespi-cid", nameCID}, {"x-flespi-app", nameApp}},
 	13: {{"authorization", nameAuthorization}, {"x-http-method", nameOverride}, {"x-rewrite-url", nameOverride}, {"x-aclgate-via", nameVia}},

@@ -5,7 +5,8 @@ import "bytes"
 // rules are the settings that a head is read by.
 type rules struct {
 	maxHead int      // bytes, request line included
-	hosts   []string // lower case, without port; empty: any
+	hosts   []string // lower case, without port and final dot; empty: any
+	health  bool     // /healthz and /readyz are served, to whom names no Host, too
 	chunked bool     // chunked bodies are taken
 }
 
@@ -98,6 +99,9 @@ func (h *Head) target(t []byte) *Fault {
 // an absolute-form target replaces Host for the next hop (RFC 9112 3.2.2), so it may say nothing
 // else.
 func (r *rules) checkHost(h *Head, https bool) *Fault {
+	if len(h.Host) == 0 && h.seen&(1<<nameHost) == 0 && r.plainCheck(h) {
+		return nil
+	}
 	host := hostName(h.Host)
 	if host == nil {
 		return errHost
@@ -116,7 +120,26 @@ func (r *rules) checkHost(h *Head, https bool) *Fault {
 	return errMisrouted
 }
 
-// hostName returns v without its port; nil if v is not host or host:digits.
+// plainCheck reports whether a request is one that load balancers check with by HTTP/1.0, without a
+// Host: it says nothing that a host could change.
+func (r *rules) plainCheck(h *Head) bool {
+	if !h.HTTP10 || h.authority != nil {
+		return false
+	}
+	switch string(h.Method) {
+	case "OPTIONS":
+		return string(h.Target) == "/"
+	case "GET", "HEAD":
+		return r.health && IsHealth(h.Target)
+	}
+	return false
+}
+
+// IsHealth reports whether a target is one of the paths that say how the gateway is.
+func IsHealth(target []byte) bool { return string(target) == "/healthz" || string(target) == "/readyz" }
+
+// hostName returns v without its port and the dot at its end, which names the same host; nil if v is
+// not host or host:digits.
 func hostName(v []byte) []byte {
 	end := bytes.IndexByte(v, ':')
 	if len(v) > 0 && v[0] == '[' {
@@ -135,7 +158,14 @@ func hostName(v []byte) []byte {
 	if end < len(v) && (v[end] != ':' || !isPort(v[end+1:])) {
 		return nil
 	}
-	return v[:end]
+	host := v[:end]
+	if host[end-1] == '.' {
+		host = host[:end-1]
+	}
+	if len(host) == 0 || host[len(host)-1] == '.' {
+		return nil
+	}
+	return host
 }
 
 // isPort reports whether b is one to five digits.

@@ -16,7 +16,7 @@ type scan struct {
 	line  int // start of the line that is being read
 	next  int // first byte that was not looked at
 	empty int // empty lines before the request line
-	lines int // complete lines, the request line among them
+	lines int // complete lines, the request line among them; without those of cookies
 }
 
 // find continues the search in b, which holds everything since the end of the previous message, and
@@ -25,7 +25,7 @@ type scan struct {
 // how much has arrived.
 func (s *scan) find(b []byte, limit int) (int, *Fault) {
 	for {
-		bound := s.bound(limit)
+		bound := s.bound(b, limit)
 		window := b[:min(len(b), bound)]
 		if s.lines == 0 && len(window) > s.line && !startsRequest(window[s.line]) {
 			return 0, errRequestLine
@@ -41,7 +41,7 @@ func (s *scan) find(b []byte, limit int) (int, *Fault) {
 		if i-1 == s.line && s.lines > 0 {
 			return i + 1, nil
 		}
-		if f := s.count(i); f != nil {
+		if f := s.count(window, i); f != nil {
 			return 0, f
 		}
 	}
@@ -52,8 +52,8 @@ func (s *scan) find(b []byte, limit int) (int, *Fault) {
 func startsRequest(b byte) bool { return tokenByte[b] || b == '\r' || b == '\n' }
 
 // bound returns the index by which the line that is being read has to have ended.
-func (s *scan) bound(limit int) int {
-	if s.lines == 0 {
+func (s *scan) bound(b []byte, limit int) int {
+	if s.lines == 0 || isCookie(b[s.line:]) {
 		return limit
 	}
 	return min(limit, s.line+maxLine+len("\r\n"))
@@ -98,13 +98,15 @@ func (s *scan) complete(window []byte, i int) *Fault {
 }
 
 // count takes note of the line that ends with the LF at i, which is not the end of the head.
-func (s *scan) count(i int) *Fault {
+func (s *scan) count(window []byte, i int) *Fault {
 	empty := i-1 == s.line
+	cookie := s.lines > 0 && isCookie(window[s.line:])
 	s.line, s.next = i+1, i+1
-	if empty {
+	switch {
+	case empty:
 		s.start = s.line
 		s.empty++
-	} else {
+	case !cookie:
 		s.lines++
 	}
 	switch {
@@ -114,6 +116,13 @@ func (s *scan) count(i int) *Fault {
 		return errTooManyLines
 	}
 	return nil
+}
+
+// isCookie reports whether a line is one that is dropped unread: it is not counted, and only the
+// bound of the whole head holds for it.
+func isCookie(line []byte) bool {
+	const name = "cookie:"
+	return len(line) >= len(name) && line[0]|0x20 == 'c' && EqualFold(line[:len(name)], name)
 }
 
 // begun reports whether a byte of a request is among the first n: empty lines are none.

@@ -40,6 +40,9 @@ func (a *App) openGateway() {
 		MaxBody: l.MaxBodyBytes, MaxUpload: l.MaxUploadBytes, MaxURL: a.settings.Upstream.MaxURLBytes,
 		MaxBodies: maxBodies(l.MaxBodyBytes), Served: a.options.Served,
 	}
+	if l.PublicHealth {
+		o.PublicHealth = a.ready
+	}
 	// A nil pointer in an interface is not nil.
 	if a.probe != nil {
 		o.ScopeProbe = a.probe
@@ -90,7 +93,7 @@ func (a *App) listen() error {
 		return err
 	}
 	a.server = proxy.NewServer(a.gateway, ln, head.Config{
-		MaxHeadBytes: l.MaxHeaderBytes, Hosts: l.Hosts, Chunked: l.Chunked == "accept",
+		MaxHeadBytes: l.MaxHeaderBytes, Hosts: l.Hosts, Chunked: l.Chunked == "accept", Health: l.PublicHealth,
 		MaxConns: l.MaxConnections, MaxConnsPerIP: l.MaxConnectionsPerIP,
 		Read: l.Timeouts.Read, Write: l.Timeouts.Write, Idle: l.Timeouts.Idle,
 	})

@@ -80,6 +80,16 @@ func (a *App) checks() []admin.Check {
 	return append(checks, admin.Check{Name: "index", Func: a.index.Ready})
 }
 
+// ready returns why a balancer must not send requests here; nil if it may.
+func (a *App) ready() error {
+	for _, c := range a.checks() {
+		if err := c.Func(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (a *App) upstreamStats() ([]metrics.UpstreamStats, metrics.QueueStats) {
 	var urls []metrics.UpstreamStats
 	var queue metrics.QueueStats
