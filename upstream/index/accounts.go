@@ -25,7 +25,8 @@ type AccountsOptions struct {
 	Refresh      time.Duration       // pause between two readings
 	MaxStaleness time.Duration
 	Log          *slog.Logger
-	// Changed is called after the tree has changed, while it cannot change again; it may be nil.
+	// Changed is called after the first reading and after the tree has changed, while it cannot change
+	// again; it may be nil. It is not called before NewAccounts has returned.
 	Changed func()
 }
 
@@ -136,8 +137,10 @@ func (a *Accounts) read(ctx context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.rows, a.later = rows, slices.Delete(a.later, 0, before)
-	a.build()
-	a.began.Store(&began)
+	first := a.began.Swap(&began) == nil
+	if !a.build() && first && a.opt.Changed != nil {
+		a.opt.Changed()
+	}
 	return nil
 }
 
@@ -154,23 +157,29 @@ func distinctAccounts(rows []policy.Account) ([]policy.Account, error) {
 	return rows, nil
 }
 
-// build makes the tree from what is known. The caller holds mu, or is alone. A tree that is the
-// same as before stays, because much is remembered by it.
-func (a *Accounts) build() {
+// Read reads the tree once, without Run.
+func (a *Accounts) Read(ctx context.Context) error { return a.read(ctx) }
+
+// build makes the tree from what is known and reports whether somebody was told that it is another.
+// The caller holds mu, or is alone. A tree that is the same as before stays, because much is
+// remembered by it.
+func (a *Accounts) build() bool {
 	accounts := a.reachable()
 	now := a.tree.Load()
 	if now != nil && slices.Equal(now.Accounts(), accounts) {
-		return
+		return false
 	}
 	tree, faults := policy.NewTree(accounts, a.opt.MaxDepth)
 	if len(faults) > 0 {
 		a.opt.Log.Error("the accounts of the backend are no tree", "account", accounts[faults[0].Index].ID, "fault", faults[0].Message)
-		return
+		return false
 	}
 	a.tree.Store(tree)
-	if a.opt.Changed != nil {
-		a.opt.Changed()
+	if now == nil || a.opt.Changed == nil { // nobody has seen the first one
+		return false
 	}
+	a.opt.Changed()
+	return true
 }
 
 // reachable returns the roots and what hangs below them, parents first, down to the depth that is

@@ -35,7 +35,7 @@ func (a *App) openBackend() (err error) {
 	// credential of its own the gateway cannot ask; then the callers' own keys keep them apart.
 	if a.engine.Mode == policy.ModeHeader && !a.settings.Scope.TrustHeader && a.ownKey() != "" {
 		a.probe = probe.New(probe.Options{
-			Backend: a.transport, Key: a.ownKey, Tree: a.policy.Tree, Catalogue: a.engine.Catalogue, Log: a.log,
+			Backend: a.transport, Key: a.ownKey, Tree: a.readTree, Catalogue: a.engine.Catalogue, Log: a.log,
 			Changed: func(o probe.Support) {
 				a.metrics.SetBool(metrics.ScopeHeaderIgnored, o == probe.Ignored)
 				a.metrics.SetBool(metrics.ScopeHeaderChecked, o == probe.Honoured)
@@ -53,7 +53,7 @@ func (a *App) openIndex() {
 		a.accounts = index.NewAccounts(index.AccountsOptions{
 			Backend: a.transport, Key: a.ownKey, Mode: a.engine.Mode, Policy: a.policy.File.Tree,
 			MaxDepth: a.settings.Policy.MaxDepth, Refresh: s.Refresh, MaxStaleness: s.MaxStaleness, Log: a.log,
-			Changed: func() { a.index.PolicyLoaded() },
+			Changed: a.accountsChanged,
 		})
 		a.policy.accounts = a.accounts
 		if a.shadow != nil {
@@ -65,6 +65,23 @@ func (a *App) openIndex() {
 		Demand:  func() index.Demand { return index.DemandOf(a.engine, a.tokenShapes) },
 		Refresh: s.Refresh, MaxStaleness: s.MaxStaleness, MaxTarget: a.settings.Upstream.MaxURLBytes, Log: a.log,
 	})
+}
+
+// accountsChanged has everything looked at again that rests on the account tree.
+func (a *App) accountsChanged() {
+	a.index.PolicyLoaded()
+	if a.probe != nil {
+		a.probe.PolicyLoaded()
+	}
+}
+
+// readTree returns the accounts in force, nil as long as those of the backend were not read: below
+// the roots alone there are no leaves to look at.
+func (a *App) readTree() *policy.Tree {
+	if a.accounts != nil && a.accounts.Ready() != nil {
+		return nil
+	}
+	return a.policy.Tree()
 }
 
 // tokenShapes yields every kind of token of the policy, for what the index has to read.

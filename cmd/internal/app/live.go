@@ -23,6 +23,9 @@ func (a *App) ProbeScope(ctx context.Context) (*probe.Result, error) {
 	}
 	ctx, stop := context.WithTimeout(ctx, liveFor)
 	defer stop()
+	if err := a.readAccounts(ctx); err != nil {
+		return nil, err
+	}
 	found, err := a.probe.Check(ctx)
 	return &found, err
 }
@@ -31,6 +34,10 @@ func (a *App) ProbeScope(ctx context.Context) (*probe.Result, error) {
 // gateway's credential, and lists items with their accounts.
 func (a *App) ReadIndex(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, liveFor)
+	if err := a.readAccounts(ctx); err != nil {
+		stop()
+		return err
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -46,6 +53,17 @@ func (a *App) ReadIndex(ctx context.Context) error {
 			return errors.New("cannot read the items of the backend; the warnings above say why")
 		case <-time.After(50 * time.Millisecond):
 		}
+	}
+	return nil
+}
+
+// readAccounts reads the account tree once, where it is the backend's.
+func (a *App) readAccounts(ctx context.Context) error {
+	if a.accounts == nil {
+		return nil
+	}
+	if err := a.accounts.Read(ctx); err != nil {
+		return fmt.Errorf("cannot read the accounts of the backend: %w", err)
 	}
 	return nil
 }
