@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"aclgate/policy"
-	"aclgate/upstream"
 	"aclgate/upstream/listing"
 	"aclgate/upstream/wake"
 )
@@ -30,9 +29,9 @@ func (o Support) String() string { return [...]string{"unknown", "obeyed", "igno
 type Result struct {
 	Support    Support
 	Probes     int    // pages asked for
-	Collection string // uri of the one that showed rows; "" for none
+	Collection string // uri of the one that showed it; "" for none
 	Account    int64  // the leaf that it was asked for
-	Foreign    int64  // Ignored: the account of the first row from outside; 0: the row named none
+	Foreign    int64  // Ignored: the account of a row from outside; 0: the row named none
 }
 
 // The reasons why a Probe is not ready.
@@ -61,10 +60,8 @@ type Options struct {
 }
 
 // Probe checks whether the backend obeys x-flespi-cid (SPEC 4.4): the header alone keeps accounts
-// apart in header mode, and a backend that does not know it answers all the same. A page of a
-// scoped collection is read under leaf accounts, in turn, until one shows rows, and then under one
-// more leaf; a row from outside of the leaf, or that names no account, means that the header is
-// ignored. Failures say neither.
+// apart in header mode, and a backend that does not know it answers all the same. look.go says what
+// a check looks for. Failures say neither.
 type Probe struct {
 	lister listing.Lister
 	Options
@@ -168,86 +165,26 @@ func (p *Probe) note(f *Result) {
 // Check probes once, with at most 200 pages, and leaves no trace but where the next check begins.
 // It must not be called beside Run. The error says why nothing could be seen.
 func (p *Probe) Check(ctx context.Context) (Result, error) {
-	var a upstream.Answer
-	defer context.AfterFunc(ctx, a.Cancel)()
-	defer a.Close()
-	var f Result
 	tree := p.Tree()
 	if tree == nil {
-		return f, ErrNotProbed
+		return Result{}, ErrNotProbed
 	}
-	leaves := tree.Leaves()
-	for total := len(leaves) * len(p.collections); f.Probes < min(total, maxPages); {
+	l := look{Probe: p, tree: tree, leaves: tree.Leaves(), own: map[int64]bool{}}
+	defer context.AfterFunc(ctx, l.answer.Cancel)()
+	defer l.answer.Close()
+	for total := len(l.leaves) * len(p.collections); l.found.Probes < min(total, maxPages); {
 		// One collection under every leaf, then the next: most leaves have devices.
 		turn := p.at % total
-		f.Account = leaves[turn%len(leaves)]
-		col := p.collections[turn/len(leaves)]
-		f.Probes++
-		if err := p.readPage(&a, tree, col, &f); err != nil {
-			return f, err
+		seen, err := l.read(p.collections[turn/len(l.leaves)], l.leaves[turn%len(l.leaves)])
+		if err == nil {
+			err = l.judge(seen)
 		}
-		if f.Support == Honoured {
-			if err := p.crossCheck(&a, tree, col, leaves, &f); err != nil {
-				return f, err
-			}
-		}
-		if f.Support != Unknown {
-			f.Collection = col.URI
-			return f, nil
+		if err != nil || l.found.Support != Unknown {
+			return l.found, err
 		}
 		p.at = turn + 1
 		wake.Signal(nil).Sleep(ctx, pagePause)
 	}
-	f.Account = 0
-	return f, ctx.Err()
-}
-
-// crossCheck asks for the same page under another leaf. Rows of the leaf that was asked for first
-// prove little alone: a backend that ignores the header shows them too when it has no others, or
-// none on its first page. Under another leaf they must not be there.
-func (p *Probe) crossCheck(a *upstream.Answer, tree *policy.Tree, col *policy.Collection, leaves []int64, f *Result) error {
-	for _, other := range leaves {
-		if other == f.Account {
-			continue
-		}
-		second := Result{Account: other}
-		f.Probes++
-		if err := p.readPage(a, tree, col, &second); err != nil {
-			f.Support = Unknown
-			return err
-		}
-		if second.Support == Ignored {
-			f.Support, f.Account, f.Foreign = Ignored, other, second.Foreign
-		}
-		return nil
-	}
-	return nil
-}
-
-// readPage reads one page. A backend that does not know the account or the collection has shown no
-// rows.
-func (p *Probe) readPage(a *upstream.Answer, tree *policy.Tree, col *policy.Collection, f *Result) error {
-	q := listing.Query{
-		Target: []byte("/" + col.URI + "/all?fields=id%2Ccid"), CID: f.Account,
-		Columns: listing.Columns{Names: []string{"cid"}},
-	}
-	rows := 0
-	err := p.lister.Page(a, &q, listing.PageRows, func(r *listing.Row) bool {
-		rows++
-		f.Support = Honoured
-		if !r.Is[0] || !tree.Contains(f.Account, r.ID[0]) {
-			f.Support, f.Foreign = Ignored, r.ID[0]
-		}
-		// A page that ignores its limit as well need not be read to its end.
-		return f.Support == Honoured && rows < listing.PageRows
-	})
-	var refused *listing.AnswerError
-	switch {
-	case errors.As(err, &refused) && refused.Status != 429:
-		return nil
-	case err != nil && f.Support != Ignored:
-		f.Support = Unknown
-		return err
-	}
-	return nil
+	l.conclude()
+	return l.found, ctx.Err()
 }

@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -36,7 +37,8 @@ func TestProbeCheck(t *testing.T) {
 		{"ignored, but the first leaf has all rows", fake.Item{ID: 5, CID: 11}, fake.Options{IgnoreCID: true}, Ignored, 11},
 		{"rows of the parent", fake.Item{ID: 5, CID: 1}, fake.Options{IgnoreCID: true}, Ignored, 1},
 		{"rows of nobody we know", fake.Item{ID: 5, CID: 777}, fake.Options{IgnoreCID: true}, Ignored, 777},
-		{"rows without cid", fake.Item{ID: 5, CID: 11}, fake.Options{NoCIDField: true}, Ignored, 0},
+		{"rows without cid", fake.Item{ID: 5, CID: 11}, fake.Options{NoCIDField: true}, Unknown, 0},
+		{"rows without cid, ignored", fake.Item{ID: 5, CID: 11}, fake.Options{NoCIDField: true, IgnoreCID: true}, Ignored, 0},
 		{"nothing to see", fake.Item{ID: 5, CID: 1}, fake.Options{}, Unknown, 0},
 	}
 	for _, row := range rows {
@@ -65,6 +67,69 @@ func TestProbeCheck(t *testing.T) {
 	}
 }
 
+// leafRows is a probe of a backend of devices by account: rows under each leaf, "id:cid".
+func leafRows(t *testing.T, tree *policy.Tree, by map[int64]string) *Probe {
+	b := &bubble{answer: func(r *upstream.Request) (int, string) {
+		_, text, _ := strings.Cut(string(r.Head), "x-flespi-cid: ")
+		cid, _ := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+		rows, is := by[cid]
+		if !is {
+			rows = by[0]
+		}
+		if !strings.HasPrefix(string(r.Target), "/gw/devices/") {
+			rows = ""
+		}
+		var out []string
+		for _, pair := range strings.Fields(rows) {
+			id, account, _ := strings.Cut(pair, ":")
+			out = append(out, `{"id":`+id+`,"cid":`+account+`}`)
+		}
+		return 200, `{"result":[` + strings.Join(out, ",") + `]}`
+	}}
+	return New(Options{
+		Backend: b, Key: ownKey, Tree: func() *policy.Tree { return tree }, Catalogue: catalogue(t), Log: quiet(),
+	})
+}
+
+// Ensure that no single tenant can make the gateway believe that the header is ignored, by a new
+// account, an item without one or an item that is shared, and that a backend which does ignore it
+// is found by whatever it shows. Key 0 is every other leaf.
+func TestProbeVerdicts(t *testing.T) {
+	tree, faults := policy.NewTree([]policy.Account{{ID: 1}, {ID: 11, Parent: 1}, {ID: 12, Parent: 1}, {ID: 13, Parent: 1}, {ID: 14, Parent: 1}}, 4)
+	single, more := policy.NewTree([]policy.Account{{ID: 1}, {ID: 11, Parent: 1}}, 4)
+	if len(faults)+len(more) > 0 {
+		t.Fatal(faults, more)
+	}
+	rows := []struct {
+		name string
+		tree *policy.Tree
+		by   map[int64]string
+		want Support
+	}{
+		{"obeyed", tree, map[int64]string{11: "1:11", 12: "2:12"}, Honoured},
+		{"an account made a moment ago", tree, map[int64]string{11: "7:4242 1:11", 12: "2:12"}, Honoured},
+		{"a leaf with nothing of its own", tree, map[int64]string{11: "7:4242", 12: "2:12"}, Honoured},
+		{"one such leaf and nothing else", tree, map[int64]string{11: "7:4242"}, Unknown},
+		{"an item without account", tree, map[int64]string{11: "7:null", 12: "2:12"}, Honoured},
+		{"an item shared with one leaf", tree, map[int64]string{11: "2:12", 12: "2:12", 13: "3:13"}, Honoured},
+		{"an item shared, and own ones", tree, map[int64]string{11: "2:12 1:11", 12: "2:12"}, Honoured},
+		{"everything everywhere", tree, map[int64]string{0: "1:11 2:12 7:4242"}, Ignored},
+		{"the last leaf's everywhere", tree, map[int64]string{0: "4:14"}, Ignored},
+		{"the parent's everywhere", tree, map[int64]string{0: "4:1"}, Ignored},
+		{"of unknown accounts everywhere", tree, map[int64]string{0: "4:4242"}, Ignored},
+		{"without account everywhere", tree, map[int64]string{0: "4:null"}, Ignored},
+		{"one leaf, its own", single, map[int64]string{11: "1:11"}, Honoured},
+		{"one leaf, the parent's", single, map[int64]string{11: "1:11 2:1"}, Ignored},
+		{"one leaf, unknown accounts alone", single, map[int64]string{11: "1:4242"}, Ignored},
+		{"one leaf, unknown accounts too", single, map[int64]string{11: "1:4242 2:11"}, Unknown},
+	}
+	for _, row := range rows {
+		if f, err := leafRows(t, row.tree, row.by).Check(t.Context()); err != nil || f.Support != row.want {
+			t.Errorf("%s: got %+v, %v, want %v", row.name, f, err, row.want)
+		}
+	}
+}
+
 // A page that ignores everything must not be read to its end, nor a failure be taken for a verdict.
 func TestProbeFailures(t *testing.T) {
 	rows := []struct {
@@ -79,7 +144,7 @@ func TestProbeFailures(t *testing.T) {
 		{"no such account", canned(403, ``), Unknown, nil},
 		{"no such collection", canned(404, ``), Unknown, nil},
 		{"no listing", canned(200, `{"result":[{"cid":11}`), Unknown, listing.ErrRows},
-		{"foreign, then broken", canned(200, `{"result":[{"cid":12},x`), Ignored, nil},
+		{"foreign, then broken", canned(200, `{"result":[{"cid":12},x`), Unknown, listing.ErrRows},
 		{"a list without end", canned(200, `{"result":[`+strings.Repeat(`{"cid":11},`, 5000)), Ignored, nil},
 	}
 	for _, row := range rows {
@@ -150,7 +215,7 @@ func TestProbeRun(t *testing.T) {
 			{"foreign rows", 200, `{"result":[{"cid":1}]}`, 61 * time.Second, Ignored, ErrHeaderIgnored},
 			{"no rows again", 200, `{"result":[]}`, time.Hour + time.Minute, Ignored, ErrHeaderIgnored},
 			{"down again", 500, ``, time.Minute, Ignored, ErrHeaderIgnored},
-			{"own rows", 200, `{"result":[{"cid":11}]}`, time.Minute, Honoured, nil},
+			{"own rows", 200, `{"result":[{"id":1,"cid":11}]}`, time.Minute, Honoured, nil},
 			{"down, late", 500, ``, time.Hour, Honoured, nil},
 		} {
 			now.Store(&step)
