@@ -147,7 +147,7 @@ func (e *env) checkLive(ctx context.Context, s *config.Settings, tree *policy.Tr
 	case found.Support == probe.Ignored:
 		return failed(errors.New(ignored(tree, found)))
 	case found.Support == probe.Unknown:
-		fmt.Fprintf(e.stdout, "live: the backend answers, but shows no items under any account (%d pages): nothing is known\n", found.Probes)
+		fmt.Fprintf(e.stdout, "live: the backend answers, but shows nothing that tells whether it obeys x-flespi-cid (%d pages)\n", found.Probes)
 	default:
 		fmt.Fprintf(e.stdout, "live: the backend obeys x-flespi-cid (%s under account %d)\n", found.Collection, found.Account)
 	}

@@ -149,7 +149,7 @@ func (p *Probe) note(f *Result) {
 		p.Log.Error("the backend ignores x-flespi-cid: requests that only the account scope limits are refused",
 			"collection", f.Collection, "asked_for_account", f.Account, "got_item_of_account", f.Foreign)
 	case f.Support == Unknown:
-		p.Log.Warn("no rows to tell whether the backend obeys x-flespi-cid", "pages", f.Probes)
+		p.Log.Warn("nothing tells whether the backend obeys x-flespi-cid", "pages", f.Probes)
 	case p.State() != Honoured:
 		p.Log.Info("the backend obeys x-flespi-cid", "collection", f.Collection, "account", f.Account)
 	}
