@@ -15,8 +15,9 @@
 //     saves the traffic; every delivery is judged again (Judge.Deliver), which
 //     carries the promise. Neither replaces the other.
 //   - What is printed is read again as a filter of its own, and has to be a part
-//     of the permit. Tolerated is what is closed to everybody, and the name of a
-//     submodule among an item's properties: deliveries keep both back.
+//     of the permit. Tolerated is what is closed to everybody, the name of a
+//     submodule among an item's properties, and what of other accounts is linked
+//     to an item by grants: deliveries keep it back.
 //
 // How a session uses it:
 //
@@ -44,6 +45,10 @@
 // delivery through this subscription is also held to the broker's cid or, where the broker knows
 // none, to Judge.Account. Narrowing is to what is there now: when items come, Subscribe is called
 // again and says what else to subscribe to.
+//
+// Where accounts are told apart by path, own topics have another name at the broker: AppendPath writes
+// it, for topics, wills and response topics, and Judge.Shown is what a client is shown of a delivery.
+// What Subscribe prints has it already.
 //
 // A Judge is for one goroutine; Law and Permit are immutable and shared. Judging a delivery or a
 // publish allocates nothing, but for the first delivery at a revision to a token whose rights come

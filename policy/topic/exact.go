@@ -60,7 +60,7 @@ func (n *narrowing) placeExact(id level, pieces []piece) bool {
 			return false
 		case x.part.linked != nil && x.at < 0 && !r.linked.all:
 			return false
-		case x.at >= 0 && !r.linked.hold(x.tail[x.at]):
+		case x.at >= 0 && !r.linked.hold(x.tail[x.at]) && !(x.tail[x.at].wild() && n.linkedWhole(r)):
 			return false
 		case !r.items.hold(id):
 			return false

@@ -173,6 +173,11 @@ func (n *narrowing) name(ids []int64) {
 	}
 }
 
+// linkedWhole reports whether + may stand for the linked items of a permitted item: nothing but the
+// scope limits them. Items of other accounts are linked by grants at most; deliveries keep them back,
+// and where a message that one member of a group may not see would be lost, they are named.
+func (n *narrowing) linkedWhole(r *right) bool { return r.linked.all || r.linked.branch && !n.shared }
+
 // linked returns the tails of a piece with the linked ids that are permitted: those that a list
 // names stay a list.
 func (n *narrowing) linked(x *piece, r *right) (tails []Filter) {
@@ -199,7 +204,7 @@ func (n *narrowing) linked(x *piece, r *right) (tails []Filter) {
 		if len(kept.words) > 0 {
 			with(kept)
 		}
-	case r.linked.all:
+	case n.linkedWhole(r):
 		return []Filter{x.tail}
 	default:
 		for i, id := range r.linked.ids {

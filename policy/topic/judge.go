@@ -24,6 +24,10 @@ type Judge struct {
 	ids    [2]int64
 	levels [][]byte
 	number int // of the entry that decided last, 0: none did
+
+	above []int64 // the accounts of the path of a topic
+	shown []byte
+	cid   int64 // whose own topic was delivered, ByPath
 }
 
 // NewJudge returns a judge of what the holder of a permit does.
@@ -47,18 +51,27 @@ func (j *Judge) Entry() int { return j.number }
 // cid is the account that the broker says it is of, 0 if it says none. A platform topic is permitted
 // exactly if the GET of the same data would be allowed.
 func (j *Judge) Deliver(topic []byte, cid int64) policy.Reason {
-	if reason := j.begin(topic, 0); reason != policy.NotJudged {
+	l := j.permit.law
+	more := 0
+	if l.Namespace == ByPath {
+		more = l.Depth + 1
+	}
+	if reason := j.begin(topic, more); reason != policy.NotJudged {
 		return reason
 	}
-	if j.permit.law.Namespace == ByCID && (cid == 0 || !j.Tree.Contains(j.Scope, cid)) {
-		return policy.SenderOutside
+	if l.Namespace == ByPath && ownTopic(j.levels) {
+		ok := false
+		if cid, ok = j.cutPath(topic); !ok {
+			return policy.SenderOutside
+		}
+		if j.cid = cid; !ownTopic(j.levels) {
+			return policy.TopicClosed
+		}
 	}
-	return j.read()
-}
-
-// read judges the topic at hand as one whose messages are shown.
-func (j *Judge) read() policy.Reason {
-	if ownTopic(j.levels) {
+	switch {
+	case (l.Namespace == ByCID || j.cid != 0) && (cid == 0 || !j.Tree.Contains(j.Scope, cid)):
+		return policy.SenderOutside
+	case ownTopic(j.levels):
 		return j.own(policy.Subscribe)
 	}
 	return j.platform()
@@ -69,13 +82,14 @@ func (j *Judge) own(action policy.Actions) (reason policy.Reason) {
 	return reason
 }
 
-// begin reads a topic, and judges whether the token may be used at all, and in which scope.
-func (j *Judge) begin(topic []byte, cid int64) policy.Reason {
-	j.number, j.req.Selectors = 0, j.req.Selectors[:0]
-	if !j.split(topic) {
+// begin reads a topic, which may have more levels than its kind is bound to, and judges whether the
+// token may be used at all.
+func (j *Judge) begin(topic []byte, more int) policy.Reason {
+	j.number, j.req.Selectors, j.shown, j.cid = 0, j.req.Selectors[:0], topic, 0
+	if !j.split(topic, j.permit.law.MaxLevels+more) {
 		return policy.TopicSyntax
 	}
-	return j.enter(cid)
+	return j.enter(0)
 }
 
 // enter judges what does not depend on topics: token and account.
@@ -88,8 +102,8 @@ func (j *Judge) enter(cid int64) policy.Reason {
 	return e.Scope(&j.Input)
 }
 
-// split cuts a topic into its levels and reports whether it is one.
-func (j *Judge) split(topic []byte) bool {
+// split cuts a topic into its levels, at most most, and reports whether it is one.
+func (j *Judge) split(topic []byte, most int) bool {
 	j.levels = j.levels[:0]
 	if len(topic) == 0 || len(topic) > maxBytes {
 		return false
@@ -98,7 +112,7 @@ func (j *Judge) split(topic []byte) bool {
 	for i, c := range topic {
 		switch {
 		case c == '/':
-			if len(j.levels) == j.permit.law.MaxLevels {
+			if len(j.levels) == most {
 				return false
 			}
 			j.levels = append(j.levels, topic[from:i])
@@ -107,7 +121,7 @@ func (j *Judge) split(topic []byte) bool {
 			return false
 		}
 	}
-	if len(j.levels) == j.permit.law.MaxLevels {
+	if len(j.levels) == most {
 		return false
 	}
 	j.levels = append(j.levels, topic[from:])

@@ -20,6 +20,7 @@ type Namespace uint8
 const (
 	NoAccounts Namespace = iota // there is one account
 	ByCID                       // the broker knows accounts: scopes and messages carry a cid
+	ByPath                      // own topics live below the path of their account
 )
 
 // Options are what the settings say about topics.
@@ -29,6 +30,9 @@ type Options struct {
 	Namespace  Namespace
 	MaxFilters int // printed, of one session; 0: 1000
 	MaxLevels  int // of a topic or filter; 0: MaxLevels
+
+	Prefix string // ByPath: the first level of own topics at the broker
+	Depth  int    // ByPath: levels of accounts, policy.max_depth
 }
 
 const defaultFilters = 1000

@@ -12,6 +12,7 @@ type narrowing struct {
 	asked  Filter
 	room   int
 	alone  int64
+	shared bool
 	rights []*right // by number of the part; nil: not asked yet
 
 	out    []printed
@@ -178,13 +179,35 @@ func (n *narrowing) put(f Filter, from origin) {
 		n.many = true
 		return
 	}
-	if !n.exact(again, text) {
+	exact := false
+	if n.byPath() && from == fromOwn {
+		exact = n.ownExact(again) // it has a place of its own, apart from platform topics
+	} else {
+		exact = n.exact(again, text)
+	}
+	if !exact {
 		if from == fromItems {
 			return
 		}
 		n.wide = true
 	}
 	n.out = append(n.out, printed{text: text, filter: f, from: from})
+}
+
+// byPath reports whether own topics are kept apart from all others by their path.
+func (n *narrowing) byPath() bool { return n.j.permit.law.Namespace == ByPath }
+
+// apart reports whether two filters have nothing in common because of where they come from.
+func (n *narrowing) apart(a, b *printed) bool {
+	switch {
+	case a.from == b.from:
+		return a.from == fromItems
+	case a.from == fromOwn:
+		return n.byPath() || !a.filter[0].wild()
+	case b.from == fromOwn:
+		return n.byPath() || !b.filter[0].wild()
+	}
+	return true
 }
 
 // drop leaves out what another one covers, marks what overlaps, and counts. Among those of items
@@ -200,7 +223,7 @@ func (n *narrowing) drop() {
 		p, covered := n.out[i], false
 		for k := range n.out[:others] {
 			wider := &n.out[k]
-			if k == i || wider.from == fromOwn && p.from == fromItems && !wider.filter[0].wild() || !covers(wider.filter, p.filter) {
+			if k == i || n.apart(wider, &p) || !covers(wider.filter, p.filter) {
 				continue
 			}
 			covered = covered || k < i || !covers(p.filter, wider.filter)
@@ -209,7 +232,10 @@ func (n *narrowing) drop() {
 			continue
 		}
 		for k := range kept {
-			if kept[k].from == fromItems || p.from == fromItems && !kept[k].filter[0].wild() {
+			if kept[k].from == fromItems {
+				break // none of these overlaps any other
+			}
+			if n.apart(&kept[k], &p) {
 				continue
 			}
 			p.overlaps = p.overlaps || overlap(kept[k].filter, p.filter)
@@ -228,7 +254,18 @@ func (n *narrowing) widen() {
 		return
 	}
 	n.out, n.many, n.wide = nil, false, true
-	n.add(n.asked, fromOwn)
+	first := n.asked[0]
+	if !n.byPath() {
+		n.add(n.asked, fromOwn)
+	} else {
+		if !first.is(platformLevel) {
+			n.add(n.asked, fromOwn)
+		}
+		if first.wild() || first.is(platformLevel) {
+			f, _ := meet(n.asked, Filter{word(platformLevel), allLevels})
+			n.add(f, fromModules)
+		}
+	}
 	n.many = n.many || len(n.out) > n.room
 }
 

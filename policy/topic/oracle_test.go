@@ -305,7 +305,7 @@ func (o *oracle) checkSubscribe(t *testing.T, filter string) {
 			t.Fatalf("%s, %s: printed %s, which was not asked for\n%s", filter, topic, matching, o)
 		case plain > 1:
 			t.Fatalf("%s, %s: matched twice: %s\n%s", filter, topic, printedOf(&s), o)
-		case matching != "" && !permitted && !s.Wide && !o.tolerated(topic, matching):
+		case matching != "" && !permitted && !s.Wide && !o.tolerated(topic, matching, s.Shared):
 			t.Fatalf("%s, %s: printed %s is not a part of the permit\n%s", filter, topic, matching, o)
 		}
 		l := strings.Split(topic, "/")
@@ -319,8 +319,12 @@ func (o *oracle) checkSubscribe(t *testing.T, filter string) {
 }
 
 // tolerated reports whether a topic may be matched by what is printed although it is withheld: it is
-// closed to everybody, or the name of a submodule among properties.
-func (o *oracle) tolerated(topic, printed string) bool {
+// closed to everybody, or the name of a submodule among properties, or a linked item that only the
+// scope keeps back.
+func (o *oracle) tolerated(topic, printed string, shared bool) bool {
+	if !shared && o.linkedOutside(topic) {
+		return true
+	}
 	everything := &oracle{o.w, o.w.plain(policy.Master, 1)}
 	l := strings.Split(topic, "/")
 	if len(l) == 6 && l[1] == "state" && o.known(l[2]+"/"+l[3], firstPart(l[5])) && (strings.HasSuffix(printed, "/+") || strings.HasSuffix(printed, "/#")) {
@@ -337,6 +341,26 @@ func (o *oracle) tolerated(topic, printed string) bool {
 		}
 	}
 	return !everything.permits(topic)
+}
+
+// linkedOutside reports whether nothing but the scope keeps a linked item from the token, at an item
+// that is in it.
+func (o *oracle) linkedOutside(topic string) bool {
+	l := strings.Split(topic, "/")
+	if len(l) < 7 || !o.w.engine.Mode.Index() {
+		return false
+	}
+	c := o.w.cat.Collection(l[2] + "/" + l[3])
+	id, isID := policy.ParseID([]byte(l[4]))
+	if c == nil || !isID {
+		return false
+	}
+	path, ok := o.path(topic)
+	cid, known := o.w.items.Account(c, id)
+	w, engine := *o.w, *o.w.engine
+	engine.Mode = policy.ModeHeader
+	w.engine = &engine
+	return ok && strings.Contains(path, "/"+l[5]+"/"+l[6]) && known && w.tree.Contains(o.tok.CID, cid) && (&oracle{&w, o.tok}).get(path)
 }
 
 func (o *oracle) String() string {

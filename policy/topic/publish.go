@@ -12,8 +12,9 @@ func (j *Judge) Publish(topic []byte, cid int64) policy.Reason {
 	switch {
 	case !ownTopic(j.levels):
 		return closedReason(j.levels)
-	case cid != 0 && cid != j.Token.CID: // whose message it would be is the broker's to say [U]
-		return policy.ForeignAccount
+	case cid == 0 || cid == j.Token.CID:
+	case j.permit.law.Namespace != ByPath || !j.Tree.Contains(j.Token.CID, cid):
+		return policy.ForeignAccount // where the broker knows accounts, a message is of the sender's own
 	}
 	return j.own(policy.Publish)
 }

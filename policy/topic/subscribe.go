@@ -69,11 +69,11 @@ func (j *Judge) Subscribe(s *Subscription, filter []byte, cid int64, room int) p
 		return reason
 	}
 	s.Shared = p.share != ""
-	if j.permit.law.Namespace == ByCID || j.permit.law.Engine.Mode.Index() {
+	if j.permit.law.Namespace != NoAccounts || j.permit.law.Engine.Mode.Index() {
 		s.CID = cid // else there is one account, and it is this
 	}
 	n := j.newNarrowing(asked, room)
-	n.alone = s.CID
+	n.alone, n.shared = s.CID, s.Shared
 	n.run()
 	s.Wide, s.Denied = n.wide, n.denied
 	reason = n.conclude()
@@ -96,9 +96,22 @@ func (j *Judge) print(s *Subscription, p *prefix, n *narrowing, reason policy.Re
 		*s = Subscription{}
 		return policy.TooManyFilters
 	}
+	path := ""
+	if j.permit.law.Namespace == ByPath {
+		ok := false
+		if path, ok = j.path(s.CID); !ok {
+			*s = Subscription{}
+			return policy.ForeignAccount
+		}
+	}
 	for _, cid := range accounts {
 		for i := range n.out {
-			s.Printed = append(s.Printed, Printed{p.print(n.out[i].text, cid), property, n.out[i].overlaps})
+			o := &n.out[i]
+			text := o.text
+			if o.from == fromOwn {
+				text = path + text
+			}
+			s.Printed = append(s.Printed, Printed{p.print(text, cid), property, o.overlaps})
 		}
 	}
 	return reason
@@ -141,9 +154,12 @@ func (j *Judge) soleRoot() bool {
 	return roots == 1
 }
 
-// Account returns the account of the last delivery that was permitted, as far as the index knows it:
-// for a Subscription with a CID, where the broker names no account. 0: it is not known.
+// Account returns the account of the last delivery that was permitted, as far as the index or the
+// path says it: for a Subscription with a CID, where the broker names no account. 0: it is not known.
 func (j *Judge) Account() int64 {
+	if j.cid != 0 {
+		return j.cid
+	}
 	if j.Items == nil || len(j.req.Selectors) == 0 || ownTopic(j.levels) {
 		return 0
 	}
