@@ -102,5 +102,10 @@ func (r *reach) hold(l level) bool {
 	if r.all {
 		return true
 	}
-	return l.kind == words && !slices.ContainsFunc(l.parseIDs(), func(id int64) bool { return !r.has(id) })
+	for _, w := range l.words {
+		if id, ok := policy.ParseID([]byte(w)); ok && !r.has(id) {
+			return false
+		}
+	}
+	return l.kind == words
 }

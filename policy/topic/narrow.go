@@ -138,6 +138,9 @@ func (n *narrowing) own() {
 // add prints a filter: as it is, or without lists where the broker knows none.
 func (n *narrowing) add(f Filter, from origin) {
 	n.fits = true
+	if len(f) == 0 {
+		return
+	}
 	if n.j.permit.law.Dialect == Flespi {
 		n.put(f, from)
 		return
@@ -213,6 +216,10 @@ func (n *narrowing) apart(a, b *printed) bool {
 // drop leaves out what another one covers, marks what overlaps, and counts. Among those of items
 // nothing does: they differ in family or id. There are few others.
 func (n *narrowing) drop() {
+	if !slices.ContainsFunc(n.out, func(p printed) bool { return p.from != fromItems }) {
+		n.many = n.many || len(n.out) > n.room
+		return
+	}
 	slices.SortStableFunc(n.out, func(a, b printed) int { return int(b.from) - int(a.from) })
 	others := 0
 	for others < len(n.out) && n.out[others].from != fromItems {

@@ -132,6 +132,9 @@ func (j *Judge) accounts(alone int64, filters, room int) (printed []int64, prope
 			if j.Tree.Contains(j.Scope, a.ID) {
 				branch = append(branch, a.ID)
 			}
+			if len(branch) > room+1 {
+				break // too many already
+			}
 		}
 	}
 	switch {
