@@ -126,6 +126,10 @@ var table = map[string]rule{
 		never: []string{"net", "os", "time"}, reach: []string{module + "policy", fasthttp},
 		reason: "packets are bytes in and bytes out; it has no idea of rights, and whoever sends packets uses it",
 	},
+	"proxy/mqtt/ws": {
+		may: []string{"proxy/head"}, reach: []string{module + "policy", fasthttp},
+		reason: "a door: who may come in, and what passes, is decided behind it",
+	},
 	"proxy/admin": {
 		may: []string{"policy", "policy/explain", "policy/store", "metrics", "metrics/record"}, reach: []string{module + "upstream"},
 		reason: "nothing of the admin listener reaches the backend",

@@ -231,6 +231,19 @@ func (c *Conn) MustClose() bool {
 	return c.msg == nil || c.msg.head.last() || !c.skippable() || c.listener.draining.Load()
 }
 
+// Take ends HTTP on the connection: what follows the head is another protocol, and whoever takes it
+// reads and writes the connection that is returned, without the listener's limits of time, and closes
+// c. It returns nil if there was a fault, a body, or bytes behind the head: before the answer to an
+// upgrade nobody may send. The Head is not valid any more.
+func (c *Conn) Take() net.Conn {
+	m := c.msg
+	if m == nil || m.head.Fault != nil || m.head.Length != 0 || m.w > m.r || !c.isIn(phaseServing) {
+		return nil
+	}
+	c.drop()
+	return c.Conn
+}
+
 // OnGone has f called, once, when the client is found gone while its request is being handled,
 // which is looked at after a second and then a few times a second. nil takes f back, and so does
 // the end of the request; after OnGone returns, the earlier function is not running and will not be
