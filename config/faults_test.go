@@ -84,3 +84,15 @@ func TestNoCredentialShown(t *testing.T) {
 		}
 	}
 }
+
+// Ensure the answer to /auth/regions cannot be made to send clients elsewhere, and says no member
+// twice.
+func TestRegion(t *testing.T) {
+	_, faults := Parse("f", []byte("listen:\n  region: {rest: https://elsewhere, media: [], cdn: a, cdn: b}"))
+	wantFaults(t, faults,
+		"f:2:18: listen.region.rest: the gateway says this of itself",
+		"f:2:44: listen.region.media: expected a text, found a list",
+		`f:2:56: key "cdn" stands here twice: first in line 2`)
+	_, faults = Parse("f", []byte("listen: {region: []}"))
+	wantFaults(t, faults, "f:1:18: listen.region: expected a mapping, found a list")
+}

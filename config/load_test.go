@@ -92,6 +92,7 @@ func TestValues(t *testing.T) {
 	}{
 		{"hosts", s.Listen.Hosts, []string{"gw.example.com", "10.0.0.1", "[2001:db8::1]"}},
 		{"public url", s.Listen.PublicURL.String(), "https://gw.example.com"},
+		{"region", s.Listen.Region, []Member{{"media", "https://media.example"}, {"gw-ip", "192.0.2.7"}}},
 		{"beside the file", s.Listen.TLS.Cert, File{"tls/cert.pem", "testdata/tls/cert.pem"}},
 		{"absolute", s.Listen.TLS.Key.Path, "/etc/key.pem"},
 		{"above the file", s.Listen.TLS.ClientCA.Path, "ca.pem"},
@@ -101,7 +102,7 @@ func TestValues(t *testing.T) {
 		{"burst", s.Limits.PerToken.Size(), 7},
 		{"no burst", Limit{Rate: strict.Rate{Count: 600, Per: 60e9}}.Size(), 10},
 		{"slow", Limit{Rate: strict.Rate{Count: 1, Per: 60e9}}.Size(), 1},
-		{"place", s.Pos("listen.timeouts.idle"), strict.Pos{Line: 14, Col: 41}},
+		{"place", s.Pos("listen.timeouts.idle"), strict.Pos{Line: 15, Col: 41}},
 		{"no place", Defaults().Pos("listen.timeouts.idle"), strict.Pos{}},
 		{"name", s.Name(), "testdata/other.yaml"},
 		{"no url", Origin{}.String(), ""},

@@ -31,7 +31,9 @@ var passedHeaders = []string{
 
 // The query parameters that policy.query may not name: the gateway judges them, or knows them for
 // credentials. Case is folded, because some backend folds it too.
-var judgedQuery = []string{"cid", "data", "fields", "token", "access_token", "api_key", "authorization"}
+var judgedQuery = []string{
+	"cid", "data", "fields", "_method", "token", "access_token", "key", "api_key", "apikey", "auth", "authorization",
+}
 
 // The query parameters that every route knows.
 var knownQuery = []string{"limit", "offset"}
@@ -79,6 +81,26 @@ func parseQueryName(text string) (string, error) {
 		return "", errors.New("the gateway judges this one itself")
 	}
 	return text, nil
+}
+
+// ownMembers are what the gateway says of itself in the answer to /auth/regions.
+var ownMembers = []string{"name", "default", "rest", "mqtt", "mqtt-ws"}
+
+// region reads listen.region.
+func region(n *strict.Node) ([]Member, bool) {
+	pairs, sound := n.Pairs()
+	members := make([]Member, 0, len(pairs))
+	for i := range pairs {
+		value, ok := strict.Str(&pairs[i])
+		name := pairs[i].Key()
+		if slices.Contains(ownMembers, name) {
+			pairs[i].Fault("the gateway says this of itself")
+			ok = false
+		}
+		sound = sound && ok
+		members = append(members, Member{name, value})
+	}
+	return members, sound
 }
 
 // passed returns read with a warning for the names that need no setting.

@@ -13,7 +13,7 @@ import (
 func leaves(n *yaml.Node, prefix string, paths []string) []string {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := prefix+n.Content[i].Value, n.Content[i+1]
-		if value.Kind == yaml.MappingNode {
+		if value.Kind == yaml.MappingNode && len(value.Content) > 0 {
 			paths = leaves(value, key+".", paths)
 		} else {
 			paths = append(paths, key)

@@ -52,6 +52,7 @@ type Listen struct {
 	Hosts               []string // in lower case, without port; IPv6 in brackets
 	PublicHealth        bool     // /healthz and /readyz on this listener, too
 	PublicURL           Origin   // zero: from the request's Host
+	Region              []Member // of the answer to /auth/regions; none that the gateway writes
 	TLS                 ServerTLS
 	TrustedProxies      []netip.Prefix
 	Chunked             Chunked
@@ -64,11 +65,18 @@ type Listen struct {
 	CORS                CORS
 }
 
+// Member is one member of a JSON object, with a text as its value.
+type Member struct{ Name, Value string }
+
 // ServerTLS is what the listener shows and asks for. Cert and Key are both set or neither.
 type ServerTLS struct{ Cert, Key, ClientCA File }
 
 // ListenTimeouts bound how long a client may take.
-type ListenTimeouts struct{ Read, Write, Idle time.Duration }
+type ListenTimeouts struct {
+	Read, Write, Idle time.Duration
+	Body, Upload      time.Duration // a whole body
+	MinRate           int           // bytes of a body a second, averaged after 10 s; 0: no bound
+}
 
 // CORS is what browsers are told.
 type CORS struct {
@@ -81,8 +89,8 @@ type Chunked string
 
 // The values of listen.chunked.
 const (
-	ChunkedRefuse Chunked = "refuse"
 	ChunkedAccept Chunked = "accept"
+	ChunkedRefuse Chunked = "refuse"
 )
 
 // Admin is the private listener.
@@ -198,7 +206,18 @@ type Policy struct {
 	BackendKeys   BackendKeys
 	RoutesFile    File     // none: the built-in catalogue
 	Query         []string // none that the gateway judges or knows anyway
+	QueryUnknown  QueryUnknown
+	CutAfter      time.Duration
 }
+
+// QueryUnknown says what becomes of a parameter of a GET that no route has.
+type QueryUnknown string
+
+// The values of policy.query_unknown.
+const (
+	QueryDrop   QueryUnknown = "drop"
+	QueryRefuse QueryUnknown = "refuse"
+)
 
 // UnknownRoutes says who may use routes that the catalogue does not know.
 type UnknownRoutes string

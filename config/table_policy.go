@@ -60,6 +60,10 @@ func policyRows(s *Settings) []Setting {
 			"Replaces the built-in catalogue of routes; see [routes](routes.md). Empty: the built-in one.", into(&p.RoutesFile, s.path)},
 		{"policy.query", "list of names", "[]",
 			"Further query parameters that are passed on.", into(&p.Query, queryNames)},
+		{"policy.query_unknown", "drop | refuse", "drop",
+			"Other names in the query of a GET: left out and named in x-aclgate-dropped, or a 400.", into(&p.QueryUnknown, strict.Enum(QueryDrop, QueryRefuse))},
+		{"policy.cut_after", "duration", "5s",
+			"How long uploads and streamed answers go on after their token has ended, at most.", into(&p.CutAfter, strict.Duration(soon, day))},
 	}
 }
 

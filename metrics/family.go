@@ -30,6 +30,8 @@ const (
 	ConnectionsOpen
 	ConnectionsRefused
 	HeadFaults
+	QueryDropped
+	Cut
 	Panics
 	CacheRequests
 	CacheEvictions
@@ -154,6 +156,10 @@ var table = [familyCount]Desc{
 		"Connections of clients closed at once because a bound was reached.", "bound"),
 	HeadFaults: counted("head_faults_total", Counter,
 		"Requests refused by their head alone, by the status of the answer.", "code"),
+	QueryDropped: counted("query_dropped_total", Counter,
+		"Parameters of a GET that the route does not know and that were left out; the audit log names them."),
+	Cut: counted("cut_total", Counter,
+		"Uploads and streamed answers that were cut because their token, or its right to the items, ended meanwhile."),
 	Panics: counted("panics_total", Counter, "Faults of the gateway itself that ended one request with a 500."),
 	CacheRequests: collected("cache_requests_total", Counter,
 		"Look-ups of tokens, by result; negative: known to be unknown, stale: found, but older than the policy.", "result"),

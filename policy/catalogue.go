@@ -138,6 +138,7 @@ type Catalogue struct {
 	Collections []*Collection
 	root        *node
 	dataKeys    map[string]bool
+	params      []string                     // the names that any route takes in its query
 	roles       [RoleDevices + 1]*Collection // nil: no collection has the role
 	selections  selectionCache
 }
@@ -221,6 +222,7 @@ func NewCatalogue(cs []*Collection) (*Catalogue, error) {
 	}
 	c.root.markClosed()
 	c.dataKeys = dataKeys(c.Collections)
+	c.params = params(c.Collections)
 	return c, nil
 }
 

@@ -23,16 +23,17 @@ func (m Mode) Index() bool { return m != ModeHeader }
 // order. Who has something to do between two steps, as the proxy has with limits and look-ups,
 // calls them one by one.
 type Engine struct {
-	Catalogue    *Catalogue
-	Query        []string // policy.query: further parameter names
-	MaxIDs       int      // policy.max_ids, 0: no bound
-	Mode         Mode     // scope.mode
-	DenyMatch    bool     // scope.match: deny
-	StrictLinks  bool     // scope.linked: strict
-	MasterRoutes bool     // policy.unknown_routes: master
-	ForwardKeys  bool     // policy.backend_keys: forward
-	CallersKey   bool     // upstream.token_file is empty: the caller's own credential goes upstream
-	Unenforced   bool     // policy.enforce is false
+	Catalogue     *Catalogue
+	Query         []string // policy.query: further parameter names
+	RefuseUnknown bool     // policy.query_unknown: refuse
+	MaxIDs        int      // policy.max_ids, 0: no bound
+	Mode          Mode     // scope.mode
+	DenyMatch     bool     // scope.match: deny
+	StrictLinks   bool     // scope.linked: strict
+	MasterRoutes  bool     // policy.unknown_routes: master
+	ForwardKeys   bool     // policy.backend_keys: forward
+	CallersKey    bool     // upstream.token_file is empty: the caller's own credential goes upstream
+	Unenforced    bool     // policy.enforce is false
 }
 
 // Evaluate evaluates a request that was parsed, in the order of faults of SPEC 2, and writes the

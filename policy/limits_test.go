@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -47,7 +48,7 @@ func TestRefusalsAreExplained(t *testing.T) {
 		}
 	}
 	var r policy.Request
-	r.Parse(&engine, policy.GET, []byte("/gw/devices/1?unheard=1"))
+	r.Parse(&engine, policy.PUT, []byte("/gw/devices/1?unheard=1"))
 	if string(r.Arg) != "unheard" {
 		t.Errorf("an unknown parameter: got %q, want its name", r.Arg)
 	}
@@ -94,5 +95,37 @@ func TestScopeAlone(t *testing.T) {
 		if got := e.d.OnlyAccountScope; got != row.want {
 			t.Errorf("%v %v: got %v, want %v", row.token, row.target, got, row.want)
 		}
+	}
+}
+
+// TestDropped: what of a query is left out is named, escaped, in a bounded text.
+func TestDropped(t *testing.T) {
+	engine := policy.Engine{Catalogue: catalogue(t)}
+	var many []string
+	for i := range 64 {
+		many = append(many, fmt.Sprintf("n%d=1", i))
+	}
+	rows := []struct{ query, want string }{
+		{"limit=1", ""},
+		{"_=1&reverse=true&limit=1&%C3%BC,%0A%22=2", "_,reverse,%C3%BC%2C%0A%22"},
+		{strings.Repeat("x", 65) + "=1&y=1", strings.Repeat("x", 64) + "…,y"},
+		{strings.Join(many, "&"), "n0,n1,n2,n3,n4,n5,n6,n7,n8,n9,n10,n11,n12,n13,n14,n15,…"},
+	}
+	for _, row := range rows {
+		var r policy.Request
+		if reason := r.Parse(&engine, policy.GET, []byte("/gw/devices/1?"+row.query)); reason != policy.NotJudged {
+			t.Errorf("%s: got %v", row.query, reason)
+		}
+		if got := string(policy.AppendDropped(nil, &r)); got != row.want {
+			t.Errorf("%s: got %s, want %s", row.query, got, row.want)
+		}
+	}
+	var r policy.Request
+	if reason := r.Parse(&engine, policy.GET, []byte("/gw/devices/1?"+strings.Join(many, "&")+"&one=2")); reason != policy.BadQuery {
+		t.Errorf("65 parameters: got %v, want %v", reason, policy.BadQuery)
+	}
+	engine.RefuseUnknown = true
+	if reason := r.Parse(&engine, policy.GET, []byte("/gw/devices/1?_=1")); reason != policy.BadQuery || string(r.Param) != "_" {
+		t.Errorf("policy.query_unknown: refuse: got %v for %q", reason, r.Param)
 	}
 }

@@ -151,16 +151,19 @@ func (r *reading) fault(word string) { r.faults = append(r.faults, word) }
 
 func read(w *world, method, target string) *reading {
 	r := &reading{}
-	for i := 0; i < len(target); i++ {
-		if c := target[i]; c < 0x21 || c > 0x7e || c == '#' || c == '\\' {
-			r.fault("bad-target")
-			r.fault("bad-query")
-		}
-	}
 	path, query, _ := strings.Cut(target, "?")
+	rawPath := regexp.MustCompile("^[!-~]*$").MatchString(path) && !strings.ContainsAny(path, `#\`)
+	rawQuery := utf8.ValidString(query) && !strings.ContainsFunc(query, func(c rune) bool { return c <= ' ' || c == 0x7f || c == '#' })
+	if !rawPath || !rawQuery {
+		r.fault("bad-target")
+		r.fault("bad-query")
+	}
 	if !strings.HasPrefix(path, "/") {
 		r.fault("bad-target")
 		return r
+	}
+	if method == "GET" && len(path) > 1 {
+		path = strings.TrimSuffix(path, "/")
 	}
 	for _, raw := range strings.Split(path[1:], "/") {
 		text, err := url.PathUnescape(raw)
@@ -176,7 +179,7 @@ func read(w *world, method, target string) *reading {
 		}
 	}
 	r.readSelectors()
-	r.readQuery(w, query)
+	r.readQuery(w, method, query)
 	return r
 }
 
@@ -329,20 +332,36 @@ func goodExpression(text string) bool {
 	return depth == 0 && strings.HasSuffix(text, "}") && len(text) <= 4096
 }
 
-func (r *reading) readQuery(w *world, query string) {
-	if query == "" {
+func (r *reading) readQuery(w *world, method, query string) {
+	pairs := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool { return pair == "" })
+	if len(pairs) > 64 {
+		r.fault("bad-query")
 		return
 	}
 	known := append([]string{"fields", "data", "limit", "offset", "cid"}, w.settings.query...)
 	if r.shape != nil {
 		known = append(known, r.shape.query...)
 	}
+	anywhere := slices.Clone(known)
+	for _, route := range oracleRoutes() {
+		anywhere = append(anywhere, route.query...)
+	}
 	seen := map[string]bool{}
-	for _, pair := range strings.Split(query, "&") {
+	for _, pair := range pairs {
 		rawName, raw, found := strings.Cut(pair, "=")
 		name, nameErr := url.QueryUnescape(rawName)
 		value, err := url.QueryUnescape(raw)
-		if !found || nameErr != nil || err != nil || strings.Contains(pair, ";") || !slices.Contains(known, name) || seen[name] || !goodValue(name, value) {
+		if nameErr != nil || err != nil || strings.Contains(query, ";") {
+			r.fault("bad-query")
+			return
+		}
+		if found && !slices.Contains(known, name) && method == "GET" && utf8.ValidString(name) && utf8.ValidString(value) && droppable(name, anywhere) {
+			continue
+		}
+		if slices.Contains([]string{"data=", "limit=", "offset="}, name+"="+value) && found {
+			continue
+		}
+		if !found || !slices.Contains(known, name) || seen[name] || !goodValue(name, value) {
 			r.fault("bad-query")
 			return
 		}
@@ -364,10 +383,15 @@ func goodValue(name, value string) bool {
 		return value == "0" || oneID(value)
 	case "cid":
 		return oneID(value)
-	case "data":
-		return value != ""
 	}
 	return true
+}
+
+// droppable reports whether a name that the route does not know may be left out.
+func droppable(name string, anywhere []string) bool {
+	never := []string{"_method", "token", "access_token", "key", "api_key", "apikey", "auth", "authorization"}
+	return slices.Contains(anywhere, name) ||
+		!slices.ContainsFunc(append(never, anywhere...), func(n string) bool { return strings.EqualFold(n, name) })
 }
 
 func oneID(text string) bool {

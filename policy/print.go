@@ -1,5 +1,7 @@
 package policy
 
+import "bytes"
+
 // AppendTarget appends the target that may go to the backend: the path of the route with what d
 // permits of each selector, and the query. It is the inverse of Parse. With a nil d every selector
 // is printed as it was asked for.
@@ -61,8 +63,32 @@ func AppendQuery(dst []byte, r *Request) []byte {
 	sep := byte('?')
 	for _, p := range r.Query {
 		dst = append(append(append(dst, sep), p.Name...), '=')
-		dst = appendEscaped(dst, p.Value, inQuery)
+		dst = appendForm(dst, p.Value)
 		sep = '&'
+	}
+	return dst
+}
+
+// Bounds of AppendDropped.
+const (
+	maxDropped     = 16 // names
+	maxDroppedName = 64 // bytes of each
+)
+
+// AppendDropped appends the names of the parameters that were left out, percent-encoded, with commas
+// between them: at most 16 of 64 bytes each, then "…" for what is left out of this text.
+func AppendDropped(dst []byte, r *Request) []byte {
+	for i, name := range r.Dropped {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if i == maxDropped {
+			return append(dst, "…"...)
+		}
+		dst = appendEscaped(dst, name[:min(len(name), maxDroppedName)], inName)
+		if len(name) > maxDroppedName {
+			dst = append(dst, "…"...)
+		}
 	}
 	return dst
 }
@@ -91,6 +117,7 @@ func AppendMatch(dst []byte, ids []int64, s *Selector) []byte {
 const (
 	inPath = 1 << iota
 	inQuery
+	inName // a list of names
 )
 
 // rawBytes says where each byte needs no escape. In a path "," and "=" stay readable, in a query
@@ -98,7 +125,10 @@ const (
 var rawBytes = func() (t [256]byte) {
 	for c := range 256 {
 		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-		if letter || c == '-' || c == '.' || c == '_' || c == '~' || c == ',' || c == ':' || c == '*' {
+		switch {
+		case letter || c == '-' || c == '.' || c == '_' || c == '~':
+			t[c] = inPath | inQuery | inName
+		case c == ',' || c == ':' || c == '*':
 			t[c] = inPath | inQuery
 		}
 	}
@@ -107,6 +137,19 @@ var rawBytes = func() (t [256]byte) {
 	}
 	return t
 }()
+
+// appendForm appends a value of the query as forms are encoded: with "+" for a space.
+func appendForm(dst, value []byte) []byte {
+	for more := true; more; {
+		var word []byte
+		word, value, more = bytes.Cut(value, []byte{' '})
+		dst = appendEscaped(dst, word, inQuery)
+		if more {
+			dst = append(dst, '+')
+		}
+	}
+	return dst
+}
 
 const upperHex = "0123456789ABCDEF"
 

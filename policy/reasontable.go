@@ -94,7 +94,7 @@ var reasonTable = [reasonCount]reasonRow{
 		"Correct upstream.urls, here or behind: one of them leads back to a gateway on the way, not to the backend."},
 	BadTarget: {"bad-target", fault(400, "the path is malformed"),
 		"the path does not fit the grammar",
-		"Correct the path: no empty segment, no slash at its end, no . or .., each special character percent-encoded once."},
+		"Correct the path: no empty segment, no slash at the end of a write, no . or .., each special character percent-encoded once."},
 	BadQuery: {"bad-query", fault(400, "the query is malformed"),
 		"the query, or its data, does not fit the grammar",
 		"Correct the query: known names, each once; a further name can be permitted by policy.query."},

@@ -12,9 +12,10 @@ type Request struct {
 	Route     *Route    // nil: unknown shape, or a known one with another method
 	Allow     MethodSet // of a known shape: the methods that it takes
 	Selectors []Selector
-	Query     []Param // in the order asked, without cid
-	CID       int64   // of ?cid=, 0: not given
-	Data      []byte  // the decoded data parameter, nil: not given
+	Query     []Param  // in the order asked, without cid
+	CID       int64    // of ?cid=, 0: not given
+	Data      []byte   // the decoded data parameter, nil: not given
+	Dropped   [][]byte // decoded names of parameters of a GET that are left out: the route has none so
 
 	// Detail completes the reason of a refused target for the client, about Arg, which is the
 	// client's own text: show it escaped, never log it.
@@ -75,6 +76,10 @@ const maxSegments = 32
 func (r *Request) Parse(e *Engine, method Method, target []byte) Reason {
 	r.reset(method, len(target))
 	path, query, _ := bytes.Cut(target, []byte{'?'})
+	// An empty variable in a script must not turn the submodule of a write into its item.
+	if n := len(path) - 1; method == GET && n > 0 && path[n] == '/' {
+		path = path[:n]
+	}
 	if reason := r.split(path); reason != NotJudged {
 		return reason
 	}
@@ -93,7 +98,7 @@ func (r *Request) Parse(e *Engine, method Method, target []byte) Reason {
 
 func (r *Request) reset(method Method, size int) {
 	*r = Request{
-		Method: method, Selectors: r.Selectors[:0], Query: r.Query[:0], segments: r.segments[:0],
+		Method: method, Selectors: r.Selectors[:0], Query: r.Query[:0], Dropped: r.Dropped[:0], segments: r.segments[:0],
 		suspicious: r.suspicious[:0], ids: r.ids[:0], scratch: r.scratch[:0], buf: r.buf[:0],
 	}
 	// Decoded text never is longer than the target, so buf does not move while segments alias it.

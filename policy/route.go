@@ -112,6 +112,18 @@ func dataKeys(cs []*Collection) map[string]bool {
 	return keys
 }
 
+// params collects the names that any route takes in its query.
+func params(cs []*Collection) []string {
+	all := []string{paramFields, paramData, paramLimit, paramOffset, paramCID}
+	for _, c := range cs {
+		for _, r := range c.Routes {
+			all = append(all, r.Query...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // NamesItems reports whether a top-level key of a GET's data names accounts, a collection or the id
 // of one. Case does not matter, since it does not matter to some backends; nor do letters that
 // become others in another case, such as U+017F, a long s, since there are decoders that take them

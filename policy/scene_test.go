@@ -58,7 +58,7 @@ func sceneRows() []sceneRow {
 		{"405", "7,9", "POST", "/gw/devices/7", "unknown-method"},
 		{"no entry", "7,9", "DELETE", "/gw/devices/7", "no-entry"},
 		{"bad target", "7,9", "GET", "/gw/devices/../7", "bad-target"},
-		{"bad query", "7,9", "GET", "/gw/devices/7?unheard=1", "bad-query"},
+		{"bad query", "7,9", "GET", "/gw/devices/7?fields=1&fields=1", "bad-query"},
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 // own is an error of the gateway that is no policy, in flespi's shape.
 func own(status int, reason string) string {
-	return `{"errors":[{"code":` + itoa(status) + `,"reason":"` + reason + `"}],"result":[]}`
+	return `{"errors":[{"code":` + itoa(status) + `,"reason":"` + reason + `"}]}`
 }
 
 var refusalRows = []struct {
@@ -44,16 +44,19 @@ var refusalRows = []struct {
 		`{"errors":[{"code":6,"id":2,"reason":"access denied to '\/devices\/2'"}],"result":[]}`},
 	{"unknown path", request(allKey, "GET", "/x/y", ""), 404, own(404, "unknown path")},
 	{"unknown method", request(allKey, "POST", "/gw/devices/1", "{}"), 405, own(405, "this path does not take the method")},
-	{"no length", "PUT /gw/devices/1 HTTP/1.1\r\nHost: gw.test\r\n\r\n", 411, own(411, "send Content-Length")},
+	{"no length", "PUT /gw/devices/1 HTTP/1.1\r\nHost: gw.test\r\nAuthorization: " + allKey + "\r\n\r\n", 411, own(411, "send Content-Length")},
+	{"unframed body", "DELETE /gw/devices/1 HTTP/1.1\r\nHost: gw.test\r\nAuthorization: " + allKey + "\r\n\r\n{}", 400,
+		own(400, head.UnframedFault.Reason)},
 	{"chunked", "PUT /gw/devices/1 HTTP/1.1\r\nHost: gw.test\r\nTransfer-Encoding: chunked\r\n\r\n", 411,
 		own(411, "chunked bodies are off here: send Content-Length")},
-	{"GET with a body", "GET /gw/devices/1 HTTP/1.1\r\nHost: gw.test\r\nContent-Length: 1\r\n\r\nx", 400, own(400, "send it as ?data=")},
+	{"GET with a body too long", request(allKey, "GET", "/gw/devices/1", `{"x":"`+strings.Repeat("y", 9000)+`"}`), 400, own(400, textData)},
+	{"GET with a body too long once encoded", request(allKey, "GET", "/gw/devices/1", `{"x":"`+strings.Repeat("{", 3000)+`"}`), 400, own(400, textData)},
 	{"expectation", "PUT /gw/devices/1 HTTP/1.1\r\nHost: gw.test\r\nContent-Length: 1\r\nExpect: x\r\n\r\nx", 417,
 		own(417, "the only expectation that can be met is 100-continue")},
 	{"host", "GET / HTTP/1.1\r\nHost: other.test\r\n\r\n", 421, own(421, "this host is not served here")},
 	{"version", "GET / HTTP/2.0\r\nHost: gw.test\r\n\r\n", 505, own(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")},
 	{"too many ids", request(allKey, "GET", "/gw/devices/1,2,3,4", ""), 400, own(400, "too many ids in one list")},
-	{"query", request(allKey, "GET", "/gw/devices/1?a%22%3Cb=1", ""), 400, own(400, `unknown query parameter: 'a\"\u003cb'`)},
+	{"query", request(allKey, "PUT", "/gw/devices/1?a%22%3Cb=1", "{}"), 400, own(400, `unknown query parameter: 'a\"\u003cb'`)},
 	{"coding", request(allKey, "PUT", "/gw/devices/1", "{}", "Content-Encoding: br"), 415, own(415, textCoding)},
 	{"nothing left", request("no-device-at-all", "GET", "/gw/devices/all", ""), 200, `{"result":[]}`},
 }

@@ -35,7 +35,11 @@ func (a *authenticator) authenticate(c *call, ev *evaluation) policy.Reason {
 	if reason == policy.NotJudged || !public && reason.Answer().Class != policy.ClassUnauthorized {
 		return reason
 	}
-	if wait := a.limits.Source(in.Source, a.clock.at(c.began)); wait > 0 {
+	from := in.Source
+	if !from.IsValid() {
+		from = c.conn.Peer() // a proxy that does not know its client answers for it
+	}
+	if wait := a.limits.Source(from, a.clock.at(c.began)); wait > 0 {
 		c.refusal.retry = int(wait)
 		return policy.LimitSource
 	}

@@ -87,8 +87,11 @@ var faultRows = []struct {
 }{
 	{"head, target", request(allKey, "GET", "/gw//1", "", "X-HTTP-Method: PUT"), 400, "override"},
 	{"head, token", request("", "GET", "/gw/devices/1", "", "x-flespi-cid: 0"), 400, "x-flespi-cid"},
-	{"target, OPTIONS", request("", "OPTIONS", "/gw/devices/01", ""), 400, "id list"},
-	{"target, token", request("", "GET", "/gw/devices/1?x=1", ""), 400, "unknown query"},
+	{"head, OPTIONS", request("", "OPTIONS", "/gw/devices/1", "", "X-HTTP-Method: PUT"), 400, "override"},
+	{"OPTIONS, target", request("", "OPTIONS", "/gw/devices/01", ""), 204, ""},
+	{"target, token", request("", "PUT", "/gw/devices/1?x=1", "{}"), 400, "unknown query"},
+	{"no length, syntax", "PUT /gw/devices/1 HTTP/1.1\r\nHost: gw.test\r\nAuthorization: " + readerKey + "\r\n\r\n", 411, ""},
+	{"denied, no length", "PUT /gw/devices/3 HTTP/1.1\r\nHost: gw.test\r\nAuthorization: " + readerKey + "\r\n\r\n", 403, ""},
 	{"data twice, token", request("", "PUT", "/gw/devices/1?data={}", "{}"), 400, "given twice"},
 	{"OPTIONS, token", request("unknown-token", "OPTIONS", "/gw/devices/1", ""), 204, ""},
 	{"token, account", request("unknown-token", "GET", "/gw/devices/1", "", "x-flespi-cid: 77"), 401, ""},

@@ -20,6 +20,7 @@ type call struct {
 	auth    auth
 	reason  policy.Reason // why the line ended
 	refusal refusal
+	dropped []byte      // names of the query that were left out; nil: none
 	memory  reservation // what the request holds of the budget
 }
 

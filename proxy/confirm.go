@@ -41,5 +41,8 @@ func (f *confirmer) moved(b *basis) bool {
 // that the gateway asks for a caller are no answer yet, so the items may move meanwhile.
 func (f *confirmer) callerMoved(b *basis) bool {
 	return f.tokens.Revision() != b.revision || f.accounts.Tree() != b.tree ||
-		b.token != nil && !b.token.Alive(time.Now().Unix())
+		b.token != nil && !b.token.Alive(f.now())
 }
+
+// now is the time that tokens are judged by.
+func (f *confirmer) now() int64 { return time.Now().Unix() }

@@ -22,6 +22,8 @@ type exchange struct {
 	out   outgoing       // rewrite
 	resp  response       // forward, and whoever answers
 	again second         // shadow
+
+	underWay underWay // while an upload or an answer streams
 }
 
 // newExchange returns an exchange of g. Functions are bound once: binding allocates.
@@ -31,7 +33,9 @@ func newExchange(g *Gateway) *exchange {
 	x.resp.cancel = x.resp.ans.Cancel
 	x.eval.confirmCaller = func() error { return g.confirmCaller(x) }
 	x.out.confirm = func() error { return g.confirm(x) }
-	x.out.judge = func() policy.Reason { return g.judge(x) }
+	x.out.judge = func() policy.Reason { return g.judgeUnderWay(x) }
+	x.body.started = func() { g.watch(x) }
+	x.underWay.check = func() { g.cutIfEnded(x) }
 	x.resp.quota = &x.hold.Quota
 	x.eval.in.Request = &x.req
 	return x
@@ -46,6 +50,7 @@ func (x *exchange) begin(conn *head.Conn) {
 // reset forgets the request. What is still to be sent stays: see sent.
 func (x *exchange) reset() {
 	x.conn.OnGone(nil)
+	x.unwatch()
 	x.call = call{}
 	// What was wrong with this request must not be shown to the next caller.
 	x.req.Detail, x.req.Arg = "", nil

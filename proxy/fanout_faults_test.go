@@ -142,10 +142,10 @@ func TestEveryPartFails(t *testing.T) {
 	}{
 		{"refused", writes(reply("403 Forbidden", `{"errors":[{"code":7}]}`, json)), 403, `{"errors":[{"code":7}]}`},
 		{"oops", writes(reply("500 Oops", `no`, "Content-Type: text/plain")), 500, `no`},
-		{"broken", breaks(""), 502, `{"errors":[{"code":502,"reason":"the backend cannot be reached or broke off"}],"result":[]}`},
-		{"HTML", writes(reply("200 OK", "<html>", "Content-Type: text/html")), 502, `{"errors":[{"code":502,"reason":"the backend cannot be reached or broke off"}],"result":[]}`},
-		{"unauthorized", writes(reply("401 No", `{}`, json)), 502, `{"errors":[{"code":502,"reason":"the backend refused the gateway"}],"result":[]}`},
-		{"a long refusal", writes(reply("403 Forbidden", strings.Repeat("x", maxHeld+1), json)), 502, `{"errors":[{"code":502,"reason":"the backend cannot be reached or broke off"}],"result":[]}`},
+		{"broken", breaks(""), 502, `{"errors":[{"code":502,"reason":"the backend cannot be reached or broke off"}]}`},
+		{"HTML", writes(reply("200 OK", "<html>", "Content-Type: text/html")), 502, `{"errors":[{"code":502,"reason":"the backend cannot be reached or broke off"}]}`},
+		{"unauthorized", writes(reply("401 No", `{}`, json)), 502, `{"errors":[{"code":502,"reason":"the backend refused the gateway"}]}`},
+		{"a long refusal", writes(reply("403 Forbidden", strings.Repeat("x", maxHeld+1), json)), 502, `{"errors":[{"code":502,"reason":"the backend cannot be reached or broke off"}]}`},
 	} {
 		b := startList(t)
 		for n := range faultParts {

@@ -270,7 +270,7 @@ func TestTooLong(t *testing.T) {
 	} {
 		got := f.call(longKey, row.method, row.target, row.body)
 		reason := `{"errors":[{"code":400,"reason":"the path for 400 ids is `
-		if got.status != 400 || !strings.HasPrefix(got.body, reason) || !strings.HasSuffix(got.body, ` bytes long and the backend takes 300: name fewer items"}],"result":[]}`) {
+		if got.status != 400 || !strings.HasPrefix(got.body, reason) || !strings.HasSuffix(got.body, ` bytes long and the backend takes 300: name fewer items"}]}`) {
 			t.Errorf("%s %s: got %d %s", row.method, row.target, got.status, got.body)
 		}
 	}

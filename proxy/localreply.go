@@ -10,9 +10,9 @@ import (
 
 // localReplies answers what the gateway knows better than the backend.
 type localReplies struct {
-	heads     *headPrinter
-	via       *forwarding
-	publicURL string
+	heads  *headPrinter
+	via    *forwarding
+	region []byte // further members
 }
 
 // regions tells clients where the API is: here. They must not be sent around the gateway (SPEC 3).
@@ -21,13 +21,9 @@ func (l *localReplies) regions(c *call, ev *evaluation, resp *response) policy.R
 		return policy.NotJudged
 	}
 	b := append(resp.body[:0], `{"result":[{"name":"aclgate","default":true,"rest":"`...)
-	if l.publicURL != "" {
-		b = appendJSONText(b, l.publicURL)
-	} else {
-		b = append(append(b, l.via.scheme(c)...), "://"...)
-		b = appendJSONBytes(b, c.head.Host)
-	}
-	resp.body = append(b, `"}]}`...)
+	b = appendJSONBytes(b, l.via.appendOwnURL(nil, c))
+	b = append(append(b, '"'), l.region...)
+	resp.body = append(b, `}]}`...)
 	l.heads.reply(c, resp, fasthttp.StatusOK, resp.body)
 	return policy.OwnAnswer
 }

@@ -91,6 +91,7 @@ type Options struct {
 	PassHeaders    []string      // further client headers to pass
 	PublicURL      string
 	PublicHealth   func() error // why the gateway is not ready; nil: /healthz and /readyz are not answered
+	Region         []byte       // JSON members that /auth/regions has more, each after a comma; nil: none
 	TLS            bool
 	TrustedProxies []netip.Prefix
 	Origins        []string // of CORS; "*" is any
@@ -99,6 +100,7 @@ type Options struct {
 	MaxUpload      int64
 	MaxBodies      int64 // bytes of large bodies held at once; 0: no bound
 	MaxURL         int
+	Backends       []string // upstream.urls: what a client must not be sent to
 
 	Shadow ShadowPolicy // nil: none
 	Served Served       // nil: nobody watches

@@ -22,6 +22,7 @@ func (p *parser) head(c *call) policy.Reason {
 		c.rec.SetRefused(c.head.Target)
 		return policy.Loop
 	case fault == nil:
+		c.rec.Method, c.rec.Source = policy.ParseMethod(c.head.Method), p.via.source(c)
 		return policy.NotJudged
 	}
 	p.metrics.HeadFault(fault.Status)
@@ -35,14 +36,17 @@ func (p *parser) head(c *call) policy.Reason {
 // parse reads method and target (SPEC 2). A method that the API does not have is parsed as far as
 // the target goes: which fault comes first is part of the contract.
 func (p *parser) parse(c *call, req *policy.Request) policy.Reason {
-	method := policy.ParseMethod(c.head.Method)
-	c.rec.Method, c.rec.Source = method, p.via.source(c)
-	if reason := req.Parse(p.engine, method, c.head.Target); reason != policy.NotJudged {
+	if reason := req.Parse(p.engine, c.rec.Method, c.head.Target); reason != policy.NotJudged {
 		c.rec.SetRefused(c.head.Target)
 		c.rec.SetFault(req.Param, false)
 		return reason
 	}
 	c.rec.SetRequest(req)
+	if len(req.Dropped) > 0 {
+		c.dropped = policy.AppendDropped(nil, req)
+		c.rec.SetDropped(c.dropped)
+		p.metrics.Add(metrics.QueryDropped, int64(len(req.Dropped)))
+	}
 	if trace := c.head.Get("traceparent"); trace != nil {
 		c.rec.SetTrace(trace)
 	}

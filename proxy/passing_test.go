@@ -83,7 +83,7 @@ func TestAnswerHeaders(t *testing.T) {
 	pass := []string{
 		"Content-Type: application/json; charset=utf-8", "eTaG: \"x\"", "X-Twice: 1", "X-Twice: 2", "Server: flespi",
 		"Last-Modified: x", "X-RateLimit-Left: 5", "Content-Language: de", "Content-Disposition: attachment", "Link: <x>", "Vary: Accept",
-		"Cache-Control: max-age=5", "X-Empty:", "Content-Encoding: identity",
+		"Expires: 0", "X-Empty:", "Content-Encoding: identity",
 	}
 	stay := []string{
 		"Set-Cookie: a=b", "set-cookie: c=d", "Set-Cookie2: x", "Alt-Svc: h3=\":443\"", "WWW-Authenticate: Basic", "Access-Control-Allow-Origin: *",
@@ -116,10 +116,15 @@ func TestAnswerHeaders(t *testing.T) {
 	}
 }
 
-// Without a Cache-Control of the backend's no shared cache may keep an answer.
+// No shared cache may keep an answer, whatever the backend says of that.
 func TestPrivate(t *testing.T) {
 	for sent, want := range map[string]string{
-		"": "private", "Cache-Control: public, max-age=60": "public, max-age=60", "cache-control: no-cache": "no-cache",
+		"": "private", "Cache-Control: public, max-age=60": "private, max-age=60", "cache-control: no-cache": "private, no-cache",
+		"Cache-Control: max-age=5 , S-MaxAge=9,Proxy-Revalidate": "private, max-age=5",
+		"Cache-Control: private, no-store":                       "private, no-store",
+		`Cache-Control: no-cache="a, public", public`:            `private, no-cache="a, public"`,
+		`Cache-Control: no-cache="a, public`:                     "private",
+		"Cache-Control:":                                         "private",
 	} {
 		w := textWired(t, plain("{}", strings.Fields(sent)...))
 		if sent != "" {

@@ -47,7 +47,8 @@ func (r *refuser) refuse(c *call, ev *evaluation, resp *response) {
 }
 
 // fault answers what is no policy: the code is the HTTP status, so that it can never be taken for
-// one of the backend's [G].
+// one of the backend's, and there is no result, which a script would take for an answer with nothing
+// in it [G].
 func (r *refuser) fault(c *call, ev *evaluation, resp *response, a policy.Answer) {
 	if c.refusal.status != 0 {
 		a.Status = c.refusal.status
@@ -62,7 +63,7 @@ func (r *refuser) fault(c *call, ev *evaluation, resp *response, a policy.Answer
 	b = strconv.AppendInt(b, int64(a.Status), 10)
 	b = append(b, `,"reason":"`...)
 	b = appendReason(b, c, ev.in.Request, a.Text)
-	resp.body = append(b, `"}],"result":[]}`...)
+	resp.body = append(b, `"}]}`...)
 	r.heads.reply(c, resp, a.Status, resp.body)
 }
 

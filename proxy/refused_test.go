@@ -12,9 +12,10 @@ func TestRefusedRequestsAreRecorded(t *testing.T) {
 	var seen keeper
 	w := textWired(t, plain("{}"), seen.keep)
 	for _, row := range []struct{ raw, want string }{
-		{request(readerKey, "GET", "/gw/devices/1?reverse=VALUE", ""), `"target":"/gw/devices/1","parameter":"reverse"`},
-		{request(readerKey, "GET", "/gw/devices/1?%72ev%65rse%22=VALUE", ""), `"target":"/gw/devices/1","parameter":"reverse%22"`},
+		{request(readerKey, "PUT", "/gw/devices/1?reverse=VALUE", "{}"), `"target":"/gw/devices/1","parameter":"reverse"`},
+		{request(readerKey, "PUT", "/gw/devices/1?%72ev%65rse%22=VALUE", "{}"), `"target":"/gw/devices/1","parameter":"reverse%22"`},
 		{request(readerKey, "GET", "/gw/devices/1?fields=a&fields=VALUE", ""), `"parameter":"fields"`},
+		{request(readerKey, "GET", "/gw/devices/1?api_Key=VALUE", ""), `"parameter":"api_Key"`},
 		{request(readerKey, "GET", "/gw/devices/1?VALUE", ""), `"target":"/gw/devices/1","source"`},
 		{request(readerKey, "GET", "/gw//VALUE=VALUE", ""), `"target":"/gw//VALUE=*"`},
 		{request(readerKey, "GET", "/gw/devices/1?cid=1", "", "x-flespi-cid: 1"), `"parameter":"cid"`},
@@ -32,5 +33,30 @@ func TestRefusedRequestsAreRecorded(t *testing.T) {
 		if strings.Contains(strings.ReplaceAll(line, "/gw//VALUE=*", ""), "VALUE") {
 			t.Errorf("%s: a value is in %s", row.raw, line)
 		}
+	}
+}
+
+// TestDroppedIsSaid: what of a query is left out is said to the client, counted and remembered.
+func TestDroppedIsSaid(t *testing.T) {
+	var seen keeper
+	w := textWired(t, plain("{}"), seen.keep)
+	for _, target := range []string{"/gw/devices/1?reverse=VALUE&limit=1&%22%C3%BC=VALUE", "/gw/devices/9?reverse=VALUE&%22%C3%BC=VALUE"} {
+		got := w.call(readerKey, "GET", target, "")
+		if names := got.header.Get("x-aclgate-dropped"); names != "reverse,%22%C3%BC" {
+			t.Errorf("%s: got x-aclgate-dropped %q", target, names)
+		}
+		line := string(seen.take()[0].AppendJSON(nil))
+		if !strings.Contains(line, `"dropped":"reverse,%22%C3%BC"`) || strings.Contains(line, "VALUE") {
+			t.Errorf("%s: got %s", target, line)
+		}
+	}
+	if sent := w.backend.one(t); sent.target() != "/gw/devices/1?limit=1" {
+		t.Errorf("got %s at the backend", sent.target())
+	}
+	if got := w.counter("aclgate_query_dropped_total"); got != 4 {
+		t.Errorf("got %v counted, want 4", got)
+	}
+	if got := w.call(readerKey, "GET", "/gw/devices/1?limit=1", ""); got.header.Get("x-aclgate-dropped") != "" {
+		t.Errorf("got x-aclgate-dropped %q without need", got.header.Get("x-aclgate-dropped"))
 	}
 }

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
+
+	"github.com/valyala/fasthttp"
 
 	"aclgate/policy"
 	"aclgate/proxy/body"
@@ -14,16 +17,21 @@ import (
 type requestBody struct {
 	text       []byte // as it is forwarded
 	upload     bool   // it streams instead
-	uploaded   int64  // bytes of it so far
+	uploaded   int64  // bytes of it that were sent on
+	started    func() // called when an upload begins to be sent on; bound once
 	maxUpload  int64
 	conn       *head.Conn // that an upload comes from
 	targetCID  int64      // the account that it gives all its items; 0: none, -1: not one
 	withoutCID int64      // objects of a creation that name no account
 	topic      []byte     // of the element that is judged, unescaped
 	judged     bool       // it is here, and its keys were judged
+	data       []byte     // of a GET: what is forwarded as ?data=
+	asData     bool       // it was read into data, so the request asks for something else than its head said
 }
 
-func (b *requestBody) reset() { *b = requestBody{text: kept(b.text), topic: kept(b.topic)} }
+func (b *requestBody) reset() {
+	*b = requestBody{text: kept(b.text), data: kept(b.data), topic: kept(b.topic), started: b.started}
+}
 
 // What the client reads when its body cannot be. Syntax errors have their own.
 const (
@@ -33,6 +41,8 @@ const (
 	textCoding  = "the body may not be encoded"
 	textKey     = "id and cid are plain integers, topic is a string"
 	textDataKey = "data may not name accounts or items: the path does"
+	textData    = "the body of a GET is forwarded in the URL as data, and is too long for the backend's"
+	textLength  = "send Content-Length"
 )
 
 // bodyReader reads and judges bodies.
@@ -40,6 +50,7 @@ type bodyReader struct {
 	engine    *policy.Engine
 	max       int64
 	maxUpload int64
+	maxURL    int
 	budget    *budget
 }
 
@@ -47,11 +58,13 @@ type bodyReader struct {
 // now, from a caller who may send it.
 func (r *bodyReader) read(c *call, ev *evaluation, b *requestBody) policy.Reason {
 	req := ev.in.Request
-	if req.Data != nil {
+	switch {
+	case req.Data == nil && c.head.Length == 0:
+		return r.none(c, ev, b)
+	case req.Data != nil:
 		return r.judge(c, ev, b, req.Data)
-	}
-	if c.head.Length == 0 {
-		return r.judge(c, ev, b, nil)
+	case req.Method == policy.GET:
+		return r.readData(c, ev, b)
 	}
 	b.upload = req.Route != nil && req.Route.Body == policy.BodyUpload && multipart(c.head.ContentType)
 	limit := r.max
@@ -61,11 +74,10 @@ func (r *bodyReader) read(c *call, ev *evaluation, b *requestBody) policy.Reason
 	switch {
 	case c.head.Length > limit:
 		return c.refuse(policy.BodyTooLarge, textTooLong)
-	case c.head.ContentEncoding != nil && !bytes.EqualFold(c.head.ContentEncoding, []byte("identity")):
+	case encoded(c):
 		return c.refuse(policy.BodyCoding, textCoding)
 	case b.upload: // its parts are not judged [G]
-		b.conn, b.maxUpload = c.conn, limit
-		return policy.NotJudged
+		return r.beginUpload(c, b, limit)
 	}
 	if reason := r.readText(c, b, limit); reason != policy.NotJudged {
 		return reason
@@ -73,10 +85,108 @@ func (r *bodyReader) read(c *call, ev *evaluation, b *requestBody) policy.Reason
 	return r.judge(c, ev, b, b.text)
 }
 
+// none judges a request without a body. PUT and PATCH of an item need one, so there its length is
+// missing; and what follows the head may be a body without a length (SPEC 2, Head).
+func (r *bodyReader) none(c *call, ev *evaluation, b *requestBody) policy.Reason {
+	req := ev.in.Request
+	changes := req.Method == policy.PUT || req.Method == policy.PATCH
+	switch {
+	case !req.Method.Write() || c.head.HasLength:
+	case c.conn.Unframed():
+		return bodyFailed(c, head.UnframedFault)
+	case changes && req.Route != nil && req.Route.Item && req.Route.Slot == policy.SlotItem:
+		c.refusal.status = fasthttp.StatusLengthRequired
+		return c.refuse(policy.BadHead, textLength)
+	}
+	return r.judge(c, ev, b, nil)
+}
+
+func encoded(c *call) bool {
+	coding := c.head.ContentEncoding
+	return coding != nil && !bytes.EqualFold(coding, []byte("identity"))
+}
+
+// readData reads the body of a GET as the data that it means: backends know parameters of a GET in
+// their URL alone, and clients that send them as a body mean the same (SPEC 2, Head).
+func (r *bodyReader) readData(c *call, ev *evaluation, b *requestBody) policy.Reason {
+	limit := int64(r.maxURL)
+	switch {
+	case c.head.Length > limit:
+		return c.refuse(policy.BadBody, textData)
+	case encoded(c):
+		return c.refuse(policy.BodyCoding, textCoding)
+	}
+	reason := r.readText(c, b, limit)
+	b.data, b.text = b.text, b.data[:0]
+	if reason == policy.BodyTooLarge {
+		return c.refuse(policy.BadBody, textData)
+	}
+	if reason != policy.NotJudged {
+		return reason
+	}
+	req := ev.in.Request
+	switch nothing, err := saysNothing(b.data); {
+	case err != nil:
+		return badJSON(c, err)
+	case nothing:
+		return policy.NotJudged
+	}
+	req.SetData(b.data)
+	if len(policy.AppendQuery(nil, req)) > r.maxURL {
+		return c.refuse(policy.BadBody, textData)
+	}
+	b.asData = true
+	return r.judge(c, ev, b, req.Data)
+}
+
+// saysNothing reports whether the body of a GET is empty, null or {}.
+func saysNothing(text []byte) (bool, error) {
+	s := body.Get()
+	defer body.Put(s)
+	shape, err := s.Check(text)
+	if err != nil || shape == body.Empty || shape == body.Null {
+		return true, err
+	}
+	members := 0
+	if shape == body.Object {
+		_ = s.TopKeys(text, func([]byte) error { members++; return nil })
+	}
+	return shape == body.Object && members == 0, nil
+}
+
+// beginUpload reads the beginning of an upload: it takes a connection to the backend when that, or
+// all of it, is here. Who trickles holds no connection that others wait for (SPEC 2, Body).
+func (r *bodyReader) beginUpload(c *call, b *requestBody, limit int64) policy.Reason {
+	b.conn, b.maxUpload = c.conn, limit
+	c.conn.Upload()
+	b.text = slices.Grow(b.text[:0], maxKept)[:0]
+	for len(b.text) < maxKept {
+		n, err := c.conn.ReadBody(b.text[len(b.text):maxKept])
+		b.text = b.text[:len(b.text)+n]
+		switch {
+		case int64(len(b.text)) > limit:
+			return c.refuse(policy.BodyTooLarge, textTooLong)
+		case err == io.EOF:
+			return policy.NotJudged
+		case err != nil:
+			return bodyFailed(c, err)
+		}
+	}
+	return policy.NotJudged
+}
+
 // Read implements io.Reader: an upload streams from the client to the backend. It is counted,
 // because nobody knows the length of a chunked one before its end.
 func (b *requestBody) Read(p []byte) (int, error) {
-	n, err := b.conn.ReadBody(p)
+	if b.uploaded == 0 {
+		b.started()
+	}
+	n, err := 0, error(nil)
+	if rest := b.text[min(b.uploaded, int64(len(b.text))):]; len(rest) > 0 {
+		n = copy(p, rest)
+	} else {
+		n, err = b.conn.ReadBody(p)
+	}
 	b.uploaded += int64(n)
 	if b.uploaded > b.maxUpload {
 		return 0, policy.BodyTooLarge

@@ -14,7 +14,8 @@ import (
 // What every answer says (SPEC 5).
 const (
 	varyOn  = "Authorization, x-flespi-cid, Origin"
-	exposed = "x-aclgate-decision, x-aclgate-denied, retry-after"
+	exposed = "x-aclgate-decision, x-aclgate-denied, retry-after, x-ratelimit-limit, x-ratelimit-remaining, " +
+		"x-ratelimit-reset, x-aclgate-dropped, etag, content-range, content-disposition, location"
 )
 
 // quotaPrefix begins the headers that tell a client what it has left. The backend's own speak of
@@ -30,6 +31,7 @@ const (
 // headPrinter prints the heads of answers: of the backend's and of the gateway's own.
 type headPrinter struct {
 	origins []string // of CORS
+	locations
 }
 
 // reply answers with this body of the gateway's own, JSON unless resp.kind says otherwise.
@@ -76,27 +78,36 @@ func (p *headPrinter) own(c *call, resp *response, status int, length int64) {
 
 // backend prints the head of the backend's answer: its headers, less what could mislead a browser
 // or a cache, and what every answer carries. Of Content-Type the last one passes, which is the one
-// that was judged; without a Cache-Control no shared cache may keep the answer.
+// that was judged. No shared cache may keep the answer, whatever the backend says of that: it does
+// not know that its callers differ.
 func (p *headPrinter) backend(c *call, resp *response, length int64) {
 	resp.status = resp.ans.Status
 	b := appendStatus(resp.out[:0], resp.status)
 	hops := hopByHop(resp.ans.Fields)
-	cached, dated := false, false
+	dated := false
+	var room [64]byte
+	directives := room[:0] // of Cache-Control, each after a comma
 	for i := range resp.ans.Fields {
 		f := &resp.ans.Fields[i]
 		if !resp.passes(f.Name, hops) || head.EqualFold(f.Name, "Content-Type") {
 			continue
 		}
-		cached = cached || head.EqualFold(f.Name, "Cache-Control")
-		dated = dated || head.EqualFold(f.Name, "Date")
-		b = appendLine(b, f.Name, f.Value)
+		switch {
+		case head.EqualFold(f.Name, "Cache-Control"):
+			directives = appendPrivate(directives, f.Value)
+		case head.EqualFold(f.Name, "Location"), head.EqualFold(f.Name, "Content-Location"):
+			b = p.appendLocation(b, c, f)
+		case head.EqualFold(f.Name, "Link"):
+			b = p.appendLink(b, c, f)
+		default:
+			dated = dated || head.EqualFold(f.Name, "Date")
+			b = appendLine(b, f.Name, f.Value)
+		}
 	}
 	if kind := contentType(resp.ans); len(kind) > 0 {
 		b = appendLine(b, "Content-Type", kind)
 	}
-	if !cached {
-		b = append(b, "Cache-Control: private\r\n"...)
-	}
+	b = append(append(append(b, "Cache-Control: private"...), directives...), "\r\n"...)
 	if !dated { // RFC 9110 6.6.1
 		b = appendDate(b, c)
 	}
@@ -108,6 +119,9 @@ func (p *headPrinter) backend(c *call, resp *response, length int64) {
 // appendCommon prints what every answer carries.
 func appendCommon(b []byte, c *call, resp *response) []byte {
 	b = append(c.rec.AppendID(append(b, "Vary: "+varyOn+"\r\nx-aclgate-decision: "...)), "\r\n"...)
+	if c.dropped != nil {
+		b = appendLine(b, "x-aclgate-dropped", c.dropped)
+	}
 	if q := resp.quota; q.Limit != 0 {
 		b = appendNumber(b, quotaPrefix+"limit: ", q.Limit)
 		b = appendNumber(b, quotaPrefix+"remaining: ", q.Remaining)
@@ -160,6 +174,8 @@ func appendFraming(b []byte, length int64) []byte {
 var droppedFields = newNameSet(
 	"Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate",
 	"Proxy-Authorization", "TE", "Trailer", "Upgrade", "Set-Cookie", "Set-Cookie2", "Alt-Svc", "WWW-Authenticate",
+	// What speaks to caches in front of the gateway, which serve all callers.
+	"CDN-Cache-Control", "Surrogate-Control",
 )
 
 // validators describe an answer's bytes: they are wrong once those were changed.
@@ -192,7 +208,7 @@ func (s *nameSet) has(name []byte) bool {
 // passes reports whether a header of the backend is for the client. hops is the value of
 // Connection, which may name others that are hop-by-hop (RFC 9110 7.6.1).
 func (resp *response) passes(name, hops []byte) bool {
-	return !droppedFields.has(name) && !hasPrefixFold(name, "Access-Control-") && !hasPrefixFold(name, "x-aclgate-") &&
+	return !droppedFields.has(name) && !hasPrefixFold(name, "Access-Control-") && !hasPrefixFold(name, "x-aclgate-") && !hasPrefixFold(name, "X-Accel-") &&
 		!(resp.quota.Limit > 0 && hasPrefixFold(name, quotaPrefix)) && !(resp.changed && validators.has(name)) && !(len(hops) > 0 && listed(hops, name))
 }
 

@@ -19,7 +19,7 @@ func TestHeads(t *testing.T) {
 	const (
 		common = "Vary: Authorization, x-flespi-cid, Origin\r\nx-aclgate-decision: -\r\n"
 		cors   = "Access-Control-Allow-Origin: *\r\n" +
-			"Access-Control-Expose-Headers: x-aclgate-decision, x-aclgate-denied, retry-after\r\n"
+			"Access-Control-Expose-Headers: " + exposedNames + "\r\n"
 		own    = "Date: -\r\nContent-Type: application/json\r\n"
 		passed = "Content-Type: application/json\r\nCache-Control: private\r\nDate: -\r\n" + common
 		origin = "Origin: https://a.example"
@@ -41,7 +41,7 @@ func TestHeads(t *testing.T) {
 			"403 Forbidden\r\nDate: -\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nCache-Control: no-store\r\n" + common +
 				"x-aclgate-denied: 9\r\n" + cors + end},
 		{"method", "", request(allKey, "POST", "/gw/devices/1", "{}", origin),
-			"405 Method Not Allowed\r\n" + own + "Content-Length: 83\r\nCache-Control: no-store\r\n" + common + cors +
+			"405 Method Not Allowed\r\n" + own + "Content-Length: 71\r\nCache-Control: no-store\r\n" + common + cors +
 				"Allow: GET, PUT, PATCH, DELETE\r\n" + end},
 		{"options", "", request("", "OPTIONS", "/gw/devices/1", ""),
 			"204 No Content\r\nDate: -\r\nCache-Control: no-store\r\n" + common + "Allow: GET, POST, PUT, PATCH, DELETE, OPTIONS\r\n" + end},

@@ -116,9 +116,11 @@ func (r *rewriter) appendHead(dst []byte, c *call, ev *evaluation, b *requestBod
 	if !ev.in.Request.Route.ForAnyone() {
 		dst = r.appendCredential(dst, c, ev)
 	}
-	dst = append(dst, "X-Forwarded-For: "...)
-	dst = ev.in.Source.AppendTo(dst)
-	dst = append(dst, "\r\nX-Forwarded-Proto: "...)
+	if ev.in.Source.IsValid() {
+		dst = append(dst, "X-Forwarded-For: "...)
+		dst = append(ev.in.Source.AppendTo(dst), "\r\n"...)
+	}
+	dst = append(dst, "X-Forwarded-Proto: "...)
 	dst = append(dst, r.via.scheme(c)...)
 	dst = append(dst, "\r\nX-Forwarded-Host: "...)
 	dst = append(dst, c.head.Host...)

@@ -43,22 +43,22 @@ func New(o Options) *Gateway {
 	g.bodies = budget{size: o.MaxBodies, metrics: o.Metrics}
 	g.memory = memoryGuard{metrics: o.Metrics, log: o.Log}
 	g.faults = &faults{key: o.Key, metrics: o.Metrics, log: o.Log}
-	via := &forwarding{trusted: o.TrustedProxies, tls: o.TLS}
-	heads := &headPrinter{origins: o.Origins}
+	via := &forwarding{trusted: o.TrustedProxies, tls: o.TLS, publicURL: o.PublicURL}
+	heads := &headPrinter{origins: o.Origins, locations: newLocations(via, &o)}
 	clock := limitClock(time.Now())
 
 	g.parser = parser{marker: o.Marker, engine: o.Engine, metrics: o.Metrics, via: via}
 	g.health = health{heads: heads, ready: o.PublicHealth}
-	g.preflight = preflight{heads: heads, maxAge: o.CORSMaxAge}
+	g.preflight = newPreflight(heads, &o)
 	g.authenticator = authenticator{engine: o.Engine, tokens: o.Tokens, limits: o.Limits, clock: clock}
 	g.rateLimiter = rateLimiter{limits: o.Limits, accounts: o.Accounts, clock: clock}
-	g.localReplies = localReplies{heads: heads, via: via, publicURL: o.PublicURL}
+	g.localReplies = localReplies{heads: heads, via: via, region: o.Region}
 	g.authorizer = authorizer{
 		engine: o.Engine, accounts: o.Accounts, accountTree: o.AccountTree, index: o.Index, probe: o.ScopeProbe,
 		resolver: o.Resolver, faults: g.faults, heads: heads,
 	}
 	g.confirmer = confirmer{tokens: o.Tokens, accounts: o.Accounts, index: o.Index}
-	g.bodyReader = bodyReader{engine: o.Engine, max: o.MaxBody, maxUpload: o.MaxUpload, budget: &g.bodies}
+	g.bodyReader = bodyReader{engine: o.Engine, max: o.MaxBody, maxUpload: o.MaxUpload, maxURL: o.MaxURL, budget: &g.bodies}
 	g.rewriter = rewriter{
 		engine: o.Engine, key: o.Key, pass: passHeaders(o.PassHeaders), via: via, maxURL: o.MaxURL,
 		whole: o.Served != nil, backend: o.Backend, faults: g.faults, confirmer: &g.confirmer,
@@ -91,7 +91,9 @@ func (g *Gateway) handle(x *exchange, conn *head.Conn) {
 		g.refuser.refuse(&x.call, &x.eval, &x.resp)
 	}
 	g.shadow.evaluate(&x.call, &x.eval, &x.body, &x.again)
-	if !x.resp.streams {
+	if x.resp.streams {
+		g.watch(x)
+	} else {
 		g.finish(x)
 	}
 }
@@ -104,8 +106,8 @@ func (g *Gateway) serve(x *exchange) policy.Reason {
 	case x.ends(g.parser.head(c)): // what proxy/head found wrong
 	case x.ends(g.health.answer(c, resp)): // /healthz, /readyz
 	case x.ends(g.memory.shed()): // memory is short
-	case x.ends(g.parser.parse(c, &x.req)): // method and target become a policy.Request
 	case x.ends(g.preflight.answer(c, resp)): // OPTIONS
+	case x.ends(g.parser.parse(c, &x.req)): // method and target become a policy.Request
 	case x.ends(g.authenticator.authenticate(c, ev)): // key → token, valid here and now
 	case x.ends(g.rateLimiter.limit(c, ev, &x.hold)): // rate and concurrency
 	case x.ends(g.localReplies.regions(c, ev, resp)): // where the API is
@@ -115,6 +117,7 @@ func (g *Gateway) serve(x *exchange) policy.Reason {
 	case resp.withdrawn && x.ends(g.judge(x)): // the caller's rights have moved meanwhile
 	case x.ends(g.localReplies.info(c, ev, resp)): // what the token itself is
 	case x.ends(g.bodyReader.read(c, ev, body)): // read, checked, its judged keys judged
+	case body.asData && x.ends(g.judge(x)): // the body of a GET, which is a part of what it asks for
 	case x.ends(g.send(x)): // printed and sent, as it is permitted now; the head of the answer is there
 	case x.ends(g.invalidator.note(c, ev, body, resp)): // what a write has changed, for the index
 	default:
@@ -142,7 +145,7 @@ func (g *Gateway) complete(x *exchange) {
 	r.Upstream = x.waited.total
 	r.Total = time.Since(x.began)
 	r.Own = r.Total - r.Upstream
-	r.BytesIn = int64(len(x.body.text)) + x.body.uploaded
+	r.BytesIn = max(int64(len(x.body.text)+len(x.body.data)), x.body.uploaded)
 	switch x.reason {
 	case policy.BodyAccount:
 		r.BodyCID = x.eval.dec.Element.CID

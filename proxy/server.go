@@ -15,8 +15,8 @@ import (
 
 // overload answers a connection that is one too many.
 const overload = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n" +
-	"Retry-After: 1\r\nConnection: close\r\nContent-Length: 85\r\n\r\n" +
-	`{"errors":[{"code":503,"reason":"the gateway has too many connections"}],"result":[]}`
+	"Retry-After: 1\r\nConnection: close\r\nContent-Length: 73\r\n\r\n" +
+	`{"errors":[{"code":503,"reason":"the gateway has too many connections"}]}`
 
 // plainHTTP answers a client that speaks HTTP in the clear to a TLS listener.
 const plainHTTP = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n" +

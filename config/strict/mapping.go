@@ -49,6 +49,28 @@ func (n *Node) Map(known ...string) *Map {
 	return m
 }
 
+// Pairs returns the values of a mapping whose keys are free, each of which knows its Key, in their
+// order. It reports false after a fault.
+func (n *Node) Pairs() ([]Node, bool) {
+	if n.Kind() != Mapping {
+		n.mismatch("a mapping")
+		return nil, false
+	}
+	m, sound := &Map{node: n}, true
+	for i := 0; i+1 < len(n.y.Content); i += 2 {
+		sound = m.take(&Node{y: n.y.Content[i+1], key: n.y.Content[i], report: n.report, up: n}) && sound
+	}
+	return m.values, sound
+}
+
+// Key returns the key in front of the value; "" where it has none.
+func (n *Node) Key() string {
+	if n == nil || n.key == nil {
+		return ""
+	}
+	return n.key.Value
+}
+
 // take adds a pair to the mapping, and reports whether its key is sound.
 func (m *Map) take(child *Node) bool {
 	key, report := child.key, child.report

@@ -39,6 +39,9 @@ func (r *Record) appendWhat(dst []byte) []byte {
 	if r.faultLen > 0 {
 		dst = append(r.AppendFault(append(dst, faultMembers[r.faultKind]...)), '"')
 	}
+	if r.droppedLen > 0 {
+		dst = append(r.AppendDropped(append(dst, `,"dropped":"`...)), '"')
+	}
 	if r.traced {
 		dst = append(r.AppendTrace(append(dst, `,"trace":"`...)), '"')
 	}

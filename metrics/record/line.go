@@ -21,6 +21,7 @@ type Line struct {
 	Param    string    `json:"parameter"` // the name of what the request was refused for
 	Header   string    `json:"header"`    // likewise
 	Backend  string    `json:"backend"`   // the status and the words by which it refused a match
+	Dropped  string    `json:"dropped"`   // names of parameters that were left out, percent-encoded, with commas
 	Trace    string    `json:"trace"`
 	Entry    int       `json:"entry"`
 	Line     int       `json:"line"`

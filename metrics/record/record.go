@@ -57,7 +57,8 @@ func (id ID) String() string {
 const (
 	maxTarget = 256
 	maxFault  = 64
-	traceLen  = 55 // of a version 00 traceparent, the only one there is
+	maxNames  = 128 // of dropped parameters
+	traceLen  = 55  // of a version 00 traceparent, the only one there is
 )
 
 // Record is what is remembered of one request. Whoever serves it fills the record along the way and
@@ -102,14 +103,16 @@ type Facts struct {
 
 // text is what a Record keeps of the client's own words, escaped or checked.
 type text struct {
-	targetLen uint16
-	cut       bool // the target was longer
-	traced    bool
-	faultKind faultKind
-	faultLen  uint8
-	target    [maxTarget]byte
-	trace     [traceLen]byte
-	fault     [maxFault]byte // the name of what the request was refused for, or the backend's words
+	targetLen  uint16
+	cut        bool // the target was longer
+	traced     bool
+	faultKind  faultKind
+	faultLen   uint8
+	droppedLen uint8
+	target     [maxTarget]byte
+	trace      [traceLen]byte
+	fault      [maxFault]byte // the name of what the request was refused for, or the backend's words
+	dropped    [maxNames]byte // names of the query that were left out, escaped
 }
 
 // copyTo copies r to a place in a memory that no cache holds: only what r says is written, because
@@ -118,9 +121,10 @@ func (r *Record) copyTo(to *Record) {
 	to.Facts = r.Facts
 	t := &to.text
 	t.targetLen, t.cut, t.traced = r.targetLen, r.cut, r.traced
-	t.faultKind, t.faultLen = r.faultKind, r.faultLen
+	t.faultKind, t.faultLen, t.droppedLen = r.faultKind, r.faultLen, r.droppedLen
 	copy(t.target[:], r.target[:r.targetLen])
 	copy(t.fault[:], r.fault[:r.faultLen])
+	copy(t.dropped[:], r.dropped[:r.droppedLen])
 	if r.traced {
 		t.trace = r.trace
 	}
@@ -203,6 +207,14 @@ func (r *Record) SetRefused(target []byte) {
 		r.putSegment(segment)
 	}
 }
+
+// SetDropped remembers the names of parameters that were left out, as policy.AppendDropped prints
+// them, as far as there is room.
+func (r *Record) SetDropped(names []byte) { r.droppedLen = uint8(copy(r.dropped[:], names)) }
+
+// AppendDropped appends the names of parameters that were left out, percent-encoded, with commas
+// between them. Nothing if there are none.
+func (r *Record) AppendDropped(dst []byte) []byte { return append(dst, r.dropped[:r.droppedLen]...) }
 
 func (r *Record) clearTarget() { r.Route, r.targetLen, r.cut = nil, 0, false }
 

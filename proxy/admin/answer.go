@@ -44,7 +44,7 @@ func send(w http.ResponseWriter, status int, b body) {
 	}
 	text, err := json.Marshal(b)
 	if err != nil {
-		status, text = http.StatusInternalServerError, []byte(`{"errors":[{"code":500,"reason":"internal error"}],"result":[]}`)
+		status, text = http.StatusInternalServerError, []byte(`{"errors":[{"code":500,"reason":"internal error"}]}`)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(text)+1))

@@ -1,6 +1,9 @@
 package head
 
-import "io"
+import (
+	"io"
+	"time"
+)
 
 // ReadBody reads bytes of the body, less its framing, and returns io.EOF at the end. A body that
 // breaks the rules or comes too slowly ends in a *Fault; io.ErrUnexpectedEOF says that the client
@@ -64,15 +67,55 @@ func (c *Conn) get(p []byte) (int, error) {
 	return c.move(p, c.sys.Read, c.tryFill)
 }
 
+// Upload has the body be bounded as uploads are. Call it before ReadBody.
+func (c *Conn) Upload() {
+	if c.msg != nil {
+		c.msg.upload = true
+	}
+}
+
+// bodyGrace is for how long a body may come as slowly as it likes.
+const bodyGrace = 10 * time.Second
+
+// due returns how long the next bytes of the body may take: within the time for all of it, and not
+// so long that it has come slower than the least rate; 0: no bound, below: it is too late. The time
+// that the backend takes does not count.
+func (c *Conn) due() time.Duration {
+	m, config := c.msg, &c.listener.config
+	limit := config.Body
+	if m.upload {
+		limit = config.Upload
+	}
+	if config.MinRate > 0 {
+		slowest := bodyGrace + time.Duration(float64(m.arrived)/float64(config.MinRate)*float64(time.Second))
+		if limit == 0 || slowest < limit {
+			limit = slowest
+		}
+	}
+	switch {
+	case limit == 0:
+		return 0
+	case limit > m.waited:
+		return limit - m.waited
+	}
+	return -1
+}
+
 // receive reads from the client during a body.
 func (c *Conn) receive(p []byte) (int, error) {
-	if !c.in.Enter(phaseBody) {
+	m := c.msg
+	due := c.due()
+	c.bodyDue.Store(int64(due))
+	if due < 0 || !c.in.Enter(phaseBody) {
 		return 0, errTime
 	}
+	began := c.listener.clock.Now()
 	n, _ := c.get(p)
 	if !c.in.Enter(phaseServing) {
 		return 0, errTime
 	}
+	m.waited += c.listener.clock.Now() - began
+	m.arrived += int64(n)
 	if n == 0 {
 		return 0, io.ErrUnexpectedEOF
 	}
@@ -86,6 +129,30 @@ func (c *Conn) fill() (int, error) {
 	n, err := c.get(m.buf[m.w:])
 	m.w += n
 	return n, err
+}
+
+// fillNow reads what has arrived behind the head into the buffer, once and without waiting.
+func (c *Conn) fillNow() {
+	m := c.msg
+	if c.sys == nil {
+		return
+	}
+	m.room()
+	if c.tryNow != nil {
+		n, _ := c.move(m.buf[m.w:], c.sys.Read, c.tryNow)
+		m.w += n
+		return
+	}
+	if !arrived(c.sys) {
+		return
+	}
+	// What has arrived may be a part of a TLS record only. Its rest is not waited for.
+	if c.raw.SetReadDeadline(time.Now().Add(time.Millisecond)) != nil {
+		return
+	}
+	n, _ := c.Conn.Read(m.buf[m.w:])
+	m.w += n
+	_ = c.raw.SetReadDeadline(time.Time{})
 }
 
 // refill is fill during a body.

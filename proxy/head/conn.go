@@ -31,6 +31,7 @@ type Conn struct {
 	tryRead  func(fd uintptr) bool // readReady, bound once: waiting allocates nothing; nil under TLS
 	tryFill  func(fd uintptr) bool // fillReady, likewise
 	tryWrite func(fd uintptr) bool // writeReady, likewise
+	tryNow   func(fd uintptr) bool // fillAtOnce, likewise
 	peer     netip.Addr
 	https    bool
 	listener *Listener
@@ -42,7 +43,11 @@ type Conn struct {
 
 	goneMu  sync.Mutex
 	gone    func()
+	watch   func()
 	guarded bool // OnGone has set gone for this request
+	watched atomic.Bool
+
+	bodyDue atomic.Int64 // how long the next bytes of a body may take; 0: no bound
 
 	msg     *message // nil while idle
 	span    []byte   // what tryFill and tryWrite work on
@@ -96,6 +101,9 @@ func (c *Conn) next() bool {
 func (c *Conn) finish() bool {
 	if c.guarded {
 		c.OnGone(nil)
+	}
+	if c.watched.Load() {
+		c.Watch(nil)
 	}
 	if c.msg.head.last() || !c.discard() {
 		return false
@@ -255,4 +263,23 @@ func (c *Conn) OnGone(f func()) {
 	c.goneMu.Lock()
 	c.gone, c.guarded = f, f != nil
 	c.goneMu.Unlock()
+}
+
+// Watch has f called again and again while the request is being handled, at least as often as
+// Config.Watch says. nil takes f back, and so does the end of the request; after Watch returns, the
+// earlier function is not running and will not be called. f is called from the sweep: it must not
+// block, and must call neither OnGone nor Watch.
+func (c *Conn) Watch(f func()) {
+	c.goneMu.Lock()
+	c.watch = f
+	c.watched.Store(f != nil)
+	c.goneMu.Unlock()
+}
+
+func (c *Conn) checkWatch() {
+	c.goneMu.Lock()
+	defer c.goneMu.Unlock()
+	if c.watch != nil {
+		c.watch()
+	}
 }

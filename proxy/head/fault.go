@@ -45,12 +45,11 @@ var (
 // The faults of framing: how long the body is, and whether it may be there at all.
 var (
 	errLength     = &Fault{400, "Content-Length is not a number"}
-	errNoLength   = &Fault{411, "send Content-Length"}
 	errChunkedOff = &Fault{411, "chunked bodies are off here: send Content-Length"}
 	errCoding     = &Fault{400, "Transfer-Encoding may only be chunked, once, on HTTP/1.1 and without Content-Length"}
-	errGetBody    = &Fault{400, "send it as ?data="}
 	errBody       = &Fault{400, "this method takes no body"}
 	errChunk      = &Fault{400, "the chunked body is malformed"}
 	errTrailer    = &Fault{400, "a trailer is malformed, too long or not allowed"}
+	errUnframed   = &Fault{400, "bytes follow the head that are neither a body, which needs Content-Length, nor a request"}
 	errTime       = &Fault{408, "the request did not arrive in time"}
 )

@@ -43,6 +43,9 @@ func splitField(line []byte) (Field, bool) {
 	return Field{name, trim(value)}, ok && len(name) > 0 && tokenByte.all(name)
 }
 
+// IsToken reports whether b could be the name of a header.
+func IsToken(b []byte) bool { return len(b) > 0 && tokenByte.all(b) }
+
 // underscoreFault says what is wrong with a known name that is spelled with "_". Those that are
 // only read pass as unknown headers, of which nothing is read.
 func underscoreFault(n name) *Fault {
@@ -146,12 +149,8 @@ func (h *Head) checkBody() *Fault {
 	// 10.1.1).
 	h.Expect = h.Expect && h.Length != 0 && !h.HTTP10
 	switch string(h.Method) {
-	case "POST", "DELETE":
+	case "GET", "POST", "PUT", "PATCH", "DELETE":
 		return nil
-	case "PUT", "PATCH":
-		return unless(h.HasLength || h.chunked, errNoLength)
-	case "GET":
-		return unless(h.Length == 0, errGetBody)
 	}
 	return unless(h.Length == 0, errBody)
 }

@@ -27,6 +27,11 @@ type Config struct {
 	Read  time.Duration // a head; the first byte of a new connection; a body, without progress
 	Write time.Duration // an answer, without progress
 	Idle  time.Duration // between two requests
+	Watch time.Duration // how often, at least, what [Conn.Watch] was given is called
+
+	// Of a body, counting the time that the client is waited for.
+	Body, Upload time.Duration
+	MinRate      int // bytes a second, averaged, after some seconds of grace
 
 	// Overload is the complete answer for a connection that is not taken; nil: none. It is not sent
 	// under TLS, where it would need a handshake.
@@ -78,7 +83,7 @@ type Listener struct {
 // NewListener wraps ln. Its goroutine ends when the listener is closed and the last connection has
 // gone: see Close, Wait.
 func NewListener(ln net.Listener, config Config) *Listener {
-	return newListener(ln, config, defaultPace, socket.NewClock(config.Read, config.Write, config.Idle))
+	return newListener(ln, config, defaultPace, socket.NewClock(config.Read, config.Write, config.Idle, config.Watch, config.Body, config.Upload))
 }
 
 func newListener(ln net.Listener, config Config, p pace, clock *socket.Clock) *Listener {

@@ -1,6 +1,9 @@
 package head
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // Sizes of the buffer of a message, in bytes.
 const (
@@ -20,6 +23,10 @@ type message struct {
 	w    int    // end of what has arrived
 	r    int    // first byte not taken yet; after the head once that is complete
 	body int    // where the bytes after the head begin
+
+	upload  bool          // the body is an upload
+	waited  time.Duration // for bytes of the body
+	arrived int64         // bytes of the body, its framing included
 
 	left      int64 // bytes of the body, or of the current chunk, that were not taken
 	chunk     chunk
@@ -49,6 +56,7 @@ func (m *message) reset() {
 	m.scan, m.chunk = scan{}, chunk{}
 	m.r, m.body, m.left = 0, 0, 0
 	m.continued, m.err = false, nil
+	m.upload, m.waited, m.arrived = false, 0, 0
 }
 
 // shift moves the bytes after the message that was answered to the front, for the next one.

@@ -1,6 +1,9 @@
 package head
 
-import "bytes"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // rules are the settings that a head is read by.
 type rules struct {
@@ -75,7 +78,8 @@ func (h *Head) version(v []byte) *Fault {
 // target takes origin-form, and absolute-form whose authority checkHost compares. "*" and the
 // authority of CONNECT begin with neither a slash nor a scheme.
 func (h *Head) target(t []byte) *Fault {
-	if !targetByte.all(t) {
+	path, query, _ := bytes.Cut(t, []byte{'?'})
+	if !pathByte.all(path) || !queryByte.all(query) || !utf8.Valid(query) {
 		return errTarget
 	}
 	if t[0] == '/' {

@@ -19,7 +19,7 @@ func (c *Conn) bind() {
 		c.sys, _ = raw.SyscallConn()
 	}
 	if c.sys != nil && !c.https {
-		c.tryRead, c.tryFill, c.tryWrite = c.readReady, c.fillReady, c.writeReady
+		c.tryRead, c.tryFill, c.tryWrite, c.tryNow = c.readReady, c.fillReady, c.writeReady, c.fillAtOnce
 	}
 }
 
@@ -51,6 +51,13 @@ func (c *Conn) fillReady(fd uintptr) bool {
 	return true
 }
 
+// fillAtOnce is fillReady for who does not wait.
+func (c *Conn) fillAtOnce(fd uintptr) bool {
+	c.fillReady(fd)
+	c.failure = nil
+	return true
+}
+
 // writeReady writes what the client takes of c.span and cuts it off, and returns false to be called
 // again when it takes more.
 func (c *Conn) writeReady(fd uintptr) bool {
@@ -75,11 +82,22 @@ func ended(sys syscall.RawConn) bool {
 	var n, fault int
 	var err error
 	failed := sys.Control(func(fd uintptr) {
-		var b [1]byte
-		n, err = socket.Recv(fd, b[:], syscall.MSG_PEEK)
-		if n == 0 && err == nil { // a reset behind the end of the stream is not to be read
+		if n, err = peek(fd); n == 0 && err == nil { // a reset behind the end of the stream is not to be read
 			fault, _ = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_ERROR)
 		}
 	})
 	return failed == nil && (fault != 0 || err != nil && err != syscall.EAGAIN)
+}
+
+// arrived reports whether there is a byte to read.
+func arrived(sys syscall.RawConn) bool {
+	n := 0
+	failed := sys.Control(func(fd uintptr) { n, _ = peek(fd) })
+	return failed == nil && n > 0
+}
+
+// peek reads one byte and leaves it where it is.
+func peek(fd uintptr) (int, error) {
+	var b [1]byte
+	return socket.Recv(fd, b[:], syscall.MSG_PEEK)
 }

@@ -38,8 +38,15 @@ func (l *Listener) sweep(now time.Duration) {
 // goroutine that reads says what follows; a write by closing, because nothing can be said.
 func (l *Listener) look(c *Conn, now time.Duration) {
 	in := c.in.Mark()
-	if limit := l.limit(in.Phase()); limit > 0 && in.Age(now) >= limit && c.in.Expire(in) {
+	limit := l.limit(in.Phase())
+	if due := c.bodyDue.Load(); in.Phase() == phaseBody && due > 0 && (limit == 0 || time.Duration(due) < limit) {
+		limit = time.Duration(due)
+	}
+	if limit > 0 && in.Age(now) >= limit && c.in.Expire(in) {
 		_ = c.raw.SetReadDeadline(time.Unix(1, 0))
+	}
+	if c.watched.Load() {
+		c.checkWatch()
 	}
 	if in.Phase() == phaseServing && in.Age(now) >= l.pace.gone {
 		c.checkGone()

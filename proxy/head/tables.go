@@ -16,9 +16,11 @@ var (
 	literalByte = classOf("0123456789abcdefABCDEF:.")
 	// digitByte: ASCII digits.
 	digitByte = classOf("0123456789")
-	// targetByte: what real clients send raw, less the fragment mark and the backslash, which
-	// others read as a slash.
-	targetByte = between(0x21, 0x7e).without(`#\`)
+	// pathByte: what real clients send raw in a path, less the fragment mark and the backslash,
+	// which others read as a slash.
+	pathByte = between(0x21, 0x7e).without(`#\`)
+	// queryByte: in a query they send backslashes and UTF-8 raw, too.
+	queryByte = between(0x21, 0xff).without("#\x7f")
 	// plainByte: visible ASCII and blanks, for values that are read for their meaning.
 	plainByte = between(0x20, 0x7e).with("\t")
 	// textByte: anything but control bytes. HTAB is legal white space (RFC 9110 5.5); bytes from

@@ -2,6 +2,7 @@ package app
 
 import (
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -36,6 +37,7 @@ func (a *App) openGateway() {
 		Resolver: a.resolver, Key: a.ownKey, Marker: a.marker,
 		PassHeaders: a.settings.Upstream.Headers, PublicURL: l.PublicURL.String(),
 		TLS: l.TLS.Cert.IsSet(), TrustedProxies: l.TrustedProxies,
+		Region: region(l.Region), Backends: backends(a.settings.Upstream.URLs),
 		Origins: l.CORS.Origins, CORSMaxAge: int(l.CORS.MaxAge / time.Second),
 		MaxBody: l.MaxBodyBytes, MaxUpload: l.MaxUploadBytes, MaxURL: a.settings.Upstream.MaxURLBytes,
 		MaxBodies: maxBodies(l.MaxBodyBytes), Served: a.options.Served,
@@ -54,6 +56,24 @@ func (a *App) openGateway() {
 		o.Shadow = a.shadow
 	}
 	a.gateway = proxy.New(o)
+}
+
+// region returns the members that /auth/regions has more, as JSON, each after a comma.
+func region(members []config.Member) (b []byte) {
+	for _, m := range members {
+		name, _ := json.Marshal(m.Name) // a string always can be
+		value, _ := json.Marshal(m.Value)
+		b = append(append(append(append(b, ','), name...), ':'), value...)
+	}
+	return b
+}
+
+// backends returns the URLs of the backend as text.
+func backends(urls []config.Origin) (texts []string) {
+	for _, u := range urls {
+		texts = append(texts, u.String())
+	}
+	return texts
 }
 
 // limiter returns what bounds single callers, nil where the settings set no bound, and has its
@@ -96,6 +116,7 @@ func (a *App) listen() error {
 		MaxHeadBytes: l.MaxHeaderBytes, Hosts: l.Hosts, Chunked: l.Chunked == "accept", Health: l.PublicHealth,
 		MaxConns: l.MaxConnections, MaxConnsPerIP: l.MaxConnectionsPerIP,
 		Read: l.Timeouts.Read, Write: l.Timeouts.Write, Idle: l.Timeouts.Idle,
+		Body: l.Timeouts.Body, Upload: l.Timeouts.Upload, MinRate: l.Timeouts.MinRate, Watch: a.settings.Policy.CutAfter,
 	})
 	return nil
 }

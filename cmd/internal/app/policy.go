@@ -19,12 +19,13 @@ func Engine(s *config.Settings, cat *policy.Catalogue) *policy.Engine {
 	p := s.Policy
 	return &policy.Engine{
 		Catalogue: cat, Query: p.Query, MaxIDs: p.MaxIDs, Mode: modes[s.Scope.Mode],
-		DenyMatch:    s.Scope.Match == config.MatchDeny,
-		StrictLinks:  s.Scope.Linked == config.LinkedStrict,
-		MasterRoutes: p.UnknownRoutes == config.UnknownMaster,
-		ForwardKeys:  p.BackendKeys == config.BackendKeysForward,
-		CallersKey:   !s.Upstream.Token.IsSet(),
-		Unenforced:   !p.Enforce,
+		RefuseUnknown: p.QueryUnknown == config.QueryRefuse,
+		DenyMatch:     s.Scope.Match == config.MatchDeny,
+		StrictLinks:   s.Scope.Linked == config.LinkedStrict,
+		MasterRoutes:  p.UnknownRoutes == config.UnknownMaster,
+		ForwardKeys:   p.BackendKeys == config.BackendKeysForward,
+		CallersKey:    !s.Upstream.Token.IsSet(),
+		Unenforced:    !p.Enforce,
 	}
 }
 
