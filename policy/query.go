@@ -136,6 +136,9 @@ func (e *Engine) paramName(shape *Route, name []byte) string {
 
 // addParam judges one parameter and keeps it. name is the known spelling, asked the client's.
 func (r *Request) addParam(name string, asked, raw []byte) Reason {
+	if len(raw) == 0 && (name == paramData || name == paramLimit || name == paramOffset) {
+		return NotJudged
+	}
 	given := func(p Param) bool { return p.Name == name }
 	if slices.ContainsFunc(r.Query, given) || name == paramCID && r.CID != 0 {
 		return r.refuse(BadQuery, "a query parameter is given twice", asked)
@@ -143,9 +146,6 @@ func (r *Request) addParam(name string, asked, raw []byte) Reason {
 	value, ok := r.decode(raw, true)
 	if !ok {
 		return r.refuse(BadQuery, "a query parameter has a bad percent escape", asked)
-	}
-	if len(value) == 0 && (name == paramData || name == paramLimit || name == paramOffset) {
-		return NotJudged
 	}
 	if !utf8.Valid(value) || bytes.ContainsFunc(value, control) {
 		return r.refuse(BadQuery, "a query parameter is not UTF-8 without control characters", asked)

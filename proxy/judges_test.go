@@ -110,7 +110,7 @@ func netHTTPFault(raw []byte, sent []wireRequest) string {
 // in the same order: method, path after one decoding, body. The answers are well-formed, refusals
 // are 4xx or 5xx in JSON.
 func FuzzNetHTTPAgrees(f *testing.F) {
-	for _, file := range []string{"testdata/attacks.jsonl", "testdata/more.jsonl"} {
+	for _, file := range []string{"testdata/attacks.jsonl", "testdata/clients.jsonl", "testdata/more.jsonl"} {
 		for _, row := range readLines[rawCase](f, file) {
 			f.Add(withKey(row.bytes()))
 		}
