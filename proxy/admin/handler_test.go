@@ -148,7 +148,7 @@ func TestAnswersAreAlwaysJSON(t *testing.T) {
 		status int
 		want   string
 	}{
-		{make(chan int), 500, `{"errors":[{"code":500,"reason":"internal error"}],"result":[]}`},
+		{make(chan int), 500, `{"errors":[{"code":500,"reason":"internal error"}]}`},
 		{"a\xff", 200, `{"result":["a\ufffd"]}`},
 	} {
 		w := httptest.NewRecorder()
