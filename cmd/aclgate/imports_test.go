@@ -122,6 +122,10 @@ var table = map[string]rule{
 		never:  []string{yaml, "encoding/json"},
 		reason: "the straight line parses neither settings nor JSON values on the hot path",
 	},
+	"proxy/mqtt": {
+		may: []string{"policy", "policy/topic", "proxy/mqtt/wire", "upstream/broker"}, never: []string{yaml, "encoding/json"}, reach: []string{fasthttp},
+		reason: "a session is packets, the law and a connection to the broker; settings and HTTP are others' concern",
+	},
 	"proxy/mqtt/wire": {
 		never: []string{"net", "os", "time"}, reach: []string{module + "policy", fasthttp},
 		reason: "packets are bytes in and bytes out; it has no idea of rights, and whoever sends packets uses it",

@@ -1,0 +1,234 @@
+package mqtt
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"strings"
+	"time"
+
+	"aclgate/policy"
+	"aclgate/policy/topic"
+	"aclgate/proxy/mqtt/wire"
+	"aclgate/upstream/broker"
+)
+
+// connect reads CONNECT and answers it, in the order of SPEC 16.3: packet, limits, token, will,
+// broker. Nothing reaches the broker before the token is known.
+func (x *session) connect() {
+	o := &x.server.o
+	_ = x.conn.SetReadDeadline(time.Now().Add(o.Connect))
+	var c wire.Connect
+	f, err := x.reader.Next()
+	if err == nil {
+		err = c.Parse(f)
+	}
+	x.version, x.toClient.version = c.Version, c.Version
+	var fault *wire.Fault
+	switch {
+	case errors.As(err, &fault) && fault.Reason == wire.UnsupportedVersion:
+		x.version, x.toClient.version = wire.V311, wire.V311 // all that a stranger may understand
+		x.refuse(wire.UnsupportedVersion)
+		return
+	case err != nil:
+		x.end(wire.Success, cut) // before CONNACK nothing is said
+		return
+	}
+	key := keyOf(&c)
+	assigned, why := x.admit(&c, key)
+	if why == wire.Success {
+		why = x.open(&c, key)
+	}
+	if why != wire.Success {
+		x.refuse(why)
+		return
+	}
+	x.welcome(&c, assigned)
+}
+
+// admit judges a CONNECT. It returns the client id that was given out, "" if the client has one, and
+// why the client is refused.
+func (x *session) admit(c *wire.Connect, key string) (assigned string, why wire.Reason) {
+	switch {
+	case c.Properties.Has(wire.AuthMethod):
+		return "", wire.BadAuthMethod
+	case x.server.o.MaxSessions > 0 && x.server.Sessions() > x.server.o.MaxSessions:
+		return "", wire.QuotaExceeded
+	}
+	if why := x.identify(key); why != wire.Success {
+		return "", why
+	}
+	if len(c.ClientID) == 0 {
+		if c.Version == wire.V31 || c.Version == wire.V311 && !c.CleanStart {
+			return "", wire.ClientIDNotValid
+		}
+		assigned = "aclgate-" + rand.Text()
+		c.ClientID = []byte(assigned)
+	}
+	if c.HasWill && !x.judgeWill(&c.Will) {
+		return "", wire.NotAuthorized
+	}
+	return assigned, wire.Success
+}
+
+// The schemes in front of a key.
+const (
+	schemeFlespi = "FlespiToken "
+	schemeBearer = "Bearer "
+)
+
+// keyOf returns the key: the user name, or the password where that is empty [V].
+func keyOf(c *wire.Connect) string {
+	key := string(c.User)
+	if key == "" {
+		key = string(c.Password)
+	}
+	for _, scheme := range []string{schemeFlespi, schemeBearer} {
+		if len(key) > len(scheme) && strings.EqualFold(key[:len(scheme)], scheme) {
+			return key[len(scheme):]
+		}
+	}
+	return key
+}
+
+// identify finds the token. Whatever is wrong with it, the client gets one answer.
+func (x *session) identify(key string) wire.Reason {
+	o, r := &x.server.o, &x.rights
+	if key == "" {
+		return wire.BadUserNameOrPassword
+	}
+	r.digest = sha256.Sum256([]byte(key))
+	r.revision = o.Tokens.Revision()
+	token, err := o.Tokens.Lookup(r.digest)
+	switch {
+	case errors.Is(err, policy.StoreStale):
+		return wire.ServerUnavailable
+	case err != nil:
+		return wire.BadUserNameOrPassword
+	}
+	tree := o.Accounts.Tree()
+	in := policy.Input{Token: token, At: time.Now().Unix(), Source: x.source, Origin: x.origin, Tree: tree}
+	if reason := o.Engine.Authenticate(&in); reason != policy.NotJudged {
+		if reason.Answer().Class == policy.ClassUnauthorized {
+			return wire.BadUserNameOrPassword
+		}
+		return wire.NotAuthorized
+	}
+	in.NoteUse(policy.NotJudged)
+	permit := o.Law.Permit(token)
+	r.token, r.judge, r.fingerprint = token, topic.NewJudge(permit), permit.Fingerprint(tree)
+	r.judge.Source, r.judge.Origin, r.judge.Tree = x.source, x.origin, tree
+	return x.inForce(time.Now())
+}
+
+// judgeWill judges the will as the publish that it is, and makes it what the broker may have.
+func (x *session) judgeWill(w *wire.Will) bool {
+	cid, valid := takeAccount(&w.Properties)
+	if !valid {
+		return false
+	}
+	if limit := uint32(x.server.o.MaxWillDelay / time.Second); w.Properties.Num(wire.WillDelay) > limit {
+		w.Properties.SetNum(wire.WillDelay, limit)
+	}
+	reason := x.rights.judge.Will(w.Topic, w.Properties.Text(wire.ResponseTopic), cid)
+	x.nameSender(&w.Properties)
+	return reason == policy.Permitted
+}
+
+// open connects to the broker in the session's name there.
+func (x *session) open(c *wire.Connect, key string) wire.Reason {
+	// The gateway enforces the client's keep alive time, before the broker would.
+	patience := uint16(min(2*int(c.KeepAlive), 1<<16-1))
+	own := wire.Connect{
+		CleanStart: true, KeepAlive: patience, ClientID: x.nameOf(c.ClientID), HasWill: c.HasWill, Will: c.Will,
+	}
+	if most := c.Properties.Num(wire.ReceiveMaximum); most != 0 {
+		own.Properties.SetNum(wire.ReceiveMaximum, most)
+	}
+	conn, err := x.server.o.Broker.Connect(context.Background(), &own, key)
+	switch {
+	case errors.Is(err, broker.ErrCredential) || errors.Is(err, broker.ErrVersion):
+		x.server.o.Log.Error("the broker does not let the gateway in", "error", err)
+		return wire.ServerUnavailable
+	case err != nil:
+		x.server.o.Log.Warn("no connection to the broker", "error", err)
+		return wire.ServerUnavailable
+	}
+	x.toBroker.version, x.toBroker.send = wire.V5, conn.Send
+	if x.broker.Store(conn); x.ended.Load() {
+		_ = conn.Destroy() // the server is closing
+	}
+	return wire.Success
+}
+
+// nameOf returns the client id by which the broker knows the session: nobody takes over one of
+// another token, and no session outlives the rights under which it was made.
+func (x *session) nameOf(clientID []byte) []byte {
+	h := sha256.New()
+	h.Write(binary.BigEndian.AppendUint64(nil, uint64(x.rights.token.ID)))
+	h.Write(x.rights.fingerprint[:])
+	h.Write(clientID)
+	return []byte("ag-" + base64.RawURLEncoding.EncodeToString(h.Sum(nil))[:22])
+}
+
+// refuse answers CONNECT with a failure and ends the session.
+func (x *session) refuse(why wire.Reason) {
+	_ = x.toClient.put(&wire.Connack{Code: wire.ConnackCode(why, x.version)})
+	x.end(why, destroyed)
+}
+
+// welcome answers CONNECT: what the broker said, less what is between it and us, and the smaller of
+// both sides' limits.
+func (x *session) welcome(c *wire.Connect, assigned string) {
+	o, can := &x.server.o, &x.broker.Load().Can
+	a := wire.Connack{Code: wire.Success}
+	p := &a.Properties
+	p.SetNum(wire.ReceiveMaximum, uint32(min(o.MaxInflight, can.ReceiveMax)))
+	p.SetNum(wire.AliasMaximum, uint32(o.TopicAliases))
+	most := o.MaxPacket
+	if can.MaxPacket > 0 {
+		most = min(most, can.MaxPacket)
+	}
+	p.SetNum(wire.MaximumPacket, uint32(most))
+	for id, able := range map[wire.Property]bool{
+		wire.RetainAvailable: can.Retain, wire.WildcardAvailable: can.Wildcards, wire.SharedAvailable: can.Shared,
+		wire.IdentifiersAvailable: can.IDs,
+	} {
+		if !able {
+			p.SetNum(id, 0)
+		}
+	}
+	if can.MaxQoS < 2 {
+		p.SetNum(wire.MaximumQoS, uint32(can.MaxQoS))
+	}
+	x.keepAlive = time.Duration(c.KeepAlive) * time.Second
+	if can.KeepAlive != 0 {
+		p.SetNum(wire.ServerKeepAlive, uint32(can.KeepAlive))
+		x.keepAlive = time.Duration(can.KeepAlive) * time.Second
+	}
+	if c.Properties.Num(wire.SessionExpiry) != 0 {
+		p.SetNum(wire.SessionExpiry, 0)
+	}
+	if assigned != "" {
+		p.SetText(wire.AssignedClientID, []byte(assigned))
+	}
+	if o.Info != nil {
+		p.User = append(p.User, wire.Pair{Name: []byte("token"), Value: o.Info(x.rights.token)})
+	}
+	x.maxPacket = int(c.Properties.Num(wire.MaximumPacket))
+	x.reader.Accept(c.Version, o.MaxPacket)
+	x.aliases = wire.NewAliases(o.TopicAliases)
+	if fits, err := x.toClient.add(&a, x.maxPacket); err != nil || !fits || x.toClient.flush() != nil {
+		x.end(wire.Success, destroyed)
+		return
+	}
+	_ = x.conn.SetReadDeadline(time.Time{})
+	if x.ended.Load() { // meanwhile, with a deadline that was just taken back
+		_ = x.conn.SetReadDeadline(time.Now())
+	}
+	x.heard.Store(time.Now().UnixNano())
+	x.serving.Store(true)
+}

@@ -1,0 +1,54 @@
+package mqtt
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"aclgate/policy"
+	"aclgate/policy/topic"
+	"aclgate/proxy/mqtt/wire"
+	"aclgate/upstream/broker"
+)
+
+// Tokens finds a token by the digest of its key. The error is a policy.Reason: TokenUnknown, or
+// StoreStale when the store cannot say. Revision grows with every change that Lookup may show.
+type Tokens interface {
+	Lookup(policy.Digest) (*policy.Token, error)
+	Revision() uint64
+}
+
+// Accounts returns the account tree that is in force.
+type Accounts interface {
+	Tree() *policy.Tree
+}
+
+// Broker opens connections to the broker.
+type Broker interface {
+	Connect(ctx context.Context, c *wire.Connect, key string) (*broker.Conn, error)
+}
+
+// Options is everything that a Server is made of. There are no defaults here: the settings file has
+// them.
+type Options struct {
+	Engine   *policy.Engine
+	Law      *topic.Law
+	Tokens   Tokens
+	Accounts Accounts
+	Items    func(*policy.Tree) policy.Items // nil: the accounts of items need not be known
+	Broker   Broker
+	Info     func(*policy.Token) []byte // the JSON of /auth/info, for CONNACK; nil: none
+	Log      *slog.Logger
+
+	MaxConnect   int // bytes of CONNECT
+	MaxPacket    int // bytes of any other packet of a client
+	MaxSessions  int
+	MaxFilters   int // printed, of one session
+	MaxInflight  int
+	TopicAliases int
+
+	MaxWillDelay time.Duration
+	Connect      time.Duration // until CONNECT has come
+	Write        time.Duration // a write without progress
+	Revoke       time.Duration // until a session without packets learns of another policy
+}

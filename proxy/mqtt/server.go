@@ -1,0 +1,114 @@
+package mqtt
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"aclgate/proxy/mqtt/wire"
+)
+
+// Server serves the sessions of any number of listeners.
+type Server struct {
+	o Options
+
+	mu       sync.Mutex
+	closed   bool
+	sessions map[*session]bool
+	running  sync.WaitGroup
+	done     chan struct{}
+}
+
+// New returns a server. Close ends it.
+func New(o Options) *Server {
+	s := &Server{o: o, sessions: map[*session]bool{}, done: make(chan struct{})}
+	s.running.Go(s.watch)
+	return s
+}
+
+// Serve takes connections until the listener or the server is closed. What is wrong with one
+// connection does not end it.
+func (s *Server) Serve(l net.Listener) error {
+	for {
+		conn, err := l.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		case err != nil:
+			s.o.Log.Warn("cannot accept an MQTT connection", "error", err)
+			time.Sleep(50 * time.Millisecond) // out of descriptors: they come back
+			continue
+		}
+		s.Take(conn, "")
+	}
+}
+
+// Take serves one connection: that of a listener, or of WebSocket with the origin of its page.
+func (s *Server) Take(conn net.Conn, origin string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		conn.Close()
+		return
+	}
+	x := newSession(s, conn, origin)
+	s.sessions[x] = true
+	s.running.Go(x.run)
+}
+
+// remove forgets a session that has ended.
+func (s *Server) remove(x *session) {
+	s.mu.Lock()
+	delete(s.sessions, x)
+	s.mu.Unlock()
+}
+
+// Sessions returns the number of connections, those that have not said CONNECT yet among them.
+func (s *Server) Sessions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
+}
+
+// all returns the sessions of this moment.
+func (s *Server) all() []*session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]*session, 0, len(s.sessions))
+	for x := range s.sessions {
+		list = append(list, x)
+	}
+	return list
+}
+
+// watch looks at sessions without packets: at those whose client is silent for too long, and when
+// the policy or the second has changed, at the rights of all.
+func (s *Server) watch() {
+	tick := time.NewTicker(min(max(s.o.Revoke/4, 10*time.Millisecond), time.Second))
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.done:
+			return
+		case now := <-tick.C:
+			for _, x := range s.all() {
+				x.look(now)
+			}
+		}
+	}
+}
+
+// Close ends all sessions, as a server that shuts down, and waits for them.
+func (s *Server) Close() {
+	s.mu.Lock()
+	if !s.closed {
+		close(s.done)
+	}
+	s.closed = true
+	s.mu.Unlock()
+	for _, x := range s.all() {
+		x.end(wire.ServerShuttingDown, destroyed)
+	}
+	s.running.Wait()
+}

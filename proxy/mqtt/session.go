@@ -1,0 +1,205 @@
+package mqtt
+
+import (
+	"crypto/sha256"
+	"io"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"aclgate/policy"
+	"aclgate/policy/topic"
+	"aclgate/proxy/mqtt/wire"
+	"aclgate/upstream/broker"
+)
+
+// lingerFor is how long a client that was told of the end may still send, unread: a reset would
+// discard what it was told.
+const lingerFor = time.Second
+
+// ending says what the broker is told at the end of a session (SPEC 16.6).
+type ending uint8
+
+const (
+	destroyed ending = iota // by us: the session is forgotten, and its will
+	cut                     // as a network that fails: the will is published
+	left                    // the client's DISCONNECT was passed on
+)
+
+// session is one client connection with the broker connection behind it.
+type session struct {
+	server *Server
+	conn   net.Conn
+	source netip.Addr
+	origin []byte
+
+	reader    *wire.Reader    // of up
+	aliases   wire.Aliases    // of up
+	dropped   map[uint16]bool // of up: denied QoS 2 messages of 3.x, whose PUBREL is still to come
+	withheld  map[uint16]bool // of down: QoS 2 deliveries kept back, whose PUBREL is still to come
+	version   wire.Version
+	keepAlive time.Duration
+	maxPacket int          // that the client takes, in bytes; 0: any
+	heard     atomic.Int64 // when the client's last packet came, unix nanoseconds
+	serving   atomic.Bool  // CONNECT was answered
+
+	broker   atomic.Pointer[broker.Conn] // nil: none yet
+	toClient writer
+	toBroker writer
+
+	rights rights
+	table  table
+
+	ended atomic.Bool
+	told  atomic.Bool // the client was told: linger
+}
+
+// rights are what a session may do, as the policy in force says.
+type rights struct {
+	mu          sync.Mutex // guards all of it; the judge is for one goroutine at a time
+	digest      policy.Digest
+	token       *policy.Token
+	judge       *topic.Judge
+	revision    uint64
+	fingerprint [sha256.Size]byte
+}
+
+func newSession(s *Server, conn net.Conn, origin string) *session {
+	x := &session{server: s, conn: conn, dropped: map[uint16]bool{}, withheld: map[uint16]bool{}}
+	if origin != "" {
+		x.origin = []byte(origin)
+	}
+	if a, err := netip.ParseAddrPort(conn.RemoteAddr().String()); err == nil {
+		x.source = a.Addr().Unmap()
+	}
+	x.reader = wire.NewReader(conn, wire.Client, 0, s.o.MaxConnect)
+	x.toClient.send = patient(conn, s.o.Write)
+	x.table.init()
+	return x
+}
+
+// run serves the connection to its end. A panic ends this session and no other.
+func (x *session) run() {
+	defer x.server.remove(x)
+	defer x.conn.Close()
+	if !x.guard(func() { x.connect() }) || !x.serving.Load() {
+		x.linger()
+		return
+	}
+	var down sync.WaitGroup
+	down.Go(func() { x.guard(x.down) })
+	x.guard(x.up)
+	down.Wait()
+	x.linger()
+}
+
+// guard calls f and reports whether it did not panic.
+func (x *session) guard(f func()) (good bool) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			x.server.o.Log.Error("an MQTT session panicked", "error", fault, "stack", string(debug.Stack()))
+			x.end(wire.Unspecified, destroyed)
+		}
+	}()
+	f()
+	return true
+}
+
+// linger reads on, unread, for a moment.
+func (x *session) linger() {
+	if x.told.Load() {
+		_, _ = io.Copy(io.Discard, x.conn)
+	}
+	x.reader.Release()
+}
+
+// end ends the session, once: the client is told why, if it speaks 5, and the broker as e says.
+func (x *session) end(why wire.Reason, e ending) {
+	if x.ended.Swap(true) {
+		return
+	}
+	now := time.Now()
+	_ = x.conn.SetWriteDeadline(now.Add(lingerFor))
+	if x.serving.Load() && x.version == wire.V5 && why != wire.Success {
+		x.toClient.close(&wire.Disconnect{Reason: why})
+	} else {
+		x.toClient.close(nil)
+	}
+	x.hangUp(now)
+	x.table.wake()
+	conn := x.broker.Load()
+	switch {
+	case conn == nil:
+	case e == destroyed:
+		_ = conn.Destroy()
+	default:
+		if e == left {
+			x.toBroker.close(nil) // what the client sent before it left
+		}
+		_ = conn.Cut()
+	}
+}
+
+// hangUp closes the sending side first. Where that cannot be done, the connection ends.
+func (x *session) hangUp(now time.Time) {
+	half, able := x.conn.(interface{ CloseWrite() error })
+	if !able || half.CloseWrite() != nil {
+		_ = x.conn.Close()
+		return
+	}
+	x.told.Store(true)
+	_ = x.conn.SetReadDeadline(now.Add(lingerFor))
+}
+
+// look is called now and then: it ends a session whose client is silent for too long, or whose
+// rights have changed.
+func (x *session) look(now time.Time) {
+	if !x.serving.Load() || x.ended.Load() {
+		return
+	}
+	silent := now.Sub(time.Unix(0, x.heard.Load()))
+	if x.keepAlive > 0 && silent > x.keepAlive*3/2 {
+		x.end(wire.KeepAliveTimeout, cut)
+		return
+	}
+	x.rights.mu.Lock()
+	why := x.inForce(now)
+	x.rights.mu.Unlock()
+	if why != wire.Success {
+		x.end(why, destroyed)
+	}
+}
+
+// inForce puts the judge on the policy, tree and index of this moment. It returns why the session
+// has to end: rights that have changed, or a token that is not valid any more. The lock of rights
+// is held.
+func (x *session) inForce(now time.Time) wire.Reason {
+	r := &x.rights
+	o := &x.server.o
+	tree := o.Accounts.Tree()
+	if revision := o.Tokens.Revision(); revision != r.revision || tree != r.judge.Tree {
+		token, err := o.Tokens.Lookup(r.digest)
+		if err != nil {
+			return wire.NotAuthorized
+		}
+		permit := o.Law.Permit(token)
+		if permit.Fingerprint(tree) != r.fingerprint {
+			return wire.Administrative
+		}
+		r.judge.SetPermit(permit)
+		r.token, r.revision = token, revision
+	}
+	in := &r.judge.Input
+	in.At, in.Tree = now.Unix(), tree
+	if o.Items != nil {
+		in.Items = o.Items(tree)
+	}
+	if r.token.Valid(in.At, x.source, x.origin) != policy.NotJudged {
+		return wire.NotAuthorized
+	}
+	r.token.Touch(in.At)
+	return wire.Success
+}

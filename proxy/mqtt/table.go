@@ -1,0 +1,262 @@
+package mqtt
+
+import (
+	"slices"
+	"sync"
+
+	"aclgate/policy/topic"
+	"aclgate/proxy/mqtt/wire"
+)
+
+// table is what a session has subscribed to: the filters that the client asked for, those that were
+// printed to the broker for them, and which of them a delivery is for (SPEC 16.4.3). It also gives
+// the gateway's own packets their ids.
+type table struct {
+	mu    sync.Mutex // guards all of it
+	freed sync.Cond  // an id of the gateway's is free again
+	ended bool
+
+	asked   map[string]*asked
+	printed map[printedKey]*printed
+	groups  map[uint32]*group // by the identifier that the broker knows
+
+	lastGroup uint32
+	lastID    uint16
+	busy      map[uint16]bool  // ids of the client's messages that the broker has not acknowledged
+	own       map[uint16]*part // the gateway's packets that wait for an answer
+}
+
+// asked is one filter of the client.
+type asked struct {
+	options wire.Subscription // Filter is copied
+	id      uint32            // the client's identifier; 0: none
+	cid     int64             // that account alone; 0: the scope
+	prints  []print
+}
+
+// print is one filter that is printed for an asked one.
+type print struct {
+	*printed
+	overlaps bool // an earlier one may match the same topic: then that one's copy is shown
+}
+
+type printedKey struct {
+	filter string
+	cid    int64
+}
+
+// printed is a filter at the broker.
+type printed struct {
+	printedKey
+	group  uint32
+	behind []*asked // who needs it
+}
+
+// group is the filters that the broker knows by one identifier.
+type group struct {
+	filters []*printed
+	mixed   bool // not the same asked filters stand behind all of them
+}
+
+func (t *table) init() {
+	t.freed.L = &t.mu
+	t.asked, t.printed, t.groups = map[string]*asked{}, map[printedKey]*printed{}, map[uint32]*group{}
+	t.busy, t.own = map[uint16]bool{}, map[uint16]*part{}
+}
+
+// wake ends all waiting.
+func (t *table) wake() {
+	t.mu.Lock()
+	t.ended = true
+	t.mu.Unlock()
+	t.freed.Broadcast()
+}
+
+// claim marks a message of the client as under way. It waits for a packet of the gateway's with the
+// same id.
+func (t *table) claim(id uint16) {
+	t.mu.Lock()
+	for t.own[id] != nil && !t.ended {
+		t.freed.Wait()
+	}
+	t.busy[id] = true
+	t.mu.Unlock()
+}
+
+// release is told that the broker has acknowledged a message of the client.
+func (t *table) release(id uint16) {
+	t.mu.Lock()
+	delete(t.busy, id)
+	t.mu.Unlock()
+}
+
+// ownID gives a packet of the gateway's an id that is not under way. Clients count from 1 up, so it
+// counts down. 0: there is none. The lock is held.
+func (t *table) ownID(p *part) uint16 {
+	for range 1<<16 - 1 {
+		if t.lastID--; t.lastID != 0 && !t.busy[t.lastID] && t.own[t.lastID] == nil {
+			t.own[t.lastID] = p
+			return t.lastID
+		}
+	}
+	return 0
+}
+
+// answered takes the packet with this id from those that wait.
+func (t *table) answered(id uint16) *part {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.own[id]
+	delete(t.own, id)
+	t.freed.Broadcast()
+	return p
+}
+
+// room returns how many filters may still be printed.
+func (t *table) room(most int) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return most - len(t.printed)
+}
+
+// add puts an asked filter into the table, in the place of an earlier one of the same text, and
+// returns what that one needed and nobody needs now. Filters that do not overlap share one
+// identifier; the others have one each.
+func (t *table) add(a *asked, s *topic.Subscription) (needless []*printed) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	before := t.asked[string(a.options.Filter)]
+	t.asked[string(a.options.Filter)] = a
+	shared := map[int64]uint32{} // by account: an identifier belongs to one SUBSCRIBE, with one account
+	for _, p := range s.Printed {
+		key := printedKey{p.Filter, p.CID}
+		known := t.printed[key]
+		if known == nil {
+			known = &printed{printedKey: key}
+			if known.group = shared[p.CID]; known.group == 0 || p.Overlaps {
+				t.lastGroup++
+				known.group = t.lastGroup
+				t.groups[known.group] = &group{}
+			}
+			if !p.Overlaps {
+				shared[p.CID] = known.group
+			}
+			t.printed[key] = known
+			t.groups[known.group].filters = append(t.groups[known.group].filters, known)
+		}
+		known.behind = append(known.behind, a)
+		a.prints = append(a.prints, print{known, p.Overlaps})
+	}
+	if before != nil {
+		needless = t.drop(before)
+	}
+	t.remix(a)
+	return needless
+}
+
+// remove takes an asked filter away, if it is still the one in force. It returns what nobody needs
+// any more.
+func (t *table) remove(a *asked) (needless []*printed) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.asked[string(a.options.Filter)] != a {
+		return nil
+	}
+	delete(t.asked, string(a.options.Filter))
+	return t.drop(a)
+}
+
+// find returns the asked filter of this text.
+func (t *table) find(filter []byte) *asked {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.asked[string(filter)]
+}
+
+// drop takes a from behind what was printed for it. The lock is held.
+func (t *table) drop(a *asked) (needless []*printed) {
+	for _, p := range a.prints {
+		p.behind = slices.DeleteFunc(p.behind, func(b *asked) bool { return b == a })
+		if len(p.behind) > 0 {
+			continue
+		}
+		needless = append(needless, p.printed)
+		delete(t.printed, p.printedKey)
+		g := t.groups[p.group]
+		if g.filters = slices.DeleteFunc(g.filters, func(q *printed) bool { return q == p.printed }); len(g.filters) == 0 {
+			delete(t.groups, p.group)
+		}
+	}
+	t.remix(a)
+	return needless
+}
+
+// remix finds out anew whether the groups of an asked filter are mixed. The lock is held.
+func (t *table) remix(a *asked) {
+	for _, p := range a.prints {
+		g := t.groups[p.group]
+		if g == nil {
+			continue
+		}
+		g.mixed = false
+		for _, q := range g.filters {
+			g.mixed = g.mixed || !slices.Equal(q.behind, g.filters[0].behind)
+		}
+	}
+}
+
+// receivers appends the client's identifiers for a delivery to dst: of the asked filters that stand
+// behind the identifiers with which the broker sent it, each once. It reports whether there is an
+// asked filter at all. account is that of the message, 0 if it is not known.
+func (t *table) receivers(dst, ids []uint32, law *topic.Law, name []byte, account int64) (out []uint32, any bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	show := func(p *printed) {
+		for _, a := range p.behind {
+			if a.cid != 0 && a.cid != account || a.covered(p, law, name) {
+				continue
+			}
+			if any = true; a.id != 0 && !slices.Contains(dst, a.id) {
+				dst = append(dst, a.id)
+			}
+		}
+	}
+	for _, id := range ids {
+		g := t.groups[id]
+		if g == nil {
+			continue
+		}
+		for _, p := range g.filters {
+			if !g.mixed {
+				show(p)
+				break
+			}
+			if law.Matches(p.filter, name) {
+				show(p)
+			}
+		}
+	}
+	if len(ids) == 0 { // a broker without identifiers
+		for _, p := range t.printed {
+			if law.Matches(p.filter, name) {
+				show(p)
+			}
+		}
+	}
+	return dst, any
+}
+
+// covered reports whether the message comes to a by an earlier filter too, whose copy is shown.
+func (a *asked) covered(p *printed, law *topic.Law, name []byte) bool {
+	for i, mine := range a.prints {
+		if mine.printed != p || !mine.overlaps {
+			continue
+		}
+		for _, earlier := range a.prints[:i] {
+			if law.Matches(earlier.filter, name) {
+				return true
+			}
+		}
+	}
+	return false
+}
