@@ -144,12 +144,14 @@ func (w *write) moved(worked bool) {
 	}
 }
 
+// groupsChanged has the members of the groups that were linked read again.
 func (w *write) groupsChanged(members *policy.Collection) {
 	ctx, cancel := context.WithTimeout(context.Background(), groupsFor)
 	defer cancel()
-	if err := w.index.GroupsChanged(ctx, members); err != nil {
-		w.log.Warn("cannot read the members of groups after a change: nobody is let in by them until it works",
-			"decision", w.call.id(), "error", err)
+	groups, _ := w.touched()
+	if err := w.index.GroupsChanged(ctx, members, groups); err != nil {
+		w.log.Warn("cannot read the members of groups after a change: nobody is let in by these groups until it works",
+			"decision", w.call.id(), "groups", len(groups), "error", err)
 	}
 }
 

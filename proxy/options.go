@@ -56,7 +56,7 @@ type Index interface {
 	Created(c *policy.Collection, id, cid int64)
 	Moved(c *policy.Collection, ids []int64, cid int64)
 	Deleted(c *policy.Collection, ids []int64)
-	GroupsChanged(context.Context, *policy.Collection) error
+	GroupsChanged(ctx context.Context, members *policy.Collection, groups []int64) error
 }
 
 // AccountTree is told of accounts that are made or changed through the gateway. Nil where the tree

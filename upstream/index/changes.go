@@ -98,27 +98,37 @@ func (x *ItemIndex) putMembers(c *policy.Collection, l *groupMembers) {
 	x.state.Store(next)
 }
 
-// GroupsChanged reads the members of groups in c again, after a link that passed through, and
-// returns when a reading that began after the call has ended. If it failed, what was known before
-// does not count any more: it could let an item go on that was taken out.
-func (x *ItemIndex) GroupsChanged(ctx context.Context, c *policy.Collection) error {
+// GroupsChanged reads the members of groups in c again, after a link of some groups that passed
+// through, and returns when a reading that began after the call has ended. If it failed or did not
+// come in time, these groups have no members until one has: those from before could let an item go
+// on that was taken out. What is known of others stays, however slow the backend is.
+func (x *ItemIndex) GroupsChanged(ctx context.Context, c *policy.Collection, groups []int64) error {
 	x.mu.Lock()
 	r := x.refreshers[subject{c, true}]
 	x.mu.Unlock()
 	if r == nil {
 		return nil
 	}
-	err := r.refresh(ctx)
+	generation, err := r.refresh(ctx)
 	if err != nil {
-		x.forgetMembers(c)
+		x.withholdMembers(c, groups, generation)
 	}
 	return err
 }
 
-func (x *ItemIndex) forgetMembers(c *policy.Collection) {
+func (x *ItemIndex) withholdMembers(c *policy.Collection, groups []int64, generation uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.state.Load().members[c.Index] != nil {
-		x.putMembers(c, new(groupMembers))
+	now := x.state.Load()
+	known := now.members[c.Index]
+	if known == nil {
+		return
 	}
+	groups = slices.Clone(groups)
+	for _, g := range known.groups { // of a match nobody knows whether it named one that was just made
+		if _, is := (&View{state: now}).Account(x.groups, g); !is {
+			groups = append(groups, g)
+		}
+	}
+	x.putMembers(c, known.withhold(groups, generation))
 }

@@ -2,6 +2,7 @@ package index
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,11 @@ type groupMembers struct {
 	runs    []uint32  // where the members of each begin; one more than groups
 	members []int64   // ascending within a group
 	asked   atomic.Pointer[askedMembers]
+
+	// withheld are groups whose members may have changed since they were read: they have none until
+	// a reading of that generation. minimum is the same for all groups.
+	withheld map[int64]uint64
+	minimum  uint64
 }
 
 // askedMembers remembers the members of sets of groups: a token asks for the same set with every
@@ -46,6 +52,55 @@ func newGroupMembers(pairs []pair) *groupMembers {
 	}
 	m.runs = append(m.runs, uint32(len(pairs)))
 	return m
+}
+
+// maxWithheld bounds the groups that are withheld one by one.
+const maxWithheld = 1 << 16
+
+// withhold returns m without the members of some groups, until a reading of a generation. Of too many
+// groups nothing is kept apart: then all have none.
+func (m *groupMembers) withhold(groups []int64, generation uint64) *groupMembers {
+	withheld := maps.Clone(m.withheld)
+	if withheld == nil {
+		withheld = map[int64]uint64{}
+	}
+	for _, g := range groups {
+		withheld[g] = generation
+	}
+	if len(withheld) > maxWithheld {
+		return &groupMembers{minimum: generation}
+	}
+	return m.without(withheld, m.minimum)
+}
+
+// after returns what a reading of a generation shows, where m was known before: what is withheld
+// until a later one stays so. It returns m if the reading shows nothing that counts.
+func (m *groupMembers) after(read *groupMembers, generation uint64) *groupMembers {
+	if generation < m.minimum {
+		return m
+	}
+	withheld := maps.Clone(m.withheld)
+	maps.DeleteFunc(withheld, func(_ int64, until uint64) bool { return until <= generation })
+	if len(withheld) == 0 {
+		return read
+	}
+	return read.without(withheld, m.minimum)
+}
+
+// without returns m with groups that have no members.
+func (m *groupMembers) without(withheld map[int64]uint64, minimum uint64) *groupMembers {
+	var pairs []pair
+	for i, g := range m.groups {
+		if _, is := withheld[g]; is {
+			continue
+		}
+		for _, id := range m.members[m.runs[i]:m.runs[i+1]] {
+			pairs = append(pairs, pair{g, id})
+		}
+	}
+	l := newGroupMembers(pairs)
+	l.began, l.withheld, l.minimum = m.began, withheld, minimum
+	return l
 }
 
 // of returns the members of any of the groups, ascending. They are shared.

@@ -114,8 +114,8 @@ func (x *ItemIndex) keepReading(ctx context.Context, s subject, r *refresher) {
 	if s.members {
 		read = func(ctx context.Context, generation uint64) error {
 			m, err := x.readMembers(ctx, s.collection)
-			if err == nil && r.counts(generation) {
-				x.publishMembers(ctx, s.collection, m)
+			if err == nil {
+				x.publishMembers(ctx, s.collection, m, generation)
 			}
 			return err
 		}
@@ -197,12 +197,13 @@ func (x *ItemIndex) readMembers(ctx context.Context, c *policy.Collection) (*gro
 	return l, nil
 }
 
-// publishMembers makes l what is known, unless its reader was stopped meanwhile.
-func (x *ItemIndex) publishMembers(ctx context.Context, c *policy.Collection, l *groupMembers) {
+// publishMembers makes what a reading of a generation has shown what is known, unless its reader was
+// stopped meanwhile.
+func (x *ItemIndex) publishMembers(ctx context.Context, c *policy.Collection, l *groupMembers, generation uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if ctx.Err() == nil {
-		x.putMembers(c, l)
+	if known := x.state.Load().members[c.Index]; ctx.Err() == nil && known != nil {
+		x.putMembers(c, known.after(l, generation))
 	}
 }
 

@@ -22,7 +22,6 @@ type refresher struct {
 	mu        sync.Mutex
 	requested uint64        // the last request
 	completed uint64        // the last request that has had its reading
-	minimum   uint64        // readings of an older generation do not count
 	ended     chan struct{} // closed at the end of a reading
 	ok        bool          // some reading has succeeded
 	err       error         // of the last reading
@@ -63,21 +62,16 @@ func (r *refresher) finish(generation uint64, err error) {
 	r.ended = make(chan struct{})
 }
 
-// refresh waits for a reading that begins after the call, and returns how it ended. If it does not
-// come or fails, no reading counts any more that began before the call.
-func (r *refresher) refresh(ctx context.Context) error {
+// refresh waits for a reading that begins after the call, and returns its generation and how it
+// ended. Where it does not come or fails, readings of that generation or a later one show what is
+// true now.
+func (r *refresher) refresh(ctx context.Context) (generation uint64, err error) {
 	r.mu.Lock()
 	r.requested++
-	generation := r.requested
+	generation = r.requested
 	r.mu.Unlock()
 	r.wake.Wake()
-	err := r.await(ctx, generation)
-	if err != nil {
-		r.mu.Lock()
-		r.minimum = max(r.minimum, generation)
-		r.mu.Unlock()
-	}
-	return err
+	return generation, r.await(ctx, generation)
 }
 
 func (r *refresher) await(ctx context.Context, generation uint64) error {
@@ -96,13 +90,6 @@ func (r *refresher) await(ctx context.Context, generation uint64) error {
 		case <-ended:
 		}
 	}
-}
-
-// counts reports whether a reading of a generation may be used.
-func (r *refresher) counts(generation uint64) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return generation >= r.minimum
 }
 
 // outcome returns whether any reading has succeeded, and how the last one has failed.
