@@ -19,8 +19,11 @@ type rule struct {
 	interval   int64 // nanoseconds that one request costs; 0: no rate
 	window     int64 // nanoseconds that a burst lasts
 	burst      int64
-	concurrent int64
+	concurrent int64 // unbounded: no bound
+	epoch      int64 // nanoseconds in which those who share a bucket are counted
 }
+
+const unbounded = math.MaxInt64
 
 // maxWindow keeps sums of times far from an overflow: it is 73 years.
 const maxWindow = 1 << 61
@@ -28,7 +31,7 @@ const maxWindow = 1 << 61
 // newRule compiles a Limit. The interval is rounded up, so that no rounding admits more than the
 // rate.
 func newRule(l Limit) rule {
-	r := rule{concurrent: math.MaxInt64, burst: int64(max(1, l.Burst))}
+	r := rule{concurrent: unbounded, burst: int64(max(1, l.Burst))}
 	if l.Concurrent > 0 {
 		r.concurrent = int64(l.Concurrent)
 	}
@@ -39,6 +42,7 @@ func newRule(l Limit) rule {
 			r.window = r.burst * r.interval
 		}
 	}
+	r.epoch = newEpoch(r.interval, r.window)
 	return r
 }
 
@@ -49,7 +53,7 @@ type bucket struct {
 	full   atomic.Int64 // when it is full again; in the past: it is full
 	active atomic.Int64 // requests that are in; swept: it is no longer in the table
 	counts
-	_ [24]byte
+	sharing
 }
 
 // counts are decisions. They stand in the line that a decision has just written: one counter for
@@ -102,13 +106,18 @@ func (b *bucket) enter(most int64) entry {
 // leave counts one request out.
 func (b *bucket) leave() { b.active.Add(-1) }
 
-// charge takes one request out of the bucket. It returns when the bucket is full again, which
-// giveBack wants to know; or 0 and the nanoseconds until one request would pass.
-func (b *bucket) charge(r *rule, now int64) (full, wait int64) {
+// charge takes one request out of the bucket, for one of those who share it; nil: there is nobody
+// else. It returns when the bucket is full again, which giveBack wants to know; or 0 and the
+// nanoseconds until one request would pass.
+func (b *bucket) charge(r *rule, u *user, now int64) (full, wait int64) {
 	for r.interval > 0 {
 		old := b.full.Load()
 		full = max(old, now) + r.interval
-		if wait = full - now - r.window; wait > 0 {
+		wait = full - now - r.window
+		if u != nil {
+			wait = max(wait, u.wait(r, full, now))
+		}
+		if wait > 0 {
 			return 0, wait
 		}
 		if b.full.CompareAndSwap(old, full) {

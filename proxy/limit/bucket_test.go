@@ -24,7 +24,7 @@ func TestBucketAdmitsBurstAndRate(t *testing.T) {
 				if rnd.IntN(2) == 0 {
 					now += rnd.Int64N(int64(1.5e9 / l.Rate))
 				}
-				if _, wait := b.charge(&r, now); wait == 0 {
+				if _, wait := b.charge(&r, nil, now); wait == 0 {
 					times = append(times, now)
 				}
 			}
@@ -53,15 +53,15 @@ func TestBucketSaysWhenItWillPass(t *testing.T) {
 	r, b := newRule(Limit{Rate: 3, Burst: 4}), new(bucket)
 	now := second
 	for range 4 {
-		if _, wait := b.charge(&r, now); wait != 0 {
+		if _, wait := b.charge(&r, nil, now); wait != 0 {
 			t.Fatalf("got a wait of %d within the burst", wait)
 		}
 	}
-	_, wait := b.charge(&r, now)
-	if _, early := b.charge(&r, now+wait-1); early == 0 {
+	_, wait := b.charge(&r, nil, now)
+	if _, early := b.charge(&r, nil, now+wait-1); early == 0 {
 		t.Errorf("a request passed before the time said")
 	}
-	if _, late := b.charge(&r, now+wait); late != 0 {
+	if _, late := b.charge(&r, nil, now+wait); late != 0 {
 		t.Errorf("got a wait of %d at the time said, want 0", late)
 	}
 }
@@ -75,7 +75,7 @@ func TestRuleStaysInRange(t *testing.T) {
 		if r.interval < 1 || r.window < r.interval && r.window != maxWindow {
 			t.Errorf("%+v: got interval %d, window %d", l, r.interval, r.window)
 		}
-		if full, wait := b.charge(&r, second); full <= second || wait != 0 {
+		if full, wait := b.charge(&r, nil, second); full <= second || wait != 0 {
 			t.Errorf("%+v: got full at %d, wait %d: the first request has to pass", l, full, wait)
 		}
 		if q := b.quota(&r, second); q.Remaining < 0 || q.Reset < 1 || q.Limit < 1 {
@@ -87,7 +87,7 @@ func TestRuleStaysInRange(t *testing.T) {
 func TestQuota(t *testing.T) {
 	r, b := newRule(Limit{Rate: 2, Burst: 10}), new(bucket)
 	for range 3 {
-		b.charge(&r, second)
+		b.charge(&r, nil, second)
 	}
 	for _, row := range []struct {
 		now  int64
@@ -106,8 +106,8 @@ func TestGiveBack(t *testing.T) {
 	r := newRule(Limit{Rate: 10, Burst: 3})
 	t.Run("others were charged since", func(t *testing.T) {
 		b := new(bucket)
-		charged, _ := b.charge(&r, second)
-		b.charge(&r, second)
+		charged, _ := b.charge(&r, nil, second)
+		b.charge(&r, nil, second)
 		b.giveBack(&r, charged)
 		if got := b.quota(&r, second).Remaining; got != 2 {
 			t.Errorf("got %d left, want 2", got)
@@ -116,9 +116,9 @@ func TestGiveBack(t *testing.T) {
 	// The charge has leaked away and somebody else began anew: giving it back would be a present.
 	t.Run("too late", func(t *testing.T) {
 		b := new(bucket)
-		charged, _ := b.charge(&r, second)
+		charged, _ := b.charge(&r, nil, second)
 		later := second + 7*second/3
-		b.charge(&r, later)
+		b.charge(&r, nil, later)
 		b.giveBack(&r, charged)
 		if got := b.quota(&r, later).Remaining; got != 2 {
 			t.Errorf("got %d left, want 2", got)
@@ -162,7 +162,7 @@ func TestChargesAmongGoroutines(t *testing.T) {
 	for g := range 8 {
 		group.Go(func() {
 			for i := range 5000 {
-				charged, wait := b.charge(&r, clock.Add(7919))
+				charged, wait := b.charge(&r, nil, clock.Add(7919))
 				switch {
 				case wait > 0:
 				case (g+i)%3 == 0:

@@ -15,6 +15,11 @@
 // back what they gave: a customer does not pay for what the operator's bound refused. What was
 // taken is in a Hold, which counts as one request at that time until its Release.
 //
+// An account is shared by its users: the accounts below it, and its own callers as one. One of them
+// alone leaves a quarter of the bound to others. Who has asked in this epoch or the one before counts
+// as a user, and each of several has its part of the rate even when nothing but that quarter is left.
+// So an account that never stops asking takes from those beside it only what they do not use.
+//
 // No lock is shared by all requests. A bucket changes by compare-and-swap, and is found in one of
 // many tables that are read without a lock; that of a table is taken for keys that are new to it.
 //

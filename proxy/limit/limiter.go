@@ -53,7 +53,9 @@ type Hold struct {
 type taken struct {
 	bucket *bucket
 	rule   *rule
-	full   int64 // what charge returned; 0: nothing was charged
+	full   int64  // what charge returned; 0: nothing was charged
+	turns  *turns // of whom the request is, where the bucket is shared; else nil
+	kept   int64  // requests that the bucket keeps for others
 }
 
 // Admit charges a request of tok, which came at now, to its token and to its accounts up to the
@@ -66,31 +68,53 @@ func (l *Limiter) Admit(h *Hold, tok *policy.Token, tree *policy.Tree, now int64
 	// The token comes first: whoever exceeds the bound of its own token must take nothing from its
 	// neighbours in the account, not even for a moment.
 	if l.tokens != nil {
-		if b, in := l.tokens.enter(uint64(tok.ID), now); !h.take(l.tokens, b, in, now) {
+		if b, in := l.tokens.enter(uint64(tok.ID), now); !h.take(l.tokens, b, in, nil, now) {
 			return h.refused(policy.LimitToken, now)
 		}
 	}
-	if l.accounts != nil {
-		h.path = h.path[:0]
-		tree.Ancestors(tok.CID, func(cid int64) { h.path = append(h.path, cid) })
-		for _, cid := range h.path {
-			if b, in := l.accounts.enter(uint64(cid), now); !h.take(l.accounts, b, in, now) {
-				return h.refused(policy.LimitAccount, now)
-			}
+	if l.accounts != nil && !l.admitAccounts(h, tok.CID, tree, now) {
+		return h.refused(policy.LimitAccount, now)
+	}
+	for _, t := range h.taken {
+		if t.turns != nil {
+			t.turns.pass()
 		}
 	}
 	h.measure(now)
 	return policy.NotJudged
 }
 
+// admitAccounts charges a request to an account and those above it. Each shares its bound among the
+// accounts below it, so that one of them cannot use up what the others need.
+func (l *Limiter) admitAccounts(h *Hold, cid int64, tree *policy.Tree, now int64) bool {
+	h.path = h.path[:0]
+	tree.Ancestors(cid, func(cid int64) { h.path = append(h.path, cid) })
+	var below *bucket
+	for _, cid := range h.path {
+		b, in := l.accounts.enter(uint64(cid), now)
+		u := b.shares(below, &l.accounts.rule, now)
+		if in && b.active.Load() > u.most(&l.accounts.rule) {
+			b.leave()
+			in = false
+		}
+		if !h.take(l.accounts, b, in, &u, now) {
+			return false
+		}
+		below = b
+	}
+	return true
+}
+
 // take charges one bucket that the request has entered, if in says so. It reports whether both were
 // possible.
-func (h *Hold) take(t *table, b *bucket, in bool, now int64) bool {
+func (h *Hold) take(t *table, b *bucket, in bool, u *user, now int64) bool {
 	wait := int64(1) // nobody knows when a request ends: a second is a polite guess
 	if in {
-		var full int64
-		full, wait = b.charge(&t.rule, now)
-		h.taken = append(h.taken, taken{b, &t.rule, full})
+		entry := taken{bucket: b, rule: &t.rule}
+		if entry.full, wait = b.charge(&t.rule, u, now); u != nil {
+			entry.turns, entry.kept = u.turns, u.kept(&t.rule)
+		}
+		h.taken = append(h.taken, entry)
 	}
 	b.count(wait)
 	if wait > 0 {
@@ -119,6 +143,7 @@ func (h *Hold) measure(now int64) {
 			continue
 		}
 		q := t.bucket.quota(t.rule, now)
+		q.Remaining = max(0, q.Remaining-t.kept)
 		if h.Quota.Limit == 0 || cmp.Or(cmp.Compare(q.Remaining, h.Quota.Remaining), cmp.Compare(h.Quota.Reset, q.Reset)) < 0 {
 			h.Quota = q
 		}
@@ -146,7 +171,7 @@ func (l *Limiter) Source(addr netip.Addr, now int64) int64 {
 		return 0
 	}
 	b, _ := l.sources.enter(sourceKey(addr), now)
-	_, wait := b.charge(&l.sources.rule, now)
+	_, wait := b.charge(&l.sources.rule, nil, now)
 	b.count(wait)
 	b.leave()
 	return seconds(wait)

@@ -61,20 +61,20 @@ func TestRefusalGivesBack(t *testing.T) {
 	l := New(Options{Token: Limit{Rate: 1, Burst: 50, Concurrent: 50}, Account: Limit{Rate: 1, Burst: 10, Concurrent: 20}})
 	tr := tree(t)
 	var h Hold
-	for range 10 {
-		l.Admit(&h, token(1, 12), tr, second)
+	for range 10 { // of which the root keeps two for others
+		l.Admit(&h, token(1, 11), tr, second)
 		h.Release()
 	}
 	for range 100 {
 		if got := l.Admit(&h, token(2, 111), tr, second); got != policy.LimitAccount || h.Retry != 1 {
 			t.Fatalf("got %v, retry %d, want %v, 1", got, h.Retry, policy.LimitAccount)
 		}
-		if want := (Quota{10, 0, 10}); h.Quota != want {
+		if want := (Quota{10, 0, 8}); h.Quota != want {
 			t.Fatalf("got %+v, want %+v", h.Quota, want)
 		}
 		h.Release()
 	}
-	for cid, want := range map[int64]int64{11: 10, 111: 10, 12: 0, 1: 0} {
+	for cid, want := range map[int64]int64{11: 2, 111: 10, 12: 10, 1: 2} {
 		if got := l.left(cid, second); got != want {
 			t.Errorf("account %d: got %d left, want %d", cid, got, want)
 		}
@@ -125,10 +125,10 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// The quota is that of the tightest bucket.
+// The quota is that of the tightest bucket. The root keeps one request for others.
 func TestTightest(t *testing.T) {
 	l, tr := New(Options{Token: Limit{Rate: 1, Burst: 3}, Account: Limit{Rate: 1, Burst: 5}}), tree(t)
-	for i, want := range []Quota{{3, 2, 1}, {3, 2, 1}, {5, 2, 3}, {5, 1, 4}, {5, 0, 5}} {
+	for i, want := range []Quota{{3, 2, 1}, {5, 2, 2}, {5, 1, 3}, {5, 0, 4}, {5, 0, 4}} {
 		var h Hold
 		if l.Admit(&h, token(int64(i), 12), tr, second); h.Quota != want {
 			t.Errorf("request %d: got %+v, want %+v", i, h.Quota, want)

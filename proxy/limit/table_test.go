@@ -108,7 +108,7 @@ func TestRoomIsUsedAgain(t *testing.T) {
 func TestSweepKeepsWhatCounts(t *testing.T) {
 	table := newTable(Limit{Rate: 1, Burst: 1, Concurrent: 1}, 0)
 	full, _ := table.enter(1, second)
-	full.charge(&table.rule, second)
+	full.charge(&table.rule, nil, second)
 	full.leave()
 	in, _ := table.enter(2, second)
 	for i := range table.shards {
@@ -168,7 +168,7 @@ func TestBucketsThatSayNothingAreSwept(t *testing.T) {
 	table := newTable(Limit{Rate: 1e6, Burst: 1}, 0)
 	for key := range uint64(3 * shardCount * sweepAt) {
 		b, _ := table.enter(key, second+int64(key)*1e3)
-		b.charge(&table.rule, second+int64(key)*1e3)
+		b.charge(&table.rule, nil, second+int64(key)*1e3)
 		b.leave()
 	}
 	if n := table.size.Load(); n > 2*shardCount*sweepAt {
