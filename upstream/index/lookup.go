@@ -15,7 +15,8 @@ const (
 	maxLookUpIDs    = 100 // of one request
 	lookUpRate      = 10  // look-ups per second and token, and as many at once
 	maxLookUpTokens = 4096
-	maxRecent       = 1 << 15 // ids remembered, twice
+	lookUpFor       = 30 * time.Second // one look-up; an answer may never end
+	maxRecent       = 1 << 15          // ids remembered, twice
 )
 
 // LookUp asks the backend for all ids of a request that the index does not find in its scope, and
@@ -51,7 +52,8 @@ func (x *ItemIndex) LookUp(q *Question) error {
 // those that it names all the same.
 func (x *ItemIndex) lookUp(q *Question, c *policy.Collection, target []byte, ids []int64) error {
 	seq := x.mark()
-	list := listing.Query{Target: target, CallersKey: q.CallersKey, Columns: listing.ItemColumns, Confirm: q.Confirm}
+	list := listing.Query{Target: target, CallersKey: q.CallersKey, Columns: listing.ItemColumns, Confirm: q.Confirm,
+		Deadline: time.Now().Add(lookUpFor)}
 	if x.opt.Mode.Header() {
 		q.Input.Tree.Ancestors(q.Input.Scope, func(cid int64) { list.CID = cid })
 	}

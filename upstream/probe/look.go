@@ -3,6 +3,7 @@ package probe
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"aclgate/policy"
 	"aclgate/upstream"
@@ -33,6 +34,9 @@ type look struct {
 // maxWarnings bounds what one check says of rows that prove nothing.
 const maxWarnings = 3
 
+// pageFor is how long one page may take; an answer may never end.
+const pageFor = time.Minute
+
 // page is what one leaf shows of a collection.
 type page struct {
 	collection *policy.Collection
@@ -52,7 +56,10 @@ type row struct {
 // read reads one page. A backend that does not know the account or the collection has shown no
 // rows.
 func (l *look) read(c *policy.Collection, leaf int64) (*page, error) {
-	q := listing.Query{Target: []byte("/" + c.URI + "/all?fields=id%2Ccid"), CID: leaf, Columns: listing.Columns{Names: []string{"id", "cid"}}}
+	q := listing.Query{
+		Target: []byte("/" + c.URI + "/all?fields=id%2Ccid"), CID: leaf, Columns: listing.Columns{Names: []string{"id", "cid"}},
+		Deadline: time.Now().Add(pageFor),
+	}
 	p := &page{collection: c, leaf: leaf}
 	l.found.Probes++
 	err := l.lister.Page(&l.answer, &q, listing.PageRows, func(r *listing.Row) bool {
