@@ -134,8 +134,13 @@ func (x *session) judgeWill(w *wire.Will) bool {
 		w.Properties.SetNum(wire.WillDelay, limit)
 	}
 	reason := x.rights.judge.Will(w.Topic, w.Properties.Text(wire.ResponseTopic), cid)
+	if reason != policy.Permitted {
+		return false
+	}
+	var placed bool
+	w.Topic, placed = x.toPath(nil, w.Topic, &w.Properties, cid)
 	x.nameSender(&w.Properties)
-	return reason == policy.Permitted
+	return placed
 }
 
 // open connects to the broker in the session's name there.

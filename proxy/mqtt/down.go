@@ -4,13 +4,15 @@ import (
 	"time"
 
 	"aclgate/policy"
+	"aclgate/policy/topic"
 	"aclgate/proxy/mqtt/wire"
 )
 
 // delivery is what down needs for one PUBLISH, reused.
 type delivery struct {
-	m   wire.Publish
-	ids []uint32
+	m       wire.Publish
+	ids     []uint32
+	account []byte // of a path, as text
 }
 
 // down reads what the broker sends, until the session ends. Every message is judged again, whatever
@@ -77,6 +79,9 @@ func (x *session) deliver(f wire.Frame, d *delivery) error {
 	if m.Properties.Has(wire.TopicAlias) {
 		return &wire.Fault{Reason: wire.AliasInvalid, Text: "the broker uses a topic alias, and was offered none"}
 	}
+	if x.server.o.Law.Namespace == topic.ByPath {
+		dropAccount(&m.Properties)
+	}
 	cid := accountOf(&m.Properties)
 	x.rights.mu.Lock()
 	why := x.inForce(time.Now())
@@ -84,7 +89,7 @@ func (x *session) deliver(f wire.Frame, d *delivery) error {
 	if why == wire.Success && cid >= 0 {
 		reason = x.rights.judge.Deliver(m.Topic, cid)
 	}
-	account := cid
+	account, shown := cid, x.rights.judge.Shown()
 	if account == 0 {
 		account = x.rights.judge.Account()
 	}
@@ -101,6 +106,7 @@ func (x *session) deliver(f wire.Frame, d *delivery) error {
 		return x.withhold(m)
 	}
 	m.Properties.IDs = append(m.Properties.IDs[:0], ids...)
+	x.fromPath(m, shown, account, d)
 	fits, err := x.toClient.add(m, x.maxPacket)
 	if err == nil && !fits {
 		return x.withhold(m)

@@ -38,6 +38,7 @@ type session struct {
 
 	reader    *wire.Reader    // of up
 	aliases   wire.Aliases    // of up
+	path      []byte          // of up: where the topic of a message is named anew
 	dropped   map[uint16]bool // of up: denied QoS 2 messages of 3.x, whose PUBREL is still to come
 	withheld  map[uint16]bool // of down: QoS 2 deliveries kept back, whose PUBREL is still to come
 	version   wire.Version

@@ -111,12 +111,23 @@ func (x *session) publish(f wire.Frame, m *wire.Publish, now time.Time) error {
 	return err
 }
 
+// judgePublish judges a message, and names its topics as the broker knows them if it is permitted.
 func (x *session) judgePublish(m *wire.Publish, cid int64) policy.Reason {
 	x.rights.mu.Lock()
 	defer x.rights.mu.Unlock()
 	reason := x.rights.judge.Publish(m.Topic, cid)
 	if reason == policy.Permitted && m.Properties.Has(wire.ResponseTopic) {
 		reason = x.rights.judge.Response(m.Properties.Text(wire.ResponseTopic))
+	}
+	if reason != policy.Permitted {
+		return reason
+	}
+	path, placed := x.toPath(x.path, m.Topic, &m.Properties, cid)
+	if !placed {
+		return policy.SenderOutside
+	}
+	if m.Topic = path; x.server.o.Law.Namespace == topic.ByPath {
+		x.path = path
 	}
 	return reason
 }

@@ -75,7 +75,7 @@ func newWorld(t *testing.T, address string, edit func(*Options)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree, faults := policy.NewTree([]policy.Account{{ID: 1}, {ID: 11, Parent: 1}}, 4)
+	tree, faults := policy.NewTree([]policy.Account{{ID: 1}, {ID: 11, Parent: 1}, {ID: 12, Parent: 1}}, 4)
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
