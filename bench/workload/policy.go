@@ -8,7 +8,7 @@ import (
 )
 
 // validUntil is when the tokens expire: 2099.
-const validUntil = 4070908800
+const validUntil int64 = 4070908800
 
 // WritePolicy writes the policy of the workload as JSON, without the tokens whose index is in without.
 func (w *Workload) WritePolicy(to io.Writer, without map[int]bool) error {

@@ -11,6 +11,9 @@
 // non-blocking mode returns EAGAIN instead. Measured beside the bare proxy: see
 // docs/performance.md; BenchmarkLook has the price of one call.
 //
+// 386 and s390x have no number for these calls in package syscall; there, and on other systems, that
+// package makes them.
+//
 // The race detector takes the calls of package syscall for what they are, one side waiting for the
 // other; under it they are used.
 //
