@@ -8,6 +8,7 @@ import (
 	fake "aclgate/bench/backend"
 	"aclgate/policy"
 	"aclgate/upstream"
+	"aclgate/upstream/listing"
 )
 
 func TestIndexAllocatesNothing(t *testing.T) {
@@ -30,12 +31,10 @@ func TestIndexAllocatesNothing(t *testing.T) {
 // BenchmarkIndexLoad reads a million items from a backend that takes no time.
 func BenchmarkIndexLoad(b *testing.B) {
 	pages := map[string]string{}
-	for offset := int64(0); offset <= 1_000_000; offset += 1000 {
+	for offset := int64(0); offset < 1_000_000; offset += listing.PageRows - 1 { // a row comes twice
 		var rows []int64
-		for i := range int64(1000) {
-			if offset < 1_000_000 {
-				rows = append(rows, 5_000_000+offset+i, 11+i%2)
-			}
+		for id := offset; id < min(offset+listing.PageRows, 1_000_000); id++ {
+			rows = append(rows, 5_000_000+id, 11+id%2)
 		}
 		pages[fmt.Sprint("/gw/devices/all?fields=id%2Ccid&limit=1000&offset=", offset)] = items(rows...)
 	}
