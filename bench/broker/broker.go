@@ -19,8 +19,8 @@ type Config struct {
 	Users map[string]uint64
 
 	// Accounts are the parents of accounts; 0 for a root. nil: there are none, and everybody sees
-	// every message. With accounts a message belongs to its sender's, retained ones too, and carries
-	// the user properties cid and timestamp.
+	// every message. With accounts a message belongs to its sender's, retained ones too, and
+	// carries the user properties cid and timestamp.
 	Accounts map[uint64]uint64
 
 	// Dialect understands $filter and comma lists as the vendor does, and discards what clients

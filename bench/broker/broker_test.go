@@ -175,7 +175,8 @@ func family(dialect bool) Config {
 	}
 }
 
-// TestAccounts: a message is for the accounts above its sender's, or for one alone, retained or not.
+// TestAccounts: a message is for the accounts above its sender's, or for one alone, retained or
+// not.
 func TestAccounts(t *testing.T) {
 	b := start(t, family(true))
 	root, two, three := connect(t, b, "c", "root", nil), connect(t, b, "c", "two", nil), connect(t, b, "c", "three", nil)
@@ -316,7 +317,8 @@ func TestFaults(t *testing.T) {
 	p.want("error: unexpected EOF")
 }
 
-// FuzzAgree: what the gateway's reader takes, the broker's reads in the same way. They share no code.
+// FuzzAgree: what the gateway's reader takes, the broker's reads in the same way. They share no
+// code.
 func FuzzAgree(f *testing.F) {
 	f.Add([]byte("\x3b\x18\x00\x05topic\x00\x09\x0c\x26\x00\x01a\x00\x01b\x23\x00\x01\x01\x01pay"), true)
 	f.Add([]byte("\x32\x06\x00\x01t\x00\x01x"), false)

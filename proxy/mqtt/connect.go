@@ -49,8 +49,8 @@ func (x *session) connect() {
 	x.welcome(&c, assigned)
 }
 
-// admit judges a CONNECT. It returns the client id that was given out, "" if the client has one, and
-// why the client is refused.
+// admit judges a CONNECT. It returns the client id that was given out, "" if the client has one,
+// and why the client is refused.
 func (x *session) admit(c *wire.Connect, key string) (assigned string, why wire.Reason) {
 	switch {
 	case c.Properties.Has(wire.AuthMethod):

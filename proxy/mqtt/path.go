@@ -11,9 +11,9 @@ import (
 
 // Where accounts are told apart by path, own topics have another name at the broker (SPEC 16.4.6).
 
-// toPath gives a permitted own topic its name at the broker, in dst, and its response topic too. The
-// account is the one that the sender named, or the sender's. It reports false for an account that
-// has no place. The lock of rights is held.
+// toPath gives a permitted own topic its name at the broker, in dst, and its response topic too.
+// The account is the one that the sender named, or the sender's. It reports false for an account
+// that has no place. The lock of rights is held.
 func (x *session) toPath(dst, name []byte, p *wire.Properties, cid int64) ([]byte, bool) {
 	law := x.server.o.Law
 	if law.Namespace != topic.ByPath {
@@ -31,7 +31,8 @@ func (x *session) toPath(dst, name []byte, p *wire.Properties, cid int64) ([]byt
 }
 
 // fromPath makes a permitted delivery what the client is shown: topics without their path, and the
-// account of the path. A response topic that has no path is nothing that the client could answer to.
+// account of the path. A response topic that has no path is nothing that the client could answer
+// to.
 func (x *session) fromPath(m *wire.Publish, shown []byte, account int64, d *delivery) {
 	law := x.server.o.Law
 	if law.Namespace != topic.ByPath {

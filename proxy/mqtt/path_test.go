@@ -9,8 +9,8 @@ import (
 	"aclgate/proxy/mqtt/wire"
 )
 
-// TestPath: on a broker that knows no accounts, equal topics of two accounts are two topics, retained
-// ones, wills and response topics too, and the account above sees both.
+// TestPath: on a broker that knows no accounts, equal topics of two accounts are two topics,
+// retained ones, wills and response topics too, and the account above sees both.
 func TestPath(t *testing.T) {
 	w, f := fakeWorld(t, func(o *Options) {
 		o.Law = topic.New(topic.Options{Engine: o.Engine, Namespace: topic.ByPath, Prefix: "acc", Depth: 3})

@@ -68,8 +68,8 @@ func TestConnect(t *testing.T) {
 	w.dial(wire.V311, "acl-key-1", nil).want("CONNACK 0x03 <nil>")
 }
 
-// TestSubscribe: what a client asks for is narrowed before the broker is asked, its identifiers come
-// back, and each filter has a code of its own.
+// TestSubscribe: what a client asks for is narrowed before the broker is asked, its identifiers
+// come back, and each filter has a code of its own.
 func TestSubscribe(t *testing.T) {
 	w, f := fakeWorld(t, nil)
 	p := w.dial(wire.V5, "acl-key-1", nil)
@@ -195,8 +195,8 @@ func TestProperties(t *testing.T) {
 	p.want("PUBACK 3 0x87 <nil>")
 }
 
-// TestRevoked: when the policy changes, no packet passes that the new one denies, the client is told
-// why, and the broker forgets the session with its will (SPEC 16.6).
+// TestRevoked: when the policy changes, no packet passes that the new one denies, the client is
+// told why, and the broker forgets the session with its will (SPEC 16.6).
 func TestRevoked(t *testing.T) {
 	for _, row := range []struct {
 		name   string

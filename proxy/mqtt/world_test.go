@@ -225,7 +225,8 @@ func (p *peer) want(want string) {
 	}
 }
 
-// silent checks that nothing came before the answer to a PINGREQ, which goes to the broker and back.
+// silent checks that nothing came before the answer to a PINGREQ, which goes to the broker and
+// back.
 func (p *peer) silent() {
 	p.t.Helper()
 	p.send(&wire.Empty{Type: wire.PINGREQ})

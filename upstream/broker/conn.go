@@ -107,8 +107,8 @@ var pingreq = []byte{byte(wire.PINGREQ) << 4, 0}
 func (c *Conn) Ping() error { return c.ping(time.Now(), true) }
 
 // Keep keeps the connection alive while the client is, but nothing of what it sends goes on: it
-// sends a PINGREQ of the gateway's if nothing was sent for half of the keep alive time. ErrSlow says
-// that the one before was not answered for all of it.
+// sends a PINGREQ of the gateway's if nothing was sent for half of the keep alive time. ErrSlow
+// says that the one before was not answered for all of it.
 func (c *Conn) Keep(now time.Time) error {
 	c.mu.Lock()
 	due := c.keepAlive > 0 && now.Sub(c.written) >= c.keepAlive/2

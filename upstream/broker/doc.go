@@ -2,6 +2,7 @@
 // each client session (SPEC 16). It dials, says CONNECT with the gateway's credential, tells what
 // the broker can do, and keeps the connection. What is sent over it is not its concern.
 //
-// Towards the broker the gateway always speaks MQTT 5, because scope and the sender's account travel
-// in user properties, whatever the client speaks. A broker that does not is an error that says so.
+// Towards the broker the gateway always speaks MQTT 5, because scope and the sender's account
+// travel in user properties, whatever the client speaks. A broker that does not is an error that
+// says so.
 package broker

@@ -13,8 +13,8 @@ import (
 // Options say which broker to speak to and how. There are no defaults here: the settings file has
 // them.
 type Options struct {
-	// URL is mqtt://host[:port] or mqtts://host[:port]. With NAME@ before the host, NAME is the user
-	// name and the credential the password; without it the credential is the user name.
+	// URL is mqtt://host[:port] or mqtts://host[:port]. With NAME@ before the host, NAME is the
+	// user name and the credential the password; without it the credential is the user name.
 	URL string
 
 	// Credential returns the gateway's own. nil: each session uses the key of its caller.

@@ -19,6 +19,6 @@
 //
 // A length is compared with the limit before anything is taken for it, and memory grows with the
 // bytes that arrive, not with the length that was announced. An idle Reader holds a few hundred
-// bytes. Every slice of a parsed value aliases the Reader's buffer and is valid until its next Next.
-// Reading and printing a PUBLISH allocates nothing.
+// bytes. Every slice of a parsed value aliases the Reader's buffer and is valid until its next
+// Next. Reading and printing a PUBLISH allocates nothing.
 package wire

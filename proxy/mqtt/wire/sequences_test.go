@@ -78,8 +78,8 @@ var bySession = []string{
 // reservedBits has the tests of 3.1 that mosquitto lets pass; see docs/choices.md.
 var reservedBits = []string{"CONNECT/v3.1   CONNECT/10 ok", "CONNECT/v3.1   CONNECT/14 ok"}
 
-// otherReason has the faults for which mosquitto says 0x81 in one packet and 0x82 in another, or the
-// opposite of the standard (2.1.3, 2.2.1, 2.2.2.2, 3.8.3): there the standard's is right.
+// otherReason has the faults for which mosquitto says 0x81 in one packet and 0x82 in another, or
+// the opposite of the standard (2.1.3, 2.2.1, 2.2.2.2, 3.8.3): there the standard's is right.
 var otherReason = []string{
 	"a reason code that this packet does not know",
 	"a property that this packet may not have",
