@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"aclgate/policy"
 	"aclgate/proxy/head"
@@ -230,6 +232,92 @@ func TestHalfBodies(t *testing.T) {
 		text, _ := io.ReadAll(c)
 		if n := len(w.backend.take()); n != 0 || strings.Contains(string(text), " 200 ") {
 			t.Errorf("%q: got %q and %d requests at the backend", sent, text, n)
+		}
+	}
+}
+
+// A body of a GET means data: it is judged as data is, and forwarded in the query (SPEC 2, Head).
+func TestBodiesOfGet(t *testing.T) {
+	w := textWired(t, plain(`{"result":[]}`), chunkedBodies)
+	const path = "/gw/devices/1/messages"
+	for _, row := range []struct {
+		body   string
+		status int
+		target string // at the backend
+	}{
+		{`{"count":1}`, 200, path + "?data=%7B%22count%22:1%7D"},
+		{` {"filter":"a b&+"} `, 200, path + "?data=+%7B%22filter%22:%22a+b%26%2B%22%7D+"},
+		{`null`, 200, path}, {`{}`, 200, path}, {` { } `, 200, path}, {`   `, 200, path},
+		{`[{"count":1}]`, 200, path + "?data=%5B%7B%22count%22:1%7D%5D"},
+		{`{"cid":12}`, 400, ""}, {`{"Devices":[1]}`, 400, ""}, {`{"device_id":1}`, 400, ""},
+		{`{"a":1,"a":2}`, 400, ""}, {`count=1`, 400, ""}, {`5`, 400, ""}, {`{}{}`, 400, ""},
+	} {
+		chunked := "GET " + path + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: " + allKey + "\r\nTransfer-Encoding: chunked\r\n\r\n" +
+			fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(row.body), row.body)
+		for _, sent := range []string{request(allKey, "GET", path, row.body), chunked} {
+			got := w.raw(sent)
+			reached := w.backend.take()
+			if got.status != row.status || len(reached) != bit(row.status == 200) {
+				t.Errorf("%s: got %d %s and %d requests", row.body, got.status, got.body, len(reached))
+				continue
+			}
+			if len(reached) == 1 && (reached[0].target() != row.target || reached[0].body != "" || len(reached[0].all("Content-Type")) > 0) {
+				t.Errorf("%s: forwarded %q, want %s", row.body, reached[0].raw, row.target)
+			}
+		}
+	}
+	for _, sent := range []string{
+		request(allKey, "GET", path+"?data={}", "{}"), request(allKey, "GET", path, "{}", "Content-Encoding: gzip"),
+	} {
+		if got := w.raw(sent); got.status < 400 || len(w.backend.take()) > 0 {
+			t.Errorf("%q: got %d", sent, got.status)
+		}
+	}
+}
+
+// What follows the head of a write without a length and begins no request is never left behind by a
+// forwarded write, whether it came with the head or right behind it.
+func TestUnframedBodies(t *testing.T) {
+	w := textWired(t, plain(`{"result":[]}`))
+	head := func(method string) string {
+		return method + " /gw/devices/1/messages HTTP/1.1\r\nHost: a\r\nAuthorization: " + allKey + "\r\n\r\n"
+	}
+	next := "GET /gw/devices/2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: " + allKey + "\r\n\r\n"
+	for _, row := range []struct {
+		name, sent string
+		forwarded  int
+	}{
+		{"JSON", head("DELETE") + `{"from":1}`, 0},
+		{"an array", head("POST") + `[{}]`, 0},
+		{"behind empty lines", head("DELETE") + "\r\n\r\n{}", 0},
+		{"a form", head("DELETE") + `a=b`, 0},
+		{"a word of JSON", head("DELETE") + `null`, 0},
+		{"chunks", head("DELETE") + "2\r\n{}\r\n0\r\n\r\n", 0},
+		{"a request", head("DELETE") + next, 2},
+		{"a request behind an empty line", head("DELETE") + "\r\n" + next, 2},
+		{"half a method", head("DELETE") + "GE", 1},
+		{"nothing", head("DELETE"), 1},
+		{"a read is judged by its head", head("GET") + `{"from":1}`, 1},
+	} {
+		c := w.dial()
+		io.WriteString(c, row.sent)
+		time.Sleep(20 * time.Millisecond)
+		c.(*net.TCPConn).CloseWrite()
+		text, _ := io.ReadAll(c)
+		sent := w.backend.take()
+		if len(sent) != row.forwarded || row.forwarded == 0 && !strings.HasPrefix(string(text), "HTTP/1.1 400 ") {
+			t.Errorf("%s: got %d requests at the backend and %.60q", row.name, len(sent), text)
+		}
+	}
+	// The body is a packet of its own, and is there when the gateway looks.
+	for range 5 {
+		c := w.dial()
+		text := head("DELETE")
+		io.WriteString(c, text[:len(text)-1])
+		io.WriteString(c, text[len(text)-1:]+`{`)
+		io.WriteString(c, `"from":1}`)
+		if text, _ := io.ReadAll(c); !strings.HasPrefix(string(text), "HTTP/1.1 400 ") || len(w.backend.take()) > 0 {
+			t.Errorf("got %q", text)
 		}
 	}
 }

@@ -74,9 +74,6 @@ func (c *Conn) Upload() {
 	}
 }
 
-// bodyGrace is for how long a body may come as slowly as it likes.
-const bodyGrace = 10 * time.Second
-
 // due returns how long the next bytes of the body may take: within the time for all of it, and not
 // so long that it has come slower than the least rate; 0: no bound, below: it is too late. The time
 // that the backend takes does not count.
@@ -87,7 +84,7 @@ func (c *Conn) due() time.Duration {
 		limit = config.Upload
 	}
 	if config.MinRate > 0 {
-		slowest := bodyGrace + time.Duration(float64(m.arrived)/float64(config.MinRate)*float64(time.Second))
+		slowest := c.listener.pace.grace + time.Duration(float64(m.arrived)/float64(config.MinRate)*float64(time.Second))
 		if limit == 0 || slowest < limit {
 			limit = slowest
 		}

@@ -21,9 +21,10 @@ const (
 type pace struct {
 	gone  time.Duration // a request is being handled for so long: is the client still there?
 	drain time.Duration // a connection is idle for so long while draining
+	grace time.Duration // a body may come as slowly as it likes
 }
 
-var defaultPace = pace{gone: time.Second, drain: time.Second}
+var defaultPace = pace{gone: time.Second, drain: time.Second, grace: 10 * time.Second}
 
 // sweep ends every wait that has lasted too long.
 func (l *Listener) sweep(now time.Duration) {

@@ -14,7 +14,7 @@ import (
 )
 
 // quickPace makes the sweep look early enough for a test.
-var quickPace = pace{gone: 20 * time.Millisecond, drain: 20 * time.Millisecond}
+var quickPace = pace{gone: 20 * time.Millisecond, drain: 20 * time.Millisecond, grace: 100 * time.Millisecond}
 
 // server serves a listener as the server above does, with one handler for every request.
 type server struct {
