@@ -128,6 +128,9 @@ func (c *Conn) fill() (int, error) {
 	return n, err
 }
 
+// partOfRecord is how long the rest of a TLS record may take of which the beginning has arrived.
+const partOfRecord = 50 * time.Millisecond
+
 // fillNow reads what has arrived behind the head into the buffer, once and without waiting.
 func (c *Conn) fillNow() {
 	m := c.msg
@@ -143,8 +146,8 @@ func (c *Conn) fillNow() {
 	if !arrived(c.sys) {
 		return
 	}
-	// What has arrived may be a part of a TLS record only. Its rest is not waited for.
-	if c.raw.SetReadDeadline(time.Now().Add(time.Millisecond)) != nil {
+	// What has arrived is there at once, unless it is a part of a TLS record only.
+	if c.raw.SetReadDeadline(time.Now().Add(partOfRecord)) != nil {
 		return
 	}
 	n, _ := c.Conn.Read(m.buf[m.w:])
