@@ -143,11 +143,13 @@ func (c *Conn) fillNow() {
 		m.w += n
 		return
 	}
-	if !arrived(c.sys) {
-		return
+	// What has arrived is there at once, unless it is a part of a TLS record only; it may be in the
+	// memory of TLS already, which a time in the past still gives out.
+	until := time.Unix(1, 0)
+	if arrived(c.sys) {
+		until = time.Now().Add(partOfRecord)
 	}
-	// What has arrived is there at once, unless it is a part of a TLS record only.
-	if c.raw.SetReadDeadline(time.Now().Add(partOfRecord)) != nil {
+	if c.raw.SetReadDeadline(until) != nil {
 		return
 	}
 	n, _ := c.Conn.Read(m.buf[m.w:])
