@@ -69,9 +69,9 @@ func (e *Engine) linkedBounds(in *Input, col *Collection) (bounds, Reason) {
 	return b, NotJudged
 }
 
-// addMessageBounds adds what it takes to make a link that carries messages out: GET on the messages
-// of what is linked. The members that a group will have are unknown, so the right has to be there
-// for every device [G].
+// addMessageBounds adds what it takes to hand on messages of linked items: GET on the messages of
+// what is linked. The members that a linked group will have are unknown, so the right has to be
+// there for every device [G].
 func (e *Engine) addMessageBounds(b *bounds, in *Input, col *Collection) Reason {
 	acl := in.Token.ACL
 	if col.Role != RoleGroups {

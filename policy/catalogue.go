@@ -123,14 +123,19 @@ type Route struct {
 	Query      []string
 	Local      LocalReply
 
-	pattern []bool // which segments of the whole path are selectors
+	pattern    []bool // which segments of the whole path are selectors
+	calculates bool   // it has something computed from the messages of linked items
 }
 
 // ForAnyone reports whether the route is served without a token. No route is not.
 func (r *Route) ForAnyone() bool { return r != nil && (r.Public || r.Local == LocalRegions) }
 
-// CarriesMessages reports whether a link made here carries messages out (SPEC 4.3).
-func (r *Route) CarriesMessages() bool { return r.Link && r.Collection.CarriesMessages }
+// CarriesMessages reports whether a write here hands on messages of the linked items (SPEC 4.3): by
+// a link that carries them out, by a group, which somebody else may read or link, or by a
+// calculation over them.
+func (r *Route) CarriesMessages() bool {
+	return r.calculates || r.Link && (r.Collection.CarriesMessages || r.Collection.Role == RoleGroups)
+}
 
 // Catalogue is every route that the gateway knows, compiled for look-up. It is immutable, but for
 // what it remembers of compiled ACLs, and shared by all requests.

@@ -157,11 +157,18 @@ func (t *trial) bound(i int, s selection, method string) (b bound, reasons []str
 	return b, reasons
 }
 
-// carries tells links that take messages out of the linked items. PATCH counts as the PUT that it
-// is a part of.
+// carries tells what takes messages out of the linked items: links to streams, plugins, calcs and
+// groups, and calculations over linked items. PATCH counts as the PUT that it is a part of.
 func (t *trial) carries(i int, method string) bool {
-	owner := []string{"gw/streams", "gw/plugins", "gw/calcs"}
-	return i == len(t.r.sels)-1 && t.r.route.linkLast && slices.Contains(owner, t.r.route.of.URI) && (method == "POST" || method == "PUT" || method == "PATCH")
+	if method != "POST" && method != "PUT" && method != "PATCH" {
+		return false
+	}
+	path := strings.Join(t.r.route.pattern, "/")
+	if strings.HasSuffix(path, "/calculate") || strings.HasSuffix(path, "/recalculate") {
+		return true
+	}
+	owner := []string{"gw/streams", "gw/plugins", "gw/calcs", "gw/groups"}
+	return i == len(t.r.sels)-1 && t.r.route.linkLast && slices.Contains(owner, t.r.route.of.URI)
 }
 
 func (t *trial) messages(b *bound, collection string) []string {

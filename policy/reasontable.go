@@ -185,7 +185,7 @@ var reasonTable = [reasonCount]reasonRow{
 		"no entry is about the collection of the linked items, and to link hands them on",
 		"Add an entry with GET for the linked collection, if the token is meant to link its items."},
 	LinkMessages: {"link-messages", notPermitted,
-		"the link carries messages out, and the token may not read them",
+		"the request hands on messages of the linked items, and the token may not read them",
 		"Permit GET on the submodule messages of what is linked, if the token is meant to read it."},
 
 	TooManyIDs: {"too-many-ids", fault(400, "too many ids in one list"),

@@ -36,9 +36,12 @@ func (r *Route) compile() error {
 	}
 	r.Item = own && r.Collection.IDs == IDInt
 	r.Creates = r.Path == "/" && r.Collection.IDs != IDNone && r.Methods.Has(POST)
+	linked := func(c *Collection) bool { return c != nil && c != r.Collection }
 	if n := len(r.Selectors); n > 0 && r.Literals[n] == "" {
-		r.Link = r.Selectors[n-1] != nil && r.Selectors[n-1] != r.Collection
+		r.Link = linked(r.Selectors[n-1])
 	}
+	r.calculates = slices.ContainsFunc(r.Selectors, linked) &&
+		(strings.HasSuffix(r.Path, "/calculate") || strings.HasSuffix(r.Path, "/recalculate"))
 	r.Slot = r.slot(own)
 	r.Local = r.ownAnswer()
 	r.close()

@@ -157,7 +157,7 @@ func (j *judge) linkGrant(a *Ask) (grant, bool) {
 	default:
 		g = grant{nil, set{everything: true}, false}
 	}
-	carries := a.Coll == streams || a.Coll == calcs
+	carries := a.Coll == streams || a.Coll == calcs || a.Coll == groups
 	if !carries || a.Method != "POST" && a.Method != "PUT" {
 		return g, true
 	}

@@ -107,12 +107,22 @@ func (x *explainer) hintLink() string {
 		switch chosen := x.grant(q).entry; {
 		case chosen == nil:
 			return x.hintEntry(q)
-		case q.collection.Role == policy.RoleDevices && chosen.Limited() && x.reason == policy.LinkMessages:
+		case q.collection.Role == policy.RoleDevices && chosen.Limited() && x.linksGroups():
 			return fmt.Sprintf("Entry %d%s is about some devices only, and to link a group takes all of them: link the devices instead.",
 				chosen.Number, x.at(chosen))
 		}
 	}
 	return ""
+}
+
+// linksGroups reports whether a linked selector names groups.
+func (x *explainer) linksGroups() bool {
+	for i := range x.req.Selectors {
+		if x.linked(i) && x.req.Selectors[i].Collection.Role == policy.RoleGroups {
+			return true
+		}
+	}
+	return false
 }
 
 // hintDenied says for the first denied ids what would let them in.
