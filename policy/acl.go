@@ -137,7 +137,7 @@ func (a *ACL) Choose(c *Collection, slot int, m Method) *Entry {
 	if a == nil || m >= methodCount {
 		return nil
 	}
-	row := a.selection.row(c)
+	row := a.selection.of(c).row
 	if row == nil {
 		return nil
 	}
@@ -149,7 +149,7 @@ func (a *ACL) Choose(c *Collection, slot int, m Method) *Entry {
 }
 
 // Covers reports whether any entry is about c, whatever it permits.
-func (a *ACL) Covers(c *Collection) bool { return a != nil && a.selection.row(c) != nil }
+func (a *ACL) Covers(c *Collection) bool { return a != nil && a.selection.of(c).row != nil }
 
 // Entries returns the entries in list order. They must not be changed.
 func (a *ACL) Entries() []Entry {
@@ -171,8 +171,8 @@ func (a *ACL) Size() int {
 	if a.selection.shared {
 		return size
 	}
-	for _, row := range a.selection.rows {
-		size += int(unsafe.Sizeof(row)) + len(row)*int(unsafe.Sizeof(row[0]))
+	for _, s := range a.selection.rows {
+		size += int(unsafe.Sizeof(s)) + len(s.row)*int(unsafe.Sizeof(s.row[0]))
 	}
 	return size
 }

@@ -4,6 +4,7 @@ package policy
 // without a set nothing limits but the scope.
 type bounds struct {
 	sets    [2]idList
+	from    [2]grant // where they come from
 	count   int
 	nothing bool   // no id passes
 	reads   *Entry // the entry that has to permit what a match reads; nil: no ACL asked
@@ -22,6 +23,8 @@ func (b *bounds) limited() bool { return b.nothing || b.count > 0 }
 func (e *Engine) addGrant(b *bounds, in *Input, col *Collection, g grant) {
 	var set idList
 	switch {
+	case b.count > 0 && b.from[0] == g, b.count > 1 && b.from[1] == g:
+		return
 	case g.viaGroup != nil || g.entry.Rule == IDsInGroups:
 		set.ids = e.members(in, col, g.viaGroup)
 	case g.entry.Rule == IDsList:
@@ -29,8 +32,25 @@ func (e *Engine) addGrant(b *bounds, in *Input, col *Collection, g grant) {
 	default:
 		return
 	}
-	b.sets[b.count] = set
+	if b.count == len(b.sets) { // rare: several submodules, each by an entry of its own
+		last := &b.sets[b.count-1]
+		*last = idList{ids: intersection(last.ids, set.ids)}
+		return
+	}
+	b.sets[b.count], b.from[b.count] = set, g
 	b.count++
+}
+
+// intersection returns the ids that are in both of two ascending lists.
+func intersection(a, b []int64) []int64 {
+	both := make([]int64, 0, min(len(a), len(b)))
+	cur := cursor{set: b}
+	for _, id := range a {
+		if cur.has(id) {
+			both = append(both, id)
+		}
+	}
+	return both
 }
 
 // boundsOf returns what limits the caller on collection col: for the item's own selector the chosen
@@ -79,9 +99,7 @@ func (e *Engine) addMessageBounds(b *bounds, in *Input, col *Collection) Reason 
 		if messages.entry == nil {
 			return LinkMessages
 		}
-		if messages.entry != b.reads {
-			e.addGrant(b, in, col, messages)
-		}
+		e.addGrant(b, in, col, messages)
 		return NotJudged
 	}
 	devices := e.Catalogue.WithRole(RoleDevices)

@@ -115,6 +115,8 @@ type Route struct {
 	Item       bool          // the first selector names the collection's own items
 	Creates    bool          // POST makes an item of the collection
 	Link       bool          // the last segment is a linked selector
+	Rows       *Collection   // whose items, or links to them, the answer has rows of; nil: of none
+	RowsAt     int           // the selector that names those; -1: none does
 	Closed     Closed
 	Public     bool // for everyone: forwarded without credential or account (SPEC 3)
 	Body       BodyKind

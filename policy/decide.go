@@ -17,6 +17,9 @@ func (e *Engine) Decide(d *Decision, in *Input) Reason {
 		d.grant, reason = e.entry(in)
 		d.Entry = d.grant.entry
 	}
+	if reason == NotJudged {
+		reason = e.fields(d, in)
+	}
 	if reason != NotJudged {
 		d.end(verdict, reason)
 	} else {

@@ -1,5 +1,7 @@
 package policy
 
+import "slices"
+
 // Decision is the outcome for one request. It is reused: its slices are valid until the next
 // Decide.
 type Decision struct {
@@ -14,6 +16,10 @@ type Decision struct {
 
 	// Element is the element of the body that was refused.
 	Element Keys
+
+	fields   SlotSet // submodules that the lists of fields reach into
+	dropStar bool    // "*" is left out of fields when printed
+	data     []byte  // printed in the place of the data that was asked; nil: that
 
 	grant                 grant   // what Entry is a part of
 	kept, denied, unknown []int64 // what the selectors alias
@@ -32,6 +38,7 @@ type SelectorDecision struct {
 	Alone   bool    // Match: the backend knows all that limits the caller here
 	Refused bool    // the backend refused to resolve the match
 	Whole   bool    // IDs are all that the scope holds: "all" under it says the same
+	Fields  SlotSet // submodules of the items that the request reaches into by fields
 }
 
 // PrintAs says how a selector is printed. The zero value is nothing at all: one that was not judged
@@ -61,6 +68,11 @@ func (d *Decision) reset() {
 	*d = Decision{
 		Selectors: d.Selectors[:0], kept: d.kept[:0], denied: d.denied[:0], unknown: d.unknown[:0], sorted: d.sorted[:0],
 	}
+}
+
+// Copy returns a Decision of its own that is printed like d.
+func (d *Decision) Copy() Decision {
+	return Decision{Selectors: slices.Clone(d.Selectors), dropStar: d.dropStar, data: d.data}
 }
 
 func (d *Decision) end(v Verdict, r Reason) { d.Verdict, d.Reason = v, r }

@@ -104,6 +104,9 @@ func (e *engine) ask(a ask) answer {
 	tok := e.tokens[a.token]
 	clear(e.items.known)
 	e.c = policy.Input{Request: &e.r, Token: tok, AskedCID: max(a.cid, e.r.CID), Tree: e.tree, Items: e.items}
+	if tok.Access == policy.ACLAccess && e.r.Data != nil {
+		e.c.DataFields = policy.DataFields(readDataFields(string(e.r.Data)))
+	}
 	e.engine.Evaluate(&e.d, &e.c)
 	unresolved := e.d.Verdict == policy.Unresolved
 	if unresolved {

@@ -31,7 +31,7 @@ func TestOracleAgrees(t *testing.T) {
 	for _, word := range []string{
 		"permitted", "narrowed", "open-route", "public-route", "own-answer", "master-route", "bad-target", "bad-query", "bad-selector", "token-noapi",
 		"foreign-account", "unknown-route", "unknown-method", "closed-credential", "closed-keys", "closed-platform", "closed-mqtt", "closed-topic",
-		"closed-scope", "no-entry", "create-limited", "match-unreadable", "match-denied", "link-no-entry", "link-messages", "too-many-ids",
+		"closed-scope", "no-entry", "create-limited", "field-hidden", "match-unreadable", "match-denied", "link-no-entry", "link-messages", "too-many-ids",
 		"linked-match", "denied-items", "nothing-left", "match-refused",
 	} {
 		if reasons[word] == 0 {

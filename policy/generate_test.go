@@ -157,7 +157,8 @@ func (d *dice) methods() (words []string) {
 	return words
 }
 
-var matches = []string{"name=van", "{id>1}", "a.b==c,x=y", `{n=="a}b?"&&(x)}`, "cid=2", "cid==3", "cid=2,cid=3", "cid=2,x=y", "cid=2*"}
+var matches = []string{"name=van", "{id>1}", "a.b==c,x=y", `{n=="a}b?"&&(x)}`, "cid=2", "cid==3", "cid=2,cid=3", "cid=2,x=y", "cid=2*",
+	"telemetry.x=1", "name=van,Messages.a.b=2"}
 
 // strange are segments with something to get wrong.
 var strange = []string{
@@ -230,7 +231,30 @@ func (d *dice) encode(text string) string {
 	return b.String()
 }
 
+// fieldQuery asks for fields, some of submodules.
+func (d *dice) fieldQuery() string {
+	name := func() string {
+		return d.one("id", "name", "cid", "*", "telemetry", "Telemetry.x", "messages", "messages.a-b", "settings", "logs", "devices", "tele*", "configuration.telemetry")
+	}
+	list := name()
+	for d.rarely(2) {
+		list += "," + name()
+	}
+	switch d.n(6) {
+	case 0:
+		return "?data=" + d.encode(`{"fields":"`+list+`"}`)
+	case 1:
+		return "?data=" + d.encode(`{"count":1,"fields":["`+strings.ReplaceAll(list, ",", `","`)+`"]}`)
+	case 2:
+		return "?data=" + d.encode(d.one(`{"filter":"x>1"}`, `{"fields":1}`, `{"fields":["id",2]}`, `{"Fields":"id"}`, `{"fields":""}`, `{"count":1}`))
+	}
+	return "?fields=" + d.encode(list)
+}
+
 func (d *dice) query() string {
+	if d.rarely(4) {
+		return d.fieldQuery()
+	}
 	if d.n(6) > 0 {
 		return ""
 	}

@@ -16,6 +16,8 @@ type Input struct {
 	Resolved *Resolved // nil: the backend was not asked yet
 	Body     []Keys    // of each element of the body; nil: none, or not read
 
+	DataFields DataFields // what Request.Data says of fields; of acl tokens alone
+
 	Scope int64 // the account whose branch the request may touch; Engine.Scope finds it
 }
 

@@ -7,8 +7,8 @@ import "slices"
 // and is then judged like "all", or like the list (SPEC 4.3).
 func (e *Engine) match(d *Decision, in *Input, i int, b *bounds) Reason {
 	s, p := &in.Request.Selectors[i], &d.Selectors[i]
-	if reason := readable(s, b.reads); reason != NotJudged {
-		return reason
+	if b.reads != nil && !readable(in.Token.ACL, s, b.reads) {
+		return MatchUnreadable
 	}
 	indexed, listed := e.scoped(s.Collection), s.Kind == SelectConditions
 	switch {
@@ -94,14 +94,9 @@ func (e *Engine) asked(p *SelectorDecision, in *Input, s *Selector, b *bounds) [
 	return in.Items.Of(s.Collection, in.Scope)
 }
 
-// readable judges whether an entry permits what a match reads: the fields of the item, and for an
-// expression everything below it. Without an ACL there is nothing to ask.
-func readable(s *Selector, e *Entry) Reason {
-	if e == nil {
-		return NotJudged
-	}
-	if !e.permits(GET, "") || s.Kind == SelectExpression && e.HasSubmodules {
-		return MatchUnreadable
-	}
-	return NotJudged
+// readable reports whether an entry permits what a match reads: the item and, for an expression,
+// which may be about anything, everything below it.
+func readable(acl *ACL, s *Selector, e *Entry) bool {
+	below := !e.HasSubmodules && !acl.selection.of(s.Collection).split
+	return e.permits(GET, "") && (s.Kind != SelectExpression || below)
 }

@@ -44,6 +44,9 @@ func (e *Engine) narrow(d *Decision, in *Input, i int) Reason {
 	if reason != NotJudged {
 		return reason
 	}
+	if reason := e.reachInto(p, &b, d, in, i); reason != NotJudged {
+		return reason
+	}
 	d.OnlyAccountScope = d.OnlyAccountScope || !b.limited()
 	switch {
 	case s.Match():

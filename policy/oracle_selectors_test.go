@@ -45,6 +45,7 @@ func (t *trial) selectors(method string) opinion {
 	for i, s := range t.r.sels {
 		var reasons []string
 		bounds[i], reasons = t.bound(i, s, method)
+		reasons = append(reasons, t.reach(i, s, &bounds[i], t.listed)...)
 		reasons = append(reasons, t.unreadable(i, s, bounds[i])...)
 		eights = append(eights, reasons...)
 		bad = bad || !t.isOwn(i) && isMatch(s) && t.unlinkable(s, bounds[i])
@@ -124,9 +125,9 @@ func (t *trial) conclude(bounds []bound) opinion {
 	case empty:
 		return deny("nothing-left")
 	case narrowed:
-		return opinion{verdicts: []string{"narrow"}, reasons: []string{"narrowed"}, segments: printed, query: t.r.query, denied: denied}
+		return opinion{verdicts: []string{"narrow"}, reasons: []string{"narrowed"}, segments: printed, query: t.query, denied: denied}
 	}
-	return opinion{verdicts: []string{"allow"}, reasons: []string{"permitted"}, segments: printed, query: t.r.query}
+	return opinion{verdicts: []string{"allow"}, reasons: []string{"permitted"}, segments: printed, query: t.query}
 }
 
 // bound finds what limits the token at selector i.
@@ -192,7 +193,7 @@ func (t *trial) unreadable(i int, s selection, b bound) (reasons []string) {
 	if !isMatch(s) || b.entry == nil {
 		return nil
 	}
-	if !b.entry.permits("", "GET") || b.entry.named && s.kind == "expression" {
+	if !b.entry.permits("", "GET") || s.kind == "expression" && (b.entry.named || t.splits(s.collection)) {
 		reasons = append(reasons, "match-unreadable")
 	}
 	if t.isOwn(i) && t.w.settings.denyMatch && len(b.lists) > 0 {

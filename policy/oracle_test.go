@@ -28,6 +28,9 @@ type trial struct {
 	scope int64
 	mode  string
 	right right // what permits it to an acl token
+
+	listed []string    // submodules that its lists of fields reach into
+	query  [][2]string // as it is printed
 }
 
 // judge is the order of faults of SPEC 2, steps 2 and 6 to 9.
@@ -36,7 +39,7 @@ func judge(w *world, a ask) opinion {
 	if len(r.faults) > 0 {
 		return deny(r.faults...)
 	}
-	t := &trial{w: w, r: r, tok: w.tokens[a.token], mode: w.settings.mode}
+	t := &trial{w: w, r: r, tok: w.tokens[a.token], mode: w.settings.mode, query: r.query}
 	t.as = t.tok.access
 	if t.as == "acl" && w.settings.unenforced {
 		t.as = "standard"
@@ -126,7 +129,7 @@ func (t *trial) forward(verdict, reason string) opinion {
 	for _, s := range t.r.sels {
 		printed[s.at] = s.printed()
 	}
-	return opinion{verdicts: []string{verdict}, reasons: []string{reason}, segments: printed, query: t.r.query}
+	return opinion{verdicts: []string{verdict}, reasons: []string{reason}, segments: printed, query: t.query}
 }
 
 // known judges a route of the catalogue: step 8, then the selectors.
@@ -145,6 +148,10 @@ func (t *trial) known(method string) opinion {
 	}
 	if len(closed) > 0 {
 		return deny(closed...)
+	}
+	var eights []string
+	if t.listed, t.query, eights = t.fields(method); len(eights) > 0 {
+		return deny(eights...)
 	}
 	if open {
 		if t.tooMany() {

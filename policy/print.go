@@ -33,7 +33,7 @@ func appendTarget(dst []byte, r *Request, d *Decision, in *Segment) []byte {
 		for _, s := range r.segments {
 			dst = appendEscaped(append(dst, '/'), s, inPath)
 		}
-		return AppendQuery(dst, r)
+		return appendQuery(dst, r, d)
 	}
 	for i := range r.Selectors {
 		dst = append(dst, r.Route.Literals[i]...)
@@ -46,7 +46,7 @@ func appendTarget(dst []byte, r *Request, d *Decision, in *Segment) []byte {
 		}
 	}
 	dst = append(dst, r.Route.Literals[len(r.Selectors)]...)
-	return AppendQuery(dst, r)
+	return appendQuery(dst, r, d)
 }
 
 // take makes p the segment, if it is long enough and the first.
@@ -59,9 +59,28 @@ func (in *Segment) take(p *SelectorDecision, at int) bool {
 }
 
 // AppendQuery appends "?" and the query of r, or nothing when it is empty.
-func AppendQuery(dst []byte, r *Request) []byte {
+func AppendQuery(dst []byte, r *Request) []byte { return appendQuery(dst, r, nil) }
+
+// appendQuery appends the query as d lets it pass: fields without "*", which an empty list of would
+// be something else.
+func appendQuery(dst []byte, r *Request, d *Decision) []byte {
 	sep := byte('?')
 	for _, p := range r.Query {
+		switch {
+		case d == nil:
+		case d.dropStar && p.Name == paramFields:
+			mark := len(dst)
+			dst = append(append(append(dst, sep), paramFields...), '=')
+			if from := len(dst); len(appendNamed(dst, p.Value)) == from {
+				dst = dst[:mark]
+				continue
+			}
+			dst = appendNamed(dst, p.Value)
+			sep = '&'
+			continue
+		case d.data != nil && p.Name == paramData:
+			p.Value = d.data
+		}
 		dst = append(append(append(dst, sep), p.Name...), '=')
 		dst = appendForm(dst, p.Value)
 		sep = '&'

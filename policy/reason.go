@@ -74,6 +74,7 @@ const (
 	ClosedScope
 	NoEntry
 	CreateLimited
+	FieldHidden
 	MatchUnreadable
 	MatchDenied
 	LinkNoEntry

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -43,12 +44,33 @@ func (r *Route) compile() error {
 	r.calculates = slices.ContainsFunc(r.Selectors, linked) &&
 		(strings.HasSuffix(r.Path, "/calculate") || strings.HasSuffix(r.Path, "/recalculate"))
 	r.Slot = r.slot(own)
+	if len(r.Collection.Submodules) > maxSlots {
+		return fmt.Errorf("a collection has at most %d submodules", maxSlots)
+	}
+	r.Rows, r.RowsAt = r.rows()
 	r.Local = r.ownAnswer()
 	r.close()
 	if r.Public && (r.Closed != NotClosed || r.Methods != Methods(GET) || len(r.Selectors) > 0) {
 		return errors.New("a public route takes GET alone, has no selector and is not closed")
 	}
 	return nil
+}
+
+// rows returns whose items the answer has rows of, and the selector that names them, -1 for none
+// that can be judged one by one.
+func (r *Route) rows() (*Collection, int) {
+	last := len(r.Selectors) - 1
+	switch {
+	case r.Link && r.Selectors[last].IDs == IDInt:
+		return r.Selectors[last], last
+	case r.Link:
+		return r.Selectors[last], -1
+	case r.Slot != SlotItem || r.Collection.IDs == IDNone:
+		return nil, -1
+	case r.Item:
+		return r.Collection, 0
+	}
+	return r.Collection, -1
 }
 
 // slot finds or makes the slot of the first literal segment after the item.

@@ -9,31 +9,38 @@ import (
 // does not depend on ids: tokens that differ in nothing else, which are most of the tokens of a
 // policy, share one, and it stays in the processor's cache when what is the token's own does not.
 type selection struct {
-	rows   [][]uint32 // by index of the collection; nil: no entry covers it
+	rows   []selected // by index of the collection
 	shared bool       // the catalogue remembers it
 }
 
-// row returns, for each slot and method of c, 1 + the position of the entry that decides; 0: none.
-func (s *selection) row(c *Collection) []uint32 {
+// selected is what the entries say of one collection.
+type selected struct {
+	row     []uint32 // for each slot and method 1 + the position of the entry that decides, 0: none; nil: no entry covers it
+	guarded bool     // they name submodules, or there are several: fields are looked at (SPEC 2)
+	split   bool     // who may read the item may not read each submodule of it
+}
+
+// of returns what the entries say of c.
+func (s *selection) of(c *Collection) selected {
 	if c.Index >= len(s.rows) {
-		return nil
+		return selected{}
 	}
 	return s.rows[c.Index]
 }
 
 func newSelection(entries []Entry, c *Catalogue) *selection {
-	s := &selection{rows: make([][]uint32, len(c.Collections))}
+	s := &selection{rows: make([]selected, len(c.Collections))}
 	for i, col := range c.Collections {
-		s.rows[i] = newRow(entries, col)
+		s.rows[i] = newSelected(entries, col)
 	}
 	return s
 }
 
-// newRow returns the row of one collection.
-func newRow(entries []Entry, col *Collection) []uint32 {
+// newSelected returns what entries say of one collection.
+func newSelected(entries []Entry, col *Collection) selected {
 	ranked := ranked(entries, col)
 	if len(ranked) == 0 {
-		return nil
+		return selected{}
 	}
 	row := make([]uint32, len(col.Submodules)*int(methodCount))
 	for slot, name := range col.Submodules {
@@ -44,7 +51,12 @@ func newRow(entries []Entry, col *Collection) []uint32 {
 			}
 		}
 	}
-	return row
+	names := func(e int) bool { return entries[e].HasSubmodules }
+	split := false
+	for slot := range col.Submodules {
+		split = split || slot != SlotCID && row[slot*int(methodCount)+int(GET)] != row[int(GET)]
+	}
+	return selected{row: row, guarded: len(ranked) > 1 || slices.ContainsFunc(ranked, names), split: split}
 }
 
 // ranked returns the positions of the entries that cover col, best first: longer uri, then with ids

@@ -74,6 +74,7 @@ func (z *authorizer) scope(c *call, ev *evaluation) policy.Reason {
 // decide asks the engine. A denial ends the line; so does a request that only the account scope
 // limits while the backend is known to ignore the scope.
 func (z *authorizer) decide(c *call, ev *evaluation) policy.Reason {
+	noteDataFields(&ev.in)
 	z.engine.Decide(&ev.dec, &ev.in)
 	return z.verdict(c, ev)
 }

@@ -203,7 +203,7 @@ func appendPassable(dst []byte, name string, value []byte) []byte {
 // are fewer items asked for than permitted. Request and decision stay as they were judged; what is
 // printed is a copy.
 func (r *rewriter) fit(c *call, ev *evaluation, out *outgoing) policy.Reason {
-	p := &printed{req: *ev.in.Request, dec: policy.Decision{Selectors: slices.Clone(ev.dec.Selectors)}}
+	p := &printed{req: *ev.in.Request, dec: ev.dec.Copy()}
 	p.req.Query = slices.Clone(p.req.Query)
 	p.dec.UseAll(r.engine.Mode)
 	if out.target = p.append(out.target[:0]); len(out.target) <= r.maxURL {

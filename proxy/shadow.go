@@ -157,6 +157,7 @@ func (e *comparison) underPolicy() record.Outcome {
 	if e.index != nil {
 		e.in.Items = e.index.View(e.in.Tree)
 	}
+	noteDataFields(&e.in)
 	now := e.evaluateAgain()
 	e.in.NoteUse(now.Reason)
 	return now

@@ -18,6 +18,7 @@ type call struct {
 	cid    int64 // account of creations without their own
 	body   []byte
 	shown  projection // of item rows
+	filter matcher    // of the data of a GET of items; nil: none
 
 	coll   *collection
 	rest   []string // segments after the collection's
@@ -242,6 +243,7 @@ func (c *call) pick(coll *collection, segment string, page query) ([]*item, bool
 		case !exists && sel.ids != nil:
 			c.out.fail(codeAbsent, id, "'/"+coll.kind+"/"+strconv.FormatInt(id, 10)+"' not found")
 		case !exists || sel.match != nil && !sel.match(&placed{it, c, coll}):
+		case c.filter != nil && coll == c.coll && !c.filter(&placed{it, c, coll}):
 		case page.offset > 0:
 			page.offset--
 		case page.limit >= 0 && int64(len(c.picked)-first) >= page.limit:

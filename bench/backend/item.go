@@ -25,9 +25,10 @@ type item struct {
 }
 
 type field struct {
-	name string
-	json []byte
-	val  any
+	name   string
+	json   []byte
+	val    any
+	hidden bool // shown only to who asks for it
 }
 
 // newItem renders an item once, so that answering for it is copying. A nil defaults means every
@@ -38,9 +39,15 @@ func newItem(it Item, defaults []string) (*item, error) {
 		all = Fields{}
 	}
 	all["id"], all["cid"] = it.ID, it.CID
+	for name, below := range submodules(&it) {
+		all[name] = map[string]any(below)
+	}
 	fields, err := makeFields(all)
 	if err != nil {
 		return nil, err
+	}
+	for i := range fields {
+		_, fields[i].hidden = submodules(&it)[fields[i].name]
 	}
 	out := &item{id: it.ID, cid: it.CID, fields: fields}
 	if out.telemetry, err = makeFields(it.Telemetry); err != nil {
@@ -56,17 +63,38 @@ func newItem(it Item, defaults []string) (*item, error) {
 	return out, nil
 }
 
+// submodules are what the vendor also gives as fields of the item, to who asks for them by name, by
+// "*" or by a match.
+func submodules(it *Item) map[string]Fields {
+	below := map[string]Fields{}
+	if len(it.Telemetry) > 0 {
+		below["telemetry"] = it.Telemetry
+	}
+	if len(it.Settings) > 0 {
+		below["settings"] = it.Settings
+	}
+	return below
+}
+
 // with returns the item again after changes to its definition.
 func (it *item) with(change func(*Item), defaults []string) (*item, error) {
 	def := Item{ID: it.id, CID: it.cid, Fields: toMap(it.fields), Telemetry: toMap(it.telemetry), Settings: toMap(it.settings)}
-	delete(def.Fields, "id")
-	delete(def.Fields, "cid")
+	for _, name := range []string{"id", "cid", "telemetry", "settings"} {
+		delete(def.Fields, name)
+	}
 	change(&def)
 	return newItem(def, defaults)
 }
 
 // value finds a field for a match: by its whole name, or by the way through nested objects.
-func (it *item) value(name string) any { return lookup(it.fields, name) }
+// What telemetry has of a parameter is beside the time of it.
+func (it *item) value(name string) any {
+	found := lookup(it.fields, name)
+	if measured, ok := found.(map[string]any); ok && strings.HasPrefix(name, "telemetry.") {
+		return measured["value"]
+	}
+	return found
+}
 
 func lookup(fields []field, name string) any {
 	if i, ok := find(fields, name); ok {
@@ -126,7 +154,7 @@ func makeFields(in Fields) ([]field, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, field{name, raw, val})
+		out = append(out, field{name: name, json: raw, val: val})
 	}
 	return out, nil
 }
@@ -180,6 +208,7 @@ func numbers(v any) any {
 type projection struct {
 	all   bool
 	names []string // ascending, unique; dotted ones go into nested objects
+	masks []string // names with "*" or capitals, in small letters: there are backends that take these
 	noCID bool
 }
 
@@ -189,11 +218,15 @@ func parseFields(s string) projection {
 		return projection{all: true}
 	}
 	names := strings.Split(s, ",")
+	var masks []string
 	for i := range names {
 		names[i] = strings.TrimSpace(names[i])
+		if small := strings.ToLower(names[i]); small != names[i] || strings.Contains(small, "*") {
+			masks = append(masks, small)
+		}
 	}
 	slices.Sort(names)
-	return projection{names: slices.Compact(names)}
+	return projection{names: slices.Compact(names), masks: masks}
 }
 
 // has reports whether the top-level field of that name is shown whole.
@@ -205,7 +238,7 @@ func (p *projection) has(name string) bool {
 		return true
 	}
 	_, ok := slices.BinarySearch(p.names, name)
-	return ok
+	return ok || slices.ContainsFunc(p.masks, func(mask string) bool { return glob(mask, strings.ToLower(name)) })
 }
 
 // under returns the projection of what is below name.
@@ -226,6 +259,9 @@ func (p *projection) appendObject(dst []byte, fields []field) []byte {
 	for i := range fields {
 		f := &fields[i]
 		raw := f.json
+		if p.all && f.hidden {
+			continue
+		}
 		if !p.has(f.name) {
 			if raw = p.part(f); raw == nil {
 				continue

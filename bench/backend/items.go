@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 )
@@ -46,6 +47,35 @@ func (c *call) objects() ([]map[string]any, error) {
 	return nil, errBody
 }
 
+// parameters reads those that the data of a GET of items holds: fields, which count where the query
+// has none, and filter, an expression without its braces.
+func (c *call) parameters() error {
+	if c.method != get || c.query.data == "" {
+		return nil
+	}
+	v, err := decode([]byte(c.query.data))
+	obj, _ := v.(map[string]any)
+	if err != nil || c.query.fields != "" {
+		return err
+	}
+	switch names := obj["fields"].(type) {
+	case string:
+		c.shown = parseFields(names)
+	case []any:
+		var words []string
+		for _, name := range names {
+			word, _ := name.(string)
+			words = append(words, word)
+		}
+		c.shown = parseFields(strings.Join(words, ","))
+	}
+	c.shown.noCID = c.s.opt.NoCIDField || c.coll.open
+	if filter, ok := obj["filter"].(string); ok {
+		c.filter, err = parseExpr("{" + filter + "}")
+	}
+	return err
+}
+
 // page is the query's limit and offset, unless this backend ignores them.
 func (c *call) page() query {
 	if c.s.opt.NoPaging || c.method != get {
@@ -58,6 +88,10 @@ func (c *call) page() query {
 func (c *call) items() {
 	if c.method != get && c.coll.open {
 		c.unknown()
+		return
+	}
+	if err := c.parameters(); err != nil {
+		c.bad(err)
 		return
 	}
 	items, ok := c.pick(c.coll, c.rest[0], c.page())

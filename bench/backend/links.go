@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -107,7 +108,7 @@ func (c *call) links(parents []*item, child *collection) {
 		for _, id := range ids {
 			p := pair{parent.id, id, c.coll.key + "_id", child.key + "_id"}
 			if sel.match == nil || byItem || sel.match(p) {
-				c.join(link, p)
+				c.join(link, p, child.items[id])
 			}
 		}
 	}
@@ -135,8 +136,9 @@ func (c *call) among(items []*item, linked []int64) []int64 {
 	return out
 }
 
-// join carries out the method on one link and prints it.
-func (c *call) join(link string, p pair) {
+// join carries out the method on one link and prints it, with what is asked of the linked item's
+// submodules.
+func (c *call) join(link string, p pair, child *item) {
 	switch c.method {
 	case post:
 		c.w.link(link, p.parent, p.child)
@@ -144,4 +146,16 @@ func (c *call) join(link string, p pair) {
 		c.w.unlink(link, p.parent, p.child)
 	}
 	c.out.rows = p.appendRow(sep(c.out.rows), &c.shown)
+	for i := range child.fields {
+		f := &child.fields[i]
+		if !f.hidden || c.shown.all || !c.shown.has(f.name) {
+			continue
+		}
+		c.out.rows = bytes.TrimSuffix(c.out.rows, []byte("}"))
+		if c.out.rows[len(c.out.rows)-1] != '{' {
+			c.out.rows = append(c.out.rows, ',')
+		}
+		c.out.rows = append(append(appendString(c.out.rows, f.name), ':'), f.json...)
+		c.out.rows = append(c.out.rows, '}')
+	}
 }

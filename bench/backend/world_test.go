@@ -178,6 +178,34 @@ func TestSubmodules(t *testing.T) {
 	})
 }
 
+// What is below an item is among its fields too, for who asks: by name, by a pattern, in other letters,
+// in data, at a linked place, and by what a match finds.
+func TestFieldsOfSubmodules(t *testing.T) {
+	w := treeWorld(t)
+	for i, speed := range []int{3, 4} {
+		def := Item{ID: 301 + int64(i), CID: 500, Telemetry: Fields{"speed": Fields{"ts": 1, "value": speed}}}
+		if err := w.Add("gw/devices", def); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Link("gw/groups", 12, "devices", 301)
+	_, url := start(t, w, Options{})
+	const telemetry = `"telemetry":{"speed":{"ts":1,"value":3}}`
+	play(t, url, []row{
+		{"GET /gw/devices/301", 200, result(`{"cid":500,"id":301}`)},
+		{"GET /gw/devices/301?fields=id,telemetry", 200, result(`{"id":301,` + telemetry + `}`)},
+		{"GET /gw/devices/301?fields=telemetry.speed", 200, result(`{` + telemetry + `}`)},
+		{"GET /gw/devices/301?fields=Tele*,id", 200, result(`{"id":301,` + telemetry + `}`)},
+		{"GET /gw/devices/301?fields=*", 200, result(`{"cid":500,"id":301,` + telemetry + `}`)},
+		{"GET /gw/devices/301?data=" + escape(`{"fields":["telemetry"]}`), 200, result(`{` + telemetry + `}`)},
+		{"GET /gw/devices/all?data=" + escape(`{"fields":"id","filter":"telemetry.speed>3"}`), 200, result(`{"id":302}`)},
+		{"GET /gw/devices/telemetry.speed=3?fields=id", 200, result(`{"id":301}`)},
+		{"GET /gw/devices/{telemetry.speed>2}?fields=id", 200, result(`{"id":301},{"id":302}`)},
+		{"GET /gw/groups/12/devices/301?fields=device_id,telemetry", 200, result(`{"device_id":301,` + telemetry + `}`)},
+		{"PUT /gw/devices/301?fields=telemetry null", 200, result(`{` + telemetry + `}`)},
+	})
+}
+
 // TestConcurrent is for the race detector: readers, writers and the world's own methods at once;
 // whatever a reader sees is whole.
 func TestConcurrent(t *testing.T) {

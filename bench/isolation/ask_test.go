@@ -12,6 +12,8 @@ const (
 	selIDs   = "ids"
 	selField = "field"
 	selExpr  = "expression"
+
+	selHidden = "hidden" // a field of a submodule
 )
 
 // Selector is what names items in a path.
@@ -21,7 +23,7 @@ type Selector struct {
 	Color int64 // of a match
 }
 
-func (s Selector) match() bool { return s.Form == selField || s.Form == selExpr }
+func (s Selector) match() bool { return s.Form == selField || s.Form == selExpr || s.Form == selHidden }
 
 // path prints the selector as a client would.
 func (s Selector) path() string {
@@ -32,6 +34,8 @@ func (s Selector) path() string {
 		return fmt.Sprintf("color=%d", s.Color)
 	case selExpr:
 		return fmt.Sprintf("%%7Bcolor==%d%%7D", s.Color)
+	case selHidden:
+		return fmt.Sprintf("telemetry.color=%d", s.Color)
 	}
 	return s.Form
 }
@@ -56,6 +60,8 @@ type Ask struct {
 	Limit     int
 	Offset    int
 	Body      *Body
+	Fields    string // asked for beside ids; "": none
+	InData    bool   // by data, not by fields
 }
 
 // creates reports whether the request is a POST on the collection itself.
@@ -90,7 +96,16 @@ func (a *Ask) path(own, linked string) string {
 // query prints the query, with cid where it is not 0.
 func (a *Ask) query(cid int64) string {
 	var pairs []string
-	if a.Linked == "" && a.Sub == "" || a.creates() {
+	ids := "id"
+	if a.Linked != "" {
+		ids = column(a.Coll) + "," + column(a.Linked)
+	}
+	switch {
+	case a.InData:
+		pairs = append(pairs, `data=%7B%22fields%22:%22`+ids+","+a.Fields+`%22%7D`)
+	case a.Fields != "":
+		pairs = append(pairs, "fields="+ids+","+a.Fields)
+	case a.Linked == "" && a.Sub == "" || a.creates():
 		pairs = append(pairs, "fields=id")
 	}
 	if a.Paged {

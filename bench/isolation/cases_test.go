@@ -87,6 +87,7 @@ func (c *Cases) selectors(uri string) []Selector {
 	return []Selector{
 		{Form: selAll}, one(a), one(c.foreign(uri)), one(c.absent(uri)), {Form: selIDs, IDs: distinctIDs(mixed)},
 		{Form: selField, Color: c.rng.Int64N(colors)}, {Form: selExpr, Color: c.rng.Int64N(colors)},
+		{Form: selHidden, Color: c.rng.Int64N(colors)},
 	}
 }
 
@@ -123,8 +124,21 @@ func (c *Cases) Reads() []Ask {
 			all = append(all, telemetry, erase)
 		}
 		all = append(all, c.linked("GET", s)...)
+		all = append(all, c.fields(get)...)
 	}
 	return all
+}
+
+// fields asks for fields of submodules by every door.
+func (c *Cases) fields(get Ask) []Ask {
+	asks := []Ask{get, get, get}
+	asks[1].Method, asks[1].Body = "PUT", &Body{}
+	asks[2].InData = true
+	asks = append(asks, c.linked("GET", get.Sel)...)
+	for i := range asks {
+		asks[i].Fields = fieldLists[c.rng.IntN(len(fieldLists))]
+	}
+	return asks
 }
 
 // accountPlaces narrows a request by header and by query, to accounts inside and outside.

@@ -44,6 +44,7 @@ type Want struct {
 	Own, Linked Reach
 	Rows        []Row
 	Split       bool  // the permitted ids do not fit one target
+	Hides       bool  // no row may show telemetry
 	Scope       int64 // the account of the scope
 }
 
@@ -62,7 +63,7 @@ func (w *World) Judge(t *Token, a *Ask) *Want {
 		}
 		j.scope = asked
 	}
-	want := &Want{Outcome: Forwarded, Scope: j.scope}
+	want := &Want{Outcome: Forwarded, Scope: j.scope, Hides: j.hides(a)}
 	if a.creates() {
 		j.creation(want, a)
 	} else {
@@ -90,12 +91,23 @@ func (j *judge) selectors(want *Want, a *Ask) {
 	own, linked := grant{nil, set{everything: true}, false}, grant{nil, set{everything: true}, false}
 	if j.t.Access == aclType {
 		ok := false
-		if own, ok = j.grant(a.Coll, a.Method, subName(a)); !ok || !readable(a.Sel, own.entry) {
+		if own, ok = j.grant(a.Coll, a.Method, subName(a)); !ok {
+			want.Outcome = NotPermitted
+			return
+		}
+		if j.listFault(a) {
+			want.Outcome = Malformed
+			return
+		}
+		if own, ok = j.atPlace(own, place{a.Coll, a.Sel, false}, a); !ok {
 			want.Outcome = NotPermitted
 			return
 		}
 		if a.Linked != "" {
-			if linked, ok = j.linkGrant(a); !ok || linked.entry != nil && !readable(a.LinkedSel, linked.entry) {
+			if linked, ok = j.linkGrant(a); ok {
+				linked, ok = j.atPlace(linked, place{a.Linked, a.LinkedSel, true}, a)
+			}
+			if !ok {
 				want.Outcome = NotPermitted
 				return
 			}
@@ -129,9 +141,17 @@ func subName(a *Ask) string {
 	return a.Sub
 }
 
-// readable reports whether an entry permits what a match reads.
-func readable(s Selector, e *Entry) bool {
-	return !s.match() || e.permits("GET", "") && !(s.Form == selExpr && e.Named)
+// atPlace narrows a right by the fields at one place, and reports whether a match there may read
+// what it reads.
+func (j *judge) atPlace(g grant, p place, a *Ask) (grant, bool) {
+	list := a.Fields
+	if a.rowsOf() != p.uri || p.linked != (a.Linked != "") {
+		list = ""
+	}
+	narrowed, ok := j.reach(g, p, list)
+	readable := !p.sel.match() || g.entry == nil || g.entry.permits("GET", "") &&
+		!(p.sel.Form == selExpr && (g.entry.Named || j.t.hasEntry(p.uri) && j.splits(p.uri)))
+	return narrowed, ok && readable
 }
 
 func nothingLeft(r Reach) bool { return !r.Verbatim && len(r.IDs) == 0 }
@@ -188,7 +208,7 @@ func (j *judge) visible(uri string, s Selector) []int64 {
 		return j.Branch(uri, j.scope)
 	case s.match():
 		for _, id := range j.Branch(uri, j.scope) {
-			if j.Items[uri][id].Color == s.Color {
+			if j.Items[uri][id].Color == s.Color && (s.Form != selHidden || uri == devices) {
 				ids = append(ids, id)
 			}
 		}

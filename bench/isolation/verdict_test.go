@@ -178,6 +178,7 @@ func (w *World) checkServed(f *Findings, a *Ask, want *Want, got *Answer) {
 	if joined := strings.Join(errors, ","); joined != want.deniedText() {
 		f.add("got the errors %.300s, want %.300s", joined, want.deniedText())
 	}
+	checkFields(f, s.Result, want)
 	if want.Rows != nil {
 		checkRows(f, rowsOf(&s, a), want.Rows)
 	}

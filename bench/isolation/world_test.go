@@ -210,6 +210,9 @@ func (w *World) Backend() (*backend.World, error) {
 		for _, id := range ids {
 			it := w.Items[uri][id]
 			def := backend.Item{ID: id, CID: it.CID, Fields: backend.Fields{"color": it.Color}}
+			if uri == devices {
+				def.Telemetry = backend.Fields{"color": backend.Fields{"ts": 1, "value": it.Color}}
+			}
 			if err := b.Add(uri, def); err != nil {
 				return nil, err
 			}

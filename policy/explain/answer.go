@@ -63,7 +63,7 @@ func (x *explainer) backend() *Backend {
 	public := x.reason == policy.PublicRoute
 	switch {
 	case public:
-		b.Key = "none"
+		b.Key = "nobody's"
 	case x.engine.CallersKey:
 		b.Key = "the caller's"
 	}

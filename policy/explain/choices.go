@@ -22,6 +22,7 @@ func (x *explainer) questions() (qs []question) {
 		if x.linked(i) {
 			qs = append(qs, x.linkQuestions(x.req.Selectors[i].Collection)...)
 		}
+		qs = append(qs, x.fieldQuestions(i)...)
 	}
 	if x.reason == policy.MoveNoEntry {
 		qs = append(qs, question{collection: r.Collection, slot: policy.SlotCID, method: policy.PUT})
@@ -42,6 +43,22 @@ func distinct(qs []question) (once []question) {
 func (x *explainer) ownQuestion() question {
 	r := x.req.Route
 	return question{r.Collection, r.Slot, x.req.Method, r.Creates && x.req.Method == policy.POST}
+}
+
+// fieldQuestions are about the submodules that the request reaches into by fields of the items that
+// selector i names (SPEC 2, A field is data).
+func (x *explainer) fieldQuestions(i int) (qs []question) {
+	fields := x.dec.Selectors[i].Fields
+	if fields == 0 {
+		return nil
+	}
+	c := x.req.Selectors[i].Collection
+	for slot := range c.Submodules {
+		if slot == policy.SlotItem || fields.Has(slot) {
+			qs = append(qs, question{collection: c, slot: slot, method: policy.GET})
+		}
+	}
+	return qs
 }
 
 // linkQuestions are about what a later selector names: its items, and their messages where the link

@@ -161,6 +161,8 @@ func (x *explainer) detail() string {
 		return "the address is " + x.ask.Source.String()
 	case policy.TokenOrigin:
 		return "the origin is " + clean(string(x.ask.Origin))
+	case policy.BadQuery: // found when it was known who asks
+		return x.req.Detail
 	case policy.TooManyIDs:
 		return fmt.Sprintf("policy.max_ids is %d", x.engine.MaxIDs)
 	}

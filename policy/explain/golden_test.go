@@ -47,6 +47,17 @@ var situations = []situation{
 	{"match-resolved-first", "viewer", "GET", "/gw/devices/name=van", nil},
 	{"conditions", "viewer", "GET", "/gw/devices/7,77,name=van", nil},
 	{"match-unreadable", "viewer", "GET", "/gw/devices/{name==\"van\"}", nil},
+	{"field-hidden", "viewer", "GET", "/gw/devices/7?fields=id,telemetry.position", func(w *world, _ *explain.Ask) {
+		w.add("viewer", policy.ACLAccess, 11, viewer[1], viewer[7])
+	}},
+	{"field-denied", "viewer", "GET", "/gw/devices/7,9?fields=telemetry", func(w *world, _ *explain.Ask) {
+		w.add("viewer", policy.ACLAccess, 11, viewer[1], policy.Entry{
+			URI: "gw/devices", Methods: get, Rule: policy.IDsList, IDs: listOf(9),
+			HasSubmodules: true, Submodules: []policy.Submodule{sub("telemetry", policy.GET)},
+		})
+	}},
+	{"field-list", "viewer", "GET", "/gw/devices/7?fields=tele*", nil},
+	{"public", "nobody", "GET", "/const/values", nil},
 	{"linked-denied", "linker", "PUT", "/gw/streams/3/devices/5,7", nil},
 	{"linked-group", "linker", "POST", "/gw/streams/3/groups/4", nil},
 	{"linked-no-entry", "viewer", "GET", "/gw/calcs/5/assets/all", func(w *world, _ *explain.Ask) {

@@ -18,6 +18,8 @@ func (x *explainer) hint() string {
 		text = x.hintEntry(x.ownQuestion())
 	case policy.LinkNoEntry, policy.LinkMessages:
 		text = x.hintLink()
+	case policy.FieldHidden:
+		text = x.hintFields()
 	case policy.MoveNoEntry:
 		text = x.hintMove()
 	case policy.CreateLimited:
@@ -110,6 +112,18 @@ func (x *explainer) hintLink() string {
 		case q.collection.Role == policy.RoleDevices && chosen.Limited() && x.linksGroups():
 			return fmt.Sprintf("Entry %d%s is about some devices only, and to link a group takes all of them: link the devices instead.",
 				chosen.Number, x.at(chosen))
+		}
+	}
+	return ""
+}
+
+// hintFields speaks of the first question about fields that has no answer.
+func (x *explainer) hintFields() string {
+	for i := range x.dec.Selectors {
+		for _, q := range x.fieldQuestions(i) {
+			if x.grant(q).entry == nil {
+				return x.hintEntry(q)
+			}
 		}
 	}
 	return ""

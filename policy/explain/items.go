@@ -132,6 +132,7 @@ func (x *explainer) limitsOf(i int) limits {
 			asked = asked[:1] // the rest is about devices
 		}
 	}
+	asked = slices.Concat(asked, x.fieldQuestions(i))
 	for n, q := range asked {
 		r := x.grant(q)
 		switch {

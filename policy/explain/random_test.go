@@ -76,7 +76,8 @@ func (d dice) target() string {
 		"/gw/devices", "/gw/groups/"+s()+"/devices/"+s(), "/gw/streams/"+s()+"/devices/"+s(), "/gw/streams/"+s()+"/groups/"+s(),
 		"/gw/calcs/"+s()+"/devices/"+s(), "/gw/calcs/"+s()+"/devices/"+s()+"/intervals/all", "/storage/containers/"+s(),
 		"/platform/customer", "/platform/tokens/all", "/auth/info", "/nowhere/all", "/gw/channel-protocols/all",
-		"/gw/devices/"+s()+"?fields=id&cid=111", "/gw/devices/"+s()+"?token=x", "/gw/plugins/"+s()+"/devices/"+s())
+		"/gw/devices/"+s()+"?fields=id&cid=111", "/gw/devices/"+s()+"?fields=id,telemetry,messages.x", "/gw/groups/"+s()+"/devices/"+s()+"?fields=settings",
+		"/gw/devices?fields=telemetry", "/gw/devices/telemetry.x=1", "/gw/devices/"+s()+"?token=x", "/gw/plugins/"+s()+"/devices/"+s())
 }
 
 // world makes a random world with its ask; target "" is made as well.

@@ -41,6 +41,7 @@ type Element struct {
 type Value struct {
 	Kind Kind
 	Raw  []byte // as written, without white space around it; aliases the text
+	At   int    // where it begins in the text
 }
 
 // Present reports whether the key is there.
@@ -71,6 +72,27 @@ func (v Value) AppendString(dst []byte) []byte {
 	}
 	dst, _ = jsontext.AppendUnquote(dst, v.Raw)
 	return dst
+}
+
+// AppendStrings appends the string that v is or, with commas between them, the strings of the array
+// that it is. It reports false for everything else.
+func (v Value) AppendStrings(dst []byte) ([]byte, bool) {
+	if v.Kind != Array {
+		return v.AppendString(dst), v.Kind == String
+	}
+	dec := jsontext.NewDecoder(bytes.NewBuffer(v.Raw))
+	_, _ = dec.ReadToken()
+	for n := 0; dec.PeekKind() != jsontext.KindEndArray; n++ {
+		raw, err := dec.ReadValue()
+		if err != nil || raw.Kind() != String {
+			return dst, false
+		}
+		if n > 0 {
+			dst = append(dst, ',')
+		}
+		dst, _ = jsontext.AppendUnquote(dst, raw)
+	}
+	return dst, true
 }
 
 // nextObject moves into the next object of the outermost level: the text's own or the next element
@@ -134,7 +156,7 @@ func (s *Scanner) readElement(keys Keys) error {
 			return failed
 		}
 		if i >= 0 {
-			e.Values[i] = Value{Kind: value.Kind(), Raw: value}
+			e.Values[i] = Value{Kind: value.Kind(), Raw: value, At: s.position() - len(value)}
 		}
 	}
 	e.End = s.position() - 1
