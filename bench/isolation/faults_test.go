@@ -105,7 +105,7 @@ func (f *faulty) exported(stale float64) {
 	}
 }
 
-const unknownNow = `{"errors":[{"code":503,"reason":"the account of items is not known now"}],"result":[]}`
+const unknownNow = `{"errors":[{"code":503,"reason":"the account of items is not known now"}]}`
 
 func answered(body string) *backend.Canned { return &backend.Canned{Status: 200, Body: []byte(body)} }
 
