@@ -17,6 +17,7 @@ func (s *Settings) check(report *strict.Report) {
 	s.checkTLS(report)
 	s.checkScope(report)
 	s.checkLimits(report)
+	s.checkMQTT(report)
 	if len(s.Listen.CORS.Origins) > 1 && slices.Contains(s.Listen.CORS.Origins, "*") {
 		s.warn(report, "listen.cors.origins", "* allows every origin: the others have no effect")
 	}
@@ -28,15 +29,31 @@ func (s *Settings) check(report *strict.Report) {
 	}
 }
 
-// checkListeners refuses an admin listener on the public address, where it would be found by
-// everyone or, at random, not at all.
+// checkListeners refuses two listeners at one address. One that is behind another would be found by
+// everyone or, at random, not at all; of all, the admin listener must not be found so.
 func (s *Settings) checkListeners(report *strict.Report) {
-	host, port, _ := net.SplitHostPort(s.Listen.Address)
-	adminHost, adminPort, _ := net.SplitHostPort(s.Admin.Address)
-	overlap := host == adminHost || isEverywhere(host) || isEverywhere(adminHost)
-	if port != "0" && port == adminPort && overlap {
-		s.fault(report, s.named("admin.address", "listen.address"), "the public and the admin listener are at one address: take another port")
+	all := []struct{ path, what, address string }{
+		{"listen.address", "public", s.Listen.Address},
+		{"admin.address", "admin", s.Admin.Address},
+		{"mqtt.address", "MQTT", s.MQTT.Address},
+		{"mqtt.ws_address", "WebSocket", s.MQTT.WSAddress},
 	}
+	for i, second := range all {
+		for _, first := range all[:i] {
+			if overlap(first.address, second.address) {
+				s.fault(report, s.named(second.path, first.path),
+					"the "+first.what+" and the "+second.what+" listener are at one address: take another port")
+			}
+		}
+	}
+}
+
+// overlap reports whether two addresses, of which any may be empty, could be one.
+func overlap(a, b string) bool {
+	host, port, _ := net.SplitHostPort(a)
+	other, otherPort, _ := net.SplitHostPort(b)
+	return a != "" && b != "" && port != "0" && port == otherPort &&
+		(host == other || isEverywhere(host) || isEverywhere(other))
 }
 
 // checkLoop refuses a gateway that is its own backend: each request would be forwarded to itself.

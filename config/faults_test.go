@@ -49,6 +49,14 @@ func TestChecks(t *testing.T) {
 		{"listen: {cors: {origins: ['*', 'https://a']}}", "f:1:26: warning: listen.cors.origins: * allows every origin: the others have no effect"},
 		{"listen: {trusted_proxies: [0.0.0.0/0]}", "f:1:28: warning: listen.trusted_proxies[0]: every client is believed to be a proxy, and may name any address as its own"},
 		{"upstream: {headers: [User-Agent]}", "f:1:22: warning: upstream.headers[0]: is passed anyway: leave it out"},
+		{"mqtt: {address: ':8080'}", "f:1:17: mqtt.address: the public and the MQTT listener are at one address: take another port"},
+		{"mqtt: {ws_address: '127.0.0.1:9090'}", "f:1:20: mqtt.ws_address: the admin and the WebSocket listener are at one address: take another port"},
+		{"mqtt: {address: ':1884'}", "f:1:17: mqtt.address: the broker is this gateway itself (mqtt.address): name the broker"},
+		{"mqtt: {address: ':1883', upstream: {url: 'mqtt://localhost'}}", "f:1:42: mqtt.upstream.url: the broker is this gateway itself (mqtt.address): name the broker"},
+		{"mqtt: {address: ':1883', upstream: {url: 'mqtts://name@localhost'}}", ""},
+		{"mqtt: {tls: {cert_file: a}}", "f:1:25: mqtt.tls.cert_file: needs key_file beside it"},
+		{"mqtt: {tls: {client_ca_file: a}}", "f:1:30: mqtt.tls.client_ca_file: clients show certificates over TLS only: set cert_file and key_file"},
+		{"mqtt: {upstream: {tls: {ca_file: a}}}", "f:1:34: warning: mqtt.upstream.tls.ca_file: has no effect: mqtt.upstream.url does not begin with mqtts://"},
 		{"policy: {query: [limit]}", "f:1:18: warning: policy.query[0]: is passed anyway: leave it out"},
 	}
 	for _, row := range rows {
@@ -73,7 +81,8 @@ func TestNoCredentialShown(t *testing.T) {
 		"upstream: {urls: ['SECRET']}", "upstream: {token_file: [SECRET]}", "upstream: {token_file: {a: SECRET}}",
 		"listen: {public_url: 'https://SECRET@host'}", "upstream: {token_file: *SECRET}", "upstream: {token_file: &SECRET }",
 		"admin: {token_file: \"SECRET\\n\"}", "admin: {token_file: @SECRET}", "admin: {token_file: %SECRET}", "admin: {token_file: !SECRET x}",
-		"upstream: {token_file: SECRETSECRETSECRET}",
+		"upstream: {token_file: SECRETSECRETSECRET}", "mqtt: {upstream: {url: 'mqtt://user:SECRET@host'}}",
+		"mqtt: {upstream: {url: 'mqtt://SECRET:SECRET'}}", "mqtt: {upstream: {url: SECRET}}",
 	} {
 		s, faults := Parse("f", []byte(text))
 		if s != nil {

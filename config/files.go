@@ -30,10 +30,14 @@ func CheckFiles(s *Settings) strict.Faults {
 	}
 	verify("admin.token_file", checkKey(s.Admin.Token, "put a key of your own there"))
 	verify("upstream.token_file", checkKey(s.Upstream.Token, "put the backend's key there"))
+	verify("mqtt.upstream.token_file", checkKey(s.MQTT.Upstream.Token, "put the broker's key there"))
 	verify("listen.tls.cert_file", checkCert(s.Listen.TLS.Cert, s.Listen.TLS.Key))
 	verify("listen.tls.client_ca_file", checkCA(s.Listen.TLS.ClientCA))
 	verify("upstream.tls.ca_file", checkCA(s.Upstream.TLS.CA))
 	verify("upstream.tls.cert_file", checkCert(s.Upstream.TLS.Cert, s.Upstream.TLS.Key))
+	verify("mqtt.tls.cert_file", checkCert(s.MQTT.TLS.Cert, s.MQTT.TLS.Key))
+	verify("mqtt.tls.client_ca_file", checkCA(s.MQTT.TLS.ClientCA))
+	verify("mqtt.upstream.tls.ca_file", checkCA(s.MQTT.Upstream.TLS.CA))
 	return report.Faults()
 }
 

@@ -22,6 +22,7 @@ type Settings struct {
 	Audit    Audit
 	Log      Log
 	Shutdown Shutdown
+	MQTT     MQTT
 
 	file   string                // the file that was read
 	sum    [sha256.Size]byte     // of its text, if Load has read it
