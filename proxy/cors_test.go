@@ -165,6 +165,28 @@ func TestRegions(t *testing.T) {
 	}
 }
 
+// /auth/regions sends MQTT clients to the gateway's own listeners, while there are any.
+func TestRegionsNameTheListenersForMQTT(t *testing.T) {
+	said := func(address string) func() string { return func() string { return address } }
+	rows := []struct {
+		mqtt, ws   func() string
+		host, want string
+	}{
+		{said(":1883"), nil, "gw.test", `"rest":"http://gw.test","mqtt":"gw.test:1883"}`},
+		{said(":1883"), said(":8083"), "gw.test:80", `"rest":"http://gw.test:80","mqtt-ws":"gw.test:8083","mqtt":"gw.test:1883"}`},
+		{said(":1883"), nil, "[::1]:80", `,"mqtt":"[::1]:1883"}`},
+		{said(":1883"), nil, "[::1]", `,"mqtt":"[::1]:1883"}`},
+		{said("m.example:8883"), said(""), "gw.test", `"rest":"http://gw.test","mqtt":"m.example:8883"}`},
+	}
+	for _, row := range rows {
+		w := textWired(t, plain(`{"result":[]}`), func(o *Options, _ *policy.Engine, _ *head.Config) { o.MQTT, o.MQTTWS = row.mqtt, row.ws })
+		answer := w.exchange("GET /auth/regions HTTP/1.1\r\nHost: " + row.host + "\r\nConnection: close\r\n\r\n")
+		if !strings.Contains(answer, row.want) {
+			t.Errorf("%s: got %s, want %s", row.host, answer, row.want)
+		}
+	}
+}
+
 // Expiry, time to live, addresses and origins bind every request anew.
 func TestTokenValidity(t *testing.T) {
 	w := textWired(t, plain(`{"result":[]}`))

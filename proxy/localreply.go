@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"strconv"
 
 	"github.com/valyala/fasthttp"
@@ -10,9 +11,10 @@ import (
 
 // localReplies answers what the gateway knows better than the backend.
 type localReplies struct {
-	heads  *headPrinter
-	via    *forwarding
-	region []byte // further members
+	heads        *headPrinter
+	via          *forwarding
+	mqttWS, mqtt func() string // of Options
+	region       []byte        // further members
 }
 
 // regions tells clients where the API is: here. They must not be sent around the gateway (SPEC 3).
@@ -22,10 +24,33 @@ func (l *localReplies) regions(c *call, ev *evaluation, resp *response) policy.R
 	}
 	b := append(resp.body[:0], `{"result":[{"name":"aclgate","default":true,"rest":"`...)
 	b = appendJSONBytes(b, l.via.appendOwnURL(nil, c))
-	b = append(append(b, '"'), l.region...)
+	b = append(b, '"')
+	b = appendListener(b, `,"mqtt-ws":"`, l.mqttWS, c.head.Host)
+	b = appendListener(b, `,"mqtt":"`, l.mqtt, c.head.Host)
+	b = append(b, l.region...)
 	resp.body = append(b, `}]}`...)
 	l.heads.reply(c, resp, fasthttp.StatusOK, resp.body)
 	return policy.OwnAnswer
+}
+
+// appendListener appends where a listener for MQTT is found: at the address that it says, or, where
+// it says a port alone, at the Host that the client asked for.
+func appendListener(b []byte, member string, listener func() string, host []byte) []byte {
+	if listener == nil {
+		return b
+	}
+	address := listener()
+	if address == "" {
+		return b
+	}
+	b = append(b, member...)
+	if address[0] == ':' {
+		if colon := bytes.LastIndexByte(host, ':'); colon > bytes.LastIndexByte(host, ']') {
+			host = host[:colon]
+		}
+		b = appendJSONBytes(b, host)
+	}
+	return append(append(b, address...), '"')
 }
 
 // info answers /auth/info from the token's own record; the key is not in it and nobody has it.
@@ -33,8 +58,15 @@ func (l *localReplies) info(c *call, ev *evaluation, resp *response) policy.Reas
 	if ev.dec.Reason != policy.OwnAnswer {
 		return policy.NotJudged
 	}
-	t := ev.in.Token
-	b := append(resp.body[:0], `{"result":[{"access":`...)
+	b := AppendTokenInfo(append(resp.body[:0], `{"result":[`...), ev.in.Token)
+	resp.body = append(b, `]}`...)
+	l.heads.reply(c, resp, fasthttp.StatusOK, resp.body)
+	return policy.OwnAnswer
+}
+
+// AppendTokenInfo appends what /auth/info says of a token, as a JSON object.
+func AppendTokenInfo(b []byte, t *policy.Token) []byte {
+	b = append(b, `{"access":`...)
 	b = appendAccess(b, t)
 	b = appendMember(b, "accessed", t.LastUsed())
 	b = appendMember(b, "blocked", 0)
@@ -47,9 +79,7 @@ func (l *localReplies) info(c *call, ev *evaluation, resp *response) policy.Reas
 	b = appendJSONText(b, t.Info)
 	b = append(b, '"')
 	b = appendMember(b, "ttl", t.TTL)
-	resp.body = append(b, `}]}`...)
-	l.heads.reply(c, resp, fasthttp.StatusOK, resp.body)
-	return policy.OwnAnswer
+	return append(b, '}')
 }
 
 func appendMember(b []byte, name string, n int64) []byte {

@@ -90,8 +90,9 @@ type Options struct {
 	Marker         string        // what a request of ours is known by when it comes back: see NewMarker
 	PassHeaders    []string      // further client headers to pass
 	PublicURL      string
-	PublicHealth   func() error // why the gateway is not ready; nil: /healthz and /readyz are not answered
-	Region         []byte       // JSON members that /auth/regions has more, each after a comma; nil: none
+	PublicHealth   func() error  // why the gateway is not ready; nil: /healthz and /readyz are not answered
+	Region         []byte        // JSON members that /auth/regions has more, each after a comma; nil: none
+	MQTT, MQTTWS   func() string // where /auth/regions sends MQTT clients: host:port, or :port of its own Host, or "": nowhere; may be nil
 	TLS            bool
 	TrustedProxies []netip.Prefix
 	Origins        []string // of CORS; "*" is any

@@ -52,7 +52,7 @@ func New(o Options) *Gateway {
 	g.preflight = newPreflight(heads, &o)
 	g.authenticator = authenticator{engine: o.Engine, tokens: o.Tokens, limits: o.Limits, clock: clock}
 	g.rateLimiter = rateLimiter{limits: o.Limits, accounts: o.Accounts, clock: clock}
-	g.localReplies = localReplies{heads: heads, via: via, region: o.Region}
+	g.localReplies = localReplies{heads: heads, via: via, mqttWS: o.MQTTWS, mqtt: o.MQTT, region: o.Region}
 	g.authorizer = authorizer{
 		engine: o.Engine, accounts: o.Accounts, accountTree: o.AccountTree, index: o.Index, probe: o.ScopeProbe,
 		resolver: o.Resolver, faults: g.faults, heads: heads,

@@ -64,6 +64,7 @@ type state struct {
 	overlays []*overlay      // by Collection.Index; nil: not needed
 	members  []*groupMembers // likewise
 	views    perTree[View]
+	fresh    perTree[Fresh]
 }
 
 // New returns an index that knows nothing; Run makes it read.
@@ -87,8 +88,11 @@ type View struct {
 
 // View returns what is known now. It allocates nothing as long as nothing changes.
 func (x *ItemIndex) View(tree *policy.Tree) *View {
-	now := x.state.Load()
-	return now.views.get(tree, func() *View { return &View{now, tree} })
+	return x.state.Load().view(tree)
+}
+
+func (s *state) view(tree *policy.Tree) *View {
+	return s.views.get(tree, func() *View { return &View{s, tree} })
 }
 
 // Account returns the account of an item of c, and whether it is known.

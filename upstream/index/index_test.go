@@ -310,6 +310,9 @@ func TestIndexClock(t *testing.T) {
 			if b.asked.Load() != step.asked || x.Stale(x.devices) != step.stale {
 				t.Errorf("step %d: asked %d times, stale: %v", i, b.asked.Load(), x.Stale(x.devices))
 			}
+			if _, known := x.Fresh(x.tree).Account(x.devices, 7); known == step.stale {
+				t.Errorf("step %d: the fresh view knows the item: %v", i, known)
+			}
 		}
 		down.Store(true)
 		time.Sleep(2 * time.Minute)
@@ -318,6 +321,9 @@ func TestIndexClock(t *testing.T) {
 			t.Errorf("asked %d times, stale: %v", b.asked.Load(), x.Stale(x.devices))
 		}
 		x.want("old", "7:11")
+		if ids := x.Fresh(x.tree).Of(x.devices, 11); len(x.View(x.tree).Of(x.devices, 11)) != 1 || len(ids) != 0 {
+			t.Errorf("the fresh view shows what is too old: %v", ids)
+		}
 	})
 }
 
