@@ -19,6 +19,7 @@ type MQTT struct {
 	Upstream        MQTTUpstream
 	Dialect         MQTTDialect
 	Namespace       MQTTNamespace
+	Prefix          string // of the paths of accounts
 	MaxConnectBytes int
 	MaxPacketBytes  int
 	MaxSessions     int
@@ -65,6 +66,7 @@ type MQTTNamespace string
 // The values of mqtt.namespace.
 const (
 	NamespaceNone MQTTNamespace = "none" // there is one account
+	NamespacePath MQTTNamespace = "path" // own topics live below the path of their account
 	NamespaceCID  MQTTNamespace = "cid"  // the broker knows accounts
 )
 
@@ -95,9 +97,11 @@ func mqttRows(s *Settings) []Setting {
 			"The CA of the broker's certificate, in PEM. Empty: those of the system.", into(&m.Upstream.TLS.CA, s.path)},
 		{"mqtt.dialect", "plain | flespi", "plain",
 			"What the broker understands: the standard, or also comma lists in levels and $filter.", into(&m.Dialect, strict.Enum(DialectPlain, DialectFlespi))},
-		{"mqtt.namespace", "none | cid", "none",
-			"How the broker keeps accounts apart: not at all, so that the policy may have one account only, or by itself, with user property cid.",
-			into(&m.Namespace, strict.Enum(NamespaceNone, NamespaceCID))},
+		{"mqtt.namespace", "none | path | cid", "none",
+			"How accounts are kept apart at the broker: not at all, so that the policy may have one only; by a path in front of own topics; or by the broker, with user property cid.",
+			into(&m.Namespace, strict.Enum(NamespaceNone, NamespacePath, NamespaceCID))},
+		{"mqtt.prefix", "level of a topic", "acc",
+			"The first level of that path.", into(&m.Prefix, pathPrefix)},
 	}
 }
 
@@ -130,6 +134,19 @@ func mqttBoundRows(s *Settings) []Setting {
 		{"mqtt.timeouts.dial", "duration", "2s",
 			"For a new connection to the broker, its answer to CONNECT included.", into(&m.Timeouts.Dial, strict.Duration(soon, day))},
 	}
+}
+
+// pathPrefix reads a level of a topic that is neither the platform's nor the broker's own.
+func pathPrefix(n *strict.Node) (string, bool) {
+	return strict.Parsed("a level of a topic such as acc", func(text string) (string, error) {
+		switch {
+		case !isWord(strings.ToLower(text), userChars):
+			return "", errors.New("it holds letters, digits and " + userChars)
+		case strings.EqualFold(text, "flespi"):
+			return "", errors.New("below flespi/ is the platform")
+		}
+		return text, nil
+	})(n)
 }
 
 // publicAddress reads where clients are sent: host:port.

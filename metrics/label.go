@@ -23,6 +23,7 @@ const (
 	FaultUpstreamNames
 	FaultKeys
 	FaultUses
+	FaultMQTTTLS
 )
 
 // statuses are the statuses that have a series of their own in Responses and HeadFaults: those that
@@ -132,6 +133,6 @@ func closedSets(cat *policy.Catalogue) map[string][]string {
 	return map[string][]string{
 		"method": methods(), "collection": collections(cat), "class": classes(), "code": codes(),
 		"verdict": verdicts(), "enforced": verdicts(), "would": outcomes(), "shadow": outcomes(), "reason": reasons(), "result": {"failed", "succeeded"},
-		"what": {"listen-tls", "upstream-tls", "upstream-names", "keys", "uses"},
+		"what": {"listen-tls", "upstream-tls", "upstream-names", "keys", "uses", "mqtt-tls"},
 	}
 }

@@ -21,7 +21,6 @@ import (
 	"aclgate/policy"
 	"aclgate/policy/explain"
 	"aclgate/policy/store"
-	"aclgate/policy/topic"
 )
 
 // keyVariable is the environment variable that may hold the key to explain. A key never comes as a
@@ -111,7 +110,7 @@ func (e *env) runExplain(cmd *cobra.Command, f *explainFlags, args []string) err
 	}
 	ask.File, ask.Tree, ask.Token = s.Store.Path.Text, pol.Tree, pol.token(rec)
 	if f.mqtt {
-		report := explain.Topic(topic.Options{Engine: pol.engine}, explain.TopicAsk{Action: args[0], Topic: args[1], Input: ask.Input, File: ask.File})
+		report := explain.Topic(app.TopicOptions(s, pol.engine), explain.TopicAsk{Action: args[0], Topic: args[1], Input: ask.Input, File: ask.File})
 		return e.print(report, f.json)
 	}
 	var report *explain.Report

@@ -79,6 +79,18 @@ func (r *Reloader) Listener() *tls.Config {
 	}
 }
 
+// Unnamed is Listener for what is no HTTP: clients may offer any application protocol, or none.
+func (r *Reloader) Unnamed() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			c := r.Config().Clone()
+			c.NextProtos = nil
+			return c, nil
+		},
+	}
+}
+
 // Fault looks at the files, also while there are no handshakes, and returns why they cannot be used
 // since they changed; nil while all is well.
 func (r *Reloader) Fault() error {

@@ -43,7 +43,7 @@ func (b *Broker) dial(ctx context.Context) (net.Conn, error) {
 		return raw, err
 	}
 	config := b.files.Config().Clone()
-	config.ServerName = b.host
+	config.ServerName, config.NextProtos = b.host, nil
 	secure := tls.Client(raw, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		raw.Close()

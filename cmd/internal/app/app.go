@@ -2,7 +2,7 @@
 // else does. Commands and tests use the same three calls: New, Serve, Close.
 //
 // Where things are: policy.go opens the policies, backend.go what sends to the backend, listen.go
-// the gateway and its listener, observe.go the admin listener and what it exports, faults.go looks
+// the gateway and its listener, mqtt.go the MQTT front, observe.go the admin listener and what it exports, faults.go looks
 // after what may fail without failing a request, notify.go informs the service manager.
 package app
 
@@ -64,6 +64,7 @@ type App struct {
 
 	key       *keyFile // the gateway's own credential
 	adminKey  *keyFile
+	brokerKey *keyFile // the gateway's own credential at the broker
 	transport *upstream.Transport
 	resolver  *index.Resolver
 	index     *index.ItemIndex
@@ -79,6 +80,7 @@ type App struct {
 	admin           *admin.Server
 	public, private net.Listener
 	server          *proxy.Server
+	mqtt            *mqttFront   // nil: there is none
 	listenTLSFault  func() error // of the public listener's files; nil: it has none
 	draining        atomic.Bool
 	reloadFailed    atomic.Bool // the last one
@@ -99,7 +101,7 @@ func New(s *config.Settings, log *slog.Logger, o Options) (*App, error) {
 	a.notifier = newNotifier(func(state string, err error) {
 		log.Warn("cannot tell the service manager", "state", state, "error", err)
 	})
-	for _, open := range []func() error{a.openKeys, a.openAudit, a.openPolicies, a.openBackend, a.openAdmin} {
+	for _, open := range []func() error{a.openKeys, a.openAudit, a.openPolicies, a.openBackend, a.openMQTT, a.openAdmin} {
 		if err := open(); err != nil {
 			a.Close()
 			return nil, err
@@ -119,7 +121,7 @@ func (a *App) Close() {
 	a.audit.Close()
 }
 
-// Reload reads the policy and both keys again. When it returns nil, every request evaluated later
+// Reload reads the policy and all keys again. When it returns nil, every request evaluated later
 // obeys the new ones. What cannot be read stays as it was, and keeps nothing else from being read.
 func (a *App) Reload() error {
 	before := a.keyFault()
@@ -174,6 +176,7 @@ func (a *App) Serve(ctx context.Context) error {
 	group.Go(func() { a.admin.Serve(a.private) })
 	ended := make(chan error, 1)
 	group.Go(func() { ended <- a.server.Serve() })
+	a.serveMQTT()
 	a.log.Info("serving", "address", a.public.Addr().String(), "admin", a.private.Addr().String(),
 		"mode", a.settings.Scope.Mode, "version", a.options.Version)
 	a.notifier.tell(notifyReady)
@@ -185,6 +188,7 @@ func (a *App) Serve(ctx context.Context) error {
 	case <-ctx.Done():
 		err = a.shutdown()
 	case err = <-ended:
+		a.endMQTT()
 	}
 	stop()
 	admin, cancel := context.WithTimeout(context.Background(), adminShutdown)
@@ -259,7 +263,11 @@ func (a *App) shutdown() error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.Drain)
 	defer cancel()
-	switch err := a.server.Shutdown(ctx); {
+	var mqtt sync.WaitGroup
+	mqtt.Go(a.endMQTT)
+	err := a.server.Shutdown(ctx)
+	mqtt.Wait()
+	switch {
 	case errors.Is(err, context.Canceled):
 		return errors.New("requests were cut: a second signal hastened the end")
 	case err != nil:

@@ -31,6 +31,11 @@ func (a *App) backgroundFaults() []backgroundFault {
 			"the TLS files of the listener changed and cannot be used: the old ones stay",
 			"the TLS files of the listener can be used again"})
 	}
+	if a.mqtt != nil && a.mqtt.tls != nil {
+		all = append(all, backgroundFault{metrics.FaultMQTTTLS, a.mqtt.tls.Fault,
+			"the TLS files of the MQTT listeners changed and cannot be used: the old ones stay",
+			"the TLS files of the MQTT listeners can be used again"})
+	}
 	return all
 }
 

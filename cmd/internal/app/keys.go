@@ -88,9 +88,10 @@ func (k *keyFile) lastFault() error {
 	return k.fault
 }
 
-// openKeys reads both keys. At start a key that cannot be read is a fault.
+// openKeys reads all keys. At start a key that cannot be read is a fault.
 func (a *App) openKeys() error {
 	u, d := a.settings.Upstream.Token, a.settings.Admin.Token
+	a.brokerKey = &keyFile{setting: "mqtt.upstream.token_file", file: a.settings.MQTT.Upstream.Token}
 	a.key = &keyFile{setting: "upstream.token_file", file: u}
 	a.adminKey = &keyFile{setting: "admin.token_file", file: d, changed: func(key string) {
 		if a.admin != nil {
@@ -100,10 +101,23 @@ func (a *App) openKeys() error {
 	return a.readKeys()
 }
 
-func (a *App) readKeys() error { return errors.Join(a.key.read(), a.adminKey.read()) }
+// keys returns the files of all keys.
+func (a *App) keys() []*keyFile { return []*keyFile{a.key, a.adminKey, a.brokerKey} }
+
+func (a *App) readKeys() (err error) {
+	for _, k := range a.keys() {
+		err = errors.Join(err, k.read())
+	}
+	return err
+}
 
 // keyFault returns why keys cannot be read; nil if all can.
-func (a *App) keyFault() error { return errors.Join(a.key.lastFault(), a.adminKey.lastFault()) }
+func (a *App) keyFault() (err error) {
+	for _, k := range a.keys() {
+		err = errors.Join(err, k.lastFault())
+	}
+	return err
+}
 
 // watchKeys notices changes of the files of keys, until ctx ends.
 func (a *App) watchKeys(ctx context.Context) {
@@ -115,7 +129,7 @@ func (a *App) watchKeys(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		for _, k := range []*keyFile{a.key, a.adminKey} {
+		for _, k := range a.keys() {
 			if !k.look() {
 				continue
 			}

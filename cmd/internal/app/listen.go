@@ -45,6 +45,7 @@ func (a *App) openGateway() {
 	if l.PublicHealth {
 		o.PublicHealth = a.ready
 	}
+	o.MQTT, o.MQTTWS = a.mqttPlaces()
 	// A nil pointer in an interface is not nil.
 	if a.probe != nil {
 		o.ScopeProbe = a.probe
@@ -95,7 +96,7 @@ func (a *App) limiter() *limit.Limiter {
 	return l
 }
 
-// listen takes both addresses; before it returns nil nothing is served.
+// listen takes all addresses; before it returns nil nothing is served.
 func (a *App) listen() error {
 	l := a.settings.Listen
 	var err error
@@ -107,6 +108,9 @@ func (a *App) listen() error {
 		return ListenError("admin.address", a.settings.Admin.Address, err)
 	}
 	ln, err := a.secure(a.public)
+	if err == nil {
+		err = a.mqtt.listen(a.mqttHeads())
+	}
 	if err != nil {
 		a.public.Close()
 		a.private.Close()
