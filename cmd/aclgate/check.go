@@ -67,6 +67,7 @@ func readBoth(file string) (*config.Settings, *policyFile, strict.Faults) {
 		pol, more = readPolicy(s, s.Store.Path, "store.path")
 		if pol != nil {
 			more = append(more, usesFault(s, pol)...)
+			more = append(more, accountsFault(s, pol)...)
 		}
 		if shadow := s.Policy.Shadow; shadow.IsSet() {
 			_, faults := readPolicy(s, shadow, "policy.shadow")
@@ -91,6 +92,16 @@ func usesFault(s *config.Settings, pol *policyFile) strict.Faults {
 		Message: "store.path: the last uses of tokens with a ttl cannot be kept: " + err.Error()}}
 }
 
+// accountsFault reports that MQTT would be served to accounts that nothing keeps apart.
+func accountsFault(s *config.Settings, pol *policyFile) strict.Faults {
+	err := app.OneAccount(s, pol.Tree)
+	if err == nil {
+		return nil
+	}
+	at := s.Pos("mqtt.namespace")
+	return strict.Faults{{File: s.Name(), Line: at.Line, Col: at.Col, Message: "mqtt.namespace: " + err.Error()}}
+}
+
 // advice warns of settings that are sound but open more than they seem to, where the settings
 // themselves do not.
 func advice(s *config.Settings) strict.Faults {
@@ -104,6 +115,9 @@ func advice(s *config.Settings) strict.Faults {
 	}
 	if !s.Upstream.Token.IsSet() {
 		warn("upstream.token_file", "the callers' own keys are passed on: each has to be a key of the backend too")
+	}
+	if s.MQTT.On() && !s.MQTT.Upstream.Token.IsSet() {
+		warn("mqtt.upstream.token_file", "the callers' own keys are passed on: each has to be one of the broker's too")
 	}
 	return faults
 }

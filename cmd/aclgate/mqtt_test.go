@@ -1,0 +1,271 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"aclgate/bench/broker"
+)
+
+const brokerKey = "the-gateways-key-at-the-broker"
+
+// mqttPolicy has one account, and a token for channel 10101 alone (the vendor's own example).
+const mqttPolicy = `accounts: [{id: 1, name: operator}]
+tokens:
+  - {id: 1, key: stays-valid, cid: 1, expire: 4102444800, access: {type: standard}}
+  - id: 2
+    key: one-channel
+    cid: 1
+    expire: 4102444800
+    access: {type: acl, acl: [{uri: gw/channels, methods: [GET], ids: [10101]}, {uri: mqtt, topic: own/#, actions: [subscribe]}]}
+`
+
+// mqttGate is a gateway in front of a fake broker.
+type mqttGate struct {
+	*gate
+	broker    *broker.Broker
+	plain, ws string
+}
+
+func startMQTT(t *testing.T, o siteOptions, more string) *mqttGate {
+	t.Helper()
+	b, err := broker.Start(broker.Config{Users: map[string]uint64{brokerKey: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	g := &mqttGate{broker: b, plain: freeAddr(t), ws: freeAddr(t)}
+	if o.policy == "" {
+		o.policy = mqttPolicy
+	}
+	if o.files == nil {
+		o.files = map[string]string{}
+	}
+	o.files["broker.token"] = brokerKey + "\n"
+	o.settings += fmt.Sprintf("mqtt: {address: %q, ws_address: %q, upstream: {url: \"mqtt://%s\", token_file: broker.token}%s}\n", g.plain, g.ws, b.Addr(), more)
+	g.gate = startGate(t, o)
+	return g
+}
+
+// mqttClient speaks MQTT 3.1.1 by hand.
+type mqttClient struct {
+	net.Conn
+	t *testing.T
+	r *bufio.Reader
+}
+
+// packet prints a packet of less than 128 bytes.
+func packet(first byte, parts ...any) []byte {
+	var body bytes.Buffer
+	for _, part := range parts {
+		switch v := part.(type) {
+		case string:
+			binary.Write(&body, binary.BigEndian, uint16(len(v)))
+			body.WriteString(v)
+		case []byte:
+			body.Write(v)
+		}
+	}
+	return append([]byte{first, byte(body.Len())}, body.Bytes()...)
+}
+
+// dialMQTT says CONNECT over conn and returns the code of CONNACK.
+func dialMQTT(t *testing.T, conn net.Conn, key string) (*mqttClient, byte) {
+	t.Helper()
+	t.Cleanup(func() { conn.Close() })
+	c := &mqttClient{conn, t, bufio.NewReader(conn)}
+	c.send(packet(0x10, "MQTT", []byte{4, 0x82, 0, 60}, "client", key))
+	first, body := c.next()
+	if first != 0x20 || len(body) != 2 {
+		t.Fatalf("got %#x %x, want CONNACK", first, body)
+	}
+	return c, body[1]
+}
+
+func (c *mqttClient) send(p []byte) {
+	c.t.Helper()
+	if _, err := c.Write(p); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// next returns the next packet; 0 at the end of the connection.
+func (c *mqttClient) next() (first byte, body []byte) {
+	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	first, err := c.r.ReadByte()
+	if err != nil {
+		return 0, nil
+	}
+	n, err := binary.ReadUvarint(c.r)
+	if err == nil {
+		body = make([]byte, n)
+		_, err = io.ReadFull(c.r, body)
+	}
+	if err != nil {
+		return 0, nil
+	}
+	return first, body
+}
+
+// subscribe returns the code of SUBACK.
+func (c *mqttClient) subscribe(filter string) byte {
+	c.t.Helper()
+	c.send(packet(0x82, []byte{0, 9}, filter, []byte{0}))
+	first, body := c.next()
+	if first != 0x90 || len(body) != 3 {
+		c.t.Fatalf("got %#x %x, want SUBACK", first, body)
+	}
+	return body[2]
+}
+
+// message returns the topic of the next message.
+func (c *mqttClient) message() string {
+	first, body := c.next()
+	if first&0xf0 != 0x30 {
+		return fmt.Sprintf("packet %#x", first)
+	}
+	return string(body[2 : 2+binary.BigEndian.Uint16(body)])
+}
+
+func tcp(t *testing.T, address string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// A token for one channel gets what is published about that channel, and nothing of another, whatever
+// it subscribes to.
+func TestMQTTOneChannel(t *testing.T) {
+	g := startMQTT(t, siteOptions{}, "")
+	if _, code := dialMQTT(t, tcp(t, g.plain), "nobody-has-this-key"); code != 5 {
+		t.Errorf("CONNACK %d for a key that nobody has, want 5", code)
+	}
+	c, code := dialMQTT(t, tcp(t, g.plain), "one-channel")
+	if code != 0 {
+		t.Fatalf("CONNACK %d", code)
+	}
+	for _, row := range []struct {
+		filter string
+		code   byte
+	}{
+		{"flespi/state/gw/channels/10101/#", 0}, {"flespi/state/gw/channels/10102/#", 0x80}, {"flespi/state/gw/channels/+/#", 0},
+		{"#", 0}, {"$SYS/#", 0x80}, {"own/+", 0}, {"others/+", 0x80},
+	} {
+		if got := c.subscribe(row.filter); got != row.code {
+			t.Errorf("SUBACK %#x for %s, want %#x", got, row.filter, row.code)
+		}
+	}
+	for _, topic := range []string{
+		"flespi/state/gw/channels/10102/name", "others/a", "flespi/state/gw/devices/10101/name", "flespi/rest/get/gw/channels/all",
+		"flespi/state/gw/channels/10101/name",
+	} {
+		g.broker.Publish(broker.Message{Topic: topic, Payload: "x"})
+	}
+	if got := c.message(); got != "flespi/state/gw/channels/10101/name" {
+		t.Errorf("got %s", got)
+	}
+	for _, filter := range g.broker.Filters() {
+		if strings.Contains(filter, "10102") || filter == "#" {
+			t.Errorf("the broker was asked for %s", filter)
+		}
+	}
+}
+
+// When a reload returns, no message passes that the new policy denies, and the session ends.
+func TestMQTTRevoked(t *testing.T) {
+	g := startMQTT(t, siteOptions{}, "")
+	gone, _ := dialMQTT(t, tcp(t, g.plain), "one-channel")
+	stays, _ := dialMQTT(t, tcp(t, g.plain), "stays-valid")
+	gone.subscribe("own/#")
+	stays.subscribe("own/#")
+	without, _, _ := strings.Cut(mqttPolicy, "  - id: 2")
+	g.policy(without)
+	if status := g.reload(); status != 200 {
+		t.Fatalf("reload: %d", status)
+	}
+	g.broker.Publish(broker.Message{Topic: "own/a", Payload: "x"})
+	if got := stays.message(); got != "own/a" {
+		t.Errorf("another token's session got %s", got)
+	}
+	if got := gone.message(); got != "packet 0x0" {
+		t.Errorf("after the reload the revoked token got %s", got)
+	}
+}
+
+// MQTT comes over WebSocket too, and /auth/regions says where both are.
+func TestMQTTOverWebSocket(t *testing.T) {
+	g := startMQTT(t, siteOptions{}, "")
+	_, port, _ := net.SplitHostPort(g.plain)
+	_, wsPort, _ := net.SplitHostPort(g.ws)
+	want := fmt.Sprintf(`"mqtt-ws":"127.0.0.1:%s","mqtt":"127.0.0.1:%s"`, wsPort, port)
+	if _, body := call(t, validKey, "GET", g.api+"/auth/regions", ""); !strings.Contains(body, want) {
+		t.Errorf("got %s, want %s", body, want)
+	}
+	raw := tcp(t, g.ws)
+	io.WriteString(raw, "GET /mqtt HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"+
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n")
+	r := bufio.NewReader(raw)
+	for line := ""; line != "\r\n"; {
+		var err error
+		if line, err = r.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	connect := packet(0x10, "MQTT", []byte{4, 0x82, 0, 60}, "client", "one-channel")
+	raw.Write(append([]byte{0x82, 0x80 | byte(len(connect)), 0, 0, 0, 0}, connect...)) // a mask of zeros
+	raw.SetReadDeadline(time.Now().Add(10 * time.Second))
+	answer := make([]byte, 6)
+	if _, err := io.ReadFull(r, answer); err != nil || !bytes.Equal(answer, []byte{0x82, 4, 0x20, 2, 0, 0}) {
+		t.Errorf("got %x, %v, want a frame with CONNACK", answer, err)
+	}
+}
+
+// Without a namespace there must be one account: a second is a fault of check and of serve, and one
+// that comes later ends what is served.
+func TestMQTTOneAccount(t *testing.T) {
+	const two = "accounts: [{id: 1, name: a}, {id: 2, name: b}]\ntokens:\n"
+	s := newSite(t, siteOptions{policy: two, settings: "mqtt: {address: '127.0.0.1:0', upstream: {url: 'mqtt://127.0.0.1:1'}}\n"})
+	for _, command := range []string{"check", "serve"} {
+		code, _, stderr := once(t, command, "-c", s.file())
+		if code != exitSettings || !strings.Contains(stderr, "mqtt.namespace: none keeps no accounts apart, and the policy has 2") {
+			t.Errorf("%s: got %d and %q", command, code, stderr)
+		}
+	}
+	g := startMQTT(t, siteOptions{}, "")
+	c, _ := dialMQTT(t, tcp(t, g.plain), validKey)
+	c.subscribe("#")
+	g.policy(strings.Replace(mqttPolicy, "operator}", "operator}, {id: 2, name: another}", 1))
+	if status := g.reload(); status != 200 {
+		t.Fatalf("reload: %d", status)
+	}
+	g.broker.Publish(broker.Message{Topic: "own/a", Payload: "x"})
+	if got := c.message(); got != "packet 0x0" {
+		t.Errorf("got %s, want the end", got)
+	}
+	if _, code := dialMQTT(t, tcp(t, g.plain), validKey); code != 3 {
+		t.Errorf("CONNACK %d, want 3", code)
+	}
+}
+
+// A gateway that ends tells its sessions and does not wait for them.
+func TestMQTTEnds(t *testing.T) {
+	g := startMQTT(t, siteOptions{}, "")
+	c, _ := dialMQTT(t, tcp(t, g.plain), validKey)
+	c.subscribe("#")
+	if code := g.end(); code != exitOK {
+		t.Errorf("ended with %d", code)
+	}
+	if first, _ := c.next(); first != 0 {
+		t.Errorf("got packet %#x, want the end", first)
+	}
+}
