@@ -218,7 +218,8 @@ func hostPort(broker string) (host, port string) {
 	return u.Hostname(), "1883"
 }
 
-// checkMQTT refuses a broker that is the gateway itself, and halves of a pair.
+// checkMQTT refuses a broker that is the gateway itself, halves of a pair, and accounts that only
+// their own topics would keep apart.
 func (s *Settings) checkMQTT(report *strict.Report) {
 	m := &s.MQTT
 	s.checkPair(report, "mqtt.tls.", m.TLS.Cert, m.TLS.Key)
@@ -227,6 +228,10 @@ func (s *Settings) checkMQTT(report *strict.Report) {
 	}
 	if m.Upstream.TLS.CA.IsSet() && !strings.HasPrefix(m.Upstream.URL, "mqtts:") {
 		s.warn(report, "mqtt.upstream.tls.ca_file", "has no effect: mqtt.upstream.url does not begin with mqtts://")
+	}
+	if m.On() && m.Namespace == NamespacePath && s.Scope.Mode == ScopeHeader {
+		s.fault(report, s.named("mqtt.namespace", "scope.mode"),
+			"path keeps own topics apart; those of items need scope.mode ids or both")
 	}
 	if m.Address == "" {
 		return
