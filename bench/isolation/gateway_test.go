@@ -46,6 +46,7 @@ const startTimeout = 30 * time.Second
 type Gateway struct {
 	Address, Admin string
 
+	dir   string // of its files
 	cmd   *exec.Cmd
 	ended chan struct{}
 
@@ -61,7 +62,7 @@ func Start(program, dir string, w *World, s Settings) (*Gateway, error) {
 	if err := write(dir, w, s); err != nil {
 		return nil, err
 	}
-	g := &Gateway{cmd: exec.Command(program, "serve", "-c", filepath.Join(dir, "aclgate.yaml")), ended: make(chan struct{})}
+	g := &Gateway{dir: dir, cmd: exec.Command(program, "serve", "-c", filepath.Join(dir, "aclgate.yaml")), ended: make(chan struct{})}
 	sys.DieWithParent(g.cmd)
 	out, err := g.cmd.StderrPipe()
 	if err != nil {
