@@ -136,8 +136,8 @@ func TestAddressInUse(t *testing.T) {
 	}
 	defer ln.Close()
 	taken := ln.Addr().String()
-	for _, flag := range []string{"--listen", "--backend", "--admin"} {
-		args := []string{"demo", "--listen", freeAddr(t), "--backend", freeAddr(t), "--admin", freeAddr(t), flag, taken}
+	for _, flag := range []string{"--listen", "--backend", "--admin", "--mqtt"} {
+		args := []string{"demo", "--listen", freeAddr(t), "--backend", freeAddr(t), "--admin", freeAddr(t), "--mqtt", freeAddr(t), flag, taken}
 		code, _, stderr := once(t, args...)
 		if code != exitFailed || !strings.Contains(stderr, taken+" is in use") || !strings.Contains(stderr, flag) {
 			t.Errorf("%s: got %d %s", flag, code, stderr)

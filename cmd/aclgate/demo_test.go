@@ -1,12 +1,51 @@
 package main
 
 import (
+	"encoding/binary"
 	"encoding/json"
+	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 )
+
+// The demo has a broker: a token for two channels gets the state of these two.
+func TestDemoHasABroker(t *testing.T) {
+	mqtt, admin := freeAddr(t), freeAddr(t)
+	p := start(t, "demo", "--listen", freeAddr(t), "--backend", freeAddr(t), "--admin", admin, "--mqtt", mqtt)
+	p.await("http://"+admin+"/readyz", 200)
+	c, code := dialMQTT(t, tcp(t, mqtt), "demo-channels")
+	if code != 0 {
+		t.Fatalf("CONNACK %d", code)
+	}
+	c.send(packet(0x82, []byte{0, 9}, "flespi/state/+/channels/+/name", []byte{0}))
+	var got []string
+	for len(got) < 2 {
+		first, body := c.next()
+		switch first & 0xf0 {
+		case 0x30:
+			got = append(got, string(body[2:2+binary.BigEndian.Uint16(body)]))
+		case 0:
+			t.Fatalf("the connection ended after %v", got)
+		}
+	}
+	slices.Sort(got)
+	if want := []string{"flespi/state/gw/channels/2025/name", "flespi/state/gw/channels/2026/name"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if code := c.subscribe("lamp"); code != 0x80 {
+		t.Errorf("SUBACK %#x for an own topic, want 0x80", code)
+	}
+	_, port, _ := net.SplitHostPort(mqtt)
+	for !strings.Contains(p.stdout.String(), "Ctrl-C ends the demo") {
+		time.Sleep(time.Millisecond)
+	}
+	if want := "mosquitto_sub -h 127.0.0.1 -p " + port + " -V 5 -u demo-channels -v -t 'flespi/state/gw/channels/+/name'\n"; !strings.Contains(p.stdout.String(), want) {
+		t.Errorf("the intro does not say %q: %s", want, p.stdout.String())
+	}
+}
 
 // The vendor's published tutorial plays on the demo word for word, and each request shows in one
 // line what became of it (SPEC 8).
@@ -15,8 +54,8 @@ func TestDemoPlaysTheTutorial(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listen, admin := freeAddr(t), freeAddr(t)
-	p := start(t, "demo", "--listen", listen, "--backend", freeAddr(t), "--admin", admin)
+	listen, admin, mqtt := freeAddr(t), freeAddr(t), freeAddr(t)
+	p := start(t, "demo", "--listen", listen, "--backend", freeAddr(t), "--admin", admin, "--mqtt", mqtt)
 	p.await("http://"+admin+"/readyz", 200)
 	for !strings.Contains(p.stdout.String(), "Ctrl-C ends the demo") {
 		time.Sleep(time.Millisecond) // the addresses are served before the intro is shown
