@@ -167,3 +167,23 @@ func BenchmarkHandle(b *testing.B) {
 		})
 	}
 }
+
+// Ensure that the sender of an upload sees what arrived, part by part.
+func TestUploadedParts(t *testing.T) {
+	_, url := start(t, DemoWorld(), Options{})
+	const body = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"t.bin\"\r\n\r\nabc"
+	for end, want := range map[string]string{
+		"\r\n--b--\r\n": `{"result":[{"field":"file","name":"t.bin","sha256":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad","size":3}]}`,
+		"":              `{"result":[]}`,
+	} {
+		resp, err := http.Post(url+"/gw/devices/101/media", `multipart/form-data; boundary="b"`, strings.NewReader(body+end))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(resp.Body)
+		if err != nil || string(got) != want {
+			t.Errorf("ending %q: got %s and %v, want %s", end, got, err, want)
+		}
+		resp.Body.Close()
+	}
+}

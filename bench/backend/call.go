@@ -17,6 +17,7 @@ type call struct {
 	scope  scope
 	cid    int64 // account of creations without their own
 	body   []byte
+	kind   string     // Content-Type of the body, as it came
 	shown  projection // of item rows
 	filter matcher    // of the data of a GET of items; nil: none
 
@@ -81,7 +82,7 @@ func (c *call) answer(h *fasthttp.RequestHeader) {
 		return
 	}
 	var err error
-	c.method = string(h.Method())
+	c.method, c.kind = string(h.Method()), string(h.ContentType())
 	if c.segs, c.query, err = parseTarget(c.segs[:0], string(h.RequestURI())); err != nil {
 		c.bad(err)
 		return

@@ -30,20 +30,43 @@ var (
 	errID       = errors.New("wrong item id")
 )
 
-// parseSelector reads one decoded segment: all, 1,2,3, field=value,… or {…}.
+// parseSelector reads one decoded segment: all or 1,2,3, then conditions or none; field=value,…
+// alone; or {…}.
 func parseSelector(s string) (selector, error) {
-	switch {
-	case s == "all":
-		return selector{all: true}, nil
-	case strings.HasPrefix(s, "{"):
+	if strings.HasPrefix(s, "{") {
 		m, err := parseExpr(s)
 		return selector{match: m}, err
-	case strings.Contains(s, "="):
-		m, err := parseConditions(s)
-		return selector{match: m}, err
 	}
-	ids, err := parseIDs(s)
-	return selector{ids: ids}, err
+	first, conditions, err := splitConditions(s)
+	if err != nil {
+		return selector{}, err
+	}
+	sel := selector{all: first == "all" || first == ""}
+	if !sel.all {
+		if sel.ids, err = parseIDs(first); err != nil {
+			return sel, err
+		}
+	}
+	if conditions != "" {
+		sel.match, err = parseConditions(conditions)
+	}
+	return sel, err
+}
+
+// splitConditions cuts a selector before its first field=value: what is before it names items.
+func splitConditions(s string) (first, conditions string, err error) {
+	end := strings.IndexByte(s, '=')
+	switch {
+	case s == "":
+		return "", "", errSelector
+	case end < 0:
+		return s, "", nil
+	}
+	at := strings.LastIndexByte(s[:end], ',')
+	if at == 0 {
+		return "", "", errSelector
+	}
+	return s[:max(at, 0)], s[at+1:], nil
 }
 
 func parseIDs(s string) ([]int64, error) {

@@ -83,8 +83,27 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+// Ensure that conditions may follow what names items.
+func TestConditionsAfterIDs(t *testing.T) {
+	for _, r := range []struct {
+		sel  string
+		ids  []int64
+		want bool
+	}{
+		{"101,7,name=truck-1", []int64{101, 7}, true},
+		{"7,cid=11,name=car-*", []int64{7}, false},
+		{"all,cid=11", nil, true},
+		{"all,cid=12", nil, false},
+	} {
+		sel, err := parseSelector(r.sel)
+		if err != nil || !slices.Equal(sel.ids, r.ids) || sel.match(truck(t)) != r.want {
+			t.Errorf("%s: got ids %v and %v, want %v and a match: %v", r.sel, sel.ids, err, r.ids, r.want)
+		}
+	}
+}
+
 func TestWrongSelectors(t *testing.T) {
-	for _, s := range []string{"", "ALL", "0", "01", "-1", "+1", "1,", ",1", "1,,2", "1,all", "1,name=x", "1 ", "9223372036854775808",
+	for _, s := range []string{"", "ALL", "0", "01", "-1", "+1", "1,", ",1", "1,,2", "1,all", "1,name", "name=x,1", ",name=x", "01,name=x", "all,name", "all,1,name=x", "1 ", "9223372036854775808",
 		"name=", "=x", "name=x,", "na me=x", "{", "{}", "{a==}", "{a==1", "{(a}", "{a b}", `{"open}`, "{a&&}", "{1x}", "{a===1}",
 		"{" + strings.Repeat("(", 2*maxExprDepth) + "1" + strings.Repeat(")", 2*maxExprDepth) + "}",
 		"{" + strings.Repeat("!", 2*maxExprDepth) + "1}"} {

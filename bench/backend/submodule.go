@@ -50,6 +50,10 @@ func (c *call) below(items []*item, name string) {
 		}
 	case "commands":
 		c.commands(items)
+	case "files", "media":
+		if c.method != get && c.method != "DELETE" {
+			c.upload()
+		}
 	}
 }
 
