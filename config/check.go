@@ -10,10 +10,16 @@ import (
 	"aclgate/config/strict"
 )
 
+// maxURLs is how many URLs one backend may have: what chooses among them keeps them in one word.
+const maxURLs = 64
+
 // check reports faults that take more than one setting to see, at the setting that should change.
 func (s *Settings) check(report *strict.Report) {
 	s.checkListeners(report)
 	s.checkLoop(report)
+	if len(s.Upstream.URLs) > maxURLs {
+		s.fault(report, "upstream.urls", "more than "+strconv.Itoa(maxURLs)+" URLs")
+	}
 	s.checkTLS(report)
 	s.checkScope(report)
 	s.checkLimits(report)

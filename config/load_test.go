@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -146,4 +147,16 @@ func write(t *testing.T, path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Ensure a backend has no more URLs than its client can tell apart.
+func TestManyURLs(t *testing.T) {
+	text := "upstream: {urls: ["
+	for i := range maxURLs {
+		text += "\"http://127.0.0.1:" + strconv.Itoa(9000+i) + "\", "
+	}
+	_, faults := Parse("f", []byte(text+"]}"))
+	wantFaults(t, faults)
+	_, faults = Parse("f", []byte(text+"\"http://127.0.0.1:8999\"]}"))
+	wantFaults(t, faults, "f:1:18: upstream.urls: more than 64 URLs")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -11,6 +12,7 @@ import (
 	"aclgate/cmd/internal/app"
 	"aclgate/config"
 	"aclgate/config/strict"
+	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/upstream/probe"
 )
@@ -40,13 +42,25 @@ func (e *env) runCheck(ctx context.Context, live bool) error {
 	if n := countFaults(faults); n > 0 {
 		return badSettings(fmt.Errorf("%d %s", n, plural(n, "fault", "faults")))
 	}
+	// What would stop serve stops check as well, whoever finds it.
+	log := slog.New(slog.DiscardHandler)
+	if live {
+		log = newLogger(config.Log{Level: config.LogWarn, Format: config.LogText}, e.stderr, false)
+	}
+	quiet := *s
+	quiet.Audit = config.Audit{} // nothing is served, so there is nothing to write
+	a, err := app.New(&quiet, log, app.Options{})
+	if err != nil {
+		return badSettings(err)
+	}
+	defer a.Close()
 	accounts, tokens := len(pol.Tree.Accounts()), pol.Len()
 	fmt.Fprintf(e.stdout, "%s and %s are sound: %d %s, %d %s\n", e.file, s.Store.Path.Text,
 		accounts, plural(accounts, "account", "accounts"), tokens, plural(tokens, "token", "tokens"))
 	if !live {
 		return nil
 	}
-	return e.checkLive(ctx, s, pol.Tree)
+	return e.checkLive(ctx, a, s, pol.Tree)
 }
 
 // readBoth reads settings and policy. Faulty settings do not keep it from naming those of the
@@ -74,7 +88,7 @@ func readBoth(file string) (*config.Settings, *policyFile, strict.Faults) {
 			more = append(more, faults...)
 		}
 	}
-	faults = append(append(faults, config.CheckFiles(s)...), more...)
+	faults = append(append(append(faults, config.CheckFiles(s)...), auditFault(s)...), more...)
 	if sound {
 		faults = append(faults, advice(s)...)
 	}
@@ -87,9 +101,18 @@ func usesFault(s *config.Settings, pol *policyFile) strict.Faults {
 	if err == nil {
 		return nil
 	}
-	at := s.Pos("store.path")
-	return strict.Faults{{File: s.Name(), Line: at.Line, Col: at.Col,
-		Message: "store.path: the last uses of tokens with a ttl cannot be kept: " + err.Error()}}
+	return strict.Faults{unreadable(s, "store.path", fmt.Errorf("the last uses of tokens with a ttl cannot be kept: %w", err))}
+}
+
+// auditFault reports that the audit log cannot be written.
+func auditFault(s *config.Settings) strict.Faults {
+	if !s.Audit.Path.IsSet() {
+		return nil
+	}
+	if err := record.CheckAudit(s.Audit.Path.Path); err != nil {
+		return strict.Faults{unreadable(s, "audit.path", err)}
+	}
+	return nil
 }
 
 // accountsFault reports that MQTT would be served to accounts that nothing keeps apart.
@@ -140,13 +163,7 @@ func plural(n int, one, many string) string {
 }
 
 // checkLive asks the backend what only it can say.
-func (e *env) checkLive(ctx context.Context, s *config.Settings, tree *policy.Tree) error {
-	s.Audit = config.Audit{} // nothing is served, so there is nothing to write
-	a, err := app.New(s, newLogger(config.Log{Level: config.LogWarn, Format: config.LogText}, e.stderr, false), app.Options{})
-	if err != nil {
-		return badSettings(err)
-	}
-	defer a.Close()
+func (e *env) checkLive(ctx context.Context, a *app.App, s *config.Settings, tree *policy.Tree) error {
 	found, err := a.ProbeScope(ctx)
 	switch {
 	case err != nil:

@@ -79,9 +79,15 @@ func packet(first byte, parts ...any) []byte {
 // dialMQTT says CONNECT over conn and returns the code of CONNACK.
 func dialMQTT(t *testing.T, conn net.Conn, key string) (*mqttClient, byte) {
 	t.Helper()
+	return dialMQTTAs(t, conn, "client", key)
+}
+
+// dialMQTTAs is dialMQTT for a client of that name.
+func dialMQTTAs(t *testing.T, conn net.Conn, name, key string) (*mqttClient, byte) {
+	t.Helper()
 	t.Cleanup(func() { conn.Close() })
 	c := &mqttClient{conn, t, bufio.NewReader(conn)}
-	c.send(packet(0x10, "MQTT", []byte{4, 0x82, 0, 60}, "client", key))
+	c.send(packet(0x10, "MQTT", []byte{4, 0x82, 0, 60}, name, key))
 	first, body := c.next()
 	if first != 0x20 || len(body) != 2 {
 		t.Fatalf("got %#x %x, want CONNACK", first, body)

@@ -118,7 +118,7 @@ func missingPolicies(s *config.Settings) (faults strict.Faults) {
 	return faults.Sorted()
 }
 
-// unreadable says, where the settings name a file, why nobody can read it.
+// unreadable says, where the settings name a file, why nobody can use it.
 func unreadable(s *config.Settings, setting string, err error) strict.Fault {
 	at := s.Pos(setting)
 	return strict.Fault{File: s.Name(), Line: at.Line, Col: at.Col, Message: setting + ": " + err.Error()}

@@ -2,8 +2,11 @@ package record
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -51,6 +54,24 @@ func (f *auditFile) open() error {
 		f.rotates = named.Mode().IsRegular() && os.SameFile(named, info)
 	}
 	return nil
+}
+
+// CheckAudit returns why OpenAudit would refuse the path now; nil if it would not. It leaves nothing
+// behind: a file that is not there is not made.
+func CheckAudit(path string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|openNonBlocking, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		if file, err = os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.check"); err == nil {
+			defer os.Remove(file.Name())
+		}
+	}
+	if noReader(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot open the audit log: %w", err)
+	}
+	return file.Close()
 }
 
 func (f *auditFile) close() {

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"slices"
+
 	"aclgate/config"
 	"aclgate/metrics"
 	"aclgate/policy"
@@ -16,6 +18,9 @@ func (a *App) openBackend() (err error) {
 	urls := make([]string, len(u.URLs))
 	for i, o := range u.URLs {
 		urls[i] = o.String()
+	}
+	if !slices.ContainsFunc(u.URLs, config.Origin.TLS) {
+		u.TLS = config.ClientTLS{} // without effect, of which check warns
 	}
 	a.transport, err = upstream.New(upstream.Options{
 		URLs: urls, CAFile: u.TLS.CA.Path, CertFile: u.TLS.Cert.Path, KeyFile: u.TLS.Key.Path,
