@@ -308,7 +308,7 @@ func TestCountingIsExactUnderLoad(t *testing.T) {
 // from "nobody looks".
 func TestSilentFaults(t *testing.T) {
 	reg, m, _ := fresh(t, 1)
-	for what, name := range []string{FaultListenTLS: "listen-tls", FaultUpstreamTLS: "upstream-tls", FaultUpstreamNames: "upstream-names", FaultKeys: "keys", FaultUses: "uses"} {
+	for what, name := range []string{FaultListenTLS: "listen-tls", FaultUpstreamTLS: "upstream-tls", FaultUpstreamNames: "upstream-names", FaultKeys: "keys", FaultUses: "uses", FaultMQTTTLS: "mqtt-tls"} {
 		for _, step := range []int64{0, 1, -1} {
 			m.Add(SilentFault, step, what)
 			if got, want := value(t, reg, SilentFault, name), float64(max(step, 0)); got != want {

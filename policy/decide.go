@@ -52,7 +52,7 @@ func (e *Engine) route(in *Input) (Reason, Verdict) {
 	case r.Route.Local != NoLocalReply:
 		return OwnAnswer, Allow
 	case e.closed(r.Route.Closed, t):
-		return closedReasons[r.Route.Closed], Deny
+		return r.Route.Closed.reason(), Deny
 	case r.Route.Collection.MasterOnly && t.Access != Master:
 		return ClosedPlatform, Deny
 	case r.Route.Collection.Topics:
@@ -63,7 +63,13 @@ func (e *Engine) route(in *Input) (Reason, Verdict) {
 	return NotJudged, Deny
 }
 
-var closedReasons = [...]Reason{NotJudged, ClosedCredential, ClosedKeys}
+// reason returns why a route of this kind is closed.
+func (c Closed) reason() Reason {
+	if c == ByKeys {
+		return ClosedKeys
+	}
+	return ClosedCredential
+}
 
 // closed reports whether a route of this kind is closed to t. Where the caller's own credential
 // goes upstream, the backend judges it by that.

@@ -87,7 +87,7 @@ var reasonTable = [reasonCount]reasonRow{
 		"Put the path into a catalogue of your own (policy.routes_file) if other tokens need it."},
 
 	BadHead: {"bad-head", fault(400, "the head of the request is malformed"),
-		"the head of the request is malformed (also 411, 414, 417, 421, 431, 505)",
+		"the head of the request is malformed (also 408, 411, 414, 417, 421, 431, 505)",
 		"Correct the client: the answer names what is wrong with its request line or headers."},
 	Loop: {"loop", fault(508, "the request has come back to the gateway that forwarded it"),
 		"the request has come back to this gateway, or passed too many others",
@@ -285,7 +285,7 @@ var reasonTable = [reasonCount]reasonRow{
 		"all connections to the backend are in use",
 		"Raise upstream.max_connections, if the backend can bear it."},
 	Overloaded: {"overloaded", later(503, 1, "the gateway is busy"),
-		"the gateway is busy or going down",
+		"the gateway is busy",
 		"Let the client wait for Retry-After; add replicas if it lasts."},
 	ClientGone: {"client-gone", gone,
 		"the client went away, so there was nobody to answer",

@@ -3,14 +3,15 @@
 //
 // One request is one straight line (serve, in serve.go):
 //
-//	head → shed → parse → preflight → authenticate → limit → regions → scope → decide → resolve →
-//	info → read → print → forward → note → respond
+//	head → health → shed → preflight → parse → authenticate → limit → regions → scope → decide →
+//	resolve → info → read → print → forward → note → respond
 //
 // Between print and the first byte to the backend the decision is confirmed: if what it rests on has
-// moved, the request is judged and printed again (judge.go).
+// moved, the request is judged and printed again (judge.go). While an upload or an answer streams,
+// it is looked at still (underway.go).
 //
-// Each step is a method of a small type that has the settings of its phase, and stands in a file
-// named after the phase. It takes the parts of the exchange that it needs and returns
+// Each step is a method of a small type that has the settings of its phase, and stands in the
+// phase's file; docs/architecture.md names them. It takes the parts of the exchange that it needs and returns
 // policy.NotJudged to go on, or the reason why the line ends there. No phase calls another, and
 // nothing goes back; TestPhasesKnowNoOther shows it.
 //

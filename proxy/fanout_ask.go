@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 
+	"aclgate/metrics"
 	"aclgate/policy"
 	"aclgate/upstream"
 )
@@ -34,11 +35,13 @@ func (f *fanOut) confirm() error {
 	}
 	scope := f.eval.in.Scope
 	f.ids = slices.Clone(f.ids) // they may be in the memory of the decision
-	if reason := f.out.judge(); reason != policy.NotJudged {
-		return reason
+	reason := f.out.judge()
+	if reason == policy.NotJudged && f.eval.in.Scope != scope { // half of the answer would be of another branch
+		reason = policy.ForeignAccount
 	}
-	if f.eval.in.Scope != scope { // half of the answer would be of another branch
-		return policy.ForeignAccount
+	if reason != policy.NotJudged {
+		f.faults.metrics.Add(metrics.Cut, 1)
+		return reason
 	}
 	f.call.conn.OnGone(f.stop)
 	f.ids = append(f.ids[:f.from], f.eval.dec.Remaining(f.ids[f.from:])...)

@@ -9,7 +9,7 @@ import (
 
 const (
 	bodyHealthy  = `{"result":[{"state":"ok"}]}`
-	bodyNotReady = `{"errors":[{"code":503,"reason":"not ready"}],"result":[]}`
+	bodyNotReady = `{"errors":[{"code":503,"reason":"not ready"}]}`
 )
 
 // health answers load balancers: OPTIONS / by HTTP/1.0 without a Host, and /healthz and /readyz on the

@@ -6,9 +6,9 @@ import "aclgate/policy"
 // that often while one request is about to be sent.
 const attempts = 8
 
-// send prints the request and sends it as it is permitted at that moment (SPEC 2, The moment of
-// judgement). A body may take minutes to arrive, and so may a connection to the backend: what has
-// moved meanwhile has the request judged and printed again.
+// send prints the request and sends it as it is permitted at that moment
+// (SPEC 2, The moment of judgement). A body may take minutes to arrive, and so may a connection to
+// the backend: what has moved meanwhile has the request judged and printed again.
 func (g *Gateway) send(x *exchange) policy.Reason {
 	c, ev, body, out, resp := &x.call, &x.eval, &x.body, &x.out, &x.resp
 	for range attempts {

@@ -20,8 +20,8 @@ const overload = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/
 
 // plainHTTP answers a client that speaks HTTP in the clear to a TLS listener.
 const plainHTTP = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n" +
-	"Connection: close\r\nContent-Length: 80\r\n\r\n" +
-	`{"errors":[{"code":400,"reason":"this port speaks TLS: use https"}],"result":[]}`
+	"Connection: close\r\nContent-Length: 68\r\n\r\n" +
+	`{"errors":[{"code":400,"reason":"this port speaks TLS: use https"}]}`
 
 // Server accepts connections and has a Gateway serve their requests.
 //

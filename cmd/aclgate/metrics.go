@@ -101,7 +101,7 @@ func labelRows() [][2]string {
 		{"upstream", "host and port of one of `upstream.urls`"},
 		{"verdict", "`" + strings.Join(verdicts, "`, `") + "`"},
 		{"version", "the release"},
-		{"what", "`listen-tls`: the files of `listen.tls`, `upstream-tls`: those of `upstream.tls`, `upstream-names`: the hosts of `upstream.urls`, `keys`: the files of keys, `uses`: that of last uses"},
+		{"what", "`listen-tls`: the files of `listen.tls`, `upstream-tls`: those of `upstream.tls`, `upstream-names`: the hosts of `upstream.urls`, `keys`: the files of keys, `uses`: that of last uses, `mqtt-tls`: the files of `mqtt.tls`"},
 		{"would", "what the entries would have done: a verdict, or `unresolved` where only the backend could tell"},
 	}
 }
