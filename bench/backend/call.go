@@ -229,9 +229,6 @@ func (c *call) bad(err error) { c.out.refuse(fasthttp.StatusBadRequest, codeBad,
 // the answer complete. The items are in a pooled slice and valid until release.
 func (c *call) pick(coll *collection, segment string, page query) ([]*item, bool) {
 	sel, err := parseSelector(segment)
-	if err != nil && c.s.opt.Conditions {
-		sel, err = parseNarrowed(segment)
-	}
 	if err != nil {
 		c.bad(err)
 		return nil, false

@@ -69,22 +69,6 @@ func splitConditions(s string) (first, conditions string, err error) {
 	return s[:max(at, 0)], s[at+1:], nil
 }
 
-// parseNarrowed reads ids followed by conditions: 7,9,field=value.
-func parseNarrowed(s string) (sel selector, err error) {
-	first := strings.IndexByte(s, '=')
-	if first < 0 {
-		return selector{}, errSelector
-	}
-	cut := strings.LastIndexByte(s[:first], ',')
-	if cut < 0 {
-		return selector{}, errSelector
-	}
-	if sel.ids, err = parseIDs(s[:cut]); err == nil {
-		sel.match, err = parseConditions(s[cut+1:])
-	}
-	return sel, err
-}
-
 func parseIDs(s string) ([]int64, error) {
 	ids := make([]int64, 0, strings.Count(s, ",")+1)
 	var seen map[int64]bool

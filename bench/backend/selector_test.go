@@ -213,19 +213,3 @@ func escape(s string) string {
 	}
 	return b.String()
 }
-
-// TestParseNarrowed reads ids with conditions, which Options.Conditions turns on.
-func TestParseNarrowed(t *testing.T) {
-	it := truck(t)
-	for text, want := range map[string]bool{"101,7,name=truck*": true, "7,101,name=car*": false, "101,cid=11,enabled=true": true} {
-		sel, err := parseNarrowed(text)
-		if err != nil || !slices.Contains(sel.ids, 101) || sel.match(&placed{item: it}) != want {
-			t.Errorf("%s: got %v %v, want a match: %v", text, sel.ids, err, want)
-		}
-	}
-	for _, text := range []string{"", "7", "name=x", "all,name=x", "7,", "7,=x", "x,name=y", "7,name=x,9"} {
-		if sel, err := parseNarrowed(text); err == nil {
-			t.Errorf("%s: got %v, want an error", text, sel.ids)
-		}
-	}
-}

@@ -51,7 +51,6 @@ type Options struct {
 	NoPaging   bool // ignore limit and offset
 	IgnoreCID  bool // know no accounts: x-flespi-cid is ignored, rows still carry cid
 	NoCIDField bool // rows carry no cid
-	Conditions bool // know selectors like 7,9,field=value: those of the listed items that fit
 
 	ContentLength bool          // announce the length of message streams instead of chunking them
 	ChunkBytes    int           // about this many bytes of a message stream per write; 0: 32 KiB

@@ -275,13 +275,13 @@ var gadgetRoutes = sync.OnceValue(func() string {
 	if code := run(context.Background(), []string{"routes", "--export"}, &out, io.Discard); code != exitOK {
 		panic("no catalogue")
 	}
-	return out.String() + "- uri: gw/gadgets\n  id: int\n  routes:\n  - {path: '/{}', methods: [GET]}\n"
+	return out.String() + "- uri: gw/gadgets\n  id: int\n  scoped: true\n  routes:\n  - {path: '/{}', methods: [GET]}\n"
 })
 
 // listenBackend has the backend listen at one address more, and returns its URL.
 func (s *trial) listenBackend() string {
 	if s.backend == nil {
-		o := backend.Options{Key: upstreamKey, Record: 1 << 10, Conditions: true, IgnoreCID: s.o.mode == config.ScopeIDs}
+		o := backend.Options{Key: upstreamKey, Record: 1 << 10, IgnoreCID: s.o.mode == config.ScopeIDs}
 		if s.o.callersKey {
 			o.Key = ""
 		}

@@ -26,6 +26,7 @@ type Options struct {
 	Refresh      time.Duration       // pause between two readings
 	MaxStaleness time.Duration       // older is too old to judge by
 	MaxTarget    int                 // upstream.max_url_bytes
+	Connections  int                 // upstream.max_connections: no more readings at one time; 0: many
 	Log          *slog.Logger
 }
 
@@ -51,11 +52,12 @@ type ItemIndex struct {
 
 	ready   atomic.Bool   // all that was needed at some time was read
 	wake    wake.Signal   // of Run
-	slots   chan struct{} // bounds collections read at one time
+	slots   chan struct{} // bounds readings at one time
 	lookUps *lookupCache
 }
 
-// readCount is how many collections are read at one time.
+// readCount is how many readings there are at one time, unless the backend has fewer connections:
+// one that finds none would fail where upstream.queue.max lets nobody wait.
 const readCount = 4
 
 // state is all that is known at one moment. It is immutable but for the views, which are made when
@@ -69,10 +71,14 @@ type state struct {
 
 // New returns an index that knows nothing; Run makes it read.
 func New(o Options) *ItemIndex {
+	atOnce := readCount
+	if o.Connections > 0 {
+		atOnce = min(atOnce, o.Connections)
+	}
 	x := &ItemIndex{
 		lister: listing.Lister{Backend: o.Backend, Key: o.Key, Log: o.Log}, opt: o,
 		groups: o.Catalogue.WithRole(policy.RoleGroups), refreshers: map[subject]*refresher{},
-		wake: wake.New(), slots: make(chan struct{}, readCount), lookUps: newLookupCache(o.Refresh),
+		wake: wake.New(), slots: make(chan struct{}, atOnce), lookUps: newLookupCache(o.Refresh),
 	}
 	n := len(o.Catalogue.Collections)
 	x.state.Store(&state{overlays: make([]*overlay, n), members: make([]*groupMembers, n)})

@@ -120,7 +120,16 @@ func (x *ItemIndex) keepReading(ctx context.Context, s subject, r *refresher) {
 			return err
 		}
 	}
-	r.run(ctx, read, func(err, before error, took time.Duration) time.Duration {
+	inTurn := func(ctx context.Context, generation uint64) error {
+		select {
+		case x.slots <- struct{}{}:
+			defer func() { <-x.slots }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		return read(ctx, generation)
+	}
+	r.run(ctx, inTurn, func(err, before error, took time.Duration) time.Duration {
 		x.report(s, err, before, took)
 		if err != nil && !hidden(err) {
 			return min(x.opt.Refresh, retryRead)
@@ -151,12 +160,6 @@ func (x *ItemIndex) report(s subject, err, before error, took time.Duration) {
 // read reads one collection whole and makes it what is known. What takes longer than max_staleness
 // would be too old when it ends.
 func (x *ItemIndex) read(ctx context.Context, c *policy.Collection) error {
-	select {
-	case x.slots <- struct{}{}:
-		defer func() { <-x.slots }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 	seq, began := x.mark(), time.Now()
 	rows := make([]itemRow, 0, x.size(c))
 	q := listing.Items(c.URI, x.roots())

@@ -51,8 +51,8 @@ const (
 // Options say where to look.
 type Options struct {
 	Backend   listing.Doer
-	Key       func() string // the gateway's own credential
-	Tree      func() *policy.Tree
+	Key       func() string       // the gateway's own credential
+	Tree      func() *policy.Tree // the accounts in force; nil as long as they are not known
 	Catalogue *policy.Catalogue
 	Log       *slog.Logger
 	// Changed is called after every check with what is known; it may be nil.
@@ -130,6 +130,9 @@ func (p *Probe) check(ctx context.Context) time.Duration {
 		p.checked.Store(true)
 		p.Log.Warn("cannot look whether the backend obeys x-flespi-cid", "error", err)
 		return againKnown
+	case errors.Is(err, ErrNotProbed):
+		// The accounts are not known yet. Whoever reads them logs what fails, and calls PolicyLoaded.
+		return againFailed
 	case err != nil:
 		p.Log.Warn("cannot look whether the backend obeys x-flespi-cid", "error", err)
 		return againFailed
