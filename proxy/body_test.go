@@ -291,6 +291,8 @@ func TestUnframedBodies(t *testing.T) {
 		{"an array", head("POST") + `[{}]`, 0},
 		{"behind empty lines", head("DELETE") + "\r\n\r\n{}", 0},
 		{"a form", head("DELETE") + `a=b`, 0},
+		{"beside data", strings.Replace(head("DELETE"), "/messages", "/messages?data=%7B%7D", 1) + `{"from":1}`, 0},
+		{"an item", strings.Replace(head("PUT"), "/messages", "", 1) + `{"name":"x"}`, 0},
 		{"a word of JSON", head("DELETE") + `null`, 0},
 		{"chunks", head("DELETE") + "2\r\n{}\r\n0\r\n\r\n", 0},
 		{"a request", head("DELETE") + next, 2},

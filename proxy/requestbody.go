@@ -59,6 +59,8 @@ type bodyReader struct {
 func (r *bodyReader) read(c *call, ev *evaluation, b *requestBody) policy.Reason {
 	req := ev.in.Request
 	switch {
+	case req.Method.Write() && c.head.Length == 0 && !c.head.HasLength && c.conn.Unframed():
+		return bodyFailed(c, head.UnframedFault)
 	case req.Data == nil && c.head.Length == 0:
 		return r.none(c, ev, b)
 	case req.Data != nil:
@@ -86,14 +88,12 @@ func (r *bodyReader) read(c *call, ev *evaluation, b *requestBody) policy.Reason
 }
 
 // none judges a request without a body. PUT and PATCH of an item need one, so there its length is
-// missing; and what follows the head may be a body without a length (SPEC 2, Head).
+// missing (SPEC 2, Head).
 func (r *bodyReader) none(c *call, ev *evaluation, b *requestBody) policy.Reason {
 	req := ev.in.Request
 	changes := req.Method == policy.PUT || req.Method == policy.PATCH
 	switch {
-	case !req.Method.Write() || c.head.HasLength:
-	case c.conn.Unframed():
-		return bodyFailed(c, head.UnframedFault)
+	case c.head.HasLength:
 	case changes && req.Route != nil && req.Route.Item && req.Route.Slot == policy.SlotItem:
 		c.refusal.status = fasthttp.StatusLengthRequired
 		return c.refuse(policy.BadHead, textLength)
