@@ -154,14 +154,18 @@ func saysNothing(text []byte) (bool, error) {
 	return shape == body.Object && members == 0, nil
 }
 
+// minPiece is the least room for the next bytes of an upload.
+const minPiece = 4 << 10
+
 // beginUpload reads the beginning of an upload: it takes a connection to the backend when that, or
 // all of it, is here. Who trickles holds no connection that others wait for (SPEC 2, Body).
 func (r *bodyReader) beginUpload(c *call, b *requestBody, limit int64) policy.Reason {
 	b.conn, b.maxUpload = c.conn, limit
 	c.conn.Upload()
-	b.text = slices.Grow(b.text[:0], maxKept)[:0]
+	b.text = b.text[:0]
 	for len(b.text) < maxKept {
-		n, err := c.conn.ReadBody(b.text[len(b.text):maxKept])
+		b.text = slices.Grow(b.text, min(minPiece, maxKept-len(b.text))) // who sends little holds little
+		n, err := c.conn.ReadBody(b.text[len(b.text):min(cap(b.text), maxKept)])
 		b.text = b.text[:len(b.text)+n]
 		switch {
 		case int64(len(b.text)) > limit:
