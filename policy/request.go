@@ -77,7 +77,10 @@ func (r *Request) Parse(e *Engine, method Method, target []byte) Reason {
 	r.reset(method, len(target))
 	path, query, _ := bytes.Cut(target, []byte{'?'})
 	// An empty variable in a script must not turn the submodule of a write into its item.
-	if n := len(path) - 1; method == GET && n > 0 && path[n] == '/' {
+	if n := len(path) - 1; n > 0 && path[n] == '/' {
+		if method != GET {
+			return r.refuse(BadTarget, "only the path of a GET may end in /", nil)
+		}
 		path = path[:n]
 	}
 	if reason := r.split(path); reason != NotJudged {
