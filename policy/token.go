@@ -2,6 +2,7 @@ package policy
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"net/netip"
 	"sync/atomic"
@@ -42,6 +43,10 @@ func (a Access) Number() int {
 // Digest is the SHA-256 digest of a token's key: the only form in which store, cache and logs know
 // a key.
 type Digest [32]byte
+
+// Key returns the slice of the digest by which caches choose places and stores keep revisions. Who
+// can choose digests can only choose those that no token has.
+func (d *Digest) Key() uint64 { return binary.LittleEndian.Uint64(d[:]) }
 
 // Short returns the first 8 hex digits, which is what logs may show.
 func (d Digest) Short() string { return hex.EncodeToString(d[:4]) }

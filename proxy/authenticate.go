@@ -61,14 +61,14 @@ func (a *authenticator) identify(c *call, ev *evaluation) policy.Reason {
 		return policy.TokenMalformed
 	}
 	c.auth = auth{key: key, digest: sha256.Sum256(key)}
-	return a.lookUp(c, ev)
+	return a.lookUp(c, ev, c.began)
 }
 
-// lookUp takes the token as the store has it now.
-func (a *authenticator) lookUp(c *call, ev *evaluation) policy.Reason {
+// lookUp takes the token as the store has it at now.
+func (a *authenticator) lookUp(c *call, ev *evaluation, now time.Time) policy.Reason {
 	in := &ev.in
-	ev.revision = a.tokens.Revision()
-	tok, err := a.tokens.Lookup(c.auth.digest)
+	ev.revision = a.tokens.Revision(c.auth.digest.Key())
+	tok, err := a.tokens.Lookup(c.auth.digest, now)
 	if err != nil {
 		return reasonIn(err)
 	}
@@ -81,12 +81,12 @@ func (a *authenticator) lookUp(c *call, ev *evaluation) policy.Reason {
 
 // again finds the token of a request anew, which had one or needed none.
 func (a *authenticator) again(c *call, ev *evaluation) policy.Reason {
-	ev.in.At = time.Now().Unix()
+	now := time.Now()
+	ev.in.At = now.Unix()
 	if ev.in.Token == nil {
-		ev.revision = a.tokens.Revision()
 		return policy.NotJudged
 	}
-	return a.lookUp(c, ev)
+	return a.lookUp(c, ev, now)
 }
 
 // keyOf returns the key of an Authorization value: FlespiToken or Bearer in any case, one space and

@@ -14,7 +14,7 @@ var errMoved = errors.New("what the decision rests on has moved")
 // request is decided in the same way.
 type basis struct {
 	token    *policy.Token // nil: a route without a token
-	revision uint64        // of the store, from before the token was looked up
+	revision uint64        // of the store for the token, from before it was looked up
 	tree     *policy.Tree
 	items    policy.Items
 }
@@ -40,9 +40,11 @@ func (f *confirmer) moved(b *basis) bool {
 // callerMoved reports whether the token or its accounts are not any more what they were. Questions
 // that the gateway asks for a caller are no answer yet, so the items may move meanwhile.
 func (f *confirmer) callerMoved(b *basis) bool {
-	return f.tokens.Revision() != b.revision || f.accounts.Tree() != b.tree ||
-		b.token != nil && !b.token.Alive(f.now())
+	return f.accounts.Tree() != b.tree || b.token != nil && f.tokenMoved(b)
 }
 
-// now is the time that tokens are judged by.
-func (f *confirmer) now() int64 { return time.Now().Unix() }
+// tokenMoved reports whether the token is not any more what it was, or the store is too old to tell.
+func (f *confirmer) tokenMoved(b *basis) bool {
+	now := time.Now()
+	return f.tokens.Revision(b.token.Digest.Key()) != b.revision || !f.tokens.Fresh(now) || !b.token.Alive(now.Unix())
+}

@@ -44,9 +44,11 @@ type fixture struct {
 
 func (f *fixture) Tree() *policy.Tree { return f.tree }
 
-func (f *fixture) Revision() uint64 { return f.revision.Load() }
+func (f *fixture) Revision(uint64) uint64 { return f.revision.Load() }
 
-func (f *fixture) Lookup(d policy.Digest) (*policy.Token, error) {
+func (f *fixture) Fresh(time.Time) bool { return true }
+
+func (f *fixture) Lookup(d policy.Digest, _ time.Time) (*policy.Token, error) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	if t := f.tokens[d]; t != nil {

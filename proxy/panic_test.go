@@ -24,11 +24,11 @@ type brokenStore struct {
 	at policy.Digest
 }
 
-func (p brokenStore) Lookup(d policy.Digest) (*policy.Token, error) {
+func (p brokenStore) Lookup(d policy.Digest, now time.Time) (*policy.Token, error) {
 	if d == p.at {
 		panic("token store: nil map")
 	}
-	return p.Tokens.Lookup(d)
+	return p.Tokens.Lookup(d, now)
 }
 
 // A panic is a 500 in JSON for its own request. The connections of others, and their requests that

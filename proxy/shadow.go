@@ -138,7 +138,7 @@ func (e *comparison) comparePolicy() {
 // underPolicy returns the outcome under the shadow policy. What the backend said about a match
 // holds for one branch only.
 func (e *comparison) underPolicy() record.Outcome {
-	tok, err := e.policy.Lookup(e.auth.digest)
+	tok, err := e.policy.Lookup(e.auth.digest, e.began)
 	if err != nil {
 		return record.Outcome{Known: true, Verdict: policy.Deny, Reason: reasonIn(err)}
 	}

@@ -127,9 +127,10 @@ func TestShadowGrantsNothing(t *testing.T) {
 // panicking is a second policy that is broken.
 type panicking struct{}
 
-func (panicking) Lookup(policy.Digest) (*policy.Token, error) { panic("broken") }
-func (panicking) Revision() uint64                            { panic("broken") }
-func (panicking) Tree() *policy.Tree                          { panic("broken") }
+func (panicking) Lookup(policy.Digest, time.Time) (*policy.Token, error) { panic("broken") }
+func (panicking) Revision(uint64) uint64                                 { panic("broken") }
+func (panicking) Fresh(time.Time) bool                                   { panic("broken") }
+func (panicking) Tree() *policy.Tree                                     { panic("broken") }
 
 // A second policy that panics costs nobody anything.
 func TestShadowPanicsAlone(t *testing.T) {
@@ -151,7 +152,7 @@ func TestShadowAllocatesNothing(t *testing.T) {
 	x := newExchange(g)
 	x.head, x.began = new(head.Head), time.Now()
 	x.auth.digest = digestOf(shadowKey)
-	x.eval.in.Token, _ = g.Tokens.Lookup(x.auth.digest)
+	x.eval.in.Token, _ = g.Tokens.Lookup(x.auth.digest, x.began)
 	x.eval.in.At = x.began.Unix()
 	if r := x.req.Parse(g.Engine, policy.GET, []byte("/gw/devices/101,102")); r != policy.NotJudged {
 		t.Fatal(r)

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"slices"
+	"time"
 
 	"aclgate/metrics"
 	"aclgate/policy"
@@ -86,12 +87,13 @@ func (g *Gateway) cutIfEnded(x *exchange) {
 func (g *Gateway) stillPermitted(x *exchange) bool {
 	w := &x.underWay
 	in := w.in
-	now := basis{revision: g.Tokens.Revision()}
-	token, err := g.Tokens.Lookup(x.auth.digest)
+	at := time.Now()
+	now := basis{revision: g.Tokens.Revision(x.auth.digest.Key())}
+	token, err := g.Tokens.Lookup(x.auth.digest, at)
 	if err != nil {
 		return false
 	}
-	in.Token, in.At, in.Tree = token, g.confirmer.now(), g.Accounts.Tree()
+	in.Token, in.At, in.Tree = token, at.Unix(), g.Accounts.Tree()
 	if g.Index != nil {
 		in.Items = g.Index.View(in.Tree)
 	}

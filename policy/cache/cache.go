@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"encoding/binary"
 	"errors"
 	"time"
 
@@ -76,15 +75,12 @@ func New(st store.Store, cat *policy.Catalogue, maxBytes int64) (*Cache, error) 
 // Close ends the cache. It must not be called before the last Lookup returned.
 func (c *Cache) Close() { c.memory.Close() }
 
-// keyOf returns the slice of a digest that places are chosen by. Who can choose digests here can
-// only choose unknown ones, which are kept apart.
-func keyOf(d *policy.Digest) uint64 { return binary.LittleEndian.Uint64(d[:]) }
-
 // Lookup returns the token with this digest: the one that the store has at some moment between the
 // call and the return. store.ErrNotFound says that it has none, ErrBusy that too many wait for the
 // store already; any other error is the store's own. A hit allocates nothing.
 func (c *Cache) Lookup(d policy.Digest) (*policy.Token, error) {
-	revision, key := c.store.Revision(), keyOf(&d)
+	key := d.Key()
+	revision := c.store.Revision(key)
 	if v := c.hot.get(revision, key, &d); v != nil {
 		c.counts.at(key).hits.Add(1)
 		return &v.token, nil

@@ -71,8 +71,8 @@ func TestResurrection(t *testing.T) {
 	st.set(digest(1), record(1, 1))
 	c := newCache(t, st, 0)
 	want(t, c, 1, 1)
-	key := keyOf(ptr(digest(1)))
-	old := c.hot.get(st.Revision(), key, ptr(digest(1)))
+	key := ptr(digest(1)).Key()
+	old := c.hot.get(st.Revision(0), key, ptr(digest(1)))
 	for _, next := range []*store.Record{nil, record(7, 1)} {
 		st.set(digest(1), next)
 		c.memory.Del(key)

@@ -30,8 +30,9 @@ func newFake() *fake {
 	return f
 }
 
-func (f *fake) Revision() uint64   { return f.revision.Load() }
-func (f *fake) Tree() *policy.Tree { return nil }
+func (f *fake) Revision(uint64) uint64 { return f.revision.Load() }
+func (f *fake) Fresh(time.Time) bool   { return true }
+func (f *fake) Tree() *policy.Tree     { return nil }
 
 func (f *fake) Load(d policy.Digest) (*store.Record, error) {
 	f.loads.Add(1)

@@ -106,7 +106,7 @@ func (c *Cache) load(revision, key uint64, d policy.Digest) (*policy.Token, erro
 // just before it joined, so it looks once more.
 func (c *Cache) lead(fl *flight, key uint64, d policy.Digest) (*policy.Token, error) {
 	defer c.flights.land(d, fl)
-	fl.revision = c.store.Revision()
+	fl.revision = c.store.Revision(key)
 	switch v := c.hot.get(fl.revision, key, &d); {
 	case v != nil:
 		fl.token = &v.token
@@ -124,7 +124,7 @@ func (c *Cache) lead(fl *flight, key uint64, d policy.Digest) (*policy.Token, er
 // later.
 func (c *Cache) ask(fl *flight, key uint64, d policy.Digest) {
 	for range maxLoads {
-		fl.revision = c.store.Revision()
+		fl.revision = c.store.Revision(key)
 		rec, err := c.store.Load(d)
 		var v *value
 		fl.token, fl.err = nil, err
@@ -132,7 +132,7 @@ func (c *Cache) ask(fl *flight, key uint64, d policy.Digest) {
 			v = c.newValue(d, fl.revision, rec)
 			fl.token = &v.token
 		}
-		if c.store.Revision() != fl.revision {
+		if c.store.Revision(key) != fl.revision {
 			continue
 		}
 		switch {

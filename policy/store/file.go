@@ -23,7 +23,7 @@ type FileOptions struct {
 
 	// Changed is told what every reading led to, the first one too, before Reload returns. It must
 	// not call the File; nil: nobody is told.
-	Changed func(State)
+	Changed func(State, What)
 }
 
 // File is the store of one policy file. Its Run has to be running for changes of the file to be
@@ -51,10 +51,16 @@ type snapshot struct {
 	warnings strict.Faults
 }
 
-// State is what a File tells about itself.
+// What says which parts of a policy a change touched, beside tokens.
+type What struct {
+	Tree  bool // the accounts
+	Kinds bool // what Kinds yields
+}
+
+// State is what a store tells about itself.
 type State struct {
 	Revision uint64
-	Stale    bool          // the file as it is now was refused, an older one is obeyed
+	Stale    bool          // what there is now was refused or cannot be read, something older is obeyed
 	Loaded   time.Time     // when the file that is obeyed was last read
 	Faults   strict.Faults // of the last reading: why it was refused, or warnings
 	Tokens   map[policy.Access]int
@@ -86,8 +92,11 @@ func OpenFile(opts FileOptions) (*File, error) {
 // good.
 const manyTokens = 5000
 
-// Revision implements Store.
-func (f *File) Revision() uint64 { return f.current.Load().revision }
+// Revision implements Store. A file is read whole, so its revision is the same for every key.
+func (f *File) Revision(uint64) uint64 { return f.current.Load().revision }
+
+// Fresh implements Store: what the file said last is the truth until it says something else.
+func (f *File) Fresh(time.Time) bool { return true }
 
 // Load implements Store. It never ends with ErrStale: what the file said last is the truth until it
 // says something else.
@@ -144,7 +153,7 @@ func (f *File) refresh() error {
 		return f.result
 	}
 	f.swap(&snapshot{revision: 1, sum: sum, policy: p, warnings: faults}, pace)
-	f.opts.Logger.Info("policy loaded", "file", f.opts.Path, "revision", f.Revision(), "tokens", p.Len(),
+	f.opts.Logger.Info("policy loaded", "file", f.opts.Path, "revision", f.current.Load().revision, "tokens", p.Len(),
 		"accounts", len(p.Tree.Accounts()), "warnings", len(faults), "took", time.Since(start).Round(time.Millisecond))
 	f.logFaults(slog.LevelWarn, "policy file", faults)
 	return nil
@@ -191,7 +200,7 @@ func (f *File) publish(s *snapshot) {
 func (f *File) tell(st *State) {
 	f.state.Store(st)
 	if f.opts.Changed != nil {
-		f.opts.Changed(*st)
+		f.opts.Changed(*st, What{Tree: true, Kinds: true})
 	}
 }
 

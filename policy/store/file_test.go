@@ -62,8 +62,8 @@ func digest(t testing.TB, i int) policy.Digest {
 
 func TestReloadObeysTheNewFile(t *testing.T) {
 	f := open(t, tokenWith(1))
-	if _, err := f.Load(digest(t, 1)); err != nil || f.Revision() != 1 {
-		t.Fatalf("got %v, revision %d", err, f.Revision())
+	if _, err := f.Load(digest(t, 1)); err != nil || f.Revision(0) != 1 {
+		t.Fatalf("got %v, revision %d", err, f.Revision(0))
 	}
 	write(t, f.opts.Path, tokenWith(2))
 	if err := f.Reload(); err != nil {
@@ -75,8 +75,8 @@ func TestReloadObeysTheNewFile(t *testing.T) {
 	if r, err := f.Load(digest(t, 2)); err != nil || r.Token.ID != 2 {
 		t.Errorf("the new token: got %v, %v", r, err)
 	}
-	if err := f.Reload(); err != nil || f.Revision() != 2 {
-		t.Errorf("the same text again: got %v, revision %d, want 2", err, f.Revision())
+	if err := f.Reload(); err != nil || f.Revision(0) != 2 {
+		t.Errorf("the same text again: got %v, revision %d, want 2", err, f.Revision(0))
 	}
 	st := f.State()
 	if st.Stale || st.Tokens[policy.Standard] != 1 || st.Accounts != 2 || st.Revision != 2 || st.Loaded.IsZero() {
@@ -105,7 +105,7 @@ func TestBrokenFileChangesNothing(t *testing.T) {
 			t.Errorf("%q: the running policy is gone: %v", broken, err)
 		}
 		write(t, f.opts.Path, tokenWith(1))
-		if err := f.Reload(); err != nil || f.State().Stale || f.Revision() != 1 {
+		if err := f.Reload(); err != nil || f.State().Stale || f.Revision(0) != 1 {
 			t.Errorf("%q: back again: got %v, %+v", broken, err, f.State())
 		}
 	}
@@ -174,9 +174,9 @@ func TestRunNoticesChanges(t *testing.T) {
 	if err := os.Rename(temp, f.opts.Path); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, func() bool { return f.Revision() == 2 })
+	waitFor(t, func() bool { return f.Revision(0) == 2 })
 	write(t, f.opts.Path, tokenWith(3))
-	waitFor(t, func() bool { return f.Revision() == 3 })
+	waitFor(t, func() bool { return f.Revision(0) == 3 })
 	write(t, f.opts.Path, "broken: [")
 	waitFor(t, func() bool { return f.State().Stale })
 	cancel()

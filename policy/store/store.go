@@ -3,6 +3,7 @@ package store
 import (
 	"crypto/sha256"
 	"errors"
+	"time"
 
 	"aclgate/policy"
 )
@@ -17,9 +18,14 @@ type Record struct {
 // Store tells tokens and accounts. Its methods may be called from any number of goroutines and do
 // not wait for changes that are under way.
 type Store interface {
-	// Revision grows whenever anything that Load or Tree return may have changed, and not before
-	// they return it.
-	Revision() uint64
+	// Revision grows whenever what Load returns for a digest with this key (policy.Digest.Key) may
+	// have changed, and not before Load returns it. A change of one token moves the revisions of
+	// few keys.
+	Revision(key uint64) uint64
+	// Fresh reports whether the store may still be believed at now: a store that follows a database
+	// may be no longer, once it has not heard from it for too long (SPEC 15.4). It is asked for
+	// every request, before the cache.
+	Fresh(now time.Time) bool
 	// Load returns the record of the token with this digest, ErrNotFound without one, and ErrStale
 	// when the store cannot tell.
 	Load(policy.Digest) (*Record, error)

@@ -18,7 +18,7 @@ func TestLastUsesSurvive(t *testing.T) {
 	f := open(t, ttlToken(1))
 	touch(t, f, 1, 1000)
 	write(t, f.opts.Path, ttlToken(1)+"# changed\n")
-	if err := f.Reload(); err != nil || f.Revision() != 2 {
+	if err := f.Reload(); err != nil || f.Revision(0) != 2 {
 		t.Fatal(err)
 	}
 	if got := used(t, f, 1); got != 1000 {

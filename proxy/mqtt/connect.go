@@ -101,8 +101,9 @@ func (x *session) identify(key string) wire.Reason {
 		return wire.BadUserNameOrPassword
 	}
 	r.digest = sha256.Sum256([]byte(key))
-	r.revision = o.Tokens.Revision()
-	token, err := o.Tokens.Lookup(r.digest)
+	now := time.Now()
+	r.revision = o.Tokens.Revision(r.digest.Key())
+	token, err := o.Tokens.Lookup(r.digest, now)
 	switch {
 	case errors.Is(err, policy.StoreStale):
 		return wire.ServerUnavailable
@@ -110,7 +111,7 @@ func (x *session) identify(key string) wire.Reason {
 		return wire.BadUserNameOrPassword
 	}
 	tree := o.Accounts.Tree()
-	in := policy.Input{Token: token, At: time.Now().Unix(), Source: x.source, Origin: x.origin, Tree: tree}
+	in := policy.Input{Token: token, At: now.Unix(), Source: x.source, Origin: x.origin, Tree: tree}
 	if reason := o.Engine.Authenticate(&in); reason != policy.NotJudged {
 		if reason.Answer().Class == policy.ClassUnauthorized {
 			return wire.BadUserNameOrPassword
@@ -121,7 +122,7 @@ func (x *session) identify(key string) wire.Reason {
 	permit := o.Law.Permit(token)
 	r.token, r.judge, r.fingerprint = token, topic.NewJudge(permit), permit.Fingerprint(tree)
 	r.judge.Source, r.judge.Origin, r.judge.Tree = x.source, x.origin, tree
-	return x.inForce(time.Now())
+	return x.inForce(now)
 }
 
 // judgeWill judges the will as the publish that it is, and makes it what the broker may have.

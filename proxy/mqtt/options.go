@@ -12,10 +12,12 @@ import (
 )
 
 // Tokens finds a token by the digest of its key. The error is a policy.Reason: TokenUnknown, or
-// StoreStale when the store cannot say. Revision grows with every change that Lookup may show.
+// StoreStale when the store cannot say at that time. Revision grows with every change that Lookup may
+// show of digests with this key (policy.Digest.Key). Fresh reports whether the store can say at all.
 type Tokens interface {
-	Lookup(policy.Digest) (*policy.Token, error)
-	Revision() uint64
+	Lookup(d policy.Digest, now time.Time) (*policy.Token, error)
+	Revision(key uint64) uint64
+	Fresh(now time.Time) bool
 }
 
 // Accounts returns the account tree that is in force.

@@ -180,9 +180,12 @@ func (x *session) look(now time.Time) {
 func (x *session) inForce(now time.Time) wire.Reason {
 	r := &x.rights
 	o := &x.server.o
+	if !o.Tokens.Fresh(now) {
+		return wire.ServerBusy
+	}
 	tree := o.Accounts.Tree()
-	if revision := o.Tokens.Revision(); revision != r.revision || tree != r.judge.Tree {
-		token, err := o.Tokens.Lookup(r.digest)
+	if revision := o.Tokens.Revision(r.digest.Key()); revision != r.revision || tree != r.judge.Tree {
+		token, err := o.Tokens.Lookup(r.digest, now)
 		if err != nil {
 			return wire.NotAuthorized
 		}

@@ -37,7 +37,7 @@ type world struct {
 	revision uint64
 }
 
-func (w *world) Lookup(d policy.Digest) (*policy.Token, error) {
+func (w *world) Lookup(d policy.Digest, _ time.Time) (*policy.Token, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if t := w.tokens[d]; t != nil {
@@ -46,7 +46,9 @@ func (w *world) Lookup(d policy.Digest) (*policy.Token, error) {
 	return nil, policy.TokenUnknown
 }
 
-func (w *world) Revision() uint64 {
+func (w *world) Fresh(time.Time) bool { return true }
+
+func (w *world) Revision(uint64) uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.revision

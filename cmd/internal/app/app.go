@@ -134,9 +134,9 @@ func (a *App) Reload() error {
 	case err != nil:
 		a.log.Error("reload refused: what could not be read stays as it was", "error", err)
 	case failed:
-		a.log.Info("reloaded: what failed before can be read again", "revision", a.policy.Revision())
+		a.log.Info("reloaded: what failed before can be read again", "revision", a.policy.State().Revision)
 	default:
-		a.log.Info("reloaded", "revision", a.policy.Revision())
+		a.log.Info("reloaded", "revision", a.policy.State().Revision)
 	}
 	if notice := a.Notice(); notice != "" {
 		a.log.Warn(notice)
@@ -167,7 +167,7 @@ func (a *App) Serve(ctx context.Context) error {
 	if err := a.listen(); err != nil {
 		return err
 	}
-	a.audit.Change(record.Change{Time: time.Now(), Event: "start", Revision: a.policy.Revision()})
+	a.audit.Change(record.Change{Time: time.Now(), Event: "start", Revision: a.policy.State().Revision})
 	background, stop := context.WithCancel(context.Background())
 	var group sync.WaitGroup
 	for _, run := range a.loops() {

@@ -146,7 +146,7 @@ func (a *App) watchKeys(ctx context.Context) {
 
 // auditKeys writes a reading of a key that changed something.
 func (a *App) auditKeys(err error) {
-	c := record.Change{Time: time.Now(), Event: "reload", Result: "succeeded", Revision: a.policy.Revision()}
+	c := record.Change{Time: time.Now(), Event: "reload", Result: "succeeded", Revision: a.policy.State().Revision}
 	if err != nil {
 		c.Result, c.Faults = "failed", err.Error()
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"aclgate/config"
 	"aclgate/config/tlsfiles"
@@ -201,7 +202,7 @@ type treeFault struct {
 }
 
 // Lookup implements mqtt.Tokens.
-func (t *mqttTokens) Lookup(d policy.Digest) (*policy.Token, error) {
+func (t *mqttTokens) Lookup(d policy.Digest, now time.Time) (*policy.Token, error) {
 	tree := t.Tree()
 	last := t.judged.Load()
 	if last == nil || last.tree != tree {
@@ -211,7 +212,7 @@ func (t *mqttTokens) Lookup(d policy.Digest) (*policy.Token, error) {
 	if last.err != nil || t.stale != nil && t.stale() {
 		return nil, policy.StoreStale
 	}
-	return t.policySource.Lookup(d)
+	return t.policySource.Lookup(d, now)
 }
 
 // mqttPlaces returns where /auth/regions sends clients of both kinds.

@@ -41,7 +41,7 @@ type policySource struct {
 	accounts proxy.Accounts // where the backend knows the tree: that one; nil: the file's
 }
 
-func (a *App) newSource(file config.File, log *slog.Logger, changed func(store.State)) (*policySource, error) {
+func (a *App) newSource(file config.File, log *slog.Logger, changed func(store.State, store.What)) (*policySource, error) {
 	f, err := store.OpenFile(store.FileOptions{
 		Path: file.Path, Catalogue: a.engine.Catalogue, MaxDepth: a.settings.Policy.MaxDepth, Logger: log, Changed: changed,
 	})
@@ -59,7 +59,10 @@ func (p *policySource) close() {
 }
 
 // Lookup implements proxy.Tokens. Its errors are a policy.Reason.
-func (p *policySource) Lookup(d policy.Digest) (*policy.Token, error) {
+func (p *policySource) Lookup(d policy.Digest, now time.Time) (*policy.Token, error) {
+	if !p.Fresh(now) {
+		return nil, policy.StoreStale
+	}
 	tok, err := p.cache.Lookup(d)
 	switch {
 	case err == nil:
@@ -93,14 +96,14 @@ func (a *App) openPolicies() (err error) {
 }
 
 // policyChanged is called after every reading of the policy, one at a time.
-func (a *App) policyChanged(s store.State) {
+func (a *App) policyChanged(s store.State, what store.What) {
 	var refused error
 	if s.Stale {
 		refused = s.Faults
 	}
 	a.metrics.Reloaded(refused, s.Revision, time.Now())
 	a.auditPolicy(s)
-	if s.Stale {
+	if s.Stale || !what.Tree && !what.Kinds {
 		return
 	}
 	if a.probe != nil {
