@@ -30,6 +30,7 @@ const (
 	yaml     = "go.yaml.in/yaml/v3"
 
 	prometheus = "github.com/prometheus"
+	driver     = "modernc.org/sqlite"
 )
 
 // table says for every package what it may know.
@@ -49,8 +50,20 @@ var table = map[string]rule{
 		reason: "the catalogue is data; it knows nothing of connections",
 	},
 	"policy/store": {
-		may: []string{"policy", "policy/routes", "policy/topic", "config/strict"}, reach: []string{fasthttp},
+		may: []string{"policy", "policy/routes", "policy/topic", "config/strict"}, never: []string{"database/sql"}, reach: []string{fasthttp, driver},
 		reason: "where tokens live must not hang on how they arrive",
+	},
+	"policy/store/sqlite": {
+		may: []string{"policy/store"}, reach: []string{fasthttp, module + "upstream", module + "proxy"},
+		reason: "an engine is rows and revisions; it is the only place that knows its database",
+	},
+	"policy/store/memory": {
+		may: []string{"policy/store"}, never: []string{"os", "net"}, reach: []string{fasthttp, driver},
+		reason: "the engine of tests needs nothing but memory",
+	},
+	"policy/store/enginetest": {
+		may: []string{"policy/store"}, never: []string{"os", "net"}, reach: []string{fasthttp, driver},
+		reason: "what every engine has to pass knows none of them",
 	},
 	"policy/cache": {
 		may: []string{"policy", "policy/store"}, reach: []string{fasthttp},

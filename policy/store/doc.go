@@ -26,6 +26,40 @@
 // takes some 70 bytes so, and nothing that the garbage collector has to walk through. A reload
 // works beside requests and rests as long as it works (pace.go).
 //
-// The times of last uses, which tokens with a ttl live by, stand in a file beside the policy. They
-// are the only thing that a Store writes.
+// Live is the store of a database (SPEC 15). It holds every token packed in memory, as a Policy does,
+// and follows the changes of an Engine. No request waits for the database: what it may rest on is
+// bounded by a lease, which only an answer renews that was obeyed whole. Its parts:
+//
+//   - engine.go: what an engine is. live.go, feed.go, apply.go, lease.go: following one, and what
+//     becomes of an answer. writable.go: packed tokens that change one by one.
+//   - rows.go and document.go: a row is the JSON that a policy file takes, read by the same readers.
+//   - edit.go: a transaction, judged. transfer.go: import and export. wait.go: who obeys a change,
+//     and whether what is obeyed is what is in the database.
+//
+// # How an engine is written
+//
+// An engine is a package below this one that implements Engine for one kind of database, and the
+// only place that imports its driver. memory is the shortest complete one, sqlite the first that
+// lasts. It promises:
+//
+//   - Every change of a row, by whomever and by whatever way, has a revision one above the one before,
+//     in the order of the commits, and a random mark. The database itself has to see to it, by
+//     triggers that keep a counter locked until the commit: a sequence skips what commits late.
+//   - Since, All and View each read in one snapshot. Since may return the first of many changes;
+//     its Rows are those that these changes name, as they are in the snapshot. An engine that
+//     cannot name the rows of a change returns the change without IDs.
+//   - Head.Floor is the oldest revision of which the change is still there: Prune keeps the change of
+//     the floor itself, so that its mark can be compared.
+//   - Write is durable when it returns nil, and one transaction at a time: what the Writer reads
+//     cannot change before the commit. It maps a value that is taken to ErrTaken and a missing row
+//     to ErrNoRow. Documents are kept byte for byte.
+//   - Beat is a write. On a standby, or wherever nothing can be written, it fails.
+//   - Methods end when their context does. Errors name the database, say what to do, and hold
+//     neither credentials nor values of rows.
+//
+// Live does the rest: retries, leases, resyncs, last uses, judging rows. A new engine passes
+// enginetest.Run, gets a kind of store in config and its opening in cmd/internal/app.
+//
+// The times of last uses, which tokens with a ttl live by, stand in a file beside the policy or in a
+// table. They are the only thing that following writes.
 package store

@@ -10,16 +10,21 @@ import (
 // readAccounts reads the accounts; what they are to each other is judged when all are known.
 func (r *reader) readAccounts(n *strict.Node) {
 	for i, c := range n.List() {
-		m := c.Map("id", "name", "parent")
-		h := accountAt{at: c.Pos(), index: i}
-		strict.Into(&h.account.ID, m.Need("id"), strict.ID)
-		strict.Into(&h.account.Name, m.Get("name"), strict.Str)
-		strict.Into(&h.account.Parent, m.Opt("parent"), strict.ID)
-		if h.account.ID > 0 {
+		if h := r.readAccount(c, i); h.account.ID > 0 {
 			r.accounts = append(r.accounts, h)
 		}
 	}
 	r.policy.Tree = r.tree()
+}
+
+// readAccount reads one account of the list. Its id is 0 where that is faulty.
+func (r *reader) readAccount(c *strict.Node, index int) accountAt {
+	m := c.Map("id", "name", "parent")
+	h := accountAt{at: c.Pos(), index: index}
+	strict.Into(&h.account.ID, m.Need("id"), strict.ID)
+	strict.Into(&h.account.Name, m.Get("name"), strict.Str)
+	strict.Into(&h.account.Parent, m.Opt("parent"), strict.ID)
+	return h
 }
 
 // tree builds the account tree. Each kind of fault hides the next one, so a faulty account is

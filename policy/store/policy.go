@@ -112,6 +112,8 @@ type reader struct {
 	maxDepth int    // of accounts
 	pace     *pacer // nil: no rests
 
+	metadata func(id int64, n *strict.Node) // is given what tokens have of it; nil: nobody is
+
 	policy *Policy    // as far as it is read
 	ids    *hashIndex // its tokens by id
 }

@@ -44,6 +44,9 @@ func (r *reader) readToken(n *strict.Node, index int) draft {
 	r.readIPs(t, m.Get("ips"))
 	r.readOrigins(t, m.Get("origins"))
 	r.readAccess(rec, m.Need("access"))
+	if extra := m.Get("metadata"); extra != nil && r.metadata != nil {
+		r.metadata(t.ID, extra)
+	}
 	if b := m.Get("blocked"); b != nil && !unblocked(b) {
 		r.warnAbout(b, "flespi had blocked this token, so it is not enabled here")
 		t.Enabled = false

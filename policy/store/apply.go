@@ -1,0 +1,114 @@
+package store
+
+import (
+	"time"
+
+	"aclgate/policy"
+)
+
+// tokenChange is what becomes of one token.
+type tokenChange struct {
+	id  int64
+	rec *Record // nil: it is gone
+}
+
+// apply obeys a batch. The tree comes first: a token of an account that is not there yet is
+// unknown, and so is one of an account that is not there any more.
+func (l *Live) apply(b *Batch) {
+	begun := time.Now()
+	var what What
+	var tokens []tokenChange
+	accounts := false
+	for _, row := range b.Rows {
+		delete(l.bad, rowKey{row.Table, row.ID})
+		switch row.Table {
+		case Accounts:
+			accounts = true
+			delete(l.accounts, row.ID)
+		case Tokens:
+			tokens = append(tokens, tokenChange{id: row.ID})
+		}
+		if row.Doc != nil {
+			l.read(row, l.bad, func(a policy.Account) { l.accounts[a.ID] = a }, func(rec *Record) { tokens[len(tokens)-1].rec = rec })
+		}
+	}
+	if accounts {
+		l.replaceTree()
+		what.Tree = true
+	}
+	for len(tokens) > 0 {
+		n := min(len(tokens), applyChunk)
+		what.Kinds = l.change(tokens[:n]) || what.Kinds
+		tokens = tokens[n:]
+	}
+	last := b.Changes[len(b.Changes)-1]
+	l.applied, l.mark = last.Rev, last.Mark
+	l.stats.applied.Store(l.applied)
+	l.stats.bad.Store(int64(len(l.bad)))
+	if l.tokens.worn() {
+		l.compact()
+	}
+	l.stats.apply.Store(int64(time.Since(begun)))
+	l.publish(what)
+}
+
+// replaceTree puts the accounts in force. Where one is gone, whoever remembers its tokens has to
+// look them up again.
+func (l *Live) replaceTree() {
+	before := l.tree.Load()
+	tree := l.buildTree(l.accounts, l.bad)
+	l.tree.Store(tree)
+	for _, a := range before.Accounts() {
+		if _, found := tree.Account(a.ID); !found {
+			l.moveAll()
+			return
+		}
+	}
+}
+
+// change puts changes of tokens in force, and moves the revisions of the digests that they have or
+// had. It reports whether the kinds of tokens changed.
+func (l *Live) change(tokens []tokenChange) (kinds bool) {
+	digests := make([]policy.Digest, 0, 2*len(tokens))
+	l.mu.Lock()
+	for _, c := range tokens {
+		if d, found := l.tokens.digestOf(c.id); found {
+			digests = append(digests, d)
+			delete(l.doubt, d)
+		}
+		if c.rec == nil {
+			kinds = l.tokens.remove(c.id) || kinds
+			l.uses.forget(c.id)
+			continue
+		}
+		digests = append(digests, c.rec.Token.Digest)
+		delete(l.doubt, c.rec.Token.Digest)
+		kinds = l.tokens.put(c.rec) || kinds
+	}
+	l.stats.doubt.Store(int64(len(l.doubt)))
+	l.mu.Unlock()
+	for i := range digests {
+		l.move(&digests[i])
+	}
+	return kinds
+}
+
+// newTokens returns an empty writable whose tokens share the counters of last uses.
+func (l *Live) newTokens() *writable {
+	w := newWritable()
+	w.counter = l.uses.counter
+	return w
+}
+
+// compact copies the tokens without what is dead. Nothing but this goroutine changes them, so that
+// requests need not wait for the copy.
+func (l *Live) compact() {
+	fresh, pace := l.newTokens(), newPacer()
+	l.tokens.each(func(rec *Record) {
+		fresh.put(rec)
+		pace.step()
+	})
+	l.mu.Lock()
+	l.tokens = fresh
+	l.mu.Unlock()
+}

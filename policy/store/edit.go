@@ -1,0 +1,137 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"aclgate/config/strict"
+	"aclgate/policy"
+)
+
+// Tx is one transaction. What it writes is judged as an element of a policy file is, and as a whole
+// when the change has been made: accounts form a tree, and every token has its account.
+type Tx struct {
+	w        Writer
+	o        *LiveOptions
+	rows     rowReader
+	needed   map[int64]bool // accounts of tokens that were written
+	deleted  map[int64]bool // accounts that were taken away
+	accounts bool           // some were written or taken away
+}
+
+// InUse says that a record cannot be taken away, and why.
+type InUse struct{ What string }
+
+func (e *InUse) Error() string { return e.What }
+
+// checked makes a change and judges what it has made.
+func checked(w Writer, o *LiveOptions, change func(*Tx) error) error {
+	tx := &Tx{w: w, o: o, rows: rowReader{maxDepth: o.MaxDepth}, needed: map[int64]bool{}, deleted: map[int64]bool{}}
+	if err := change(tx); err != nil {
+		return err
+	}
+	if err := tx.checkTree(); err != nil {
+		return err
+	}
+	return tx.checkTokens()
+}
+
+// checkTree judges the accounts as they are together.
+func (tx *Tx) checkTree() error {
+	if !tx.accounts {
+		return nil
+	}
+	var all []policy.Account
+	err := tx.w.Each(Accounts, func(row Row) error {
+		a, err := tx.rows.account(row.ID, row.Doc)
+		all = append(all, a)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, faults := policy.NewTree(all, tx.o.MaxDepth)
+	var found strict.Faults
+	for _, f := range faults {
+		found = append(found, strict.Fault{File: fmt.Sprintf("accounts/%d", all[f.Index].ID), Message: f.Message})
+	}
+	return found.Err()
+}
+
+// checkTokens judges whether tokens and accounts belong together.
+func (tx *Tx) checkTokens() error {
+	if tx.o.Foreign {
+		return nil
+	}
+	for id := range tx.needed {
+		if _, err := tx.w.Get(Accounts, id); errors.Is(err, ErrNoRow) {
+			return strict.Faults{{File: "tokens", Message: fmt.Sprintf("cid: no account has the id %d", id)}}
+		} else if err != nil {
+			return err
+		}
+	}
+	for id := range tx.deleted {
+		_, err := tx.w.Get(Accounts, id)
+		held, err2 := tx.w.Holds(Tokens, id)
+		switch {
+		case err2 != nil:
+			return err2
+		case errors.Is(err, ErrNoRow) && held:
+			return &InUse{fmt.Sprintf("account %d has tokens: delete them first", id)}
+		}
+	}
+	return nil
+}
+
+// Get returns a row as it is now.
+func (tx *Tx) Get(t Table, id int64) (Row, error) { return tx.w.Get(t, id) }
+
+// Each calls yield with every row of a table by ascending id. Doc is valid during the call.
+func (tx *Tx) Each(t Table, yield func(Row) error) error { return tx.w.Each(t, yield) }
+
+// NewID returns an id that was never given before.
+func (tx *Tx) NewID(t Table) (int64, error) { return tx.w.NewID(t) }
+
+// Expect ends with ErrChanged unless the last change of a row has this mark, which who writes has
+// read before.
+func (tx *Tx) Expect(t Table, id int64, mark Mark) error {
+	row, err := tx.w.Get(t, id)
+	if err == nil && row.Mark != mark {
+		return ErrChanged
+	}
+	return err
+}
+
+// Token returns a token that reads, with the metadata that stand in it.
+func (tx *Tx) Token(id int64) (rec *Record, metadata []byte, err error) {
+	row, err := tx.w.Get(Tokens, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	rec, metadata, _, err = tx.rows.token(id, row.Doc)
+	return rec, metadata, err
+}
+
+// PutToken adds a token or replaces it.
+func (tx *Tx) PutToken(rec *Record, metadata []byte) error {
+	doc := AppendDoc(nil, rec, metadata)
+	if _, _, _, err := tx.rows.token(rec.Token.ID, doc); err != nil {
+		return err
+	}
+	tx.needed[rec.Token.CID] = true
+	return tx.w.Put(Tokens, rec.Token.ID, doc)
+}
+
+// PutAccount adds an account or replaces it.
+func (tx *Tx) PutAccount(a policy.Account) error {
+	tx.accounts = true
+	return tx.w.Put(Accounts, a.ID, AppendAccountDoc(nil, a))
+}
+
+// Delete takes a row away.
+func (tx *Tx) Delete(t Table, id int64) error {
+	if t == Accounts {
+		tx.accounts, tx.deleted[id] = true, true
+	}
+	return tx.w.Delete(t, id)
+}

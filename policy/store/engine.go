@@ -1,0 +1,171 @@
+package store
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"time"
+)
+
+// Table names a kind of managed record by the number that changes have (SPEC 15.3).
+type Table uint8
+
+// The tables.
+const (
+	Accounts Table = 1 + iota
+	Tokens
+	Roles
+	Grants
+	Limits
+	Realms
+	Users
+	tableEnd
+)
+
+// Tables are all of them, in an order in which what is referred to comes first.
+func Tables() []Table { return []Table{Accounts, Tokens, Roles, Grants, Limits, Realms, Users} }
+
+var tableNames = [tableEnd]string{"", "accounts", "tokens", "roles", "grants", "limits", "realms", "users"}
+
+// String returns the name of the table, "" for a number that has none.
+func (t Table) String() string {
+	if t >= tableEnd {
+		return ""
+	}
+	return tableNames[t]
+}
+
+// Row is a record as the engine keeps it: the JSON that a policy file takes for it.
+type Row struct {
+	Table Table
+	ID    int64
+	Doc   []byte // nil: there is no such row any more
+	Mark  Mark   // of its last change, where Reader.Get returns it; zero: history does not know
+}
+
+// Mark is the random value of a change. A revision is a number, which a database that went back to
+// an older state gives again; the mark beside it is then another one.
+type Mark [16]byte
+
+// String returns the mark in hexadecimal digits.
+func (m Mark) String() string { return hex.EncodeToString(m[:]) }
+
+// Head is where a database is.
+type Head struct {
+	Rev     int64 // of the last change
+	Floor   int64 // changes up to this one are no longer in the history
+	Version int   // of the schema
+}
+
+// Change is one committed change. Its revision is one above that of the change before it.
+type Change struct {
+	Rev    int64
+	Mark   Mark
+	Table  Table
+	IDs    []int64 // none: too many to name, read everything
+	At     time.Time
+	Actor  string // who: a token's id, a user, "operator", or "db" for a hand in the database
+	Before []byte // JSON: a row, or a list of rows; nil: there was none, or too many
+	After  []byte // the same
+}
+
+// Batch is what Engine.Since found in one snapshot.
+type Batch struct {
+	Head    Head
+	At      Mark     // of the change that the caller asked from; zero: the database does not know it
+	Changes []Change // after it, in their order, without Before and After. They may be the first of more
+	Rows    []Row    // that the changes name, as they are in the snapshot; one without Doc is gone
+}
+
+// Use is the last use of a token that lives by its ttl.
+type Use struct{ Token, At int64 } // id; unix seconds
+
+// Beat is what a gateway tells of itself.
+type Beat struct {
+	Replica string // its name
+	Version string // of the program
+	Applied int64  // the revision that it obeys
+}
+
+// Replica is what the database knows of one gateway.
+type Replica struct {
+	Beat
+	Beats int64         // how many there were; one that stands still is silent
+	Age   time.Duration // since the last one, by the database's clock
+}
+
+// ChangeQuery selects changes of the history.
+type ChangeQuery struct {
+	After int64 // revision
+	Table Table // 0: of every table
+	ID    int64 // of one row; 0: of all
+	Limit int   // at most so many
+}
+
+// What engines and writers end with.
+var (
+	// ErrNoRow says that there is no such row.
+	ErrNoRow = errors.New("there is no such record")
+	// ErrTaken says that another row has a value that only one may have, such as a key.
+	ErrTaken = errors.New("another record has this value, and only one may have it")
+	// ErrChanged says that a record is not any more what the caller has read.
+	ErrChanged = errors.New("the record was changed meanwhile")
+)
+
+// Reader reads rows in one snapshot.
+type Reader interface {
+	// Get returns a row with the mark of its last change, or ErrNoRow.
+	Get(t Table, id int64) (Row, error)
+	// Each calls yield with every row of a table, by ascending id, until it returns an error, which
+	// Each then returns. Doc is valid during the call. Mark is not set.
+	Each(t Table, yield func(Row) error) error
+	// Holds reports whether a row of a table belongs to the account; of Accounts, whether one is
+	// right below it.
+	Holds(t Table, account int64) (bool, error)
+}
+
+// Writer changes rows in one transaction. It sees what it has changed.
+type Writer interface {
+	Reader
+	// Put adds a row or replaces it. It ends with ErrTaken where a value is taken.
+	Put(t Table, id int64, doc []byte) error
+	// Delete takes a row away, or ends with ErrNoRow.
+	Delete(t Table, id int64) error
+	// NewID returns an id that no row of the table has or ever had.
+	NewID(t Table) (int64, error)
+}
+
+// Engine is a database of records with a history of changes. The package comment says what it has
+// to promise. Its methods may be called from any number of goroutines; none is called by a request.
+// Their errors say what happened and what to do, and hold no credential.
+type Engine interface {
+	// Name says in messages which database this is, without credentials.
+	Name() string
+	// Since returns the head, and what has changed after a revision.
+	Since(ctx context.Context, after int64) (*Batch, error)
+	// All calls yield with every row, accounts first, and returns the head and its mark in the same
+	// snapshot. Doc is valid during the call.
+	All(ctx context.Context, yield func(Row) error) (Head, Mark, error)
+	// Beat writes that this gateway is alive. Where nobody else may be, it may do nothing. It fails
+	// on a database that takes no writes.
+	Beat(ctx context.Context, b Beat) error
+	// Replicas returns every gateway that has ever beaten and was not forgotten.
+	Replicas(ctx context.Context) ([]Replica, error)
+	// View reads in one snapshot.
+	View(ctx context.Context, read func(Reader) error) error
+	// Write makes the changes of one transaction in the name of actor, and returns the head that
+	// they led to. Where change returns an error nothing is changed. When Write returns nil the
+	// changes survive the end of the process and of the machine.
+	Write(ctx context.Context, actor string, change func(Writer) error) (Head, error)
+	// Changes calls yield with changes of the history by ascending revision.
+	Changes(ctx context.Context, q ChangeQuery, yield func(Change) error) error
+	// Uses calls yield with the last use of every token that one is known of.
+	Uses(ctx context.Context, yield func(Use) error) error
+	// SaveUses raises last uses; what is lower than what is known stays out. It makes no revision.
+	SaveUses(ctx context.Context, uses []Use) error
+	// Prune forgets the history before a moment, raises the floor, and returns how many changes it
+	// forgot.
+	Prune(ctx context.Context, before time.Time) (int64, error)
+	// Close gives back what the engine holds.
+	Close() error
+}

@@ -1,0 +1,335 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"aclgate/policy"
+)
+
+// Bounds of following.
+const (
+	maxAnswer  = 2 * time.Second // for one answer of the engine, unless a quarter of the bound is less
+	maxPause   = 5 * time.Second // between two polls while they fail
+	applyChunk = 256             // tokens that are changed in one go: misses of the cache wait for that
+	maxResyncs = 3               // of one poll
+	pruneEvery = time.Hour
+)
+
+// ErrUnheard says that changes were made which this gateway could not read back yet.
+var ErrUnheard = errors.New("the change was made, but this gateway could not read it back yet")
+
+type unheard struct{ err error }
+
+func (u *unheard) Error() string        { return ErrUnheard.Error() + ": " + u.err.Error() }
+func (u *unheard) Unwrap() error        { return u.err }
+func (u *unheard) Is(target error) bool { return target == ErrUnheard }
+
+// Resync says why everything was read anew.
+type Resync uint8
+
+// The reasons.
+const (
+	ResyncStart  Resync = iota // nothing was known
+	ResyncRewind               // the database went back to an older state
+	ResyncPruned               // the history does not reach back far enough
+	ResyncGap                  // a revision was missing
+	ResyncMany                 // a change was too large to name its rows
+	resyncCount
+)
+
+var resyncNames = [resyncCount]string{"start", "rewind", "pruned", "gap", "many"}
+
+// String returns the word of metrics and logs.
+func (r Resync) String() string { return resyncNames[r] }
+
+// liveStats is what is counted. Anybody may read it.
+type liveStats struct {
+	up            atomic.Bool
+	head, applied atomic.Int64
+	poll, apply   atomic.Int64 // nanoseconds of the last ones
+	resyncs       [resyncCount]atomic.Uint64
+	bad, doubt    atomic.Int64
+}
+
+// Stats is how the following goes.
+type Stats struct {
+	Up            bool // the last poll was answered and obeyed
+	Head, Applied int64
+	Lease         time.Duration // what is left of it; below 0: it has ended
+	Poll, Apply   time.Duration // how long the last ones took
+	Resyncs       map[string]uint64
+	BadRows       int64
+	InDoubt       int64
+}
+
+// Stats returns how the following goes.
+func (l *Live) Stats() Stats {
+	s := &l.stats
+	all := Stats{
+		Up: s.up.Load(), Head: s.head.Load(), Applied: s.applied.Load(), Lease: l.lease.left(time.Now()),
+		Poll: time.Duration(s.poll.Load()), Apply: time.Duration(s.apply.Load()),
+		Resyncs: map[string]uint64{}, BadRows: s.bad.Load(), InDoubt: s.doubt.Load(),
+	}
+	for r := range resyncCount {
+		all.Resyncs[r.String()] = s.resyncs[r].Load()
+	}
+	return all
+}
+
+// Run follows the engine until ctx ends, and keeps last uses and the history.
+func (l *Live) Run(ctx context.Context) {
+	var tasks = []task{
+		{every: saveEvery, do: l.keepUses},
+		{every: pruneEvery, do: l.prune},
+	}
+	now := time.Now()
+	for i := range tasks {
+		tasks[i].due = now.Add(tasks[i].every)
+	}
+	pause := l.o.Poll
+	for {
+		select {
+		case <-ctx.Done():
+			end, cancel := context.WithTimeout(context.Background(), maxAnswer)
+			l.keepUses(end)
+			cancel()
+			return
+		case <-time.After(jitter(pause)):
+		}
+		pause = l.o.Poll
+		if err := l.Follow(ctx); err != nil {
+			pause = min(max(2*pause, time.Second), maxPause, l.o.MaxStaleness/8)
+		}
+		for i := range tasks {
+			if now := time.Now(); !now.Before(tasks[i].due) {
+				tasks[i].do(ctx)
+				tasks[i].due = now.Add(tasks[i].every)
+			}
+		}
+	}
+}
+
+type task struct {
+	every time.Duration
+	due   time.Time
+	do    func(context.Context)
+}
+
+// jitter returns about d: replicas that were started at once must not poll at once for ever.
+func jitter(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
+}
+
+func (l *Live) prune(ctx context.Context) {
+	if _, err := l.o.Engine.Prune(ctx, time.Now().Add(-l.o.History)); err != nil {
+		l.o.Logger.Error("cannot prune the history of the store", "error", err)
+	}
+}
+
+// Follow asks the engine for changes and obeys them. When it returns nil, all that was committed
+// before the call is obeyed.
+func (l *Live) Follow(ctx context.Context) error {
+	l.following.Lock()
+	defer l.following.Unlock()
+	begun := time.Now()
+	err := l.poll(ctx)
+	l.stats.poll.Store(int64(time.Since(begun)))
+	l.stats.up.Store(err == nil)
+	switch {
+	case err != nil && ctx.Err() != nil:
+	case err != nil && !l.failing:
+		l.failing = true
+		l.o.Logger.Error("the store cannot be read: what was read last is obeyed as long as the lease lasts",
+			"store", l.o.Engine.Name(), "lease", l.lease.left(time.Now()).Round(time.Millisecond), "error", err)
+		st := l.State()
+		st.Stale = true
+		l.tell(&st, What{})
+	case err == nil && l.failing:
+		l.failing = false
+		l.o.Logger.Info("the store can be read again", "store", l.o.Engine.Name(), "revision", l.applied)
+		l.publish(What{})
+	}
+	return err
+}
+
+// poll asks until nothing is left to obey. The lease lasts from before the question that was
+// answered last: only an answer that was obeyed whole, and followed by a write, renews it.
+func (l *Live) poll(ctx context.Context) error {
+	changed := false
+	for resyncs := 0; ; {
+		asked := time.Now()
+		if l.applied < 0 {
+			if err := l.resync(ctx, ResyncStart); err != nil {
+				return err
+			}
+			changed = true
+			continue
+		}
+		b, err := l.since(ctx)
+		if err != nil {
+			return err
+		}
+		l.stats.head.Store(b.Head.Rev)
+		if reason, needed := l.judge(b); needed {
+			if resyncs++; resyncs > maxResyncs {
+				return fmt.Errorf("%s: everything was read %d times, and each time did not fit what came next (%s)", l.o.Engine.Name(), maxResyncs, reason)
+			}
+			if err := l.resync(ctx, reason); err != nil {
+				return err
+			}
+			changed = true
+			continue
+		}
+		if len(b.Changes) > 0 {
+			l.apply(b)
+			changed = true
+		}
+		if l.applied < b.Head.Rev {
+			continue // there are more than one answer holds
+		}
+		if err := l.beat(ctx, changed); err != nil {
+			return err
+		}
+		l.lease.renew(asked, l.o.MaxStaleness)
+		return nil
+	}
+}
+
+// bounded returns a context for one answer of the engine.
+func (l *Live) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, min(l.o.MaxStaleness/4, maxAnswer))
+}
+
+func (l *Live) since(ctx context.Context) (*Batch, error) {
+	ctx, cancel := l.bounded(ctx)
+	defer cancel()
+	return l.o.Engine.Since(ctx, l.applied)
+}
+
+// beat tells the engine that this gateway is alive, when that is due.
+func (l *Live) beat(ctx context.Context, changed bool) error {
+	now := time.Now()
+	if !changed && now.Sub(l.beaten) < l.o.MaxStaleness/20 {
+		return nil
+	}
+	ctx, cancel := l.bounded(ctx)
+	defer cancel()
+	err := l.o.Engine.Beat(ctx, Beat{Replica: l.o.Replica, Version: l.o.Version, Applied: l.applied})
+	if err == nil {
+		l.beaten = now
+	}
+	return err
+}
+
+// judge reports whether an answer does not follow what is obeyed, and why.
+func (l *Live) judge(b *Batch) (Resync, bool) {
+	switch {
+	case b.Head.Rev < l.applied:
+		return ResyncRewind, true
+	case l.applied < b.Head.Floor:
+		return ResyncPruned, true
+	case b.At != l.mark:
+		return ResyncRewind, true
+	case len(b.Changes) == 0 && b.Head.Rev != l.applied:
+		return ResyncGap, true
+	}
+	for i, c := range b.Changes {
+		switch {
+		case c.Rev != l.applied+1+int64(i):
+			return ResyncGap, true
+		case len(c.IDs) == 0:
+			return ResyncMany, true
+		}
+	}
+	return 0, false
+}
+
+// resync reads everything anew beside what is in force, and puts it in its place.
+func (l *Live) resync(ctx context.Context, reason Resync) error {
+	begun := time.Now()
+	if err := l.uses.load(ctx); err != nil {
+		return err
+	}
+	fresh, accounts, bad := l.newTokens(), map[int64]policy.Account{}, map[rowKey]string{}
+	pace := l.pacer()
+	head, mark, err := l.o.Engine.All(ctx, func(row Row) error {
+		l.read(row, bad, func(a policy.Account) { accounts[a.ID] = a }, func(rec *Record) { fresh.put(rec) })
+		pace.step()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	tree := l.buildTree(accounts, bad)
+	l.mu.Lock()
+	before := l.tokens
+	l.tokens = fresh
+	l.mu.Unlock()
+	l.accounts, l.bad = accounts, bad
+	l.tree.Store(tree)
+	l.applied, l.mark = head.Rev, mark
+	l.moveAll()
+	l.counted(reason)
+	if reason != ResyncStart {
+		l.o.Logger.Warn("everything in the store was read anew", "reason", reason.String(), "revision", head.Rev)
+	}
+	l.o.Logger.Info("store loaded", "store", l.o.Engine.Name(), "revision", head.Rev, "tokens", fresh.policy.Len(),
+		"accounts", len(tree.Accounts()), "bad_rows", len(bad), "took", time.Since(begun).Round(time.Millisecond))
+	l.publish(What{Tree: true, Kinds: true})
+	if max(before.policy.Len(), fresh.policy.Len()) >= manyTokens {
+		debug.FreeOSMemory()
+	}
+	return nil
+}
+
+func (l *Live) counted(reason Resync) {
+	l.stats.resyncs[reason].Add(1)
+	l.stats.applied.Store(l.applied)
+	l.stats.bad.Store(int64(len(l.bad)))
+}
+
+// pacer returns one for what is read beside requests. At the start nobody waits.
+func (l *Live) pacer() *pacer {
+	if l.tree.Load() == nil {
+		return nil
+	}
+	return newPacer()
+}
+
+// read reads a row of accounts or tokens. One that does not read costs itself alone.
+func (l *Live) read(row Row, bad map[rowKey]string, account func(policy.Account), token func(*Record)) {
+	var err error
+	switch row.Table {
+	case Accounts:
+		var a policy.Account
+		if a, err = l.rows.account(row.ID, row.Doc); err == nil {
+			account(a)
+		}
+	case Tokens:
+		var rec *Record
+		if rec, _, _, err = l.rows.token(row.ID, row.Doc); err == nil {
+			token(rec)
+		}
+	}
+	if err != nil {
+		l.spoilt(bad, rowKey{row.Table, row.ID}, err.Error())
+	}
+}
+
+// spoilt notes a row that does not read.
+func (l *Live) spoilt(bad map[rowKey]string, key rowKey, why string) {
+	bad[key] = why
+	if len(bad) <= maxLogged {
+		l.o.Logger.Error("a row of the store does not read, so that it counts as missing", "table", key.table.String(), "id", key.id, "fault", why)
+	}
+}
+
+func (l *Live) buildTree(accounts map[int64]policy.Account, bad map[rowKey]string) *policy.Tree {
+	return buildTree(accounts, l.o.MaxDepth, func(id int64, why string) { l.spoilt(bad, rowKey{Accounts, id}, why) })
+}

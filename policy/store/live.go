@@ -1,0 +1,211 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"aclgate/policy"
+)
+
+// LiveOptions say what a Live store follows and how.
+type LiveOptions struct {
+	Engine       Engine
+	MaxDepth     int           // levels of accounts
+	Foreign      bool          // the accounts of tokens are the backend's: those here are not asked
+	Poll         time.Duration // how often the engine is asked for changes
+	MaxStaleness time.Duration // how long decisions may rest on the last answer (SPEC 15.4)
+	History      time.Duration // how long changes are kept
+	Replica      string        // the name of this gateway
+	Version      string        // of the program
+	Logger       *slog.Logger  // nil: slog.Default()
+
+	// Changed is told what every change led to, the first load too, before the call that made the
+	// change returns. It must not call the Live; nil: nobody is told.
+	Changed func(State, What)
+}
+
+// revisionCount is how many revisions there are: one changed token makes one token in so many stale.
+const revisionCount = 1 << 12
+
+// Live is the store of an engine: all tokens and accounts in memory, followed change by change. No
+// request waits for the engine. Load makes it useful, and Run keeps it so.
+type Live struct {
+	o LiveOptions
+
+	mu     sync.RWMutex // of tokens and doubt; requests take it where the cache does not know a token
+	tokens *writable
+	doubt  map[policy.Digest]int64 // tokens that a database which went back may have brought back, and their ids
+
+	tree      atomic.Pointer[policy.Tree] // nil: nothing was read yet
+	revisions [revisionCount]atomic.Uint64
+	lease     lease
+	state     atomic.Pointer[State]
+	stats     liveStats
+
+	following sync.Mutex // one poll at a time; all below belongs to who holds it
+	applied   int64      // the revision that is obeyed; -1: none
+	mark      Mark       // of it
+	accounts  map[int64]policy.Account
+	rows      rowReader
+	bad       map[rowKey]string // rows that do not read, and why
+	beaten    time.Time         // when the last beat was sent
+	failing   bool              // the last poll failed
+	uses      liveUses
+}
+
+// rowKey names a row.
+type rowKey struct {
+	table Table
+	id    int64
+}
+
+var _ Store = (*Live)(nil)
+
+// NewLive returns a store that knows nothing yet: it answers ErrStale.
+func NewLive(o LiveOptions) *Live {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	l := &Live{o: o, tokens: newWritable(), applied: -1, accounts: map[int64]policy.Account{}}
+	l.rows.maxDepth = o.MaxDepth
+	l.bad = map[rowKey]string{}
+	l.uses.init(o.Engine)
+	l.lease.init(time.Now())
+	l.state.Store(&State{Stale: true})
+	return l
+}
+
+// Revision implements Store.
+func (l *Live) Revision(key uint64) uint64 { return l.revisions[key%revisionCount].Load() }
+
+// Fresh implements Store: it reports whether the lease lasts.
+func (l *Live) Fresh(now time.Time) bool { return l.lease.holds(now) }
+
+// Load implements Store.
+func (l *Live) Load(d policy.Digest) (*Record, error) {
+	tree := l.tree.Load()
+	if tree == nil {
+		return nil, ErrStale
+	}
+	l.mu.RLock()
+	_, doubtful := l.doubt[d]
+	rec := l.tokens.policy.Find(d)
+	l.mu.RUnlock()
+	switch {
+	case doubtful:
+		return nil, ErrStale
+	case rec == nil:
+		return nil, ErrNotFound
+	}
+	// An account that is not there has no branch. Only a hand in the database can leave a token
+	// behind.
+	if _, found := tree.Account(rec.Token.CID); !found && !l.o.Foreign {
+		return nil, ErrNotFound
+	}
+	return rec, nil
+}
+
+// Tree implements Store.
+func (l *Live) Tree() *policy.Tree { return l.tree.Load() }
+
+// Kinds yields what tokens there are: see Policy.Kinds. Lists of entries that no token has any more
+// may be among them.
+func (l *Live) Kinds() iter.Seq2[policy.Access, []policy.Entry] {
+	return func(yield func(policy.Access, []policy.Entry) bool) {
+		l.mu.RLock()
+		defer l.mu.RUnlock()
+		l.tokens.policy.Kinds()(yield)
+	}
+}
+
+// State returns how the store is doing. It waits for nothing, and what it returns must not be
+// changed.
+func (l *Live) State() State { return *l.state.Load() }
+
+// move makes everybody who remembers a token of this slice look it up again.
+func (l *Live) move(d *policy.Digest) { l.revisions[d.Key()%revisionCount].Add(1) }
+
+// moveAll does so for every token.
+func (l *Live) moveAll() {
+	for i := range l.revisions {
+		l.revisions[i].Add(1)
+	}
+}
+
+// publish notes that changes are in force.
+func (l *Live) publish(what What) {
+	st := &State{Revision: uint64(l.applied), Loaded: time.Now(), Tokens: map[policy.Access]int{}}
+	l.mu.RLock()
+	for access, n := range l.tokens.policy.tokens {
+		if n > 0 {
+			st.Tokens[policy.Access(access)] = n
+		}
+	}
+	l.mu.RUnlock()
+	st.Accounts = len(l.tree.Load().Accounts())
+	l.tell(st, what)
+}
+
+func (l *Live) tell(st *State, what What) {
+	l.state.Store(st)
+	if l.o.Changed != nil {
+		l.o.Changed(*st, what)
+	}
+}
+
+// Reload asks the engine for changes at once.
+func (l *Live) Reload() error { return l.Follow(context.Background()) }
+
+// Applied returns the revision that is obeyed.
+func (l *Live) Applied() int64 { return l.stats.applied.Load() }
+
+// Write makes changes in the name of actor. When it returns nil they survive whatever happens to
+// the process, and every look-up that begins later obeys them. An error that wraps ErrUnheard says
+// that they were made, and that this gateway could not read them back yet.
+func (l *Live) Write(ctx context.Context, actor string, change func(*Tx) error) (Head, error) {
+	head, err := l.o.Engine.Write(ctx, actor, func(w Writer) error { return checked(w, &l.o, change) })
+	if err != nil {
+		return head, err
+	}
+	if err := l.Follow(ctx); err != nil {
+		return head, &unheard{err}
+	}
+	return head, nil
+}
+
+// Engine returns what the store follows.
+func (l *Live) Engine() Engine { return l.o.Engine }
+
+// buildTree makes the tree of the accounts that are sound. One that is not, such as its own
+// ancestor, is left out with all that lies below it: in no branch is the safe side.
+func buildTree(all map[int64]policy.Account, maxDepth int, fault func(id int64, why string)) *policy.Tree {
+	list := make([]policy.Account, 0, len(all))
+	for _, a := range all {
+		list = append(list, a)
+	}
+	slices.SortFunc(list, func(a, b policy.Account) int { return cmp.Compare(a.ID, b.ID) })
+	for {
+		tree, faults := policy.NewTree(list, maxDepth)
+		if len(faults) == 0 {
+			return tree
+		}
+		broken := make(map[int]bool, len(faults))
+		for _, f := range faults {
+			broken[f.Index] = true
+			fault(list[f.Index].ID, f.Message)
+		}
+		kept := list[:0]
+		for i, a := range list {
+			if !broken[i] {
+				kept = append(kept, a)
+			}
+		}
+		list = kept
+	}
+}

@@ -1,0 +1,86 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"aclgate/config/strict"
+	"aclgate/policy"
+)
+
+// maxKinds is from where on a rowReader begins anew: the lists of entries that it has seen may be
+// those of tokens long gone.
+const maxKinds = 1 << 14
+
+// rowReader reads rows with the readers of policy files, so that a row is a fault exactly where an
+// element of a file would be. It belongs to one goroutine.
+type rowReader struct {
+	catalogue *policy.Catalogue // for warnings; nil: none
+	maxDepth  int
+	reader    *reader
+}
+
+// begin puts the reader before a row.
+func (r *rowReader) begin(t Table, id int64, doc []byte) (*strict.Node, *strict.Report) {
+	if r.reader == nil || len(r.reader.policy.kinds.list) > maxKinds || len(r.reader.words) > maxKinds {
+		r.reader = newReader("", r.catalogue, r.maxDepth)
+	}
+	name := fmt.Sprintf("%s/%d", t, id)
+	r.reader.faultList = faultList{file: name}
+	return strict.ParseDocument(name, doc)
+}
+
+// end returns what was wrong with the row, warnings included.
+func (r *rowReader) end(report *strict.Report) strict.Faults {
+	for _, f := range report.Faults() {
+		r.reader.add(f)
+	}
+	return r.reader.all()
+}
+
+// errOtherID says that a row is not what its id says.
+var errOtherID = errors.New("the id in the record is another one than that of its row")
+
+// token reads a row of tokens. metadata is nil where there is none. With an error there is no
+// record; it may hold strict.Faults.
+func (r *rowReader) token(id int64, doc []byte) (rec *Record, metadata []byte, warnings strict.Faults, err error) {
+	root, report := r.begin(Tokens, id, doc)
+	d := r.reader.readToken(root, 0)
+	if root.Kind() == strict.Mapping {
+		if m := root.Member("metadata"); m != nil {
+			metadata = m.AppendJSON(nil)
+		}
+	}
+	faults := r.end(report)
+	switch err := faults.Err(); {
+	case err != nil:
+		return nil, nil, nil, err
+	case root == nil || !d.hasDigest:
+		return nil, nil, nil, fmt.Errorf("tokens/%d: this is no token", id)
+	case d.record.Token.ID != id:
+		return nil, nil, nil, fmt.Errorf("tokens/%d: %w", id, errOtherID)
+	}
+	d.record.clearLines()
+	return d.record, metadata, faults, nil
+}
+
+// clearLines takes the lines away, which mean nothing outside a file.
+func (rec *Record) clearLines() {
+	rec.Token.Line = 0
+	for i := range rec.Entries {
+		rec.Entries[i].Line = 0
+	}
+}
+
+// account reads a row of accounts.
+func (r *rowReader) account(id int64, doc []byte) (policy.Account, error) {
+	root, report := r.begin(Accounts, id, doc)
+	a := r.reader.readAccount(root, 0).account
+	switch err := r.end(report).Err(); {
+	case err != nil:
+		return policy.Account{}, err
+	case a.ID != id:
+		return policy.Account{}, fmt.Errorf("accounts/%d: %w", id, errOtherID)
+	}
+	return a, nil
+}

@@ -1,0 +1,216 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"aclgate/policy/store"
+)
+
+// reader reads in one transaction.
+type reader struct {
+	ctx        context.Context
+	tx         *sql.Tx
+	statements map[string]*sql.Stmt // that were prepared; they end with the transaction
+}
+
+func newReader(ctx context.Context, tx *sql.Tx) *reader {
+	return &reader{ctx: ctx, tx: tx, statements: map[string]*sql.Stmt{}}
+}
+
+func (r *reader) prepared(query string) (*sql.Stmt, error) {
+	if s := r.statements[query]; s != nil {
+		return s, nil
+	}
+	s, err := r.tx.PrepareContext(r.ctx, query)
+	if err == nil {
+		r.statements[query] = s
+	}
+	return s, err
+}
+
+func (r *reader) query(query string, args ...any) (*sql.Rows, error) {
+	s, err := r.prepared(query)
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(r.ctx, args...)
+}
+
+// scanner is a row, or why there is none.
+type scanner interface{ Scan(...any) error }
+
+type failed struct{ err error }
+
+func (f failed) Scan(...any) error { return f.err }
+
+func (r *reader) row(query string, args ...any) scanner {
+	s, err := r.prepared(query)
+	if err != nil {
+		return failed{err}
+	}
+	return s.QueryRowContext(r.ctx, args...)
+}
+
+func (r *reader) head() (h store.Head, err error) {
+	return h, r.row(selectHead).Scan(&h.Rev, &h.Floor, &h.Version)
+}
+
+// mark returns the mark that a query finds; zero without one.
+func (r *reader) mark(query string, args ...any) (store.Mark, error) {
+	var n int64
+	switch err := r.row(query, args...).Scan(&n); {
+	case errors.Is(err, sql.ErrNoRows):
+		return store.Mark{}, nil
+	case err != nil:
+		return store.Mark{}, err
+	}
+	return markOf(n), nil
+}
+
+// Get implements store.Reader.
+func (r *reader) Get(t store.Table, id int64) (store.Row, error) {
+	row := store.Row{Table: t, ID: id}
+	var doc string
+	switch err := r.row(tables[t].get, id).Scan(&doc); {
+	case errors.Is(err, sql.ErrNoRows):
+		return row, store.ErrNoRow
+	case err != nil:
+		return row, err
+	}
+	row.Doc = []byte(doc)
+	var err error
+	row.Mark, err = r.mark(selectLast, int64(t), id)
+	return row, err
+}
+
+// Each implements store.Reader.
+func (r *reader) Each(t store.Table, yield func(store.Row) error) error {
+	rows, err := r.query(tables[t].each)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var doc sql.RawBytes
+	for rows.Next() {
+		row := store.Row{Table: t}
+		if err := rows.Scan(&row.ID, &doc); err != nil {
+			return err
+		}
+		row.Doc = doc
+		if err := yield(row); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Holds implements store.Reader.
+func (r *reader) Holds(t store.Table, account int64) (holds bool, err error) {
+	return holds, r.row(tables[t].holds, account).Scan(&holds)
+}
+
+// since reads the changes after a revision, and the rows that they name.
+func (r *reader) since(after int64) (*store.Batch, error) {
+	b := &store.Batch{}
+	var err error
+	if b.Head, err = r.head(); err != nil {
+		return nil, err
+	}
+	if b.At, err = r.mark(selectMark, after); err != nil {
+		return nil, err
+	}
+	rows, err := r.query(selectSince, after, maxChanges)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		c, err := scanChange(rows)
+		if err != nil {
+			return nil, err
+		}
+		b.Changes = append(b.Changes, c)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return b, r.named(b)
+}
+
+// named reads the rows that the changes of a batch name, each once.
+func (r *reader) named(b *store.Batch) error {
+	type key struct {
+		table store.Table
+		id    int64
+	}
+	seen := make(map[key]bool, len(b.Changes))
+	for _, c := range b.Changes {
+		k := key{c.Table, c.IDs[0]}
+		if seen[k] || c.Table.String() == "" {
+			continue
+		}
+		seen[k] = true
+		row := store.Row{Table: k.table, ID: k.id}
+		var doc string
+		switch err := r.row(tables[k.table].get, k.id).Scan(&doc); {
+		case err == nil:
+			row.Doc = []byte(doc)
+		case !errors.Is(err, sql.ErrNoRows):
+			return err
+		}
+		b.Rows = append(b.Rows, row)
+	}
+	return nil
+}
+
+// scanChange reads a change, and what else the row has.
+func scanChange(rows *sql.Rows, more ...any) (c store.Change, err error) {
+	var mark, id, at int64
+	err = rows.Scan(append([]any{&c.Rev, &mark, &c.Table, &id, &at, &c.Actor}, more...)...)
+	c.Mark, c.IDs, c.At = markOf(mark), []int64{id}, time.Unix(at, 0)
+	return c, err
+}
+
+// writer changes rows in one transaction.
+type writer struct{ *reader }
+
+func (w *writer) exec(query string, args ...any) error {
+	s, err := w.prepared(query)
+	if err == nil {
+		_, err = s.ExecContext(w.ctx, args...)
+	}
+	return err
+}
+
+// Put implements store.Writer.
+func (w *writer) Put(t store.Table, id int64, doc []byte) error {
+	err := w.exec(tables[t].put, id, string(doc))
+	if code(err) == constraintUnique {
+		return store.ErrTaken
+	}
+	return err
+}
+
+// Delete implements store.Writer.
+func (w *writer) Delete(t store.Table, id int64) error {
+	s, err := w.prepared(tables[t].remove)
+	if err != nil {
+		return err
+	}
+	result, err := s.ExecContext(w.ctx, id)
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil || n > 0 {
+		return err
+	}
+	return store.ErrNoRow
+}
+
+// NewID implements store.Writer.
+func (w *writer) NewID(t store.Table) (id int64, err error) {
+	return id, w.row(newID, int64(t)).Scan(&id)
+}

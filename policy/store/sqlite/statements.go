@@ -1,0 +1,82 @@
+package sqlite
+
+import "aclgate/policy/store"
+
+// statements are those of one table of records.
+type statements struct{ get, each, holds, put, remove string }
+
+// tables has the statements of every table. They are constants: none is put together, so that no
+// value can become a part of one.
+var tables = map[store.Table]statements{
+	store.Accounts: {
+		get:    `SELECT doc FROM accounts WHERE id = ?`,
+		each:   `SELECT id, doc FROM accounts ORDER BY id`,
+		holds:  `SELECT EXISTS (SELECT 1 FROM accounts WHERE parent = ?)`,
+		put:    `INSERT INTO accounts (id, doc) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
+		remove: `DELETE FROM accounts WHERE id = ?`,
+	},
+	store.Tokens: {
+		get:    `SELECT doc FROM tokens WHERE id = ?`,
+		each:   `SELECT id, doc FROM tokens ORDER BY id`,
+		holds:  `SELECT EXISTS (SELECT 1 FROM tokens WHERE cid = ?)`,
+		put:    `INSERT INTO tokens (id, doc) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
+		remove: `DELETE FROM tokens WHERE id = ?`,
+	},
+	store.Roles: {
+		get:    `SELECT doc FROM roles WHERE id = ?`,
+		each:   `SELECT id, doc FROM roles ORDER BY id`,
+		holds:  `SELECT EXISTS (SELECT 1 FROM roles WHERE realm = ?)`,
+		put:    `INSERT INTO roles (id, doc) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
+		remove: `DELETE FROM roles WHERE id = ?`,
+	},
+	store.Grants: {
+		get:    `SELECT doc FROM grants WHERE id = ?`,
+		each:   `SELECT id, doc FROM grants ORDER BY id`,
+		holds:  `SELECT EXISTS (SELECT 1 FROM grants WHERE cid = ?)`,
+		put:    `INSERT INTO grants (id, doc) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
+		remove: `DELETE FROM grants WHERE id = ?`,
+	},
+	store.Limits: {
+		get:    `SELECT doc FROM limits WHERE id = ?`,
+		each:   `SELECT id, doc FROM limits ORDER BY id`,
+		holds:  `SELECT EXISTS (SELECT 1 FROM limits WHERE cid = ?)`,
+		put:    `INSERT INTO limits (id, doc) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
+		remove: `DELETE FROM limits WHERE id = ?`,
+	},
+	store.Realms: {
+		get:    `SELECT doc FROM realms WHERE id = ?`,
+		each:   `SELECT id, doc FROM realms ORDER BY id`,
+		holds:  `SELECT EXISTS (SELECT 1 FROM realms WHERE cid = ?)`,
+		put:    `INSERT INTO realms (id, doc) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
+		remove: `DELETE FROM realms WHERE id = ?`,
+	},
+	store.Users: {
+		get:    `SELECT doc FROM users WHERE id = ?`,
+		each:   `SELECT id, doc FROM users ORDER BY id`,
+		holds:  `SELECT EXISTS (SELECT 1 FROM users WHERE cid = ?)`,
+		put:    `INSERT INTO users (id, doc) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
+		remove: `DELETE FROM users WHERE id = ?`,
+	},
+}
+
+// The statements of all tables together.
+const (
+	selectHead   = `SELECT rev, floor, version FROM head`
+	selectMark   = `SELECT mark FROM changes WHERE rev = ?`
+	selectLast   = `SELECT mark FROM changes WHERE kind = ? AND id = ? ORDER BY rev DESC LIMIT 1`
+	selectSince  = `SELECT rev, mark, kind, id, at, actor FROM changes WHERE rev > ? ORDER BY rev LIMIT ?`
+	selectChange = `SELECT rev, mark, kind, id, at, actor, before, after FROM changes WHERE rev > ?1 AND (?2 = 0 OR kind = ?2) AND (?3 = 0 OR id = ?3) ORDER BY rev LIMIT ?4`
+	selectUses   = `SELECT token, used FROM uses`
+	selectKept   = `SELECT coalesce((SELECT min(rev) FROM changes WHERE at >= ?), rev) FROM head`
+
+	dataVersion = `PRAGMA data_version`
+
+	setActor  = `UPDATE head SET actor = ?`
+	newID     = `INSERT INTO ids VALUES (?, 2) ON CONFLICT (kind) DO UPDATE SET next = next + 1 RETURNING next - 1`
+	raiseUse  = `INSERT INTO uses SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM tokens WHERE id = ?1) ON CONFLICT (token) DO UPDATE SET used = max(used, excluded.used)`
+	setFloor  = `UPDATE head SET floor = max(floor, ?)`
+	pruneTo   = `DELETE FROM changes WHERE rev < ?`
+	vacuumTo  = `VACUUM INTO ?`
+	objects   = `SELECT count(*), coalesce(sum(name = 'head'), 0), coalesce(sum(name = 'changes'), 0) FROM sqlite_schema WHERE type = 'table'`
+	integrity = `PRAGMA integrity_check(20)`
+)

@@ -1,0 +1,268 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"aclgate/config/strict"
+	"aclgate/policy"
+)
+
+// Transfer is a policy file, read for what it says word by word: tokens with their metadata.
+type Transfer struct {
+	Policy   *Policy
+	accounts []policy.Account
+	metadata map[int64][]byte // by token
+	file     string
+}
+
+// ReadTransfer reads the text of a policy file as ReadPolicy does.
+func ReadTransfer(file string, text []byte, cat *policy.Catalogue, maxDepth int) (*Transfer, strict.Faults) {
+	t := &Transfer{metadata: map[int64][]byte{}, file: file}
+	r := newReader(file, cat, maxDepth)
+	r.metadata = func(id int64, n *strict.Node) { t.metadata[id] = n.AppendJSON(nil) }
+	p, faults := r.read(text)
+	if p == nil {
+		return nil, faults
+	}
+	t.Policy, t.accounts = p, p.Tree.Accounts()
+	return t, faults
+}
+
+// Difference is what an import changes.
+type Difference struct {
+	Added, Changed, Removed, Same map[Table]int
+}
+
+func newDifference() *Difference {
+	return &Difference{map[Table]int{}, map[Table]int{}, map[Table]int{}, map[Table]int{}}
+}
+
+// String says it in one line.
+func (d *Difference) String() string {
+	var b []byte
+	for _, t := range []Table{Accounts, Tokens} {
+		if len(b) > 0 {
+			b = append(b, "; "...)
+		}
+		b = fmt.Appendf(b, "%s: %d new, %d changed, %d removed, %d as they were", t, d.Added[t], d.Changed[t], d.Removed[t], d.Same[t])
+	}
+	return string(b)
+}
+
+// Compare says what Import would change.
+func (t *Transfer) Compare(ctx context.Context, e Engine, replace bool) (*Difference, error) {
+	var d *Difference
+	err := e.View(ctx, func(r Reader) (err error) {
+		d, err = t.compare(r, replace, nil)
+		return err
+	})
+	return d, err
+}
+
+// Import writes what differs, in the transaction. With replace, what the file does not have is
+// removed. progress is called after each change; nil: nobody.
+func (t *Transfer) Import(tx *Tx, replace bool, progress func()) (*Difference, error) {
+	return t.compare(tx.w, replace, func(op operation) error {
+		if progress != nil {
+			progress()
+		}
+		switch {
+		case op.doc == nil:
+			return tx.Delete(op.table, op.id)
+		case op.table == Accounts:
+			tx.accounts = true
+		default:
+			tx.needed[op.cid] = true
+		}
+		return tx.w.Put(op.table, op.id, op.doc)
+	})
+}
+
+// operation is one row that an import writes or, without a document, removes.
+type operation struct {
+	table   Table
+	id, cid int64
+	doc     []byte
+}
+
+// compare goes through both sides. Rows are written only after all were read. Tokens are removed
+// before others are written, so that a key can move from one to another.
+func (t *Transfer) compare(r Reader, replace bool, do func(operation) error) (*Difference, error) {
+	d := newDifference()
+	var removed []operation
+	before := map[Table]map[int64][]byte{}
+	for _, table := range []Table{Accounts, Tokens} {
+		before[table] = map[int64][]byte{}
+		err := r.Each(table, func(row Row) error {
+			before[table][row.ID] = bytes.Clone(row.Doc)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	seen := map[Table]map[int64]bool{Accounts: {}, Tokens: {}}
+	var written []operation
+	t.rows(func(op operation) {
+		seen[op.table][op.id] = true
+		old, found := before[op.table][op.id]
+		switch {
+		case !found:
+			d.Added[op.table]++
+		case bytes.Equal(old, op.doc):
+			d.Same[op.table]++
+			return
+		default:
+			d.Changed[op.table]++
+		}
+		written = append(written, op)
+	})
+	for _, table := range []Table{Tokens, Accounts} {
+		for id := range before[table] {
+			if replace && !seen[table][id] {
+				d.Removed[table]++
+				removed = append(removed, operation{table: table, id: id})
+			}
+		}
+	}
+	if do == nil {
+		return d, nil
+	}
+	for _, op := range append(removed, written...) {
+		if err := do(op); err != nil {
+			return nil, fmt.Errorf("%s/%d: %w", op.table, op.id, err)
+		}
+	}
+	return d, nil
+}
+
+// rows yields what the file says, accounts first.
+func (t *Transfer) rows(yield func(operation)) {
+	for _, a := range t.accounts {
+		yield(operation{table: Accounts, id: a.ID, doc: AppendAccountDoc(nil, a)})
+	}
+	for _, rec := range t.Policy.Records() {
+		id := rec.Token.ID
+		yield(operation{table: Tokens, id: id, cid: rec.Token.CID, doc: AppendDoc(nil, rec, t.metadata[id])})
+	}
+}
+
+// Uses returns the last uses that stand beside the file, of the tokens in it that have a ttl.
+func (t *Transfer) Uses(now int64) (uses []Use, warnings strict.Faults) {
+	u := newUses(t.file + usesSuffix)
+	warnings = u.load(now)
+	for _, id := range t.Policy.timed {
+		if c := u.last[id]; c != nil && c.Load() > 0 {
+			uses = append(uses, Use{id, c.Load()})
+		}
+	}
+	return uses, warnings
+}
+
+// Export writes the accounts and tokens of an engine as a policy file that reads as the same again,
+// by ascending id. A row that does not read is an error: it would be missing.
+func Export(ctx context.Context, e Engine, w io.Writer, maxDepth int) error {
+	rows := rowReader{maxDepth: maxDepth}
+	section := Table(0)
+	return e.View(ctx, func(r Reader) error {
+		for _, table := range []Table{Accounts, Tokens} {
+			err := r.Each(table, func(row Row) error {
+				var b []byte
+				if section != table {
+					b, section = append(b, table.String()+":\n"...), table
+				}
+				b, err := rows.yaml(b, row)
+				if err == nil {
+					_, err = w.Write(b)
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if section != Tokens {
+			_, err := io.WriteString(w, "tokens: []\n")
+			return err
+		}
+		return nil
+	})
+}
+
+// yaml appends a row as an element of its list.
+func (r *rowReader) yaml(b []byte, row Row) ([]byte, error) {
+	if row.Table == Accounts {
+		a, err := r.account(row.ID, row.Doc)
+		if err != nil {
+			return nil, err
+		}
+		b = fmt.Appendf(b, "  - {id: %d", a.ID)
+		if a.Name != "" {
+			b = strconv.AppendQuoteToASCII(append(b, ", name: "...), a.Name)
+		}
+		if a.Parent != 0 {
+			b = fmt.Appendf(b, ", parent: %d", a.Parent)
+		}
+		return append(b, "}\n"...), nil
+	}
+	rec, _, _, err := r.token(row.ID, row.Doc)
+	if err != nil {
+		return nil, err
+	}
+	b = append(b, TokenYAML(rec)...)
+	root, _ := strict.ParseDocument("", row.Doc)
+	if m := root.Member("metadata"); m != nil {
+		b = append(m.AppendYAML(append(b, "    metadata: "...)), '\n')
+	}
+	return b, nil
+}
+
+// LoadPolicy reads the tokens and accounts of an engine into a Policy, for commands that judge
+// without a running gateway. Rows that do not read are faults.
+func LoadPolicy(ctx context.Context, e Engine, cat *policy.Catalogue, maxDepth int) (*Policy, strict.Faults) {
+	rows := rowReader{catalogue: cat, maxDepth: maxDepth}
+	r := newReader(e.Name(), cat, maxDepth)
+	var faults strict.Faults
+	bad := func(err error) {
+		var found strict.Faults
+		if !errors.As(err, &found) {
+			found = strict.Faults{{File: e.Name(), Message: err.Error()}}
+		}
+		faults = append(faults, found...)
+	}
+	_, _, err := e.All(ctx, func(row Row) error {
+		switch row.Table {
+		case Accounts:
+			a, err := rows.account(row.ID, row.Doc)
+			if err != nil {
+				bad(err)
+			}
+			r.accounts = append(r.accounts, accountAt{account: a})
+		case Tokens:
+			rec, _, warnings, err := rows.token(row.ID, row.Doc)
+			if err != nil {
+				bad(err)
+				return nil
+			}
+			faults = append(faults, warnings...)
+			r.policy.digests.add(r.policy.add(rec, r.policy.kinds.of(rec.Entries, &r.lint)))
+		}
+		return nil
+	})
+	if err != nil {
+		bad(err)
+		return nil, faults
+	}
+	r.policy.Tree = r.tree()
+	p, found := r.finish()
+	faults = append(found, faults...)
+	if faults.Err() != nil {
+		return nil, faults
+	}
+	return p, faults
+}
