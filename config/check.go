@@ -3,9 +3,11 @@ package config
 import (
 	"net"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"aclgate/config/strict"
 )
@@ -24,6 +26,7 @@ func (s *Settings) check(report *strict.Report) {
 	s.checkScope(report)
 	s.checkLimits(report)
 	s.checkMQTT(report)
+	s.checkStore(report)
 	if len(s.Listen.CORS.Origins) > 1 && slices.Contains(s.Listen.CORS.Origins, "*") {
 		s.warn(report, "listen.cors.origins", "* allows every origin: the others have no effect")
 	}
@@ -134,6 +137,27 @@ func (s *Settings) checkPair(report *strict.Report, section string, cert, key Fi
 		s.fault(report, section+"key_file", "needs cert_file beside it")
 	}
 }
+
+// checkStore gives a database its own default name, and refuses what only a database has beside a
+// policy file, where it would mean nothing.
+func (s *Settings) checkStore(report *strict.Report) {
+	if s.Store.Kind != StoreFile {
+		if s.Pos("store.path").Line == 0 {
+			s.Store.Path = File{Text: sqliteName, Path: filepath.Join(s.dir, sqliteName)}
+		}
+		return
+	}
+	for path, is := range map[string]bool{
+		"store.max_staleness": s.Store.MaxStaleness != 2*time.Minute, "store.history": s.Store.History != 90*day,
+	} {
+		if is {
+			s.fault(report, path, "a policy file has none: this is for store.kind sqlite")
+		}
+	}
+}
+
+// sqliteName is the default of store.path for a database.
+const sqliteName = "aclgate.db"
 
 // checkScope refuses an index that is too old before it is read again, and warns of one that is
 // read without a credential.

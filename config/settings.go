@@ -183,15 +183,20 @@ const (
 
 // Store is where tokens and accounts live.
 type Store struct {
-	Kind StoreKind
-	Path File
+	Kind         StoreKind
+	Path         File          // the policy file, or the database
+	MaxStaleness time.Duration // of a database
+	History      time.Duration // of its changes
 }
 
 // StoreKind is a kind of store.
 type StoreKind string
 
-// StoreFile is the one value of store.kind so far.
-const StoreFile StoreKind = "file"
+// The values of store.kind.
+const (
+	StoreFile   StoreKind = "file"
+	StoreSQLite StoreKind = "sqlite"
+)
 
 // Cache bounds the memory of compiled tokens.
 type Cache struct{ MaxBytes int64 }

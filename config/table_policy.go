@@ -1,6 +1,10 @@
 package config
 
-import "aclgate/config/strict"
+import (
+	"time"
+
+	"aclgate/config/strict"
+)
 
 // scopeRows are how accounts bound a request. Each default is the choice that trusts less, but for
 // the linked selectors of a GET, where clients of the vendor expect to read what they can reach.
@@ -28,10 +32,15 @@ func scopeRows(s *Settings) []Setting {
 // storeRows are where tokens live, and the memory in front of them.
 func storeRows(s *Settings) []Setting {
 	return []Setting{
-		{"store.kind", "file", "file",
-			"Where tokens and accounts live.", into(&s.Store.Kind, strict.Enum(StoreFile))},
+		{"store.kind", "file | sqlite", "file",
+			"Where tokens and accounts live: in a policy file, or in a SQLite database; see [the store](store.md).",
+			into(&s.Store.Kind, strict.Enum(StoreFile, StoreSQLite))},
 		{"store.path", "file", "policy.yaml",
-			"The policy file.", into(&s.Store.Path, s.needPath)},
+			"The policy file (.yaml or .json), or the database, which is aclgate.db unless it is named.", into(&s.Store.Path, s.needPath)},
+		{"store.max_staleness", "duration", "2m",
+			"Of a database: how long requests are decided without an answer from it. Then: 503.", into(&s.Store.MaxStaleness, strict.Duration(time.Second, 7*day))},
+		{"store.history", "duration", "90d",
+			"Of a database: how long its changes can be looked up.", into(&s.Store.History, strict.Duration(time.Hour, 36500*day))},
 		{"cache.max_bytes", "size", "128MiB",
 			"The memory for compiled tokens.", into(&s.Cache.MaxBytes, strict.Bytes(mib, tib))},
 	}

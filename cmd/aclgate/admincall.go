@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,11 +20,19 @@ import (
 // adminTimeout bounds a call of the admin listener. A reload of a large policy takes a while.
 const adminTimeout = 30 * time.Second
 
+// maxAdminAnswer bounds an answer of the admin listener, in bytes: ten thousand tokens.
+const maxAdminAnswer = 256 << 20
+
 // callAdmin calls the admin listener of a running gateway and returns status and body.
 func (e *env) callAdmin(ctx context.Context, s *config.Settings, method, path string) (int, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+dialable(s.Admin.Address)+path, nil)
+	return e.askAdmin(ctx, s, method, path, nil)
+}
+
+// askAdmin is callAdmin with a body, for as long as ctx lasts.
+func (e *env) askAdmin(ctx context.Context, s *config.Settings, method, path string, body []byte) (int, string, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+dialable(s.Admin.Address)+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, "", err
 	}
@@ -40,8 +49,8 @@ func (e *env) callAdmin(ctx context.Context, s *config.Settings, method, path st
 		return 0, "", fmt.Errorf("cannot reach the admin listener at %s: is the gateway running?", s.Admin.Address)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	return resp.StatusCode, strings.TrimSpace(string(body)), err
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAdminAnswer))
+	return resp.StatusCode, strings.TrimSpace(string(answer)), err
 }
 
 // dialable turns an address to listen on into one to call: a listener on every address is called on

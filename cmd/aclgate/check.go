@@ -78,8 +78,8 @@ func readBoth(file string) (*config.Settings, *policyFile, strict.Faults) {
 	var pol *policyFile
 	var more strict.Faults
 	if !faulty("store.path") && !faulty("policy.routes_file") {
-		pol, more = readPolicy(s, s.Store.Path, "store.path")
-		if pol != nil {
+		pol, more = readStore(s)
+		if pol != nil && s.Store.Kind == config.StoreFile {
 			more = append(more, usesFault(s, pol)...)
 			more = append(more, accountsFault(s, pol)...)
 		}

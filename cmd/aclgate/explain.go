@@ -103,7 +103,7 @@ func (e *env) runExplain(cmd *cobra.Command, f *explainFlags, args []string) err
 	if err != nil {
 		return err
 	}
-	pol.AdoptUses(s.Store.Path.Path, ask.At)
+	pol.adoptUses(s, ask.At)
 	rec, err := f.find(cmd.InOrStdin(), pol)
 	if err != nil {
 		return failed(err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -50,8 +51,37 @@ func parsePolicy(s *config.Settings, path string, text []byte) (*policyFile, str
 
 // policyInForce reads the policy of the settings.
 func policyInForce(s *config.Settings) (*policyFile, error) {
-	pol, faults := readPolicy(s, s.Store.Path, "store.path")
+	pol, faults := readStore(s)
 	return pol, badSettings(faults.Err())
+}
+
+// adoptUses gives the tokens of a policy file the last uses beside it; those of a database have
+// them.
+func (p *policyFile) adoptUses(s *config.Settings, at int64) {
+	if s.Store.Kind == config.StoreFile {
+		p.AdoptUses(s.Store.Path.Path, at)
+	}
+}
+
+// readStore reads the policy of the settings, wherever it is.
+func readStore(s *config.Settings) (*policyFile, strict.Faults) {
+	if s.Store.Kind == config.StoreFile {
+		return readPolicy(s, s.Store.Path, "store.path")
+	}
+	cat, err := routes.Load(s.Policy.RoutesFile.Path)
+	if err != nil {
+		return nil, strict.Faults{{File: s.Name(), Message: "policy.routes_file: " + err.Error()}}
+	}
+	db, err := app.Database(s)
+	if err != nil {
+		return nil, strict.Faults{unreadable(s, "store.path", err)}
+	}
+	defer db.Close()
+	pol, faults := store.LoadPolicy(context.Background(), db, cat, s.Policy.MaxDepth)
+	if pol == nil {
+		return nil, faults
+	}
+	return &policyFile{pol, app.Engine(s, cat)}, faults
 }
 
 // token returns the token of a record, ready to be evaluated.
@@ -64,16 +94,12 @@ func (p *policyFile) token(rec *store.Record) *policy.Token {
 // readWorld reads the policy file at path, or that of the settings, for what evaluates many
 // requests by what its entries say, whether or not policy.enforce lets them decide.
 func readWorld(s *config.Settings, path string) (cases.World, error) {
+	pol, err := policyAt(s, path)
+	if err != nil {
+		return cases.World{}, err
+	}
 	if path == "" {
 		path = s.Store.Path.Path
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return cases.World{}, badSettings(fmt.Errorf("cannot read policy: %w", err))
-	}
-	pol, faults := parsePolicy(s, path, text)
-	if err := faults.Err(); err != nil {
-		return cases.World{}, badSettings(err)
 	}
 	pol.engine.Unenforced = false
 	records := map[int64]*store.Record{}
@@ -88,6 +114,22 @@ func readWorld(s *config.Settings, path string) (cases.World, error) {
 		return compiled[id]
 	}
 	return cases.World{Engine: pol.engine, Tree: pol.Tree, Token: token, File: relative(path)}, nil
+}
+
+// policyAt reads the policy file at path, or the policy of the settings.
+func policyAt(s *config.Settings, path string) (*policyFile, error) {
+	if path == "" && s.Store.Kind != config.StoreFile {
+		return policyInForce(s)
+	}
+	if path == "" {
+		path = s.Store.Path.Path
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, badSettings(fmt.Errorf("cannot read policy: %w", err))
+	}
+	pol, faults := parsePolicy(s, path, text)
+	return pol, badSettings(faults.Err())
 }
 
 // relative returns a shorter name of a file, where there is one.
@@ -105,8 +147,8 @@ func relative(file string) string {
 // missingPolicies names the policy files that cannot be opened, where the settings name them.
 func missingPolicies(s *config.Settings) (faults strict.Faults) {
 	for setting, file := range map[string]config.File{"store.path": s.Store.Path, "policy.shadow": s.Policy.Shadow} {
-		if !file.IsSet() {
-			continue
+		if !file.IsSet() || setting == "store.path" && s.Store.Kind != config.StoreFile {
+			continue // who opens the database says what is wrong with it
 		}
 		f, err := os.Open(file.Path)
 		if err != nil {

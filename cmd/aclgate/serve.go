@@ -37,7 +37,11 @@ func (e *env) runServe(ctx context.Context) error {
 	logs := app.NewLogWriter(e.stderr)
 	defer logs.Close()
 	hasten := make(chan os.Signal, 1)
-	a, err := app.New(s, newLogger(s.Log, logs, terminal(e.stderr)), app.Options{
+	log := newLogger(s.Log, logs, terminal(e.stderr))
+	if err := app.Upgrade(ctx, s, log); err != nil {
+		return badSettings(err)
+	}
+	a, err := app.New(s, log, app.Options{
 		Version: version(), Revision: revision(), Hangup: hangup, Hasten: hasten, LogLost: logs.Lost,
 	})
 	if err != nil {

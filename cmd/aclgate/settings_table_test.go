@@ -101,7 +101,9 @@ var choices = map[string][]choice{
 	"scope.max_staleness":   {{value: "45s"}, {value: "10s", means: func(o *outlook) { o.staleEarly = true }}},
 	"scope.match":           {{value: "deny", means: func(o *outlook) { o.deniesMatch = true }}},
 	"scope.linked":          {{value: "strict", means: func(o *outlook) { o.strictLinks = true }}},
-	"store.kind":            nil, // there is one kind
+	"store.kind":            nil, // a database has tests of its own: store_test.go
+	"store.max_staleness":   nil,
+	"store.history":         nil,
 	"store.path":            alone("other/policy.yaml"),
 	"cache.max_bytes":       alone("1MiB"),
 	"policy.enforce":        {{value: "false", means: func(o *outlook) { o.unenforced = true }}},

@@ -33,6 +33,7 @@ type siteOptions struct {
 	upstream string            // settings of upstream that name the urls; "": that of backend
 	backend  *backend.Server   // nil: one of the demo's world
 	policy   string            // "": gatePolicy with its one token
+	store    string            // "": the policy file
 	files    map[string]string // further files
 }
 
@@ -58,6 +59,9 @@ func newSite(t *testing.T, o siteOptions) *site {
 		t.Cleanup(o.backend.Close)
 		o.upstream = fmt.Sprintf("urls: [%q]", url)
 	}
+	if o.store == "" {
+		o.store = "kind: file, path: policy.yaml"
+	}
 	if o.policy == "" {
 		o.policy = fmt.Sprintf(gatePolicy, "")
 	}
@@ -67,8 +71,8 @@ func newSite(t *testing.T, o siteOptions) *site {
 	listen, admin := freeAddr(t), freeAddr(t)
 	files := map[string]string{
 		"aclgate.yaml": fmt.Sprintf("listen: {address: %q%s}\nadmin: {address: %q, token_file: admin.token}\n"+
-			"upstream: {%s, token_file: up.token, timeouts: {idle: 2s}}\nstore: {kind: file, path: policy.yaml}\n%s",
-			listen, o.listen, admin, o.upstream, o.settings),
+			"upstream: {%s, token_file: up.token, timeouts: {idle: 2s}}\nstore: {%s}\n%s",
+			listen, o.listen, admin, o.upstream, o.store, o.settings),
 		"policy.yaml": o.policy, "up.token": upstreamKey + "\n", "admin.token": adminKey + "\n",
 	}
 	for name, text := range o.files {

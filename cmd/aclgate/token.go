@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -18,12 +19,17 @@ type newFlags struct {
 	info    string
 	expire  timeFlag
 	ttl     durationFlag
+	access  string // JSON
 }
 
 func (e *env) token() *cobra.Command {
-	token := &cobra.Command{Use: "token", Short: "Make tokens", Args: cobra.NoArgs,
+	token := &cobra.Command{Use: "token", Short: "Make, show, change and revoke tokens", Args: cobra.NoArgs,
+		Long: `Make, show, change and revoke tokens. With a database these ask the admin
+listener of the running gateway, and what they answer is true of every request
+that begins later. With a policy file list and show read the file, new and edit
+print YAML for it, and the others are done in an editor.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	token.AddCommand(e.tokenNew())
+	token.AddCommand(e.tokenNew(), e.tokenList(), e.tokenShow(), e.tokenEdit(), e.tokenRevoke(), e.tokenSwitch("enable", true), e.tokenSwitch("disable", false))
 	return token
 }
 
@@ -31,11 +37,12 @@ func (e *env) tokenNew() *cobra.Command {
 	var f newFlags
 	c := &cobra.Command{
 		Use:   "new",
-		Short: "Print a new key, once, and the YAML of its token",
-		Long: `Print a new key of 64 characters and the YAML of a token for policy.yaml.
+		Short: "Make a key, which is shown once, and its token",
+		Long: `Make a token in the database of the running gateway, and print its key of 64
+characters. With a policy file: print a new key and the YAML of a token for it.
 
 The key is shown here and nowhere else: the policy holds its SHA-256 digest.
-Give the key to whoever calls, put the YAML under "tokens:", in the place of []
+Give the key to whoever calls. With a policy file put the YAML under "tokens:", in the place of []
 if those stand there, set cid and access, and run "aclgate check".
 
 With --ttl the token stays valid as long as it is used now and then; with --ttl
@@ -43,7 +50,7 @@ and --expire, while either lets it. Without them it ends in a year.
 
   aclgate token new --cid 11 --info 'ACME dashboard' --expire 2099-01-01`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return e.newToken(f) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return e.newToken(cmd.Context(), f) },
 	}
 	flags := c.Flags()
 	flags.Int64Var(&f.id, "id", 0, "id of the token (default: one above the highest in the policy)")
@@ -51,11 +58,12 @@ and --expire, while either lets it. Without them it ends in a year.
 	flags.StringVar(&f.info, "info", "who uses it and for what", "what the token is for")
 	flags.Var(&f.expire, "expire", "day or time at which the token ends, such as 2099-01-01")
 	flags.Var(&f.ttl, "ttl", "how long the token may go unused, such as 30d")
+	flags.StringVar(&f.access, "access", "", "JSON of the access with a database, such as '{\"type\":1}' (default: GET of device 7, to be edited)")
 	return c
 }
 
 // sample returns a token to be edited: it may read one device.
-func sample(f newFlags, digest policy.Digest) []byte {
+func sample(f newFlags, digest policy.Digest) *store.Record {
 	t := policy.Token{
 		ID: f.id, Digest: digest, CID: f.cid, Info: f.info, Enabled: true, Access: policy.ACLAccess,
 		Expire: int64(f.expire), TTL: int64(time.Duration(f.ttl) / time.Second),
@@ -67,27 +75,30 @@ func sample(f newFlags, digest policy.Digest) []byte {
 	case f.expire == 0:
 		t.Expire = now.AddDate(1, 0, 0).Truncate(24 * time.Hour).Unix()
 	}
-	return store.TokenYAML(&store.Record{
+	return &store.Record{
 		Token: t,
 		Entries: []policy.Entry{{
 			URI: "gw/devices", Methods: policy.Methods(policy.GET), Rule: policy.IDsList, IDs: policy.NewIDSet([]int64{7}),
 		}},
-	})
+	}
 }
 
-func (e *env) newToken(f newFlags) error {
+func (e *env) newToken(ctx context.Context, f newFlags) error {
 	if f.id < 0 || f.cid < 1 {
 		return errors.New("--id and --cid are ids: numbers from 1 on")
 	}
 	if time.Duration(f.ttl)%time.Second != 0 {
 		return errors.New("--ttl counts whole seconds")
 	}
+	if s, faults := config.Load(e.file); faults.Err() == nil && s.Store.Kind != config.StoreFile {
+		return e.makeToken(ctx, f)
+	}
 	if f.id == 0 {
 		f.id = e.nextID()
 	}
 	key, digest := store.NewKey()
 	fmt.Fprintf(e.stdout, "# The key, for the caller. Keep it now, and do not paste it into the policy: its digest stands there.\n# %s\n\n%s",
-		key, sample(f, digest))
+		key, store.TokenYAML(sample(f, digest)))
 	return nil
 }
 

@@ -23,7 +23,7 @@ func (e *env) explainLine(s *config.Settings, l *record.Line) error {
 	if why != "" {
 		return e.printReason(l, why)
 	}
-	pol.AdoptUses(s.Store.Path.Path, ask.At)
+	pol.adoptUses(s, ask.At)
 	tok := tokenOf(pol, l)
 	if tok == nil {
 		return e.printReason(l, fmt.Sprintf("token %d is not in the policy any more", l.Token))

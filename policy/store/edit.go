@@ -1,8 +1,13 @@
 package store
 
 import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 
 	"aclgate/config/strict"
 	"aclgate/policy"
@@ -102,16 +107,6 @@ func (tx *Tx) Expect(t Table, id int64, mark Mark) error {
 	return err
 }
 
-// Token returns a token that reads, with the metadata that stand in it.
-func (tx *Tx) Token(id int64) (rec *Record, metadata []byte, err error) {
-	row, err := tx.w.Get(Tokens, id)
-	if err != nil {
-		return nil, nil, err
-	}
-	rec, metadata, _, err = tx.rows.token(id, row.Doc)
-	return rec, metadata, err
-}
-
 // PutToken adds a token or replaces it.
 func (tx *Tx) PutToken(rec *Record, metadata []byte) error {
 	doc := AppendDoc(nil, rec, metadata)
@@ -134,4 +129,109 @@ func (tx *Tx) Delete(t Table, id int64) error {
 		tx.accounts, tx.deleted[id] = true, true
 	}
 	return tx.w.Delete(t, id)
+}
+
+// fixed are the fields of a token that no change names: its id and when it was made never change,
+// and who wants another key makes another token.
+var fixed = []string{"id", "key", "key_sha256", "created"}
+
+// MergeToken changes the fields of a token that a JSON object names; null takes one away.
+func (tx *Tx) MergeToken(id int64, patch []byte) error {
+	row, err := tx.w.Get(Tokens, id)
+	if err != nil {
+		return err
+	}
+	rec, metadata, err := tx.rows.merge(id, row.Doc, patch)
+	if err != nil {
+		return err
+	}
+	return tx.PutToken(rec, metadata)
+}
+
+// Merge returns a token with the fields changed that a JSON object names; null takes one away.
+func Merge(rec *Record, patch []byte) (*Record, error) {
+	var rows rowReader
+	changed, _, err := rows.merge(rec.Token.ID, AppendDoc(nil, rec, nil), patch)
+	return changed, err
+}
+
+func (r *rowReader) merge(id int64, doc, patch []byte) (rec *Record, metadata []byte, err error) {
+	var was, fields map[string]json.RawMessage
+	if err := json.Unmarshal(doc, &was); err != nil {
+		return nil, nil, fmt.Errorf("tokens/%d does not read: delete it and make another: %w", id, err)
+	}
+	if err := json.Unmarshal(patch, &fields); err != nil || fields == nil {
+		return nil, nil, strict.Faults{{File: "body", Message: "expected one JSON object with the fields to change"}}
+	}
+	for name, value := range fields {
+		switch {
+		case slices.Contains(fixed, name):
+			return nil, nil, strict.Faults{{File: "body", Message: name + ": never changes"}}
+		case string(value) == "null":
+			delete(was, name)
+		default:
+			was[name] = value
+		}
+	}
+	if doc, err = json.Marshal(was); err != nil {
+		return nil, nil, err
+	}
+	rec, metadata, _, err = r.token(id, doc)
+	return rec, metadata, err
+}
+
+// NewToken makes a token of a JSON object that names neither its id nor its key, and returns both.
+// The key has to be shown once and forgotten.
+func (tx *Tx) NewToken(body []byte, now int64) (id int64, key string, err error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(body, &fields); err != nil || fields == nil {
+		return 0, "", strict.Faults{{File: "body", Message: "expected one JSON object with the fields of a token"}}
+	}
+	for _, name := range fixed {
+		if _, named := fields[name]; named {
+			return 0, "", strict.Faults{{File: "body", Message: name + ": is given by the gateway"}}
+		}
+	}
+	if id, err = tx.w.NewID(Tokens); err != nil {
+		return 0, "", err
+	}
+	key, digest := NewKey()
+	fields["id"], fields["created"] = strconv.AppendInt(nil, id, 10), strconv.AppendInt(nil, now, 10)
+	fields["key_sha256"] = fmt.Appendf(nil, "%q", hex.EncodeToString(digest[:]))
+	doc, err := json.Marshal(fields)
+	if err != nil {
+		return 0, "", err
+	}
+	rec, metadata, _, err := tx.rows.token(id, doc)
+	if err != nil {
+		return 0, "", err
+	}
+	return id, key, tx.PutToken(rec, metadata)
+}
+
+// Read reads a row of tokens, with the metadata that stand in it.
+func (tx *Tx) Read(row Row) (rec *Record, metadata []byte, err error) {
+	rec, metadata, _, err = tx.rows.token(row.ID, row.Doc)
+	return rec, metadata, err
+}
+
+// IsFault reports whether an error is about what was to be written, which another text would mend.
+func IsFault(err error) bool {
+	var faults strict.Faults
+	return errors.As(err, &faults) || errors.Is(err, errOtherID)
+}
+
+// errReadOnly says that a View was asked to write.
+var errReadOnly = errors.New("this transaction only reads")
+
+// readOnly is a Writer that writes nothing.
+type readOnly struct{ Reader }
+
+func (readOnly) Put(Table, int64, []byte) error { return errReadOnly }
+func (readOnly) Delete(Table, int64) error      { return errReadOnly }
+func (readOnly) NewID(Table) (int64, error)     { return 0, errReadOnly }
+
+// Write makes changes in an engine that nobody here follows, judged as Live.Write does.
+func Write(ctx context.Context, o LiveOptions, actor string, change func(*Tx) error) (Head, error) {
+	return o.Engine.Write(ctx, actor, func(w Writer) error { return checked(w, &o, change) })
 }

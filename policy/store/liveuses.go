@@ -96,3 +96,12 @@ func (l *Live) UsesFault() error {
 	defer l.uses.mu.Unlock()
 	return l.uses.fault
 }
+
+func (u *liveUses) lastUse(id int64) int64 {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if c := u.last[id]; c != nil {
+		return c.Load()
+	}
+	return 0
+}

@@ -264,5 +264,11 @@ func LoadPolicy(ctx context.Context, e Engine, cat *policy.Catalogue, maxDepth i
 	if faults.Err() != nil {
 		return nil, faults
 	}
+	u := newUses("")
+	if err := e.Uses(ctx, func(use Use) error { raise(u.counter(use.Token), use.At); return nil }); err != nil {
+		bad(err)
+		return nil, faults
+	}
+	u.adopt(p, nil)
 	return p, faults
 }

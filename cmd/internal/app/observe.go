@@ -19,6 +19,9 @@ func (a *App) openAdmin() error {
 		Gatherer: a.registry, Checks: a.checks(), Key: a.adminKey.get(), Reload: a.Reload, Notice: a.Notice, Ring: a.ring,
 		Log: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	})
+	if a.policy.live != nil {
+		a.admin.HandleStore(a.policy.live)
+	}
 	a.metrics.CollectCache(func() metrics.CacheStats {
 		s := a.policy.cache.Stats()
 		return metrics.CacheStats{
@@ -71,6 +74,9 @@ func (a *App) checks() []admin.Check {
 		}
 		return nil
 	}}}
+	if a.policy.live != nil {
+		checks = append(checks, admin.Check{Name: "store", Func: a.storeReady})
+	}
 	if a.probe != nil {
 		checks = append(checks, admin.Check{Name: "scope", Func: a.probe.Ready})
 	}

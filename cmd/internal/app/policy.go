@@ -1,8 +1,11 @@
 package app
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"time"
 
@@ -33,10 +36,21 @@ var modes = map[config.ScopeMode]policy.Mode{
 	config.ScopeHeader: policy.ModeHeader, config.ScopeIDs: policy.ModeIDs, config.ScopeBoth: policy.ModeBoth,
 }
 
+// source is a store that is looked after.
+type source interface {
+	store.Store
+	Run(context.Context)
+	Reload() error
+	State() store.State
+	Kinds() iter.Seq2[policy.Access, []policy.Entry]
+	UsesFault() error
+}
+
 // policySource is a policy that is watched and reloaded: the one in force, or that of
 // policy.shadow. It implements proxy.ShadowPolicy.
 type policySource struct {
-	*store.File
+	source
+	live     *store.Live // the same store, if it follows a database; nil: a file
 	cache    *cache.Cache
 	accounts proxy.Accounts // where the backend knows the tree: that one; nil: the file's
 }
@@ -49,12 +63,18 @@ func (a *App) newSource(file config.File, log *slog.Logger, changed func(store.S
 		return nil, err
 	}
 	c, err := cache.New(f, a.engine.Catalogue, a.settings.Cache.MaxBytes)
-	return &policySource{File: f, cache: c}, err
+	return &policySource{source: f, cache: c}, err
 }
 
 func (p *policySource) close() {
-	if p != nil && p.cache != nil {
+	if p == nil {
+		return
+	}
+	if p.cache != nil {
 		p.cache.Close()
+	}
+	if p.live != nil {
+		_ = p.live.Engine().Close() // everything that was answered is on the disk
 	}
 }
 
@@ -78,13 +98,13 @@ func (p *policySource) Tree() *policy.Tree {
 	if p.accounts != nil {
 		return p.accounts.Tree()
 	}
-	return p.File.Tree()
+	return p.source.Tree()
 }
 
 // openPolicies reads the policy and, if there is one, that of policy.shadow. A broken one is a fault
 // at start; later the last sound one stays.
 func (a *App) openPolicies() (err error) {
-	if a.policy, err = a.newSource(a.settings.Store.Path, a.log, a.policyChanged); err != nil {
+	if a.policy, err = a.openStore(); err != nil {
 		return err
 	}
 	if shadow := a.settings.Policy.Shadow; shadow.IsSet() {
@@ -99,7 +119,7 @@ func (a *App) openPolicies() (err error) {
 func (a *App) policyChanged(s store.State, what store.What) {
 	var refused error
 	if s.Stale {
-		refused = s.Faults
+		refused = cmp.Or[error](s.Faults.Err(), errUnread)
 	}
 	a.metrics.Reloaded(refused, s.Revision, time.Now())
 	a.auditPolicy(s)
@@ -122,7 +142,7 @@ func (a *App) policyChanged(s store.State, what store.What) {
 func (a *App) auditPolicy(s store.State) {
 	c := record.Change{Event: "reload", Result: "succeeded", Revision: s.Revision}
 	if s.Stale {
-		c.Result, c.Faults = "failed", s.Faults.Error()
+		c.Result, c.Faults = "failed", cmp.Or[error](s.Faults.Err(), errUnread).Error()
 	}
 	first := a.lastPolicyChange == record.Change{}
 	if c == a.lastPolicyChange {

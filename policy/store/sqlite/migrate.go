@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -79,6 +80,23 @@ func Migrate(ctx context.Context, path string) (m Migration, err error) {
 		return m, err
 	}
 	defer e.Close()
+	return e.migrate(ctx)
+}
+
+// Upgrade is Migrate for a database that has a schema; without one it changes nothing.
+func Upgrade(ctx context.Context, path string) (m Migration, err error) {
+	e, err := open(path)
+	if err != nil {
+		return m, err
+	}
+	defer e.Close()
+	if version, err := e.version(ctx); err != nil || version == 0 {
+		return m, cmp.Or(err, e.checkSchema())
+	}
+	return e.migrate(ctx)
+}
+
+func (e *Engine) migrate(ctx context.Context) (m Migration, err error) {
 	m.To = len(steps)
 	if m.From, err = e.version(ctx); err != nil || m.From == m.To {
 		return m, err
@@ -87,12 +105,12 @@ func Migrate(ctx context.Context, path string) (m Migration, err error) {
 		return m, e.newer(m.From)
 	}
 	if m.From > 0 {
-		m.Backup = fmt.Sprintf("%s.v%d-%s", path, m.From, time.Now().UTC().Format("20060102T150405Z"))
+		m.Backup = fmt.Sprintf("%s.v%d-%s", e.path, m.From, time.Now().UTC().Format("20060102T150405Z"))
 		if err := e.Backup(ctx, m.Backup); err != nil {
 			return m, fmt.Errorf("cannot keep the database as it was, so it stays as it is: %w", err)
 		}
 	}
-	return m, e.transaction(ctx, func(w *writer) error {
+	err = e.transaction(ctx, func(w *writer) error {
 		for _, step := range steps[m.From:] {
 			if _, err := w.tx.ExecContext(ctx, step); err != nil {
 				return err
@@ -100,6 +118,10 @@ func Migrate(ctx context.Context, path string) (m Migration, err error) {
 		}
 		return nil
 	})
+	if err != nil && m.Backup != "" { // the database is as it was
+		err = errors.Join(err, os.Remove(m.Backup))
+	}
+	return m, err
 }
 
 // Backup writes a copy of the database as it is at one moment to a file that is not there yet.

@@ -1,0 +1,339 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"aclgate/cmd/internal/app"
+	"aclgate/config"
+	"aclgate/policy/routes"
+	"aclgate/policy/store"
+)
+
+func (e *env) store() *cobra.Command {
+	c := &cobra.Command{Use: "store", Short: "Look after the database of tokens and accounts", Args: cobra.NoArgs,
+		Long: `Look after the database of tokens and accounts (store.kind: sqlite).
+
+status and verify ask the running gateway; with --offline they read the database
+alone. The others work on the database itself, beside a gateway that runs or
+not: it obeys within 20 ms what they change.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	c.AddCommand(e.storeMigrate(), e.storeImport(), e.storeExport(), e.storeStatus(), e.storeVerify(), e.storeBackup(), e.storePrune())
+	return c
+}
+
+// withDatabase runs what works on the database itself.
+func (e *env) withDatabase(do func(*config.Settings, database) error) error {
+	s, err := e.loadSettings()
+	if err != nil {
+		return err
+	}
+	db, err := app.Database(s)
+	if err != nil {
+		return badSettings(err)
+	}
+	err = do(s, db)
+	closed := db.Close()
+	if exit := (*exitError)(nil); errors.As(err, &exit) {
+		return err // it knows its code
+	}
+	return failed(errors.Join(err, closed))
+}
+
+// database is what commands do with one.
+type database interface {
+	store.Engine
+	Backup(ctx context.Context, path string) error
+	Verify(ctx context.Context) ([]string, error)
+}
+
+func (e *env) storeMigrate() *cobra.Command {
+	return &cobra.Command{
+		Use:   "migrate",
+		Short: "Make the database, or bring it to the schema of this aclgate",
+		Long: `Make the database that store.path names, if it is not there, or bring its schema
+to the one of this aclgate: in one transaction, after a copy beside it.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := e.loadSettings()
+			if err != nil {
+				return err
+			}
+			m, err := app.Migrate(cmd.Context(), s)
+			switch {
+			case err != nil:
+				return badSettings(err)
+			case m.From == m.To:
+				fmt.Fprintf(e.stdout, "%s has version %d of the schema already\n", s.Store.Path.Text, m.To)
+			case m.From == 0:
+				fmt.Fprintf(e.stdout, "%s is made, and empty: `aclgate store import policy.yaml` fills it\n", s.Store.Path.Text)
+			default:
+				fmt.Fprintf(e.stdout, "%s has version %d of the schema now, it had %d; as it was it is in %s\n", s.Store.Path.Text, m.To, m.From, m.Backup)
+			}
+			return nil
+		},
+	}
+}
+
+type importFlags struct{ replace, dryRun bool }
+
+func (e *env) storeImport() *cobra.Command {
+	var f importFlags
+	c := &cobra.Command{
+		Use:   "import FILE",
+		Short: "Write what a policy file says into the database",
+		Long: `Write the accounts and tokens of a policy file, .yaml or .json, into the database:
+what differs, in one transaction. The last uses beside the file come with it.
+What the database has and the file does not have stays, unless --replace says
+otherwise. A file with a fault changes nothing.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return e.importPolicy(cmd.Context(), args[0], f) },
+	}
+	c.Flags().BoolVar(&f.replace, "replace", false, "remove what the file does not have")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "say what would change, and change nothing")
+	return c
+}
+
+func (e *env) importPolicy(ctx context.Context, file string, f importFlags) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return badSettings(fmt.Errorf("cannot read the policy: %w", err))
+	}
+	return e.withDatabase(func(s *config.Settings, db database) error {
+		cat, err := routes.Load(s.Policy.RoutesFile.Path)
+		if err != nil {
+			return badSettings(err)
+		}
+		t, faults := store.ReadTransfer(file, text, cat, s.Policy.MaxDepth)
+		if err := faults.Err(); err != nil {
+			return badSettings(err)
+		}
+		e.warn(faults)
+		d, err := t.Compare(ctx, db, f.replace)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(e.stdout, d)
+		if f.dryRun {
+			return nil
+		}
+		if _, err := store.Write(ctx, app.LiveOptions(s, db), "operator", func(tx *store.Tx) error {
+			_, err := t.Import(tx, f.replace, e.progress())
+			return err
+		}); err != nil {
+			return err
+		}
+		uses, faults := t.Uses(time.Now().Unix())
+		e.warn(faults)
+		return db.SaveUses(ctx, uses)
+	})
+}
+
+// progress returns what shows how far a long import is.
+func (e *env) progress() func() {
+	const each = 100_000
+	n := 0
+	return func() {
+		if n++; n%each == 0 {
+			fmt.Fprintf(e.stderr, "%d records written\n", n)
+		}
+	}
+}
+
+func (e *env) storeExport() *cobra.Command {
+	return &cobra.Command{
+		Use:   "export",
+		Short: "Print the accounts and tokens of the database as a policy file",
+		Long: `Print the accounts and tokens of the database as YAML that reads back as the same
+policy, by ascending id. It holds digests, and no key.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return e.withDatabase(func(s *config.Settings, db database) error {
+				return store.Export(cmd.Context(), db, e.stdout, s.Policy.MaxDepth)
+			})
+		},
+	}
+}
+
+func (e *env) storeBackup() *cobra.Command {
+	return &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Write a copy of the database as it is at this moment",
+		Long: `Write a copy of the database to a file that is not there yet. A gateway may run
+meanwhile. To restore it, stop the gateway, put the copy in the place of the
+database and remove the files beside it that end in -wal and -shm. Tokens that
+were revoked since are valid again then: revoke them before you start.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return e.withDatabase(func(_ *config.Settings, db database) error { return db.Backup(cmd.Context(), args[0]) })
+		},
+	}
+}
+
+func (e *env) storePrune() *cobra.Command {
+	var before durationFlag
+	c := &cobra.Command{
+		Use:   "prune",
+		Short: "Forget old changes now, and not within the hour",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return e.withDatabase(func(s *config.Settings, db database) error {
+				keep := time.Duration(before)
+				if keep == 0 {
+					keep = s.Store.History
+				}
+				n, err := db.Prune(cmd.Context(), time.Now().Add(-keep))
+				if err == nil {
+					fmt.Fprintf(e.stdout, "%d %s forgotten\n", n, plural(int(n), "change", "changes"))
+				}
+				return err
+			})
+		},
+	}
+	c.Flags().Var(&before, "keep", "how long changes are kept, such as 30d (default: store.history)")
+	return c
+}
+
+func (e *env) storeStatus() *cobra.Command {
+	var offline bool
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Say where the database is, and what the running gateway obeys of it",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !offline {
+				return e.printAdmin(cmd.Context(), "/store/status")
+			}
+			return e.withDatabase(func(_ *config.Settings, db database) error {
+				b, err := db.Since(cmd.Context(), 0)
+				if err == nil {
+					fmt.Fprintf(e.stdout, "%s: revision %d, changes from %d on, schema %d\n", db.Name(), b.Head.Rev, b.Head.Floor, b.Head.Version)
+				}
+				return err
+			})
+		},
+	}
+	c.Flags().BoolVar(&offline, "offline", false, "read the database, and ask no gateway")
+	return c
+}
+
+func (e *env) storeVerify() *cobra.Command {
+	var offline bool
+	c := &cobra.Command{
+		Use:   "verify",
+		Short: "Compare what is in the database with what the running gateway obeys",
+		Long: `Count and sum up what is in the database and what the running gateway obeys, and
+name the rows that do not read. With --offline, have SQLite check the file and
+read every row. Exit code 1 says that something is wrong.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if offline {
+				return e.withDatabase(func(s *config.Settings, db database) error { return e.verifyFile(cmd.Context(), s, db) })
+			}
+			return e.verifyRunning(cmd.Context())
+		},
+	}
+	c.Flags().BoolVar(&offline, "offline", false, "check the database, and ask no gateway")
+	return c
+}
+
+func (e *env) verifyFile(ctx context.Context, s *config.Settings, db database) error {
+	faults, err := db.Verify(ctx)
+	if err != nil {
+		return err
+	}
+	v, _, err := store.VerifyEngine(ctx, db, s.Policy.MaxDepth)
+	if err != nil {
+		return err
+	}
+	for _, line := range append(faults, v.BadRows...) {
+		fmt.Fprintln(e.stderr, line)
+	}
+	fmt.Fprintf(e.stdout, "revision %d: %d accounts, %d tokens, checksum %.16s\n", v.Revision, v.Engine.Accounts, v.Engine.Tokens, v.Engine.Checksum)
+	if n := len(faults) + len(v.BadRows); n > 0 {
+		return fmt.Errorf("%d %s: mend the rows, or put the newest backup in the place of the database", n, plural(n, "fault", "faults"))
+	}
+	return nil
+}
+
+func (e *env) verifyRunning(ctx context.Context) error {
+	var v store.Verification
+	if err := e.storeAnswer(ctx, http.MethodGet, "/store/verify", nil, &v); err != nil {
+		return err
+	}
+	for _, line := range v.BadRows {
+		fmt.Fprintln(e.stderr, line)
+	}
+	fmt.Fprintf(e.stdout, "revision %d\nin the database: %d accounts, %d tokens, checksum %.16s\nobeyed:          %d accounts, %d tokens, checksum %.16s\n",
+		v.Revision, v.Engine.Accounts, v.Engine.Tokens, v.Engine.Checksum, v.Obeyed.Accounts, v.Obeyed.Tokens, v.Obeyed.Checksum)
+	if !v.Same() || len(v.BadRows) > 0 {
+		return failed(errors.New("they are not the same: the log of the gateway names rows that do not read; a restart reads everything anew"))
+	}
+	return nil
+}
+
+// printAdmin prints the first result of a resource of the admin listener.
+func (e *env) printAdmin(ctx context.Context, path string) error {
+	var result json.RawMessage
+	if err := e.storeAnswer(ctx, http.MethodGet, path, nil, &result); err != nil {
+		return err
+	}
+	return e.printJSON(result)
+}
+
+func (e *env) printJSON(v any) error {
+	w := json.NewEncoder(e.stdout)
+	w.SetEscapeHTML(false)
+	w.SetIndent("", "  ")
+	return w.Encode(v)
+}
+
+// storeAnswer calls a resource of the store on the admin listener and reads the results, each into
+// the next of into.
+func (e *env) storeAnswer(ctx context.Context, method, path string, body []byte, into ...any) error {
+	results, err := e.storeResults(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	for i, to := range into {
+		if i < len(results) {
+			if err := json.Unmarshal(results[i], to); err != nil {
+				return failed(err)
+			}
+		}
+	}
+	return nil
+}
+
+// storeResults calls a resource of the store on the admin listener. It waits as long as it takes: a
+// revocation may wait for other gateways.
+func (e *env) storeResults(ctx context.Context, method, path string, body []byte) ([]json.RawMessage, error) {
+	s, err := e.loadSettings()
+	switch {
+	case err != nil:
+		return nil, err
+	case s.Store.Kind == config.StoreFile:
+		return nil, failed(errors.New("store.kind is file: edit the policy file itself; the gateway reads it within two seconds"))
+	case !s.Admin.Token.IsSet():
+		return nil, failed(errors.New("this needs admin.token_file in the settings: the administration of the gateway is behind it"))
+	}
+	status, text, err := e.askAdmin(ctx, s, method, path, body)
+	switch {
+	case err != nil:
+		return nil, failed(err)
+	case status != http.StatusOK:
+		return nil, failed(errors.New(reasons(text)))
+	}
+	var answer struct{ Result []json.RawMessage }
+	if err := json.Unmarshal([]byte(text), &answer); err != nil {
+		return nil, failed(fmt.Errorf("the admin listener answered what is no answer: %w", err))
+	}
+	return answer.Result, nil
+}

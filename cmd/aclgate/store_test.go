@@ -1,0 +1,192 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// runs runs the program on a site, and compares its exit code.
+func (s *site) runs(code int, args ...string) (stdout string) {
+	s.t.Helper()
+	got, out, errs := once(s.t, append(args, "-c", s.file())...)
+	if got != code {
+		s.t.Fatalf("aclgate %s: exit code %d, want %d: %s%s", strings.Join(args, " "), got, code, out, errs)
+	}
+	return out + errs
+}
+
+// startDatabase starts a gateway over a database into which its policy was imported.
+func startDatabase(t *testing.T) *gate {
+	t.Helper()
+	s := newSite(t, siteOptions{store: "kind: sqlite, path: gate.db", settings: "log: {level: error}\n"})
+	s.runs(exitSettings, "serve") // there is no database, and none is made
+	s.runs(exitOK, "store", "migrate")
+	s.runs(exitOK, "store", "import", filepath.Join(s.folder, "policy.yaml"))
+	g := &gate{start(t, "serve", "-c", s.file()), s}
+	g.await(g.admin+"/readyz", 200)
+	return g
+}
+
+const channel = "/gw/channels/2025?fields=id"
+
+// What a token command has answered is true of every request that begins later, while others are
+// served without a fault.
+func TestTokensOfADatabase(t *testing.T) {
+	g := startDatabase(t)
+	key := regexp.MustCompile(`(?m)^[A-Za-z0-9]{64}$`)
+	stop := g.load(2)
+	rounds := 20
+	if testing.Short() {
+		rounds = 5
+	}
+	for range rounds {
+		out := g.runs(exitOK, "token", "new", "--cid", "1", "--access", `{"type":2,"acl":[{"uri":"gw/channels","methods":["GET"],"ids":[2025]}]}`)
+		made := key.FindString(out)
+		id := regexp.MustCompile(`Token (\d+)\.`).FindStringSubmatch(out)[1]
+		want := func(status int, after string) {
+			t.Helper()
+			if got, body := call(t, made, "GET", g.api+channel, ""); got != status {
+				t.Fatalf("after %s: got %d %s, want %d", after, got, body, status)
+			}
+		}
+		want(200, "new")
+		g.runs(exitOK, "token", "disable", id)
+		want(401, "disable")
+		g.runs(exitOK, "token", "enable", id, "--wait")
+		want(200, "enable")
+		g.runs(exitOK, "token", "edit", id, "--info", "ж 😀", "--expire", "2099-01-01")
+		want(200, "edit")
+		if list := g.runs(exitOK, "token", "list"); !strings.Contains(list, "ж 😀") || strings.Contains(list, made) {
+			t.Errorf("got %s", list)
+		}
+		g.runs(exitOK, "token", "revoke", id, "--wait")
+		want(401, "revoke")
+		g.runs(exitFailed, "token", "show", id)
+	}
+	if n := stop(); n == 0 {
+		t.Error("nobody else sent a request")
+	}
+}
+
+// The commands of the store work beside a running gateway, which obeys what they change, and say
+// what is wrong.
+func TestStoreCommands(t *testing.T) {
+	g := startDatabase(t)
+	exported := g.runs(exitOK, "store", "export")
+	g.replace("exported.yaml", exported)
+	if out := g.runs(exitOK, "store", "import", "--replace", filepath.Join(g.folder, "exported.yaml")); !strings.Contains(out, "0 new, 0 changed, 0 removed") {
+		t.Errorf("importing an export: got %s", out)
+	}
+	g.replace("more.yaml", strings.Replace(exported, "tokens:\n", "tokens:\n  - {id: 900, key: a-key-of-the-import, cid: 1, expire: 4102444800, access: {type: standard}}\n", 1))
+	more := filepath.Join(g.folder, "more.yaml")
+	g.runs(exitOK, "store", "import", "--dry-run", more)
+	if status, _ := call(t, "a-key-of-the-import", "GET", g.api+channel, ""); status != 401 {
+		t.Errorf("after a dry run: got %d", status)
+	}
+	g.runs(exitOK, "store", "import", more)
+	g.runs(exitOK, "store", "verify") // which follows first
+	if status, body := call(t, "a-key-of-the-import", "GET", g.api+channel, ""); status != 200 {
+		t.Errorf("after an import: got %d %s", status, body)
+	}
+	g.runs(exitOK, "store", "import", "--replace", filepath.Join(g.folder, "exported.yaml"))
+	if out := g.runs(exitOK, "store", "verify"); strings.Contains(out, "900") {
+		t.Errorf("got %s", out)
+	}
+	if status, _ := call(t, "a-key-of-the-import", "GET", g.api+channel, ""); status != 401 {
+		t.Errorf("after it was removed: got %d", status)
+	}
+	for _, args := range [][]string{{"status"}, {"status", "--offline"}, {"verify", "--offline"}, {"prune"}, {"migrate"}} {
+		g.runs(exitOK, append([]string{"store"}, args...)...)
+	}
+	copied := filepath.Join(g.folder, "copy.db")
+	g.runs(exitOK, "store", "backup", copied)
+	g.runs(exitFailed, "store", "backup", copied)
+	if info, err := os.Stat(copied); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the copy: %v, %v", info, err)
+	}
+	g.replace("bad.yaml", "accounts: []\ntokens: [{id: 1}]\n")
+	g.runs(exitSettings, "store", "import", filepath.Join(g.folder, "bad.yaml"))
+	g.runs(exitOK, "check")
+	g.runs(exitOK, "explain", "--token", "1", "GET", "/gw/channels/2025")
+}
+
+// asOperator calls the admin listener with its token.
+func (s *site) asOperator(method, path, body string) (int, string) {
+	s.t.Helper()
+	req, err := http.NewRequest(method, s.admin+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+adminKey)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
+}
+
+// The resources of the store need the admin token, show no digest, and judge bodies as files are.
+func TestStoreResources(t *testing.T) {
+	g := startDatabase(t)
+	if status, _ := call(t, "no-admin-token", "GET", g.admin+"/store/tokens", ""); status != 401 {
+		t.Errorf("without the token: got %d", status)
+	}
+	for _, row := range []struct {
+		method, path, body string
+		status             int
+		says               string
+	}{
+		{"GET", "/store/tokens", "", 200, `"id":1`},
+		{"GET", "/store/tokens/1", "", 200, `"id":1`},
+		{"GET", "/store/tokens/x", "", 400, "id of a token"},
+		{"GET", "/store/tokens/77", "", 404, "no such record"},
+		{"POST", "/store/tokens", `{"cid":1,"access":{"type":1}}`, 400, "neither expire nor ttl"},
+		{"POST", "/store/tokens", `{"cid":99,"expire":4102444800,"access":{"type":1}}`, 400, "no account has the id 99"},
+		{"POST", "/store/tokens", `{"cid":1,"expire":4102444800,"access":{"type":1},"key":"chosen-by-the-client"}`, 400, "given by the gateway"},
+		{"POST", "/store/tokens", `[`, 400, "one JSON object"},
+		{"PUT", "/store/tokens/1", `{"access":{"type":2,"acl":[{"uri":"gw","ids":null}]}}`, 400, "ids"},
+		{"PUT", "/store/tokens/1", `{"Enabled":false}`, 400, "Enabled"},
+		{"PATCH", "/store/tokens/1", `{}`, 405, "method"},
+		{"GET", "/store/changes?token=1", "", 200, `"actor":"operator"`},
+		{"GET", "/store/changes?after=x", "", 400, "whole number"},
+		{"GET", "/store/status", "", 200, `"up":true`},
+	} {
+		status, body := g.asOperator(row.method, row.path, row.body)
+		if status != row.status || !strings.Contains(body, row.says) {
+			t.Errorf("%s %s %s: got %d %s, want %d with %q", row.method, row.path, row.body, status, body, row.status, row.says)
+		}
+		if regexp.MustCompile(`[0-9a-f]{64}`).MatchString(body) {
+			t.Errorf("%s %s shows a digest: %s", row.method, row.path, body)
+		}
+	}
+}
+
+// With a policy file the commands read it, print YAML for it, or say where to edit.
+func TestTokensOfAFile(t *testing.T) {
+	s := newSite(t, siteOptions{})
+	if out := s.runs(exitOK, "token", "list"); !strings.Contains(out, "standard") {
+		t.Errorf("got %s", out)
+	}
+	if out := s.runs(exitOK, "token", "show", "1"); !strings.Contains(out, "key_sha256: ") {
+		t.Errorf("got %s", out)
+	}
+	if out := s.runs(exitOK, "token", "edit", "1", "--info", "other"); !strings.Contains(out, `info: "other"`) {
+		t.Errorf("got %s", out)
+	}
+	for _, args := range [][]string{{"token", "revoke", "1"}, {"token", "disable", "1"}, {"store", "status"}} {
+		if out := s.runs(exitFailed, args...); !strings.Contains(out, "store.kind is file") {
+			t.Errorf("got %s", out)
+		}
+	}
+	s.runs(exitSettings, "store", "export")
+}

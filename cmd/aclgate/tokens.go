@@ -1,0 +1,346 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"aclgate/config"
+	"aclgate/config/strict"
+	"aclgate/policy"
+	"aclgate/policy/store"
+)
+
+// tokenPath returns the resource of a token on the admin listener.
+func tokenPath(id string, wait bool) (string, error) {
+	if _, ok := strict.ParseID(id); !ok {
+		return "", fmt.Errorf("expected the id of a token, a number from 1 on, found %q", id)
+	}
+	path := "/store/tokens/" + id
+	if wait {
+		path += "?wait=true"
+	}
+	return path, nil
+}
+
+// fileKind reports whether tokens are in a policy file, and returns the settings.
+func (e *env) fileKind() (*config.Settings, bool, error) {
+	s, err := e.loadSettings()
+	return s, err == nil && s.Store.Kind == config.StoreFile, err
+}
+
+func (e *env) tokenList() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "Print one line for each token",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			tokens, err := e.tokens(cmd.Context())
+			for _, t := range tokens {
+				fmt.Fprintln(e.stdout, t.line())
+			}
+			return err
+		},
+	}
+}
+
+// tokenLine is what a list says of a token.
+type tokenLine struct {
+	ID      int64
+	CID     int64
+	Info    string
+	Key     string `json:"key_sha256"`
+	Expire  int64
+	TTL     int64
+	Enabled *bool
+	Access  struct{ Type int }
+	Fault   string
+}
+
+func (t *tokenLine) line() string {
+	if t.Fault != "" {
+		return fmt.Sprintf("%d\t%s", t.ID, t.Fault)
+	}
+	state := []string{}
+	if t.Enabled != nil && !*t.Enabled {
+		state = append(state, "disabled")
+	}
+	if t.Expire > 0 {
+		state = append(state, "until "+time.Unix(t.Expire, 0).UTC().Format(time.RFC3339))
+	}
+	if t.TTL > 0 {
+		state = append(state, "ttl "+(time.Duration(t.TTL)*time.Second).String())
+	}
+	access := [...]string{"standard", "master", "acl", "noapi"}[t.Access.Type&3]
+	return fmt.Sprintf("%d\t%.8s\tcid %d\t%s\t%s\t%s", t.ID, t.Key, t.CID, access, strings.Join(state, ", "), strconv.QuoteToGraphic(t.Info))
+}
+
+// tokens returns all tokens, of the policy file or of the running gateway.
+func (e *env) tokens(ctx context.Context) (all []tokenLine, err error) {
+	s, isFile, err := e.fileKind()
+	if err != nil {
+		return nil, err
+	}
+	if !isFile {
+		raw, err := e.storeResults(ctx, http.MethodGet, "/store/tokens", nil)
+		if err != nil {
+			return nil, err
+		}
+		all = make([]tokenLine, len(raw))
+		for i := range raw {
+			if err := json.Unmarshal(raw[i], &all[i]); err != nil {
+				return nil, failed(err)
+			}
+		}
+		return all, nil
+	}
+	pol, err := policyInForce(s)
+	if err != nil {
+		return nil, err
+	}
+	for _, rec := range pol.Records() {
+		var t tokenLine
+		if err := json.Unmarshal(store.AppendDoc(nil, rec, nil), &t); err != nil {
+			return nil, err
+		}
+		all = append(all, t)
+	}
+	return all, nil
+}
+
+func (e *env) tokenShow() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show ID",
+		Short: "Print a token: the YAML of a policy file, or the JSON of the database",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path, err := tokenPath(args[0], false)
+			if err != nil {
+				return err
+			}
+			s, isFile, err := e.fileKind()
+			switch {
+			case err != nil:
+				return err
+			case !isFile:
+				return e.printAdmin(cmd.Context(), path)
+			}
+			rec, err := fileToken(s, args[0])
+			if err == nil {
+				_, err = e.stdout.Write(store.TokenYAML(rec))
+			}
+			return err
+		},
+	}
+}
+
+// fileToken returns a token of the policy file.
+func fileToken(s *config.Settings, id string) (*store.Record, error) {
+	pol, err := policyInForce(s)
+	if err != nil {
+		return nil, err
+	}
+	n, _ := strict.ParseID(id)
+	rec, err := one(pol, "the id "+id, func(t *policy.Token) bool { return t.ID == n })
+	return rec, failed(err)
+}
+
+// editFlags are what an edit changes.
+type editFlags struct {
+	info   string
+	cid    int64
+	expire timeFlag
+	ttl    durationFlag
+	json   string
+}
+
+func (e *env) tokenEdit() *cobra.Command {
+	var f editFlags
+	c := &cobra.Command{
+		Use:   "edit ID",
+		Short: "Change fields of a token",
+		Long: `Change fields of a token in the database. --json names a file, - for stdin, with
+one object of the fields to change, as the policy file has them: lists are
+replaced whole, null takes a field away. With a policy file: print the token's
+YAML with the changes, to be put in its place.
+
+  echo '{"access":{"type":2,"acl":[{"uri":"gw/devices","methods":["GET"],"ids":[7]}]}}' | aclgate token edit 17 --json -`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return e.editToken(cmd, args[0], &f) },
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.info, "info", "", "what the token is for")
+	flags.Int64Var(&f.cid, "cid", 0, "account of the token")
+	flags.Var(&f.expire, "expire", "day or time at which the token ends, such as 2099-01-01")
+	flags.Var(&f.ttl, "ttl", "how long the token may go unused, such as 30d")
+	flags.StringVar(&f.json, "json", "", "file with further fields, - for stdin")
+	return c
+}
+
+// fields returns what is to change as an object.
+func (f *editFlags) fields(cmd *cobra.Command) (map[string]json.RawMessage, error) {
+	fields := map[string]json.RawMessage{}
+	if f.json != "" {
+		in := cmd.InOrStdin()
+		if f.json != "-" {
+			file, err := os.Open(f.json)
+			if err != nil {
+				return nil, err
+			}
+			defer file.Close()
+			in = file
+		}
+		text, err := io.ReadAll(io.LimitReader(in, 1<<20))
+		if err == nil {
+			err = json.Unmarshal(text, &fields)
+		}
+		if err != nil || fields == nil {
+			return nil, errors.New("--json: expected one JSON object with the fields to change")
+		}
+	}
+	flags := cmd.Flags()
+	if flags.Changed("info") {
+		fields["info"], _ = json.Marshal(f.info) // a text always can be
+	}
+	for name, value := range map[string]int64{"cid": f.cid, "expire": int64(f.expire), "ttl": int64(time.Duration(f.ttl) / time.Second)} {
+		if flags.Changed(name) {
+			fields[name] = strconv.AppendInt(nil, value, 10)
+		}
+	}
+	if len(fields) == 0 {
+		return nil, errors.New("name what to change: --info, --cid, --expire, --ttl or --json")
+	}
+	return fields, nil
+}
+
+func (e *env) editToken(cmd *cobra.Command, id string, f *editFlags) error {
+	path, err := tokenPath(id, false)
+	if err != nil {
+		return err
+	}
+	fields, err := f.fields(cmd)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(fields)
+	if err != nil {
+		return err
+	}
+	s, isFile, err := e.fileKind()
+	switch {
+	case err != nil:
+		return err
+	case !isFile:
+		return e.storeAnswer(cmd.Context(), http.MethodPut, path, body)
+	}
+	rec, err := fileToken(s, id)
+	if err != nil {
+		return err
+	}
+	changed, err := store.Merge(rec, body)
+	if err != nil {
+		return failed(err)
+	}
+	_, err = e.stdout.Write(store.TokenYAML(changed))
+	return err
+}
+
+func (e *env) tokenRevoke() *cobra.Command {
+	var wait bool
+	c := &cobra.Command{
+		Use:   "revoke ID",
+		Short: "Delete a token: no request that begins after this returned is served with it",
+		Long: `Delete a token. When this returns, the gateway that was asked serves no request
+with it any more. With --wait, no other gateway at the same database does either;
+exit code 1 says that one was not heard of, and that its time has run out.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return e.changeToken(cmd.Context(), http.MethodDelete, args[0], nil, wait)
+		},
+	}
+	c.Flags().BoolVar(&wait, "wait", false, "wait until no gateway accepts it")
+	return c
+}
+
+func (e *env) tokenSwitch(verb string, on bool) *cobra.Command {
+	var wait bool
+	c := &cobra.Command{
+		Use:   verb + " ID",
+		Short: map[bool]string{true: "Let a token be used again", false: "Keep a token from being used, and keep it"}[on],
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return e.changeToken(cmd.Context(), http.MethodPut, args[0], fmt.Appendf(nil, `{"enabled":%t}`, on), wait)
+		},
+	}
+	c.Flags().BoolVar(&wait, "wait", false, "wait until every gateway obeys")
+	return c
+}
+
+// changeToken changes or deletes a token, and says which gateways were not heard of.
+func (e *env) changeToken(ctx context.Context, method, id string, body []byte, wait bool) error {
+	path, err := tokenPath(id, wait)
+	if err != nil {
+		return err
+	}
+	var heard struct {
+		Heard    bool
+		Replicas []struct {
+			Name    string
+			Applied bool
+		}
+	}
+	if err := e.storeAnswer(ctx, method, path, body, new(json.RawMessage), &heard); err != nil || !wait {
+		return err
+	}
+	for _, r := range heard.Replicas {
+		if !r.Applied {
+			fmt.Fprintf(e.stderr, "%s was not heard of: its lease has run out, so that it serves nobody\n", r.Name)
+		}
+	}
+	if !heard.Heard {
+		return &exitError{code: exitFailed}
+	}
+	return nil
+}
+
+// makeToken makes a token in the database of the running gateway, and prints its key.
+func (e *env) makeToken(ctx context.Context, f newFlags) error {
+	if f.id != 0 {
+		return errors.New("--id is for policy files: a database gives ids itself")
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(store.AppendDoc(nil, sample(f, policy.Digest{}), nil), &fields); err != nil {
+		return err
+	}
+	for _, given := range []string{"id", "key_sha256", "created"} {
+		delete(fields, given)
+	}
+	if f.access != "" {
+		if !json.Valid([]byte(f.access)) {
+			return errors.New(`--access is JSON such as '{"type":2,"acl":[…]}'`)
+		}
+		fields["access"] = json.RawMessage(f.access)
+	}
+	body, err := json.Marshal(fields)
+	if err != nil {
+		return err
+	}
+	var made struct {
+		ID  int64
+		Key string
+	}
+	if err := e.storeAnswer(ctx, http.MethodPost, "/store/tokens", body, &made); err != nil {
+		return err
+	}
+	fmt.Fprintf(e.stdout, "# Token %d. Its key, for the caller: keep it now, it is not shown again.\n%s\n", made.ID, made.Key)
+	return nil
+}
