@@ -306,3 +306,49 @@ func TestWritersAgainstLookups(t *testing.T) {
 	close(stop)
 	readers.Wait()
 }
+
+// One changed token makes one token in so many be looked up again, and neither tree nor kinds.
+func TestOneTokenMakesOneStale(t *testing.T) {
+	e := memory.New()
+	var told []store.What
+	l := newLive(t, e, func(o *store.LiveOptions) {
+		o.Changed = func(_ store.State, what store.What) { told = append(told, what) }
+	})
+	write(t, e, func(w store.Writer) error {
+		for id := int64(1); id <= 500; id++ {
+			if err := w.Put(store.Tokens, id, enginetest.Token(id, 1, "a")); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	follow(t, l)
+	var before [501]uint64
+	for id := range before {
+		d := digestOf(int64(id), "a")
+		before[id] = l.Revision(d.Key())
+	}
+	told = nil
+	write(t, e, func(w store.Writer) error { return w.Delete(store.Tokens, 7) })
+	follow(t, l)
+	moved := 0
+	for id := range before {
+		if d := digestOf(int64(id), "a"); l.Revision(d.Key()) != before[id] {
+			moved++
+		} else if id == 7 {
+			t.Error("the token that changed is not looked up again")
+		}
+	}
+	if moved > 5 {
+		t.Errorf("one change moved %d of 500 tokens", moved)
+	}
+	if len(told) != 1 || told[0] != (store.What{}) {
+		t.Errorf("got %+v, want one change of neither tree nor kinds", told)
+	}
+	told = nil
+	write(t, e, func(w store.Writer) error { return w.Put(store.Accounts, 2, []byte(`{"id":2,"parent":1}`)) })
+	follow(t, l)
+	if len(told) != 1 || told[0] != (store.What{Tree: true}) {
+		t.Errorf("got %+v, want a change of the tree", told)
+	}
+}
