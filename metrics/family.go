@@ -56,6 +56,7 @@ const (
 	UpstreamDialErrors
 	UpstreamEjected
 	UpstreamQueue
+	ShareRefused
 	IndexItems
 	IndexAge
 	IndexStale
@@ -195,6 +196,9 @@ var table = [familyCount]Desc{
 	UpstreamEjected: collected("upstream_ejected", Gauge,
 		"1 while the url is left out because it failed too often.", "upstream"),
 	UpstreamQueue: collected("upstream_queue_length", Gauge, "Requests waiting for a connection to the backend; those sent away have the reason upstream-busy."),
+	ShareRefused: collected("share_refused_total", Counter,
+		"Requests that met the bound of a share: they waited for a connection although some were free, or had no place in the queue or no memory for a body.",
+		"resource", "holder"),
 	IndexItems: collected("index_items", Gauge,
 		"What the item index holds of a collection: items, or members of groups.", "collection", "part"),
 	IndexAge: collected("index_age_seconds", Gauge,

@@ -101,6 +101,7 @@ func everything(m *Metrics, cat *policy.Catalogue) {
 	m.CollectUpstream(func() ([]UpstreamStats, QueueStats) {
 		return []UpstreamStats{{Name: "127.0.0.1:9000", Ejected: true}}, QueueStats{Waiting: 1}
 	})
+	m.CollectShares(func() []ShareStats { return []ShareStats{{Resource: "connections", Token: 4, Callers: 1}} })
 	m.CollectIndex(func() IndexStats {
 		return IndexStats{Succeeded: 3, Failed: 1, Parts: []IndexPart{
 			{Collection: "gw/devices", Items: 9, Age: time.Second}, {Collection: "gw/devices", Members: true, Age: -1, Stale: true},

@@ -103,6 +103,27 @@ func (m *Metrics) CollectUpstream(stats func() ([]UpstreamStats, QueueStats)) {
 	})
 }
 
+// ShareStats is how often requests met the bounds of what is shared (SPEC 2, Shares).
+type ShareStats struct {
+	Resource  string // connections, queue or bodies
+	Token     uint64 // met the bound of one token
+	Account   uint64 // of one account
+	Strangers uint64 // of callers without a token
+	Callers   uint64 // what is kept for the gateway's own readings
+}
+
+// CollectShares exports what stats returns at every scrape.
+func (m *Metrics) CollectShares(stats func() []ShareStats) {
+	m.OnScrape(func(emit Emit) {
+		for _, s := range stats() {
+			emit(ShareRefused, float64(s.Token), s.Resource, "token")
+			emit(ShareRefused, float64(s.Account), s.Resource, "account")
+			emit(ShareRefused, float64(s.Strangers), s.Resource, "strangers")
+			emit(ShareRefused, float64(s.Callers), s.Resource, "callers")
+		}
+	})
+}
+
 // CollectAudit exports what a counts at every scrape.
 func (m *Metrics) CollectAudit(a *record.Audit) {
 	m.OnScrape(func(emit Emit) {

@@ -193,7 +193,7 @@ func (w *write) buffer() error {
 	b := w.resp.buffered[:0]
 	defer func() { w.resp.buffered = b }()
 	for {
-		if len(b) == cap(b) && !growBuffer(w.budget, &w.call.memory, &b) {
+		if len(b) == cap(b) && !w.grow(&b) {
 			return nil
 		}
 		n, err := w.call.waited.read(w.resp.ans, b[len(b):cap(b)])
@@ -204,9 +204,9 @@ func (w *write) buffer() error {
 	}
 }
 
-// growBuffer makes room for more of an answer, twice as much each time up to maxLearnt. It returns
+// grow makes room for more of an answer, twice as much each time up to maxLearnt. It returns
 // false at the end of that, and when the gateway holds too much.
-func growBuffer(budget *budget, held *reservation, b *[]byte) bool {
+func (w *write) grow(b *[]byte) bool {
 	had := cap(*b)
 	size := min(max(2*had, 4096), maxLearnt)
 	if size <= had {
@@ -216,7 +216,7 @@ func growBuffer(budget *budget, held *reservation, b *[]byte) bool {
 	if had > maxKept {
 		counted = had
 	}
-	if size > maxKept && !budget.reserve(held, int64(size-counted)) {
+	if size > maxKept && !w.budget.reserve(&w.call.memory, w.eval.holder(), int64(size-counted)) {
 		return false
 	}
 	*b = append(make([]byte, 0, size), *b...)

@@ -40,7 +40,8 @@ type Gateway struct {
 func New(o Options) *Gateway {
 	g := &Gateway{Options: o}
 	o.Metrics.CollectInFlight(g.Busy)
-	g.bodies = budget{size: o.MaxBodies, metrics: o.Metrics}
+	g.bodies.metrics = o.Metrics
+	g.bodies.bound(o.MaxBodies, o.MaxBody+1)
 	g.memory = memoryGuard{metrics: o.Metrics, log: o.Log}
 	g.faults = &faults{key: o.Key, metrics: o.Metrics, log: o.Log}
 	via := &forwarding{trusted: o.TrustedProxies, tls: o.TLS, publicURL: o.PublicURL}
@@ -75,7 +76,7 @@ func New(o Options) *Gateway {
 func (g *Gateway) Busy() int64 { return g.busy.Load() }
 
 // Bodies returns how many bytes of large bodies are held.
-func (g *Gateway) Bodies() int64 { return g.bodies.used.Load() }
+func (g *Gateway) Bodies() int64 { return g.bodies.inUse() }
 
 // WatchMemory has requests refused while memory is near GOMEMLIMIT, until ctx ends. Without
 // GOMEMLIMIT it returns at once.

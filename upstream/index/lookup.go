@@ -52,7 +52,7 @@ func (x *ItemIndex) LookUp(q *Question) error {
 // those that it names all the same.
 func (x *ItemIndex) lookUp(q *Question, c *policy.Collection, target []byte, ids []int64) error {
 	seq := x.mark()
-	list := listing.Query{Target: target, CallersKey: q.CallersKey, Columns: listing.ItemColumns, Confirm: q.Confirm,
+	list := listing.Query{Target: target, CallersKey: q.CallersKey, Columns: listing.ItemColumns, Confirm: q.Confirm, Holder: q.holder().ForLookUp(),
 		Deadline: time.Now().Add(lookUpFor)}
 	if x.opt.Mode.Header() {
 		q.Input.Tree.Ancestors(q.Input.Scope, func(cid int64) { list.CID = cid })

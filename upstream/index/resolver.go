@@ -8,6 +8,7 @@ import (
 	"aclgate/policy"
 	"aclgate/upstream"
 	"aclgate/upstream/listing"
+	"aclgate/upstream/share"
 )
 
 // maxMatches bounds the ids that one match may name.
@@ -28,6 +29,9 @@ type Question struct {
 	// with upstream.ErrWithdrawn; nil: nobody is asked.
 	Confirm func() error
 }
+
+// holder is who counts for the connections that the question needs.
+func (q *Question) holder() share.Holder { return share.HolderOf(q.Input.Token, q.Input.Tree) }
 
 // Finder finds the accounts of the items that the index does not find in the scope: those of
 // Decision.Selectors[i].Unknown. Answer is not nil. The policy.Items of the input must know what
@@ -123,7 +127,7 @@ func (r *Resolver) match(q *Question, found *policy.ResolvedMatch) error {
 	}
 	list := listing.Query{
 		Target: target, CallersKey: q.CallersKey, Max: maxMatches, Columns: listing.Columns{Names: []string{"id"}, Required: 1},
-		Confirm: q.Confirm,
+		Confirm: q.Confirm, Holder: q.holder(),
 	}
 	if r.opt.Mode.Header() {
 		list.CID = q.Input.Scope
