@@ -77,7 +77,8 @@ func (x *session) hold(r *request) {
 	x.table.mu.Unlock()
 }
 
-// ask subscribes to what is printed for a: a SUBSCRIBE holds the filters of one identifier.
+// ask subscribes to what is printed for a: a SUBSCRIBE holds the filters of one identifier and one
+// account.
 func (x *session) ask(r *request, filter int, a *asked) error {
 	for rest := a.prints; len(rest) > 0; {
 		s := wire.Subscribe{}
@@ -88,7 +89,7 @@ func (x *session) ask(r *request, filter int, a *asked) error {
 			s.Properties.User = []wire.Pair{{Name: []byte(userAccount), Value: strconv.AppendInt(nil, cid, 10)}}
 		}
 		n := 0
-		for size := 0; n < len(rest) && rest[n].group == rest[0].group && size < subscribePacket; n++ {
+		for size := 0; n < len(rest) && rest[n].group == rest[0].group && rest[n].cid == rest[0].cid && size < subscribePacket; n++ {
 			options := a.options
 			options.Filter = []byte(rest[n].filter)
 			x.unite(&options, rest[n].printed)
