@@ -201,6 +201,25 @@ func (m *Metrics) CollectListener(stats func() ListenerStats) {
 	})
 }
 
+// MQTTStats is what the MQTT front has at one moment.
+type MQTTStats struct {
+	Sessions             int
+	Asked, Printed, Wide int // filters
+	UpstreamUp           bool
+}
+
+// CollectMQTT exports what stats returns at every scrape.
+func (m *Metrics) CollectMQTT(stats func() MQTTStats) {
+	m.OnScrape(func(emit Emit) {
+		s := stats()
+		emit(MQTTSessions, float64(s.Sessions))
+		emit(MQTTFilters, float64(s.Asked), "asked")
+		emit(MQTTFilters, float64(s.Printed), "printed")
+		emit(MQTTFilters, float64(s.Wide), "wide")
+		emit(MQTTUpstreamUp, number(s.UpstreamUp))
+	})
+}
+
 // Build exports what is running, once at start.
 func (m *Metrics) Build(version, revision string) {
 	m.OnScrape(func(emit Emit) { emit(BuildInfo, 1, version, revision, runtime.Version()) })

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -70,6 +71,13 @@ func New(o Options) *Gateway {
 	g.refuser = refuser{heads: heads}
 	g.shadow.init(&o)
 	return g
+}
+
+// ChargeSource charges an address for an attempt without a valid token that was made elsewhere, and
+// reports whether it had something left.
+func (g *Gateway) ChargeSource(from netip.Addr) bool {
+	a := &g.authenticator
+	return a.limits.Source(from, a.clock.at(time.Now())) == 0
 }
 
 // Busy returns how many requests are being served.

@@ -127,7 +127,7 @@ var table = map[string]rule{
 		reason: "the straight line parses neither settings nor JSON values on the hot path",
 	},
 	"proxy/mqtt": {
-		may: []string{"policy", "policy/topic", "proxy/mqtt/wire", "upstream/broker"}, never: []string{yaml, "encoding/json"}, reach: []string{fasthttp},
+		may: []string{"policy", "policy/topic", "proxy/mqtt/wire", "upstream/broker", "metrics", "metrics/record"}, never: []string{yaml, "encoding/json"}, reach: []string{fasthttp},
 		reason: "a session is packets, the law and a connection to the broker; settings and HTTP are others' concern",
 	},
 	"proxy/mqtt/wire": {

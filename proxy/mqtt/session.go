@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/policy/topic"
 	"aclgate/proxy/mqtt/wire"
@@ -34,6 +36,7 @@ type session struct {
 	server *Server
 	conn   net.Conn
 	source netip.Addr
+	caller record.Caller // once CONNECT was admitted
 	origin []byte
 
 	reader    *wire.Reader    // of up
@@ -47,7 +50,9 @@ type session struct {
 	heard     atomic.Int64 // when the client's last packet came, unix nanoseconds
 	serving   atomic.Bool  // CONNECT was answered
 
-	broker   atomic.Pointer[broker.Conn] // nil: none yet
+	broker        atomic.Pointer[broker.Conn] // nil: none yet
+	withheldCount atomic.Int64                // deliveries that the client was not shown
+
 	toClient writer
 	toBroker writer
 
@@ -77,7 +82,7 @@ func newSession(s *Server, conn net.Conn, origin string) *session {
 		x.source = a.Addr().Unmap()
 	}
 	x.reader = wire.NewReader(conn, wire.Client, 0, s.o.MaxConnect)
-	x.toClient.send = patient(conn, s.o.Write)
+	x.toClient.send, x.toClient.count = patient(conn, s.o.Write), x.countOut
 	x.table.init()
 	return x
 }
@@ -101,6 +106,9 @@ func (x *session) run() {
 func (x *session) guard(f func()) (good bool) {
 	defer func() {
 		if fault := recover(); fault != nil {
+			if m := x.server.o.Metrics; m != nil {
+				m.Add(metrics.Panics, 1)
+			}
 			x.server.o.Log.Error("an MQTT session panicked", "error", fault, "stack", string(debug.Stack()))
 			x.end(wire.Unspecified, destroyed)
 		}
@@ -121,6 +129,9 @@ func (x *session) linger() {
 func (x *session) end(why wire.Reason, e ending) {
 	if x.ended.Swap(true) {
 		return
+	}
+	if x.serving.Load() {
+		x.noteEnd(why)
 	}
 	now := time.Now()
 	_ = x.conn.SetWriteDeadline(now.Add(lingerFor))

@@ -3,6 +3,7 @@ package mqtt
 import (
 	"strconv"
 
+	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/policy/topic"
 	"aclgate/proxy/mqtt/wire"
@@ -53,8 +54,10 @@ func (x *session) subscribe(f wire.Frame) error {
 		}
 		if !topic.Granted(reason) {
 			r.answer.Codes[i] = wire.Reason(topic.Code(reason))
+			x.note(record.Subscribe, reason, r.answer.Codes[i], options.Filter)
 			continue
 		}
+		x.noteFilter(record.Subscribe, reason, wire.Reason(options.QoS), options.Filter, &narrowed)
 		r.answer.Codes[i], a.cid = wire.Reason(options.QoS), narrowed.CID
 		for _, id := range narrowed.Denied {
 			r.denied = append(strconv.AppendInt(r.denied, id, 10), ',')

@@ -31,6 +31,7 @@ type asked struct {
 	options wire.Subscription // Filter is copied
 	id      uint32            // the client's identifier; 0: none
 	cid     int64             // that account alone; 0: the scope
+	wide    bool              // what is printed matches more than is permitted
 	prints  []print
 }
 
@@ -121,6 +122,7 @@ func (t *table) room(most int) int {
 func (t *table) add(a *asked, s *topic.Subscription) (needless []*printed) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	a.wide = s.Wide
 	before := t.asked[string(a.options.Filter)]
 	t.asked[string(a.options.Filter)] = a
 	shared := map[int64]uint32{} // by account: an identifier belongs to one SUBSCRIBE, with one account
@@ -174,6 +176,19 @@ func (t *table) remove(a *asked) (needless []*printed) {
 	}
 	delete(t.asked, string(a.options.Filter))
 	return t.drop(a)
+}
+
+// count returns how many filters were asked for, how many are printed, and how many asked ones are
+// printed wide.
+func (t *table) count() (asked, printed, wide int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, a := range t.asked {
+		if a.wide {
+			wide++
+		}
+	}
+	return len(t.asked), len(t.printed), wide
 }
 
 // find returns the asked filter of this text.

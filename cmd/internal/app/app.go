@@ -48,6 +48,8 @@ type Options struct {
 	Ready  func(api, admin net.Addr) // called once both addresses are taken
 	Served proxy.Served              // nil: no call
 
+	ServedMQTT func(*record.Topic) // called for what MQTT sessions do, as far as it is audited; nil: no call
+
 	LogLost func() uint64 // lines of the log that were lost; nil: not counted
 }
 
