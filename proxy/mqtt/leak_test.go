@@ -22,7 +22,6 @@ func joinLevels(levels []string) string { return strings.Join(levels, "/") }
 func (l *listener) describe() string {
 	return fmt.Sprintf("token %d of account %d %v", l.token.id, l.token.cid, l.token.entries)
 }
-func (l *listener) acknowledge(id uint16) { l.send(&wire.Ack{Type: wire.PUBACK, ID: id}) }
 
 // sent is a message that was published.
 type sent struct {
