@@ -158,7 +158,7 @@ func TestDashboard(t *testing.T) {
 		}
 		ids[p.ID] = true
 	}
-	want := []string{"Is it fine?", "Who is denied, and why", "Freshness", "Upstream", "Cache and limits", "Process"}
+	want := []string{"Is it fine?", "Who is denied, and why", "Freshness", "Upstream", "Cache and limits", "MQTT", "Process"}
 	if !slices.Equal(rows, want) {
 		t.Errorf("got rows %q, want %q", rows, want)
 	}
