@@ -161,10 +161,15 @@ func (r *Resolver) keeps(q *Question, found *policy.ResolvedMatch) func(*listing
 	if !r.opt.Mode.Index() || !c.Scoped || q.Input.Items == nil {
 		return nil // all
 	}
-	unknown := q.Decision.Selectors[found.Selector].Unknown
+	unknown := slices.Sorted(slices.Values(q.Decision.Selectors[found.Selector].Unknown))
 	return func(row *listing.Row) bool {
-		cid, known := q.Input.Items.Account(c, row.ID[0])
-		return known && q.Input.Tree.Contains(q.Input.Scope, cid) || slices.Contains(unknown, row.ID[0])
+		id := row.ID[0]
+		cid, known := q.Input.Items.Account(c, id)
+		if known && q.Input.Tree.Contains(q.Input.Scope, cid) {
+			return true
+		}
+		_, asked := slices.BinarySearch(unknown, id)
+		return asked
 	}
 }
 
