@@ -82,13 +82,25 @@ func (w *writer) flushLocked() error {
 	return err
 }
 
-// close sends what has gathered, then p if there is one; nothing can be added any more. Whoever is
-// writing to a side that does not read is not waited for.
+// close sends what has gathered, then p if there is one; nothing can be added any more. It waits for
+// whoever is writing.
 func (w *writer) close(p printable) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closeLocked(p)
+}
+
+// tryClose is close if nobody is writing. It reports whether that was so.
+func (w *writer) tryClose(p printable) bool {
 	if !w.mu.TryLock() {
-		return
+		return false
 	}
 	defer w.mu.Unlock()
+	w.closeLocked(p)
+	return true
+}
+
+func (w *writer) closeLocked(p printable) {
 	if w.closed {
 		return
 	}
