@@ -345,3 +345,6 @@ type shown struct {
 }
 
 var _ net.Conn = (*listener)(nil)
+
+// Doubtful implements policy.Items.
+func (*snapshot) Doubtful(*policy.Collection, int64) []int64 { return nil }
