@@ -14,7 +14,7 @@ import (
 	"aclgate/proxy/mqtt/wire"
 )
 
-// The attack classes of SPEC 16.11, over the wire. The token "acl-key-1" may publish and subscribe to
+// The attack classes of SPEC 16, over the wire. The token "acl-key-1" may publish and subscribe to
 // a/#, and see devices 7 and 9 with their telemetry: everything else is what an attack is after.
 
 // secrets are topics that the token may not see, closed those of nobody.
