@@ -101,7 +101,7 @@ func (x *ItemIndex) Settle(ctx context.Context, c *policy.Collection, in *policy
 	if s == nil {
 		return nil
 	}
-	q := Question{Input: &policy.Input{Tree: in.Tree, Scope: in.Scope}, Answer: new(upstream.Answer)}
+	q := Question{Input: &policy.Input{Token: in.Token, Tree: in.Tree, Scope: in.Scope}, Answer: new(upstream.Answer)}
 	defer context.AfterFunc(ctx, q.Answer.Cancel)()
 	return x.lookUpAll(&q, c, s.doubtful(in.Tree, in.Scope))
 }
