@@ -255,7 +255,7 @@ func TestStarvation(t *testing.T) {
 				t.Errorf("the attackers hold %d, want at most %d", got, r.most)
 			}
 			// On a machine that is busy with other tests a single request may take long by itself.
-			if got := s.served(t, rounds); got > 3*before+time.Second {
+			if got := s.served(t, rounds); got > 3*before+5*time.Second {
 				t.Errorf("99 of 100 took up to %v beside the attack, %v before", got, before)
 			}
 			var a upstream.Answer

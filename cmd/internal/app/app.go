@@ -248,22 +248,22 @@ func (a *App) shutdown() error {
 	a.notifier.tell(notifyStopping)
 	a.metrics.SetBool(metrics.Draining, true)
 	a.log.Info("draining", "delay", s.Delay, "drain", s.Drain)
-	ctx, hasten := context.WithCancel(context.Background())
+	patient, hasten := context.WithCancel(context.Background())
 	defer hasten()
 	go func() {
 		select {
 		case <-a.options.Hasten:
 			hasten()
-		case <-ctx.Done():
+		case <-patient.Done():
 		}
 	}()
 	delay := time.NewTimer(s.Delay)
 	defer delay.Stop()
 	select {
 	case <-delay.C:
-	case <-ctx.Done():
+	case <-patient.Done():
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.Drain)
+	ctx, cancel := context.WithTimeout(patient, s.Drain)
 	defer cancel()
 	var mqtt sync.WaitGroup
 	mqtt.Go(a.endMQTT)
