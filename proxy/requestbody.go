@@ -92,9 +92,7 @@ func (r *bodyReader) read(c *call, ev *evaluation, b *requestBody) policy.Reason
 func (r *bodyReader) none(c *call, ev *evaluation, b *requestBody) policy.Reason {
 	req := ev.in.Request
 	changes := req.Method == policy.PUT || req.Method == policy.PATCH
-	switch {
-	case c.head.HasLength:
-	case changes && req.Route != nil && req.Route.Item && req.Route.Slot == policy.SlotItem:
+	if changes && !c.head.HasLength && req.Route != nil && req.Route.Item && req.Route.Slot == policy.SlotItem {
 		c.refusal.status = fasthttp.StatusLengthRequired
 		return c.refuse(policy.BadHead, textLength)
 	}

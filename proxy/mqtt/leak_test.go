@@ -323,7 +323,7 @@ func (l *listener) read(done func() bool) bool {
 		f, err := l.r.Next()
 		if err != nil {
 			if strings.Contains(err.Error(), "timeout") {
-				l.t.Fatalf("%s waits in vain", l.describe())
+				l.t.Fatalf("%s waits without an answer", l.describe())
 			}
 			l.ended = true
 			return false

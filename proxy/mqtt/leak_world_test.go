@@ -20,7 +20,7 @@ import (
 // depth is how many levels of accounts the generated world may have.
 const depth = 4
 
-// generated is a world of the oracle with a gateway that is told of it.
+// generated is a world of the oracle with a gateway that learns of its changes.
 type generated struct {
 	*world
 	oracle

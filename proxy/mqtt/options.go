@@ -44,7 +44,7 @@ type Options struct {
 	Charge   func(netip.Addr) bool      // charges an address for a CONNECT without a valid token: may it send another? nil: it may
 	Metrics  *metrics.Metrics           // nil: nothing is counted
 	Audit    *record.Audit              // nil: there is no audit log
-	Served   func(*record.Topic)        // is told of what the audit log has; nil: nobody is
+	Served   func(*record.Topic)        // gets what the audit log gets; nil: nobody does
 	Log      *slog.Logger
 
 	MaxConnect   int // bytes of CONNECT

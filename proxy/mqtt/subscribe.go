@@ -173,7 +173,7 @@ func (x *session) unsubscribe(f wire.Frame) error {
 	return x.finish(r)
 }
 
-// answered is told of a SUBACK or UNSUBACK of the broker. The code of an asked filter is the lowest
+// answered handles a SUBACK or UNSUBACK of the broker. The code of an asked filter is the lowest
 // QoS of what was printed for it; if one of these is refused, the others are taken back and its
 // code is the answer.
 func (x *session) answered(s *wire.Suback) error {
