@@ -56,6 +56,7 @@ const (
 	UpstreamDialErrors
 	UpstreamEjected
 	UpstreamQueue
+	ShareRefused
 	IndexItems
 	IndexAge
 	IndexStale
@@ -64,6 +65,14 @@ const (
 	AuditFailing
 	SinkLost
 	SilentFault
+	MQTTSessions
+	MQTTUpstreamUp
+	MQTTFilters
+	MQTTConnects
+	MQTTDecisions
+	MQTTWithheld
+	MQTTPackets
+	MQTTBytes
 	SeriesDropped
 	BuildInfo
 	familyCount
@@ -160,7 +169,7 @@ var table = [familyCount]Desc{
 		"Parameters of a GET that the route does not know and that were left out; the audit log names them."),
 	Cut: counted("cut_total", Counter,
 		"Uploads and streamed answers that were cut because their token, or its right to the items, ended meanwhile."),
-	Panics: counted("panics_total", Counter, "Faults of the gateway itself that ended one request with a 500."),
+	Panics: counted("panics_total", Counter, "Faults of the gateway itself that ended one request with a 500, or one MQTT session."),
 	CacheRequests: collected("cache_requests_total", Counter,
 		"Look-ups of tokens, by result; negative: known to be unknown, stale: found, but older than the policy.", "result"),
 	CacheEvictions: collected("cache_evictions_total", Counter, "Tokens dropped from the cache for want of room."),
@@ -195,6 +204,9 @@ var table = [familyCount]Desc{
 	UpstreamEjected: collected("upstream_ejected", Gauge,
 		"1 while the url is left out because it failed too often.", "upstream"),
 	UpstreamQueue: collected("upstream_queue_length", Gauge, "Requests waiting for a connection to the backend; those sent away have the reason upstream-busy."),
+	ShareRefused: collected("share_refused_total", Counter,
+		"Requests that met the bound of a share: they waited for a connection although some were free, or had no place in the queue or no memory for a body.",
+		"resource", "holder"),
 	IndexItems: collected("index_items", Gauge,
 		"What the item index holds of a collection: items, or members of groups.", "collection", "part"),
 	IndexAge: collected("index_age_seconds", Gauge,
@@ -210,6 +222,17 @@ var table = [familyCount]Desc{
 		"What was lost because nobody took it: lines of the log, states for the service manager.", "sink"),
 	SilentFault: counted("silent_fault", Gauge,
 		"1 while something fails that no request shows yet: what was there before stays in use, and is wrong some day.", "what"),
+	MQTTSessions:   collected("mqtt_sessions", Gauge, "Connections of MQTT clients."),
+	MQTTUpstreamUp: collected("mqtt_upstream_up", Gauge, "0 while the last attempt to connect to the broker has failed; missing without MQTT."),
+	MQTTFilters: collected("mqtt_filters", Gauge,
+		"Filters of all sessions: asked by clients, printed to the broker, and those of the asked ones whose print matches more than is permitted (wide).", "kind"),
+	MQTTConnects: counted("mqtt_connects_total", Counter, "CONNECTs, by what became of them.", "reason"),
+	MQTTDecisions: counted("mqtt_decisions_total", Counter,
+		"What became of what MQTT sessions did, and why: connect, will, each filter of a subscribe, publish, deliver, end.", "action", "verdict", "reason"),
+	MQTTWithheld: counted("mqtt_withheld_total", Counter,
+		"Messages of the broker that a client was not shown; permitted: nobody asked for them, or they are longer than the client takes.", "reason"),
+	MQTTPackets: counted("mqtt_packets_total", Counter, "Packets of clients (in) and to clients (out).", "direction", "type"),
+	MQTTBytes:   counted("mqtt_bytes_total", Counter, "Bytes of these packets.", "direction"),
 	SeriesDropped: counted("series_dropped_total", Counter,
 		"Samples left out of /metrics: a callback gave one twice, too many, or none that can be exported."),
 	BuildInfo: collected("build_info", Gauge, "Always 1; the labels say what is running.",

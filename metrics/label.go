@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 
+	"aclgate/metrics/record"
 	"aclgate/policy"
 )
 
@@ -24,6 +25,12 @@ const (
 	FaultKeys
 	FaultUses
 	FaultMQTTTLS
+)
+
+// Directions of MQTT's packets, as clients see the gateway.
+const (
+	In = iota
+	Out
 )
 
 // statuses are the statuses that have a series of their own in Responses and HeadFaults: those that
@@ -112,6 +119,14 @@ func outcomes() []string {
 	return []string{policy.Deny.String(), policy.Unresolved.String(), policy.Narrow.String(), policy.Allow.String()}
 }
 
+// packetTypes are the types of MQTT's packets, in the order of their numbers.
+func packetTypes() []string {
+	return []string{
+		"other", "connect", "connack", "publish", "puback", "pubrec", "pubrel", "pubcomp", "subscribe", "suback", "unsubscribe",
+		"unsuback", "pingreq", "pingresp", "disconnect", "auth",
+	}
+}
+
 func reasons() []string {
 	var all []string
 	for _, r := range policy.Reasons() {
@@ -133,6 +148,7 @@ func closedSets(cat *policy.Catalogue) map[string][]string {
 	return map[string][]string{
 		"method": methods(), "collection": collections(cat), "class": classes(), "code": codes(),
 		"verdict": verdicts(), "enforced": verdicts(), "would": outcomes(), "shadow": outcomes(), "reason": reasons(), "result": {"failed", "succeeded"},
-		"what": {"listen-tls", "upstream-tls", "upstream-names", "keys", "uses", "mqtt-tls"},
+		"what":   {"listen-tls", "upstream-tls", "upstream-names", "keys", "uses", "mqtt-tls"},
+		"action": record.Actions(), "direction": {"in", "out"}, "type": packetTypes(),
 	}
 }

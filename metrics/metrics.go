@@ -97,6 +97,11 @@ func (m *Metrics) collection(r *policy.Route) int {
 	return 0
 }
 
+// Topic counts one action of an MQTT session.
+func (m *Metrics) Topic(a record.Action, v policy.Verdict, r policy.Reason) {
+	m.Add(MQTTDecisions, 1, int(a), verdict(v), int(r))
+}
+
 // DryRun counts what the entries of an acl token would have done.
 func (m *Metrics) DryRun(would record.Outcome) {
 	m.Add(UnenforcedDecisions, 1, int(would.Verdict), int(would.Reason))

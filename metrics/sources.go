@@ -103,6 +103,27 @@ func (m *Metrics) CollectUpstream(stats func() ([]UpstreamStats, QueueStats)) {
 	})
 }
 
+// ShareStats is how often requests met the bounds of what is shared (SPEC 2, Shares).
+type ShareStats struct {
+	Resource  string // connections, queue or bodies
+	Token     uint64 // met the bound of one token
+	Account   uint64 // of one account
+	Strangers uint64 // of callers without a token
+	Callers   uint64 // what is kept for the gateway's own readings
+}
+
+// CollectShares exports what stats returns at every scrape.
+func (m *Metrics) CollectShares(stats func() []ShareStats) {
+	m.OnScrape(func(emit Emit) {
+		for _, s := range stats() {
+			emit(ShareRefused, float64(s.Token), s.Resource, "token")
+			emit(ShareRefused, float64(s.Account), s.Resource, "account")
+			emit(ShareRefused, float64(s.Strangers), s.Resource, "strangers")
+			emit(ShareRefused, float64(s.Callers), s.Resource, "callers")
+		}
+	})
+}
+
 // CollectAudit exports what a counts at every scrape.
 func (m *Metrics) CollectAudit(a *record.Audit) {
 	m.OnScrape(func(emit Emit) {
@@ -177,6 +198,25 @@ func (m *Metrics) CollectListener(stats func() ListenerStats) {
 		emit(ConnectionsOpen, float64(s.Open))
 		emit(ConnectionsRefused, float64(s.Refused), "total")
 		emit(ConnectionsRefused, float64(s.RefusedPerIP), "per_ip")
+	})
+}
+
+// MQTTStats is what the MQTT front has at one moment.
+type MQTTStats struct {
+	Sessions             int
+	Asked, Printed, Wide int // filters
+	UpstreamUp           bool
+}
+
+// CollectMQTT exports what stats returns at every scrape.
+func (m *Metrics) CollectMQTT(stats func() MQTTStats) {
+	m.OnScrape(func(emit Emit) {
+		s := stats()
+		emit(MQTTSessions, float64(s.Sessions))
+		emit(MQTTFilters, float64(s.Asked), "asked")
+		emit(MQTTFilters, float64(s.Printed), "printed")
+		emit(MQTTFilters, float64(s.Wide), "wide")
+		emit(MQTTUpstreamUp, number(s.UpstreamUp))
 	})
 }
 

@@ -101,6 +101,9 @@ func (r *caseReader) read(words []string, indented bool) {
 		r.set(words[1], words[2])
 	case words[0] == "item":
 		place(r.w.index, words[1], r.id(words[2]), r.id(words[4]))
+	case words[0] == "doubt":
+		r.w.doubts[words[1]] = append(r.w.doubts[words[1]], r.id(words[2]))
+		place(r.w.unlisted, words[1], r.id(words[2]), r.id(words[4]))
 	case words[0] == "unlisted":
 		place(r.w.unlisted, words[1], r.id(words[2]), r.id(words[4]))
 	case words[0] == "group":

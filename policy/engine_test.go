@@ -172,12 +172,18 @@ func (f *fakeItems) Account(c *policy.Collection, id int64) (int64, bool) {
 }
 
 func (f *fakeItems) Of(c *policy.Collection, cid int64) (ids []int64) {
-	for id, owner := range f.w.index[c.URI] {
-		if f.w.inBranch(cid, owner) {
-			ids = append(ids, id)
+	for _, owners := range []map[int64]int64{f.w.index[c.URI], f.known[c.URI]} {
+		for id, owner := range owners {
+			if f.w.inBranch(cid, owner) {
+				ids = append(ids, id)
+			}
 		}
 	}
 	return sortedCopy(ids)
+}
+
+func (f *fakeItems) Doubtful(c *policy.Collection, cid int64) []int64 {
+	return sortedCopy(f.w.doubts[c.URI]) // more than it need be
 }
 
 func (f *fakeItems) Members(c *policy.Collection, groups []int64) (ids []int64) {

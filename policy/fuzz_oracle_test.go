@@ -57,6 +57,6 @@ func agree(t *testing.T, data []byte) answer {
 
 func (w *world) describe() string {
 	tok := w.tokens["t"]
-	return fmt.Sprintf("accounts %v\ntoken %+v\nlaw %+v\nindex %v\nunlisted %v\nmatches %v\nrefused %v", w.parent, *tok, w.settings,
-		w.index, w.unlisted, w.matches, w.refused)
+	return fmt.Sprintf("accounts %v\ntoken %+v\nlaw %+v\nindex %v\nunlisted %v\nmatches %v\nrefused %v\ndoubts %v", w.parent, *tok, w.settings,
+		w.index, w.unlisted, w.matches, w.refused, w.doubts)
 }

@@ -104,6 +104,12 @@ func (d *dice) itemsOf(w *world, c string) {
 			place(w.index, c, id+1, owner)
 		}
 	}
+	w.doubts[c] = nil
+	for id := range w.unlisted[c] {
+		if _, known := w.index[c][id]; !known && id%2 == 0 {
+			w.doubts[c] = append(w.doubts[c], id)
+		}
+	}
 	for _, match := range matches {
 		w.matches[c+" "+match] = d.ids(4)
 		w.refused[c+" "+match] = d.rarely(8)
@@ -114,6 +120,7 @@ func (d *dice) itemsOf(w *world, c string) {
 // on a look-up of the group itself.
 func (d *dice) groupsOf(w *world) {
 	delete(w.unlisted, "gw/groups")
+	delete(w.doubts, "gw/groups")
 	for _, c := range []string{"gw/devices", "gw/assets", "gw/geofences"} {
 		w.members[c] = map[int64][]int64{}
 		for group := range int64(4) {

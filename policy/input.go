@@ -28,6 +28,10 @@ type Items interface {
 	Account(c *Collection, id int64) (cid int64, known bool)
 	// Of returns the ids of the items of c in the branch of cid, ascending. It must not be changed.
 	Of(c *Collection, cid int64) []int64
+	// Doubtful returns the ids of the items of c that the branch of cid may have, ascending, and that
+	// have to be looked up before it is known: a write has left open what became of them. There
+	// seldom are any. Account and Of do not know them.
+	Doubtful(c *Collection, cid int64) []int64
 	// Members returns the ids of the items of c that belong to a group of groups, ascending. It
 	// must not be changed.
 	Members(c *Collection, groups []int64) []int64

@@ -22,6 +22,8 @@ func (e *Engine) match(d *Decision, in *Input, i int, b *bounds) Reason {
 	}
 	if listed {
 		e.list(d, p, in, s, b)
+	} else {
+		e.doubts(p, in, s.Collection, b)
 	}
 	p.As = AsIDs
 	if listed && len(p.IDs)+len(p.Unknown) == 0 {

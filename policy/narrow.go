@@ -73,11 +73,27 @@ func (e *Engine) all(p *SelectorDecision, in *Input, s *Selector, b *bounds) {
 	switch {
 	case b.nothing:
 	case !b.limited():
+		e.doubts(p, in, col, b)
 		p.IDs, p.Whole = in.Items.Of(col, in.Scope), true
 	case b.count == 1 && !e.scoped(col):
 		p.IDs, p.Text = b.sets[0].ids, b.sets[0].text
 	default:
+		e.doubts(p, in, col, b)
 		e.intersect(p, in, col, b, b.sets[0].ids)
+	}
+}
+
+// doubts has the items looked up that could belong to what is permitted, and of which a write has
+// left open what became of them. What is asked for by number is looked up anyway.
+func (e *Engine) doubts(p *SelectorDecision, in *Input, col *Collection, b *bounds) {
+	if !e.scoped(col) || in.Resolved != nil && in.Resolved.LookedUp {
+		return
+	}
+	cur := b.walks()
+	for _, id := range in.Items.Doubtful(col, in.Scope) {
+		if b.permits(&cur, id) {
+			p.Unknown = append(p.Unknown, id)
+		}
 	}
 }
 

@@ -249,26 +249,31 @@ func (t *trial) candidates(s selection, b bound) (ids []int64) {
 		return s.ids
 	case isMatch(s):
 		ids = slices.Clone(t.w.matches[s.collection+" "+s.text])
-		for id := range t.w.index[s.collection] {
-			ids = append(ids, id)
-		}
+		ids = append(ids, t.knownItems(s.collection)...)
 	case len(b.lists) > 0:
 		ids = b.lists[0]
 	default:
-		for id := range t.w.index[s.collection] {
-			ids = append(ids, id)
-		}
+		ids = t.knownItems(s.collection)
 	}
 	return sortedCopy(ids)
 }
 
-// account is that of an item as far as the gateway comes to know it: by the index, or by a look-up
-// where the item was asked for by number. 0: not at all.
-func (t *trial) account(s selection, id int64) int64 {
-	if cid, known := t.w.index[s.collection][id]; known || len(s.ids) == 0 {
-		return cid
+// knownItems are the items that the index has, or that are looked up because a write has left them open.
+func (t *trial) knownItems(collection string) (ids []int64) {
+	for id := range t.w.index[collection] {
+		ids = append(ids, id)
 	}
-	return t.w.unlisted[s.collection][id]
+	return append(ids, t.w.doubts[collection]...)
+}
+
+// account is that of an item as far as the gateway comes to know it: by the index, or by a look-up
+// where the item was asked for by number or is in doubt. 0: not at all.
+func (t *trial) account(s selection, id int64) int64 {
+	cid, known := t.w.index[s.collection][id]
+	if !known && (len(s.ids) > 0 || slices.Contains(t.w.doubts[s.collection], id)) {
+		return t.w.unlisted[s.collection][id]
+	}
+	return cid
 }
 
 // inScope tells the items of the branch.

@@ -106,6 +106,9 @@ const (
 	ShareWide
 	TooManyFilters
 	SenderOutside
+	BadPacket
+	Revoked
+	RightsChanged
 
 	BackendRefused
 	UpstreamBroken

@@ -16,6 +16,7 @@ type world struct {
 	settings worldSettings
 	index    map[string]map[int64]int64   // collection → id → account: what the index knows
 	unlisted map[string]map[int64]int64   // the same for items that only a look-up finds
+	doubts   map[string][]int64           // of unlisted: those that a write has left in doubt
 	members  map[string]map[int64][]int64 // collection → group → its members
 	matches  map[string][]int64           // "collection selector" → what the backend resolves it to
 	refused  map[string]bool              // likewise: the backend refuses it
@@ -72,7 +73,7 @@ func newWorld() *world {
 	return &world{
 		parent: map[int64]int64{}, tokens: map[string]*worldToken{}, settings: worldSettings{mode: "header"},
 		index: map[string]map[int64]int64{}, unlisted: map[string]map[int64]int64{},
-		members: map[string]map[int64][]int64{}, matches: map[string][]int64{}, refused: map[string]bool{},
+		members: map[string]map[int64][]int64{}, matches: map[string][]int64{}, refused: map[string]bool{}, doubts: map[string][]int64{},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"aclgate/policy"
+	"aclgate/upstream/share"
 )
 
 // errMoved takes a request back because the decision about it does not hold any more.
@@ -18,6 +19,9 @@ type basis struct {
 	tree     *policy.Tree
 	items    policy.Items
 }
+
+// holder is who counts for what the request holds.
+func (ev *evaluation) holder() share.Holder { return share.HolderOf(ev.in.Token, ev.in.Tree) }
 
 func (ev *evaluation) basis() basis {
 	return basis{token: ev.in.Token, revision: ev.revision, tree: ev.in.Tree, items: ev.in.Items}

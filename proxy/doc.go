@@ -10,8 +10,8 @@
 // moved, the request is judged and printed again (judge.go). While an upload or an answer streams,
 // it is looked at still (underway.go).
 //
-// Each step is a method of a small type that has the settings of its phase, and stands in the
-// phase's file; docs/architecture.md names them. It takes the parts of the exchange that it needs and returns
+// Each step is a method of a small type that has the settings of its phase, in the phase's file;
+// docs/architecture.md names them. It takes the parts of the exchange that it needs and returns
 // policy.NotJudged to go on, or the reason why the line ends there. No phase calls another, and
 // nothing goes back; TestPhasesKnowNoOther shows it.
 //

@@ -61,7 +61,7 @@ func (f *fanOut) ask() {
 	p.target = f.printed.append(p.target[:0])
 	p.basis = f.eval.basis()
 	p.out = upstream.Request{
-		Method: f.printed.req.Method.String(), Target: p.target, Head: f.out.head, Repeatable: true,
+		Method: f.printed.req.Method.String(), Target: p.target, Head: f.out.head, Repeatable: true, Holder: f.eval.holder(),
 		Confirm: func() error { return f.confirmShard(p) },
 	}
 	f.note(p)

@@ -26,7 +26,7 @@ func (f *forwarder) forward(c *call, ev *evaluation, out *outgoing, resp *respon
 		// could be done already.
 		c.conn.OnGone(resp.cancel)
 	}
-	out.sent = out.target
+	out.sent, out.req.Holder = out.target, ev.holder()
 	c.waited.start()
 	err := f.backend.Do(&out.req, resp.ans)
 	c.waited.stop()

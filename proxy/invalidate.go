@@ -19,6 +19,8 @@ const (
 	maxLearnt = 8 << 20
 	// groupsFor bounds the reading of memberships after a link has changed.
 	groupsFor = 30 * time.Second
+	// settleFor bounds the reading of groups that a change has left in doubt.
+	settleFor = 5 * time.Second
 )
 
 // invalidator keeps the index in step with writes that pass through.
@@ -29,10 +31,10 @@ type invalidator struct {
 	log         *slog.Logger
 }
 
-// note notes what a write has changed, before its client has the answer. Of what the answer leaves
-// open the items are forgotten: whoever names them next has them looked up. So it is after every
-// answer but a 2xx, and after none: a part of the work, or all of it, may have been done before. It
-// then ends the line if the request failed.
+// note notes what a write has changed, before its client has the answer. What the answer leaves open
+// is in doubt: it is read again before its next use. So it is after every answer but a 2xx, and after
+// none: a part of the work, or all of it, may have been done before. It then ends the line if the
+// request failed.
 func (i *invalidator) note(c *call, ev *evaluation, b *requestBody, resp *response) policy.Reason {
 	req := ev.in.Request
 	if i.index == nil || req.Route == nil || !req.Method.Write() || resp.unsent {
@@ -58,14 +60,10 @@ func (w *write) note(worked bool) {
 	r := req.Route
 	switch {
 	case r.Creates && req.Method == policy.POST && r.Collection.Scoped && r.Collection.IDs == policy.IDInt:
-		if worked {
-			w.created()
-		}
+		w.created(worked)
 	case !r.Item:
 	case r.Slot == policy.SlotItem && req.Method == policy.DELETE:
-		ids, _ := w.touched()
-		w.index.Deleted(r.Collection, ids)
-		w.accountsChanged(ids, 0)
+		w.deleted(worked)
 	case r.Moves() || r.Slot == policy.SlotItem && w.body.targetCID != 0:
 		w.moved(worked)
 	case r.Link && r.Collection.Role == policy.RoleGroups:
@@ -112,35 +110,78 @@ func (w *write) accountsChanged(ids []int64, cid int64) {
 	w.accountTree.PolicyLoaded()
 }
 
-// created reads the ids of new items off the answer.
-func (w *write) created() {
-	col := w.eval.in.Request.Route.Collection
+// created reads the ids of new items off the answer. What the index knew before the request was sent
+// is no new item, whatever the answer says; without an account, or beside a failure, nobody knows whose
+// it is.
+func (w *write) created(worked bool) {
+	if w.resp.failed != policy.NotJudged {
+		return // nothing was named
+	}
+	in := &w.eval.in
+	col := in.Request.Route.Collection
+	tree := w.accountTree
+	if col.Role != policy.RoleAccounts {
+		tree = nil
+	}
+	var open []int64
 	w.readAnswer(func(row *listing.Row) {
-		cid := row.ID[1]
-		if !row.Is[1] {
-			cid = w.body.targetCID
-		}
-		if cid <= 0 {
+		id, cid := row.ID[0], row.ID[1]
+		_, known := in.Items.Account(col, id)
+		if !worked || known || !row.Is[1] {
+			open = append(open, id)
 			return
 		}
-		w.index.Created(col, row.ID[0], cid)
-		if w.accountTree != nil && col.Role == policy.RoleAccounts {
-			w.accountTree.Created(row.ID[0], cid)
+		w.index.Created(col, id, cid)
+		if tree != nil {
+			tree.Created(id, cid)
 		}
 	})
+	if len(open) == 0 {
+		return
+	}
+	w.doubted(open, in.Scope)
+	if tree != nil {
+		tree.PolicyLoaded() // reads them again
+	}
+}
+
+// deleted notes deletions that the answer shows to be complete.
+func (w *write) deleted(worked bool) {
+	ids, exactly := w.touched()
+	if worked && exactly && w.complete() {
+		w.index.Deleted(w.eval.in.Request.Route.Collection, ids)
+	} else {
+		w.doubted(ids, 0)
+	}
+	w.accountsChanged(ids, 0)
 }
 
 // moved notes moves that the answer shows to be complete.
 func (w *write) moved(worked bool) {
-	col, cid := w.eval.in.Request.Route.Collection, w.body.targetCID
+	cid := w.body.targetCID
 	ids, exactly := w.touched()
-	whole := worked && w.readAnswer(func(*listing.Row) {})
-	if whole && exactly && cid > 0 {
-		w.index.Moved(col, ids, cid)
+	if worked && exactly && cid > 0 && w.complete() {
+		w.index.Moved(w.eval.in.Request.Route.Collection, ids, cid)
 		w.accountsChanged(ids, cid)
 	} else {
-		w.index.Deleted(col, ids)
+		w.doubted(ids, cid)
 		w.accountsChanged(ids, 0)
+	}
+}
+
+// doubted notes items of which nobody knows what became of them. Whoever names them, or all, has them
+// read again. Groups are read here: what they confer on their members nobody can wait for later.
+func (w *write) doubted(ids []int64, to int64) {
+	col := w.eval.in.Request.Route.Collection
+	w.index.Doubted(col, ids, to)
+	if col.Role != policy.RoleGroups {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), settleFor)
+	defer cancel()
+	if err := w.index.Settle(ctx, col, &w.eval.in); err != nil {
+		w.log.Warn("cannot read groups after a change that was left open: they confer nothing until it works",
+			"decision", w.call.id(), "error", err)
 	}
 }
 
@@ -154,6 +195,9 @@ func (w *write) groupsChanged(members *policy.Collection) {
 			"decision", w.call.id(), "groups", len(groups), "error", err)
 	}
 }
+
+// complete reports whether the answer is a listing without errors.
+func (w *write) complete() bool { return w.readAnswer(func(*listing.Row) {}) }
 
 // readAnswer reads the whole answer, keeps it for the client, and visits its rows. It reports
 // whether it is a listing without errors.
@@ -193,7 +237,7 @@ func (w *write) buffer() error {
 	b := w.resp.buffered[:0]
 	defer func() { w.resp.buffered = b }()
 	for {
-		if len(b) == cap(b) && !growBuffer(w.budget, &w.call.memory, &b) {
+		if len(b) == cap(b) && !w.grow(&b) {
 			return nil
 		}
 		n, err := w.call.waited.read(w.resp.ans, b[len(b):cap(b)])
@@ -204,9 +248,9 @@ func (w *write) buffer() error {
 	}
 }
 
-// growBuffer makes room for more of an answer, twice as much each time up to maxLearnt. It returns
+// grow makes room for more of an answer, twice as much each time up to maxLearnt. It returns
 // false at the end of that, and when the gateway holds too much.
-func growBuffer(budget *budget, held *reservation, b *[]byte) bool {
+func (w *write) grow(b *[]byte) bool {
 	had := cap(*b)
 	size := min(max(2*had, 4096), maxLearnt)
 	if size <= had {
@@ -216,7 +260,7 @@ func growBuffer(budget *budget, held *reservation, b *[]byte) bool {
 	if had > maxKept {
 		counted = had
 	}
-	if size > maxKept && !budget.reserve(held, int64(size-counted)) {
+	if size > maxKept && !w.budget.reserve(&w.call.memory, w.eval.holder(), int64(size-counted)) {
 		return false
 	}
 	*b = append(make([]byte, 0, size), *b...)

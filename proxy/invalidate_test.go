@@ -18,15 +18,28 @@ import (
 // backend answers writes with a status.
 func grouped(t *testing.T, status string) (*fixture, *index.ItemIndex) {
 	t.Helper()
-	b := startWire(t, func(c net.Conn, r *wireRequest) {
-		switch {
-		case r.method() == "GET" && strings.HasPrefix(r.target(), "/gw/groups/all?"):
-			io.WriteString(c, plain(`{"result":[{"id":12,"cid":500},{"id":13,"cid":500},{"id":66,"cid":600}]}`))
-		case status == "":
-			c.Close()
-		default:
-			io.WriteString(c, strings.Replace(plain(`{"result":[]}`), "200 OK", status, 1))
+	return groupedBy(t, func(*wireRequest) string {
+		if status == "" {
+			return ""
 		}
+		return strings.Replace(plain(`{"result":[]}`), "200 OK", status, 1)
+	})
+}
+
+// groupedBy is grouped with a backend that answers everything but listings as it is told; "": it
+// hangs up.
+func groupedBy(t *testing.T, answer func(*wireRequest) string) (*fixture, *index.ItemIndex) {
+	t.Helper()
+	b := startWire(t, func(c net.Conn, r *wireRequest) {
+		if r.method() == "GET" && strings.HasPrefix(r.target(), "/gw/groups/all?") {
+			io.WriteString(c, plain(`{"result":[{"id":12,"cid":500},{"id":13,"cid":500},{"id":66,"cid":600}]}`))
+			return
+		}
+		if text := answer(r); text != "" {
+			io.WriteString(c, text)
+			return
+		}
+		c.Close()
 	})
 	var items *index.ItemIndex
 	var f *fixture
@@ -79,6 +92,52 @@ func TestLearnsOnlyOfItsScope(t *testing.T) {
 	} {
 		f, items := grouped(t, row.status)
 		f.call("grouped-standard", row.method, "/gw/groups/"+row.selector, row.body)
+		view, groups := items.View(f.tree), f.gateway.Engine.Catalogue.Collection("gw/groups")
+		for id, want := range row.want {
+			if cid, _ := view.Account(groups, id); cid != want {
+				t.Errorf("%s: group %d: got account %d, want %d", row.name, id, cid, want)
+			}
+		}
+	}
+}
+
+// What an answer leaves open is asked for: what a creation says is believed only of ids that nobody
+// had before, and where it names their accounts; and a write that did not work may have done a part.
+func TestAsksForWhatIsOpen(t *testing.T) {
+	const failed = "403 Forbidden"
+	for _, row := range []struct {
+		name, method, selector, body, status, answer string
+		asked                                        string // the look-up that follows; "": none
+		shown                                        string // what it shows
+		want                                         map[int64]int64
+	}{
+		{"a creation", "POST", "", "{}", "200 OK", `{"result":[{"id":14,"cid":501}]}`, "", "", map[int64]int64{14: 501}},
+		{"a creation without an account", "POST", "", "{}", "200 OK", `{"result":[{"id":14},{"id":15,"cid":500}]}`,
+			"/gw/groups/14", `{"id":14,"cid":501}`, map[int64]int64{14: 501, 15: 500}},
+		{"a creation of what was there", "POST", "", "{}", "200 OK", `{"result":[{"id":66,"cid":500}]}`,
+			"/gw/groups/66", `{"id":66,"cid":600}`, map[int64]int64{66: 600}},
+		{"a creation in part", "POST", "", "[{},{}]", failed, `{"errors":[{"code":1}],"result":[{"id":14,"cid":500}]}`,
+			"/gw/groups/14", `{"id":14,"cid":500}`, map[int64]int64{14: 500}},
+		{"a creation that failed", "POST", "", "{}", failed, `{"errors":[{"code":1}],"result":[]}`, "", "", map[int64]int64{12: 500}},
+		{"a deletion", "DELETE", "/12,13", "", "200 OK", `{"result":[]}`, "", "", map[int64]int64{12: 0, 13: 0}},
+		{"a deletion in part", "DELETE", "/12,13", "", "200 OK", `{"errors":[{"code":6,"id":13}],"result":[{"id":12}]}`,
+			"/gw/groups/12,13", `{"id":13,"cid":500}`, map[int64]int64{12: 0, 13: 500}},
+		{"a deletion that failed", "DELETE", "/12,66", "", failed, `{"errors":[{"code":6}]}`,
+			"/gw/groups/12", `{"id":12,"cid":500}`, map[int64]int64{12: 500, 66: 600}},
+		{"a move in part", "PUT", "/12,13", `{"cid":501}`, failed, `{"errors":[{"code":6}]}`,
+			"/gw/groups/12,13", `{"id":12,"cid":501},{"id":13,"cid":500}`, map[int64]int64{12: 501, 13: 500}},
+	} {
+		f, items := groupedBy(t, func(r *wireRequest) string {
+			switch {
+			case r.method() != "GET":
+				return strings.Replace(plain(row.answer), "200 OK", row.status, 1)
+			case row.asked != "" && sameTarget(row.asked+"?fields=id,cid", r.target()):
+				return plain(`{"result":[` + row.shown + `]}`)
+			}
+			t.Errorf("%s: asked %s", row.name, r.target())
+			return ""
+		})
+		f.call("grouped-standard", row.method, "/gw/groups"+row.selector, row.body)
 		view, groups := items.View(f.tree), f.gateway.Engine.Catalogue.Collection("gw/groups")
 		for id, want := range row.want {
 			if cid, _ := view.Account(groups, id); cid != want {

@@ -59,6 +59,8 @@ type Index interface {
 	Created(c *policy.Collection, id, cid int64)
 	Moved(c *policy.Collection, ids []int64, cid int64)
 	Deleted(c *policy.Collection, ids []int64)
+	Doubted(c *policy.Collection, ids []int64, to int64)
+	Settle(context.Context, *policy.Collection, *policy.Input) error
 	GroupsChanged(ctx context.Context, members *policy.Collection, groups []int64) error
 }
 

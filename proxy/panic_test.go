@@ -194,6 +194,10 @@ func TestPanicCutsAStream(t *testing.T) {
 			t.Errorf("HTTP/%s: got %d bytes, %v: %.300s", version, len(text), err, text)
 		}
 	}
+	// The end of the connection is seen before the request is over.
+	for end := time.Now().Add(5 * time.Second); f.gateway.Busy() != 0 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
 	if recs := seen.take(); len(recs) != 2 || f.gateway.Busy() != 0 {
 		t.Errorf("got %d records, want 2; %d requests are under way", len(recs), f.gateway.Busy())
 	}

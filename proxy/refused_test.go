@@ -60,3 +60,28 @@ func TestDroppedIsSaid(t *testing.T) {
 		t.Errorf("got x-aclgate-dropped %q without need", got.header.Get("x-aclgate-dropped"))
 	}
 }
+
+// A match that the backend refused is an empty result to its client, whatever the backend said; the
+// operator finds the backend's words in the record, without the value that was compared.
+func TestRefusedMatchesAreRecorded(t *testing.T) {
+	for _, row := range []struct{ path, answer, reason, backend string }{
+		{"/gw/devices/nme=VALUE", `no field nme`, "match-refused", "400 no field nme"},
+		{"/gw/devices/1,nme=VALUE", `no field nme`, "match-refused", "400 no field nme"},
+		{"/gw/devices/nme=VALUE*", `nothing is like VALUE`, "match-refused", "400"},
+		{"/gw/devices/1,77,nme=VALUE", `nothing has nme=VALUE`, "denied-items", "400 nothing has nme"},
+	} {
+		var seen keeper
+		w := textWired(t, reply("400 Bad Request", `{"errors":[{"code":1,"reason":"`+row.answer+`"}]}`), seen.keep)
+		got := w.call(readerKey, "GET", row.path, "")
+		if row.reason == "match-refused" && (got.status != 200 || got.body != bodyEmpty) {
+			t.Errorf("%s: got %d %s", row.path, got.status, got.body)
+		}
+		line := string(seen.take()[0].AppendJSON(nil))
+		if !strings.Contains(line, `"reason":"`+row.reason+`"`) || !strings.Contains(line, `"backend":"`+row.backend+`"`) {
+			t.Errorf("%s: got %s", row.path, line)
+		}
+		if strings.Contains(line, "VALUE") {
+			t.Errorf("%s: a value is in %s", row.path, line)
+		}
+	}
+}

@@ -81,7 +81,7 @@ func (r *bodyReader) read(c *call, ev *evaluation, b *requestBody) policy.Reason
 	case b.upload: // its parts are not judged [G]
 		return r.beginUpload(c, b, limit)
 	}
-	if reason := r.readText(c, b, limit); reason != policy.NotJudged {
+	if reason := r.readText(c, ev, b, limit); reason != policy.NotJudged {
 		return reason
 	}
 	return r.judge(c, ev, b, b.text)
@@ -92,9 +92,7 @@ func (r *bodyReader) read(c *call, ev *evaluation, b *requestBody) policy.Reason
 func (r *bodyReader) none(c *call, ev *evaluation, b *requestBody) policy.Reason {
 	req := ev.in.Request
 	changes := req.Method == policy.PUT || req.Method == policy.PATCH
-	switch {
-	case c.head.HasLength:
-	case changes && req.Route != nil && req.Route.Item && req.Route.Slot == policy.SlotItem:
+	if changes && !c.head.HasLength && req.Route != nil && req.Route.Item && req.Route.Slot == policy.SlotItem {
 		c.refusal.status = fasthttp.StatusLengthRequired
 		return c.refuse(policy.BadHead, textLength)
 	}
@@ -116,7 +114,7 @@ func (r *bodyReader) readData(c *call, ev *evaluation, b *requestBody) policy.Re
 	case encoded(c):
 		return c.refuse(policy.BodyCoding, textCoding)
 	}
-	reason := r.readText(c, b, limit)
+	reason := r.readText(c, ev, b, limit)
 	b.data, b.text = b.text, b.data[:0]
 	if reason == policy.BodyTooLarge {
 		return c.refuse(policy.BadBody, textData)
@@ -205,11 +203,11 @@ func multipart(contentType []byte) bool {
 }
 
 // readText reads the whole body; a chunked one may turn out to be too large.
-func (r *bodyReader) readText(c *call, b *requestBody, limit int64) policy.Reason {
+func (r *bodyReader) readText(c *call, ev *evaluation, b *requestBody, limit int64) policy.Reason {
 	b.text = b.text[:0]
 	for {
 		full := len(b.text) == cap(b.text) && int64(len(b.text)) != c.head.Length
-		if full && !r.grow(c, b, limit) {
+		if full && !r.grow(c, ev, b, limit) {
 			return c.refuse(policy.Overloaded, textBodies)
 		}
 		n, err := c.conn.ReadBody(b.text[len(b.text):cap(b.text)])
@@ -228,12 +226,12 @@ func (r *bodyReader) readText(c *call, b *requestBody, limit int64) policy.Reaso
 // grow makes room for more of the body: first for a small one, then twice as much each time, up to
 // limit and one byte, which is how a chunked body shows that it is too long. It returns false when
 // the gateway holds too much.
-func (r *bodyReader) grow(c *call, b *requestBody, limit int64) bool {
+func (r *bodyReader) grow(c *call, ev *evaluation, b *requestBody, limit int64) bool {
 	size := min(max(2*int64(cap(b.text)), maxKept), limit+1)
 	if c.head.Length >= 0 {
 		size = min(size, c.head.Length)
 	}
-	if size > maxKept && !r.budget.reserve(&c.memory, size-c.memory.bytes) {
+	if size > maxKept && !r.budget.reserve(&c.memory, ev.holder(), size-c.memory.bytes) {
 		return false
 	}
 	b.text = append(make([]byte, 0, size), b.text...)
@@ -382,7 +380,7 @@ func (r *bodyReader) addCID(c *call, ev *evaluation, b *requestBody, s *body.Sca
 	}
 	// A list of empty objects that get an account each grows to nine times what was sent.
 	size := int64(len(text)) + b.withoutCID*int64(len(`,"cid":`)+digits(ev.in.Scope))
-	if size > max(c.memory.bytes, maxKept) && !r.budget.reserve(&c.memory, size-c.memory.bytes) {
+	if size > max(c.memory.bytes, maxKept) && !r.budget.reserve(&c.memory, ev.holder(), size-c.memory.bytes) {
 		return c.refuse(policy.Overloaded, textBodies)
 	}
 	with := s.AppendWithCID(make([]byte, 0, size), text, ev.in.Scope)

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -40,7 +41,8 @@ type Gateway struct {
 func New(o Options) *Gateway {
 	g := &Gateway{Options: o}
 	o.Metrics.CollectInFlight(g.Busy)
-	g.bodies = budget{size: o.MaxBodies, metrics: o.Metrics}
+	g.bodies.metrics = o.Metrics
+	g.bodies.bound(o.MaxBodies, o.MaxBody+1)
 	g.memory = memoryGuard{metrics: o.Metrics, log: o.Log}
 	g.faults = &faults{key: o.Key, metrics: o.Metrics, log: o.Log}
 	via := &forwarding{trusted: o.TrustedProxies, tls: o.TLS, publicURL: o.PublicURL}
@@ -71,11 +73,18 @@ func New(o Options) *Gateway {
 	return g
 }
 
+// ChargeSource charges an address for an attempt without a valid token that was made elsewhere, and
+// reports whether it had something left.
+func (g *Gateway) ChargeSource(from netip.Addr) bool {
+	a := &g.authenticator
+	return a.limits.Source(from, a.clock.at(time.Now())) == 0
+}
+
 // Busy returns how many requests are being served.
 func (g *Gateway) Busy() int64 { return g.busy.Load() }
 
 // Bodies returns how many bytes of large bodies are held.
-func (g *Gateway) Bodies() int64 { return g.bodies.used.Load() }
+func (g *Gateway) Bodies() int64 { return g.bodies.inUse() }
 
 // WatchMemory has requests refused while memory is near GOMEMLIMIT, until ctx ends. Without
 // GOMEMLIMIT it returns at once.

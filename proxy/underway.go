@@ -17,6 +17,7 @@ type underWay struct {
 	permitted []permitted // of each selector
 	cancel    func()
 	watched   bool
+	cut       bool   // its end is on the way
 	check     func() // bound once
 }
 
@@ -56,7 +57,7 @@ func (x *exchange) unwatch() {
 	}
 	x.conn.Watch(nil)
 	w := &x.underWay
-	w.basis, w.in, w.cancel, w.watched = basis{}, policy.Input{}, nil, false
+	w.basis, w.in, w.cancel, w.watched, w.cut = basis{}, policy.Input{}, nil, false, false
 	clear(w.permitted)
 }
 
@@ -75,9 +76,10 @@ func (g *Gateway) judgeUnderWay(x *exchange) policy.Reason {
 // so that what it has cannot look whole. It is called from the sweep and must not block.
 func (g *Gateway) cutIfEnded(x *exchange) {
 	w := &x.underWay
-	if !g.confirmer.moved(&w.basis) || g.stillPermitted(x) {
+	if w.cut || !g.confirmer.moved(&w.basis) || g.stillPermitted(x) {
 		return
 	}
+	w.cut = true
 	g.Metrics.Add(metrics.Cut, 1)
 	w.cancel()
 	_ = x.conn.Abort()

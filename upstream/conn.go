@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"aclgate/upstream/share"
 	"aclgate/upstream/socket"
 )
 
@@ -56,6 +57,7 @@ type conn struct {
 	idleSince time.Duration // when it became idle; guarded by pool.mu
 	index     int           // in pool.all; guarded by pool.mu
 	old       bool          // no more requests: its address vanished; guarded by pool.mu
+	hold      share.Hold    // whose it is while in use; guarded by pool.mu
 	one       [1]byte
 }
 

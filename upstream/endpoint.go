@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"aclgate/config/tlsfiles"
+	"aclgate/upstream/share"
 )
 
 // endpoint is one url: its connections and what is known of its health.
@@ -95,7 +96,7 @@ func (e *endpoint) observe(err error) {
 // roundTrip sends the request once, if it gets a connection.
 func (e *endpoint) roundTrip(r *Request, a *Answer) error {
 	a.stale, a.unsent = false, false
-	c, err := e.acquire(a, a.fresh)
+	c, err := e.acquire(r.Holder, a)
 	if err != nil {
 		a.unsent = errors.Is(err, ErrDial) || errors.Is(err, ErrTimeout)
 		return err
@@ -115,36 +116,37 @@ func (e *endpoint) roundTrip(r *Request, a *Answer) error {
 }
 
 // acquire returns a connection to use: an idle one on which nothing came meanwhile, or a new one;
-// always a new one if fresh. The errors are *Error.
-func (e *endpoint) acquire(a *Answer, fresh bool) (*conn, error) {
+// always a new one if a.fresh. The errors are *Error.
+func (e *endpoint) acquire(who share.Holder, a *Answer) (*conn, error) {
 	e.busy.Add(1)
 	a.url = e.url
-	c, err := e.slot(a)
+	got, err := e.take(who, a)
 	if err != nil {
 		e.busy.Add(-1)
 		return nil, a.setError(err, nil)
 	}
 	// With one dead connection there are often more: a backend that restarted.
-	for c != nil && (fresh || c.idleOver(e.clock.Now()) || !c.idleOK()) {
-		e.closeConn(c)
+	c, slot := got.conn, got.slot
+	for c != nil && (a.fresh || c.idleOver(e.clock.Now()) || !c.idleOK()) {
+		slot = e.replace(c)
 		c = nil
-		if !fresh {
-			c = e.takeIdle()
+		if !a.fresh {
+			c = e.takeIdle(slot)
 		}
 	}
 	if c != nil {
 		return c, nil
 	}
-	if c, err = e.connect(a); err != nil {
-		e.freeSlot()
+	if c, err = e.connect(slot, a); err != nil {
+		e.freeSlot(slot)
 		e.busy.Add(-1)
 		return nil, err
 	}
 	return c, nil
 }
 
-// connect dials in the slot that the caller holds.
-func (e *endpoint) connect(a *Answer) (*conn, error) {
+// connect dials in the slot that the caller holds, which is the connection's then.
+func (e *endpoint) connect(slot *share.Hold, a *Answer) (*conn, error) {
 	ctx, cancel := context.WithTimeout(e.ctx, e.limit)
 	defer cancel()
 	if !a.attach(dialing(cancel)) {
@@ -153,7 +155,7 @@ func (e *endpoint) connect(a *Answer) (*conn, error) {
 	defer a.detach()
 	e.counts.dials.Add(1)
 	c, err := e.dial(ctx)
-	if err == nil && !e.register(c) {
+	if err == nil && !e.register(slot, c) {
 		c.close()
 		err = context.Canceled
 	}

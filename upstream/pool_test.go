@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"aclgate/upstream/share"
 )
 
 // gated serves every request once the test lets it, and tells which came.
@@ -111,20 +113,26 @@ func TestQueueAfterBreak(t *testing.T) {
 // Ensure that one who leaves the line in the moment of being served says so: the slot would be lost
 // otherwise.
 func TestGrantBeatsLeaving(t *testing.T) {
-	p := &start(t, options("http://127.0.0.1")).endpoints[0].pool
-	if c, err := p.slot(new(Answer)); c != nil || err != nil {
-		t.Fatal(c, err)
+	o := options("http://127.0.0.1")
+	o.MaxConns = 1
+	p := &start(t, o).endpoints[0].pool
+	first, err := p.take(share.Holder{}, new(Answer))
+	if first.slot == nil || err != nil {
+		t.Fatal(first, err)
 	}
-	w := &waiter{grant: make(chan *conn, 1)}
-	place := p.waiting.PushBack(w)
-	p.freeSlot()
-	if p.leave(place) {
+	w := newWaiter(share.Holder{})
+	if !p.shares.Enter(&w.Waiter) {
+		t.Fatal("no place in line")
+	}
+	p.freeSlot(first.slot)
+	if p.leave(w) {
 		t.Error("left the line, but was served")
 	}
-	if <-w.grant; p.open != 1 {
-		t.Errorf("got %d slots taken, want 1", p.open)
+	if got := <-w.grant; got.slot == nil || p.open != 1 {
+		t.Errorf("got %+v and %d slots taken, want one", got, p.open)
+	} else {
+		p.freeSlot(got.slot)
 	}
-	p.freeSlot()
 }
 
 // Ensure that a connection which was broken just when its answer ended is not kept.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"aclgate/policy"
+	"aclgate/upstream/share"
 )
 
 const (
@@ -34,6 +35,10 @@ type Request struct {
 
 	HasBody    bool // print a Content-Length even if it is 0: POST, PUT, PATCH
 	Repeatable bool // a GET; counts only without a body
+
+	// Holder is who the connection is for: it counts for the shares of that token and its accounts
+	// (SPEC 2, Shares).
+	Holder share.Holder
 
 	// Confirm is asked once there is a connection, before the first byte is written, and before
 	// each repeat: waiting for a connection takes time, in which a right may end. If it returns an

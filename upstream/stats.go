@@ -1,5 +1,7 @@
 package upstream
 
+import "aclgate/upstream/share"
+
 // URLStats is the state of one url and what happened on it since the start.
 type URLStats struct {
 	URL     string
@@ -14,6 +16,9 @@ type URLStats struct {
 	Waits      uint64 // requests that had to wait for a connection
 	Repeats    uint64 // requests sent a second time
 	Failures   uint64 // failed dials, exchanges and probes
+
+	// How often requests met the bounds of their shares, of the connections and of the queue.
+	Conns, Queue share.Met
 }
 
 // InUse returns the connections that are neither idle nor free.
@@ -29,8 +34,9 @@ func (t *Transport) Stats() []URLStats {
 		s.Dials, s.DialErrors = b.counts.dials.Load(), b.counts.dialErrors.Load()
 		s.Repeats, s.Failures = b.counts.repeats.Load(), b.counts.failures.Load()
 		b.mu.Lock()
-		s.Open, s.Idle, s.Waiting = b.pool.open, len(b.idle), b.waiting.Len()
+		s.Open, s.Idle, s.Waiting = b.pool.open, len(b.idle), b.shares.Waiting()
 		s.Reuses, s.Waits = b.reuses, b.waits
+		s.Conns, s.Queue = b.shares.Met()
 		b.mu.Unlock()
 	}
 	return stats

@@ -89,7 +89,8 @@ func (t *Transport) newEndpoint(o *Options, origin origin, files *tlsfiles.Reloa
 		e.own += viaName + ": " + o.Marker + "\r\n"
 	}
 	e.resolver = newResolver(o, origin)
-	e.max, e.queueMax, e.queueFor = o.MaxConns, o.QueueMax, o.QueueFor
+	e.queueFor = o.QueueFor
+	e.divide(o.MaxConns, o.QueueMax)
 	if origin.secure {
 		e.files = files
 	}

@@ -286,7 +286,7 @@ func (c *conn) unsubscribe(f *fields) bool {
 	return len(asked) > 0
 }
 
-// left is told of DISCONNECT. It reports whether the will is not wanted.
+// left handles a DISCONNECT. It reports whether the will is not wanted.
 func (c *conn) left(f *fields) bool {
 	code := byte(0)
 	if c.version == 5 && len(f.b) > 0 {

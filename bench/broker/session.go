@@ -110,7 +110,7 @@ func (s *session) resume() {
 	s.drain()
 }
 
-// acknowledged is told of PUBACK, PUBREC and PUBCOMP. It reports whether the packet fits the
+// acknowledged handles PUBACK, PUBREC and PUBCOMP. It reports whether the packet fits the
 // message that it is about; one about nothing does, and PUBREC is answered.
 func (s *session) acknowledged(kind byte, id uint16, failed bool) bool {
 	out := s.inflight[id]

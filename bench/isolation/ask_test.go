@@ -12,6 +12,8 @@ const (
 	selIDs   = "ids"
 	selField = "field"
 	selExpr  = "expression"
+	selCond  = "conditions"     // ids that satisfy a condition
+	selWhich = "all conditions" // all that satisfy it
 
 	selHidden = "hidden" // a field of a submodule
 )
@@ -21,9 +23,25 @@ type Selector struct {
 	Form  string
 	IDs   []int64
 	Color int64 // of a match
+	CID   int64 // of a match: the account is compared, not the color; 0: it is not
 }
 
-func (s Selector) match() bool { return s.Form == selField || s.Form == selExpr || s.Form == selHidden }
+func (s Selector) match() bool { return s.Form != selNone && s.Form != selAll && s.Form != selIDs }
+
+// satisfied reports whether a match accepts an item.
+func (s Selector) satisfied(it *Item) bool {
+	if s.CID != 0 {
+		return it.CID == s.CID
+	}
+	return it.Color == s.Color
+}
+
+func (s Selector) condition() string {
+	if s.CID != 0 {
+		return fmt.Sprintf("cid=%d", s.CID)
+	}
+	return fmt.Sprintf("color=%d", s.Color)
+}
 
 // path prints the selector as a client would.
 func (s Selector) path() string {
@@ -31,7 +49,11 @@ func (s Selector) path() string {
 	case selIDs:
 		return joinIDs(s.IDs, ",")
 	case selField:
-		return fmt.Sprintf("color=%d", s.Color)
+		return s.condition()
+	case selCond:
+		return joinIDs(s.IDs, ",") + "," + s.condition()
+	case selWhich:
+		return "all," + s.condition()
 	case selExpr:
 		return fmt.Sprintf("%%7Bcolor==%d%%7D", s.Color)
 	case selHidden:
@@ -41,7 +63,7 @@ func (s Selector) path() string {
 }
 
 // printed returns how the gateway prints a selector that it passes as it is.
-func (s Selector) printed() string { return s.path() }
+func (s Selector) printed() string { return strings.TrimPrefix(s.path(), "all,") }
 
 // Body is what is sent with a write; 0 leaves a key out.
 type Body struct{ ID, CID int64 }

@@ -88,7 +88,27 @@ func (c *Cases) selectors(uri string) []Selector {
 		{Form: selAll}, one(a), one(c.foreign(uri)), one(c.absent(uri)), {Form: selIDs, IDs: distinctIDs(mixed)},
 		{Form: selField, Color: c.rng.Int64N(colors)}, {Form: selExpr, Color: c.rng.Int64N(colors)},
 		{Form: selHidden, Color: c.rng.Int64N(colors)},
+		c.conditional(uri, Selector{Form: selCond, IDs: distinctIDs(mixed)}), c.conditional(uri, Selector{Form: selWhich}),
 	}
+}
+
+// conditional gives a selector the color or the account of an item that it may name, or of a foreign
+// one.
+func (c *Cases) conditional(uri string, s Selector) Selector {
+	id := c.own(uri)
+	if len(s.IDs) > 0 {
+		id = s.IDs[c.rng.IntN(len(s.IDs))]
+	}
+	it := c.Items[uri][id]
+	switch {
+	case it == nil || it.Color < 0 && c.rng.IntN(2) == 0: // not everything has a color
+		s.Color = c.rng.Int64N(colors)
+	case it.Color >= 0 && c.rng.IntN(2) == 0:
+		s.Color = it.Color
+	default:
+		s.CID = it.CID
+	}
+	return s
 }
 
 func distinctIDs(ids []int64) []int64 {

@@ -113,14 +113,15 @@ func (j *judge) selectors(want *Want, a *Ask) {
 			}
 		}
 	}
-	if a.LinkedSel.match() && (linked.limited || j.Mode == ModeIDs) {
+	indexed := j.Mode == ModeIDs || j.Mode == ModeBoth && a.LinkedSel.Form == selCond
+	if a.LinkedSel.match() && (linked.limited || j.t.Access == aclType && linked.entry == nil || indexed) {
 		want.Outcome = Malformed
 		return
 	}
 	want.Own = j.part(want, place{a.Coll, a.Sel, false}, own)
 	if a.Linked != "" {
 		want.Linked = j.part(want, place{a.Linked, a.LinkedSel, true}, linked)
-		if a.LinkedSel.match() && a.Method != "POST" {
+		if a.LinkedSel.match() && a.LinkedSel.Form != selCond && a.Method != "POST" {
 			want.Linked.IDs = nil // it is about the link, and no link has a color
 		}
 	}
@@ -173,12 +174,14 @@ func (j *judge) part(want *Want, p place, g grant) Reach {
 	permitted := func(id int64) bool { return g.has(id) && (!indexed || j.inScope(uri, id)) }
 	var r Reach
 	switch {
-	case s.Form == selIDs:
+	case s.Form == selIDs, s.Form == selCond:
 		for _, id := range s.IDs {
-			if permitted(id) {
-				r.IDs = append(r.IDs, id)
-			} else {
+			it := j.Items[uri][id]
+			switch {
+			case !permitted(id):
 				want.Denied = append(want.Denied, Ref{kind(uri), id})
+			case s.Form == selIDs, j.inScope(uri, id) && s.satisfied(it):
+				r.IDs = append(r.IDs, id)
 			}
 		}
 	case s.match():
@@ -206,15 +209,15 @@ func (j *judge) visible(uri string, s Selector) []int64 {
 	switch {
 	case s.Form == selAll:
 		return j.Branch(uri, j.scope)
-	case s.match():
-		for _, id := range j.Branch(uri, j.scope) {
-			if j.Items[uri][id].Color == s.Color && (s.Form != selHidden || uri == devices) {
+	case len(s.IDs) > 0:
+		for _, id := range s.IDs {
+			if j.inScope(uri, id) && (!s.match() || s.satisfied(j.Items[uri][id])) {
 				ids = append(ids, id)
 			}
 		}
 	default:
-		for _, id := range s.IDs {
-			if j.inScope(uri, id) {
+		for _, id := range j.Branch(uri, j.scope) {
+			if s.satisfied(j.Items[uri][id]) && (s.Form != selHidden || uri == devices) {
 				ids = append(ids, id)
 			}
 		}

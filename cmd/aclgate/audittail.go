@@ -154,6 +154,9 @@ func (t *tail) show(l *record.Line, text []byte) string {
 	if l.Token != 0 {
 		who = fmt.Sprint(l.Token)
 	}
+	if l.Action != "" {
+		return actionLine(at, who, l)
+	}
 	line := fmt.Sprintf("%s  %s  %-6s %-16s %d  token %-6s %s", at, l.Decision, l.Verdict, l.Reason, l.Status, who, asked(l))
 	if l.DryRun != "" {
 		line += fmt.Sprintf("  entries: %s %s", l.DryRun, l.DryRunReason)
@@ -162,6 +165,15 @@ func (t *tail) show(l *record.Line, text []byte) string {
 		line += fmt.Sprintf("  shadow: %s %s", l.Shadow, l.ShadowReason)
 	}
 	return line
+}
+
+// actionLine returns what an MQTT session did for people.
+func actionLine(at, who string, l *record.Line) string {
+	line := fmt.Sprintf("%s  %-24s  %-6s %-16s %#02x  token %-6s %s", at, "mqtt "+l.Action, l.Verdict, l.Reason, l.Code, who, l.Topic)
+	if l.Withheld > 0 {
+		line += fmt.Sprintf("withheld %d", l.Withheld)
+	}
+	return strings.TrimRight(line, " ")
 }
 
 // changeLine returns a change by an operator for people.

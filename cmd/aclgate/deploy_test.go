@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"aclgate/bench/broker"
 	"aclgate/metrics"
 	"aclgate/policy"
 )
@@ -31,10 +32,15 @@ func readText(t *testing.T, path ...string) string {
 // has served every kind of request.
 func scrape(t *testing.T) map[string]bool {
 	t.Helper()
-	g := startGate(t, siteOptions{
+	g := startMQTT(t, siteOptions{
 		settings: "scope: {mode: both}\naudit: {path: audit.jsonl}\npolicy: {enforce: false, shadow: shadow.yaml}\nlimits: {}\n",
 		policy:   demoPolicy, files: map[string]string{"shadow.yaml": strings.ReplaceAll(demoPolicy, "gw/channels", "gw/devices")},
-	})
+	}, ", namespace: cid")
+	c, _ := dialMQTT(t, tcp(t, g.plain), "demo-channels")
+	c.subscribe("flespi/state/gw/channels/#")
+	g.broker.Publish(broker.Message{Topic: "flespi/state/gw/channels/2025/name"}) // of no account
+	c.send([]byte{0xc0, 0})
+	c.next() // PINGRESP, behind it
 	for _, path := range []string{"all", "2024", "2024,2025", "2025"} {
 		call(t, "demo-channels", "GET", g.api+"/gw/channels/"+path, "")
 	}
@@ -152,7 +158,7 @@ func TestDashboard(t *testing.T) {
 		}
 		ids[p.ID] = true
 	}
-	want := []string{"Is it fine?", "Who is denied, and why", "Freshness", "Upstream", "Cache and limits", "Process"}
+	want := []string{"Is it fine?", "Who is denied, and why", "Freshness", "Upstream", "Cache and limits", "MQTT", "Process"}
 	if !slices.Equal(rows, want) {
 		t.Errorf("got rows %q, want %q", rows, want)
 	}

@@ -110,7 +110,7 @@ func (r *replay) file(name string) error {
 		return fmt.Errorf("cannot read the audit log: %w", err)
 	}
 	return eachLineOf(name, info.Size(), func(l *record.Line, _ []byte) bool {
-		if l.Event == "" {
+		if l.Decision != "" {
 			r.line(l)
 		}
 		return true

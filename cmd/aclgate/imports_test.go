@@ -78,15 +78,15 @@ var table = map[string]rule{
 		reason: "policy tests are judged by the engine itself; reading their files is the command's",
 	},
 	"upstream": {
-		may: []string{"policy", "config/tlsfiles", "upstream/socket", "upstream/wake"}, reach: []string{module + "policy/store", module + "proxy"},
+		may: []string{"policy", "config/tlsfiles", "upstream/share", "upstream/socket", "upstream/wake"}, reach: []string{module + "policy/store", module + "proxy"},
 		reason: "the client of the backend sends what it is given; it knows neither tokens nor what is asked of the backend, nor why",
 	},
 	"upstream/listing": {
-		may: []string{"policy", "upstream"}, reach: []string{module + "policy/store", module + "proxy"},
+		may: []string{"policy", "upstream", "upstream/share"}, reach: []string{module + "policy/store", module + "proxy"},
 		reason: "rows are read without an idea of what they are for",
 	},
 	"upstream/index": {
-		may: []string{"policy", "upstream", "upstream/listing", "upstream/wake"}, reach: []string{module + "policy/store", module + "proxy"},
+		may: []string{"policy", "upstream", "upstream/listing", "upstream/share", "upstream/wake"}, reach: []string{module + "policy/store", module + "proxy"},
 		reason: "which account an item belongs to depends on neither credentials nor requests",
 	},
 	"upstream/probe": {
@@ -96,6 +96,10 @@ var table = map[string]rule{
 	"upstream/broker": {
 		may: []string{"proxy/mqtt/wire", "config/tlsfiles"}, never: []string{module + "proxy", module + "proxy/mqtt"}, reach: []string{module + "policy", fasthttp},
 		reason: "a connection to the broker carries packets; whose, and what they may say, is known before",
+	},
+	"upstream/share": {
+		may: []string{"policy"}, never: []string{"net", "os", "time"}, reach: []string{fasthttp},
+		reason: "who may hold how much is counted, whatever it is that is held; of policy it needs who is below whom",
 	},
 	"upstream/socket": {
 		reach:  []string{fasthttp},
@@ -131,12 +135,12 @@ var table = map[string]rule{
 		reason: "limits count; they know nothing of HTTP",
 	},
 	"proxy": {
-		may:    []string{"policy", "proxy/head", "proxy/body", "proxy/splice", "proxy/join", "proxy/limit", "upstream", "upstream/listing", "upstream/index", "metrics", "metrics/record", "config"},
+		may:    []string{"policy", "proxy/head", "proxy/body", "proxy/splice", "proxy/join", "proxy/limit", "upstream", "upstream/listing", "upstream/index", "upstream/share", "metrics", "metrics/record", "config"},
 		never:  []string{yaml, "encoding/json"},
 		reason: "the straight line parses neither settings nor JSON values on the hot path",
 	},
 	"proxy/mqtt": {
-		may: []string{"policy", "policy/topic", "proxy/mqtt/wire", "upstream/broker"}, never: []string{yaml, "encoding/json"}, reach: []string{fasthttp},
+		may: []string{"policy", "policy/topic", "proxy/mqtt/wire", "upstream/broker", "metrics", "metrics/record"}, never: []string{yaml, "encoding/json"}, reach: []string{fasthttp},
 		reason: "a session is packets, the law and a connection to the broker; settings and HTTP are others' concern",
 	},
 	"proxy/mqtt/wire": {

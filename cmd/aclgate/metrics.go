@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/policy"
 )
 
@@ -83,21 +84,27 @@ func labelRows() [][2]string {
 	}
 	return [][2]string{
 		{"access", "`master`, `standard`, `acl`, `noapi`"},
+		{"action", "`" + strings.Join(record.Actions(), "`, `") + "`"},
 		{"bound", "`total`: `listen.max_connections`, `per_ip`: `listen.max_connections_per_ip`"},
 		{"class", "`2xx` to `5xx`, `1xx`, `none`"},
 		{"code", "a status such as `403`; rare ones under their class"},
 		{"collection", "module and type such as `gw/devices`, see `aclgate routes`; `unknown`"},
+		{"direction", "`in`: from clients, `out`: to them"},
 		{"enforced", "the verdict that was enforced: `" + strings.Join(verdicts, "`, `") + "`"},
 		{"goversion", "the Go version that built the binary"},
+		{"holder", "whose bound was met: `token`, `account`, `strangers`; `callers`: all of them, where the rest is kept for the gateway's own readings"},
+		{"kind", "`asked`, `printed`, `wide`"},
 		{"method", "`GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `other`"},
 		{"part", "`items`, `members` of groups"},
 		{"reason", fmt.Sprintf("one of %d words, see [reasons](reasons.md)", len(policy.Reasons()))},
+		{"resource", "`connections` to the backend, `queue` for them, `bodies`: memory for large ones"},
 		{"result", "of a reload `succeeded`, `failed`; of the cache `hit`, `miss`, `negative`, `stale`; of limits `admitted`, `refused`; of the audit log `written`, `dropped`, `failed`; of readings of the item index `succeeded`, `failed`"},
 		{"revision", "the commit that the binary was built from"},
 		{"scope", "`token`, `account`, `source`"},
 		{"shadow", "what `policy.shadow` would have done: a verdict, or `unresolved` where only the backend could tell"},
 		{"sink", "`log`, `notify`: the service manager"},
 		{"state", "`busy`, `idle`"},
+		{"type", "of a packet of MQTT, such as `publish`"},
 		{"upstream", "host and port of one of `upstream.urls`"},
 		{"verdict", "`" + strings.Join(verdicts, "`, `") + "`"},
 		{"version", "the release"},

@@ -263,6 +263,30 @@ func TestMQTTOneAccount(t *testing.T) {
 	}
 }
 
+// The audit log has what sessions did, for audit tail too, and no key.
+func TestMQTTAudited(t *testing.T) {
+	g := startMQTT(t, siteOptions{settings: "audit: {path: audit.jsonl}\n"}, "")
+	dialMQTT(t, tcp(t, g.plain), "nobody-has-this-key")
+	c, _ := dialMQTT(t, tcp(t, g.plain), "one-channel")
+	c.subscribe("others/+")
+	c.subscribe("flespi/state/gw/channels/#")
+	g.end()
+	_, shown, _ := once(t, "audit", "tail", "-c", g.file())
+	for _, want := range []string{
+		"mqtt connect              deny   token-unknown    0x05  token -\n", "mqtt connect              allow  permitted        0x00  token 2\n",
+		"mqtt subscribe            deny   no-topic-entry   0x87  token 2      others/+\n",
+		"mqtt subscribe            narrow narrowed         0x00  token 2      flespi/state/gw/channels/#\n", "mqtt end",
+	} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("audit tail does not show %q:\n%s", want, shown)
+		}
+	}
+	text := readText(t, g.folder, "audit.jsonl")
+	if strings.Contains(text, "one-channel") || strings.Contains(text, "nobody-has") || strings.Contains(text, brokerKey) {
+		t.Errorf("a key is in the audit log: %s", text)
+	}
+}
+
 // A gateway that ends tells its sessions and does not wait for them.
 func TestMQTTEnds(t *testing.T) {
 	g := startMQTT(t, siteOptions{}, "")

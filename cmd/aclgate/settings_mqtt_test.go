@@ -70,6 +70,7 @@ func (s *trial) useMQTT() {
 			s.t.Fatalf("CONNACK %d for the %s, want 0", code, name)
 		}
 		sessions[name] = c
+		defer c.Close() // or the end waits a second for it
 	}
 	for _, row := range []struct {
 		filter string

@@ -80,9 +80,23 @@ func TestSettingsTogether(t *testing.T) {
 	}
 }
 
-// acrossSections are settings of several sections that were wrong together.
+// acrossSections are settings of several sections that were wrong together, or might be.
 var acrossSections = []values{
 	{"scope.mode": "ids", "upstream.max_connections": "1", "upstream.queue.max": "0"}, // readings took each other's connection
+	largest,
+	{"scope.mode": "both", "scope.refresh": "1ms", "upstream.eject.for": "1ms", "upstream.timeouts.idle": "1ms", "policy.cut_after": "1ms"},
+}
+
+// largest are the largest values that there may be.
+var largest = values{
+	"listen.max_header_bytes": "1MiB", "listen.max_body_bytes": "1GiB", "listen.max_upload_bytes": "1TiB", "listen.max_connections": "2147483647",
+	"listen.max_connections_per_ip": "2147483647", "listen.timeouts.read": "24h", "listen.timeouts.write": "24h", "listen.timeouts.idle": "24h",
+	"listen.timeouts.body": "24h", "listen.timeouts.upload": "24h", "upstream.max_connections": "2147483647", "upstream.max_url_bytes": "1MiB",
+	"upstream.queue.max": "2147483647", "upstream.queue.for": "24h", "upstream.eject.failures": "2147483647", "upstream.eject.for": "24h",
+	"upstream.timeouts.dial": "24h", "upstream.timeouts.first_byte": "24h", "upstream.timeouts.idle": "24h", "upstream.timeouts.silence": "24h",
+	"scope.mode": "both", "scope.refresh": "24h", "scope.max_staleness": "168h", "policy.max_ids": "1048576", "policy.max_resolved": "1048576",
+	"policy.max_depth": "64", "policy.cut_after": "24h", "limits.per_token.rate": "2147483647/s", "limits.per_token.burst": "2147483647",
+	"limits.per_account.concurrent": "2147483647", "audit.max_size": "1TiB", "audit.keep": "10000", "shutdown.drain": "24h",
 }
 
 // allChoices returns what every choice of the settings that are wanted sets.

@@ -31,6 +31,7 @@ type Audit struct {
 	opts   AuditOptions
 	sample uint64 // of 2^32 requests
 	queue  chan Record
+	topics chan Topic
 	lines  chan []byte // changes by operators
 	reopen chan struct{}
 	file   *auditFile
@@ -66,7 +67,7 @@ func OpenAudit(o AuditOptions) (*Audit, error) {
 	}
 	return &Audit{
 		opts: o, sample: uint64(o.AllowSample * (math.MaxUint32 + 1)), file: file,
-		queue: make(chan Record, o.Queue), lines: make(chan []byte, auditLines), reopen: make(chan struct{}, 1),
+		queue: make(chan Record, o.Queue), topics: make(chan Topic, o.Queue), lines: make(chan []byte, auditLines), reopen: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -78,6 +79,18 @@ func (a *Audit) Add(r *Record) {
 	}
 	select {
 	case a.queue <- *r:
+	default:
+		a.dropped.Add(1)
+	}
+}
+
+// AddTopic notes what an MQTT session did. It neither waits nor allocates.
+func (a *Audit) AddTopic(t *Topic) {
+	if a == nil {
+		return
+	}
+	select {
+	case a.topics <- *t:
 	default:
 		a.dropped.Add(1)
 	}
@@ -167,7 +180,7 @@ func (a *Audit) Run(ctx context.Context) {
 	select {
 	case <-ended:
 	case <-timer.C:
-		lost := len(a.queue) + len(a.lines)
+		lost := a.waiting()
 		a.dropped.Add(uint64(lost))
 		a.opts.Log.Error("the audit log takes nothing: what waited is lost", "lost", lost)
 	}
@@ -179,6 +192,8 @@ func (a *Audit) run(ctx context.Context) {
 		select {
 		case r := <-a.queue:
 			buf = append(r.AppendJSON(buf[:0]), '\n')
+		case t := <-a.topics:
+			buf = append(t.AppendJSON(buf[:0]), '\n')
 		case line := <-a.lines:
 			buf = append(append(buf[:0], line...), '\n')
 		case <-a.reopen:
@@ -192,12 +207,17 @@ func (a *Audit) run(ctx context.Context) {
 	a.drain(buf)
 }
 
+// waiting returns how many lines wait to be written.
+func (a *Audit) waiting() int { return len(a.queue) + len(a.topics) + len(a.lines) }
+
 // gather appends what waits, up to one write's worth.
 func (a *Audit) gather(buf []byte) []byte {
 	for len(buf) < auditAtOnce-2048 {
 		select {
 		case r := <-a.queue:
 			buf = append(r.AppendJSON(buf), '\n')
+		case t := <-a.topics:
+			buf = append(t.AppendJSON(buf), '\n')
 		case line := <-a.lines:
 			buf = append(append(buf, line...), '\n')
 		default:
@@ -214,7 +234,7 @@ func (a *Audit) drain(buf []byte) {
 			return
 		}
 		if !a.write(buf) {
-			a.failed.Add(uint64(len(a.queue) + len(a.lines)))
+			a.failed.Add(uint64(a.waiting()))
 			return
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Line is one line of the audit log, read again: a decision, or a change by an operator, which has
-// an Event.
+// Line is one line of the audit log, read again: a decision, a change by an operator, which has an
+// Event, or an Action of an MQTT session.
 type Line struct {
 	Time     time.Time `json:"time"`
 	Decision string    `json:"decision"`
@@ -32,7 +32,7 @@ type Line struct {
 	CID     int64  `json:"cid"`
 	Scope   int64  `json:"scope"`
 	Asked   int64  `json:"asked_cid"` // the account that the request named
-	BodyCID int64  `json:"body_cid"`  // what the body named in vain
+	BodyCID int64  `json:"body_cid"`  // what the body named and was refused
 	BodyID  int64  `json:"body_id"`
 	Source  string `json:"source"`
 
@@ -47,6 +47,12 @@ type Line struct {
 	OwnUS      int64 `json:"own_us"`
 	UpstreamUS int64 `json:"upstream_us"`
 
+	Action   string `json:"action"`
+	Code     int    `json:"code"`  // MQTT's reason code
+	Topic    string `json:"topic"` // or filter
+	Printed  int    `json:"printed"`
+	Withheld int64  `json:"withheld"`
+
 	Event    string `json:"event"`
 	Result   string `json:"result"`
 	Revision uint64 `json:"revision"`
@@ -56,13 +62,22 @@ type Line struct {
 // ErrLine is the error of a text that is no line of an audit log.
 var ErrLine = errors.New("this is no line of an audit log")
 
-// ParseLine is the inverse of Record.AppendJSON and of what Change writes. Its error is ErrLine:
+// ParseLine is the inverse of Record.AppendJSON, Topic.AppendJSON and of what Change writes. Its error is ErrLine:
 // part of a line may have been written when the disk was full.
 func ParseLine(text []byte) (Line, error) {
 	var l Line
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
-	if d.Decode(&l) != nil || d.More() || (l.Decision == "") == (l.Event == "") {
+	if d.Decode(&l) != nil || d.More() {
+		return Line{}, ErrLine
+	}
+	kinds := 0
+	for _, kind := range []string{l.Decision, l.Event, l.Action} {
+		if kind != "" {
+			kinds++
+		}
+	}
+	if kinds != 1 {
 		return Line{}, ErrLine
 	}
 	return l, nil

@@ -83,8 +83,8 @@ type Facts struct {
 	CID     int64   // the token's account
 	Scope   int64   // the account whose branch the request may touch
 	Asked   int64   // the account that x-flespi-cid or cid named; 0: none
-	BodyCID int64   // the account that the body named in vain; 0: none
-	BodyID  int64   // the item that the body named in vain; 0: none
+	BodyCID int64   // the account that the body named and was refused; 0: none
+	BodyID  int64   // the item that the body named and was refused; 0: none
 	Source  netip.Addr
 	Denied  int // ids that were asked for by number and are not permitted
 

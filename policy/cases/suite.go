@@ -141,6 +141,9 @@ func (x *index) Of(c *policy.Collection, cid int64) (ids []int64) {
 	return ids
 }
 
+// Doubtful implements policy.Items: no write has left anything open.
+func (x *index) Doubtful(*policy.Collection, int64) []int64 { return nil }
+
 // Members implements policy.Items.
 func (x *index) Members(c *policy.Collection, groups []int64) (ids []int64) {
 	for _, i := range x.items {

@@ -141,6 +141,8 @@ func (a *absentIndex) Of(*policy.Collection, int64) []int64 {
 	return nil
 }
 
+func (a *absentIndex) Doubtful(*policy.Collection, int64) []int64 { return nil }
+
 func (a *absentIndex) Members(*policy.Collection, []int64) []int64 {
 	a.asked, a.members = true, true
 	return nil

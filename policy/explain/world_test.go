@@ -125,6 +125,8 @@ func (x *index) Of(_ *policy.Collection, cid int64) (ids []int64) {
 	return ids
 }
 
+func (x *index) Doubtful(*policy.Collection, int64) []int64 { return nil }
+
 func (x *index) Members(_ *policy.Collection, groups []int64) []int64 {
 	if len(groups) == 0 {
 		return nil

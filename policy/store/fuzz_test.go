@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -31,12 +32,15 @@ func FuzzFormatsAgree(f *testing.F) {
 		if !json.Valid([]byte(text)) || strings.ContainsAny(text, "\r\t") || strings.Contains(text, `\u`) || len(text) > 1000 {
 			return
 		}
-		if strings.IndexFunc(text, refusedByYAML) >= 0 {
+		if strings.IndexFunc(text, refusedByYAML) >= 0 || brokenKey.MatchString(text) {
 			return
 		}
 		checkFormatsAgree(t, text)
 	})
 }
+
+// brokenKey matches a key whose colon stands on a later line, which yaml.v3 does not take for one.
+var brokenKey = regexp.MustCompile(`"\s*\n\s*:`)
 
 // refusedByYAML reports whether c may stand in a JSON text but not in a YAML stream (YAML 1.2.2,
 // 5.1, c-printable).

@@ -180,6 +180,20 @@ func meet(a, b Filter) (Filter, bool) {
 	}
 }
 
+// meetTail is meet for what is behind the first levels of a topic: there a wildcard matches words
+// that begin with $, too.
+func meetTail(a, b Filter) (Filter, bool) {
+	if len(a) == 0 || len(b) == 0 {
+		return meet(a, b)
+	}
+	first := word(platformLevel)
+	f, ok := meet(append(Filter{first}, a...), append(Filter{first}, b...))
+	if !ok {
+		return nil, false
+	}
+	return f[1:], true
+}
+
 // below returns what of rest a # matches behind out.
 func below(out, rest Filter) (Filter, bool) {
 	if len(out) == 0 {

@@ -23,7 +23,7 @@ func (p *place) pieces(tail Filter) (all []piece) {
 		return []piece{{p.item, tail, -1, false}}
 	case formLinked:
 		name := p.names[0]
-		if f, ok := meet(tail, Filter{word(name), anyLevel, anyLevel}); ok && len(tail) > 0 {
+		if f, ok := meetTail(tail, Filter{word(name), anyLevel, anyLevel}); ok && len(tail) > 0 {
 			all = append(all, piece{p.subs[name], f, 1, false})
 		}
 		return all
@@ -49,7 +49,7 @@ func (p *place) pieces(tail Filter) (all []piece) {
 // properties returns the filter of the item's properties that a tail asks for: a level that is no
 // submodule's name.
 func (p *place) properties(tail Filter) (Filter, bool) {
-	f, ok := meet(tail, Filter{anyLevel})
+	f, ok := meetTail(tail, Filter{anyLevel})
 	if !ok || len(tail) == 0 {
 		return nil, false
 	}
@@ -63,7 +63,7 @@ func (p *place) properties(tail Filter) (Filter, bool) {
 // pieces returns what a tail asks of a submodule. Where the item's properties are asked for by +,
 // that matches the submodule's own name, too, so what is printed beside it begins one level below.
 func (s *part) pieces(name string, tail Filter, properties bool) (all []piece) {
-	f, ok := meet(tail, s.below)
+	f, ok := meetTail(tail, s.below)
 	if !ok {
 		return nil
 	}
@@ -72,10 +72,10 @@ func (s *part) pieces(name string, tail Filter, properties bool) (all []piece) {
 		return []piece{{s, f, -1, bare && len(f) == 1}}
 	}
 	// By its name alone, and with the id of a linked item.
-	if one, ok := meet(f, Filter{word(name)}); ok {
+	if one, ok := meetTail(f, Filter{word(name)}); ok {
 		all = append(all, piece{s, one, -1, bare})
 	}
-	if more, ok := meet(f, Filter{word(name), anyLevel, allLevels}); ok {
+	if more, ok := meetTail(f, Filter{word(name), anyLevel, allLevels}); ok {
 		all = append(all, piece{s, more, 1, false})
 	}
 	return all

@@ -94,7 +94,7 @@ func (n *narrowing) conclude() policy.Reason {
 		return policy.Permitted
 	case len(n.out) > 0:
 		return policy.Narrowed
-	case n.fits && len(n.denied) > 0:
+	case n.fits && (len(n.denied) > 0 || !slices.ContainsFunc(n.asked, level.wild)): // every item has a name
 		return policy.DeniedItems
 	case n.fits:
 		return policy.NothingLeft

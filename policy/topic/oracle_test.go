@@ -395,7 +395,8 @@ func TestOracle(t *testing.T) {
 
 // FuzzDeliver judges any bytes as a topic.
 func FuzzDeliver(f *testing.F) {
-	for _, seed := range []string{"a/b", "flespi/state/gw/devices/7/telemetry/x", "flespi/interval/gw/calcs/5/devices/7/x", "flespi/message/gw/modems/7", "$SYS", "/"} {
+	for _, seed := range []string{"a/b", "flespi/state/gw/devices/7/telemetry/x", "flespi/interval/gw/calcs/5/devices/7/x", "flespi/message/gw/modems/7", "flespi/interval/gw/calcs/7/devices/7/x",
+		"flespi/state/gw/devices/7/$00", "$SYS", "/"} {
 		f.Add(seed)
 	}
 	w := newWorld(f, policy.ModeHeader)

@@ -134,8 +134,9 @@ func TestMatches(t *testing.T) {
 		want          bool
 	}{
 		{"$share/g/$filter/cid=11/a/+", "a/b", true}, {"a/b,c", "a/c", true}, {"a/#", "a", true}, {"a/+", "a", false}, {"#", "$SYS", false}, {"a/#/b", "a", false},
+		{"$filter/cid=12/a/+", "a/b", false},
 	} {
-		if got := w.law.Matches(row.filter, []byte(row.topic)); got != row.want {
+		if got := w.law.Matches(row.filter, []byte(row.topic), 11); got != row.want {
 			t.Errorf("%s, %s: got %v", row.filter, row.topic, got)
 		}
 	}

@@ -182,11 +182,11 @@ func has(ids []int64, id int64) bool {
 	return found
 }
 
-// Matches reports whether a topic is one of those that a printed filter is about, whatever prefixes
-// it has. It is for sessions, and of no weight for what is permitted.
-func (l *Law) Matches(filter string, topic []byte) bool {
-	_, rest, reason := cutPrefix(filter, l.Dialect)
-	if reason != policy.NotJudged {
+// Matches reports whether a printed filter is about a message: its topic, and its account if both
+// name one. It is for sessions, and of no weight for what is permitted.
+func (l *Law) Matches(filter string, topic []byte, cid int64) bool {
+	p, rest, reason := cutPrefix(filter, l.Dialect)
+	if reason != policy.NotJudged || p.cid != 0 && cid != 0 && p.cid != cid {
 		return false
 	}
 	f, fault := parseFilter(rest, l.Dialect == Flespi, l.MaxLevels)

@@ -135,6 +135,8 @@ func (p *placed) Of(c *policy.Collection, top int64) (ids []int64) {
 	return ids
 }
 
+func (p *placed) Doubtful(*policy.Collection, int64) []int64 { return nil }
+
 func (p *placed) Members(c *policy.Collection, groups []int64) (ids []int64) {
 	for _, g := range groups {
 		ids = append(ids, p.members[c.URI][g]...)

@@ -59,12 +59,12 @@ func TestNoAllocs(t *testing.T) {
 func unconnected(w *world, like *session) *session {
 	x := &session{server: w.server, version: wire.V5, withheld: map[uint16]bool{}, dropped: map[uint16]bool{}}
 	x.broker.Store(like.broker.Load())
-	if why := x.identify("acl-key-1"); why != wire.Success {
+	if why := x.identify("acl-key-1"); why != admitted {
 		w.t.Fatal(why)
 	}
 	x.table.init()
 	discard := func([]byte) error { return nil }
-	x.toClient = writer{version: wire.V5, send: discard}
+	x.toClient = writer{version: wire.V5, send: discard, count: x.countOut}
 	x.toBroker = writer{version: wire.V5, send: discard}
 	return x
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/policy/topic"
 	"aclgate/proxy/mqtt/wire"
@@ -31,47 +32,73 @@ func (x *session) connect() {
 	switch {
 	case errors.As(err, &fault) && fault.Reason == wire.UnsupportedVersion:
 		x.version, x.toClient.version = wire.V311, wire.V311 // all that a stranger may understand
-		x.refuse(wire.UnsupportedVersion)
+		x.refuse(refusal{wire.UnsupportedVersion, policy.BadPacket})
 		return
 	case err != nil:
+		x.noteConnect(policy.BadPacket, wire.Success)
 		x.end(wire.Success, cut) // before CONNACK nothing is said
 		return
 	}
+	x.countIn(f)
 	key := keyOf(&c)
 	assigned, why := x.admit(&c, key)
-	if why == wire.Success {
+	if why == admitted {
 		why = x.open(&c, key)
 	}
-	if why != wire.Success {
+	if why != admitted {
 		x.refuse(why)
 		return
 	}
 	x.welcome(&c, assigned)
 }
 
+// refusal is why a CONNECT is refused: what the client is told, and what is remembered.
+type refusal struct {
+	code   wire.Reason
+	reason policy.Reason
+}
+
+// admitted is no refusal.
+var admitted = refusal{wire.Success, policy.Permitted}
+
 // admit judges a CONNECT. It returns the client id that was given out, "" if the client has one,
 // and why the client is refused.
-func (x *session) admit(c *wire.Connect, key string) (assigned string, why wire.Reason) {
+func (x *session) admit(c *wire.Connect, key string) (assigned string, why refusal) {
 	switch {
 	case c.Properties.Has(wire.AuthMethod):
-		return "", wire.BadAuthMethod
+		return "", refusal{wire.BadAuthMethod, policy.BadPacket}
 	case x.server.o.MaxSessions > 0 && x.server.Sessions() > x.server.o.MaxSessions:
-		return "", wire.QuotaExceeded
+		return "", refusal{wire.QuotaExceeded, policy.Overloaded}
 	}
-	if why := x.identify(key); why != wire.Success {
-		return "", why
+	if why := x.identify(key); why != admitted {
+		return "", x.charge(why)
 	}
 	if len(c.ClientID) == 0 {
 		if c.Version == wire.V31 || c.Version == wire.V311 && !c.CleanStart {
-			return "", wire.ClientIDNotValid
+			return "", refusal{wire.ClientIDNotValid, policy.BadPacket}
 		}
 		assigned = "aclgate-" + rand.Text()
 		c.ClientID = []byte(assigned)
 	}
-	if c.HasWill && !x.judgeWill(&c.Will) {
-		return "", wire.NotAuthorized
+	if c.HasWill {
+		asked := c.Will.Topic
+		reason := x.judgeWill(&c.Will)
+		x.note(record.Will, reason, wire.NotAuthorized, asked)
+		if reason != policy.Permitted {
+			return "", refusal{wire.NotAuthorized, policy.WillDenied}
+		}
 	}
-	return assigned, wire.Success
+	return assigned, admitted
+}
+
+// charge has an address answer for a CONNECT without a valid token. The token was looked for before:
+// whatever strangers do behind one address, a valid key that comes from there is served.
+func (x *session) charge(why refusal) refusal {
+	charge := x.server.o.Charge
+	if why.code != wire.BadUserNameOrPassword || charge == nil || charge(x.source) {
+		return why
+	}
+	return refusal{wire.ConnectRateExceeded, policy.LimitSource}
 }
 
 // The schemes in front of a key.
@@ -95,10 +122,10 @@ func keyOf(c *wire.Connect) string {
 }
 
 // identify finds the token. Whatever is wrong with it, the client gets one answer.
-func (x *session) identify(key string) wire.Reason {
+func (x *session) identify(key string) refusal {
 	o, r := &x.server.o, &x.rights
 	if key == "" {
-		return wire.BadUserNameOrPassword
+		return refusal{wire.BadUserNameOrPassword, policy.TokenMissing}
 	}
 	r.digest = sha256.Sum256([]byte(key))
 	now := time.Now()
@@ -106,46 +133,52 @@ func (x *session) identify(key string) wire.Reason {
 	token, err := o.Tokens.Lookup(r.digest, now)
 	switch {
 	case errors.Is(err, policy.StoreStale):
-		return wire.ServerUnavailable
+		return refusal{wire.ServerUnavailable, policy.StoreStale}
 	case err != nil:
-		return wire.BadUserNameOrPassword
+		return refusal{wire.BadUserNameOrPassword, policy.TokenUnknown}
 	}
+	x.caller = record.CallerOf(token)
 	tree := o.Accounts.Tree()
 	in := policy.Input{Token: token, At: now.Unix(), Source: x.source, Origin: x.origin, Tree: tree}
 	if reason := o.Engine.Authenticate(&in); reason != policy.NotJudged {
 		if reason.Answer().Class == policy.ClassUnauthorized {
-			return wire.BadUserNameOrPassword
+			return refusal{wire.BadUserNameOrPassword, reason}
 		}
-		return wire.NotAuthorized
+		return refusal{wire.NotAuthorized, reason}
 	}
 	in.NoteUse(policy.NotJudged)
 	permit := o.Law.Permit(token)
 	r.token, r.judge, r.fingerprint = token, topic.NewJudge(permit), permit.Fingerprint(tree)
 	r.judge.Source, r.judge.Origin, r.judge.Tree = x.source, x.origin, tree
-	return x.inForce(now)
+	if why := x.inForce(now); why != wire.Success {
+		return refusal{why, policy.Revoked} // between two looks
+	}
+	return admitted
 }
 
 // judgeWill judges the will as the publish that it is, and makes it what the broker may have.
-func (x *session) judgeWill(w *wire.Will) bool {
+func (x *session) judgeWill(w *wire.Will) policy.Reason {
 	cid, valid := takeAccount(&w.Properties)
 	if !valid {
-		return false
+		return policy.SenderOutside
 	}
 	if limit := uint32(x.server.o.MaxWillDelay / time.Second); w.Properties.Num(wire.WillDelay) > limit {
 		w.Properties.SetNum(wire.WillDelay, limit)
 	}
 	reason := x.rights.judge.Will(w.Topic, w.Properties.Text(wire.ResponseTopic), cid)
 	if reason != policy.Permitted {
-		return false
+		return reason
 	}
 	var placed bool
-	w.Topic, placed = x.toPath(nil, w.Topic, &w.Properties, cid)
+	if w.Topic, placed = x.toPath(nil, w.Topic, &w.Properties, cid); !placed {
+		return policy.SenderOutside
+	}
 	x.nameSender(&w.Properties)
-	return placed
+	return reason
 }
 
 // open connects to the broker in the session's name there.
-func (x *session) open(c *wire.Connect, key string) wire.Reason {
+func (x *session) open(c *wire.Connect, key string) refusal {
 	// The gateway enforces the client's keep alive time, before the broker would.
 	patience := uint16(min(2*int(c.KeepAlive), 1<<16-1))
 	own := wire.Connect{
@@ -155,19 +188,23 @@ func (x *session) open(c *wire.Connect, key string) wire.Reason {
 		own.Properties.SetNum(wire.ReceiveMaximum, most)
 	}
 	conn, err := x.server.o.Broker.Connect(context.Background(), &own, key)
+	x.server.brokerDown.Store(err != nil)
 	switch {
 	case errors.Is(err, broker.ErrCredential) || errors.Is(err, broker.ErrVersion):
 		x.server.o.Log.Error("the broker does not let the gateway in", "error", err)
-		return wire.ServerUnavailable
+		return refusal{wire.ServerUnavailable, policy.UpstreamUnauthorized}
+	case errors.Is(err, broker.ErrSlow):
+		x.server.o.Log.Warn("the broker is slow", "error", err)
+		return refusal{wire.ServerUnavailable, policy.UpstreamSlow}
 	case err != nil:
 		x.server.o.Log.Warn("no connection to the broker", "error", err)
-		return wire.ServerUnavailable
+		return refusal{wire.ServerUnavailable, policy.UpstreamBroken}
 	}
 	x.toBroker.version, x.toBroker.send = wire.V5, conn.Send
 	if x.broker.Store(conn); x.ended.Load() {
 		_ = conn.Destroy() // the server is closing
 	}
-	return wire.Success
+	return admitted
 }
 
 // nameOf returns the client id by which the broker knows the session: nobody takes over one of
@@ -181,9 +218,11 @@ func (x *session) nameOf(clientID []byte) []byte {
 }
 
 // refuse answers CONNECT with a failure and ends the session.
-func (x *session) refuse(why wire.Reason) {
-	_ = x.toClient.put(&wire.Connack{Code: wire.ConnackCode(why, x.version)})
-	x.end(why, destroyed)
+func (x *session) refuse(why refusal) {
+	code := wire.ConnackCode(why.code, x.version)
+	x.noteConnect(why.reason, code)
+	_ = x.toClient.put(&wire.Connack{Code: code})
+	x.end(why.code, destroyed)
 }
 
 // welcome answers CONNECT: what the broker said, less what is between it and us, and the smaller of
@@ -237,4 +276,5 @@ func (x *session) welcome(c *wire.Connect, assigned string) {
 	}
 	x.heard.Store(time.Now().UnixNano())
 	x.serving.Store(true)
+	x.noteConnect(policy.Permitted, wire.Success)
 }

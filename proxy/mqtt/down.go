@@ -85,7 +85,7 @@ func (x *session) deliver(f wire.Frame, d *delivery) error {
 	cid := accountOf(&m.Properties)
 	x.rights.mu.Lock()
 	why := x.inForce(time.Now())
-	reason := policy.NotJudged
+	reason := policy.SenderOutside
 	if why == wire.Success && cid >= 0 {
 		reason = x.rights.judge.Deliver(m.Topic, cid)
 	}
@@ -99,23 +99,25 @@ func (x *session) deliver(f wire.Frame, d *delivery) error {
 		return nil
 	}
 	if reason != policy.Permitted {
-		return x.withhold(m)
+		return x.withhold(m, reason)
 	}
 	ids, wanted := x.table.receivers(d.ids[:0], m.Properties.IDs, x.server.o.Law, m.Topic, account)
 	if d.ids = ids; !wanted {
-		return x.withhold(m)
+		return x.withhold(m, reason)
 	}
 	m.Properties.IDs = append(m.Properties.IDs[:0], ids...)
 	x.fromPath(m, shown, account, d)
 	fits, err := x.toClient.add(m, x.maxPacket)
 	if err == nil && !fits {
-		return x.withhold(m)
+		return x.withhold(m, reason)
 	}
+	x.noteDelivery(reason, true)
 	return err
 }
 
 // withhold acknowledges a message that the client is not shown.
-func (x *session) withhold(m *wire.Publish) error {
+func (x *session) withhold(m *wire.Publish, reason policy.Reason) error {
+	x.noteDelivery(reason, false)
 	switch m.QoS {
 	case 1:
 		return x.toBroker.put(&wire.Ack{Type: wire.PUBACK, ID: m.ID})

@@ -21,7 +21,7 @@ func waitFor(t *testing.T, done func() bool) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatal("waited in vain")
+	t.Fatal("it did not happen in time")
 }
 
 // TestEnds: how the client ends decides about its will, and a broker that goes away ends the

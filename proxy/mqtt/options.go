@@ -3,8 +3,11 @@ package mqtt
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"time"
 
+	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/policy/topic"
 	"aclgate/proxy/mqtt/wire"
@@ -40,6 +43,10 @@ type Options struct {
 	Items    func(*policy.Tree) policy.Items // nil: the accounts of items need not be known
 	Broker   Broker
 	Info     func(*policy.Token) []byte // the JSON of /auth/info, for CONNACK; nil: none
+	Charge   func(netip.Addr) bool      // charges an address for a CONNECT without a valid token: may it send another? nil: it may
+	Metrics  *metrics.Metrics           // nil: nothing is counted
+	Audit    *record.Audit              // nil: there is no audit log
+	Served   func(*record.Topic)        // gets what the audit log gets; nil: nobody does
 	Log      *slog.Logger
 
 	MaxConnect   int // bytes of CONNECT

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"aclgate/proxy/mqtt/wire"
@@ -18,6 +19,8 @@ type Server struct {
 	sessions map[*session]bool
 	running  sync.WaitGroup
 	done     chan struct{}
+
+	brokerDown atomic.Bool // the last connection to it could not be opened
 }
 
 // New returns a server. Close ends it.

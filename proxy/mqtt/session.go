@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/policy/topic"
 	"aclgate/proxy/mqtt/wire"
@@ -34,6 +36,7 @@ type session struct {
 	server *Server
 	conn   net.Conn
 	source netip.Addr
+	caller record.Caller // once CONNECT was admitted
 	origin []byte
 
 	reader    *wire.Reader    // of up
@@ -47,7 +50,9 @@ type session struct {
 	heard     atomic.Int64 // when the client's last packet came, unix nanoseconds
 	serving   atomic.Bool  // CONNECT was answered
 
-	broker   atomic.Pointer[broker.Conn] // nil: none yet
+	broker        atomic.Pointer[broker.Conn] // nil: none yet
+	withheldCount atomic.Int64                // deliveries that the client was not shown
+
 	toClient writer
 	toBroker writer
 
@@ -55,7 +60,8 @@ type session struct {
 	table  table
 
 	ended atomic.Bool
-	told  atomic.Bool // the client was told: linger
+	told  atomic.Bool    // the client was told: linger
+	said  sync.WaitGroup // the client was told, and nothing more is sent to it
 }
 
 // rights are what a session may do, as the policy in force says.
@@ -77,8 +83,9 @@ func newSession(s *Server, conn net.Conn, origin string) *session {
 		x.source = a.Addr().Unmap()
 	}
 	x.reader = wire.NewReader(conn, wire.Client, 0, s.o.MaxConnect)
-	x.toClient.send = patient(conn, s.o.Write)
+	x.toClient.send, x.toClient.count = patient(conn, s.o.Write), x.countOut
 	x.table.init()
+	x.said.Add(1)
 	return x
 }
 
@@ -101,6 +108,9 @@ func (x *session) run() {
 func (x *session) guard(f func()) (good bool) {
 	defer func() {
 		if fault := recover(); fault != nil {
+			if m := x.server.o.Metrics; m != nil {
+				m.Add(metrics.Panics, 1)
+			}
 			x.server.o.Log.Error("an MQTT session panicked", "error", fault, "stack", string(debug.Stack()))
 			x.end(wire.Unspecified, destroyed)
 		}
@@ -111,6 +121,7 @@ func (x *session) guard(f func()) (good bool) {
 
 // linger reads on, unread, for a moment.
 func (x *session) linger() {
+	x.said.Wait()
 	if x.told.Load() {
 		_, _ = io.Copy(io.Discard, x.conn)
 	}
@@ -122,15 +133,27 @@ func (x *session) end(why wire.Reason, e ending) {
 	if x.ended.Swap(true) {
 		return
 	}
+	if x.serving.Load() {
+		x.noteEnd(why)
+	}
 	now := time.Now()
 	_ = x.conn.SetWriteDeadline(now.Add(lingerFor))
+	var last printable
 	if x.serving.Load() && x.version == wire.V5 && why != wire.Success {
-		x.toClient.close(&wire.Disconnect{Reason: why})
-	} else {
-		x.toClient.close(nil)
+		last = &wire.Disconnect{Reason: why}
 	}
-	x.hangUp(now)
+	if x.toClient.tryClose(last) {
+		x.hangUp(now)
+	} else {
+		go func() { // whoever is writing is done by the deadline; others are not to wait for that
+			x.toClient.close(last)
+			x.hangUp(now)
+		}()
+	}
 	x.table.wake()
+	if e != destroyed && x.serving.Load() && !x.stillValid(now) {
+		e = destroyed // its will may be what it may not publish any more
+	}
 	conn := x.broker.Load()
 	switch {
 	case conn == nil:
@@ -144,8 +167,16 @@ func (x *session) end(why wire.Reason, e ending) {
 	}
 }
 
+// stillValid reports whether the rights with which the session began are in force.
+func (x *session) stillValid(now time.Time) bool {
+	x.rights.mu.Lock()
+	defer x.rights.mu.Unlock()
+	return x.inForce(now) == wire.Success
+}
+
 // hangUp closes the sending side first. Where that cannot be done, the connection ends.
 func (x *session) hangUp(now time.Time) {
+	defer x.said.Done()
 	half, able := x.conn.(interface{ CloseWrite() error })
 	if !able || half.CloseWrite() != nil {
 		_ = x.conn.Close()

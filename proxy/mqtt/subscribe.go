@@ -3,6 +3,7 @@ package mqtt
 import (
 	"strconv"
 
+	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/policy/topic"
 	"aclgate/proxy/mqtt/wire"
@@ -53,8 +54,10 @@ func (x *session) subscribe(f wire.Frame) error {
 		}
 		if !topic.Granted(reason) {
 			r.answer.Codes[i] = wire.Reason(topic.Code(reason))
+			x.note(record.Subscribe, reason, r.answer.Codes[i], options.Filter)
 			continue
 		}
+		x.noteFilter(record.Subscribe, reason, wire.Reason(options.QoS), options.Filter, &narrowed)
 		r.answer.Codes[i], a.cid = wire.Reason(options.QoS), narrowed.CID
 		for _, id := range narrowed.Denied {
 			r.denied = append(strconv.AppendInt(r.denied, id, 10), ',')
@@ -77,7 +80,8 @@ func (x *session) hold(r *request) {
 	x.table.mu.Unlock()
 }
 
-// ask subscribes to what is printed for a: a SUBSCRIBE holds the filters of one identifier.
+// ask subscribes to what is printed for a: a SUBSCRIBE holds the filters of one identifier and one
+// account.
 func (x *session) ask(r *request, filter int, a *asked) error {
 	for rest := a.prints; len(rest) > 0; {
 		s := wire.Subscribe{}
@@ -88,7 +92,7 @@ func (x *session) ask(r *request, filter int, a *asked) error {
 			s.Properties.User = []wire.Pair{{Name: []byte(userAccount), Value: strconv.AppendInt(nil, cid, 10)}}
 		}
 		n := 0
-		for size := 0; n < len(rest) && rest[n].group == rest[0].group && size < subscribePacket; n++ {
+		for size := 0; n < len(rest) && rest[n].group == rest[0].group && rest[n].cid == rest[0].cid && size < subscribePacket; n++ {
 			options := a.options
 			options.Filter = []byte(rest[n].filter)
 			x.unite(&options, rest[n].printed)
@@ -169,7 +173,7 @@ func (x *session) unsubscribe(f wire.Frame) error {
 	return x.finish(r)
 }
 
-// answered is told of a SUBACK or UNSUBACK of the broker. The code of an asked filter is the lowest
+// answered handles a SUBACK or UNSUBACK of the broker. The code of an asked filter is the lowest
 // QoS of what was printed for it; if one of these is refused, the others are taken back and its
 // code is the answer.
 func (x *session) answered(s *wire.Suback) error {

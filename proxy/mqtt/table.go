@@ -17,8 +17,8 @@ type table struct {
 	ended bool
 
 	asked   map[string]*asked
-	printed map[printedKey]*printed
-	groups  map[uint32]*group // by the identifier that the broker knows
+	printed map[string]*printed // by filter: a broker knows a session's subscriptions by that alone
+	groups  map[uint32]*group   // by the identifier that the broker knows
 
 	lastGroup uint32
 	lastID    uint16
@@ -31,6 +31,7 @@ type asked struct {
 	options wire.Subscription // Filter is copied
 	id      uint32            // the client's identifier; 0: none
 	cid     int64             // that account alone; 0: the scope
+	wide    bool              // what is printed matches more than is permitted
 	prints  []print
 }
 
@@ -40,14 +41,10 @@ type print struct {
 	overlaps bool // an earlier one may match the same topic: then that one's copy is shown
 }
 
-type printedKey struct {
-	filter string
-	cid    int64
-}
-
 // printed is a filter at the broker.
 type printed struct {
-	printedKey
+	filter string
+	cid    int64 // user property of its SUBSCRIBE: that account alone; 0: none
 	group  uint32
 	behind []*asked // who needs it
 }
@@ -60,7 +57,7 @@ type group struct {
 
 func (t *table) init() {
 	t.freed.L = &t.mu
-	t.asked, t.printed, t.groups = map[string]*asked{}, map[printedKey]*printed{}, map[uint32]*group{}
+	t.asked, t.printed, t.groups = map[string]*asked{}, map[string]*printed{}, map[uint32]*group{}
 	t.busy, t.own = map[uint16]bool{}, map[uint16]*part{}
 }
 
@@ -125,14 +122,14 @@ func (t *table) room(most int) int {
 func (t *table) add(a *asked, s *topic.Subscription) (needless []*printed) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	a.wide = s.Wide
 	before := t.asked[string(a.options.Filter)]
 	t.asked[string(a.options.Filter)] = a
 	shared := map[int64]uint32{} // by account: an identifier belongs to one SUBSCRIBE, with one account
 	for _, p := range s.Printed {
-		key := printedKey{p.Filter, p.CID}
-		known := t.printed[key]
+		known := t.printed[p.Filter]
 		if known == nil {
-			known = &printed{printedKey: key}
+			known = &printed{filter: p.Filter, cid: p.CID}
 			if known.group = shared[p.CID]; known.group == 0 || p.Overlaps {
 				t.lastGroup++
 				known.group = t.lastGroup
@@ -141,9 +138,10 @@ func (t *table) add(a *asked, s *topic.Subscription) (needless []*printed) {
 			if !p.Overlaps {
 				shared[p.CID] = known.group
 			}
-			t.printed[key] = known
+			t.printed[p.Filter] = known
 			t.groups[known.group].filters = append(t.groups[known.group].filters, known)
 		}
+		known.ask(p.CID, before, s.Shared)
 		known.behind = append(known.behind, a)
 		a.prints = append(a.prints, print{known, p.Overlaps})
 	}
@@ -152,6 +150,20 @@ func (t *table) add(a *asked, s *topic.Subscription) (needless []*printed) {
 	}
 	t.remix(a)
 	return needless
+}
+
+// ask puts another account on a filter that is printed already. With two at once none is named, and
+// deliveries are told apart; of a shared filter that would take messages of others from its group,
+// so the later account counts. What is asked for anew needs its account no more. The lock is held.
+func (p *printed) ask(cid int64, anew *asked, shared bool) {
+	alone := !slices.ContainsFunc(p.behind, func(a *asked) bool { return a != anew })
+	switch {
+	case p.cid == cid:
+	case alone || shared:
+		p.cid = cid
+	default:
+		p.cid = 0
+	}
 }
 
 // remove takes an asked filter away, if it is still the one in force. It returns what nobody needs
@@ -164,6 +176,19 @@ func (t *table) remove(a *asked) (needless []*printed) {
 	}
 	delete(t.asked, string(a.options.Filter))
 	return t.drop(a)
+}
+
+// count returns how many filters were asked for, how many are printed, and how many asked ones are
+// printed wide.
+func (t *table) count() (asked, printed, wide int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, a := range t.asked {
+		if a.wide {
+			wide++
+		}
+	}
+	return len(t.asked), len(t.printed), wide
 }
 
 // find returns the asked filter of this text.
@@ -181,7 +206,7 @@ func (t *table) drop(a *asked) (needless []*printed) {
 			continue
 		}
 		needless = append(needless, p.printed)
-		delete(t.printed, p.printedKey)
+		delete(t.printed, p.filter)
 		g := t.groups[p.group]
 		if g.filters = slices.DeleteFunc(g.filters, func(q *printed) bool { return q == p.printed }); len(g.filters) == 0 {
 			delete(t.groups, p.group)
@@ -213,7 +238,7 @@ func (t *table) receivers(dst, ids []uint32, law *topic.Law, name []byte, accoun
 	defer t.mu.Unlock()
 	show := func(p *printed) {
 		for _, a := range p.behind {
-			if a.cid != 0 && a.cid != account || a.covered(p, law, name) {
+			if a.cid != 0 && a.cid != account || a.covered(p, law, name, account) {
 				continue
 			}
 			if any = true; a.id != 0 && !slices.Contains(dst, a.id) {
@@ -231,14 +256,14 @@ func (t *table) receivers(dst, ids []uint32, law *topic.Law, name []byte, accoun
 				show(p)
 				break
 			}
-			if law.Matches(p.filter, name) {
+			if law.Matches(p.filter, name, account) {
 				show(p)
 			}
 		}
 	}
 	if len(ids) == 0 { // a broker without identifiers
 		for _, p := range t.printed {
-			if law.Matches(p.filter, name) {
+			if law.Matches(p.filter, name, account) {
 				show(p)
 			}
 		}
@@ -247,13 +272,13 @@ func (t *table) receivers(dst, ids []uint32, law *topic.Law, name []byte, accoun
 }
 
 // covered reports whether the message comes to a by an earlier filter too, whose copy is shown.
-func (a *asked) covered(p *printed, law *topic.Law, name []byte) bool {
+func (a *asked) covered(p *printed, law *topic.Law, name []byte, account int64) bool {
 	for i, mine := range a.prints {
 		if mine.printed != p || !mine.overlaps {
 			continue
 		}
 		for _, earlier := range a.prints[:i] {
-			if law.Matches(earlier.filter, name) {
+			if law.Matches(earlier.filter, name, account) {
 				return true
 			}
 		}

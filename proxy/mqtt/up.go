@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/policy/topic"
 	"aclgate/proxy/mqtt/wire"
@@ -22,6 +23,7 @@ func (x *session) up() {
 		if err == nil {
 			now := time.Now()
 			x.heard.Store(now.UnixNano())
+			x.countIn(f)
 			err = x.packet(f, &m, now)
 		}
 		if err == nil && !x.reader.Ready() {
@@ -95,11 +97,13 @@ func (x *session) publish(f wire.Frame, m *wire.Publish, now time.Time) error {
 		reason = x.judgePublish(m, cid)
 	}
 	if reason != policy.Permitted {
+		x.note(record.Publish, reason, wire.Reason(topic.Code(reason)), m.Topic)
 		if err := x.broker.Load().Keep(now); err != nil {
 			return err
 		}
 		return x.deny(m, reason)
 	}
+	x.note(record.Publish, reason, wire.Success, nil)
 	if m.QoS > 0 {
 		x.table.claim(m.ID)
 	}

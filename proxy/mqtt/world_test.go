@@ -10,9 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	fake "aclgate/bench/broker"
+	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/policy/routes"
 	"aclgate/policy/topic"
@@ -35,6 +38,9 @@ type world struct {
 	mu       sync.Mutex
 	tokens   map[policy.Digest]*policy.Token
 	revision uint64
+	log      []string // see served
+
+	registry *prometheus.Registry
 }
 
 func (w *world) Lookup(d policy.Digest, _ time.Time) (*policy.Token, error) {
@@ -94,7 +100,7 @@ func newWorld(t *testing.T, address string, edit func(*Options)) *world {
 	engine := &policy.Engine{Catalogue: cat, MaxIDs: 10_000}
 	o := Options{
 		Engine: engine, Law: topic.New(topic.Options{Engine: engine}), Tokens: w, Accounts: w, Broker: b,
-		Log: slog.New(slog.DiscardHandler), MaxConnect: 64 << 10, MaxPacket: 256 << 10, MaxSessions: 100, MaxFilters: 1000,
+		Metrics: w.metrics(), Served: w.served, Log: slog.New(slog.DiscardHandler), MaxConnect: 64 << 10, MaxPacket: 256 << 10, MaxSessions: 100, MaxFilters: 1000,
 		MaxInflight: 100, TopicAliases: 10, MaxWillDelay: time.Minute, Connect: 5 * time.Second, Write: 10 * time.Second,
 		Revoke: 200 * time.Millisecond,
 	}
@@ -116,6 +122,19 @@ func newWorld(t *testing.T, address string, edit func(*Options)) *world {
 		w.server.Close()
 	})
 	return w
+}
+
+func (w *world) metrics() *metrics.Metrics {
+	w.registry = prometheus.NewRegistry()
+	return metrics.New(w.registry, w.cat)
+}
+
+// served collects what would be in the audit log.
+func (w *world) served(t *record.Topic) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	text := t.AppendTopic(nil)
+	w.log = append(w.log, fmt.Sprintf("%v %v %v %#02x %d %s", t.Action, t.Verdict, t.Reason, t.Code, t.TokenID, text))
 }
 
 // acl makes an acl token with an entry for own topics and one for devices.

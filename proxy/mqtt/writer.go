@@ -27,6 +27,7 @@ type printable interface {
 type writer struct {
 	version wire.Version
 	send    func([]byte) error
+	count   func(packet []byte) // each one that is sent; may be nil
 
 	mu     sync.Mutex // guards what follows
 	buf    []byte
@@ -48,6 +49,9 @@ func (w *writer) add(p printable, limit int) (fits bool, err error) {
 	if limit > 0 && len(w.buf)-before > limit {
 		w.buf = w.buf[:before]
 		return false, nil
+	}
+	if w.count != nil {
+		w.count(w.buf[before:])
 	}
 	if len(w.buf) >= flushAt {
 		return true, w.flushLocked()
@@ -78,19 +82,34 @@ func (w *writer) flushLocked() error {
 	return err
 }
 
-// close sends what has gathered, then p if there is one; nothing can be added any more. Whoever is
-// writing to a side that does not read is not waited for.
+// close sends what has gathered, then p if there is one; nothing can be added any more. It waits for
+// whoever is writing.
 func (w *writer) close(p printable) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closeLocked(p)
+}
+
+// tryClose is close if nobody is writing. It reports whether that was so.
+func (w *writer) tryClose(p printable) bool {
 	if !w.mu.TryLock() {
-		return
+		return false
 	}
 	defer w.mu.Unlock()
+	w.closeLocked(p)
+	return true
+}
+
+func (w *writer) closeLocked(p printable) {
 	if w.closed {
 		return
 	}
 	w.closed = true
 	if p != nil {
-		w.buf, _ = p.Append(w.buf, w.version)
+		before := len(w.buf)
+		if w.buf, _ = p.Append(w.buf, w.version); w.count != nil && len(w.buf) > before {
+			w.count(w.buf[before:])
+		}
 	}
 	_ = w.flushLocked()
 }

@@ -278,7 +278,7 @@ func waitFor(t *testing.T, done func() bool) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatal("waited in vain")
+	t.Fatal("it did not happen in time")
 }
 
 // TestMosquitto: a real broker lets the gateway in, and says what it can do.

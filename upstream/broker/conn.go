@@ -131,7 +131,7 @@ func (c *Conn) ping(now time.Time, clients bool) error {
 	return c.send(pingreq, now)
 }
 
-// answered is told of a PINGRESP and reports whether it is for the client.
+// answered handles a PINGRESP and reports whether it is for the client.
 func (c *Conn) answered() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

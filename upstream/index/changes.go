@@ -14,18 +14,51 @@ func (x *ItemIndex) Created(c *policy.Collection, id, cid int64) { x.change(c, [
 // Moved notes items that were given to another account.
 func (x *ItemIndex) Moved(c *policy.Collection, ids []int64, cid int64) { x.change(c, ids, cid) }
 
-// Deleted notes items that are gone, or whose account is not known any more: they are looked up
-// when a request names them.
+// Deleted notes items that are gone.
 func (x *ItemIndex) Deleted(c *policy.Collection, ids []int64) { x.change(c, ids, gone) }
 
-func (x *ItemIndex) change(c *policy.Collection, ids []int64, cid int64) {
-	x.lookUps.forget(c, ids)
+// Doubted notes items of which a write has left open what became of them: they are nobody's until
+// they were read again, which is before their next use. The write was to give them to an account, or to
+// one below it; 0: to none.
+func (x *ItemIndex) Doubted(c *policy.Collection, ids []int64, to int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	s := x.state.Load().overlays[c.Index]
 	if s == nil {
 		return
 	}
+	changes := x.changes(s, ids, gone)
+	if len(changes) == 0 {
+		return
+	}
+	next := s.apply(changes)
+	tree := x.opt.Tree()
+	for _, ch := range changes {
+		d := doubt{id: ch.id, to: to, seq: ch.seq}
+		d.was, _ = s.account(ch.id)
+		if before := s.inDoubt(ch.id); before != nil {
+			d = before.and(d, tree)
+		}
+		next.doubts = append(next.doubts, d)
+	}
+	slices.SortFunc(next.doubts, func(a, b doubt) int { return doubtByID(a, b.id) })
+	x.put(c, next)
+}
+
+func (x *ItemIndex) change(c *policy.Collection, ids []int64, cid int64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	s := x.state.Load().overlays[c.Index]
+	if s == nil {
+		return
+	}
+	if changes := x.changes(s, ids, cid); len(changes) > 0 {
+		x.put(c, s.apply(changes))
+	}
+}
+
+// changes makes one change of items, sorted and distinct. The caller holds mu.
+func (x *ItemIndex) changes(s *overlay, ids []int64, cid int64) []change {
 	changes := make([]change, 0, len(ids))
 	full := cid == gone && s.changes() >= maxForgotten
 	for _, id := range ids {
@@ -34,11 +67,10 @@ func (x *ItemIndex) change(c *policy.Collection, ids []int64, cid int64) {
 		}
 		changes = append(changes, change{id, cid, x.seq + 1})
 	}
-	if len(changes) == 0 {
-		return
+	if len(changes) > 0 {
+		x.seq++
 	}
-	x.seq++
-	x.put(c, s.apply(distinct(changes)))
+	return distinct(changes)
 }
 
 // maxForgotten is how many changes there may be until no more are kept of items that were not known
@@ -51,14 +83,21 @@ func distinct(changes []change) []change {
 	return slices.CompactFunc(changes, func(a, b change) bool { return a.id == b.id })
 }
 
-// found notes what a look-up has shown that was not known and that began after change seq. What has
-// changed since counts more: the look-up may have seen the item before it was moved.
-func (x *ItemIndex) found(c *policy.Collection, rows []change, seq uint64) {
+// found notes what a look-up of ids that began after change seq has shown and that was not known. What
+// has changed since counts more: the look-up may have seen the item before it was moved. Of the items
+// in doubt that it would have shown, wherever they are, the others are gone.
+func (x *ItemIndex) found(c *policy.Collection, open []int64, rows []change, seq uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	s := x.state.Load().overlays[c.Index]
 	if s == nil {
 		return
+	}
+	rows = distinct(rows)
+	for _, id := range open {
+		if s.inDoubt(id) != nil && !slices.ContainsFunc(rows, func(row change) bool { return row.id == id }) {
+			rows = append(rows, change{id: id, cid: gone})
+		}
 	}
 	rows = slices.DeleteFunc(rows, func(row change) bool {
 		was, changed := s.changed(row.id)

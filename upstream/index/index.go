@@ -117,6 +117,15 @@ func (v *View) Of(c *policy.Collection, cid int64) []int64 {
 	return nil
 }
 
+// Doubtful returns the ids of the items of c that the branch of cid may have, and of which a write has
+// left open what became of them, ascending.
+func (v *View) Doubtful(c *policy.Collection, cid int64) []int64 {
+	if s := v.state.overlays[c.Index]; s != nil && len(s.doubts) > 0 {
+		return s.doubtful(v.tree, cid)
+	}
+	return nil
+}
+
 // Members returns the ids of the items of c that belong to a group of groups, ascending and shared.
 func (v *View) Members(c *policy.Collection, groups []int64) []int64 {
 	if l := v.state.members[c.Index]; l != nil {

@@ -1,11 +1,13 @@
 package index
 
 import (
+	"context"
 	"strconv"
 	"sync"
 	"time"
 
 	"aclgate/policy"
+	"aclgate/upstream"
 	"aclgate/upstream/listing"
 )
 
@@ -21,8 +23,11 @@ const (
 
 // LookUp asks the backend for all ids of a request that the index does not find in its scope, and
 // gives the request a view that knows what was found. Ids that are known to be foreign are looked
-// up like those that are not known, and both are remembered alike: neither the answer nor the time
-// that it takes tells whether a foreign id exists.
+// up like those that are not known, and both are remembered alike, for each token on its own:
+// neither the answer nor the time that it takes tells whether a foreign id exists, or who else asked
+// for it.
+//
+// Items in doubt are asked for whoever names them, all of them: each is asked for once.
 func (x *ItemIndex) LookUp(q *Question) error {
 	left := maxLookUpIDs
 	for i := range q.Decision.Selectors {
@@ -31,16 +36,21 @@ func (x *ItemIndex) LookUp(q *Question) error {
 		if len(p.Unknown) == 0 || c == nil {
 			continue
 		}
-		ids := x.lookUps.unseen(c, p.Unknown, left)
-		if len(ids) == 0 || !x.lookUps.allow(q.Input.Token.ID) {
-			continue
-		}
-		target, n := x.lookUpTarget(c, ids)
-		left -= n
-		if err := x.lookUp(q, c, target, ids[:n]); err != nil {
+		open, unknown := x.split(q.Input, c, p.Unknown)
+		if err := x.lookUpAll(q, c, open); err != nil {
 			return err
 		}
-		x.lookUps.add(c, ids[:n])
+		by := asker{q.Input.Token.ID, q.Input.Scope}
+		ids := x.lookUps.unseen(by, c, unknown, left)
+		if len(ids) == 0 || !x.lookUps.allow(by.token) {
+			continue
+		}
+		n, err := x.lookUp(q, c, ids, false)
+		if err != nil {
+			return err
+		}
+		left -= n
+		x.lookUps.add(by, c, x.outside(q.Input, c, ids[:n]))
 	}
 	if q.Input.Items != nil {
 		q.Input.Items = x.View(q.Input.Tree)
@@ -48,14 +58,77 @@ func (x *ItemIndex) LookUp(q *Question) error {
 	return nil
 }
 
-// lookUp asks for some ids of a collection. A refusal means that none of them is there, but for
-// those that it names all the same.
-func (x *ItemIndex) lookUp(q *Question, c *policy.Collection, target []byte, ids []int64) error {
+// outside returns those of ids that a look-up has not shown to be in the scope of a request. Only
+// these are remembered: what is in the scope is asked for again where it is lost.
+func (x *ItemIndex) outside(in *policy.Input, c *policy.Collection, ids []int64) (out []int64) {
+	view := x.View(in.Tree)
+	for _, id := range ids {
+		if cid, known := view.Account(c, id); !known || !in.Tree.Contains(in.Scope, cid) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// split tells the ids that are in doubt from the others. A look-up is made under the root of the
+// scope: what the branch of another root may have it does not show.
+func (x *ItemIndex) split(in *policy.Input, c *policy.Collection, ids []int64) (open, others []int64) {
+	s := x.state.Load().overlays[c.Index]
+	if s == nil || len(s.doubts) == 0 {
+		return nil, ids
+	}
+	root := rootOf(in)
+	for _, id := range ids {
+		if d := s.inDoubt(id); d != nil && d.concerns(in.Tree, root) {
+			open = append(open, id)
+		} else {
+			others = append(others, id)
+		}
+	}
+	return open, others
+}
+
+// rootOf returns the root account above the scope of a request.
+func rootOf(in *policy.Input) (root int64) {
+	in.Tree.Ancestors(in.Scope, func(cid int64) { root = cid })
+	return root
+}
+
+// Settle reads the items of c in doubt again, for a request that has left them so. An error leaves
+// the rest in doubt.
+func (x *ItemIndex) Settle(ctx context.Context, c *policy.Collection, in *policy.Input) error {
+	s := x.state.Load().overlays[c.Index]
+	if s == nil {
+		return nil
+	}
+	q := Question{Input: &policy.Input{Token: in.Token, Tree: in.Tree, Scope: in.Scope}, Answer: new(upstream.Answer)}
+	defer context.AfterFunc(ctx, q.Answer.Cancel)()
+	return x.lookUpAll(&q, c, s.doubtful(in.Tree, in.Scope))
+}
+
+// lookUpAll asks for ids in doubt.
+func (x *ItemIndex) lookUpAll(q *Question, c *policy.Collection, ids []int64) error {
+	for len(ids) > 0 {
+		n, err := x.lookUp(q, c, ids, true)
+		if err != nil {
+			return err
+		}
+		ids = ids[n:]
+	}
+	return nil
+}
+
+// lookUp asks for the first of some ids of a collection, as many as fit a target, and returns how
+// many these are. A refusal means that none of them is there, but for those that it names all the
+// same. Those that were in doubt are gone then.
+func (x *ItemIndex) lookUp(q *Question, c *policy.Collection, ids []int64, inDoubt bool) (n int, err error) {
 	seq := x.mark()
-	list := listing.Query{Target: target, CallersKey: q.CallersKey, Columns: listing.ItemColumns, Confirm: q.Confirm,
+	target, n := x.lookUpTarget(c, ids)
+	ids = ids[:n]
+	list := listing.Query{Target: target, CallersKey: q.CallersKey, Columns: listing.ItemColumns, Confirm: q.Confirm, Holder: q.holder().ForLookUp(),
 		Deadline: time.Now().Add(lookUpFor)}
 	if x.opt.Mode.Header() {
-		q.Input.Tree.Ancestors(q.Input.Scope, func(cid int64) { list.CID = cid })
+		list.CID = rootOf(q.Input)
 	}
 	asked := make(map[int64]bool, len(ids))
 	for _, id := range ids {
@@ -67,17 +140,20 @@ func (x *ItemIndex) lookUp(q *Question, c *policy.Collection, target []byte, ids
 			rows = append(rows, change{id: r.ID[0], cid: r.ID[1]})
 		}
 	}
-	err := x.lister.Page(q.Answer, &list, 0, func(r *listing.Row) bool { each(r); return true })
+	err = x.lister.Page(q.Answer, &list, 0, func(r *listing.Row) bool { each(r); return true })
 	var refused *listing.AnswerError
 	if isRefusal(err, &refused) {
 		refused.Rows(list.Columns, each)
 		err = nil
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
-	x.found(c, rows, seq)
-	return nil
+	if !inDoubt {
+		ids = nil
+	}
+	x.found(c, ids, rows, seq)
+	return n, nil
 }
 
 // lookUpTarget prints the question for as many of the ids as fit a target, and returns how many
@@ -106,9 +182,13 @@ type lookupCache struct {
 }
 
 type itemID struct {
+	asker
 	collection int
 	id         int64
 }
+
+// asker is who asked: a token, in a scope.
+type asker struct{ token, scope int64 }
 
 // tokenBucket holds the look-ups that a token has left at a time.
 type tokenBucket struct {
@@ -123,7 +203,7 @@ func newLookupCache(keep time.Duration) *lookupCache {
 }
 
 // unseen returns at most n of the ids, those that were not looked up lately.
-func (m *lookupCache) unseen(c *policy.Collection, ids []int64, n int) []int64 {
+func (m *lookupCache) unseen(by asker, c *policy.Collection, ids []int64, n int) []int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var unseen []int64
@@ -131,7 +211,7 @@ func (m *lookupCache) unseen(c *policy.Collection, ids []int64, n int) []int64 {
 		if len(unseen) == n {
 			break
 		}
-		if !m.knows(itemID{c.Index, id}) {
+		if !m.knows(itemID{by, c.Index, id}) {
 			unseen = append(unseen, id)
 		}
 	}
@@ -147,7 +227,7 @@ func (m *lookupCache) knows(id itemID) bool {
 }
 
 // add notes ids as looked up. The older half is forgotten when there are too many.
-func (m *lookupCache) add(c *policy.Collection, ids []int64) {
+func (m *lookupCache) add(by asker, c *policy.Collection, ids []int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.recent)+len(ids) > maxRecent {
@@ -155,17 +235,7 @@ func (m *lookupCache) add(c *policy.Collection, ids []int64) {
 	}
 	now := time.Now()
 	for _, id := range ids {
-		m.recent[itemID{c.Index, id}] = now
-	}
-}
-
-// forget makes ids worth looking up again.
-func (m *lookupCache) forget(c *policy.Collection, ids []int64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, id := range ids {
-		delete(m.recent, itemID{c.Index, id})
-		delete(m.before, itemID{c.Index, id})
+		m.recent[itemID{by, c.Index, id}] = now
 	}
 }
 

@@ -88,9 +88,16 @@ func TestLookUp(t *testing.T) {
 			t.Error("did not ask for another one")
 		}
 		x.want("for all", "1:11 2:12 3:11 8:11 9:12")
-		x.Deleted(x.devices, []int64{9})
+		x.Deleted(x.devices, []int64{8})
+		if got := x.resolve(r, x.asks(17, 8)); got != "8:11" || len(s.Take()) != 1 {
+			t.Errorf("an item of the scope that was lost is not looked up again: got %q", got)
+		}
+		x.Doubted(x.devices, []int64{9}, 0)
 		if got := x.resolve(r, x.asks(17, 9)); got != "9:12" || len(s.Take()) != 1 {
-			t.Errorf("an item that was forgotten is not looked up: got %q", got)
+			t.Errorf("an item in doubt is not looked up: got %q", got)
+		}
+		if x.resolve(r, x.asks(17, 9)); len(s.Take()) != 0 {
+			t.Error("an item that is in doubt no more is looked up")
 		}
 	}
 }
@@ -204,7 +211,8 @@ func TestLookUpBounds(t *testing.T) {
 		b.step("another token", 18, []int64{6000}, 1, 1)
 		time.Sleep(200 * time.Millisecond)
 		b.step("later", 17, []int64{6001}, 1, 1)
-		b.step("remembered", 18, upTo(200), 0, 0)
+		b.step("remembered", 17, upTo(200), 0, 0)
+		b.step("another token remembers for itself", 18, upTo(100), 1, 100)
 		time.Sleep(30 * time.Second)
 		b.step("forgotten", 18, upTo(50), 1, 50)
 	})
@@ -216,7 +224,7 @@ func TestLookUpMemory(t *testing.T) {
 		x := newIndexTest(t, &bubble{}, policy.ModeIDs)
 		for i := range int64(3 * maxLookUpTokens) {
 			x.lookUps.allow(100 + i)
-			x.lookUps.add(x.devices, []int64{10 * i, 10*i + 1, 10*i + 2, 10*i + 3, 10*i + 4, 10*i + 5})
+			x.lookUps.add(asker{100 + i, 11}, x.devices, []int64{10 * i, 10*i + 1, 10*i + 2, 10*i + 3, 10*i + 4, 10*i + 5})
 			time.Sleep(time.Millisecond)
 		}
 		if n := len(x.lookUps.recent) + len(x.lookUps.before); n > 2*maxRecent || len(x.lookUps.buckets) > maxLookUpTokens {

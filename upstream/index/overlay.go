@@ -27,7 +27,67 @@ type overlay struct {
 	base   *snapshot
 	began  time.Time // of the reading; zero: never read
 	deltas [][]change
+	doubts []doubt     // by id; each is a change to gone as well
 	cache  branchCache // of base with the changes
+}
+
+// doubt is an item of which a write has left open what became of it: nobody has it until it was read
+// again.
+type doubt struct {
+	id  int64
+	was int64 // the account before; 0: none
+	to  int64 // the account, or the branch, that the write was to give it to; 0: none
+	seq uint64
+}
+
+// and returns the doubt about an item of which a further write has left open what became of it. Where
+// the two were to give it to different accounts, every branch below the root may have it.
+func (d doubt) and(next doubt, tree *policy.Tree) doubt {
+	next.was = d.was
+	switch {
+	case next.to == 0:
+		next.to = d.to
+	case d.to != 0 && d.to != next.to:
+		tree.Ancestors(d.to, func(cid int64) { next.to = cid })
+	}
+	return next
+}
+
+func doubtByID(d doubt, id int64) int { return cmp.Compare(d.id, id) }
+
+// concerns reports whether the branch of an account may have the item.
+func (d *doubt) concerns(tree *policy.Tree, cid int64) bool {
+	return tree.Contains(cid, d.was) || tree.Contains(cid, d.to) || tree.Contains(d.to, cid)
+}
+
+// inDoubt returns the doubt about an item, or nil.
+func (o *overlay) inDoubt(id int64) *doubt {
+	n, found := slices.BinarySearchFunc(o.doubts, id, doubtByID)
+	if !found {
+		return nil
+	}
+	return &o.doubts[n]
+}
+
+// doubtful returns the items in doubt that the branch of an account may have, ascending.
+func (o *overlay) doubtful(tree *policy.Tree, cid int64) (ids []int64) {
+	for _, d := range o.doubts {
+		if d.concerns(tree, cid) {
+			ids = append(ids, d.id)
+		}
+	}
+	return ids
+}
+
+// settled returns the doubts that the changes, sorted by id, do not end.
+func settled(doubts []doubt, changes []change) []doubt {
+	if len(doubts) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(doubts), func(d doubt) bool {
+		_, found := slices.BinarySearchFunc(changes, d.id, byID)
+		return found
+	})
 }
 
 // deltaRatio is how much larger than the next a list has to be to stay on its own.
@@ -117,12 +177,13 @@ func (o *overlay) flat() []change {
 
 // apply returns o after further changes, which are sorted by id and distinct.
 func (o *overlay) apply(changes []change) *overlay {
+	doubts := settled(o.doubts, changes)
 	deltas := slices.Clip(o.deltas)
 	for n := len(deltas); n > 0 && len(deltas[n-1]) < deltaRatio*len(changes); n = len(deltas) {
 		changes = mergeChanges(deltas[n-1], changes)
 		deltas = slices.Clip(deltas[:n-1])
 	}
-	return &overlay{base: o.base, began: o.began, deltas: append(deltas, changes)}
+	return &overlay{base: o.base, began: o.began, deltas: append(deltas, changes), doubts: doubts}
 }
 
 // rebase returns o above what a reading has shown that began after change seq. Later changes stay:
@@ -137,6 +198,7 @@ func (o *overlay) rebase(base *snapshot, began time.Time, seq uint64) *overlay {
 	if len(later) > 0 {
 		fresh.deltas = [][]change{later}
 	}
+	fresh.doubts = slices.DeleteFunc(slices.Clone(o.doubts), func(d doubt) bool { return d.seq <= seq })
 	return fresh
 }
 

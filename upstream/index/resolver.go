@@ -8,6 +8,7 @@ import (
 	"aclgate/policy"
 	"aclgate/upstream"
 	"aclgate/upstream/listing"
+	"aclgate/upstream/share"
 )
 
 // maxMatches bounds the ids that one match may name.
@@ -28,6 +29,9 @@ type Question struct {
 	// with upstream.ErrWithdrawn; nil: nobody is asked.
 	Confirm func() error
 }
+
+// holder is who counts for the connections that the question needs.
+func (q *Question) holder() share.Holder { return share.HolderOf(q.Input.Token, q.Input.Tree) }
 
 // Finder finds the accounts of the items that the index does not find in the scope: those of
 // Decision.Selectors[i].Unknown. Answer is not nil. The policy.Items of the input must know what
@@ -123,7 +127,7 @@ func (r *Resolver) match(q *Question, found *policy.ResolvedMatch) error {
 	}
 	list := listing.Query{
 		Target: target, CallersKey: q.CallersKey, Max: maxMatches, Columns: listing.Columns{Names: []string{"id"}, Required: 1},
-		Confirm: q.Confirm,
+		Confirm: q.Confirm, Holder: q.holder(),
 	}
 	if r.opt.Mode.Header() {
 		list.CID = q.Input.Scope
@@ -157,10 +161,15 @@ func (r *Resolver) keeps(q *Question, found *policy.ResolvedMatch) func(*listing
 	if !r.opt.Mode.Index() || !c.Scoped || q.Input.Items == nil {
 		return nil // all
 	}
-	unknown := q.Decision.Selectors[found.Selector].Unknown
+	unknown := slices.Sorted(slices.Values(q.Decision.Selectors[found.Selector].Unknown))
 	return func(row *listing.Row) bool {
-		cid, known := q.Input.Items.Account(c, row.ID[0])
-		return known && q.Input.Tree.Contains(q.Input.Scope, cid) || slices.Contains(unknown, row.ID[0])
+		id := row.ID[0]
+		cid, known := q.Input.Items.Account(c, id)
+		if known && q.Input.Tree.Contains(q.Input.Scope, cid) {
+			return true
+		}
+		_, asked := slices.BinarySearch(unknown, id)
+		return asked
 	}
 }
 

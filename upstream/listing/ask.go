@@ -59,7 +59,7 @@ func (k *Lister) do(a *upstream.Answer, q *Query, limit, offset int) error {
 		target = strconv.AppendInt(target, int64(limit), 10)
 		target = strconv.AppendInt(append(target, "&offset="...), int64(offset), 10)
 	}
-	r := upstream.Request{Method: "GET", Target: target, Head: q.head(key), Repeatable: true, Confirm: q.Confirm}
+	r := upstream.Request{Method: "GET", Target: target, Head: q.head(key), Repeatable: true, Confirm: q.Confirm, Holder: q.Holder}
 	if err := k.Backend.Do(&r, a); err != nil {
 		return err
 	}

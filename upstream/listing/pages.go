@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aclgate/upstream"
+	"aclgate/upstream/share"
 )
 
 // PageRows is how many rows are asked for at a time (SPEC 4.6): the vendor's largest limit.
@@ -49,6 +50,8 @@ type Query struct {
 	Deadline time.Time
 	// Confirm is asked before each page is: see upstream.Request; nil: nobody is asked.
 	Confirm func() error
+	// Holder is who the connections are for. The zero Holder is the gateway itself.
+	Holder share.Holder
 }
 
 // MaxItems bounds one collection: the index counts in 32 bits, and memory has an end.

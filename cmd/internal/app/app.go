@@ -48,6 +48,8 @@ type Options struct {
 	Ready  func(api, admin net.Addr) // called once both addresses are taken
 	Served proxy.Served              // nil: no call
 
+	ServedMQTT func(*record.Topic) // called for what MQTT sessions do, as far as it is audited; nil: no call
+
 	LogLost func() uint64 // lines of the log that were lost; nil: not counted
 }
 
@@ -246,22 +248,22 @@ func (a *App) shutdown() error {
 	a.notifier.tell(notifyStopping)
 	a.metrics.SetBool(metrics.Draining, true)
 	a.log.Info("draining", "delay", s.Delay, "drain", s.Drain)
-	ctx, hasten := context.WithCancel(context.Background())
+	patient, hasten := context.WithCancel(context.Background())
 	defer hasten()
 	go func() {
 		select {
 		case <-a.options.Hasten:
 			hasten()
-		case <-ctx.Done():
+		case <-patient.Done():
 		}
 	}()
 	delay := time.NewTimer(s.Delay)
 	defer delay.Stop()
 	select {
 	case <-delay.C:
-	case <-ctx.Done():
+	case <-patient.Done():
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.Drain)
+	ctx, cancel := context.WithTimeout(patient, s.Drain)
 	defer cancel()
 	var mqtt sync.WaitGroup
 	mqtt.Go(a.endMQTT)

@@ -11,6 +11,7 @@ import (
 
 	"aclgate/config"
 	"aclgate/config/tlsfiles"
+	"aclgate/metrics"
 	"aclgate/policy"
 	"aclgate/policy/topic"
 	"aclgate/proxy"
@@ -138,6 +139,10 @@ func (a *App) serveMQTT() {
 		return
 	}
 	f.server = mqtt.New(a.mqttOptions())
+	a.metrics.CollectMQTT(func() metrics.MQTTStats {
+		s := f.server.Stats()
+		return metrics.MQTTStats{Sessions: s.Sessions, Asked: s.Asked, Printed: s.Printed, Wide: s.Wide, UpstreamUp: s.BrokerUp}
+	})
 	if f.plain != nil {
 		ln := f.plain
 		if f.tls != nil {
@@ -178,7 +183,7 @@ func (a *App) mqttOptions() mqtt.Options {
 	return mqtt.Options{
 		Engine: a.engine, Law: topic.New(TopicOptions(a.settings, a.engine)), Tokens: tokens, Accounts: a.policy,
 		Items:  func(tree *policy.Tree) policy.Items { return a.index.Fresh(tree) },
-		Broker: a.mqtt.broker, Log: a.log,
+		Broker: a.mqtt.broker, Charge: a.gateway.ChargeSource, Metrics: a.metrics, Audit: a.audit, Served: a.options.ServedMQTT, Log: a.log,
 		Info:       func(t *policy.Token) []byte { return proxy.AppendTokenInfo(nil, t) },
 		MaxConnect: m.MaxConnectBytes, MaxPacket: m.MaxPacketBytes, MaxSessions: m.MaxSessions, MaxFilters: m.MaxFilters,
 		MaxInflight: m.MaxInflight, TopicAliases: m.TopicAliases, MaxWillDelay: m.MaxWillDelay,
@@ -199,6 +204,15 @@ type mqttTokens struct {
 type treeFault struct {
 	tree *policy.Tree
 	err  error
+}
+
+// Revision implements mqtt.Tokens: it is another one while the tree is too old.
+func (t *mqttTokens) Revision(key uint64) uint64 {
+	revision := t.policySource.Revision(key) << 1
+	if t.stale != nil && t.stale() {
+		revision |= 1
+	}
+	return revision
 }
 
 // Lookup implements mqtt.Tokens.

@@ -8,6 +8,7 @@ import (
 	"aclgate/metrics"
 	"aclgate/metrics/record"
 	"aclgate/proxy/admin"
+	"aclgate/upstream/share"
 )
 
 // errDraining is what /readyz says while the gateway ends.
@@ -34,6 +35,7 @@ func (a *App) openAdmin() error {
 		return metrics.PolicyStats{Tokens: state.Tokens, Accounts: state.Accounts}
 	})
 	a.metrics.CollectUpstream(a.upstreamStats)
+	a.metrics.CollectShares(a.shareStats)
 	a.metrics.CollectIndex(a.indexStats)
 	a.metrics.CollectListener(func() metrics.ListenerStats {
 		if a.server == nil { // not listening yet
@@ -111,6 +113,21 @@ func (a *App) upstreamStats() ([]metrics.UpstreamStats, metrics.QueueStats) {
 		queue.Waiting += int64(s.Waiting)
 	}
 	return urls, queue
+}
+
+// shareStats adds up what the urls count.
+func (a *App) shareStats() []metrics.ShareStats {
+	var conns, queue share.Met
+	for _, s := range a.transport.Stats() {
+		conns.Add(s.Conns)
+		queue.Add(s.Queue)
+	}
+	stats := func(resource string, m share.Met) metrics.ShareStats {
+		return metrics.ShareStats{
+			Resource: resource, Token: m.Token, Account: m.Account, Strangers: m.Strangers, Callers: m.Callers,
+		}
+	}
+	return []metrics.ShareStats{stats("connections", conns), stats("queue", queue)}
 }
 
 func (a *App) indexStats() metrics.IndexStats {

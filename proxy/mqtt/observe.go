@@ -1,0 +1,113 @@
+package mqtt
+
+import (
+	"time"
+
+	"aclgate/metrics"
+	"aclgate/metrics/record"
+	"aclgate/policy"
+	"aclgate/policy/topic"
+	"aclgate/proxy/mqtt/wire"
+)
+
+// Stats is what a server has at one moment.
+type Stats struct {
+	Sessions             int // connections, those that have not said CONNECT yet among them
+	Asked, Printed, Wide int // filters: of clients, of those at the broker, of clients and wider than permitted
+	BrokerUp             bool
+}
+
+// Stats returns what there is.
+func (s *Server) Stats() Stats {
+	all := s.all()
+	sum := Stats{Sessions: len(all), BrokerUp: !s.brokerDown.Load()}
+	for _, x := range all {
+		asked, printed, wide := x.table.count()
+		sum.Asked, sum.Printed, sum.Wide = sum.Asked+asked, sum.Printed+printed, sum.Wide+wide
+	}
+	return sum
+}
+
+// note counts what became of an action, and remembers it: in the audit log each CONNECT, each filter
+// of a SUBSCRIBE, each end, and of the rest what was denied.
+func (x *session) note(a record.Action, reason policy.Reason, code wire.Reason, about []byte) {
+	x.noteFilter(a, reason, code, about, nil)
+}
+
+// noteFilter is note with what was made of a filter; nil: nothing.
+func (x *session) noteFilter(a record.Action, reason policy.Reason, code wire.Reason, about []byte, made *topic.Subscription) {
+	o := &x.server.o
+	verdict := topic.Verdict(reason)
+	if o.Metrics != nil {
+		o.Metrics.Topic(a, verdict, reason)
+	}
+	if (a == record.Publish || a == record.Will) && verdict != policy.Deny || o.Audit == nil && o.Served == nil {
+		return
+	}
+	t := record.Topic{Time: time.Now(), Action: a, Verdict: verdict, Reason: reason, Code: uint8(code), Caller: x.caller, Source: x.source}
+	t.SetTopic(about)
+	if made != nil {
+		t.Printed, t.Denied = len(made.Printed), len(made.Denied)
+	}
+	if a == record.End {
+		t.Withheld = x.withheldCount.Load()
+	}
+	o.Audit.AddTopic(&t)
+	if o.Served != nil {
+		o.Served(&t)
+	}
+}
+
+// noteConnect is note for what became of CONNECT.
+func (x *session) noteConnect(reason policy.Reason, code wire.Reason) {
+	if m := x.server.o.Metrics; m != nil {
+		m.Add(metrics.MQTTConnects, 1, int(reason))
+	}
+	x.note(record.Connect, reason, code, nil)
+}
+
+// noteDelivery counts a message of the broker. Permitted and not shown is one that nobody asked for,
+// or that is longer than the client takes.
+func (x *session) noteDelivery(reason policy.Reason, shown bool) {
+	m := x.server.o.Metrics
+	if m != nil {
+		m.Topic(record.Deliver, topic.Verdict(reason), reason)
+	}
+	if shown {
+		return
+	}
+	x.withheldCount.Add(1)
+	if m != nil {
+		m.Add(metrics.MQTTWithheld, 1, int(reason))
+	}
+}
+
+// noteEnd is note for the end of a session that had begun.
+func (x *session) noteEnd(why wire.Reason) {
+	reason := policy.Permitted
+	switch why {
+	case wire.NotAuthorized:
+		reason = policy.Revoked
+	case wire.Administrative:
+		reason = policy.RightsChanged
+	case wire.Malformed, wire.ProtocolError, wire.PacketTooLarge, wire.AliasInvalid, wire.ReceiveMaxExceeded:
+		reason = policy.BadPacket
+	}
+	x.note(record.End, reason, why, nil)
+}
+
+// countIn counts a packet of the client.
+func (x *session) countIn(f wire.Frame) {
+	if m := x.server.o.Metrics; m != nil {
+		m.Add(metrics.MQTTPackets, 1, metrics.In, int(f.Type))
+		m.Add(metrics.MQTTBytes, int64(f.Size()), metrics.In)
+	}
+}
+
+// countOut counts a packet to the client.
+func (x *session) countOut(packet []byte) {
+	if m := x.server.o.Metrics; m != nil {
+		m.Add(metrics.MQTTPackets, 1, metrics.Out, int(packet[0]>>4))
+		m.Add(metrics.MQTTBytes, int64(len(packet)), metrics.Out)
+	}
+}
