@@ -13,7 +13,7 @@ import (
 // Player plays tests against one broker or gateway.
 type Player struct {
 	Dial func() (net.Conn, error)
-	User string // user name of the player's own CONNECTs; empty: none
+	User string // user name of the player's CONNECTs, and of a test's that name nobody; empty: none
 
 	// Exact demands every packet byte for byte. Otherwise a test that has to end in a disconnect is
 	// good if it does, whatever comes before, and a successful CONNACK may have any properties.
@@ -61,7 +61,7 @@ func (p *Player) steps(c *client, t Test) (ended bool, err error) {
 	for _, step := range t.Steps {
 		switch step.Kind {
 		case Send:
-			if _, err := c.Write(step.Bytes); err != nil {
+			if _, err := c.Write(withUser(step.Bytes, p.User)); err != nil {
 				return true, nil
 			}
 		case Publish:

@@ -1,6 +1,7 @@
 package sequences
 
 import (
+	"io"
 	"net"
 	"testing"
 	"time"
@@ -61,5 +62,78 @@ func TestMosquitto(t *testing.T) {
 	t.Logf("%d of %d", good, len(all))
 	if good < 1650 {
 		t.Errorf("got %d of %d, want at least 1,650", good, len(all))
+	}
+}
+
+// withUser names a user where the packet is a whole CONNECT without one, and mends nothing.
+func TestWithUser(t *testing.T) {
+	for notation, want := range map[string]string{
+		"10 r13 s4 'MQTT' 04 02 k10 s1 'p'":                                 "10 r16 s4 'MQTT' 04 82 k10 s1 'p' s1 'u'",
+		"10 r19 s4 'MQTT' 04 06 k10 s1 'p' s1 'p' s1 'p'":                   "10 r22 s4 'MQTT' 04 86 k10 s1 'p' s1 'p' s1 'p' s1 'u'",
+		"10 r14 s4 'MQTT' 05 02 k10 v0 s1 'p'":                              "10 r17 s4 'MQTT' 05 82 k10 v0 s1 'p' s1 'u'",
+		"10 r23 s4 'MQTT' 05 06 k10 v0 s1 'p' v2 01 01 s1 'p' s1 'p' E0 00": "10 r26 s4 'MQTT' 05 86 k10 v0 s1 'p' v2 01 01 s1 'p' s1 'p' s1 'u' E0 00",
+		"10 r13 s4 'MQTT' 04 03 k10 s1 'p'":                                 "10 r16 s4 'MQTT' 04 83 k10 s1 'p' s1 'u'",
+		"10 r14 s4 'MQTT' 04 02 k10 s1 'p' 00":                              "",
+		"10 r12 s4 'MQTT' 04 02 k10 s1 'p'":                                 "",
+		"10 8D00 s4 'MQTT' 04 02 k10 s1 'p'":                                "",
+		"10 r16 s4 'MQTT' 04 82 k10 s1 'p' s1 'v'":                          "",
+		"10 r16 s4 'MQTT' 04 42 k10 s1 'p' s1 'v'":                          "",
+		"10 r13 s4 'MQTT' 05 02 k10 s1 'p'":                                 "",
+		"10 r4 s4 'MQ'":                                                     "",
+		"10":                                                                "", "C0 00": "", "": "",
+	} {
+		packet, err := Bytes(notation)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want == "" {
+			want = notation
+		}
+		expected, err := Bytes(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := withUser(packet, "u"); string(got) != string(expected) {
+			t.Errorf("%s: got %x, want %x", notation, got, expected)
+		}
+	}
+}
+
+// What a recorder passes on it keeps, whole, and only until it is asked.
+func TestRecorder(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			io.Copy(c, c)
+			c.Close()
+		}
+	}()
+	r, err := Record(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for range 2 {
+		c, err := net.Dial("tcp", r.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(c, "\xc0\x00\x30\x03\x00\x01a\xc0")
+		if _, err := io.ReadFull(c, make([]byte, 8)); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		conns, packets, err := r.Take()
+		if err != nil || conns != 1 || len(packets) != 3 || string(packets[0]) != "\xc0\x00" || string(packets[1]) != "\x30\x03\x00\x01a" || string(packets[2]) != "\xc0" {
+			t.Errorf("got %d, %x, %v", conns, packets, err)
+		}
 	}
 }

@@ -57,7 +57,8 @@ func TestNoAllocs(t *testing.T) {
 
 // unconnected returns a session with the rights of another, whose writers lead nowhere.
 func unconnected(w *world, like *session) *session {
-	x := &session{server: w.server, version: wire.V5, withheld: map[uint16]bool{}, dropped: map[uint16]bool{}}
+	x := &session{server: w.server, version: wire.V5, dropped: map[uint16]bool{}}
+	x.flows.next = map[uint16]step{}
 	x.broker.Store(like.broker.Load())
 	if why := x.identify("acl-key-1"); why != admitted {
 		w.t.Fatal(why)

@@ -231,7 +231,8 @@ func (x *session) welcome(c *wire.Connect, assigned string) {
 	o, can := &x.server.o, &x.broker.Load().Can
 	a := wire.Connack{Code: wire.Success}
 	p := &a.Properties
-	p.SetNum(wire.ReceiveMaximum, uint32(min(o.MaxInflight, can.ReceiveMax)))
+	x.inflight = min(o.MaxInflight, can.ReceiveMax)
+	p.SetNum(wire.ReceiveMaximum, uint32(x.inflight))
 	p.SetNum(wire.AliasMaximum, uint32(o.TopicAliases))
 	most := o.MaxPacket
 	if can.MaxPacket > 0 {
@@ -254,7 +255,7 @@ func (x *session) welcome(c *wire.Connect, assigned string) {
 		p.SetNum(wire.ServerKeepAlive, uint32(can.KeepAlive))
 		x.keepAlive = time.Duration(can.KeepAlive) * time.Second
 	}
-	if c.Properties.Num(wire.SessionExpiry) != 0 {
+	if x.lasting = c.Properties.Num(wire.SessionExpiry) != 0; x.lasting {
 		p.SetNum(wire.SessionExpiry, 0)
 	}
 	if assigned != "" {

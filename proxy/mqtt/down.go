@@ -107,6 +107,7 @@ func (x *session) deliver(f wire.Frame, d *delivery) error {
 	}
 	m.Properties.IDs = append(m.Properties.IDs[:0], ids...)
 	x.fromPath(m, shown, account, d)
+	x.flows.begin(m, true)
 	fits, err := x.toClient.add(m, x.maxPacket)
 	if err == nil && !fits {
 		return x.withhold(m, reason)
@@ -118,11 +119,11 @@ func (x *session) deliver(f wire.Frame, d *delivery) error {
 // withhold acknowledges a message that the client is not shown.
 func (x *session) withhold(m *wire.Publish, reason policy.Reason) error {
 	x.noteDelivery(reason, false)
+	x.flows.begin(m, false)
 	switch m.QoS {
 	case 1:
 		return x.toBroker.put(&wire.Ack{Type: wire.PUBACK, ID: m.ID})
 	case 2:
-		x.withheld[m.ID] = true
 		return x.toBroker.put(&wire.Ack{Type: wire.PUBREC, ID: m.ID})
 	}
 	return nil
@@ -134,8 +135,7 @@ func (x *session) brokerAck(f wire.Frame) error {
 	if err := a.Parse(f); err != nil {
 		return err
 	}
-	if a.Type == wire.PUBREL && x.withheld[a.ID] {
-		delete(x.withheld, a.ID)
+	if a.Type == wire.PUBREL && x.flows.release(a.ID) {
 		return x.toBroker.put(&wire.Ack{Type: wire.PUBCOMP, ID: a.ID})
 	}
 	if a.Type == wire.PUBACK || a.Type == wire.PUBCOMP || a.Type == wire.PUBREC && a.Reason.Failed() {

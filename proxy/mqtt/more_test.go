@@ -2,14 +2,9 @@ package mqtt
 
 import (
 	"io"
-	"net"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
-	"aclgate/bench/broker/mosquitto"
-	"aclgate/bench/sequences"
 	"aclgate/proxy/mqtt/wire"
 )
 
@@ -83,47 +78,4 @@ func TestKeepAlive(t *testing.T) {
 	p := w.dial(wire.V5, "acl-key-1", func(c *wire.Connect) { c.KeepAlive = 1 })
 	p.want("CONNACK 0x00 <nil>")
 	p.want("DISCONNECT 0x8D <nil>")
-}
-
-// lawful has the sequences that need not end in a disconnect and are answered otherwise here: they
-// CONNECT as a user that is none of the gateway's, or do what the law forbids.
-var lawful = []string{
-	"CONNECT/", // their own user names, or none; and two of 3.1 with a reserved bit
-	"PUBLISH/v5.0   PUBLISH/PUBLISH with $ topic - connection/state",
-	"PUBLISH/v5.0   PUBLISH ALLOWED PROPERTIES/maximum packet size", // its own CONNECT
-	"SUBSCRIBE/v3.1.1 SUBSCRIBE/82 $SYS ok",
-	"SUBSCRIBE/v5.0   SUBSCRIBE/82 $SYS ok",
-}
-
-// TestSequences plays mosquitto's sequences through the gateway in front of mosquitto: whatever has
-// to end in a disconnect does, and the rest is answered as by the broker, but for what is lawful.
-func TestSequences(t *testing.T) {
-	dir, err := sequences.Find()
-	if err != nil {
-		t.Skip(err)
-	}
-	all, err := sequences.Load(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := mosquitto.Start(t.TempDir())
-	if err != nil {
-		t.Skip(err)
-	}
-	defer b.Close()
-	w := newWorld(t, b.Addr(), nil)
-	player := sequences.Player{
-		Dial: func() (net.Conn, error) { return net.Dial("tcp", w.addr) }, User: "master-key", Patience: 300 * time.Millisecond,
-	}
-	good := 0
-	for _, test := range all {
-		err := player.Play(test)
-		switch {
-		case err == nil:
-			good++
-		case test.Disconnect || !slices.ContainsFunc(lawful, func(name string) bool { return strings.HasPrefix(test.String(), name) }):
-			t.Errorf("%s: %v", test, err)
-		}
-	}
-	t.Logf("%d of %d", good, len(all))
 }

@@ -43,10 +43,12 @@ type session struct {
 	aliases   wire.Aliases    // of up
 	path      []byte          // of up: where the topic of a message is named anew
 	dropped   map[uint16]bool // of up: denied QoS 2 messages of 3.x, whose PUBREL is still to come
-	withheld  map[uint16]bool // of down: QoS 2 deliveries kept back, whose PUBREL is still to come
+	flows     flows           // deliveries whose acknowledgements are still to come
 	version   wire.Version
 	keepAlive time.Duration
+	lasting   bool         // CONNECT asked for a session expiry
 	maxPacket int          // that the client takes, in bytes; 0: any
+	inflight  int          // messages with QoS 1 and 2 that the client may have under way
 	heard     atomic.Int64 // when the client's last packet came, unix nanoseconds
 	serving   atomic.Bool  // CONNECT was answered
 
@@ -75,7 +77,7 @@ type rights struct {
 }
 
 func newSession(s *Server, conn net.Conn, origin string) *session {
-	x := &session{server: s, conn: conn, dropped: map[uint16]bool{}, withheld: map[uint16]bool{}}
+	x := &session{server: s, conn: conn, dropped: map[uint16]bool{}}
 	if origin != "" {
 		x.origin = []byte(origin)
 	}
@@ -85,6 +87,7 @@ func newSession(s *Server, conn net.Conn, origin string) *session {
 	x.reader = wire.NewReader(conn, wire.Client, 0, s.o.MaxConnect)
 	x.toClient.send, x.toClient.count = patient(conn, s.o.Write), x.countOut
 	x.table.init()
+	x.flows.next = map[uint16]step{}
 	x.said.Add(1)
 	return x
 }

@@ -22,8 +22,9 @@ type table struct {
 
 	lastGroup uint32
 	lastID    uint16
-	busy      map[uint16]bool  // ids of the client's messages that the broker has not acknowledged
-	own       map[uint16]*part // the gateway's packets that wait for an answer
+	busy      map[uint16]flight // the client's messages that the broker has not acknowledged, by id
+	single    int               // of them, those with QoS 1, which end without a further packet of the client
+	own       map[uint16]*part  // the gateway's packets that wait for an answer
 }
 
 // asked is one filter of the client.
@@ -58,7 +59,7 @@ type group struct {
 func (t *table) init() {
 	t.freed.L = &t.mu
 	t.asked, t.printed, t.groups = map[string]*asked{}, map[string]*printed{}, map[uint32]*group{}
-	t.busy, t.own = map[uint16]bool{}, map[uint16]*part{}
+	t.busy, t.own = map[uint16]flight{}, map[uint16]*part{}
 }
 
 // wake ends all waiting.
@@ -69,29 +70,11 @@ func (t *table) wake() {
 	t.freed.Broadcast()
 }
 
-// claim marks a message of the client as under way. It waits for a packet of the gateway's with the
-// same id.
-func (t *table) claim(id uint16) {
-	t.mu.Lock()
-	for t.own[id] != nil && !t.ended {
-		t.freed.Wait()
-	}
-	t.busy[id] = true
-	t.mu.Unlock()
-}
-
-// release is told that the broker has acknowledged a message of the client.
-func (t *table) release(id uint16) {
-	t.mu.Lock()
-	delete(t.busy, id)
-	t.mu.Unlock()
-}
-
 // ownID gives a packet of the gateway's an id that is not under way. Clients count from 1 up, so it
 // counts down. 0: there is none. The lock is held.
 func (t *table) ownID(p *part) uint16 {
 	for range 1<<16 - 1 {
-		if t.lastID--; t.lastID != 0 && !t.busy[t.lastID] && t.own[t.lastID] == nil {
+		if t.lastID--; t.lastID != 0 && t.busy[t.lastID].qos == 0 && t.own[t.lastID] == nil {
 			t.own[t.lastID] = p
 			return t.lastID
 		}

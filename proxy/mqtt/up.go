@@ -105,7 +105,9 @@ func (x *session) publish(f wire.Frame, m *wire.Publish, now time.Time) error {
 	}
 	x.note(record.Publish, reason, wire.Success, nil)
 	if m.QoS > 0 {
-		x.table.claim(m.ID)
+		if err := x.claim(m); err != nil {
+			return err
+		}
 	}
 	x.nameSender(&m.Properties)
 	fits, err := x.toBroker.add(m, x.broker.Load().Can.MaxPacket)
@@ -166,6 +168,9 @@ func (x *session) clientAck(f wire.Frame) error {
 		delete(x.dropped, a.ID)
 		return x.toClient.put(&wire.Ack{Type: wire.PUBCOMP, ID: a.ID})
 	}
+	if a.Type != wire.PUBREL && !x.flows.client(&a) {
+		return &wire.Fault{Reason: wire.ProtocolError, Text: "an acknowledgement that does not fit its message"}
+	}
 	a.Properties.Reset()
 	return x.toBroker.put(&a)
 }
@@ -175,6 +180,9 @@ func (x *session) leave(f wire.Frame) error {
 	var d wire.Disconnect
 	if err := d.Parse(f); err != nil {
 		return err
+	}
+	if d.Properties.Num(wire.SessionExpiry) != 0 && !x.lasting {
+		return &wire.Fault{Reason: wire.ProtocolError, Text: "a session without expiry is given one at its end"}
 	}
 	d.Properties.Reset()
 	if err := x.toBroker.put(&d); err != nil {
