@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"strings"
 	"testing"
@@ -45,10 +46,9 @@ func startMQTT(t *testing.T, o siteOptions, more string) *mqttGate {
 	if o.policy == "" {
 		o.policy = mqttPolicy
 	}
-	if o.files == nil {
-		o.files = map[string]string{}
-	}
-	o.files["broker.token"] = brokerKey + "\n"
+	files := map[string]string{"broker.token": brokerKey + "\n"}
+	maps.Copy(files, o.files)
+	o.files = files
 	o.settings += fmt.Sprintf("mqtt: {address: %q, ws_address: %q, upstream: {url: \"mqtt://%s\", token_file: broker.token}%s}\n", g.plain, g.ws, b.Addr(), more)
 	g.gate = startGate(t, o)
 	return g
