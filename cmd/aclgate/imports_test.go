@@ -69,6 +69,16 @@ var table = map[string]rule{
 		may: []string{"policy", "policy/store"}, reach: []string{fasthttp},
 		reason: "the cache is memory in front of a store, never truth, and no part of HTTP",
 	},
+	"policy/record": {
+		may: []string{"policy"}, never: []string{"net", "net/http", "os", "io", "io/fs", "time", "log", "log/slog", "encoding/json", yaml},
+		reach:  []string{fasthttp, module + "policy/store", module + "upstream", module + "proxy"},
+		reason: "documents are read and printed from bytes to bytes, without an idea of who asks or where they are kept",
+	},
+	"policy/admin": {
+		may: []string{"policy", "policy/record"}, never: []string{"net", "net/http", "os", "io", "io/fs", "time", "log", "log/slog", "encoding/json", yaml},
+		reach:  []string{fasthttp, module + "policy/store", module + "upstream", module + "proxy"},
+		reason: "who may administer what is pure: a caller, a state of the world and a time in, a fault out",
+	},
 	"policy/explain": {
 		may: []string{"policy", "policy/routes", "policy/topic"}, never: []string{"net", "net/http"},
 		reason: "a decision as text is explained from values, without a connection",
