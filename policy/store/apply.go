@@ -16,26 +16,7 @@ type tokenChange struct {
 // unknown, and so is one of an account that is not there any more.
 func (l *Live) apply(b *Batch) {
 	begun := time.Now()
-	var what What
-	var tokens []tokenChange
-	accounts := false
-	for _, row := range b.Rows {
-		delete(l.bad, rowKey{row.Table, row.ID})
-		switch row.Table {
-		case Accounts:
-			accounts = true
-			delete(l.accounts, row.ID)
-		case Tokens:
-			tokens = append(tokens, tokenChange{id: row.ID})
-		}
-		if row.Doc != nil {
-			l.read(row, l.bad, func(a policy.Account) { l.accounts[a.ID] = a }, func(rec *Record) { tokens[len(tokens)-1].rec = rec })
-		}
-	}
-	if accounts {
-		l.replaceTree()
-		what.Tree = true
-	}
+	what, tokens, owned := l.applyRows(b)
 	for len(tokens) > 0 {
 		n := min(len(tokens), applyChunk)
 		what.Kinds = l.change(tokens[:n]) || what.Kinds
@@ -49,7 +30,49 @@ func (l *Live) apply(b *Batch) {
 		l.compact()
 	}
 	l.stats.apply.Store(int64(time.Since(begun)))
+	if len(owned) > 0 && l.o.Owned != nil {
+		l.o.Owned(owned)
+	}
 	l.publish(what)
+}
+
+// applyRows reads the rows of a batch, and puts all but tokens in force.
+func (l *Live) applyRows(b *Batch) (what What, tokens []tokenChange, owned []Owner) {
+	docs, owners := l.docs.Load(), l.owners.Load()
+	for _, row := range b.Rows {
+		what.Tables = what.Tables.With(row.Table)
+		delete(l.bad, rowKey{row.Table, row.ID})
+		switch row.Table {
+		case Tokens:
+			change := tokenChange{id: row.ID}
+			if row.Doc != nil {
+				l.read(row, l.bad, nil, func(rec *Record) { change.rec = rec })
+			}
+			tokens = append(tokens, change)
+		case Accounts:
+			what.Tree = true
+			delete(l.accounts, row.ID)
+			if row.Doc != nil {
+				l.read(row, l.bad, func(a policy.Account) { l.accounts[a.ID] = a }, nil)
+			}
+			l.keepDoc(docs, row, l.bad)
+		case Items:
+			was, is := l.keepOwner(owners, row, l.bad)
+			if was.CID != 0 && (was.Collection != is.Collection || was.ID != is.ID) {
+				was.CID = 0
+				owned = append(owned, was)
+			}
+			if is.CID != 0 {
+				owned = append(owned, is)
+			}
+		default:
+			l.keepDoc(docs, row, l.bad)
+		}
+	}
+	if what.Tree {
+		l.replaceTree()
+	}
+	return what, tokens, owned
 }
 
 // replaceTree puts the accounts in force. Where one is gone, whoever remembers its tokens has to

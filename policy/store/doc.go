@@ -33,7 +33,10 @@
 //   - engine.go: what an engine is. live.go, feed.go, apply.go, lease.go: following one, and what
 //     becomes of an answer. writable.go: packed tokens that change one by one.
 //   - rows.go and document.go: a row is the JSON that a policy file takes, read by the same readers.
-//   - edit.go: a transaction, judged. transfer.go: import and export. wait.go: who obeys a change,
+//   - records.go and owners.go: kinds that a policy file has not. Roles, grants, limits, realms, users
+//     and accounts are kept as documents by id (Doc, Docs), for those who judge by them; whose items
+//     are is kept in some 40 bytes for each (Owner, Owners). LiveOptions.Changed says which moved.
+//   - edit.go and txrecords.go: a transaction, judged. transfer.go: import and export. wait.go: who obeys a change,
 //     and whether what is obeyed is what is in the database.
 //
 // # How an engine is written
@@ -53,6 +56,8 @@
 //   - Write is durable when it returns nil, and one transaction at a time: what the Writer reads
 //     cannot change before the commit. It maps a value that is taken to ErrTaken and a missing row
 //     to ErrNoRow. Documents are kept byte for byte.
+//   - Sealed keys, verifiers of passwords and last uses have no revision, are named by no change and
+//     stand in no history. All does not yield them.
 //   - Beat is a write. On a standby, or wherever nothing can be written, it fails.
 //   - Methods end when their context does. Errors name the database, say what to do, and hold
 //     neither credentials nor values of rows.

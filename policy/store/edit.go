@@ -19,9 +19,9 @@ type Tx struct {
 	w        Writer
 	o        *LiveOptions
 	rows     rowReader
-	needed   map[int64]bool // accounts of tokens that were written
-	deleted  map[int64]bool // accounts that were taken away
-	accounts bool           // some were written or taken away
+	needed   map[int64]Table // accounts that what was written refers to
+	deleted  map[int64]bool  // accounts that were taken away
+	accounts bool            // some were written or taken away
 }
 
 // InUse says that a record cannot be taken away, and why.
@@ -31,7 +31,7 @@ func (e *InUse) Error() string { return e.What }
 
 // checked makes a change and judges what it has made.
 func checked(w Writer, o *LiveOptions, change func(*Tx) error) error {
-	tx := &Tx{w: w, o: o, rows: rowReader{maxDepth: o.MaxDepth}, needed: map[int64]bool{}, deleted: map[int64]bool{}}
+	tx := &Tx{w: w, o: o, rows: rowReader{maxDepth: o.MaxDepth}, needed: map[int64]Table{}, deleted: map[int64]bool{}}
 	if err := change(tx); err != nil {
 		return err
 	}
@@ -68,9 +68,9 @@ func (tx *Tx) checkTokens() error {
 	if tx.o.Foreign {
 		return nil
 	}
-	for id := range tx.needed {
+	for id, by := range tx.needed {
 		if _, err := tx.w.Get(Accounts, id); errors.Is(err, ErrNoRow) {
-			return strict.Faults{{File: "tokens", Message: fmt.Sprintf("cid: no account has the id %d", id)}}
+			return strict.Faults{{File: by.String(), Message: fmt.Sprintf("cid: no account has the id %d", id)}}
 		} else if err != nil {
 			return err
 		}
@@ -113,7 +113,7 @@ func (tx *Tx) PutToken(rec *Record, metadata []byte) error {
 	if _, _, _, err := tx.rows.token(rec.Token.ID, doc); err != nil {
 		return err
 	}
-	tx.needed[rec.Token.CID] = true
+	tx.needed[rec.Token.CID] = Tokens
 	return tx.w.Put(Tokens, rec.Token.ID, doc)
 }
 
@@ -227,9 +227,15 @@ var errReadOnly = errors.New("this transaction only reads")
 // readOnly is a Writer that writes nothing.
 type readOnly struct{ Reader }
 
-func (readOnly) Put(Table, int64, []byte) error { return errReadOnly }
-func (readOnly) Delete(Table, int64) error      { return errReadOnly }
-func (readOnly) NewID(Table) (int64, error)     { return 0, errReadOnly }
+func (readOnly) Put(Table, int64, []byte) error  { return errReadOnly }
+func (readOnly) Delete(Table, int64) error       { return errReadOnly }
+func (readOnly) NewID(Table) (int64, error)      { return 0, errReadOnly }
+func (readOnly) PutOwner(Owner) error            { return errReadOnly }
+func (readOnly) DeleteOwner(string, int64) error { return errReadOnly }
+func (readOnly) Link(int64, int64) error         { return errReadOnly }
+func (readOnly) Unlink(int64, int64) error       { return errReadOnly }
+func (readOnly) Seal(int64, []byte) error        { return errReadOnly }
+func (readOnly) SetSecret(int64, string) error   { return errReadOnly }
 
 // Write makes changes in an engine that nobody here follows, judged as Live.Write does.
 func Write(ctx context.Context, o LiveOptions, actor string, change func(*Tx) error) (Head, error) {

@@ -19,13 +19,36 @@ const (
 	Limits
 	Realms
 	Users
+	Items      // whose items are: see Owner. A row has a number, which changes name
+	GrantLinks // whom grants are for: a row is all links of one grant, a list of account ids
 	tableEnd
 )
 
 // Tables are all of them, in an order in which what is referred to comes first.
-func Tables() []Table { return []Table{Accounts, Tokens, Roles, Grants, Limits, Realms, Users} }
+func Tables() []Table {
+	return []Table{Accounts, Tokens, Roles, Grants, Limits, Realms, Users, Items, GrantLinks}
+}
 
-var tableNames = [tableEnd]string{"", "accounts", "tokens", "roles", "grants", "limits", "realms", "users"}
+// HasDocs reports whether the rows of a table are documents, which Put writes. Those of Items and
+// GrantLinks are made of columns.
+func (t Table) HasDocs() bool { return t >= Accounts && t <= Users }
+
+// TableSet is a set of tables.
+type TableSet uint16
+
+// With returns the set with a table.
+func (s TableSet) With(t Table) TableSet { return s | 1<<t }
+
+// Has reports whether a table is in the set.
+func (s TableSet) Has(t Table) bool { return s&(1<<t) != 0 }
+
+// allTables are all of them.
+const allTables TableSet = 1<<tableEnd - 1<<Accounts
+
+// KeepDeleted is how long documents of deleted rows are kept.
+const KeepDeleted = 30 * 24 * time.Hour
+
+var tableNames = [tableEnd]string{"", "accounts", "tokens", "roles", "grants", "limits", "realms", "users", "items", "grant_links"}
 
 // String returns the name of the table, "" for a number that has none.
 func (t Table) String() string {
@@ -35,7 +58,8 @@ func (t Table) String() string {
 	return tableNames[t]
 }
 
-// Row is a record as the engine keeps it: the JSON that a policy file takes for it.
+// Row is a record as the engine keeps it: the JSON that a policy file takes for it. Of Items it is
+// {"collection","id","cid"}, of GrantLinks a list of account ids in ascending order.
 type Row struct {
 	Table Table
 	ID    int64
@@ -49,6 +73,19 @@ type Mark [16]byte
 
 // String returns the mark in hexadecimal digits.
 func (m Mark) String() string { return hex.EncodeToString(m[:]) }
+
+// Owner says which account an item belongs to, where the backend knows no accounts.
+type Owner struct {
+	Collection string `json:"collection"` // as in paths: gw/devices
+	ID         int64  `json:"id"`
+	CID        int64  `json:"cid"`
+}
+
+// Deleted is a row that was taken away, and can be put back for KeepDeleted.
+type Deleted struct {
+	Row
+	At time.Time
+}
 
 // Head is where a database is.
 type Head struct {
@@ -120,19 +157,47 @@ type Reader interface {
 	// Each then returns. Doc is valid during the call. Mark is not set.
 	Each(t Table, yield func(Row) error) error
 	// Holds reports whether a row of a table belongs to the account; of Accounts, whether one is
-	// right below it.
+	// right below it; of Roles, whether one belongs to the realm; of GrantLinks, whether a grant is
+	// for the account.
 	Holds(t Table, account int64) (bool, error)
+	// Owner returns whose an item is, or ErrNoRow.
+	Owner(collection string, id int64) (Owner, error)
+	// Sealed returns the sealed key of a token, or ErrNoRow.
+	Sealed(token int64) ([]byte, error)
+	// Secret returns the verifier of a user's password, or ErrNoRow.
+	Secret(user int64) (string, error)
+	// EachDeleted calls yield with what was taken away from a table and is kept, by ascending id,
+	// until it returns an error. Doc is valid during the call.
+	EachDeleted(t Table, yield func(Deleted) error) error
 }
 
 // Writer changes rows in one transaction. It sees what it has changed.
 type Writer interface {
 	Reader
-	// Put adds a row or replaces it. It ends with ErrTaken where a value is taken.
+	// Put adds a row with a document, or replaces it. It ends with ErrTaken where a value is taken.
+	// What was kept of a deleted row with this id is forgotten.
 	Put(t Table, id int64, doc []byte) error
-	// Delete takes a row away, or ends with ErrNoRow.
+	// Delete takes a row with a document away, or ends with ErrNoRow. The document is kept for
+	// KeepDeleted, but for those of tokens. What belongs to the row alone goes with it: links of a
+	// grant, the secret of a user, the sealed key and the last use of a token.
 	Delete(t Table, id int64) error
 	// NewID returns an id that no row of the table has or ever had.
 	NewID(t Table) (int64, error)
+	// PutOwner says whose an item is. What is known already makes no revision.
+	PutOwner(o Owner) error
+	// DeleteOwner forgets whose an item is, or ends with ErrNoRow.
+	DeleteOwner(collection string, id int64) error
+	// Link makes a grant one for an account, or ends with ErrNoRow without that grant. What is known
+	// already makes no revision.
+	Link(grant, account int64) error
+	// Unlink ends that, or ends with ErrNoRow.
+	Unlink(grant, account int64) error
+	// Seal keeps the sealed key of a token, or ends with ErrNoRow without that token; nil takes it
+	// away. It makes no revision.
+	Seal(token int64, box []byte) error
+	// SetSecret keeps the verifier of a user's password, or ends with ErrNoRow without that user; ""
+	// takes it away. It makes no revision, and stands in no history.
+	SetSecret(user int64, verifier string) error
 }
 
 // Engine is a database of records with a history of changes. The package comment says what it has
@@ -151,6 +216,10 @@ type Engine interface {
 	Beat(ctx context.Context, b Beat) error
 	// Replicas returns every gateway that has ever beaten and was not forgotten.
 	Replicas(ctx context.Context) ([]Replica, error)
+	// Leave forgets a gateway that ends.
+	Leave(ctx context.Context, replica string) error
+	// Forget forgets the gateways that have been silent for so long, by the database's clock.
+	Forget(ctx context.Context, silent time.Duration) error
 	// View reads in one snapshot.
 	View(ctx context.Context, read func(Reader) error) error
 	// Write makes the changes of one transaction in the name of actor, and returns the head that
@@ -161,10 +230,10 @@ type Engine interface {
 	Changes(ctx context.Context, q ChangeQuery, yield func(Change) error) error
 	// Uses calls yield with the last use of every token that one is known of.
 	Uses(ctx context.Context, yield func(Use) error) error
-	// SaveUses raises last uses; what is lower than what is known stays out. It makes no revision.
+	// SaveUses raises last uses of tokens that there are; what is lower than what is known stays out. It makes no revision.
 	SaveUses(ctx context.Context, uses []Use) error
 	// Prune forgets the history before a moment, raises the floor, and returns how many changes it
-	// forgot.
+	// forgot. It also forgets what was deleted longer than KeepDeleted ago.
 	Prune(ctx context.Context, before time.Time) (int64, error)
 	// Close gives back what the engine holds.
 	Close() error

@@ -87,6 +87,7 @@ func (l *Live) Run(ctx context.Context) {
 	var tasks = []task{
 		{every: saveEvery, do: l.keepUses},
 		{every: pruneEvery, do: l.prune},
+		{every: l.o.MaxStaleness, do: l.forget},
 	}
 	now := time.Now()
 	for i := range tasks {
@@ -98,6 +99,7 @@ func (l *Live) Run(ctx context.Context) {
 		case <-ctx.Done():
 			end, cancel := context.WithTimeout(context.Background(), maxAnswer)
 			l.keepUses(end)
+			_ = l.o.Engine.Leave(end, l.o.Replica) // else it is silent, and forgotten later
 			cancel()
 			return
 		case <-time.After(jitter(pause)):
@@ -129,6 +131,16 @@ func jitter(d time.Duration) time.Duration {
 func (l *Live) prune(ctx context.Context) {
 	if _, err := l.o.Engine.Prune(ctx, time.Now().Add(-l.o.History)); err != nil {
 		l.o.Logger.Error("cannot prune the history of the store", "error", err)
+	}
+}
+
+// silentBounds is after how many bounds of silence a gateway is forgotten.
+const silentBounds = 10
+
+// forget forgets gateways that ended without a word. One that is alive beats again.
+func (l *Live) forget(ctx context.Context) {
+	if err := l.o.Engine.Forget(ctx, silentBounds*l.o.MaxStaleness); err != nil && ctx.Err() == nil {
+		l.o.Logger.Error("cannot forget gateways that ended", "error", err)
 	}
 }
 
@@ -165,6 +177,9 @@ func (l *Live) poll(ctx context.Context) error {
 	for resyncs := 0; ; {
 		asked := time.Now()
 		if l.applied < 0 {
+			if err := l.register(ctx); err != nil {
+				return err
+			}
 			if err := l.resync(ctx, ResyncStart); err != nil {
 				return err
 			}
@@ -227,6 +242,14 @@ func (l *Live) beat(ctx context.Context, changed bool) error {
 	return err
 }
 
+// register tells the engine that this gateway begins: whoever waits for a change that this one reads
+// without having been heard of would not wait for it.
+func (l *Live) register(ctx context.Context) error {
+	ctx, cancel := l.bounded(ctx)
+	defer cancel()
+	return l.o.Engine.Beat(ctx, Beat{Replica: l.o.Replica, Version: l.o.Version})
+}
+
 // judge reports whether an answer does not follow what is obeyed, and why.
 func (l *Live) judge(b *Batch) (Resync, bool) {
 	switch {
@@ -256,33 +279,30 @@ func (l *Live) resync(ctx context.Context, reason Resync) error {
 	if err := l.uses.load(ctx); err != nil {
 		return err
 	}
-	fresh, accounts, bad := l.newTokens(), map[int64]policy.Account{}, map[rowKey]string{}
+	fresh := &loaded{l.newTokens(), map[int64]policy.Account{}, &documents{}, &ownerTable{}, map[rowKey]string{}}
 	pace := l.pacer()
 	head, mark, err := l.o.Engine.All(ctx, func(row Row) error {
-		l.read(row, bad, func(a policy.Account) { accounts[a.ID] = a }, func(rec *Record) { fresh.put(rec) })
+		l.readAll(fresh, row)
 		pace.step()
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	tree := l.buildTree(accounts, bad)
-	l.mu.Lock()
-	before := l.tokens
-	l.tokens = fresh
-	l.mu.Unlock()
-	l.accounts, l.bad = accounts, bad
-	l.tree.Store(tree)
+	before := l.replace(fresh)
 	l.applied, l.mark = head.Rev, mark
 	l.moveAll()
 	l.counted(reason)
 	if reason != ResyncStart {
 		l.o.Logger.Warn("everything in the store was read anew", "reason", reason.String(), "revision", head.Rev)
 	}
-	l.o.Logger.Info("store loaded", "store", l.o.Engine.Name(), "revision", head.Rev, "tokens", fresh.policy.Len(),
-		"accounts", len(tree.Accounts()), "bad_rows", len(bad), "took", time.Since(begun).Round(time.Millisecond))
-	l.publish(What{Tree: true, Kinds: true})
-	if max(before.policy.Len(), fresh.policy.Len()) >= manyTokens {
+	l.o.Logger.Info("store loaded", "store", l.o.Engine.Name(), "revision", head.Rev, "tokens", fresh.tokens.policy.Len(),
+		"accounts", len(l.tree.Load().Accounts()), "bad_rows", len(l.bad), "took", time.Since(begun).Round(time.Millisecond))
+	if l.o.Owned != nil {
+		l.o.Owned(nil)
+	}
+	l.publish(What{Tree: true, Kinds: true, Tables: allTables})
+	if max(before.policy.Len(), fresh.tokens.policy.Len()) >= manyTokens {
 		debug.FreeOSMemory()
 	}
 	return nil
@@ -300,26 +320,6 @@ func (l *Live) pacer() *pacer {
 		return nil
 	}
 	return newPacer()
-}
-
-// read reads a row of accounts or tokens. One that does not read costs itself alone.
-func (l *Live) read(row Row, bad map[rowKey]string, account func(policy.Account), token func(*Record)) {
-	var err error
-	switch row.Table {
-	case Accounts:
-		var a policy.Account
-		if a, err = l.rows.account(row.ID, row.Doc); err == nil {
-			account(a)
-		}
-	case Tokens:
-		var rec *Record
-		if rec, _, _, err = l.rows.token(row.ID, row.Doc); err == nil {
-			token(rec)
-		}
-	}
-	if err != nil {
-		l.spoilt(bad, rowKey{row.Table, row.ID}, err.Error())
-	}
 }
 
 // spoilt notes a row that does not read.

@@ -55,6 +55,8 @@ type snapshot struct {
 type What struct {
 	Tree  bool // the accounts
 	Kinds bool // what Kinds yields
+
+	Tables TableSet // whose rows moved, Tokens too; of a policy file none
 }
 
 // State is what a store tells about itself.
@@ -65,6 +67,7 @@ type State struct {
 	Faults   strict.Faults // of the last reading: why it was refused, or warnings
 	Tokens   map[policy.Access]int
 	Accounts int
+	Rows     map[Table]int // of a database: how many there are of the kinds that a policy file has not
 }
 
 // OpenFile reads the policy file and the last uses beside it. A file with a fault is an error that

@@ -26,8 +26,11 @@ type LiveOptions struct {
 	Logger       *slog.Logger  // nil: slog.Default()
 
 	// Changed is told what every change led to, the first load too, before the call that made the
-	// change returns. It must not call the Live; nil: nobody is told.
+	// change returns. It must neither follow nor change the Live; nil: nobody is told.
 	Changed func(State, What)
+	// Owned is told before Changed whose items moved, with CID 0 where nothing says so any more. nil
+	// stands for everything: what Owners yields then holds. It must not keep the slice.
+	Owned func([]Owner)
 }
 
 // revisionCount is how many revisions there are: one changed token makes one token in so many stale.
@@ -43,6 +46,8 @@ type Live struct {
 	doubt  map[policy.Digest]int64 // tokens that a database which went back may have brought back, and their ids
 
 	tree      atomic.Pointer[policy.Tree] // nil: nothing was read yet
+	docs      atomic.Pointer[documents]   // of all tables but Tokens and Items
+	owners    atomic.Pointer[ownerTable]
 	revisions [revisionCount]atomic.Uint64
 	lease     lease
 	state     atomic.Pointer[State]
@@ -75,6 +80,8 @@ func NewLive(o LiveOptions) *Live {
 	l := &Live{o: o, tokens: newWritable(), applied: -1, accounts: map[int64]policy.Account{}}
 	l.rows.maxDepth = o.MaxDepth
 	l.bad = map[rowKey]string{}
+	l.docs.Store(&documents{})
+	l.owners.Store(&ownerTable{})
 	l.uses.init(o.Engine)
 	l.lease.init(time.Now())
 	l.state.Store(&State{Stale: true})
@@ -148,7 +155,7 @@ func (l *Live) publish(what What) {
 		}
 	}
 	l.mu.RUnlock()
-	st.Accounts = len(l.tree.Load().Accounts())
+	st.Accounts, st.Rows = len(l.tree.Load().Accounts()), l.counts()
 	l.tell(st, what)
 }
 

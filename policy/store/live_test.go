@@ -342,13 +342,13 @@ func TestOneTokenMakesOneStale(t *testing.T) {
 	if moved > 5 {
 		t.Errorf("one change moved %d of 500 tokens", moved)
 	}
-	if len(told) != 1 || told[0] != (store.What{}) {
+	if len(told) != 1 || told[0] != (store.What{Tables: tables(store.Tokens)}) {
 		t.Errorf("got %+v, want one change of neither tree nor kinds", told)
 	}
 	told = nil
 	write(t, e, func(w store.Writer) error { return w.Put(store.Accounts, 2, []byte(`{"id":2,"parent":1}`)) })
 	follow(t, l)
-	if len(told) != 1 || told[0] != (store.What{Tree: true}) {
+	if len(told) != 1 || told[0] != (store.What{Tree: true, Tables: tables(store.Accounts)}) {
 		t.Errorf("got %+v, want a change of the tree", told)
 	}
 }

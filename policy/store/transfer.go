@@ -77,7 +77,7 @@ func (t *Transfer) Import(tx *Tx, replace bool, progress func()) (*Difference, e
 		case op.table == Accounts:
 			tx.accounts = true
 		default:
-			tx.needed[op.cid] = true
+			tx.needed[op.cid] = op.table
 		}
 		return tx.w.Put(op.table, op.id, op.doc)
 	})

@@ -3,11 +3,8 @@
 package memory
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/json"
 	"maps"
 	"slices"
 	"sync"
@@ -34,6 +31,9 @@ type Engine struct {
 type state struct {
 	rows    map[store.Table]map[int64][]byte
 	next    map[store.Table]int64
+	sealed  map[int64][]byte
+	secrets map[int64]string
+	deleted map[store.Table]map[int64]store.Deleted
 	changes []store.Change // the first has the revision floor, unless it is 0
 	head    store.Head
 }
@@ -50,6 +50,7 @@ var _ store.Engine = (*Engine)(nil)
 func New() *Engine {
 	e := &Engine{uses: map[int64]int64{}, replicas: map[string]*replica{}}
 	e.state = state{rows: map[store.Table]map[int64][]byte{}, next: map[store.Table]int64{}, head: store.Head{Version: 1}}
+	e.sealed, e.secrets, e.deleted = map[int64][]byte{}, map[int64]string{}, map[store.Table]map[int64]store.Deleted{}
 	return e
 }
 
@@ -79,6 +80,10 @@ func (s *state) clone() state {
 	c := state{rows: map[store.Table]map[int64][]byte{}, next: maps.Clone(s.next), changes: slices.Clone(s.changes), head: s.head}
 	for t, rows := range s.rows {
 		c.rows[t] = maps.Clone(rows)
+	}
+	c.sealed, c.secrets, c.deleted = maps.Clone(s.sealed), maps.Clone(s.secrets), map[store.Table]map[int64]store.Deleted{}
+	for t, rows := range s.deleted {
+		c.deleted[t] = maps.Clone(rows)
 	}
 	return c
 }
@@ -184,6 +189,28 @@ func (e *Engine) Replicas(ctx context.Context) (all []store.Replica, err error) 
 	return all, nil
 }
 
+// Leave implements store.Engine.
+func (e *Engine) Leave(ctx context.Context, name string) error {
+	unlock, err := e.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	delete(e.replicas, name)
+	return nil
+}
+
+// Forget implements store.Engine.
+func (e *Engine) Forget(ctx context.Context, silent time.Duration) error {
+	unlock, err := e.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	maps.DeleteFunc(e.replicas, func(_ string, r *replica) bool { return time.Since(r.at) > silent })
+	return nil
+}
+
 // View implements store.Engine.
 func (e *Engine) View(ctx context.Context, read func(store.Reader) error) error {
 	unlock, err := e.lock(ctx)
@@ -270,6 +297,9 @@ func (e *Engine) Prune(ctx context.Context, before time.Time) (int64, error) {
 		return 0, err
 	}
 	defer unlock()
+	for _, rows := range e.deleted {
+		maps.DeleteFunc(rows, func(_ int64, d store.Deleted) bool { return time.Since(d.At) > store.KeepDeleted })
+	}
 	kept := slices.IndexFunc(e.changes, func(c store.Change) bool { return !c.At.Before(before) })
 	if kept < 0 {
 		kept = len(e.changes) - 1 // the last one says where the database is
@@ -280,103 +310,4 @@ func (e *Engine) Prune(ctx context.Context, before time.Time) (int64, error) {
 	e.changes = slices.Clone(e.changes[kept:])
 	e.head.Floor = e.changes[0].Rev
 	return int64(kept), nil
-}
-
-// Get implements store.Reader.
-func (s *state) Get(t store.Table, id int64) (store.Row, error) {
-	doc, found := s.rows[t][id]
-	if !found {
-		return store.Row{}, store.ErrNoRow
-	}
-	row := store.Row{Table: t, ID: id, Doc: doc}
-	for _, c := range s.changes {
-		if c.Table == t && slices.Contains(c.IDs, id) {
-			row.Mark = c.Mark
-		}
-	}
-	return row, nil
-}
-
-// Each implements store.Reader.
-func (s *state) Each(t store.Table, yield func(store.Row) error) error {
-	for _, id := range slices.Sorted(maps.Keys(s.rows[t])) {
-		if err := yield(store.Row{Table: t, ID: id, Doc: s.rows[t][id]}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Holds implements store.Reader.
-func (s *state) Holds(t store.Table, account int64) (bool, error) {
-	for _, doc := range s.rows[t] {
-		if v := valuesOf(doc); t == store.Accounts && v.Parent == account || t != store.Accounts && v.CID == account {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// values are what the columns of a database would be.
-type values struct {
-	ID     int64  `json:"id"`
-	CID    int64  `json:"cid"`
-	Parent int64  `json:"parent"`
-	Key    string `json:"key_sha256"`
-}
-
-func valuesOf(doc []byte) (v values) {
-	if json.Unmarshal(doc, &v) != nil {
-		return values{}
-	}
-	return v
-}
-
-// writer is a transaction. Its state takes the place of the engine's when it ends well.
-type writer struct {
-	state
-	actor string
-}
-
-// Put implements store.Writer.
-func (w *writer) Put(t store.Table, id int64, doc []byte) error {
-	if key := valuesOf(doc).Key; t == store.Tokens {
-		for other, d := range w.rows[t] {
-			if other != id && valuesOf(d).Key == key {
-				return store.ErrTaken
-			}
-		}
-	}
-	if w.rows[t] == nil {
-		w.rows[t] = map[int64][]byte{}
-	}
-	before := w.rows[t][id]
-	w.rows[t][id] = bytes.Clone(doc)
-	w.next[t] = max(w.next[t], id+1)
-	w.note(t, id, before, w.rows[t][id])
-	return nil
-}
-
-// Delete implements store.Writer.
-func (w *writer) Delete(t store.Table, id int64) error {
-	before, found := w.rows[t][id]
-	if !found {
-		return store.ErrNoRow
-	}
-	delete(w.rows[t], id)
-	w.note(t, id, before, nil)
-	return nil
-}
-
-// NewID implements store.Writer.
-func (w *writer) NewID(t store.Table) (int64, error) {
-	w.next[t] = max(w.next[t], 1) + 1
-	return w.next[t] - 1, nil
-}
-
-func (w *writer) note(t store.Table, id int64, before, after []byte) {
-	w.head.Rev++
-	c := store.Change{Rev: w.head.Rev, Table: t, IDs: []int64{id}, At: time.Now(), Actor: w.actor, Before: before, After: after}
-	rand.Read(c.Mark[:])
-	w.changes = append(w.changes, c)
 }

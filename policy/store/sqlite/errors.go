@@ -12,17 +12,18 @@ import (
 
 // Result codes of SQLite (sqlite.org/rescode.html).
 const (
-	codePerm         = 3
-	codeBusy         = 5
-	codeLocked       = 6
-	codeReadOnly     = 8
-	codeIO           = 10
-	codeCorrupt      = 11
-	codeFull         = 13
-	codeCantOpen     = 14
-	codeConstraint   = 19
-	codeNotDB        = 26
-	constraintUnique = 2067
+	codePerm          = 3
+	codeBusy          = 5
+	codeLocked        = 6
+	codeReadOnly      = 8
+	codeIO            = 10
+	codeCorrupt       = 11
+	codeFull          = 13
+	codeCantOpen      = 14
+	codeConstraint    = 19
+	codeNotDB         = 26
+	constraintForeign = 787
+	constraintUnique  = 2067
 )
 
 // advice says what a result means and what to do. The last step is the reader's.

@@ -173,6 +173,7 @@ func TestLocked(t *testing.T) {
 func TestMigrations(t *testing.T) {
 	was := steps
 	defer func() { steps = was }()
+	steps = was[:1:1]
 	_, path := fresh(t)
 	byHand(t, path, `INSERT INTO accounts (id, doc) VALUES (1, '{"id":1}')`)
 	steps = append(was[:1:1], `CREATE TABLE more (x); UPDATE head SET version = 2; THIS IS NO SQL`)
@@ -191,14 +192,52 @@ func TestMigrations(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the copy: %v, %v", info, err)
 	}
-	steps = was
+	steps = was[:1:1]
 	if _, err := Open(path); err == nil || !strings.Contains(err.Error(), "upgrade aclgate") {
 		t.Errorf("the older program: got %v", err)
 	}
 	old := reopen(t, m.Backup)
 	n := 0
-	if _, _, err := old.All(t.Context(), func(store.Row) error { n++; return nil }); err != nil || n != 1 {
+	if err := old.read.QueryRow(`SELECT count(*) FROM accounts`).Scan(&n); err != nil || n != 1 {
 		t.Errorf("the copy has %d rows, %v", n, err)
+	}
+}
+
+// A database of version 1 keeps its rows, revisions and marks, and has what version 2 added.
+func TestMigrationToVersion2(t *testing.T) {
+	was := steps
+	defer func() { steps = was }()
+	steps = was[:1:1]
+	old, path := fresh(t)
+	_, err := old.Write(t.Context(), "operator", func(w store.Writer) error {
+		return errors.Join(w.Put(store.Accounts, 1, []byte(`{"id":1}`)), w.Put(store.Tokens, 5, enginetest.Token(5, 1, "a")),
+			w.Put(store.Grants, 4, []byte(`{"id":4,"cid":1}`)))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := old.Since(t.Context(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps = was
+	if m, err := Upgrade(t.Context(), path); err != nil || m.From != 1 || m.To != 2 {
+		t.Fatalf("got %+v, %v", m, err)
+	}
+	e := reopen(t, path)
+	after, err := e.Since(t.Context(), 3)
+	if err != nil || after.At != before.At || after.Head.Rev != 3 {
+		t.Errorf("got %+v, %v, want the head as it was: %+v", after, err, before)
+	}
+	_, err = e.Write(t.Context(), "operator", func(w store.Writer) error {
+		return errors.Join(w.Seal(5, []byte("x")), w.Link(4, 1), w.PutOwner(store.Owner{Collection: "gw/devices", ID: 1, CID: 1}), w.Delete(store.Grants, 4))
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	b, err := e.Since(t.Context(), 3)
+	if err != nil || len(b.Changes) != 4 {
+		t.Errorf("got %+v, %v, want a link, an owner, a grant and a link less", b, err)
 	}
 }
 

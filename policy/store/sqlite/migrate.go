@@ -10,12 +10,17 @@ import (
 	"time"
 )
 
-//go:embed schema.sql
-var schema string
+// The texts of the steps.
+var (
+	//go:embed schema.sql
+	schema string
+	//go:embed schema2.sql
+	schema2 string
+)
 
 // steps lead from each version of the schema to the next: the first makes version 1 of nothing. A
 // step that was released never changes.
-var steps = []string{schema}
+var steps = []string{schema, schema2}
 
 // errForeign says that a database is somebody else's.
 var errForeign = errors.New("this is a SQLite database, but none of aclgate: store.path names another file")

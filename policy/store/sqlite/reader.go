@@ -187,6 +187,9 @@ func (w *writer) exec(query string, args ...any) error {
 
 // Put implements store.Writer.
 func (w *writer) Put(t store.Table, id int64, doc []byte) error {
+	if !t.HasDocs() {
+		return errNoDocs
+	}
 	err := w.exec(tables[t].put, id, string(doc))
 	if code(err) == constraintUnique {
 		return store.ErrTaken
@@ -196,11 +199,19 @@ func (w *writer) Put(t store.Table, id int64, doc []byte) error {
 
 // Delete implements store.Writer.
 func (w *writer) Delete(t store.Table, id int64) error {
-	s, err := w.prepared(tables[t].remove)
+	if !t.HasDocs() {
+		return errNoDocs
+	}
+	return w.remove(tables[t].remove, id)
+}
+
+// remove takes away what a statement names, or ends with ErrNoRow.
+func (w *writer) remove(query string, args ...any) error {
+	s, err := w.prepared(query)
 	if err != nil {
 		return err
 	}
-	result, err := s.ExecContext(w.ctx, id)
+	result, err := s.ExecContext(w.ctx, args...)
 	if err != nil {
 		return err
 	}

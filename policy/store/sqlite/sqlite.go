@@ -174,6 +174,12 @@ func (e *Engine) Beat(context.Context, store.Beat) error { return nil }
 // Replicas implements store.Engine: there are none.
 func (e *Engine) Replicas(context.Context) ([]store.Replica, error) { return nil, nil }
 
+// Leave implements store.Engine: nobody was noted.
+func (e *Engine) Leave(context.Context, string) error { return nil }
+
+// Forget implements store.Engine: nobody was noted.
+func (e *Engine) Forget(context.Context, time.Duration) error { return nil }
+
 // View implements store.Engine.
 func (e *Engine) View(ctx context.Context, read func(store.Reader) error) error {
 	return e.view(ctx, func(r *reader) error { return read(r) })
@@ -293,6 +299,9 @@ func (e *Engine) Prune(ctx context.Context, before time.Time) (pruned int64, err
 			return err
 		}
 		if err := w.exec(setFloor, floor); err != nil {
+			return err
+		}
+		if err := w.exec(forget, time.Now().Add(-store.KeepDeleted).Unix()); err != nil {
 			return err
 		}
 		stmt, err := w.prepared(pruneTo)

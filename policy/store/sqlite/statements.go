@@ -57,6 +57,16 @@ var tables = map[store.Table]statements{
 		put:    `INSERT INTO users (id, doc) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
 		remove: `DELETE FROM users WHERE id = ?`,
 	},
+	store.Items: {
+		get:   `SELECT json_object('collection', collection, 'id', id, 'cid', cid) FROM items WHERE n = ?`,
+		each:  `SELECT n, json_object('collection', collection, 'id', id, 'cid', cid) FROM items ORDER BY n`,
+		holds: `SELECT EXISTS (SELECT 1 FROM items WHERE cid = ?)`,
+	},
+	store.GrantLinks: {
+		get:   `SELECT json_group_array(cid) FROM (SELECT grant_id, cid FROM grant_links WHERE grant_id = ? ORDER BY cid) GROUP BY grant_id`,
+		each:  `SELECT grant_id, json_group_array(cid) FROM (SELECT grant_id, cid FROM grant_links ORDER BY grant_id, cid) GROUP BY grant_id ORDER BY grant_id`,
+		holds: `SELECT EXISTS (SELECT 1 FROM grant_links WHERE cid = ?)`,
+	},
 }
 
 // The statements of all tables together.
@@ -66,6 +76,10 @@ const (
 	selectLast   = `SELECT mark FROM changes WHERE kind = ? AND id = ? ORDER BY rev DESC LIMIT 1`
 	selectSince  = `SELECT rev, mark, kind, id, at, actor FROM changes WHERE rev > ? ORDER BY rev LIMIT ?`
 	selectChange = `SELECT rev, mark, kind, id, at, actor, before, after FROM changes WHERE rev > ?1 AND (?2 = 0 OR kind = ?2) AND (?3 = 0 OR id = ?3) ORDER BY rev LIMIT ?4`
+	selectOwner  = `SELECT cid FROM items WHERE collection = ? AND id = ?`
+	selectSealed = `SELECT box FROM sealed WHERE token_id = ?`
+	selectSecret = `SELECT verifier FROM secrets WHERE user_id = ?`
+	selectGone   = `SELECT id, doc, at FROM deleted WHERE kind = ? AND at >= ? ORDER BY id`
 	selectUses   = `SELECT token, used FROM uses`
 	selectKept   = `SELECT coalesce((SELECT min(rev) FROM changes WHERE at >= ?), rev) FROM head`
 
@@ -73,6 +87,15 @@ const (
 
 	setActor  = `UPDATE head SET actor = ?`
 	newID     = `INSERT INTO ids VALUES (?, 2) ON CONFLICT (kind) DO UPDATE SET next = next + 1 RETURNING next - 1`
+	putOwner  = `INSERT INTO items (collection, id, cid) VALUES (?, ?, ?) ON CONFLICT (collection, id) DO UPDATE SET cid = excluded.cid WHERE cid <> excluded.cid`
+	dropOwner = `DELETE FROM items WHERE collection = ? AND id = ?`
+	link      = `INSERT INTO grant_links VALUES (?, ?) ON CONFLICT DO NOTHING`
+	unlink    = `DELETE FROM grant_links WHERE grant_id = ? AND cid = ?`
+	seal      = `INSERT INTO sealed VALUES (?, ?) ON CONFLICT (token_id) DO UPDATE SET box = excluded.box`
+	unseal    = `DELETE FROM sealed WHERE token_id = ?`
+	setSecret = `INSERT INTO secrets VALUES (?, ?) ON CONFLICT (user_id) DO UPDATE SET verifier = excluded.verifier`
+	noSecret  = `DELETE FROM secrets WHERE user_id = ?`
+	forget    = `DELETE FROM deleted WHERE at < ?`
 	raiseUse  = `INSERT INTO uses SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM tokens WHERE id = ?1) ON CONFLICT (token) DO UPDATE SET used = max(used, excluded.used)`
 	setFloor  = `UPDATE head SET floor = max(floor, ?)`
 	pruneTo   = `DELETE FROM changes WHERE rev < ?`

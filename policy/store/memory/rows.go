@@ -1,0 +1,169 @@
+package memory
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"aclgate/policy/store"
+)
+
+// Get implements store.Reader.
+func (s *state) Get(t store.Table, id int64) (store.Row, error) {
+	doc, found := s.rows[t][id]
+	if !found {
+		return store.Row{}, store.ErrNoRow
+	}
+	row := store.Row{Table: t, ID: id, Doc: doc}
+	for _, c := range s.changes {
+		if c.Table == t && slices.Contains(c.IDs, id) {
+			row.Mark = c.Mark
+		}
+	}
+	return row, nil
+}
+
+// Each implements store.Reader.
+func (s *state) Each(t store.Table, yield func(store.Row) error) error {
+	for _, id := range slices.Sorted(maps.Keys(s.rows[t])) {
+		if err := yield(store.Row{Table: t, ID: id, Doc: s.rows[t][id]}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Holds implements store.Reader.
+func (s *state) Holds(t store.Table, account int64) (bool, error) {
+	for _, doc := range s.rows[t] {
+		if t == store.GrantLinks {
+			if slices.Contains(linksOf(doc), account) {
+				return true, nil
+			}
+			continue
+		}
+		if v := valuesOf(doc); t == store.Accounts && v.Parent == account || t == store.Roles && v.Realm == account || t != store.Accounts && t != store.Roles && v.CID == account {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// values are what the columns of a database would be.
+type values struct {
+	ID     int64  `json:"id"`
+	CID    int64  `json:"cid"`
+	Parent int64  `json:"parent"`
+	Realm  int64  `json:"realm_id"`
+	Key    string `json:"key_sha256"`
+	Public string `json:"public_id"`
+	Name   string `json:"name"`
+}
+
+func valuesOf(doc []byte) (v values) {
+	if json.Unmarshal(doc, &v) != nil {
+		return values{}
+	}
+	return v
+}
+
+// writer is a transaction. Its state takes the place of the engine's when it ends well.
+type writer struct {
+	state
+	actor string
+}
+
+// errNoDocs says that a row was to be written as a document that is none.
+var errNoDocs = errors.New("the rows of this table are no documents")
+
+// Put implements store.Writer.
+func (w *writer) Put(t store.Table, id int64, doc []byte) error {
+	if !t.HasDocs() {
+		return errNoDocs
+	}
+	if key := unique(t, doc); key != "" {
+		for other, d := range w.rows[t] {
+			if other != id && unique(t, d) == key {
+				return store.ErrTaken
+			}
+		}
+	}
+	w.next[t] = max(w.next[t], id+1)
+	delete(w.deleted[t], id)
+	w.set(t, id, bytes.Clone(doc))
+	return nil
+}
+
+// unique returns what only one row of a table may have; "": nothing.
+func unique(t store.Table, doc []byte) string {
+	switch v := valuesOf(doc); t {
+	case store.Tokens:
+		return v.Key
+	case store.Realms:
+		return v.Public
+	case store.Users:
+		return fmt.Sprintf("%d/%s", v.Realm, strings.ToLower(v.Name))
+	}
+	return ""
+}
+
+// set makes a row what it is from now on; nil: gone.
+func (w *writer) set(t store.Table, id int64, doc []byte) {
+	before := w.rows[t][id]
+	switch {
+	case doc == nil:
+		delete(w.rows[t], id)
+	case w.rows[t] == nil:
+		w.rows[t] = map[int64][]byte{id: doc}
+	default:
+		w.rows[t][id] = doc
+	}
+	w.note(t, id, before, doc)
+}
+
+// Delete implements store.Writer.
+func (w *writer) Delete(t store.Table, id int64) error {
+	before, found := w.rows[t][id]
+	switch {
+	case !t.HasDocs():
+		return errNoDocs
+	case !found:
+		return store.ErrNoRow
+	}
+	w.set(t, id, nil)
+	switch t {
+	case store.Tokens:
+		delete(w.sealed, id)
+		return nil
+	case store.Users:
+		delete(w.secrets, id)
+	case store.Grants:
+		if w.rows[store.GrantLinks][id] != nil {
+			w.set(store.GrantLinks, id, nil)
+		}
+	}
+	if w.deleted[t] == nil {
+		w.deleted[t] = map[int64]store.Deleted{}
+	}
+	w.deleted[t][id] = store.Deleted{Row: store.Row{Table: t, ID: id, Doc: before}, At: time.Now()}
+	return nil
+}
+
+// NewID implements store.Writer.
+func (w *writer) NewID(t store.Table) (int64, error) {
+	w.next[t] = max(w.next[t], 1) + 1
+	return w.next[t] - 1, nil
+}
+
+func (w *writer) note(t store.Table, id int64, before, after []byte) {
+	w.head.Rev++
+	c := store.Change{Rev: w.head.Rev, Table: t, IDs: []int64{id}, At: time.Now(), Actor: w.actor, Before: before, After: after}
+	rand.Read(c.Mark[:])
+	w.changes = append(w.changes, c)
+}
