@@ -43,6 +43,7 @@ func (s *Settings) check(report *strict.Report) {
 func (s *Settings) checkListeners(report *strict.Report) {
 	all := []struct{ path, what, address string }{
 		{"listen.address", "public", s.Listen.Address},
+		{"listen.redirect", "redirecting", s.Listen.Redirect},
 		{"admin.address", "admin", s.Admin.Address},
 		{"mqtt.address", "MQTT", s.MQTT.Address},
 		{"mqtt.ws_address", "WebSocket", s.MQTT.WSAddress},
@@ -119,6 +120,17 @@ func (s *Settings) checkTLS(report *strict.Report) {
 	s.checkPair(report, "upstream.tls.", out.Cert, out.Key)
 	if in.ClientCA.IsSet() && !in.Cert.IsSet() && !in.Key.IsSet() {
 		s.fault(report, "listen.tls.client_ca_file", "clients show certificates over TLS only: set cert_file and key_file")
+	}
+	for path, is := range map[string]bool{"listen.redirect": s.Listen.Redirect != "", "listen.hsts": s.Listen.HSTS != 0} {
+		if is && !in.Cert.IsSet() {
+			s.fault(report, path, "there is no https to go to: set listen.tls.cert_file and key_file")
+		}
+	}
+	if public := s.Listen.PublicURL; s.Listen.Redirect != "" && public != (Origin{}) && !public.TLS() {
+		s.fault(report, "listen.redirect", "listen.public_url, to which it sends clients, does not begin with https://")
+	}
+	if s.Listen.HSTS%time.Second != 0 {
+		s.fault(report, "listen.hsts", "counts whole seconds")
 	}
 	isClear := !slices.ContainsFunc(s.Upstream.URLs, Origin.TLS)
 	for path, f := range map[string]File{"ca_file": out.CA, "cert_file": out.Cert} {

@@ -50,10 +50,12 @@ func (f File) IsSet() bool { return f.Text != "" }
 // Listen is the public listener.
 type Listen struct {
 	Address             string
-	Hosts               []string // in lower case, without port; IPv6 in brackets
-	PublicHealth        bool     // /healthz and /readyz on this listener, too
-	PublicURL           Origin   // zero: from the request's Host
-	Region              []Member // of the answer to /auth/regions; none that the gateway writes
+	Hosts               []string      // in lower case, without port; IPv6 in brackets
+	PublicHealth        bool          // /healthz and /readyz on this listener, too
+	PublicURL           Origin        // zero: from the request's Host
+	Redirect            string        // address of a plain listener that sends clients to https; "": none
+	HSTS                time.Duration // of Strict-Transport-Security; 0: it is not sent
+	Region              []Member      // of the answer to /auth/regions; none that the gateway writes
 	TLS                 ServerTLS
 	TrustedProxies      []netip.Prefix
 	Chunked             Chunked

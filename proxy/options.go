@@ -102,6 +102,7 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	Origins        []string // of CORS; "*" is any
 	CORSMaxAge     int      // seconds
+	HSTS           int      // seconds of Strict-Transport-Security (RFC 6797); 0: it is not sent
 	MaxBody        int64
 	MaxUpload      int64
 	MaxBodies      int64 // bytes of large bodies held at once; 0: no bound

@@ -31,6 +31,7 @@ const (
 // headPrinter prints the heads of answers: of the backend's and of the gateway's own.
 type headPrinter struct {
 	origins []string // of CORS
+	hsts    []byte   // the line of Strict-Transport-Security; nil: none is printed, and the backend's passes
 	locations
 }
 
@@ -68,7 +69,7 @@ func (p *headPrinter) own(c *call, resp *response, status int, length int64) {
 	if length >= 0 {
 		b = appendFraming(b, length)
 	}
-	b = appendCommon(append(b, "Cache-Control: no-store\r\n"...), c, resp)
+	b = append(appendCommon(append(b, "Cache-Control: no-store\r\n"...), c, resp), p.hsts...)
 	b = append(p.appendCORS(appendDeniedHeader(b, resp), c), resp.lines...)
 	if length == inChunks {
 		b = appendFraming(b, length)
@@ -95,6 +96,7 @@ func (p *headPrinter) backend(c *call, resp *response, length int64) {
 		switch {
 		case head.EqualFold(f.Name, "Cache-Control"):
 			directives = appendPrivate(directives, f.Value)
+		case p.hsts != nil && head.EqualFold(f.Name, "Strict-Transport-Security"):
 		case head.EqualFold(f.Name, "Location"), head.EqualFold(f.Name, "Content-Location"):
 			b = p.appendLocation(b, c, f)
 		case head.EqualFold(f.Name, "Link"):
@@ -111,9 +113,17 @@ func (p *headPrinter) backend(c *call, resp *response, length int64) {
 	if !dated { // RFC 9110 6.6.1
 		b = appendDate(b, c)
 	}
-	b = appendDeniedHeader(p.appendCORS(appendCommon(b, c, resp), c), resp)
+	b = appendDeniedHeader(p.appendCORS(append(appendCommon(b, c, resp), p.hsts...), c), resp)
 	b = appendFraming(appendConnection(b, c, resp), length)
 	resp.out = append(b, "\r\n"...)
+}
+
+// hstsLine returns the line that has a browser use TLS alone for so many seconds; nil for 0.
+func hstsLine(seconds int) []byte {
+	if seconds == 0 {
+		return nil
+	}
+	return appendNumber(nil, "Strict-Transport-Security: max-age=", int64(seconds))
 }
 
 // appendCommon prints what every answer carries.

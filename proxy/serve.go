@@ -46,7 +46,7 @@ func New(o Options) *Gateway {
 	g.memory = memoryGuard{metrics: o.Metrics, log: o.Log}
 	g.faults = &faults{key: o.Key, metrics: o.Metrics, log: o.Log}
 	via := &forwarding{trusted: o.TrustedProxies, tls: o.TLS, publicURL: o.PublicURL}
-	heads := &headPrinter{origins: o.Origins, locations: newLocations(via, &o)}
+	heads := &headPrinter{origins: o.Origins, hsts: hstsLine(o.HSTS), locations: newLocations(via, &o)}
 	clock := limitClock(time.Now())
 
 	g.parser = parser{marker: o.Marker, engine: o.Engine, metrics: o.Metrics, via: via}

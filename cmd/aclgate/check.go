@@ -139,6 +139,9 @@ func advice(s *config.Settings) strict.Faults {
 	if !s.Upstream.Token.IsSet() {
 		warn("upstream.token_file", "the callers' own keys are passed on: each has to be a key of the backend too")
 	}
+	if l := s.Listen; l.TLS.Cert.IsSet() && l.Redirect == "" && l.HSTS == 0 {
+		warn("listen.tls.cert_file", "listen.redirect sends clients from http to https, and listen.hsts keeps browsers there; neither is set")
+	}
 	if s.MQTT.On() && !s.MQTT.Upstream.Token.IsSet() {
 		warn("mqtt.upstream.token_file", "the callers' own keys are passed on: each has to be one of the broker's too")
 	}

@@ -38,6 +38,8 @@ var choices = map[string][]choice{
 	"listen.public_url":    {{value: "https://api.test", means: func(o *outlook) { o.publicURL = "https://api.test" }}},
 	"listen.public_health": {{value: "true", means: func(o *outlook) { o.publicHealth = true }}},
 	"listen.region":        {{value: "{media: 'https://media.test'}", means: func(o *outlook) { o.region = `"media":"https://media.test"` }}},
+	"listen.redirect":      nil, // TestRedirectAndHSTS
+	"listen.hsts":          nil,
 	"listen.tls.cert_file": {
 		{value: "cert.pem", means: func(o *outlook) { o.cert = true }},
 		{value: "cert.pem", with: map[string]string{"listen.tls.key_file": "cert.key"}, means: func(o *outlook) { o.cert = true }},

@@ -115,7 +115,7 @@ func newListener(ln net.Listener, config Config, p pace, clock *socket.Clock) *L
 // withoutPort returns the name that a setting means. One that is no host name is kept: it equals no
 // Host that is read, and so serves no request.
 func withoutPort(host string) string {
-	if name := hostName([]byte(host)); name != nil {
+	if name := HostName([]byte(host)); name != nil {
 		return strings.ToLower(string(name))
 	}
 	return host

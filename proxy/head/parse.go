@@ -106,7 +106,7 @@ func (r *rules) checkHost(h *Head, https bool) *Fault {
 	if len(h.Host) == 0 && h.seen&(1<<nameHost) == 0 && r.plainCheck(h) {
 		return nil
 	}
-	host := hostName(h.Host)
+	host := HostName(h.Host)
 	if host == nil {
 		return errHost
 	}
@@ -142,9 +142,9 @@ func (r *rules) plainCheck(h *Head) bool {
 // IsHealth reports whether a target is one of the paths that say how the gateway is.
 func IsHealth(target []byte) bool { return string(target) == "/healthz" || string(target) == "/readyz" }
 
-// hostName returns v without its port and the dot at its end, which names the same host; nil if v is
+// HostName returns v without its port and the dot at its end, which names the same host; nil if v is
 // not host or host:digits.
-func hostName(v []byte) []byte {
+func HostName(v []byte) []byte {
 	end := bytes.IndexByte(v, ':')
 	if len(v) > 0 && v[0] == '[' {
 		end = bytes.IndexByte(v, ']') + 1

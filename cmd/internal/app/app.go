@@ -82,8 +82,9 @@ type App struct {
 	admin           *admin.Server
 	public, private net.Listener
 	server          *proxy.Server
-	mqtt            *mqttFront   // nil: there is none
-	listenTLSFault  func() error // of the public listener's files; nil: it has none
+	redirect        *proxy.Redirect // nil: there is none
+	mqtt            *mqttFront      // nil: there is none
+	listenTLSFault  func() error    // of the public listener's files; nil: it has none
 	draining        atomic.Bool
 	reloadFailed    atomic.Bool // the last one
 	notifier        *notifier
@@ -178,6 +179,9 @@ func (a *App) Serve(ctx context.Context) error {
 	group.Go(func() { a.admin.Serve(a.private) })
 	ended := make(chan error, 1)
 	group.Go(func() { ended <- a.server.Serve() })
+	if a.redirect != nil {
+		group.Go(func() { _ = a.redirect.Serve() }) // an end before its time is one of the public listener, too
+	}
 	a.serveMQTT()
 	a.log.Info("serving", "address", a.public.Addr().String(), "admin", a.private.Addr().String(),
 		"mode", a.settings.Scope.Mode, "version", a.options.Version)
@@ -191,6 +195,7 @@ func (a *App) Serve(ctx context.Context) error {
 		err = a.shutdown()
 	case err = <-ended:
 		a.endMQTT()
+		a.endRedirect(ctx)
 	}
 	stop()
 	admin, cancel := context.WithTimeout(context.Background(), adminShutdown)
@@ -267,6 +272,7 @@ func (a *App) shutdown() error {
 	defer cancel()
 	var mqtt sync.WaitGroup
 	mqtt.Go(a.endMQTT)
+	a.endRedirect(ctx)
 	err := a.server.Shutdown(ctx)
 	mqtt.Wait()
 	switch {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -38,7 +39,7 @@ func (a *App) openGateway() {
 		PassHeaders: a.settings.Upstream.Headers, PublicURL: l.PublicURL.String(),
 		TLS: l.TLS.Cert.IsSet(), TrustedProxies: l.TrustedProxies,
 		Region: region(l.Region), Backends: backends(a.settings.Upstream.URLs),
-		Origins: l.CORS.Origins, CORSMaxAge: int(l.CORS.MaxAge / time.Second),
+		Origins: l.CORS.Origins, CORSMaxAge: int(l.CORS.MaxAge / time.Second), HSTS: int(l.HSTS / time.Second),
 		MaxBody: l.MaxBodyBytes, MaxUpload: l.MaxUploadBytes, MaxURL: a.settings.Upstream.MaxURLBytes,
 		MaxBodies: maxBodies(l.MaxBodyBytes), Served: a.options.Served,
 	}
@@ -107,22 +108,49 @@ func (a *App) listen() error {
 		a.public.Close()
 		return ListenError("admin.address", a.settings.Admin.Address, err)
 	}
+	heads := head.Config{
+		MaxHeadBytes: l.MaxHeaderBytes, Hosts: l.Hosts, Chunked: l.Chunked == "accept", Health: l.PublicHealth,
+		MaxConns: l.MaxConnections, MaxConnsPerIP: l.MaxConnectionsPerIP,
+		Read: l.Timeouts.Read, Write: l.Timeouts.Write, Idle: l.Timeouts.Idle,
+		Body: l.Timeouts.Body, Upload: l.Timeouts.Upload, MinRate: l.Timeouts.MinRate, Watch: a.settings.Policy.CutAfter,
+	}
 	ln, err := a.secure(a.public)
+	if err == nil {
+		err = a.listenRedirect(heads)
+	}
 	if err == nil {
 		err = a.mqtt.listen(a.mqttHeads())
 	}
 	if err != nil {
 		a.public.Close()
 		a.private.Close()
+		a.endRedirect(context.Background())
 		return err
 	}
-	a.server = proxy.NewServer(a.gateway, ln, head.Config{
-		MaxHeadBytes: l.MaxHeaderBytes, Hosts: l.Hosts, Chunked: l.Chunked == "accept", Health: l.PublicHealth,
-		MaxConns: l.MaxConnections, MaxConnsPerIP: l.MaxConnectionsPerIP,
-		Read: l.Timeouts.Read, Write: l.Timeouts.Write, Idle: l.Timeouts.Idle,
-		Body: l.Timeouts.Body, Upload: l.Timeouts.Upload, MinRate: l.Timeouts.MinRate, Watch: a.settings.Policy.CutAfter,
-	})
+	a.server = proxy.NewServer(a.gateway, ln, heads)
 	return nil
+}
+
+// listenRedirect takes the plain address that sends clients to the public listener, if there is one.
+func (a *App) listenRedirect(heads head.Config) error {
+	l := a.settings.Listen
+	if l.Redirect == "" {
+		return nil
+	}
+	ln, err := net.Listen("tcp", l.Redirect)
+	if err != nil {
+		return ListenError("listen.redirect", l.Redirect, err)
+	}
+	_, port, _ := net.SplitHostPort(a.public.Addr().String())
+	a.redirect = proxy.NewRedirect(ln, heads, l.PublicURL.String(), port)
+	return nil
+}
+
+// endRedirect ends the plain listener. Its connections have one request each, so it is quick.
+func (a *App) endRedirect(ctx context.Context) {
+	if a.redirect != nil {
+		a.redirect.Shutdown(ctx)
+	}
 }
 
 // secure returns ln with TLS, where the settings want it.
