@@ -56,9 +56,42 @@ func ReadKeyFile(path string) (string, error) {
 	}
 	key := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
 	if !strict.IsKey(key) {
-		return "", errors.New("the key file does not hold one key (8 to 256 characters out of A-Z a-z 0-9 . _ ~ -, and a line end)")
+		return "", errors.New("the key file " + keyFault(key))
 	}
 	return key, nil
+}
+
+// keyFault says what is wrong with the text of a key file, without showing any of it.
+func keyFault(text string) string {
+	lines := strings.Count(text, "\n") + 1
+	scheme, _, spaced := strings.Cut(text, " ")
+	switch {
+	case strings.TrimSpace(text) == "":
+		return "is empty"
+	case strings.HasPrefix(text, "\ufeff"):
+		return "begins with a byte order mark: save it as plain UTF-8"
+	case spaced && isScheme(scheme):
+		return fmt.Sprintf("begins with %q: keep the key only", scheme+" ")
+	case lines > 1:
+		return fmt.Sprintf("has %d lines: keep the key only, on one line", lines)
+	case len(text) < strict.MinKey:
+		return fmt.Sprintf("has %d characters: a key has at least %d", len(text), strict.MinKey)
+	case len(text) > strict.MaxKey:
+		return fmt.Sprintf("has more than %d characters, the most that a key has", strict.MaxKey)
+	case spaced || strings.ContainsRune(text, '\t'):
+		return "has white space around or in the key: keep the key only"
+	}
+	return "has a character that no key has: only A-Z a-z 0-9 . _ ~ - are allowed"
+}
+
+// isScheme reports whether a word is one that stands before keys in Authorization, or that header.
+func isScheme(word string) bool {
+	for _, s := range []string{"FlespiToken", "Bearer", "Authorization:"} {
+		if strings.EqualFold(word, s) {
+			return true
+		}
+	}
+	return false
 }
 
 // checkKey reports why a key file does not do, by name if that cannot be a key itself.

@@ -16,22 +16,26 @@ import (
 // Ensure a key file is read whole, less its line end, and its errors hold neither content nor name.
 func TestReadKeyFile(t *testing.T) {
 	dir := t.TempDir()
-	rows := []struct{ text, want string }{
-		{"SECRET-key_1~.\n", "SECRET-key_1~."},
-		{"SECRET12", "SECRET12"},
-		{"SECRET12\r\n", "SECRET12"},
-		{strings.Repeat("k", 256) + "\n", strings.Repeat("k", 256)},
-		{"", ""},
-		{"\n", ""},
-		{"SECRET7", ""},
-		{"SECRET12\n\n", ""},
-		{"SECRET12 \n", ""},
-		{" SECRET12", ""},
-		{"SECRET12\nSECRET13\n", ""},
-		{"SECRET/SECRET", ""},
-		{"\xef\xbb\xbfSECRET12", ""},
-		{strings.Repeat("SECRET12", 33), ""},
-		{strings.Repeat("SECRET12", 1<<16), ""},
+	rows := []struct{ text, want, fault string }{
+		{"SECRET-key_1~.\n", "SECRET-key_1~.", ""},
+		{"SECRET12", "SECRET12", ""},
+		{"SECRET12\r\n", "SECRET12", ""},
+		{strings.Repeat("k", 256) + "\n", strings.Repeat("k", 256), ""},
+		{"", "", "is empty"},
+		{"\n", "", "is empty"},
+		{" \n\n", "", "is empty"},
+		{"SECRET7", "", "has 7 characters: a key has at least 8"},
+		{"SECRET12\n\n", "", "has 2 lines: keep the key only, on one line"},
+		{"SECRET12 \n", "", "has white space around or in the key: keep the key only"},
+		{" SECRET12", "", "has white space around or in the key: keep the key only"},
+		{"SECRET12\nSECRET13\n", "", "has 2 lines: keep the key only, on one line"},
+		{"FlespiToken SECRET12\n", "", `begins with "FlespiToken ": keep the key only`},
+		{"bearer SECRET12\n", "", `begins with "bearer ": keep the key only`},
+		{"SECRETSECRET SECRET12\n", "", "has white space around or in the key: keep the key only"},
+		{"SECRET/SECRET", "", "has a character that no key has: only A-Z a-z 0-9 . _ ~ - are allowed"},
+		{"\xef\xbb\xbfSECRET12", "", "begins with a byte order mark: save it as plain UTF-8"},
+		{strings.Repeat("SECRET12", 33), "", "has more than 256 characters, the most that a key has"},
+		{strings.Repeat("SECRET12", 1<<16), "", "has more than 256 characters, the most that a key has"},
 	}
 	for _, row := range rows {
 		path := filepath.Join(dir, "SECRET.token")
@@ -40,8 +44,8 @@ func TestReadKeyFile(t *testing.T) {
 		if got != row.want || (err == nil) != (row.want != "") {
 			t.Errorf("%.20q: got %q, %v, want %q", row.text, got, err, row.want)
 		}
-		if err != nil && strings.Contains(err.Error(), "SECRET") {
-			t.Errorf("%.20q: got %q, want an error without the content and the name", row.text, err)
+		if err != nil && err.Error() != "the key file "+row.fault {
+			t.Errorf("%.20q: got %q, want %q, without the content and the name", row.text, err, row.fault)
 		}
 	}
 	for _, path := range []string{dir, filepath.Join(dir, "SECRET")} {
@@ -59,7 +63,7 @@ func TestCheckFiles(t *testing.T) {
 	write(t, filepath.Join(dir, "cert.pem"), cert)
 	write(t, filepath.Join(dir, "key.pem"), key)
 	write(t, filepath.Join(dir, "good.token"), "good-key-1\n")
-	write(t, filepath.Join(dir, "bad.token"), "bad key\n")
+	write(t, filepath.Join(dir, "bad.token"), "bad-key\n")
 
 	good := "listen: {tls: {cert_file: cert.pem, key_file: key.pem, client_ca_file: cert.pem}}\n" +
 		"admin: {token_file: good.token}\n" +
@@ -73,7 +77,7 @@ func TestCheckFiles(t *testing.T) {
 		"ca_file: cert.pem", "ca_file: no.pem", "key_file: key.pem", "key_file: cert.pem").Replace(good)
 	s, faults = Parse(file, []byte(bad))
 	wantFaults(t, faults)
-	const noKey = "the key file does not hold one key (8 to 256 characters out of A-Z a-z 0-9 . _ ~ -, and a line end)"
+	const noKey = "the key file has 7 characters: a key has at least 8"
 	const noPair = "cannot load the certificate and its key: tls: found a certificate rather than a key in the PEM for the private key"
 	wantFaults(t, CheckFiles(s),
 		file+":1:27: listen.tls.cert_file: "+noPair,

@@ -4,8 +4,8 @@ import "strings"
 
 // Bounds of a credential key (SPEC 8), in characters.
 const (
-	minKey = 8
-	maxKey = 256
+	MinKey = 8
+	MaxKey = 256
 )
 
 // keyChars are the characters of a key: those that RFC 3986 calls unreserved, so that a key needs
@@ -16,7 +16,7 @@ const keyChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 func Key(n *Node) (string, bool) {
 	text, ok := textOf(n)
 	if !ok || !IsKey(text) {
-		n.Fault("expected a key of %d to %d characters out of A-Z a-z 0-9 . _ ~ -", minKey, maxKey)
+		n.Fault("expected a key of %d to %d characters out of A-Z a-z 0-9 . _ ~ -", MinKey, MaxKey)
 		return "", false
 	}
 	return text, true
@@ -25,5 +25,5 @@ func Key(n *Node) (string, bool) {
 // IsKey reports whether text has the grammar of a credential key: 8 to 256 characters of
 // [A-Za-z0-9._~-].
 func IsKey(text string) bool {
-	return minKey <= len(text) && len(text) <= maxKey && strings.Trim(text, keyChars) == ""
+	return MinKey <= len(text) && len(text) <= MaxKey && strings.Trim(text, keyChars) == ""
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -80,12 +81,21 @@ func Bytes(lo, hi int64) func(*Node) (int64, bool) {
 	return func(n *Node) (int64, bool) {
 		text, _ := textOf(n)
 		v, ok := parseBytes(text)
+		if unit := strings.TrimLeft(text, "0123456789"); !ok && unit != "" && unit != text && !knownUnit(unit) {
+			n.Fault("unknown unit %q: use KiB, MiB or GiB", unit)
+			return 0, false
+		}
 		if !ok || v < lo || v > hi {
 			n.Expected("a size" + span(formatBytes(lo), formatBytes(hi)) + ", such as 64KiB, 8MiB or bare bytes")
 			return 0, false
 		}
 		return v, true
 	}
+}
+
+// knownUnit reports whether sizes have such a unit.
+func knownUnit(name string) bool {
+	return slices.ContainsFunc(sizeUnits, func(u unit) bool { return u.name == name })
 }
 
 // Rate is a number of events in a time. The zero Rate is no bound.
@@ -132,7 +142,7 @@ func ParsePrefix(text string) (netip.Prefix, error) {
 	}
 	switch {
 	case err != nil:
-		return netip.Prefix{}, errors.New("it is no address with a length behind it")
+		return netip.Prefix{}, errors.New("not a valid IP address or CIDR range")
 	case p.Addr().Is4In6():
 		return netip.Prefix{}, errors.New("write IPv4 as IPv4")
 	case p != p.Masked():
