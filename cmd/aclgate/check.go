@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -55,7 +56,7 @@ func (e *env) runCheck(ctx context.Context, live bool) error {
 	}
 	defer a.Close()
 	accounts, tokens := len(pol.Tree.Accounts()), pol.Len()
-	fmt.Fprintf(e.stdout, "%s and %s are sound: %d %s, %d %s\n", e.file, s.Store.Path.Text,
+	fmt.Fprintf(e.stdout, "OK: %s, %s (%d %s, %d %s)\n", e.file, s.Store.Path.Text,
 		accounts, plural(accounts, "account", "accounts"), tokens, plural(tokens, "token", "tokens"))
 	if !live {
 		return nil
@@ -90,7 +91,7 @@ func readBoth(file string) (*config.Settings, *policyFile, strict.Faults) {
 	}
 	faults = append(append(append(faults, config.CheckFiles(s)...), auditFault(s)...), more...)
 	if sound {
-		faults = append(faults, advice(s)...)
+		faults = append(faults, advise(s, pol, time.Now())...)
 	}
 	return s, pol, faults
 }
@@ -123,29 +124,6 @@ func accountsFault(s *config.Settings, pol *policyFile) strict.Faults {
 	}
 	at := s.Pos("mqtt.namespace")
 	return strict.Faults{{File: s.Name(), Line: at.Line, Col: at.Col, Message: "mqtt.namespace: " + err.Error()}}
-}
-
-// advice warns of settings that are sound but open more than they seem to, where the settings
-// themselves do not.
-func advice(s *config.Settings) strict.Faults {
-	var faults strict.Faults
-	warn := func(path, message string) {
-		at := s.Pos(path)
-		faults = append(faults, strict.Fault{File: s.Name(), Line: at.Line, Col: at.Col, Message: path + ": " + message, Warning: true})
-	}
-	if s.Scope.TrustHeader {
-		warn("scope.trust_header", "nobody looks whether the backend obeys x-flespi-cid")
-	}
-	if !s.Upstream.Token.IsSet() {
-		warn("upstream.token_file", "the callers' own keys are passed on: each has to be a key of the backend too")
-	}
-	if l := s.Listen; l.TLS.Cert.IsSet() && l.Redirect == "" && l.HSTS == 0 {
-		warn("listen.tls.cert_file", "listen.redirect sends clients from http to https, and listen.hsts keeps browsers there; neither is set")
-	}
-	if s.MQTT.On() && !s.MQTT.Upstream.Token.IsSet() {
-		warn("mqtt.upstream.token_file", "the callers' own keys are passed on: each has to be one of the broker's too")
-	}
-	return faults
 }
 
 func countFaults(faults strict.Faults) int {

@@ -167,6 +167,9 @@ func (r *reader) readOrigins(t *policy.Token, n *strict.Node) {
 		}
 		if text, ok := strict.Word(o); ok && isOrigin(text) {
 			t.Origins = append(t.Origins, strings.Clone(text))
+			if !strings.Contains(text, "://") {
+				r.warnAbout(o, "no browser sends an origin without scheme: write https://"+text)
+			}
 		} else if ok {
 			o.Expected("an origin such as https://app.example.com (any origin is origins: \"*\")")
 		}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"aclgate/config"
+	"aclgate/config/strict"
+	"aclgate/policy/store"
+)
+
+const (
+	// soonEnding is how long before its end a certificate is worth a warning.
+	soonEnding = 14 * 24 * time.Hour
+	// maxNamed is how many tokens are warned of one by one.
+	maxNamed = 10
+)
+
+// adviser warns of what is sound and yet opens more, or less, than it seems to.
+type adviser struct {
+	s      *config.Settings
+	now    time.Time
+	faults strict.Faults
+}
+
+// advise returns the warnings about settings that have no fault, the files that they name and the
+// policy, which may be nil.
+func advise(s *config.Settings, pol *policyFile, now time.Time) strict.Faults {
+	a := adviser{s: s, now: now}
+	a.settings()
+	a.clearText()
+	a.certificates()
+	a.secrets()
+	if pol != nil && s.Store.Kind == config.StoreFile {
+		a.tokens(s.Store.Path.Path, pol.Policy)
+	}
+	return a.faults
+}
+
+func (a *adviser) warn(setting, format string, args ...any) {
+	at := a.s.Pos(setting)
+	a.faults = append(a.faults, strict.Fault{
+		File: a.s.Name(), Line: at.Line, Col: at.Col, Message: setting + ": " + fmt.Sprintf(format, args...), Warning: true,
+	})
+}
+
+func (a *adviser) settings() {
+	s := a.s
+	if s.Scope.TrustHeader {
+		a.warn("scope.trust_header", "nobody looks whether the backend obeys x-flespi-cid")
+	}
+	if !s.Upstream.Token.IsSet() {
+		a.warn("upstream.token_file", "the callers' own keys are passed on: each has to be a key of the backend too")
+	}
+	if s.MQTT.On() && !s.MQTT.Upstream.Token.IsSet() {
+		a.warn("mqtt.upstream.token_file", "the callers' own keys are passed on: each has to be one of the broker's too")
+	}
+	if l := s.Listen; l.TLS.Cert.IsSet() && l.Redirect == "" && l.HSTS == 0 {
+		a.warn("listen.tls.cert_file", "listen.redirect sends clients from http to https, and listen.hsts keeps browsers there; neither is set")
+	}
+}
+
+// clearText warns of keys that cross a network in the clear. A listener behind a trusted proxy has
+// TLS in front of it.
+func (a *adviser) clearText() {
+	l := a.s.Listen
+	if !l.TLS.Cert.IsSet() && len(l.TrustedProxies) == 0 && !isPrivate(l.Address) {
+		a.warn("listen.address", "keys of clients cross the network in the clear: set listen.tls, or listen on 127.0.0.1 behind a proxy with TLS and name it in listen.trusted_proxies")
+	}
+	for _, u := range a.s.Upstream.URLs {
+		if !u.TLS() && isPublicName(u.Host) {
+			a.warn("upstream.urls", "%s: the gateway's own key crosses the network in the clear: use https://", u)
+		}
+	}
+}
+
+// isPrivate reports whether only this machine reaches an address to listen on.
+func isPrivate(address string) bool {
+	host, _, _ := net.SplitHostPort(address)
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// isPublicName reports whether a host, with its port or without, lies in the public internet, as far
+// as its name says.
+func isPublicName(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = strings.Trim(hostport, "[]")
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.IsGlobalUnicast() && !ip.IsPrivate()
+	}
+	host = strings.TrimSuffix(host, ".")
+	for _, inner := range []string{".local", ".internal", ".lan", ".test", ".localhost", ".home.arpa", ".svc"} { // RFC 6761, 6762, 8375
+		if strings.HasSuffix(host, inner) {
+			return false
+		}
+	}
+	return strings.Contains(host, ".")
+}
+
+// namedFile is a file with the setting that names it.
+type namedFile struct {
+	setting string
+	file    config.File
+}
+
+// certificates warns of those that have ended or will soon.
+func (a *adviser) certificates() {
+	s := a.s
+	for _, cert := range []namedFile{
+		{"listen.tls.cert_file", s.Listen.TLS.Cert}, {"upstream.tls.cert_file", s.Upstream.TLS.Cert}, {"mqtt.tls.cert_file", s.MQTT.TLS.Cert},
+	} {
+		end, err := certificateEnd(cert.file.Path)
+		day := end.UTC().Format(time.DateOnly)
+		switch {
+		case !cert.file.IsSet() || err != nil: // what cannot be read is a fault already
+		case !end.After(a.now):
+			a.warn(cert.setting, "the certificate ended on %s: renew it", day)
+		case end.Before(a.now.Add(soonEnding)):
+			a.warn(cert.setting, "the certificate ends on %s: renew it", day)
+		}
+	}
+}
+
+// certificateEnd returns when the first certificate of a file in PEM ends.
+func certificateEnd(path string) (time.Time, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return time.Time{}, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return time.Time{}, fmt.Errorf("%s holds no PEM", path)
+	}
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return c.NotAfter, nil
+}
+
+// secrets warns of files with a key that everybody on the machine can read.
+func (a *adviser) secrets() {
+	s := a.s
+	for _, secret := range []namedFile{
+		{"admin.token_file", s.Admin.Token}, {"upstream.token_file", s.Upstream.Token}, {"mqtt.upstream.token_file", s.MQTT.Upstream.Token},
+		{"listen.tls.key_file", s.Listen.TLS.Key}, {"upstream.tls.key_file", s.Upstream.TLS.Key}, {"mqtt.tls.key_file", s.MQTT.TLS.Key},
+	} {
+		info, err := os.Stat(secret.file.Path)
+		if secret.file.IsSet() && err == nil && info.Mode().IsRegular() && info.Mode()&0o004 != 0 {
+			a.warn(secret.setting, "everybody on this machine can read the key: chmod 600")
+		}
+	}
+}
+
+// tokens warns of those that have ended: whoever calls with one gets a 401.
+func (a *adviser) tokens(file string, pol *store.Policy) {
+	ended := 0
+	for _, rec := range pol.Records() {
+		t := &rec.Token
+		if t.Expire == 0 || t.TTL != 0 || t.Expire > a.now.Unix() {
+			continue
+		}
+		if ended++; ended <= maxNamed {
+			a.faults = append(a.faults, strict.Fault{File: file, Line: t.Line, Col: 1, Warning: true, Message: fmt.Sprintf(
+				"token %d ended on %s: remove it, or give it a later expire", t.ID, time.Unix(t.Expire, 0).UTC().Format(time.DateOnly))})
+		}
+	}
+	if more := ended - maxNamed; more > 0 {
+		a.faults = append(a.faults, strict.Fault{File: file, Warning: true, Message: fmt.Sprintf("%d more %s ended", more, plural(more, "token has", "tokens have"))})
+	}
+}

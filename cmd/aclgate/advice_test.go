@@ -1,0 +1,116 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"aclgate/config"
+)
+
+// What is sound and yet opens more than it seems to is a warning at its place; what is not so is
+// none. No warning stops anything.
+func TestAdvice(t *testing.T) {
+	const quiet = "listen: {address: 127.0.0.1:8080}\nupstream: {urls: ['http://127.0.0.1:9000'], token_file: up.token}\n"
+	with := func(old, new string) string { return strings.Replace(quiet, old, new, 1) }
+	rows := []struct {
+		settings, want string
+		mode           os.FileMode
+	}{
+		{quiet, "", 0o600},
+		{quiet, "2:57: warning: upstream.token_file: everybody on this machine can read the key: chmod 600", 0o644},
+		{quiet, "", 0o640},
+		{with("127.0.0.1:8080", "':8080'"), "1:19: warning: listen.address: keys of clients cross the network in the clear: set listen.tls, or " +
+			"listen on 127.0.0.1 behind a proxy with TLS and name it in listen.trusted_proxies", 0o600},
+		{with("127.0.0.1:8080", "':8080', trusted_proxies: [10.0.0.1]"), "", 0o600},
+		{with("127.0.0.1:8080", "'[::1]:8080'"), "", 0o600},
+		{with("http://127.0.0.1:9000", "http://flespi.io"), "2:18: warning: upstream.urls: http://flespi.io: the gateway's own key crosses the network in the clear: use https://", 0o600},
+		{with("http://127.0.0.1:9000", "http://203.0.113.7"), "2:18: warning: upstream.urls: http://203.0.113.7: the gateway's own key crosses the network in the clear: use https://", 0o600},
+		{with("http://127.0.0.1:9000", "https://flespi.io"), "", 0o600},
+		{with("http://127.0.0.1:9000", "http://backend:9000"), "", 0o600},
+		{with("http://127.0.0.1:9000", "http://api.prod.svc:9000"), "", 0o600},
+		{with("http://127.0.0.1:9000", "http://10.1.2.3:9000"), "", 0o600},
+		{with("8080", "8080, tls: {cert_file: cert.pem, key_file: cert.key}"), "1:52: warning: listen.tls.cert_file: listen.redirect sends " +
+			"clients from http to https, and listen.hsts keeps browsers there; neither is set", 0o600},
+		{with("8080", "8080, hsts: 1d, tls: {cert_file: cert.pem, key_file: cert.key}"), "", 0o600},
+	}
+	longBefore := time.Unix(1600000000, 0) // the certificates of the tests end
+	for _, row := range rows {
+		dir := write(t, pems())
+		file, key := filepath.Join(dir, "aclgate.yaml"), filepath.Join(dir, "up.token")
+		for path, text := range map[string]string{file: row.settings, key: "upstream-key\n"} {
+			if err := os.WriteFile(path, []byte(text), row.mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Chmod(filepath.Join(dir, "cert.key"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, faults := config.Load(file)
+		if len(faults) > 0 {
+			t.Fatalf("%s: %v", row.settings, faults)
+		}
+		got := strings.ReplaceAll(advise(s, nil, longBefore).Error(), file+":", "")
+		if got != row.want {
+			t.Errorf("%s(%o): got\n%q, want\n%q", row.settings, row.mode, got, row.want)
+		}
+	}
+}
+
+// A certificate is warned of from two weeks before its end.
+func TestAdviceOfCertificates(t *testing.T) {
+	dir := write(t, pems())
+	file := filepath.Join(dir, "aclgate.yaml")
+	end, err := certificateEnd(filepath.Join(dir, "cert.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := "listen: {address: 127.0.0.1:1, hsts: 1d, tls: {cert_file: cert.pem, key_file: cert.key}}\nupstream: {token_file: up}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, _ := config.Load(file)
+	day := end.UTC().Format(time.DateOnly)
+	for now, want := range map[time.Time]string{
+		end.Add(-15 * 24 * time.Hour): "",
+		end.Add(-13 * 24 * time.Hour): "the certificate ends on " + day + ": renew it",
+		end.Add(time.Second):          "the certificate ended on " + day + ": renew it",
+	} {
+		got := advise(s, nil, now).Error()
+		if want == "" && strings.Contains(got, "renew") || !strings.Contains(got, want) {
+			t.Errorf("%s before the end: got %q, want %q", end.Sub(now), got, want)
+		}
+	}
+}
+
+// Tokens that have ended are named, a few of them; those that a ttl keeps alive are none of them.
+func TestAdviceOfTokens(t *testing.T) {
+	policy := "accounts: [{id: 1}]\ntokens:\n"
+	for i := range maxNamed + 2 {
+		policy += "  - {id: " + string(rune('1'+i/10)) + string(rune('0'+i%10)) + ", key_sha256: " +
+			strings.Repeat("ab", 31) + string(rune('0'+i/10)) + string(rune('0'+i%10)) + ", cid: 1, expire: 1600000000, access: {type: noapi}}\n"
+	}
+	policy += "  - {id: 90, key_sha256: " + strings.Repeat("cd", 32) + ", cid: 1, expire: 1600000000, ttl: 30d, created: 1600000000, access: {type: noapi}}\n" +
+		"  - {id: 91, key_sha256: " + strings.Repeat("ef", 32) + ", cid: 1, expire: 2099-01-01T00:00:00Z, origins: [example.com], access: {type: noapi}}\n"
+	dir := write(t, map[string]string{"aclgate.yaml": "upstream: {token_file: up}\n", "policy.yaml": policy, "up": "upstream-key\n"})
+	code, stdout, stderr := once(t, "check", "-c", filepath.Join(dir, "aclgate.yaml"))
+	file := filepath.Join(dir, "policy.yaml")
+	for _, want := range []string{
+		file + ":3:1: warning: token 10 ended on 2020-09-13: remove it, or give it a later expire\n",
+		file + ":12:1: warning: token 19 ended",
+		file + ": warning: 2 more tokens have ended\n",
+		file + ":16:", "warning: tokens[13].origins[0]: no browser sends an origin without scheme: write https://example.com\n",
+	} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("got\n%s, want %q", stderr, want)
+		}
+	}
+	if strings.Contains(stderr, "token 90") || strings.Contains(stderr, "token 91") || strings.Contains(stderr, "token 20") {
+		t.Errorf("got\n%s, want nothing of tokens that live, or that are too many to name", stderr)
+	}
+	if want := "OK: " + filepath.Join(dir, "aclgate.yaml") + ", policy.yaml (1 account, 14 tokens)\n"; code != exitOK || stdout != want {
+		t.Errorf("got %d %q, want %q", code, stdout, want)
+	}
+}
