@@ -43,8 +43,8 @@
 // that overlap an earlier one: a broker may send a copy for each, and the session shows the copy of
 // the first filter that matches (Matches). With CID the client asked for that account alone: a
 // delivery through this subscription is also held to the broker's cid or, where the broker knows
-// none, to Judge.Account. Narrowing is to what is there now: when items come, Subscribe is called
-// again and says what else to subscribe to.
+// none, to Judge.Account. Narrowing is to what is there now: where Moves says so, Subscribe is called
+// again when items, groups or accounts have changed, and says what to subscribe to then.
 //
 // Where accounts are told apart by path, own topics have another name at the broker: AppendPath writes
 // it, for topics, wills and response topics, and Judge.Shown is what a client is shown of a delivery.

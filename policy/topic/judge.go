@@ -44,6 +44,9 @@ func NewJudge(p *Permit) *Judge {
 // SetPermit puts another permit in force, because the token or its entries changed.
 func (j *Judge) SetPermit(p *Permit) { j.permit, j.Token, j.groups = p, p.token, nil }
 
+// Moves is that of the permit in force.
+func (j *Judge) Moves() bool { return j.permit.Moves() }
+
 // Entry returns the number of the entry that decided the last delivery or publish, 0 if none did.
 func (j *Judge) Entry() int { return j.number }
 

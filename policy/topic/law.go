@@ -110,6 +110,12 @@ func (l *Law) Permit(t *policy.Token) *Permit {
 	return p
 }
 
+// Moves reports whether what Judge.Subscribe prints depends on where items, the members of groups and
+// accounts are, so that a session has to ask again when they are elsewhere.
+func (p *Permit) Moves() bool {
+	return p.law.Namespace != NoAccounts || p.law.Engine.Mode.Index() || p.groups
+}
+
 // Token returns the token that the permit is of.
 func (p *Permit) Token() *policy.Token { return p.token }
 

@@ -60,7 +60,8 @@ func (j *Judge) rightOn(p *part, alone int64) *right {
 			continue
 		}
 		to.ids = s.IDs
-		if col := j.req.Selectors[i].Collection; alone != 0 && e.Mode.Index() && col.Scoped {
+		// A message is of the account of its item; one that is linked may be of any in the scope.
+		if col := j.req.Selectors[i].Collection; i == 0 && alone != 0 && e.Mode.Index() && col.Scoped {
 			to.ids = slices.DeleteFunc(slices.Clone(to.ids), func(id int64) bool {
 				cid, _ := j.Items.Account(col, id)
 				return cid != alone

@@ -12,6 +12,9 @@
 //	client ── PUBLISH ──> judged ──> broker                 up.go
 //	client <── judged again, every time <── PUBLISH ─ broker   down.go
 //
+// What filters are narrowed to moves with items, groups and accounts. One goroutine of the server
+// notices, and has each session tell the broker the difference (follow.go).
+//
 // A session ends once, by end: the reason that the client is told, and what the broker is told, are
 // decided together.
 package mqtt

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	fake "aclgate/bench/broker"
 	"aclgate/policy"
@@ -30,6 +31,7 @@ type generated struct {
 
 	broker *fake.Broker
 	items  atomic.Pointer[snapshot]
+	worlds uint64 // that were published
 	forest atomic.Pointer[policy.Tree]
 }
 
@@ -38,7 +40,18 @@ type snapshot struct {
 	owners  map[string]map[int64]int64
 	members map[int64][]int64
 	tree    *policy.Tree
+	version uint64
+	looks   atomic.Int64 // how often its version was asked for
 }
+
+// Version implements Items.
+func (s *snapshot) Version() uint64 {
+	s.looks.Add(1)
+	return s.version
+}
+
+// Old implements Items.
+func (*snapshot) Old(time.Time) bool { return false }
 
 // Account implements policy.Items.
 func (s *snapshot) Account(c *policy.Collection, id int64) (int64, bool) {
@@ -109,7 +122,7 @@ func newGenerated(t *testing.T, seed uint64, namespace string, dialect topic.Dia
 	g.world = newWorld(t, g.broker.Addr(), func(o *Options) {
 		if g.indexed {
 			o.Engine.Mode = policy.ModeIDs
-			o.Items = func(*policy.Tree) policy.Items { return g.items.Load() }
+			o.Items = func(*policy.Tree) Items { return g.items.Load() }
 		}
 		o.Accounts, g.law.Engine = g, o.Engine
 		o.Law = topic.New(g.law)
@@ -137,15 +150,16 @@ func (g *generated) publishWorld(t *testing.T) {
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	s := &snapshot{owners: map[string]map[int64]int64{}, members: map[int64][]int64{}, tree: tree}
+	g.worlds++
+	s := &snapshot{owners: map[string]map[int64]int64{}, members: map[int64][]int64{}, tree: tree, version: g.worlds}
 	for uri, owners := range g.owners {
 		s.owners[uri] = maps.Clone(owners)
 	}
 	for group, ids := range g.members {
 		s.members[group] = slices.Clone(ids)
 	}
-	g.items.Store(s)
 	g.forest.Store(tree)
+	g.items.Store(s)
 }
 
 func (g *generated) newToken(i int) *oracleToken {
@@ -332,9 +346,8 @@ type listener struct {
 
 // wanted is a filter that a client asked for.
 type wanted struct {
-	id     uint32
-	cid    int64
-	before bool // items have moved since
+	id  uint32
+	cid int64
 }
 
 // shown is a message that a client was shown.

@@ -82,18 +82,17 @@ func (x *session) noteDelivery(reason policy.Reason, shown bool) {
 	}
 }
 
-// noteEnd is note for the end of a session that had begun.
-func (x *session) noteEnd(why wire.Reason) {
-	reason := policy.Permitted
+// endReason is what is remembered of the end of a session that the client is told so.
+func endReason(why wire.Reason) policy.Reason {
 	switch why {
 	case wire.NotAuthorized:
-		reason = policy.Revoked
+		return policy.Revoked
 	case wire.Administrative:
-		reason = policy.RightsChanged
+		return policy.RightsChanged
 	case wire.Malformed, wire.ProtocolError, wire.PacketTooLarge, wire.AliasInvalid, wire.ReceiveMaxExceeded:
-		reason = policy.BadPacket
+		return policy.BadPacket
 	}
-	x.note(record.End, reason, why, nil)
+	return policy.Permitted
 }
 
 // countIn counts a packet of the client.

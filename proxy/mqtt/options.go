@@ -28,6 +28,14 @@ type Accounts interface {
 	Tree() *policy.Tree
 }
 
+// Items is what is known of items at one moment. Version is another number whenever it is something
+// else; Old reports whether it may become less with time all the same, because it is too old.
+type Items interface {
+	policy.Items
+	Version() uint64
+	Old(now time.Time) bool
+}
+
 // Broker opens connections to the broker.
 type Broker interface {
 	Connect(ctx context.Context, c *wire.Connect, key string) (*broker.Conn, error)
@@ -40,7 +48,7 @@ type Options struct {
 	Law      *topic.Law
 	Tokens   Tokens
 	Accounts Accounts
-	Items    func(*policy.Tree) policy.Items // nil: the accounts of items need not be known
+	Items    func(*policy.Tree) Items // the same value while nothing changes; nil: the accounts of items need not be known
 	Broker   Broker
 	Info     func(*policy.Token) []byte // the JSON of /auth/info, for CONNACK; nil: none
 	Charge   func(netip.Addr) bool      // charges an address for a CONNECT without a valid token: may it send another? nil: it may
@@ -59,5 +67,7 @@ type Options struct {
 	MaxWillDelay time.Duration
 	Connect      time.Duration // until CONNECT has come
 	Write        time.Duration // a write without progress
-	Revoke       time.Duration // until a session without packets learns of another policy
+	Revoke       time.Duration // until every session without packets has learnt of another policy
+	Refresh      time.Duration // until filters have followed items that moved
+	Drain        time.Duration // that Close has for telling all clients
 }

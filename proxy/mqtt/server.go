@@ -27,6 +27,7 @@ type Server struct {
 func New(o Options) *Server {
 	s := &Server{o: o, sessions: map[*session]bool{}, done: make(chan struct{})}
 	s.running.Go(s.watch)
+	s.running.Go(s.follow)
 	return s
 }
 

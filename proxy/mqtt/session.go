@@ -60,6 +60,7 @@ type session struct {
 
 	rights rights
 	table  table
+	shape  sync.Mutex // held by whoever changes what is subscribed to at the broker, until that is sent
 
 	ended atomic.Bool
 	told  atomic.Bool    // the client was told: linger
@@ -72,6 +73,8 @@ type rights struct {
 	digest      policy.Digest
 	token       *policy.Token
 	judge       *topic.Judge
+	items       Items  // of the judge
+	moves       uint64 // how often it was given other items
 	revision    uint64
 	fingerprint [sha256.Size]byte
 }
@@ -132,12 +135,15 @@ func (x *session) linger() {
 }
 
 // end ends the session, once: the client is told why, if it speaks 5, and the broker as e says.
-func (x *session) end(why wire.Reason, e ending) {
+func (x *session) end(why wire.Reason, e ending) { x.endAs(why, e, endReason(why)) }
+
+// endAs is end with what is remembered as the reason.
+func (x *session) endAs(why wire.Reason, e ending, reason policy.Reason) {
 	if x.ended.Swap(true) {
 		return
 	}
 	if x.serving.Load() {
-		x.noteEnd(why)
+		x.note(record.End, reason, why, nil)
 	}
 	now := time.Now()
 	_ = x.conn.SetWriteDeadline(now.Add(lingerFor))
@@ -233,11 +239,24 @@ func (x *session) inForce(now time.Time) wire.Reason {
 	in := &r.judge.Input
 	in.At, in.Tree = now.Unix(), tree
 	if o.Items != nil {
-		in.Items = o.Items(tree)
+		r.follow(o.Items(tree), now)
 	}
 	if r.token.Valid(in.At, x.source, x.origin) != policy.NotJudged {
 		return wire.NotAuthorized
 	}
 	r.token.Touch(in.At)
 	return wire.Success
+}
+
+// follow gives the judge the items of this moment. What it remembers of groups is good while they are
+// the same, and not too old.
+func (r *rights) follow(items Items, now time.Time) {
+	if items != r.items {
+		r.moves++
+		r.items, r.judge.Items = items, items
+	}
+	r.judge.Revision = r.moves
+	if items.Old(now) {
+		r.judge.Revision = 0
+	}
 }

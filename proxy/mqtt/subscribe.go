@@ -1,7 +1,9 @@
 package mqtt
 
 import (
+	"slices"
 	"strconv"
+	"time"
 
 	"aclgate/metrics/record"
 	"aclgate/policy"
@@ -10,7 +12,7 @@ import (
 )
 
 // request is a SUBSCRIBE or UNSUBSCRIBE of the client until all that was sent to the broker for it
-// is answered. The table's lock guards it.
+// is answered. The table's lock guards it. Nil is what the gateway does on its own.
 type request struct {
 	answer  wire.Suback
 	denied  []byte // ids of lists that are not permitted, for the user property
@@ -20,8 +22,9 @@ type request struct {
 // part is one packet of the gateway's for a request.
 type part struct {
 	request *request
-	filter  int    // of the request, that it is for
-	asked   *asked // of SUBSCRIBE
+	filter  int     // of the request, that it is for
+	asked   *asked  // of SUBSCRIBE
+	prints  []print // of SUBSCRIBE
 }
 
 // subscribePacket is how many bytes of filters one SUBSCRIBE to the broker has at most.
@@ -37,33 +40,35 @@ func (x *session) subscribe(f wire.Frame) error {
 	cid, valid := takeAccount(&s.Properties)
 	r := &request{answer: wire.Suback{Type: wire.SUBACK, ID: s.ID, Codes: make([]wire.Reason, len(s.Filters))}}
 	x.hold(r)
+	x.shape.Lock()
+	defer x.shape.Unlock()
 	for i := range s.Filters {
-		options := s.Filters[i]
-		options.Filter = append([]byte(nil), options.Filter...)
-		a := &asked{options: options}
+		a := &asked{options: s.Filters[i], named: cid}
+		a.options.Filter = append([]byte(nil), a.options.Filter...)
 		if len(s.Properties.IDs) > 0 {
 			a.id = s.Properties.IDs[0]
 		}
 		var narrowed topic.Subscription
-		reason := policy.SenderOutside
+		reason, why := policy.SenderOutside, wire.Success
 		if valid {
-			room := x.table.room(x.server.o.MaxFilters)
-			x.rights.mu.Lock()
-			reason = x.rights.judge.Subscribe(&narrowed, options.Filter, cid, room)
-			x.rights.mu.Unlock()
+			reason, why = x.narrow(&narrowed, a)
+		}
+		if why != wire.Success {
+			x.end(why, destroyed)
+			return nil
 		}
 		if !topic.Granted(reason) {
 			r.answer.Codes[i] = wire.Reason(topic.Code(reason))
-			x.note(record.Subscribe, reason, r.answer.Codes[i], options.Filter)
+			x.note(record.Subscribe, reason, r.answer.Codes[i], a.options.Filter)
 			continue
 		}
-		x.noteFilter(record.Subscribe, reason, wire.Reason(options.QoS), options.Filter, &narrowed)
-		r.answer.Codes[i], a.cid = wire.Reason(options.QoS), narrowed.CID
+		x.noteFilter(record.Subscribe, reason, wire.Reason(a.options.QoS), a.options.Filter, &narrowed)
+		r.answer.Codes[i] = wire.Reason(a.options.QoS)
 		for _, id := range narrowed.Denied {
 			r.denied = append(strconv.AppendInt(r.denied, id, 10), ',')
 		}
 		needless := x.table.add(a, &narrowed)
-		if err := x.ask(r, i, a); err != nil {
+		if err := x.ask(r, i, a, a.prints); err != nil {
 			return err
 		}
 		if err := x.takeBack(r, needless); err != nil {
@@ -73,6 +78,18 @@ func (x *session) subscribe(f wire.Frame) error {
 	return x.finish(r)
 }
 
+// narrow narrows an asked filter by what is in force now: whoever holds shape is as new as the next
+// look at all sessions. It returns why the session has to end, if it has to.
+func (x *session) narrow(s *topic.Subscription, a *asked) (policy.Reason, wire.Reason) {
+	room := x.table.room(a.options.Filter, x.server.o.MaxFilters)
+	x.rights.mu.Lock()
+	defer x.rights.mu.Unlock()
+	if why := x.inForce(time.Now()); why != wire.Success {
+		return policy.NotJudged, why
+	}
+	return x.rights.judge.Subscribe(s, a.options.Filter, a.named, room), wire.Success
+}
+
 // hold keeps a request from being answered until finish.
 func (x *session) hold(r *request) {
 	x.table.mu.Lock()
@@ -80,10 +97,10 @@ func (x *session) hold(r *request) {
 	x.table.mu.Unlock()
 }
 
-// ask subscribes to what is printed for a: a SUBSCRIBE holds the filters of one identifier and one
-// account.
-func (x *session) ask(r *request, filter int, a *asked) error {
-	for rest := a.prints; len(rest) > 0; {
+// ask subscribes to some of what is printed for a: a SUBSCRIBE holds the filters of one identifier
+// and one account.
+func (x *session) ask(r *request, filter int, a *asked, prints []print) error {
+	for rest := prints; len(rest) > 0; {
 		s := wire.Subscribe{}
 		if x.broker.Load().Can.IDs {
 			s.Properties.IDs = []uint32{rest[0].group}
@@ -99,12 +116,11 @@ func (x *session) ask(r *request, filter int, a *asked) error {
 			s.Filters = append(s.Filters, options)
 			size += len(options.Filter)
 		}
-		rest = rest[n:]
-		id, err := x.wait(&part{request: r, filter: filter, asked: a})
+		id, err := x.wait(&part{request: r, filter: filter, asked: a, prints: slices.Clone(rest[:n])})
 		if err != nil {
 			return err
 		}
-		s.ID = id
+		s.ID, rest = id, rest[n:]
 		if err := x.toBroker.put(&s); err != nil {
 			return err
 		}
@@ -124,7 +140,8 @@ func (x *session) unite(options *wire.Subscription, p *printed) {
 	}
 }
 
-// wait gives a packet its id, and has its request wait for the answer.
+// wait gives a packet its id, and has its request, or what the gateway asks for on its own, wait for
+// the answer.
 func (x *session) wait(p *part) (uint16, error) {
 	x.table.mu.Lock()
 	defer x.table.mu.Unlock()
@@ -132,24 +149,31 @@ func (x *session) wait(p *part) (uint16, error) {
 	if id == 0 {
 		return 0, &wire.Fault{Reason: wire.QuotaExceeded, Text: "no packet id is free"}
 	}
-	p.request.waiting++
+	if p.request != nil {
+		p.request.waiting++
+	} else if p.asked != nil {
+		p.asked.open++
+	}
 	return id, nil
 }
 
 // takeBack unsubscribes from what nobody needs.
 func (x *session) takeBack(r *request, needless []*printed) error {
-	if len(needless) == 0 {
-		return nil
+	for len(needless) > 0 {
+		id, err := x.wait(&part{request: r})
+		if err != nil {
+			return err
+		}
+		u := wire.Unsubscribe{ID: id}
+		for size := 0; len(needless) > 0 && size < subscribePacket; needless = needless[1:] {
+			u.Filters = append(u.Filters, []byte(needless[0].filter))
+			size += len(needless[0].filter)
+		}
+		if err := x.toBroker.put(&u); err != nil {
+			return err
+		}
 	}
-	id, err := x.wait(&part{request: r})
-	if err != nil {
-		return err
-	}
-	u := wire.Unsubscribe{ID: id}
-	for _, p := range needless {
-		u.Filters = append(u.Filters, []byte(p.filter))
-	}
-	return x.toBroker.put(&u)
+	return nil
 }
 
 // unsubscribe takes asked filters away, and at the broker what nobody else needs.
@@ -160,6 +184,8 @@ func (x *session) unsubscribe(f wire.Frame) error {
 	}
 	r := &request{answer: wire.Suback{Type: wire.UNSUBACK, ID: u.ID, Codes: make([]wire.Reason, len(u.Filters))}}
 	x.hold(r)
+	x.shape.Lock()
+	defer x.shape.Unlock()
 	for i, filter := range u.Filters {
 		a := x.table.find(filter)
 		if a == nil {
@@ -178,10 +204,13 @@ func (x *session) unsubscribe(f wire.Frame) error {
 // code is the answer.
 func (x *session) answered(s *wire.Suback) error {
 	p := x.table.answered(s.ID)
-	if p == nil {
+	switch {
+	case p == nil:
 		return &wire.Fault{Reason: wire.ProtocolError, Text: "the broker answers what was not asked"}
-	}
-	if p.asked == nil {
+	case p.request == nil:
+		x.followed(p.asked, s.Codes)
+		return nil
+	case p.asked == nil:
 		return x.finish(p.request)
 	}
 	var refused wire.Reason
@@ -198,12 +227,16 @@ func (x *session) answered(s *wire.Suback) error {
 		*code = refused
 	}
 	x.table.mu.Unlock()
-	if refused != 0 {
+	if refused == 0 {
+		return x.finish(p.request)
+	}
+	x.reshape(func() error {
 		if err := x.takeBack(p.request, x.table.remove(p.asked)); err != nil {
 			return err
 		}
-	}
-	return x.finish(p.request)
+		return x.finish(p.request)
+	})
+	return nil
 }
 
 // finish counts one answer, and answers the client when it was the last.

@@ -31,15 +31,19 @@ type table struct {
 type asked struct {
 	options wire.Subscription // Filter is copied
 	id      uint32            // the client's identifier; 0: none
+	named   int64             // the account of the user property of its SUBSCRIBE; 0: none
 	cid     int64             // that account alone; 0: the scope
 	wide    bool              // what is printed matches more than is permitted
-	prints  []print
+	prints  []print           // those that are leaving are first
+	leaving int               // how many of them
+	open    int               // packets for further ones that the broker has not answered
 }
 
 // print is one filter that is printed for an asked one.
 type print struct {
 	*printed
 	overlaps bool // an earlier one may match the same topic: then that one's copy is shown
+	over     bool // it is leaving, and what takes its place has begun
 }
 
 // printed is a filter at the broker.
@@ -47,6 +51,7 @@ type printed struct {
 	filter string
 	cid    int64 // user property of its SUBSCRIBE: that account alone; 0: none
 	group  uint32
+	live   bool     // the broker has answered
 	behind []*asked // who needs it
 }
 
@@ -89,50 +94,72 @@ func (t *table) answered(id uint16) *part {
 	p := t.own[id]
 	delete(t.own, id)
 	t.freed.Broadcast()
+	if p != nil {
+		for _, one := range p.prints {
+			one.live = true
+		}
+	}
 	return p
 }
 
-// room returns how many filters may still be printed.
-func (t *table) room(most int) int {
+// room returns how many filters may be printed for an asked one, in the place of what is printed for
+// it alone.
+func (t *table) room(filter []byte, most int) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return most - len(t.printed)
+	room := most - len(t.printed)
+	if a := t.asked[string(filter)]; a != nil {
+		for _, p := range a.prints {
+			if len(p.behind) == 1 {
+				room++
+			}
+		}
+	}
+	return room
 }
 
 // add puts an asked filter into the table, in the place of an earlier one of the same text, and
-// returns what that one needed and nobody needs now. Filters that do not overlap share one
-// identifier; the others have one each.
+// returns what that one needed and nobody needs now.
 func (t *table) add(a *asked, s *topic.Subscription) (needless []*printed) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	a.wide = s.Wide
+	a.wide, a.cid = s.Wide, s.CID
 	before := t.asked[string(a.options.Filter)]
 	t.asked[string(a.options.Filter)] = a
-	shared := map[int64]uint32{} // by account: an identifier belongs to one SUBSCRIBE, with one account
-	for _, p := range s.Printed {
-		known := t.printed[p.Filter]
-		if known == nil {
-			known = &printed{filter: p.Filter, cid: p.CID}
-			if known.group = shared[p.CID]; known.group == 0 || p.Overlaps {
-				t.lastGroup++
-				known.group = t.lastGroup
-				t.groups[known.group] = &group{}
-			}
-			if !p.Overlaps {
-				shared[p.CID] = known.group
-			}
-			t.printed[p.Filter] = known
-			t.groups[known.group].filters = append(t.groups[known.group].filters, known)
-		}
-		known.ask(p.CID, before, s.Shared)
+	groups := map[int64]uint32{}
+	for i := range s.Printed {
+		known := t.print(&s.Printed[i], groups)
+		known.ask(s.Printed[i].CID, before, s.Shared)
 		known.behind = append(known.behind, a)
-		a.prints = append(a.prints, print{known, p.Overlaps})
+		a.prints = append(a.prints, print{printed: known, overlaps: s.Printed[i].Overlaps})
 	}
 	if before != nil {
-		needless = t.drop(before)
+		needless = t.drop(before, before.prints)
 	}
 	t.remix(a)
 	return needless
+}
+
+// print returns what is in the table for a filter, after it was put there. Those of one asked filter
+// that do not overlap share an identifier; the others have one each. groups has those of one account,
+// since an identifier belongs to one SUBSCRIBE, with one account. The lock is held.
+func (t *table) print(p *topic.Printed, groups map[int64]uint32) *printed {
+	known := t.printed[p.Filter]
+	if known != nil {
+		return known
+	}
+	known = &printed{filter: p.Filter, cid: p.CID, group: groups[p.CID]}
+	if known.group == 0 || p.Overlaps {
+		t.lastGroup++
+		known.group = t.lastGroup
+		t.groups[known.group] = &group{}
+	}
+	if !p.Overlaps {
+		groups[p.CID] = known.group
+	}
+	t.printed[p.Filter] = known
+	t.groups[known.group].filters = append(t.groups[known.group].filters, known)
+	return known
 }
 
 // ask puts another account on a filter that is printed already. With two at once none is named, and
@@ -158,7 +185,7 @@ func (t *table) remove(a *asked) (needless []*printed) {
 		return nil
 	}
 	delete(t.asked, string(a.options.Filter))
-	return t.drop(a)
+	return t.drop(a, a.prints)
 }
 
 // count returns how many filters were asked for, how many are printed, and how many asked ones are
@@ -181,9 +208,10 @@ func (t *table) find(filter []byte) *asked {
 	return t.asked[string(filter)]
 }
 
-// drop takes a from behind what was printed for it. The lock is held.
-func (t *table) drop(a *asked) (needless []*printed) {
-	for _, p := range a.prints {
+// drop takes a from behind some of what was printed for it, and returns what nobody needs any more.
+// The lock is held.
+func (t *table) drop(a *asked, prints []print) (needless []*printed) {
+	for _, p := range prints {
 		p.behind = slices.DeleteFunc(p.behind, func(b *asked) bool { return b == a })
 		if len(p.behind) > 0 {
 			continue
@@ -211,60 +239,4 @@ func (t *table) remix(a *asked) {
 			g.mixed = g.mixed || !slices.Equal(q.behind, g.filters[0].behind)
 		}
 	}
-}
-
-// receivers appends the client's identifiers for a delivery to dst: of the asked filters that stand
-// behind the identifiers with which the broker sent it, each once. It reports whether there is an
-// asked filter at all. account is that of the message, 0 if it is not known.
-func (t *table) receivers(dst, ids []uint32, law *topic.Law, name []byte, account int64) (out []uint32, any bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	show := func(p *printed) {
-		for _, a := range p.behind {
-			if a.cid != 0 && a.cid != account || a.covered(p, law, name, account) {
-				continue
-			}
-			if any = true; a.id != 0 && !slices.Contains(dst, a.id) {
-				dst = append(dst, a.id)
-			}
-		}
-	}
-	for _, id := range ids {
-		g := t.groups[id]
-		if g == nil {
-			continue
-		}
-		for _, p := range g.filters {
-			if !g.mixed {
-				show(p)
-				break
-			}
-			if law.Matches(p.filter, name, account) {
-				show(p)
-			}
-		}
-	}
-	if len(ids) == 0 { // a broker without identifiers
-		for _, p := range t.printed {
-			if law.Matches(p.filter, name, account) {
-				show(p)
-			}
-		}
-	}
-	return dst, any
-}
-
-// covered reports whether the message comes to a by an earlier filter too, whose copy is shown.
-func (a *asked) covered(p *printed, law *topic.Law, name []byte, account int64) bool {
-	for i, mine := range a.prints {
-		if mine.printed != p || !mine.overlaps {
-			continue
-		}
-		for _, earlier := range a.prints[:i] {
-			if law.Matches(earlier.filter, name, account) {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"slices"
+	"time"
 
 	"aclgate/policy"
 )
@@ -124,16 +125,46 @@ func (x *ItemIndex) mark() uint64 {
 // put makes s what is known about c. The caller holds mu.
 func (x *ItemIndex) put(c *policy.Collection, s *overlay) {
 	now := x.state.Load()
-	next := &state{overlays: slices.Clone(now.overlays), members: now.members}
-	next.overlays[c.Index] = s
-	x.state.Store(next)
+	overlays := slices.Clone(now.overlays)
+	overlays[c.Index] = s
+	x.become(overlays, now.members, x.same(now.overlays[c.Index], s))
 }
 
 // putMembers makes l what is known about the members of groups in c. The caller holds mu.
 func (x *ItemIndex) putMembers(c *policy.Collection, l *groupMembers) {
 	now := x.state.Load()
-	next := &state{overlays: now.overlays, members: slices.Clone(now.members)}
-	next.members[c.Index] = l
+	members := slices.Clone(now.members)
+	members[c.Index] = l
+	was := now.members[c.Index]
+	x.become(now.overlays, members, was != nil && l != nil && !x.old(was.began) && was.equal(l))
+}
+
+// same reports whether a reading has shown what was known, and was not too old.
+func (x *ItemIndex) same(was, is *overlay) bool {
+	return was != nil && is != nil && !x.old(was.began) && was.base == is.base && slices.Equal(was.flat(), is.flat())
+}
+
+// become puts another state in force. The caller holds mu.
+func (x *ItemIndex) become(overlays []*overlay, members []*groupMembers, same bool) {
+	next := &state{version: x.state.Load().version, overlays: overlays, members: members}
+	if !same {
+		next.version++
+	}
+	note := func(began time.Time) {
+		if !began.IsZero() && (next.oldest.IsZero() || began.Before(next.oldest)) {
+			next.oldest = began
+		}
+	}
+	for _, s := range overlays {
+		if s != nil {
+			note(s.began)
+		}
+	}
+	for _, l := range members {
+		if l != nil {
+			note(l.began)
+		}
+	}
 	x.state.Store(next)
 }
 

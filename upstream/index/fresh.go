@@ -1,6 +1,10 @@
 package index
 
-import "aclgate/policy"
+import (
+	"time"
+
+	"aclgate/policy"
+)
 
 // Fresh is a View that knows nothing of what is too old to judge by: for whoever judges again and
 // again what it cannot answer with a 503 (SPEC 16.4.4). It is a policy.Items.
@@ -38,4 +42,15 @@ func (f *Fresh) Members(c *policy.Collection, groups []int64) []int64 {
 		return nil
 	}
 	return f.View.Members(c, groups)
+}
+
+// Version returns a number that is another one whenever something else is known. A reading that
+// shows what was known before, and was not too old, leaves it.
+func (f *Fresh) Version() uint64 { return f.state.version }
+
+// Old reports whether something that was read is too old at a moment: then what Fresh says may
+// become less with time, at one and the same version.
+func (f *Fresh) Old(now time.Time) bool {
+	oldest := f.state.oldest
+	return !oldest.IsZero() && now.Sub(oldest) > f.index.opt.MaxStaleness
 }

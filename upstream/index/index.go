@@ -63,6 +63,8 @@ const readCount = 4
 // state is all that is known at one moment. It is immutable but for the views, which are made when
 // they are first asked for.
 type state struct {
+	version  uint64          // another one in every state that says something else
+	oldest   time.Time       // when the oldest reading of those that succeeded began; zero: none has
 	overlays []*overlay      // by Collection.Index; nil: not needed
 	members  []*groupMembers // likewise
 	views    perTree[View]

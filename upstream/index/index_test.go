@@ -314,9 +314,26 @@ func TestIndexClock(t *testing.T) {
 				t.Errorf("step %d: the fresh view knows the item: %v", i, known)
 			}
 		}
+		version := x.Fresh(x.tree).Version()
+		time.Sleep(40 * time.Second)
+		synctest.Wait()
+		if f := x.Fresh(x.tree); f.Version() != version || version == 0 || f.Old(time.Now()) {
+			t.Errorf("version %d after %d though nothing has changed, old: %v", f.Version(), version, f.Old(time.Now()))
+		}
 		down.Store(true)
+		defer func() {
+			down.Store(false)
+			time.Sleep(30 * time.Second)
+			synctest.Wait()
+			if f := x.Fresh(x.tree); f.Version() == version || f.Old(time.Now()) {
+				t.Errorf("version %d after a time without readings, old: %v", f.Version(), f.Old(time.Now()))
+			}
+		}()
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
+		if f := x.Fresh(x.tree); f.Version() != version || !f.Old(time.Now()) {
+			t.Errorf("version %d after %d, old: %v", f.Version(), version, f.Old(time.Now()))
+		}
 		if !x.Stale(x.devices) || b.asked.Load() < 30 {
 			t.Errorf("asked %d times, stale: %v", b.asked.Load(), x.Stale(x.devices))
 		}

@@ -54,6 +54,11 @@ func newGroupMembers(pairs []pair) *groupMembers {
 	return m
 }
 
+// equal reports whether two hold the same.
+func (m *groupMembers) equal(o *groupMembers) bool {
+	return slices.Equal(m.groups, o.groups) && slices.Equal(m.runs, o.runs) && slices.Equal(m.members, o.members)
+}
+
 // maxWithheld bounds the groups that are withheld one by one.
 const maxWithheld = 1 << 16
 

@@ -182,12 +182,13 @@ func (a *App) mqttOptions() mqtt.Options {
 	}
 	return mqtt.Options{
 		Engine: a.engine, Law: topic.New(TopicOptions(a.settings, a.engine)), Tokens: tokens, Accounts: a.policy,
-		Items:  func(tree *policy.Tree) policy.Items { return a.index.Fresh(tree) },
+		Items:  func(tree *policy.Tree) mqtt.Items { return a.index.Fresh(tree) },
 		Broker: a.mqtt.broker, Charge: a.gateway.ChargeSource, Metrics: a.metrics, Audit: a.audit, Served: a.options.ServedMQTT, Log: a.log,
 		Info:       func(t *policy.Token) []byte { return proxy.AppendTokenInfo(nil, t) },
 		MaxConnect: m.MaxConnectBytes, MaxPacket: m.MaxPacketBytes, MaxSessions: m.MaxSessions, MaxFilters: m.MaxFilters,
 		MaxInflight: m.MaxInflight, TopicAliases: m.TopicAliases, MaxWillDelay: m.MaxWillDelay,
 		Connect: m.Timeouts.Connect, Write: m.Timeouts.Write, Revoke: m.RevokeWithin,
+		Refresh: a.settings.Scope.Refresh, Drain: a.settings.Shutdown.Drain,
 	}
 }
 
