@@ -208,6 +208,14 @@ func TestAccounts(t *testing.T) {
 	three.subscribe(7, "", "+")
 	three.want("SUBACK [0x01] <nil>")
 	three.want("PUBLISH t=x retain=true ids=[7] cid=3")
+	root.subscribe(8, "", "named/+")
+	root.want("SUBACK [0x01] <nil>")
+	for cid, want := range map[string]string{"2": "2", "9": "1", "x": "1"} { // of its branch, or its own
+		named := wire.Publish{Topic: []byte("named/" + cid)}
+		named.Properties.User = []wire.Pair{{Name: []byte("cid"), Value: []byte(cid)}}
+		root.send(&named)
+		root.want("PUBLISH named/" + cid + "= retain=false ids=[8] cid=" + want)
+	}
 }
 
 // TestDialect: comma lists, $filter, and what is published below flespi/.

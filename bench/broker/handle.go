@@ -94,7 +94,9 @@ func (c *conn) connect(f *fields) bool {
 	if s.expiry = p.number(propSessionExpiry, 0); c.version != 5 && flags&0x02 == 0 {
 		s.expiry = forever
 	}
-	if will.Account, will.sender = account, s; flags&0x04 != 0 && !c.broker.platform(will.Topic) {
+	if flags&0x04 != 0 && !c.broker.platform(will.Topic) {
+		will.sender = s
+		will.Account, will.User = c.sender(will.User)
 		s.will, s.willDelay = &will, willDelay
 	}
 	c.note(typeConnect, will.Topic, will.Payload, &p)
@@ -168,7 +170,7 @@ func passed(p properties) properties {
 }
 
 func (c *conn) published(flags byte, f *fields) bool {
-	m := Message{Topic: f.text(), QoS: flags >> 1 & 3, Retain: flags&1 != 0, Account: c.session.account, sender: c.session}
+	m := Message{Topic: f.text(), QoS: flags >> 1 & 3, Retain: flags&1 != 0, sender: c.session}
 	var id uint16
 	if m.QoS > 0 {
 		id = f.short()
@@ -180,7 +182,8 @@ func (c *conn) published(flags byte, f *fields) bool {
 		}
 		c.aliases[alias] = m.Topic
 	}
-	m.Payload, m.User, m.properties = string(f.b), p.user, passed(p)
+	m.Payload, m.properties = string(f.b), passed(p)
+	m.Account, m.User = c.sender(p.user)
 	if f.bad || m.Topic == "" || m.QoS > 2 || strings.ContainsAny(m.Topic, "+#") {
 		return false
 	}
@@ -262,6 +265,20 @@ func (c *conn) askedAccount(p *properties) (account uint64, valid bool) {
 		}
 	}
 	return 0, true
+}
+
+// sender returns the account that a message belongs to: the one that the user property cid names, if it
+// is in the branch of the sender's, or the sender's own. The broker says so itself to receivers, so
+// that property is not among those that are passed on.
+func (c *conn) sender(user []UserProperty) (account uint64, rest []UserProperty) {
+	account = c.session.account
+	if c.broker.config.Accounts == nil {
+		return account, user
+	}
+	if named, valid := c.askedAccount(&properties{user: user}); valid && c.broker.inside(named, account) {
+		account = named
+	}
+	return account, slices.DeleteFunc(slices.Clone(user), func(u UserProperty) bool { return u.Name == "cid" })
 }
 
 func (c *conn) unsubscribe(f *fields) bool {

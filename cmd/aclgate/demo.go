@@ -64,8 +64,8 @@ func (e *env) demo() *cobra.Command {
 		Short: "Play the whole main job here: a fake backend and broker, the gateway, four tokens",
 		Long: `Start a fake telematics backend with its MQTT broker, the gateway in front of
 them and the four tokens of the vendor's ACL tutorial, all on this machine. Each
-request that you send shows in one line what became of it. Ctrl-C ends it;
-nothing is left behind.`,
+request that you send, and each step of an MQTT session, shows in one line what
+became of it. Ctrl-C ends it; nothing is left behind.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.runDemo(cmd.Context(), at) },
 	}
@@ -105,7 +105,7 @@ func (e *env) runDemo(ctx context.Context, at demoAddresses) error {
 	ctx, stop := untilSignal(ctx, hasten) // the folder has to be taken away
 	defer stop()
 	a, err := app.New(s, newLogger(s.Log, logs, terminal(e.stderr)), app.Options{
-		Version: version(), Revision: revision(), Served: screen.show, Hasten: hasten, LogLost: logs.Lost,
+		Version: version(), Revision: revision(), Served: screen.show, ServedMQTT: screen.showTopic, Hasten: hasten, LogLost: logs.Lost,
 		Ready: func(api, admin net.Addr) { screen.intro(api, admin, url, at.mqtt) },
 	})
 	if err != nil {

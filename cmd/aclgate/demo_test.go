@@ -38,6 +38,29 @@ func TestDemoHasABroker(t *testing.T) {
 	if code := c.subscribe("lamp"); code != 0x80 {
 		t.Errorf("SUBACK %#x for an own topic, want 0x80", code)
 	}
+	c.send(packet(0x32, "lamp", []byte{0, 7, 'x'}))
+	if first, _ := c.next(); first != 0x40 {
+		t.Errorf("got %#x, want PUBACK", first)
+	}
+	master, _ := dialMQTTAs(t, tcp(t, mqtt), "lamp", "demo-master")
+	master.subscribe("lamp")
+	master.send(packet(0x30, "lamp", []byte("x")))
+	if got := master.message(); got != "lamp" {
+		t.Errorf("demo-master got %s", got)
+	}
+	dialMQTT(t, tcp(t, mqtt), "no-such-key")
+	for _, want := range []string{
+		"demo-channels   connect   -                                 allow  0x00 permitted\n",
+		"demo-channels   subscribe flespi/state/+/channels/+/name    narrow 0x00 broker gets flespi/state/gw/channels/2025/name and 1 more\n",
+		"demo-channels   deliver   flespi/state/gw/channels/2026/name allow  0x00 permitted\n",
+		"demo-channels   subscribe lamp                              deny   0x87 no-topic-entry\n",
+		"demo-channels   publish   lamp                              deny   0x87 no-topic-entry\n",
+		"demo-master     publish   lamp                              allow  0x00 permitted\n",
+		"demo-master     deliver   lamp                              allow  0x00 permitted\n",
+		"-               connect   -                                 deny   0x05 token-unknown\n",
+	} {
+		p.shows(want)
+	}
 	_, port, _ := net.SplitHostPort(mqtt)
 	for !strings.Contains(p.stdout.String(), "Ctrl-C ends the demo") {
 		time.Sleep(time.Millisecond)
@@ -45,6 +68,18 @@ func TestDemoHasABroker(t *testing.T) {
 	if want := "mosquitto_sub -h 127.0.0.1 -p " + port + " -V 5 -u demo-channels -v -t 'flespi/state/gw/channels/+/name'\n"; !strings.Contains(p.stdout.String(), want) {
 		t.Errorf("the intro does not say %q: %s", want, p.stdout.String())
 	}
+}
+
+// shows waits for a text on the screen, which is behind what clients see.
+func (p *program) shows(want string) {
+	p.tb.Helper()
+	for range 200 {
+		if strings.Contains(p.stdout.String(), want) {
+			return
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	p.tb.Errorf("the screen does not show %q:\n%s", want, p.stdout.String())
 }
 
 // The vendor's published tutorial plays on the demo word for word, and each request shows in one

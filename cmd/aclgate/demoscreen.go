@@ -7,9 +7,11 @@ import (
 	"sync"
 
 	"aclgate/metrics/record"
+	"aclgate/policy"
+	"aclgate/policy/topic"
 )
 
-// demoScreen shows requests as they are answered.
+// demoScreen shows requests as they are answered, and the steps of MQTT sessions.
 type demoScreen struct {
 	mu    sync.Mutex
 	w     io.Writer
@@ -41,11 +43,15 @@ Try, in another terminal:
   curl -s -H 'Authorization: FlespiToken demo-channels'   '%s/gw/channels/2024?fields=id'
   curl -s -H 'Authorization: FlespiToken demo-storage'    '%s/gw/channels/all?fields=id'
   curl -s -H 'Authorization: FlespiToken demo-containers' '%s/storage/containers' -d '[{"name": "container 42"}]'
-  mosquitto_sub %s -u demo-channels -v -t 'flespi/state/gw/channels/+/name'
-  mosquitto_pub %s -u demo-channels -q 1 -t lamp -m on
+`, api, mqtt, backendURL, demoKey, admin, api, api, api, api, api)
+	fmt.Fprintf(d.w, `  mosquitto_sub %[1]s -u demo-channels -v -t 'flespi/state/gw/channels/+/name'
+  mosquitto_sub %[1]s -u demo-channels -v -t 'flespi/state/gw/channels/2024/name'
+  mosquitto_sub %[1]s -u demo-master -v -t '#'
+  mosquitto_pub %[1]s -u demo-master -q 1 -t lamp -m on
+  mosquitto_pub %[1]s -u demo-channels -q 1 -t lamp -m on
 
 What becomes of each request (Ctrl-C ends the demo):
-`, api, mqtt, backendURL, demoKey, admin, api, api, api, api, api, client, client)
+`, client)
 }
 
 // show prints one request in one line: who asked for what, the verdict and why, and what the
@@ -67,6 +73,32 @@ func (d *demoScreen) show(r *record.Record, method, asked, sent []byte) {
 		outcome = "as asked"
 	}
 	fmt.Fprintf(d.w, "%-15s %-6s %-36s %-6s %d  %s\n", who, shown(method), shown(asked), r.Verdict, r.Status, outcome)
+}
+
+// showTopic prints one step of an MQTT session in one line: who did what, the verdict, the code that
+// the client gets, and why, or what the broker is asked for. A client that just leaves is no news.
+func (d *demoScreen) showTopic(t *record.Topic, made *topic.Subscription) {
+	if t.Action == record.End && t.Verdict != policy.Deny {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	who := d.names[t.TokenID]
+	if who == "" {
+		who = "-"
+	}
+	outcome := t.Reason.String()
+	if made != nil && len(made.Printed) > 0 {
+		outcome = "broker gets " + made.Printed[0].Filter
+	}
+	if made != nil && len(made.Printed) > 1 {
+		outcome += fmt.Sprintf(" and %d more", len(made.Printed)-1)
+	}
+	about := "-"
+	if text := t.AppendTopic(nil); len(text) > 0 {
+		about = shown(text)
+	}
+	fmt.Fprintf(d.w, "%-15s %-9s %-33s %-6s 0x%02x %s\n", who, t.Action, about, t.Verdict, t.Code, outcome)
 }
 
 // shown returns what a client asked for, fit for a terminal: "?" for what was not read, because the

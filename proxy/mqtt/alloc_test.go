@@ -27,7 +27,7 @@ func TestNoAllocs(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	w, _ := fakeWorld(t, nil)
+	w, _ := fakeWorld(t, func(o *Options) { o.Served = nil })
 	w.dial(wire.V5, "acl-key-1", nil).want("CONNACK 0x00 <nil>")
 	x := unconnected(w, w.server.all()[0])
 	var narrowed topic.Subscription

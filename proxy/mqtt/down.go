@@ -112,13 +112,13 @@ func (x *session) deliver(f wire.Frame, d *delivery) error {
 	if err == nil && !fits {
 		return x.withhold(m, reason)
 	}
-	x.noteDelivery(reason, true)
+	x.noteDelivery(m.Topic, reason, true)
 	return err
 }
 
 // withhold acknowledges a message that the client is not shown.
 func (x *session) withhold(m *wire.Publish, reason policy.Reason) error {
-	x.noteDelivery(reason, false)
+	x.noteDelivery(m.Topic, reason, false)
 	x.flows.begin(m, false)
 	switch m.QoS {
 	case 1:

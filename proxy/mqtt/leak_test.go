@@ -164,7 +164,7 @@ func (p *play) publishAny(retain bool) (sent, bool) {
 	if p.namespace == "cid" && p.rng.IntN(10) == 0 {
 		m.account = 0
 	}
-	if len(p.listeners) > 0 && p.namespace != "cid" && p.rng.IntN(2) == 0 {
+	if len(p.listeners) > 0 && p.rng.IntN(2) == 0 {
 		return p.publishBy(p.listeners[p.rng.IntN(len(p.listeners))], m)
 	}
 	return p.publishAs(m), true
@@ -208,8 +208,8 @@ func (p *play) publishBy(l *listener, m sent) (sent, bool) {
 	if p.namespace == "path" && l.v == wire.V5 && p.rng.IntN(2) == 0 {
 		cid = m.account
 		packet.Properties.User = []wire.Pair{{Name: []byte("cid"), Value: fmt.Append(nil, cid)}}
-	} else if p.namespace == "path" {
-		m.account = l.token.cid
+	} else if p.namespace != "none" {
+		m.account = l.token.cid // the broker is told so by the gateway
 	}
 	p.messages[m.payload] = m
 	may := p.mayPublish(l.token, m.name, cid)

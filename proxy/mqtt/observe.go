@@ -28,20 +28,26 @@ func (s *Server) Stats() Stats {
 	return sum
 }
 
-// note counts what became of an action, and remembers it: in the audit log each CONNECT, each filter
-// of a SUBSCRIBE, each end, and of the rest what was denied.
+// note counts what became of an action, and remembers it: the audit log has each CONNECT, each filter
+// of a SUBSCRIBE, each end, and of messages and wills of the client those that were denied.
 func (x *session) note(a record.Action, reason policy.Reason, code wire.Reason, about []byte) {
 	x.noteFilter(a, reason, code, about, nil)
 }
 
 // noteFilter is note with what was made of a filter; nil: nothing.
 func (x *session) noteFilter(a record.Action, reason policy.Reason, code wire.Reason, about []byte, made *topic.Subscription) {
+	if m := x.server.o.Metrics; m != nil {
+		m.Topic(a, topic.Verdict(reason), reason)
+	}
+	x.remember(a, reason, code, about, made)
+}
+
+// remember tells the audit log and Served of an action, as far as they want to know of it.
+func (x *session) remember(a record.Action, reason policy.Reason, code wire.Reason, about []byte, made *topic.Subscription) {
 	o := &x.server.o
 	verdict := topic.Verdict(reason)
-	if o.Metrics != nil {
-		o.Metrics.Topic(a, verdict, reason)
-	}
-	if (a == record.Publish || a == record.Will) && verdict != policy.Deny || o.Audit == nil && o.Served == nil {
+	audited := o.Audit != nil && a != record.Deliver && (a != record.Publish && a != record.Will || verdict == policy.Deny)
+	if !audited && o.Served == nil {
 		return
 	}
 	t := record.Topic{Time: time.Now(), Action: a, Verdict: verdict, Reason: reason, Code: uint8(code), Caller: x.caller, Source: x.source}
@@ -52,9 +58,11 @@ func (x *session) noteFilter(a record.Action, reason policy.Reason, code wire.Re
 	if a == record.End {
 		t.Withheld = x.withheldCount.Load()
 	}
-	o.Audit.AddTopic(&t)
+	if audited {
+		o.Audit.AddTopic(&t)
+	}
 	if o.Served != nil {
-		o.Served(&t)
+		o.Served(&t, made)
 	}
 }
 
@@ -68,7 +76,10 @@ func (x *session) noteConnect(reason policy.Reason, code wire.Reason) {
 
 // noteDelivery counts a message of the broker. Permitted and not shown is one that nobody asked for,
 // or that is longer than the client takes.
-func (x *session) noteDelivery(reason policy.Reason, shown bool) {
+func (x *session) noteDelivery(name []byte, reason policy.Reason, shown bool) {
+	if reason != policy.Permitted || shown {
+		x.remember(record.Deliver, reason, wire.Success, name, nil)
+	}
 	m := x.server.o.Metrics
 	if m != nil {
 		m.Topic(record.Deliver, topic.Verdict(reason), reason)

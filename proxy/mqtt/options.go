@@ -41,6 +41,10 @@ type Broker interface {
 	Connect(ctx context.Context, c *wire.Connect, key string) (*broker.Conn, error)
 }
 
+// Served gets every action of every session, also those that the audit log leaves out. made is what
+// became of a filter that was granted; nil: it is no such action. Neither may be kept.
+type Served func(t *record.Topic, made *topic.Subscription)
+
 // Options is everything that a Server is made of. There are no defaults here: the settings file has
 // them.
 type Options struct {
@@ -54,7 +58,7 @@ type Options struct {
 	Charge   func(netip.Addr) bool      // charges an address for a CONNECT without a valid token: may it send another? nil: it may
 	Metrics  *metrics.Metrics           // nil: nothing is counted
 	Audit    *record.Audit              // nil: there is no audit log
-	Served   func(*record.Topic)        // gets what the audit log gets; nil: nobody does
+	Served   Served                     // nil: no call
 	Log      *slog.Logger
 
 	MaxConnect   int // bytes of CONNECT

@@ -48,18 +48,20 @@ func (x *session) nameSender(p *wire.Properties) {
 }
 
 // accountOf takes off a delivery what only the gateway may say, and returns the account that the
-// broker says it is of; 0: none. One that cannot be read is -1, which is no account.
+// broker says it is of; 0: none. One that cannot be read, or two that differ, are -1, which is no
+// account. A broker that says what the sender said says it twice: clients see it once.
 func accountOf(p *wire.Properties) (cid int64) {
-	p.User = slices.DeleteFunc(p.User, func(u wire.Pair) bool { return reserved(u.Name) })
-	for _, u := range p.User {
+	p.User = slices.DeleteFunc(p.User, func(u wire.Pair) bool {
 		if string(u.Name) != userAccount {
-			continue
+			return reserved(u.Name)
 		}
 		id, good := policy.ParseID(u.Value)
-		if !good || cid != 0 {
-			return -1
+		again := good && id == cid
+		if !again && (!good || cid != 0) {
+			id = -1
 		}
 		cid = id
-	}
+		return again
+	})
 	return cid
 }

@@ -92,7 +92,7 @@ func (x *session) publish(f wire.Frame, m *wire.Publish, now time.Time) error {
 		return err
 	}
 	cid, valid := takeAccount(&m.Properties)
-	reason := policy.SenderOutside
+	reason, asked := policy.SenderOutside, m.Topic
 	if valid {
 		reason = x.judgePublish(m, cid)
 	}
@@ -103,7 +103,7 @@ func (x *session) publish(f wire.Frame, m *wire.Publish, now time.Time) error {
 		}
 		return x.deny(m, reason)
 	}
-	x.note(record.Publish, reason, wire.Success, nil)
+	x.note(record.Publish, reason, wire.Success, asked)
 	if m.QoS > 0 {
 		if err := x.claim(m); err != nil {
 			return err

@@ -130,7 +130,10 @@ func (w *world) metrics() *metrics.Metrics {
 }
 
 // served collects what would be in the audit log.
-func (w *world) served(t *record.Topic) {
+func (w *world) served(t *record.Topic, _ *topic.Subscription) {
+	if t.Action == record.Deliver || (t.Action == record.Publish || t.Action == record.Will) && t.Verdict != policy.Deny {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	text := t.AppendTopic(nil)

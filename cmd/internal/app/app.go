@@ -27,6 +27,7 @@ import (
 	"aclgate/policy/routes"
 	"aclgate/proxy"
 	"aclgate/proxy/admin"
+	"aclgate/proxy/mqtt"
 	"aclgate/upstream"
 	"aclgate/upstream/index"
 	"aclgate/upstream/probe"
@@ -48,7 +49,7 @@ type Options struct {
 	Ready  func(api, admin net.Addr) // called once both addresses are taken
 	Served proxy.Served              // nil: no call
 
-	ServedMQTT func(*record.Topic) // called for what MQTT sessions do, as far as it is audited; nil: no call
+	ServedMQTT mqtt.Served // called for what MQTT sessions do; nil: no call
 
 	LogLost func() uint64 // lines of the log that were lost; nil: not counted
 }
