@@ -16,6 +16,7 @@ check: # format, vet, staticcheck, tidy, sizes
 
 docs: # the pages and testdata that are made from code
 	go test ./policy -run TestPage -update
+	go test ./policy/admin -run TestPage -update
 	go test ./metrics -run TestExposition -update
 	go test ./cmd/aclgate -run 'TestPage|TestDocs' -update
 
