@@ -25,7 +25,7 @@ func (l *Law) NewAccount(asked record.Value) (record.Value, *record.Fault) {
 			strconv.Itoa(l.Settings.MaxDepth) + " levels"}
 	}
 	is := AccountOf(doc)
-	if fault := l.names(&Account{Parent: parent}, &is); fault != nil {
+	if fault := l.names(&is); fault != nil {
 		return record.Value{}, fault
 	}
 	if parent == 0 {
@@ -34,8 +34,9 @@ func (l *Law) NewAccount(asked record.Value) (record.Value, *record.Fault) {
 	return doc, l.room("subaccounts", parent, 1)
 }
 
-// ChangeAccount judges a change of a subaccount.
-func (l *Law) ChangeAccount(before, after record.Value) *record.Fault {
+// ChangeAccount judges a change of a subaccount. asked is what the request names of it: an account
+// may bear a limit that the caller does not see, and a guess of it must be told from no other.
+func (l *Law) ChangeAccount(before, asked, after record.Value) *record.Fault {
 	was, is := AccountOf(before), AccountOf(after)
 	switch {
 	case !l.SeesAccount(was.ID):
@@ -43,12 +44,13 @@ func (l *Law) ChangeAccount(before, after record.Value) *record.Fault {
 	case was.ID != is.ID || was.Parent != is.Parent:
 		return &record.Fault{Class: record.BadField, Path: "cid", Text: "the account above never changes"}
 	}
-	return l.names(&was, &is)
+	named := Account{ID: is.ID, Parent: is.Parent, LimitID: record.NumberOf(asked, "limit_id"), Consultancy: record.NumberOf(asked, "consultancy_account_id")}
+	return l.names(&named)
 }
 
-// names judges the records that an account names. Those that it named already are not asked again.
-func (l *Law) names(was, is *Account) *record.Fault {
-	if is.LimitID != 0 && is.LimitID != was.LimitID {
+// names judges the records that a request names for an account.
+func (l *Law) names(is *Account) *record.Fault {
+	if is.LimitID != 0 {
 		limit, found := l.World.Limit(is.LimitID)
 		switch {
 		case !found || !l.SeesLimit(&limit):
@@ -58,7 +60,7 @@ func (l *Law) names(was, is *Account) *record.Fault {
 			return &record.Fault{Class: record.BadField, Path: "limit_id", Text: "expected a limit that an account above made"}
 		}
 	}
-	if is.Consultancy != 0 && is.Consultancy != was.Consultancy {
+	if is.Consultancy != 0 {
 		switch {
 		case !l.InScope(is.Consultancy):
 			return record.DeniedRecord("accounts", is.Consultancy)

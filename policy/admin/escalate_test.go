@@ -30,8 +30,6 @@ type rights struct {
 	addr, page, when, states []bool
 }
 
-func (a *rights) none() bool { return len(a.what) == 0 }
-
 // beyond returns a tuple of a that neither b nor c has, "" if there is none.
 func (a *rights) beyond(b, c *rights) string {
 	for what := range a.what {
@@ -210,8 +208,9 @@ func (w *world) administerAccounts(r *rand.Rand, l *admin.Law) call {
 		return call{"POST account", 0, fault}
 	case 1, 2:
 		before := w.accounts[w.anyAccount(r)]
-		after, _ := record.Subaccounts.Patch(before, w.randomAccount(r, false))
-		fault := l.ChangeAccount(before, after)
+		asked := w.randomAccount(r, false)
+		after, _ := record.Subaccounts.Patch(before, asked)
+		fault := l.ChangeAccount(before, asked, after)
 		if fault == nil {
 			w.accounts[num(before, "id")] = after
 		}

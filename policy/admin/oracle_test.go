@@ -233,15 +233,15 @@ func (o *oracle) newAccount(asked record.Value) string {
 	}
 	up := o.above(o.c.Scope)
 	up[o.c.Scope] = true
-	if why := o.named(record.NewObject(), asked, up); why != "" || o.c.Scope == 0 {
+	if why := o.named(0, asked, up); why != "" || o.c.Scope == 0 {
 		return why
 	}
 	return o.room("subaccounts_count", o.c.Scope)
 }
 
 // named judges limit_id and consultancy_account_id. up holds the accounts strictly above.
-func (o *oracle) named(was, is record.Value, up map[int64]bool) string {
-	if id := num(is, "limit_id"); id != 0 && id != num(was, "limit_id") {
+func (o *oracle) named(self int64, asked record.Value, up map[int64]bool) string {
+	if id := num(asked, "limit_id"); id != 0 {
 		switch maker := num(o.limits[id], "cid"); {
 		case !o.scope[maker]:
 			return "denied"
@@ -249,22 +249,22 @@ func (o *oracle) named(was, is record.Value, up map[int64]bool) string {
 			return "bad-field"
 		}
 	}
-	if id := num(is, "consultancy_account_id"); id != 0 && id != num(was, "consultancy_account_id") {
+	if id := num(asked, "consultancy_account_id"); id != 0 {
 		switch {
 		case !o.scope[id]:
 			return "denied"
-		case id == num(is, "id"):
+		case id == self:
 			return "bad-field"
 		}
 	}
 	return ""
 }
 
-func (o *oracle) changeAccount(before, after record.Value) string {
+func (o *oracle) changeAccount(before, asked record.Value) string {
 	if !o.below(num(before, "id")) {
 		return "denied"
 	}
-	return o.named(before, after, o.above(num(before, "id")))
+	return o.named(num(before, "id"), asked, o.above(num(before, "id")))
 }
 
 func (o *oracle) deleteAccount(id int64) string {
@@ -390,8 +390,9 @@ func judgeAll(t *testing.T, r *rand.Rand, o *oracle, l *admin.Law) map[string]in
 		if got := l.SeesAccount(id); got != o.below(id) {
 			t.Errorf("sees account %d: %v", id, got)
 		}
-		after, _ := record.Subaccounts.Put(doc, o.randomAccount(r, false))
-		verdict("PUT subaccounts", after, l.ChangeAccount(doc, after), o.changeAccount(doc, after))
+		asked := o.randomAccount(r, false)
+		after, _ := record.Subaccounts.Put(doc, asked)
+		verdict("PUT subaccounts", after, l.ChangeAccount(doc, asked, after), o.changeAccount(doc, asked))
 		verdict("DELETE subaccounts", doc, l.DeleteAccount(id, false), o.deleteAccount(id))
 	}
 	asked = first(record.Limits.ReadNew(o.randomLimit(r)))

@@ -19,6 +19,9 @@ func (l *Law) Row(k *record.Kind, doc record.Value) record.Value {
 		a := AccountOf(doc)
 		row = row.With("blocked", record.NewInt(int64(l.State(a.ID))))
 		if k == record.Customer {
+			if !l.InScope(a.Parent) {
+				row = row.With("cid", null)
+			}
 			return row.With("limits", l.limits(a.ID))
 		}
 		if limit, found := l.World.Limit(a.LimitID); a.LimitID != 0 && (!found || !l.SeesLimit(&limit)) {

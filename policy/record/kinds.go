@@ -29,7 +29,7 @@ var (
 		Field{"name", Name, Always, Default, "what people call it"},
 		Field{"email", Line, Always, 0, "whom to write to"},
 		Field{"metadata", Metadata, Always, 0, "anything, for its clients"},
-		Field{"cid", ID, Never, 0, "the account above it; absent for a root, and for who does not see it"},
+		Field{"cid", ID, Never, 0, "the account above it; null for who does not see it"},
 		Field{"limits", Numbers, Never, Computed, "the bounds that hold, taken from all limits up to the root; -1: none"},
 		Field{"counters", Numbers, Never, Computed, "what is used now, by the names of the bounds"},
 		Field{"blocked", State, Never, Computed, "0 no, 1 by a limit, 2 by hand"},
