@@ -114,7 +114,7 @@ func mqttBoundRows(s *Settings) []Setting {
 		{"mqtt.max_packet_bytes", "size", "256KiB",
 			"The longest packet after it, of a client or of the broker.", into(&m.MaxPacketBytes, size(kib, 256*mib))},
 		{"mqtt.max_sessions", "number", "10000",
-			"Connections of MQTT clients at one time.", into(&m.MaxSessions, count(1, many))},
+			"MQTT clients whose token is known at one time. Connections that have not come so far have a tenth as many places, at least 50.", into(&m.MaxSessions, count(1, many))},
 		{"mqtt.max_filters", "number", "1000",
 			"Filters of one session at the broker, after narrowing.", into(&m.MaxFilters, count(1, mib))},
 		{"mqtt.max_levels", "number", "32",

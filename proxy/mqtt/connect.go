@@ -22,6 +22,9 @@ import (
 func (x *session) connect() {
 	o := &x.server.o
 	_ = x.conn.SetReadDeadline(time.Now().Add(o.Connect))
+	if x.evicted.Load() { // meanwhile, with a deadline that was just taken back
+		x.makeWay()
+	}
 	var c wire.Connect
 	f, err := x.reader.Next()
 	if err == nil {
@@ -35,13 +38,18 @@ func (x *session) connect() {
 		x.refuse(refusal{wire.UnsupportedVersion, policy.BadPacket})
 		return
 	case err != nil:
-		x.noteConnect(policy.BadPacket, wire.Success)
+		reason := policy.BadPacket
+		if x.evicted.Load() {
+			reason = policy.Overloaded
+		}
+		x.noteConnect(reason, wire.Success)
 		x.end(wire.Success, cut) // before CONNACK nothing is said
 		return
 	}
 	x.countIn(f)
 	key := keyOf(&c)
 	assigned, why := x.admit(&c, key)
+	x.leaveLobby()
 	if why == admitted {
 		why = x.open(&c, key)
 	}
@@ -67,11 +75,14 @@ func (x *session) admit(c *wire.Connect, key string) (assigned string, why refus
 	switch {
 	case c.Properties.Has(wire.AuthMethod):
 		return "", refusal{wire.BadAuthMethod, policy.BadPacket}
-	case x.server.o.MaxSessions > 0 && x.server.Sessions() > x.server.o.MaxSessions:
+	case !x.server.room(0):
 		return "", refusal{wire.QuotaExceeded, policy.Overloaded}
 	}
 	if why := x.identify(key); why != admitted {
 		return "", x.charge(why)
+	}
+	if x.counted = true; !x.server.room(1) {
+		return "", refusal{wire.QuotaExceeded, policy.Overloaded}
 	}
 	if len(c.ClientID) == 0 {
 		if c.Version == wire.V31 || c.Version == wire.V311 && !c.CleanStart {

@@ -61,12 +61,14 @@ type Options struct {
 	Served   Served                     // nil: no call
 	Log      *slog.Logger
 
-	MaxConnect   int // bytes of CONNECT
-	MaxPacket    int // bytes of any other packet of a client
-	MaxSessions  int
-	MaxFilters   int // printed, of one session
-	MaxInflight  int
-	TopicAliases int
+	MaxConnect     int // bytes of CONNECT
+	MaxPacket      int // bytes of any other packet of a client
+	MaxSessions    int // whose token is known
+	MaxWaiting     int // connections that have not said CONNECT; as many more are read to their end. 0: any number
+	MaxWaitingEach int // of them, from one address; 0: all
+	MaxFilters     int // printed, of one session
+	MaxInflight    int
+	TopicAliases   int
 
 	MaxWillDelay time.Duration
 	Connect      time.Duration // until CONNECT has come

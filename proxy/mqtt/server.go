@@ -3,16 +3,23 @@ package mqtt
 import (
 	"errors"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"aclgate/metrics"
+	"aclgate/policy"
 	"aclgate/proxy/mqtt/wire"
 )
 
 // Server serves the sessions of any number of listeners.
 type Server struct {
 	o Options
+
+	lobby     *lobby
+	admitted  atomic.Int64 // sessions whose token is known
+	lingering atomic.Int64 // connections that are read to their end
 
 	mu       sync.Mutex
 	closed   bool
@@ -25,7 +32,7 @@ type Server struct {
 
 // New returns a server. Close ends it.
 func New(o Options) *Server {
-	s := &Server{o: o, sessions: map[*session]bool{}, done: make(chan struct{})}
+	s := &Server{o: o, sessions: map[*session]bool{}, done: make(chan struct{}), lobby: newLobby(o.MaxWaiting, o.MaxWaitingEach)}
 	s.running.Go(s.watch)
 	s.running.Go(s.follow)
 	return s
@@ -45,18 +52,31 @@ func (s *Server) Serve(l net.Listener) error {
 			continue
 		}
 		s.Take(conn, "")
+		if s.lobby.crowded() {
+			runtime.Gosched() // those who have said CONNECT already are not to be counted as slow
+		}
 	}
 }
 
-// Take serves one connection: that of a listener, or of WebSocket with the origin of its page.
+// Take serves one connection: that of a listener, or of WebSocket with the origin of its page. It is
+// closed if too many wait already.
 func (s *Server) Take(conn net.Conn, origin string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
+	x := newSession(s, conn, origin)
+	x.guest = s.lobby.enter(x.source, time.Now(), x.makeWay)
+	if x.guest == nil {
+		if m := s.o.Metrics; m != nil {
+			m.Add(metrics.MQTTConnects, 1, int(policy.Overloaded))
+		}
 		conn.Close()
 		return
 	}
-	x := newSession(s, conn, origin)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		x.leaveLobby()
+		conn.Close()
+		return
+	}
 	s.sessions[x] = true
 	s.running.Go(x.run)
 }
@@ -66,6 +86,9 @@ func (s *Server) remove(x *session) {
 	s.mu.Lock()
 	delete(s.sessions, x)
 	s.mu.Unlock()
+	if x.counted {
+		s.admitted.Add(-1)
+	}
 }
 
 // Sessions returns the number of connections, those that have not said CONNECT yet among them.

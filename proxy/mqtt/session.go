@@ -33,11 +33,14 @@ const (
 
 // session is one client connection with the broker connection behind it.
 type session struct {
-	server *Server
-	conn   net.Conn
-	source netip.Addr
-	caller record.Caller // once CONNECT was admitted
-	origin []byte
+	server  *Server
+	conn    net.Conn
+	source  netip.Addr
+	guest   *guest        // nil: CONNECT was judged
+	counted bool          // among those whose token is known
+	evicted atomic.Bool   // another has its place
+	caller  record.Caller // once CONNECT was admitted
+	origin  []byte
 
 	reader    *wire.Reader    // of up
 	aliases   wire.Aliases    // of up
@@ -84,9 +87,7 @@ func newSession(s *Server, conn net.Conn, origin string) *session {
 	if origin != "" {
 		x.origin = []byte(origin)
 	}
-	if a, err := netip.ParseAddrPort(conn.RemoteAddr().String()); err == nil {
-		x.source = a.Addr().Unmap()
-	}
+	x.source = sourceOf(conn)
 	x.reader = wire.NewReader(conn, wire.Client, 0, s.o.MaxConnect)
 	x.toClient.send, x.toClient.count = patient(conn, s.o.Write), x.countOut
 	x.table.init()
@@ -99,6 +100,7 @@ func newSession(s *Server, conn net.Conn, origin string) *session {
 func (x *session) run() {
 	defer x.server.remove(x)
 	defer x.conn.Close()
+	defer x.leaveLobby()
 	if !x.guard(func() { x.connect() }) || !x.serving.Load() {
 		x.linger()
 		return
@@ -128,7 +130,9 @@ func (x *session) guard(f func()) (good bool) {
 // linger reads on, unread, for a moment.
 func (x *session) linger() {
 	x.said.Wait()
-	if x.told.Load() {
+	n := x.server.lingering.Add(1)
+	defer x.server.lingering.Add(-1)
+	if most := x.server.o.MaxWaiting; x.told.Load() && (most == 0 || n <= int64(most)) {
 		_, _ = io.Copy(io.Discard, x.conn)
 	}
 	x.reader.Release()

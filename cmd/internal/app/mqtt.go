@@ -153,7 +153,7 @@ func (a *App) serveMQTT() {
 	}
 	if f.doors != nil {
 		f.serving.Go(func() {
-			ws.Serve(f.doors, a.log, func(c *ws.Conn) { f.server.Take(c, c.Origin) })
+			ws.Serve(f.doors, a.log, f.server.Wait, func(c *ws.Conn) { f.server.Take(c, c.Origin) })
 		})
 		a.log.Info("serving MQTT over WebSocket", "address", f.ws.Addr().String())
 	}
@@ -185,12 +185,19 @@ func (a *App) mqttOptions() mqtt.Options {
 		Items:  func(tree *policy.Tree) mqtt.Items { return a.index.Fresh(tree) },
 		Broker: a.mqtt.broker, Charge: a.gateway.ChargeSource, Metrics: a.metrics, Audit: a.audit, Served: a.options.ServedMQTT, Log: a.log,
 		Info:       func(t *policy.Token) []byte { return proxy.AppendTokenInfo(nil, t) },
-		MaxConnect: m.MaxConnectBytes, MaxPacket: m.MaxPacketBytes, MaxSessions: m.MaxSessions, MaxFilters: m.MaxFilters,
+		MaxConnect: m.MaxConnectBytes, MaxPacket: m.MaxPacketBytes, MaxSessions: m.MaxSessions,
+		MaxWaiting: waiting(m), MaxWaitingEach: a.settings.Listen.MaxConnectionsPerIP, MaxFilters: m.MaxFilters,
 		MaxInflight: m.MaxInflight, TopicAliases: m.TopicAliases, MaxWillDelay: m.MaxWillDelay,
 		Connect: m.Timeouts.Connect, Write: m.Timeouts.Write, Revoke: m.RevokeWithin,
 		Refresh: a.settings.Scope.Refresh, Drain: a.settings.Shutdown.Drain,
 	}
 }
+
+// waiting returns how many connections may be there that have not said CONNECT: a tenth of what
+// sessions there may be. CONNECT comes at once; who waits longer makes room when it is short.
+func waiting(m *config.MQTT) int { return max(leastWaiting, m.MaxSessions/10) }
+
+const leastWaiting = 50
 
 // mqttTokens finds no token while it is not known which account is below which, or while there are
 // accounts that nothing would keep apart.
@@ -261,6 +268,7 @@ func (a *App) mqttHeads() head.Config {
 	}
 	return head.Config{
 		MaxHeadBytes: l.MaxHeaderBytes, Hosts: hosts, Read: m.Timeouts.Connect, Write: m.Timeouts.Write,
-		MaxConns: m.MaxSessions, MaxConnsPerIP: l.MaxConnectionsPerIP,
+		// Those that wait, and those that are read to their end, are bounded behind the door.
+		MaxConns: m.MaxSessions + 2*waiting(m), MaxConnsPerIP: l.MaxConnectionsPerIP,
 	}
 }

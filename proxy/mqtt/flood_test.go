@@ -1,0 +1,131 @@
+package mqtt
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"testing"
+	"time"
+
+	"aclgate/bench/broker/mosquitto"
+	"aclgate/proxy/mqtt/wire"
+)
+
+// floods are what strangers do, or a token: what each connection begins with, how many there are at
+// once, and how many more a second. One that is ended is opened again.
+var floods = []struct {
+	name  string
+	first func() (string, error)
+	held  int
+	more  int
+}{
+	{"nobody", text(""), 0, 0},
+	{"slow CONNECTs", text("\x10\x20\x00\x04MQTT"), 1000, 0},
+	{"no CONNECT", text(""), 1000, 0},
+	{"256 MiB", text("\x10\xff\xff\xff\x7f\x00\x04MQTT"), 1, 100},
+	{"unknown keys", text("\x10\x10\x00\x04MQTT\x05\x82\x00\x00\x00\x00\x00\x00\x01k"), 1, 100},
+	{"QoS 2 without an end", exhausting, 10, 20},
+}
+
+func text(first string) func() (string, error) { return func() (string, error) { return first, nil } }
+
+// exhausting has a CONNECT and twice as many messages as may be under way.
+func exhausting() (string, error) {
+	c := wire.Connect{Version: wire.V5, CleanStart: true, ClientID: []byte(rand.Text()), HasUser: true, User: []byte("acl-key-1")}
+	all, err := c.Append(nil, wire.V5)
+	for id := uint16(1); id <= 200 && err == nil; id++ {
+		m := wire.Publish{QoS: 2, ID: id, Topic: []byte("a/flood"), Payload: make([]byte, 200)}
+		all, err = m.Append(all, wire.V5)
+	}
+	return string(all), err
+}
+
+// flood opens connections until stop, the first held of them at once, and keeps so many.
+func (w *world) flood(stop chan struct{}, first func() (string, error), held, more int) error {
+	var open []net.Conn
+	defer func() {
+		for _, c := range open {
+			c.Close()
+		}
+	}()
+	tick := time.NewTicker(time.Second / time.Duration(max(more, 1)))
+	defer tick.Stop()
+	for {
+		if len(open) >= held {
+			select {
+			case <-stop:
+				return nil
+			case <-tick.C:
+			}
+		}
+		if held == 0 || more == 0 && len(open) == held {
+			continue
+		}
+		c, err := net.DialTimeout("tcp", w.addr, 10*time.Second)
+		if err != nil {
+			return err
+		}
+		begin, err := first()
+		if err != nil {
+			return err
+		}
+		_, _ = io.WriteString(c, begin) // it may have been sent away
+		if open = append(open, c); len(open) > max(held, 1) {
+			open[0].Close()
+			open = open[1:]
+		}
+	}
+}
+
+// TestFloodLatency measures what floods cost others. docs/mqtt.md has the figures.
+func TestFloodLatency(t *testing.T) {
+	if !*long {
+		t.Skip("measures for a minute: -long")
+	}
+	for _, flood := range floods {
+		t.Run(flood.name, func(t *testing.T) {
+			b, err := mosquitto.Start(t.TempDir())
+			if err != nil {
+				t.Skip(err)
+			}
+			defer b.Close()
+			w := newWorld(t, b.Addr(), func(o *Options) { o.MaxWaiting, o.MaxSessions, o.Connect = 1000, 10_000, time.Minute })
+			honest := w.in("acl-key-1", "honest")
+			honest.subscribe(1, 0, "a/x")
+			honest.want("SUBACK 1 [0x01] <nil>")
+			stop, ended := make(chan struct{}), make(chan error, 1)
+			go func() { ended <- w.flood(stop, flood.first, flood.held, flood.more) }()
+			time.Sleep(time.Second)
+			took := honest.times(1000)
+			there := w.server.Sessions()
+			close(stop)
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+			slices.Sort(took)
+			median, p99, most := took[len(took)/2], took[len(took)*99/100], took[len(took)-1]
+			t.Logf("there and back: median %v, p99 %v, most %v; %d connections, %d KiB", median, p99, most, there, memory()>>10)
+			if p99 > 2*time.Second {
+				t.Errorf("p99 %v", p99)
+			}
+		})
+	}
+}
+
+// times publishes n messages to a/x and returns how long each took there and back.
+func (p *peer) times(n int) (took []time.Duration) {
+	p.t.Helper()
+	for i := range n {
+		begin := time.Now()
+		p.publish(1, "a/x", fmt.Sprint(i))
+		got := []string{p.next(), p.next()}
+		if slices.Sort(got); got[1] != fmt.Sprintf("PUBLISH a/x=%d []", i) {
+			p.t.Fatal(got)
+		}
+		took = append(took, time.Since(begin))
+		time.Sleep(3 * time.Millisecond)
+	}
+	return took
+}
