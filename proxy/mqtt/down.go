@@ -13,6 +13,8 @@ type delivery struct {
 	m       wire.Publish
 	ids     []uint32
 	account []byte // of a path, as text
+	of      int64  // the account of the message, 0 if it is not known
+	shown   []byte // its topic as the client knows it
 }
 
 // down reads what the broker sends, until the session ends. Every message is judged again, whatever
@@ -83,17 +85,7 @@ func (x *session) deliver(f wire.Frame, d *delivery) error {
 		dropAccount(&m.Properties)
 	}
 	cid := accountOf(&m.Properties)
-	x.rights.mu.Lock()
-	why := x.inForce(time.Now())
-	reason := policy.SenderOutside
-	if why == wire.Success && cid >= 0 {
-		reason = x.rights.judge.Deliver(m.Topic, cid)
-	}
-	account, shown := cid, x.rights.judge.Shown()
-	if account == 0 {
-		account = x.rights.judge.Account()
-	}
-	x.rights.mu.Unlock()
+	why, reason := x.judgeDelivery(m, d, cid)
 	if why != wire.Success {
 		x.end(why, destroyed)
 		return nil
@@ -101,12 +93,12 @@ func (x *session) deliver(f wire.Frame, d *delivery) error {
 	if reason != policy.Permitted {
 		return x.withhold(m, reason)
 	}
-	ids, wanted := x.table.receivers(d.ids[:0], m.Properties.IDs, x.server.o.Law, m.Topic, account)
+	ids, wanted := x.table.receivers(d.ids[:0], m.Properties.IDs, x.server.o.Law, m.Topic, d.of)
 	if d.ids = ids; !wanted {
 		return x.withhold(m, reason)
 	}
 	m.Properties.IDs = append(m.Properties.IDs[:0], ids...)
-	x.fromPath(m, shown, account, d)
+	x.fromPath(m, d.shown, d.of, d)
 	x.flows.begin(m, true)
 	fits, err := x.toClient.add(m, x.maxPacket)
 	if err == nil && !fits {
@@ -114,6 +106,22 @@ func (x *session) deliver(f wire.Frame, d *delivery) error {
 	}
 	x.noteDelivery(m.Topic, reason, true)
 	return err
+}
+
+// judgeDelivery judges a message of the account that the broker says, and remembers whose it is and
+// how the client knows it. why is the reason for the end of the session, or Success.
+func (x *session) judgeDelivery(m *wire.Publish, d *delivery, cid int64) (why wire.Reason, reason policy.Reason) {
+	x.rights.mu.Lock()
+	defer x.rights.mu.Unlock()
+	j := x.rights.judge
+	why, reason = x.inForce(time.Now()), policy.SenderOutside
+	if why == wire.Success && cid >= 0 {
+		reason = j.Deliver(m.Topic, cid)
+	}
+	if d.of, d.shown = cid, j.Shown(); cid == 0 {
+		d.of = j.Account()
+	}
+	return why, reason
 }
 
 // withhold acknowledges a message that the client is not shown.

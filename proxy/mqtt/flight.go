@@ -53,15 +53,19 @@ func (x *session) claim(m *wire.Publish) error {
 			t.freed.Wait()
 			continue
 		}
-		// What is waited for may be the answer to something that is not sent yet.
-		t.mu.Unlock()
-		err := errors.Join(x.toBroker.flush(), x.toClient.flush())
-		t.mu.Lock()
-		if flushed = true; err != nil {
-			return err
+		if flushed = true; x.flushUnlocked() != nil {
+			break
 		}
 	}
 	return errEnded
+}
+
+// flushUnlocked sends what has gathered, without the table's lock, which is held before and after:
+// what is waited for may be the answer to something that is not sent yet.
+func (x *session) flushUnlocked() error {
+	x.table.mu.Unlock()
+	defer x.table.mu.Lock()
+	return errors.Join(x.toBroker.flush(), x.toClient.flush())
 }
 
 // fly notes a message in the place of the one before it with its id. The lock is held.

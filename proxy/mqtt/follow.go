@@ -66,7 +66,8 @@ func (s *Server) walk(sessions []*session) (busy []*session) {
 	end := time.Now().Add(s.o.Refresh / 2)
 	from, first := time.Now(), 0
 	for i, x := range sessions {
-		if !x.follow() {
+		done := true // a session that panics has ended
+		if x.guard(func() { done = x.follow() }); !done {
 			busy = append(busy, x)
 		}
 		now := time.Now()
@@ -101,11 +102,17 @@ func (x *session) follow() bool {
 	if !x.shape.TryLock() {
 		return false
 	}
+	held := true
+	defer func() {
+		if held { // also where something panics: others wait for it
+			x.shape.Unlock()
+		}
+	}()
 	differences := x.differences()
 	if len(differences) == 0 {
-		x.shape.Unlock()
 		return true
 	}
+	held = false
 	x.side(func() error {
 		defer x.shape.Unlock()
 		for _, s := range differences {

@@ -120,7 +120,7 @@ func (s *Server) watch() {
 			return
 		case now := <-tick.C:
 			for _, x := range s.all() {
-				x.look(now)
+				x.guard(func() { x.look(now) })
 			}
 		}
 	}

@@ -120,7 +120,7 @@ func (x *session) guard(f func()) (good bool) {
 				m.Add(metrics.Panics, 1)
 			}
 			x.server.o.Log.Error("an MQTT session panicked", "error", fault, "stack", string(debug.Stack()))
-			x.end(wire.Unspecified, destroyed)
+			x.guard(func() { x.end(wire.Unspecified, destroyed) }) // it ends once: this ends, too
 		}
 	}()
 	f()
@@ -147,7 +147,7 @@ func (x *session) endAs(why wire.Reason, e ending, reason policy.Reason) {
 		return
 	}
 	if x.serving.Load() {
-		x.note(record.End, reason, why, nil)
+		defer x.note(record.End, reason, why, nil) // when all is closed, whatever becomes of the note
 	}
 	now := time.Now()
 	_ = x.conn.SetWriteDeadline(now.Add(lingerFor))
@@ -164,8 +164,12 @@ func (x *session) endAs(why wire.Reason, e ending, reason policy.Reason) {
 		}()
 	}
 	x.table.wake()
-	if e != destroyed && x.serving.Load() && !x.stillValid(now) {
-		e = destroyed // its will may be what it may not publish any more
+	if e != destroyed && x.serving.Load() {
+		why := wire.Unspecified
+		x.guard(func() { why = x.whyEnd(now) }) // what panics in here must not keep the broker's side open
+		if why != wire.Success {
+			e = destroyed // its will may be what it may not publish any more
+		}
 	}
 	conn := x.broker.Load()
 	switch {
@@ -180,11 +184,11 @@ func (x *session) endAs(why wire.Reason, e ending, reason policy.Reason) {
 	}
 }
 
-// stillValid reports whether the rights with which the session began are in force.
-func (x *session) stillValid(now time.Time) bool {
+// whyEnd is inForce with the lock of rights.
+func (x *session) whyEnd(now time.Time) wire.Reason {
 	x.rights.mu.Lock()
-	defer x.rights.mu.Unlock()
-	return x.inForce(now) == wire.Success
+	defer x.rights.mu.Unlock() // whatever panics below: others wait for it
+	return x.inForce(now)
 }
 
 // hangUp closes the sending side first. Where that cannot be done, the connection ends.
@@ -210,10 +214,7 @@ func (x *session) look(now time.Time) {
 		x.end(wire.KeepAliveTimeout, cut)
 		return
 	}
-	x.rights.mu.Lock()
-	why := x.inForce(now)
-	x.rights.mu.Unlock()
-	if why != wire.Success {
+	if why := x.whyEnd(now); why != wire.Success {
 		x.end(why, destroyed)
 	}
 }

@@ -55,10 +55,7 @@ func (x *session) endBy(err error) {
 
 // packet handles one packet of the client.
 func (x *session) packet(f wire.Frame, m *wire.Publish, now time.Time) error {
-	x.rights.mu.Lock()
-	why := x.inForce(now)
-	x.rights.mu.Unlock()
-	if why != wire.Success {
+	if why := x.whyEnd(now); why != wire.Success {
 		x.end(why, destroyed)
 		return nil
 	}

@@ -38,7 +38,8 @@ type world struct {
 	mu       sync.Mutex
 	tokens   map[policy.Digest]*policy.Token
 	revision uint64
-	log      []string // see served
+	log      []string      // see served
+	panics   policy.Digest // whose token cannot be looked for
 
 	registry *prometheus.Registry
 }
@@ -46,6 +47,9 @@ type world struct {
 func (w *world) Lookup(d policy.Digest, _ time.Time) (*policy.Token, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if d == w.panics {
+		panic("a test wants it")
+	}
 	if t := w.tokens[d]; t != nil {
 		return t, nil
 	}
