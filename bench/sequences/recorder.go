@@ -15,10 +15,9 @@ type Recorder struct {
 	broker   string
 	running  sync.WaitGroup
 
-	mu    sync.Mutex // guards what follows
-	open  int        // connections
-	conns int        // since the last Take
-	sent  []byte     // by clients since the last Take, connection after connection
+	mu   sync.Mutex // guards what follows
+	open int        // connections
+	sent [][]byte   // of each connection since the last Take, in the order in which they came
 }
 
 // Record starts a recorder in front of the broker at an address.
@@ -49,14 +48,15 @@ func (r *Recorder) accept() {
 		}
 		r.mu.Lock()
 		r.open++
-		r.conns++
+		number := len(r.sent)
+		r.sent = append(r.sent, nil)
 		r.mu.Unlock()
-		r.running.Go(func() { r.relay(client) })
+		r.running.Go(func() { r.relay(client, number) })
 	}
 }
 
 // relay passes bytes on in both directions until either ends.
-func (r *Recorder) relay(client net.Conn) {
+func (r *Recorder) relay(client net.Conn, number int) {
 	defer func() {
 		client.Close()
 		r.mu.Lock()
@@ -89,7 +89,7 @@ func (r *Recorder) relay(client net.Conn) {
 	broker.Close()
 	<-back
 	r.mu.Lock()
-	r.sent = append(r.sent, sent...)
+	r.sent[number] = sent
 	r.mu.Unlock()
 }
 
@@ -97,13 +97,16 @@ func (r *Recorder) relay(client net.Conn) {
 var errOpen = errors.New("a connection to the broker stays open")
 
 // Take waits until all connections have ended, and returns how many there were since the last call,
-// and the packets that came by them.
+// and the packets that came by them, connection after connection.
 func (r *Recorder) Take() (conns int, packets [][]byte, err error) {
 	for range 1000 {
 		r.mu.Lock()
 		if r.open == 0 {
-			conns, packets = r.conns, cut(r.sent)
-			r.conns, r.sent = 0, nil
+			conns = len(r.sent)
+			for _, stream := range r.sent {
+				packets = append(packets, cut(stream)...)
+			}
+			r.sent = nil
 			r.mu.Unlock()
 			return conns, packets, nil
 		}

@@ -8,7 +8,7 @@ import (
 	"aclgate/proxy/mqtt/wire"
 )
 
-func waitFor(t *testing.T, done func() bool) {
+func waitFor(t testing.TB, done func() bool) {
 	t.Helper()
 	for range 500 {
 		if done() {

@@ -29,7 +29,7 @@ const ownCredential = "the-gateways-own-credential"
 
 // world is a gateway in front of a broker, with tokens that a test may change.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	cat    *policy.Catalogue
 	tree   *policy.Tree
 	server *Server
@@ -81,7 +81,7 @@ func (w *world) set(key string, t *policy.Token) {
 
 // newWorld puts a gateway in front of the broker at address. Key "master" is a master token, "acl"
 // one with devices 7 and 9, their telemetry, and own topics below a/.
-func newWorld(t *testing.T, address string, edit func(*Options)) *world {
+func newWorld(t testing.TB, address string, edit func(*Options)) *world {
 	t.Helper()
 	cat, err := routes.Default()
 	if err != nil {
@@ -171,7 +171,7 @@ func fakeWorld(t *testing.T, edit func(*Options)) (*world, *fake.Broker) {
 // peer is a client.
 type peer struct {
 	net.Conn
-	t *testing.T
+	t testing.TB
 	r *wire.Reader
 	v wire.Version
 }
