@@ -2,13 +2,17 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"net"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"aclgate/config"
+	"aclgate/policy/store"
 )
 
 // check names every fault of a file, each with its place, and exits with 3.
@@ -183,17 +187,66 @@ func TestTokenNew(t *testing.T) {
 		if strings.Contains(want, "17") {
 			args = append(args, "--id", "17")
 		}
-		_, stdout, _ := once(t, args...)
-		for _, part := range []string{want, "    cid: 11\n", "T00:00:00Z\n", "      type: acl\n      acl:\n        - uri: gw/devices\n", "do not paste"} {
+		_, stdout, stderr := once(t, args...)
+		for _, part := range []string{want, "    cid: 11\n", "T00:00:00Z\n", "      type: acl\n      acl:\n        - uri: gw/devices\n"} {
 			if !strings.Contains(stdout, part) {
 				t.Errorf("got %s, want %q in it", stdout, part)
 			}
+		}
+		key := newKeyOf(t, stderr)
+		if digest := store.DigestOf([]byte(key)); strings.Contains(stdout, key) || !strings.Contains(stdout, fmt.Sprintf("key_sha256: %x\n", digest)) {
+			t.Errorf("got\n%s of the key %s: the policy must hold its digest alone", stdout, key)
 		}
 		text += stdout
 		folder = write(t, map[string]string{"aclgate.yaml": settings, "policy.yaml": text})
 		if code, _, stderr := once(t, "check", "-c", filepath.Join(folder, "aclgate.yaml")); code != exitOK {
 			t.Errorf("got %s of\n%s", stderr, text)
 		}
+	}
+}
+
+// newKeyOf returns the key that token new has written to the standard error.
+func newKeyOf(t *testing.T, stderr string) string {
+	t.Helper()
+	key := regexp.MustCompile(`(?m)^[A-Za-z0-9]{64}$`).FindString(stderr)
+	if key == "" {
+		t.Fatalf("got %q, want a key in it", stderr)
+	}
+	return key
+}
+
+// --into puts the token into the policy: it is valid at once, comments stay, and so does the mode of
+// the file. What cannot be done leaves the file as it was.
+func TestTokenNewInto(t *testing.T) {
+	g := startGate(t, siteOptions{})
+	path := filepath.Join(g.folder, "policy.yaml")
+	before, _ := os.ReadFile(path)
+	if err := os.Chmod(path, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := once(t, "token", "new", "--cid", "11", "--into", path, "-c", g.file())
+	if want := "put token 2 into " + path + ": set its access, then \"aclgate check\"\n"; code != exitOK || stdout != want {
+		t.Fatalf("got %d %q %q, want %q", code, stdout, stderr, want)
+	}
+	after, _ := os.ReadFile(path)
+	info, _ := os.Stat(path)
+	if !strings.HasPrefix(string(after), string(before)) || info.Mode().Perm() != 0o640 {
+		t.Errorf("got mode %o and\n%s", info.Mode(), after)
+	}
+	key := newKeyOf(t, stderr)
+	if strings.Contains(string(after), key) {
+		t.Error("the key is in the policy")
+	}
+	if status := g.reload(); status != 200 {
+		t.Fatalf("the policy does not read: %d", status)
+	}
+	if status, body := call(t, key, "GET", g.api+"/gw/devices/7", ""); status == 401 {
+		t.Errorf("got %d %s with the new key", status, body)
+	}
+	code, _, stderr = once(t, "token", "new", "--cid", "77", "--into", path, "-c", g.file())
+	if now, _ := os.ReadFile(path); code != exitFailed || !strings.Contains(stderr, "no account has the id 77") || string(now) != string(after) ||
+		strings.Contains(stderr, "The key") {
+		t.Errorf("got %d %s, and the policy\n%s", code, stderr, now)
 	}
 }
 

@@ -60,11 +60,11 @@ func (e *env) runInit(url string) error {
 	fmt.Fprintf(e.stdout, `
 Next:
   1. Put the backend's key, which the gateway uses, into %s.
-  2. aclgate token new      then put the token under "tokens:" in policy.yaml, in the place of []
+  2. aclgate token new --into %s
   3. Name the accounts of your backend under "accounts:".
   4. aclgate check --live
   5. aclgate serve
-`, filepath.Join(folder, "upstream.token"))
+`, filepath.Join(folder, "upstream.token"), filepath.Join(folder, "policy.yaml"))
 	return nil
 }
 

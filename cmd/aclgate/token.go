@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +22,7 @@ type newFlags struct {
 	expire  timeFlag
 	ttl     durationFlag
 	access  string // JSON
+	into    string // policy file
 }
 
 func (e *env) token() *cobra.Command {
@@ -39,16 +42,18 @@ func (e *env) tokenNew() *cobra.Command {
 		Use:   "new",
 		Short: "Make a key, which is shown once, and its token",
 		Long: `Make a token in the database of the running gateway, and print its key of 64
-characters. With a policy file: print a new key and the YAML of a token for it.
+characters. With a policy file: write a new key to the standard error, and the
+YAML of a token for it to the standard output. --into puts the token into the
+policy, behind the others.
 
 The key is shown here and nowhere else: the policy holds its SHA-256 digest.
-Give the key to whoever calls. With a policy file put the YAML under "tokens:", in the place of []
-if those stand there, set cid and access, and run "aclgate check".
+Give the key to whoever calls. Then set cid and access, and run "aclgate check".
 
 With --ttl the token stays valid as long as it is used now and then; with --ttl
 and --expire, while either lets it. Without them it ends in a year.
 
-  aclgate token new --cid 11 --info 'ACME dashboard' --expire 2099-01-01`,
+  aclgate token new --cid 11 --info 'ACME dashboard' --expire 2099-01-01
+  aclgate token new --cid 11 --into policy.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.newToken(cmd.Context(), f) },
 	}
@@ -58,6 +63,7 @@ and --expire, while either lets it. Without them it ends in a year.
 	flags.StringVar(&f.info, "info", "who uses it and for what", "what the token is for")
 	flags.Var(&f.expire, "expire", "day or time at which the token ends, such as 2099-01-01")
 	flags.Var(&f.ttl, "ttl", "how long the token may go unused, such as 30d")
+	flags.StringVar(&f.into, "into", "", "policy file to put the token into")
 	flags.StringVar(&f.access, "access", "", "JSON of the access with a database, such as '{\"type\":1}' (default: GET of device 7, to be edited)")
 	return c
 }
@@ -97,8 +103,55 @@ func (e *env) newToken(ctx context.Context, f newFlags) error {
 		f.id = e.nextID()
 	}
 	key, digest := store.NewKey()
-	fmt.Fprintf(e.stdout, "# The key, for the caller. Keep it now, and do not paste it into the policy: its digest stands there.\n# %s\n\n%s",
-		key, store.TokenYAML(sample(f, digest)))
+	rec := sample(f, digest)
+	if f.into != "" {
+		if err := e.insertToken(f.into, rec); err != nil {
+			return failed(err)
+		}
+	}
+	fmt.Fprintf(e.stderr, "The key, for the caller. It is shown this once, and the policy holds its digest:\n%s\n", key)
+	if f.into == "" {
+		_, err := e.stdout.Write(store.TokenYAML(rec))
+		return err
+	}
+	fmt.Fprintf(e.stdout, "put token %d into %s: set its access, then \"aclgate check\"\n", rec.Token.ID, f.into)
+	return nil
+}
+
+// insertToken replaces a policy file by one with a token more.
+func (e *env) insertToken(path string, rec *store.Record) error {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return fmt.Errorf("cannot read the policy: %w", err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("cannot read the policy: %w", err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("cannot read the policy: %w", err)
+	}
+	depth := config.Defaults().Policy.MaxDepth
+	if s, _ := config.Load(e.file); s != nil {
+		depth = s.Policy.MaxDepth
+	}
+	if text, err = store.InsertToken(path, text, rec, depth); err != nil {
+		return fmt.Errorf("nothing was written: %w", err)
+	}
+	return replaceFile(path, text, info.Mode().Perm())
+}
+
+// replaceFile replaces a file by rename, so that whoever reads it finds the old text or the new one.
+func replaceFile(path string, text []byte, mode os.FileMode) error {
+	temp := path + ".new"
+	if err := writeNew(temp, text, mode); err != nil {
+		return err
+	}
+	if err := os.Rename(temp, path); err != nil {
+		_ = os.Remove(temp)
+		return fmt.Errorf("cannot replace %s: %w", path, err)
+	}
 	return nil
 }
 

@@ -112,3 +112,22 @@ func ParseDocument(name string, text []byte) (*Node, *Report) {
 	}
 	return root, report
 }
+
+// Flow reports whether a list or mapping is written in brackets or braces, as JSON is.
+func (n *Node) Flow() bool { return n != nil && n.y.Style&yaml.FlowStyle != 0 }
+
+// LastLine returns the last line on which something within the value begins; 0 for a nil node.
+func (n *Node) LastLine() int {
+	if n == nil {
+		return 0
+	}
+	return deepest(n.y)
+}
+
+func deepest(y *yaml.Node) int {
+	last := y.Line
+	for _, inner := range y.Content {
+		last = max(last, deepest(inner))
+	}
+	return last
+}
