@@ -83,6 +83,12 @@ func parseQueryName(text string) (string, error) {
 	return text, nil
 }
 
+// QueryMayPass reports whether a name may stand in policy.query and changes something there.
+func QueryMayPass(name string) bool {
+	_, err := parseQueryName(name)
+	return err == nil && !slices.Contains(knownQuery, strings.ToLower(name))
+}
+
 // ownMembers are what the gateway says of itself in the answer to /auth/regions.
 var ownMembers = []string{"name", "default", "rest", "mqtt", "mqtt-ws"}
 

@@ -14,6 +14,25 @@ import (
 // maxAuditLine bounds a line; what the gateway writes is far shorter.
 const maxAuditLine = 1 << 20
 
+// auditSettings returns the settings of an audit log that can be read. It may have no lines yet.
+func (e *env) auditSettings() (*config.Settings, error) {
+	s, err := e.loadSettings()
+	if err != nil {
+		return nil, err
+	}
+	if !s.Audit.Path.IsSet() {
+		return nil, failed(errors.New("there is no audit log: set audit.path"))
+	}
+	info, err := os.Stat(s.Audit.Path.Path)
+	switch {
+	case err == nil && !info.Mode().IsRegular():
+		return nil, failed(errors.New("audit.path is no regular file: its reader has the records, there is nothing to read here"))
+	case errors.Is(err, os.ErrNotExist):
+		fmt.Fprintf(e.stderr, "%s is not there yet: the gateway makes it when it starts\n", s.Audit.Path.Path)
+	}
+	return s, nil
+}
+
 // auditFiles returns the files of the audit log that are there, oldest first.
 func auditFiles(s config.Audit) (files []string) {
 	for i := s.Keep; i >= 0; i-- {

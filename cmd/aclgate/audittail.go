@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -28,7 +27,7 @@ type tailFlags struct {
 
 func (e *env) audit() *cobra.Command {
 	c := &cobra.Command{Use: "audit", Short: "Read the audit log"}
-	c.AddCommand(e.auditTail())
+	c.AddCommand(e.auditTail(), e.auditSummary())
 	return c
 }
 
@@ -60,15 +59,9 @@ func (e *env) runTail(ctx context.Context, f *tailFlags) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	s, err := e.loadSettings()
+	s, err := e.auditSettings()
 	if err != nil {
 		return err
-	}
-	if !s.Audit.Path.IsSet() {
-		return failed(errors.New("there is no audit log: set audit.path"))
-	}
-	if info, err := os.Stat(s.Audit.Path.Path); err == nil && !info.Mode().IsRegular() {
-		return failed(errors.New("audit.path is no regular file: its reader has the records, there is nothing to read here"))
 	}
 	t := &tail{flags: f, out: e.stdout, since: time.Now().Add(-time.Duration(f.since))}
 	if err := t.past(s.Audit); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -71,6 +72,33 @@ func (s *durationFlag) String() string {
 
 // Type implements pflag.Value.
 func (s *durationFlag) Type() string { return "duration" }
+
+// outputFlag is how a command prints what it has found.
+type outputFlag string
+
+// The outputs.
+const (
+	outputText outputFlag = "text" // for people
+	outputJSON outputFlag = "json" // for programs
+)
+
+var errOutputFlag = errors.New("expected text or json")
+
+// Set implements pflag.Value.
+func (o *outputFlag) Set(text string) error {
+	switch f := outputFlag(text); f {
+	case outputText, outputJSON:
+		*o = f
+		return nil
+	}
+	return errOutputFlag
+}
+
+// String implements pflag.Value.
+func (o *outputFlag) String() string { return cmp.Or(string(*o), string(outputText)) }
+
+// Type implements pflag.Value.
+func (o *outputFlag) Type() string { return "text|json" }
 
 // oneOf reports why a flag that was set is none of the known words: it names the nearest or, of a
 // short list, all.
