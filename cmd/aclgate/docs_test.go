@@ -15,6 +15,7 @@ import (
 
 	"aclgate/config"
 	"aclgate/metrics"
+	"aclgate/policy/store"
 )
 
 var update = flag.Bool("update", false, "write the pages of docs/ that are made from code anew")
@@ -94,6 +95,57 @@ func TestPageOfSettings(t *testing.T) {
 	b.WriteString("## All of them in one file\n\nEach with its default or, if there is none, an example.\n\n```yaml\n")
 	b.WriteString(strings.TrimSpace(readText(t, "../../config/testdata/aclgate.full.yaml")) + "\n```\n")
 	page(t, "settings.md", b.String())
+}
+
+const policyIntro = `# The policy file
+
+Made by ` + "`go test ./cmd/aclgate -run TestPage -update`" + ` from the table that reads it.
+
+` + "`policy.yaml`" + `, which ` + "`store.path`" + ` names, holds accounts and tokens. A name that ends in ` + "`.json`" + ` is read as JSON, with the same keys. A key that is
+not in this list is an error. ` + "`aclgate check`" + ` names every fault with its line and column; a policy with a fault is not obeyed, and the one before stays in
+force. An ACL that was exported from flespi as JSON loads as it is.
+
+` + "```yaml" + `
+accounts:
+  - {id: 1, name: operator}
+  - {id: 11, name: ACME Fleet, parent: 1}
+tokens:
+  - id: 17
+    key_sha256: 6ca13d52ca70c883e0f0bb101e425a89e8624de51db2d2392593af6a84118090
+    info: ACME dashboard
+    cid: 11
+    expire: 2030-01-01T00:00:00Z
+    access:
+      type: acl
+      acl:
+        - {uri: gw/devices, methods: [GET], ids: [7, 9], submodules: [{name: messages, methods: [GET]}]}
+        - {uri: storage/containers, methods: [GET, POST, PUT, DELETE]}
+` + "```" + `
+
+Editors complete and check it with [its JSON Schema](schema/policy.json), which ` + "`aclgate schema policy`" + ` prints.
+
+| key | takes | without it | meaning |
+|---|---|---|---|
+`
+
+func TestPageOfPolicy(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(policyIntro)
+	for _, f := range store.Reference() {
+		absent := f.Default
+		if f.Required {
+			absent = "**required**"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.Path, cell(f.Type), cell(absent), cell(f.Doc))
+	}
+	page(t, "policy.md", b.String())
+}
+
+// The schemas are published as files, too.
+func TestPageOfSchemas(t *testing.T) {
+	for name, schema := range schemas {
+		page(t, "schema/"+name+".json", string(schema()))
+	}
 }
 
 // nextSection returns the section of the setting after that of path.

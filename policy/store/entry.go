@@ -8,10 +8,6 @@ import (
 	"aclgate/policy/topic"
 )
 
-// entryKeys are the keys of an entry. topic and actions belong to mqtt entries: elsewhere they are
-// checked and mean nothing.
-var entryKeys = []string{"uri", "methods", "ids", "submodules", "topic", "actions"}
-
 // methodNames are the five methods, in policy's order from GET on.
 var methodNames = []string{"GET", "POST", "PUT", "PATCH", "DELETE"}
 
@@ -132,7 +128,7 @@ func (r *reader) readSubmodules(e *policy.Entry, n *strict.Node) bool {
 	e.HasSubmodules = true
 	ok := n.Kind() == strict.List
 	for _, s := range n.List() {
-		m := s.Map("name", "methods")
+		m := s.Map(submoduleKeys...)
 		name, okName := readIfThere(m.Need("name"), strict.Word)
 		methods, okMethods := readIfThere(m.Get("methods"), readMethods)
 		ok = ok && okName && okMethods && name != ""

@@ -19,7 +19,7 @@ func (r *reader) readAccounts(n *strict.Node) {
 
 // readAccount reads one account of the list. Its id is 0 where that is faulty.
 func (r *reader) readAccount(c *strict.Node, index int) accountAt {
-	m := c.Map("id", "name", "parent")
+	m := c.Map(accountKeys...)
 	h := accountAt{at: c.Pos(), index: index}
 	strict.Into(&h.account.ID, m.Need("id"), strict.ID)
 	strict.Into(&h.account.Name, m.Get("name"), strict.Str)

@@ -173,7 +173,7 @@ func (r *reader) read(text []byte) (*Policy, strict.Faults) {
 		return r.finish()
 	}
 	root, report := strict.ParseFile(r.file, text, "tokens", r.pace.step)
-	m := root.Map("accounts", "tokens")
+	m := root.Map(fileKeys...)
 	r.readAccounts(m.Opt("accounts"))
 	for i, n := range m.Opt("tokens").Elements() {
 		r.keep(r.readToken(n, i))

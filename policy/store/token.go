@@ -8,12 +8,6 @@ import (
 	"aclgate/policy"
 )
 
-// tokenKeys are the keys of a token. The last three stand in what flespi exports.
-var tokenKeys = []string{
-	"id", "key", "key_sha256", "info", "cid", "expire", "ttl", "created", "enabled", "ips", "origins", "access",
-	"accessed", "blocked", "metadata",
-}
-
 // Bounds of times: the year 9999, since unix seconds beyond it are milliseconds that would never
 // expire, and a hundred years.
 const (
@@ -181,7 +175,7 @@ func (r *reader) readOrigins(t *policy.Token, n *strict.Node) {
 
 // readAccess reads the access type and the entries.
 func (r *reader) readAccess(rec *Record, n *strict.Node) {
-	m := n.Map("type", "acl")
+	m := n.Map(accessKeys...)
 	var word string
 	strict.Into(&word, m.Need("type"), strict.Enum("master", "standard", "acl", "noapi", "1", "0", "2", "3"))
 	rec.Token.Access = accessWords[word]
