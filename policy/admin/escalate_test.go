@@ -174,11 +174,11 @@ func (w *world) administer(r *rand.Rand, l *admin.Law) call {
 		w.tokens[id] = doc.With("id", record.NewInt(id))
 		return call{"POST token", id, nil}
 	case 3, 4, 5:
-		before := w.tokens[anyID(r, w.tokens)]
-		if r.IntN(4) == 0 && !l.Caller.Operator {
-			before = w.tokens[l.Caller.Token.ID]
+		before, asked := w.tokens[w.target(r, l)], w.randomToken(r, false)
+		if r.IntN(4) == 0 {
+			asked = pick(r, mustParse(`{"enabled":false}`), mustParse(`{"enabled":true}`))
 		}
-		after, fault := change(record.Tokens, before, w.randomToken(r, false))
+		after, fault := change(record.Tokens, before, asked)
 		if fault == nil {
 			fault = l.ChangeToken(before, after)
 		}
@@ -187,7 +187,7 @@ func (w *world) administer(r *rand.Rand, l *admin.Law) call {
 		}
 		return call{fmt.Sprint("PUT token ", before, " as ", after), num(before, "id"), fault}
 	case 6:
-		id := anyID(r, w.tokens)
+		id := w.target(r, l)
 		fault := l.DeleteToken(w.tokens[id])
 		if fault == nil {
 			delete(w.tokens, id)
@@ -195,6 +195,23 @@ func (w *world) administer(r *rand.Rand, l *admin.Law) call {
 		return call{"DELETE token", 0, fault}
 	}
 	return w.administerAccounts(r, l)
+}
+
+// target returns the id of a token: the caller's own, one of its account, or any.
+func (w *world) target(r *rand.Rand, l *admin.Law) int64 {
+	if l.Caller.Operator || r.IntN(3) == 0 {
+		return anyID(r, w.tokens)
+	}
+	if r.IntN(2) == 0 {
+		return l.Caller.Token.ID
+	}
+	var own []int64
+	for _, id := range ids(w.tokens) {
+		if num(w.tokens[id], "cid") == l.Caller.Token.CID {
+			own = append(own, id)
+		}
+	}
+	return pick(r, own...)
 }
 
 func (w *world) administerAccounts(r *rand.Rand, l *admin.Law) call {
@@ -318,6 +335,9 @@ func (w *world) randomCaller(t *testing.T, r *rand.Rand) (admin.Caller, bool) {
 	}
 	token := admin.TokenOf(w.tokens[pick(r, ids(w.tokens)...)])
 	c := admin.Caller{Token: token, Scope: pick(r, sorted(w.branch(token.CID))...)}
+	if r.IntN(2) == 0 {
+		c.Scope = token.CID
+	}
 	if !token.Enabled || !token.Alive(now) {
 		return c, false
 	}
