@@ -233,11 +233,18 @@ func (s *Settings) checkMQTT(report *strict.Report) {
 		s.fault(report, s.named("mqtt.namespace", "scope.mode"),
 			"path keeps own topics apart; those of items need scope.mode ids or both")
 	}
-	if m.Address == "" {
-		return
+	for _, unused := range []struct{ path, value, listener, name string }{
+		{"mqtt.public.mqtt", m.Public.MQTT, m.Address, "mqtt.address"}, {"mqtt.public.ws", m.Public.WS, m.WSAddress, "mqtt.ws_address"},
+	} {
+		if unused.value != "" && unused.listener == "" {
+			s.warn(report, unused.path, "has no effect: "+unused.name+" is empty")
+		}
 	}
-	own, ownPort, _ := net.SplitHostPort(m.Address)
-	if host, port := hostPort(m.Upstream.URL); ownPort != "0" && port == ownPort && reaches(host, own) {
-		s.fault(report, s.named("mqtt.upstream.url", "mqtt.address"), "the broker is this gateway itself (mqtt.address): name the broker")
+	for _, listener := range [][2]string{{"mqtt.address", m.Address}, {"mqtt.ws_address", m.WSAddress}} {
+		path, address := listener[0], listener[1]
+		own, ownPort, _ := net.SplitHostPort(address)
+		if host, port := hostPort(m.Upstream.URL); address != "" && ownPort != "0" && port == ownPort && reaches(host, own) {
+			s.fault(report, s.named("mqtt.upstream.url", path), "the broker is this gateway itself ("+path+"): name the broker")
+		}
 	}
 }

@@ -67,6 +67,7 @@ const (
 	SilentFault
 	MQTTSessions
 	MQTTUpstreamUp
+	MQTTUpstreamFailures
 	MQTTFilters
 	MQTTConnects
 	MQTTDecisions
@@ -224,6 +225,8 @@ var table = [familyCount]Desc{
 		"1 while something fails that no request shows yet: what was there before stays in use, and is wrong some day.", "what"),
 	MQTTSessions:   collected("mqtt_sessions", Gauge, "Connections of MQTT clients."),
 	MQTTUpstreamUp: collected("mqtt_upstream_up", Gauge, "0 while the last attempt to connect to the broker has failed; missing without MQTT."),
+	MQTTUpstreamFailures: counted("mqtt_upstream_failures_total", Counter,
+		"Connections to the broker that could not be opened, or that it broke.", "fault"),
 	MQTTFilters: collected("mqtt_filters", Gauge,
 		"Filters of all sessions: asked by clients, printed to the broker, and those of the asked ones whose print matches more than is permitted (wide).", "kind"),
 	MQTTConnects: counted("mqtt_connects_total", Counter, "CONNECTs, by what became of them.", "reason"),

@@ -27,6 +27,16 @@ const (
 	FaultMQTTTLS
 )
 
+// Ways in which the MQTT broker fails, of MQTTUpstreamFailures.
+const (
+	BrokerBroken = iota
+	BrokerDown
+	BrokerSlow
+	BrokerCredential
+	BrokerRefused
+	BrokerVersion
+)
+
 // Directions of MQTT's packets, as clients see the gateway.
 const (
 	In = iota
@@ -149,6 +159,7 @@ func closedSets(cat *policy.Catalogue) map[string][]string {
 		"method": methods(), "collection": collections(cat), "class": classes(), "code": codes(),
 		"verdict": verdicts(), "enforced": verdicts(), "would": outcomes(), "shadow": outcomes(), "reason": reasons(), "result": {"failed", "succeeded"},
 		"what":   {"listen-tls", "upstream-tls", "upstream-names", "keys", "uses", "mqtt-tls"},
+		"fault":  {"broken", "down", "slow", "credential", "refused", "version"},
 		"action": record.Actions(), "direction": {"in", "out"}, "type": packetTypes(),
 	}
 }

@@ -110,6 +110,7 @@ func everything(m *Metrics, cat *policy.Catalogue) {
 	m.CollectMQTT(func() MQTTStats { return MQTTStats{Sessions: 2, Asked: 3, Printed: 4, Wide: 1, UpstreamUp: true} })
 	m.Topic(record.Publish, policy.Deny, policy.NoTopicEntry)
 	m.Add(MQTTConnects, 1, int(policy.TokenUnknown))
+	m.Add(MQTTUpstreamFailures, 1, BrokerVersion)
 	m.Add(MQTTWithheld, 1, int(policy.DeniedItems))
 	m.Add(MQTTPackets, 1, Out, 3)
 	m.Add(MQTTBytes, 20, In)

@@ -25,7 +25,8 @@ func (e *env) check() *cobra.Command {
 		Short: "Name every fault of settings and policy, each with its place",
 		Long: `Read settings, policy and the files they name, and print every fault and every
 warning as file:line:col. With --live, also ask the backend: whether it can be
-reached, takes the gateway's credential, and obeys x-flespi-cid.
+reached, takes the gateway's credential, and obeys x-flespi-cid; and the MQTT
+broker, whether it can be reached and lets the gateway in.
 
 Exit code 3 says that there are faults; warnings alone are 0.`,
 		Args: cobra.NoArgs,
@@ -162,6 +163,18 @@ func (e *env) checkLive(ctx context.Context, a *app.App, s *config.Settings, tre
 		fmt.Fprintf(e.stdout, "live: the backend answers, but shows nothing that tells whether it obeys x-flespi-cid (%d pages)\n", found.Probes)
 	default:
 		fmt.Fprintf(e.stdout, "live: the backend obeys x-flespi-cid (%s under account %d)\n", found.Collection, found.Account)
+	}
+	return e.checkBroker(ctx, a)
+}
+
+// checkBroker says whether the broker lets the gateway in.
+func (e *env) checkBroker(ctx context.Context, a *app.App) error {
+	asked, err := a.CheckBroker(ctx)
+	if err != nil {
+		return failed(fmt.Errorf("live: %w", err))
+	}
+	if asked {
+		fmt.Fprintln(e.stdout, "live: the broker speaks MQTT 5 and takes the gateway's credential")
 	}
 	return nil
 }

@@ -91,6 +91,7 @@ func labelRows() [][2]string {
 		{"collection", "module and type such as `gw/devices`, see `aclgate routes`; `unknown`"},
 		{"direction", "`in`: from clients, `out`: to them"},
 		{"enforced", "the verdict that was enforced: `" + strings.Join(verdicts, "`, `") + "`"},
+		{"fault", "`down`, `slow`, `credential`: it is refused, `version`: no MQTT 5, `refused` for another reason, `broken`: in mid-packet, or no MQTT"},
 		{"goversion", "the Go version that built the binary"},
 		{"holder", "whose bound was met: `token`, `account`, `strangers`; `callers`: all of them, where the rest is kept for the gateway's own readings"},
 		{"kind", "`asked`, `printed`, `wide`"},

@@ -35,13 +35,16 @@ type state struct {
 // is broken.
 func alive(w http.ResponseWriter, _ *http.Request) { Answer(w, state{State: "ok"}) }
 
-// ready names each check and how it stands, and is a 503 if one does not hold.
+// ready names each check and how it stands, and is a 503 if one does not hold that is
+// more than advice.
 func ready(checks []Check) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		b := body{Result: []any{}}
 		for _, c := range checks {
 			x := state{Name: c.Name, State: "ok"}
-			if err := c.Func(); err != nil {
+			if err := c.Func(); err != nil && c.Advisory {
+				x.State, x.Reason = "degraded", err.Error()
+			} else if err != nil {
 				x.State, x.Reason = "failed", err.Error()
 				b.Errors = append(b.Errors, fault{http.StatusServiceUnavailable, c.Name + ": " + x.Reason})
 			}

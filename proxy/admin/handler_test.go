@@ -18,7 +18,7 @@ import (
 )
 
 func TestHealth(t *testing.T) {
-	_, addr := start(t, Options{Checks: []Check{{"store", func() error { return errors.New("down") }}}})
+	_, addr := start(t, Options{Checks: []Check{{Name: "store", Func: func() error { return errors.New("down") }}}})
 	resp, text := ask(t, "GET", "http://"+addr+"/healthz")
 	if want := `{"result":[{"state":"ok"}]}` + "\n"; resp.StatusCode != 200 || text != want {
 		t.Errorf("got %d %q, want 200 %q", resp.StatusCode, text, want)
@@ -34,8 +34,9 @@ func TestReady(t *testing.T) {
 		want   string
 	}{
 		{nil, 200, `{"result":[]}`},
-		{[]Check{{"policy", holds}, {"scope", holds}}, 200, `{"result":[{"name":"policy","state":"ok"},{"name":"scope","state":"ok"}]}`},
-		{[]Check{{"policy", holds}, {"scope", fails}}, 503,
+		{[]Check{{Name: "policy", Func: holds}, {Name: "scope", Func: holds}}, 200, `{"result":[{"name":"policy","state":"ok"},{"name":"scope","state":"ok"}]}`},
+		{[]Check{{Name: "broker", Func: fails, Advisory: true}}, 200, `{"result":[{"name":"broker","state":"degraded","reason":"no \"tree\"\n"}]}`},
+		{[]Check{{Name: "policy", Func: holds}, {Name: "scope", Func: fails}}, 503,
 			`{"errors":[{"code":503,"reason":"scope: no \"tree\"\n"}],"result":[{"name":"policy","state":"ok"},{"name":"scope","state":"failed","reason":"no \"tree\"\n"}]}`},
 	} {
 		_, addr := start(t, Options{Checks: row.checks})

@@ -31,6 +31,8 @@ const (
 type Check struct {
 	Name string
 	Func func() error
+
+	Advisory bool // what does not hold is shown, and requests are taken all the same
 }
 
 // Options says what the listener serves. Only Gatherer is required.

@@ -199,16 +199,13 @@ func (x *session) open(c *wire.Connect, key string) refusal {
 		own.Properties.SetNum(wire.ReceiveMaximum, most)
 	}
 	conn, err := x.server.o.Broker.Connect(context.Background(), &own, key)
-	x.server.brokerDown.Store(err != nil)
+	x.server.noteBroker(err)
 	switch {
 	case errors.Is(err, broker.ErrCredential) || errors.Is(err, broker.ErrVersion):
-		x.server.o.Log.Error("the broker does not let the gateway in", "error", err)
 		return refusal{wire.ServerUnavailable, policy.UpstreamUnauthorized}
 	case errors.Is(err, broker.ErrSlow):
-		x.server.o.Log.Warn("the broker is slow", "error", err)
 		return refusal{wire.ServerUnavailable, policy.UpstreamSlow}
 	case err != nil:
-		x.server.o.Log.Warn("no connection to the broker", "error", err)
 		return refusal{wire.ServerUnavailable, policy.UpstreamBroken}
 	}
 	x.toBroker.version, x.toBroker.send = wire.V5, conn.Send

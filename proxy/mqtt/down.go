@@ -44,7 +44,10 @@ func (x *session) down() {
 
 // endDown ends the session because the broker went away, or sent what it may not: to the client
 // that is no fault of its own.
-func (x *session) endDown(error) { x.end(wire.ServerBusy, cut) }
+func (x *session) endDown(err error) {
+	x.server.noteLost(err)
+	x.end(wire.ServerBusy, cut)
+}
 
 func (x *session) fromBroker(f wire.Frame, d *delivery) error {
 	switch f.Type {

@@ -20,7 +20,7 @@ type Stats struct {
 // Stats returns what there is.
 func (s *Server) Stats() Stats {
 	all := s.all()
-	sum := Stats{Sessions: len(all), BrokerUp: !s.brokerDown.Load()}
+	sum := Stats{Sessions: len(all), BrokerUp: s.BrokerFault() == nil}
 	for _, x := range all {
 		asked, printed, wide := x.table.count()
 		sum.Asked, sum.Printed, sum.Wide = sum.Asked+asked, sum.Printed+printed, sum.Wide+wide

@@ -54,6 +54,7 @@ type Options struct {
 	Accounts Accounts
 	Items    func(*policy.Tree) Items // the same value while nothing changes; nil: the accounts of items need not be known
 	Broker   Broker
+	Probe    time.Duration              // how often the broker is tried while no session does; 0: never
 	Info     func(*policy.Token) []byte // the JSON of /auth/info, for CONNACK; nil: none
 	Charge   func(netip.Addr) bool      // charges an address for a CONNECT without a valid token: may it send another? nil: it may
 	Metrics  *metrics.Metrics           // nil: nothing is counted
@@ -73,6 +74,7 @@ type Options struct {
 	MaxWillDelay time.Duration
 	Connect      time.Duration // until CONNECT has come
 	Write        time.Duration // a write without progress
+	CallersKey   bool          // the broker is shown the caller's own key: a refusal says nothing about the broker
 	Revoke       time.Duration // until every session without packets has learnt of another policy
 	Refresh      time.Duration // until filters have followed items that moved
 	Drain        time.Duration // that Close has for telling all clients

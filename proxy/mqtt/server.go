@@ -27,7 +27,7 @@ type Server struct {
 	running  sync.WaitGroup
 	done     chan struct{}
 
-	brokerDown atomic.Bool // the last connection to it could not be opened
+	broker brokerHealth
 }
 
 // New returns a server. Close ends it.
@@ -35,6 +35,9 @@ func New(o Options) *Server {
 	s := &Server{o: o, sessions: map[*session]bool{}, done: make(chan struct{}), lobby: newLobby(o.MaxWaiting, o.MaxWaitingEach)}
 	s.running.Go(s.watch)
 	s.running.Go(s.follow)
+	if s.broker.lost = make(chan struct{}, 1); o.Probe > 0 {
+		s.running.Go(s.probe)
+	}
 	return s
 }
 

@@ -45,6 +45,7 @@ func (x *session) endBy(err error) {
 	var theirs *broker.Error
 	switch {
 	case errors.As(err, &theirs):
+		x.server.noteLost(err)
 		x.end(wire.ServerBusy, cut)
 	case errors.As(err, &fault):
 		x.end(fault.Reason, cut)

@@ -57,6 +57,15 @@ func (a *App) ReadIndex(ctx context.Context) error {
 	return nil
 }
 
+// CheckBroker connects to the broker of MQTT once, without serving. It reports whether there was
+// something to ask: MQTT is served, and the gateway has a credential of its own.
+func (a *App) CheckBroker(ctx context.Context) (asked bool, err error) {
+	if a.mqtt == nil || !a.settings.MQTT.Upstream.Token.IsSet() {
+		return false, nil
+	}
+	return true, a.mqtt.broker.Check(ctx, "aclgate-check", "")
+}
+
 // readAccounts reads the account tree once, where it is the backend's.
 func (a *App) readAccounts(ctx context.Context) error {
 	if a.accounts == nil {

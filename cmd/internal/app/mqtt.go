@@ -29,7 +29,7 @@ type mqttFront struct {
 
 	plain, ws net.Listener // nil: there is none of the kind
 	doors     *head.Listener
-	server    *mqtt.Server
+	server    atomic.Pointer[mqtt.Server] // nil: not yet
 	serving   sync.WaitGroup
 }
 
@@ -138,9 +138,10 @@ func (a *App) serveMQTT() {
 	if f == nil {
 		return
 	}
-	f.server = mqtt.New(a.mqttOptions())
+	server := mqtt.New(a.mqttOptions())
+	f.server.Store(server)
 	a.metrics.CollectMQTT(func() metrics.MQTTStats {
-		s := f.server.Stats()
+		s := server.Stats()
 		return metrics.MQTTStats{Sessions: s.Sessions, Asked: s.Asked, Printed: s.Printed, Wide: s.Wide, UpstreamUp: s.BrokerUp}
 	})
 	if f.plain != nil {
@@ -148,16 +149,28 @@ func (a *App) serveMQTT() {
 		if f.tls != nil {
 			ln = tls.NewListener(ln, f.tls.Unnamed())
 		}
-		f.serving.Go(func() { _ = f.server.Serve(ln) }) // it ends with its listener, and with nothing else
+		f.serving.Go(func() { _ = server.Serve(ln) }) // it ends with its listener, and with nothing else
 		a.log.Info("serving MQTT", "address", f.plain.Addr().String())
 	}
 	if f.doors != nil {
 		f.serving.Go(func() {
-			ws.Serve(f.doors, a.log, f.server.Wait, func(c *ws.Conn) { f.server.Take(c, c.Origin) })
+			ws.Serve(f.doors, a.log, server.Wait, func(c *ws.Conn) { server.Take(c, c.Origin) })
 		})
 		a.log.Info("serving MQTT over WebSocket", "address", f.ws.Addr().String())
 	}
 }
+
+// brokerFault says what is wrong with the broker, as far as it was tried. It is no reason to take
+// this gateway out: all others have the same broker.
+func (f *mqttFront) brokerFault() error {
+	if s := f.server.Load(); s != nil {
+		return s.BrokerFault()
+	}
+	return nil
+}
+
+// brokerProbe is how often the broker is tried while no client connects.
+const brokerProbe = 10 * time.Second
 
 // endMQTT takes no more clients and ends all sessions.
 func (a *App) endMQTT() {
@@ -166,7 +179,7 @@ func (a *App) endMQTT() {
 		return
 	}
 	f.unlisten()
-	f.server.Close()
+	f.server.Load().Close()
 	if f.doors != nil {
 		f.doors.CloseConns() // those that have not asked for anything yet
 		f.doors.Wait()
@@ -183,7 +196,7 @@ func (a *App) mqttOptions() mqtt.Options {
 	return mqtt.Options{
 		Engine: a.engine, Law: topic.New(TopicOptions(a.settings, a.engine)), Tokens: tokens, Accounts: a.policy,
 		Items:  func(tree *policy.Tree) mqtt.Items { return a.index.Fresh(tree) },
-		Broker: a.mqtt.broker, Charge: a.gateway.ChargeSource, Metrics: a.metrics, Audit: a.audit, Served: a.options.ServedMQTT, Log: a.log,
+		Broker: a.mqtt.broker, Probe: brokerProbe, CallersKey: !m.Upstream.Token.IsSet(), Charge: a.gateway.ChargeSource, Metrics: a.metrics, Audit: a.audit, Served: a.options.ServedMQTT, Log: a.log,
 		Info:       func(t *policy.Token) []byte { return proxy.AppendTokenInfo(nil, t) },
 		MaxConnect: m.MaxConnectBytes, MaxPacket: m.MaxPacketBytes, MaxSessions: m.MaxSessions,
 		MaxWaiting: waiting(m), MaxWaitingEach: a.settings.Listen.MaxConnectionsPerIP, MaxFilters: m.MaxFilters,

@@ -85,13 +85,17 @@ func (a *App) checks() []admin.Check {
 	if a.accounts != nil {
 		checks = append(checks, admin.Check{Name: "accounts", Func: a.accounts.Ready})
 	}
-	return append(checks, admin.Check{Name: "index", Func: a.index.Ready})
+	checks = append(checks, admin.Check{Name: "index", Func: a.index.Ready})
+	if a.mqtt != nil {
+		checks = append(checks, admin.Check{Name: "broker", Func: a.mqtt.brokerFault, Advisory: true})
+	}
+	return checks
 }
 
 // ready returns why a balancer must not send requests here; nil if it may.
 func (a *App) ready() error {
 	for _, c := range a.checks() {
-		if err := c.Func(); err != nil {
+		if err := c.Func(); err != nil && !c.Advisory {
 			return err
 		}
 	}
