@@ -59,9 +59,13 @@ func TestObserved(t *testing.T) {
 		"subscribe deny no-topic-entry 0x87 17 b/#", "subscribe narrow narrowed 0x00 17 flespi/state/gw/devices/7,8/#",
 		"publish deny no-topic-entry 0x87 17 b/x", "end deny revoked 0x87 17 ",
 	}
-	w.mu.Lock()
-	got := slices.Clone(w.log)
-	w.mu.Unlock()
+	var got []string
+	waitFor(t, func() bool { // the end is noted after the client has been told
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		got = slices.Clone(w.log)
+		return len(got) >= len(want)
+	})
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
