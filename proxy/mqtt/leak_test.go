@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -27,6 +28,7 @@ func (l *listener) describe() string {
 type sent struct {
 	name, payload string
 	account       int64
+	qos           uint8
 	retained      bool
 }
 
@@ -173,9 +175,10 @@ func (p *play) publishAny(retain bool) (sent, bool) {
 // publishAs publishes as the platform does.
 func (p *play) publishAs(m sent) sent {
 	m.payload = p.payload()
+	m.qos = uint8(p.rng.IntN(3))
 	p.messages[m.payload] = m
 	at := p.at(m.name, m.account)
-	p.broker.Publish(fake.Message{Topic: at, Payload: m.payload, QoS: byte(p.rng.IntN(2)), Retain: m.retained, Account: uint64(m.account)})
+	p.broker.Publish(fake.Message{Topic: at, Payload: m.payload, QoS: m.qos, Retain: m.retained, Account: uint64(m.account)})
 	p.keep(m)
 	return m
 }
@@ -203,6 +206,7 @@ func (p *play) publishBy(l *listener, m sent) (sent, bool) {
 	}
 	m.payload = p.payload()
 	p.packetID++
+	m.qos = 1
 	packet := wire.Publish{QoS: 1, ID: 1 + p.packetID%1000, Retain: m.retained, Topic: []byte(m.name), Payload: []byte(m.payload)}
 	cid := int64(0)
 	if p.namespace == "path" && l.v == wire.V5 && p.rng.IntN(2) == 0 {
@@ -239,8 +243,11 @@ func (p *play) subscribe(l *listener) {
 	}
 	p.check(nil, nil)
 	filter := p.filter()
-	w := &wanted{}
-	s := wire.Subscribe{ID: 5000, Filters: []wire.Subscription{{Filter: []byte(filter), QoS: byte(p.rng.IntN(2))}}}
+	w := &wanted{qos: uint8(p.rng.IntN(3)), shared: p.rng.IntN(4) == 0}
+	if w.shared { // in a group of its own: whatever is handed to the group is for it
+		filter = fmt.Sprintf("$share/%d/%s", l.LocalAddr().(*net.TCPAddr).Port, filter)
+	}
+	s := wire.Subscribe{ID: 5000, Filters: []wire.Subscription{{Filter: []byte(filter), QoS: w.qos}}}
 	if l.v == wire.V5 {
 		l.lastID++
 		w.id = l.lastID
@@ -258,9 +265,9 @@ func (p *play) subscribe(l *listener) {
 	delete(l.answers, 5000)
 	if code.Failed() {
 		p.denied++
-		if w.cid != 0 && !p.below(l.token.cid, w.cid) || code == 0x97 {
+		if w.cid != 0 && !p.below(l.token.cid, w.cid) || code == 0x97 || w.shared {
 			p.check(nil, nil)
-			return // the account was denied
+			return // the account was denied, or a group would lose messages
 		}
 		for _, m := range p.retained {
 			if p.due(l.token, filter, w, m) {
@@ -275,7 +282,7 @@ func (p *play) subscribe(l *listener) {
 	p.drain(l)
 	var due []sent
 	for _, m := range p.retained {
-		if p.due(l.token, filter, w, m) {
+		if !w.shared && p.due(l.token, filter, w, m) {
 			due = append(due, m)
 		}
 	}
@@ -286,6 +293,9 @@ func (p *play) subscribe(l *listener) {
 func (p *play) wants(tok *oracleToken, filter string, w *wanted, m sent) bool {
 	if w.cid != 0 && p.accountOf(m) != w.cid {
 		return false
+	}
+	if w.shared {
+		filter = joinLevels(splitLevels(filter)[2:])
 	}
 	return naiveMatch(filter, m.name) && p.may(tok, m.name, m.account)
 }
@@ -356,6 +366,10 @@ func (l *listener) read(done func() bool) bool {
 			var a wire.Ack
 			err = a.Parse(f)
 			l.answers[a.ID] = a.Reason
+		case wire.PUBREL:
+			var a wire.Ack
+			err = a.Parse(f)
+			l.answer(wire.PUBCOMP, a.ID)
 		case wire.SUBACK, wire.UNSUBACK:
 			var s wire.Suback
 			err = s.Parse(f)
@@ -381,17 +395,25 @@ func (l *listener) take(f wire.Frame) {
 	if err := m.Parse(f); err != nil {
 		l.t.Fatal(err)
 	}
-	s := shown{name: string(m.Topic), payload: string(m.Payload), retained: m.Retain, ids: slices.Clone(m.Properties.IDs)}
+	s := shown{name: string(m.Topic), payload: string(m.Payload), qos: m.QoS, retained: m.Retain, ids: slices.Clone(m.Properties.IDs)}
 	for _, u := range m.Properties.User {
 		if string(u.Name) == "cid" {
 			s.account += string(u.Value)
 		}
 	}
 	l.shown = append(l.shown, s)
-	if m.QoS == 1 {
-		if b, err := (&wire.Ack{Type: wire.PUBACK, ID: m.ID}).Append(nil, l.v); err == nil {
-			l.Write(b)
-		}
+	switch m.QoS {
+	case 1:
+		l.answer(wire.PUBACK, m.ID)
+	case 2:
+		l.answer(wire.PUBREC, m.ID)
+	}
+}
+
+// answer sends an acknowledgement. The session may have ended meanwhile.
+func (l *listener) answer(kind wire.Type, id uint16) {
+	if b, err := (&wire.Ack{Type: kind, ID: id}).Append(nil, l.v); err == nil {
+		l.Write(b)
 	}
 }
 
@@ -399,7 +421,7 @@ func (l *listener) take(f wire.Frame) {
 // were due: to everybody, or to the one who subscribed.
 func (p *play) check(due []sent, only *listener) {
 	for _, l := range p.listeners {
-		got := map[string][]uint32{}
+		got, best := map[string][]uint32{}, map[string]uint8{}
 		for _, s := range l.shown {
 			m, known := p.messages[s.payload]
 			p.shown++
@@ -419,6 +441,10 @@ func (p *play) check(due []sent, only *listener) {
 				}
 			}
 			got[s.payload] = append(got[s.payload], s.ids...)
+			best[s.payload] = max(best[s.payload], s.qos)
+			if s.qos > m.qos {
+				p.t.Errorf("%s was shown %s with QoS %d, which was published with %d", l.describe(), m.name, s.qos, m.qos)
+			}
 		}
 		l.shown = nil
 		if l.ended || only != nil && l != only {
@@ -426,6 +452,7 @@ func (p *play) check(due []sent, only *listener) {
 		}
 		for _, m := range due {
 			p.checkDue(l, m, got, only != nil)
+			p.checkQoS(l, m, best, only != nil)
 		}
 	}
 }
@@ -440,6 +467,15 @@ func (p *play) checkDue(l *listener, m sent, got map[string][]uint32, retained b
 		if !came || !retained && w.id != 0 && !slices.Contains(ids, w.id) {
 			p.lost++
 			p.t.Errorf("%s asked for %s %+v and was not shown %s of %d, retained %v, as %v", l.describe(), filter, *w, m.name, m.account, retained, ids)
+		}
+	}
+}
+
+// checkQoS reports what came with less than a filter for it was granted.
+func (p *play) checkQoS(l *listener, m sent, best map[string]uint8, retained bool) {
+	for filter, w := range l.asked {
+		if got, came := best[m.payload]; came && !retained && p.due(l.token, filter, w, m) && got < min(w.qos, m.qos) {
+			p.t.Errorf("%s asked for %s with QoS %d and was shown %s of %d with %d", l.describe(), filter, w.qos, m.name, m.qos, got)
 		}
 	}
 }

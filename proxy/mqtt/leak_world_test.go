@@ -346,13 +346,16 @@ type listener struct {
 
 // wanted is a filter that a client asked for.
 type wanted struct {
-	id  uint32
-	cid int64
+	id     uint32
+	cid    int64
+	qos    uint8
+	shared bool
 }
 
 // shown is a message that a client was shown.
 type shown struct {
 	name, payload, account string
+	qos                    uint8
 	retained               bool
 	ids                    []uint32
 }

@@ -50,7 +50,10 @@ func (x *session) subscribe(f wire.Frame) error {
 		}
 		var narrowed topic.Subscription
 		reason, why := policy.SenderOutside, wire.Success
-		if valid {
+		switch {
+		case i >= x.server.o.MaxFilters || x.table.full(a.options.Filter, x.server.o.MaxFilters):
+			reason = policy.TooManyFilters // the same one again and again is work, too
+		case valid:
 			reason, why = x.narrow(&narrowed, a)
 		}
 		if why != wire.Success {

@@ -102,6 +102,14 @@ func (t *table) answered(id uint16) *part {
 	return p
 }
 
+// full reports whether a filter would be one more than the client may ask for, however little is
+// printed for them.
+func (t *table) full(filter []byte, most int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.asked[string(filter)] == nil && len(t.asked) >= most
+}
+
 // room returns how many filters may be printed for an asked one, in the place of what is printed for
 // it alone.
 func (t *table) room(filter []byte, most int) int {
