@@ -147,7 +147,7 @@ func (x *session) endAs(why wire.Reason, e ending, reason policy.Reason) {
 		return
 	}
 	if x.serving.Load() {
-		defer x.note(record.End, reason, why, nil) // when all is closed, whatever becomes of the note
+		x.guard(func() { x.note(record.End, reason, why, nil) }) // what panics in here must not keep anything open
 	}
 	now := time.Now()
 	_ = x.conn.SetWriteDeadline(now.Add(lingerFor))
@@ -166,7 +166,7 @@ func (x *session) endAs(why wire.Reason, e ending, reason policy.Reason) {
 	x.table.wake()
 	if e != destroyed && x.serving.Load() {
 		why := wire.Unspecified
-		x.guard(func() { why = x.whyEnd(now) }) // what panics in here must not keep the broker's side open
+		x.guard(func() { why = x.whyEnd(now) })
 		if why != wire.Success {
 			e = destroyed // its will may be what it may not publish any more
 		}
@@ -175,7 +175,8 @@ func (x *session) endAs(why wire.Reason, e ending, reason policy.Reason) {
 	switch {
 	case conn == nil:
 	case e == destroyed:
-		_ = conn.Destroy()
+		// A broker that does not read keeps this waiting, and nobody else.
+		x.server.running.Go(func() { _ = conn.Destroy() })
 	default:
 		if e == left {
 			x.toBroker.close(nil) // what the client sent before it left
