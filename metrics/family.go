@@ -65,6 +65,17 @@ const (
 	AuditFailing
 	SinkLost
 	SilentFault
+	StoreUp
+	StoreHead
+	StoreApplied
+	StoreLease
+	StoreLeaseBound
+	StorePoll
+	StoreApply
+	StoreResyncs
+	StoreRewinds
+	StoreBadRows
+	StoreInDoubt
 	MQTTSessions
 	MQTTUpstreamUp
 	MQTTUpstreamFailures
@@ -223,6 +234,20 @@ var table = [familyCount]Desc{
 		"What was lost because nobody took it: lines of the log, states for the service manager.", "sink"),
 	SilentFault: counted("silent_fault", Gauge,
 		"1 while something fails that no request shows yet: what was there before stays in use, and is wrong some day.", "what"),
+	StoreUp: collected("store_up", Gauge,
+		"0 while the last poll of the database of tokens was not answered or not obeyed; this and the others of the store are missing with a policy file."),
+	StoreHead:    collected("store_head_revision", Gauge, "Revision of the database when it was last asked."),
+	StoreApplied: collected("store_applied_revision", Gauge, "Revision that requests are decided by."),
+	StoreLease: collected("store_lease_seconds", Gauge,
+		"For how long requests may still be decided by it without another answer of the database; below 0 they are a 503."),
+	StoreLeaseBound: collected("store_lease_bound_seconds", Gauge, "What the lease is after an answer: store.max_staleness."),
+	StorePoll:       collected("store_poll_seconds", Gauge, "How long the last poll took, with all that it had to obey."),
+	StoreApply:      collected("store_apply_seconds", Gauge, "How long it took to obey the last changes."),
+	StoreResyncs:    collected("store_resyncs_total", Counter, "Readings of everything in the database, and why.", "reason"),
+	StoreRewinds:    collected("store_rewinds_total", Counter, "How often the database had gone back to an older state."),
+	StoreBadRows:    collected("store_bad_rows", Gauge, "Rows that do not read, each of which counts as missing; the log names them."),
+	StoreInDoubt: collected("store_in_doubt", Gauge,
+		"Records that a database which went back may hold again after they were taken away or changed; tokens among them are answered 503."),
 	MQTTSessions:   collected("mqtt_sessions", Gauge, "Connections of MQTT clients."),
 	MQTTUpstreamUp: collected("mqtt_upstream_up", Gauge, "0 while the last attempt to connect to the broker has failed; missing without MQTT."),
 	MQTTUpstreamFailures: counted("mqtt_upstream_failures_total", Counter,

@@ -107,6 +107,12 @@ func everything(m *Metrics, cat *policy.Catalogue) {
 			{Collection: "gw/devices", Items: 9, Age: time.Second}, {Collection: "gw/devices", Members: true, Age: -1, Stale: true},
 		}}
 	})
+	m.CollectStore(func() StoreStats {
+		return StoreStats{
+			Up: true, Head: 12, Applied: 11, Lease: 90 * time.Second, Bound: 2 * time.Minute, Poll: time.Millisecond, Apply: time.Microsecond,
+			Resyncs: map[string]uint64{"start": 1, "rewind": 2, "pruned": 3, "gap": 4, "many": 5}, Rewinds: 2, BadRows: 6, InDoubt: 7,
+		}
+	})
 	m.CollectMQTT(func() MQTTStats { return MQTTStats{Sessions: 2, Asked: 3, Printed: 4, Wide: 1, UpstreamUp: true} })
 	m.Topic(record.Publish, policy.Deny, policy.NoTopicEntry)
 	m.Add(MQTTConnects, 1, int(policy.TokenUnknown))

@@ -201,6 +201,37 @@ func (m *Metrics) CollectListener(stats func() ListenerStats) {
 	})
 }
 
+// StoreStats is how the following of a database goes.
+type StoreStats struct {
+	Up               bool
+	Head, Applied    int64
+	Lease, Bound     time.Duration
+	Poll, Apply      time.Duration
+	Resyncs          map[string]uint64 // by reason
+	Rewinds          uint64
+	BadRows, InDoubt int64
+}
+
+// CollectStore exports what stats returns at every scrape.
+func (m *Metrics) CollectStore(stats func() StoreStats) {
+	m.OnScrape(func(emit Emit) {
+		s := stats()
+		emit(StoreUp, number(s.Up))
+		emit(StoreHead, float64(s.Head))
+		emit(StoreApplied, float64(s.Applied))
+		emit(StoreLease, s.Lease.Seconds())
+		emit(StoreLeaseBound, s.Bound.Seconds())
+		emit(StorePoll, s.Poll.Seconds())
+		emit(StoreApply, s.Apply.Seconds())
+		for reason, n := range s.Resyncs {
+			emit(StoreResyncs, float64(n), reason)
+		}
+		emit(StoreRewinds, float64(s.Rewinds))
+		emit(StoreBadRows, float64(s.BadRows))
+		emit(StoreInDoubt, float64(s.InDoubt))
+	})
+}
+
 // MQTTStats is what the MQTT front has at one moment.
 type MQTTStats struct {
 	Sessions             int

@@ -46,7 +46,8 @@ func scrape(t *testing.T) map[string]bool {
 	}
 	sendRaw(t, strings.TrimPrefix(g.api, "http://"), "GET /gw/devices/7 HTTP/1.1\r\n\r\n") // a head without Host
 	names := map[string]bool{}
-	for line := range strings.Lines(g.scrape()) {
+	database := startDatabase(t)
+	for line := range strings.Lines(g.scrape() + database.scrape()) {
 		if name := regexp.MustCompile(`^[a-z_:0-9]+`).FindString(line); name != "" {
 			names[name] = true
 		}
@@ -158,7 +159,7 @@ func TestDashboard(t *testing.T) {
 		}
 		ids[p.ID] = true
 	}
-	want := []string{"Is it fine?", "Who is denied, and why", "Freshness", "Upstream", "Cache and limits", "MQTT", "Process"}
+	want := []string{"Is it fine?", "Who is denied, and why", "Freshness", "Upstream", "Cache and limits", "MQTT", "Store", "Process"}
 	if !slices.Equal(rows, want) {
 		t.Errorf("got rows %q, want %q", rows, want)
 	}

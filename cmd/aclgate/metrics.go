@@ -97,7 +97,7 @@ func labelRows() [][2]string {
 		{"kind", "`asked`, `printed`, `wide`"},
 		{"method", "`GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `other`"},
 		{"part", "`items`, `members` of groups"},
-		{"reason", fmt.Sprintf("one of %d words, see [reasons](reasons.md)", len(policy.Reasons()))},
+		{"reason", fmt.Sprintf("one of %d words, see [reasons](reasons.md); of readings of the database `start`, `rewind`: it went back, `pruned`: the history is too short, `gap`: a revision is missing, `many`: a change too large to name its rows", len(policy.Reasons()))},
 		{"resource", "`connections` to the backend, `queue` for them, `bodies`: memory for large ones"},
 		{"result", "of a reload `succeeded`, `failed`; of the cache `hit`, `miss`, `negative`, `stale`; of limits `admitted`, `refused`; of the audit log `written`, `dropped`, `failed`; of readings of the item index `succeeded`, `failed`"},
 		{"revision", "the commit that the binary was built from"},

@@ -21,11 +21,11 @@ func (e *env) store() *cobra.Command {
 	c := &cobra.Command{Use: "store", Short: "Look after the database of tokens and accounts", Args: cobra.NoArgs,
 		Long: `Look after the database of tokens and accounts (store.kind: sqlite).
 
-status and verify ask the running gateway; with --offline they read the database
-alone. The others work on the database itself, beside a gateway that runs or
+status, verify and accept ask the running gateway; with --offline status
+and verify read the database alone. The others work on the database itself, beside a gateway that runs or
 not: it obeys within 20 ms what they change.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	c.AddCommand(e.storeMigrate(), e.storeImport(), e.storeExport(), e.storeStatus(), e.storeVerify(), e.storeBackup(), e.storePrune())
+	c.AddCommand(e.storeMigrate(), e.storeImport(), e.storeExport(), e.storeStatus(), e.storeVerify(), e.storeBackup(), e.storePrune(), e.storeAccept())
 	return c
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -8,6 +9,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"aclgate/policy/store"
 )
 
 // runs runs the program on a site, and compares its exit code.
@@ -23,7 +27,7 @@ func (s *site) runs(code int, args ...string) (stdout string) {
 // startDatabase starts a gateway over a database into which its policy was imported.
 func startDatabase(t *testing.T) *gate {
 	t.Helper()
-	s := newSite(t, siteOptions{store: "kind: sqlite, path: gate.db", settings: "log: {level: error}\n"})
+	s := newSite(t, siteOptions{store: "kind: sqlite, path: gate.db", settings: "log: {level: error}\naudit: {path: audit.jsonl}\n"})
 	s.runs(exitSettings, "serve") // there is no database, and none is made
 	s.runs(exitOK, "store", "migrate")
 	s.runs(exitOK, "store", "import", filepath.Join(s.folder, "policy.yaml"))
@@ -189,4 +193,84 @@ func TestTokensOfAFile(t *testing.T) {
 		}
 	}
 	s.runs(exitSettings, "store", "export")
+}
+
+// The history says who changed what, the audit log when it was obeyed, and neither holds a key or
+// more than the beginning of a digest. With a file what writes names the file.
+func TestHistoryOfADatabase(t *testing.T) {
+	g := startDatabase(t)
+	out := g.runs(exitOK, "token", "new", "--cid", "1", "--access", `{"type":1}`)
+	made := regexp.MustCompile(`(?m)^[A-Za-z0-9]{64}$`).FindString(out)
+	id := regexp.MustCompile(`Token (\d+)\.`).FindStringSubmatch(out)[1]
+	g.runs(exitOK, "token", "edit", id, "--info", "north")
+	g.runs(exitOK, "token", "revoke", id)
+	short := g.runs(exitOK, "changes", "--token", id)
+	for _, want := range []string{"operator\ttokens/" + id + "\tnew\n", "tokens/" + id + "\tinfo\n", "tokens/" + id + "\tdeleted\n"} {
+		if !strings.Contains(short, want) {
+			t.Errorf("got %q, want %q in it", short, want)
+		}
+	}
+	if n := strings.Count(short, "\n"); n != 3 {
+		t.Errorf("got %d changes of one token, want 3:\n%s", n, short)
+	}
+	long := g.runs(exitOK, "changes", "--json")
+	if n := strings.Count(long, "\n"); n < 4 || !strings.Contains(long, `"info":"north"`) {
+		t.Errorf("got %d changes: %s", n, long)
+	}
+	g.runs(exitUsage, "changes", "--token", "x")
+	if got := g.runs(exitOK, "store", "accept"); got != "0 records are not in doubt any more\n" {
+		t.Errorf("got %q", got)
+	}
+	audit := g.auditText(`"event":"change"`, 3)
+	digest := fmt.Sprintf("%x", store.DigestOf([]byte(made)))
+	if !strings.Contains(audit, `"actor":"operator","table":"tokens","ids":[`+id+`]`) {
+		t.Errorf("the audit log says %s", audit)
+	}
+	for name, text := range map[string]string{"changes": short + long, "audit": audit, "metrics": g.scrape()} {
+		if strings.Contains(text, made) || strings.Contains(text, digest[:9]) {
+			t.Errorf("%s: a key, or more than 8 digits of a digest", name)
+		}
+	}
+}
+
+// auditText returns the audit log once a text stands in it so often.
+func (g *gate) auditText(text string, times int) string {
+	g.t.Helper()
+	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		b, err := os.ReadFile(filepath.Join(g.folder, "audit.jsonl"))
+		if strings.Count(string(b), text) >= times {
+			return string(b)
+		}
+		if time.Since(began) > 20*time.Second {
+			g.t.Fatalf("the audit log does not say %s %d times: %s %v", text, times, b, err)
+		}
+	}
+}
+
+// With a policy file what would write is refused, and the answer names the file.
+func TestAFileIsNotWritten(t *testing.T) {
+	g := startGate(t, siteOptions{})
+	for _, x := range [][2]string{{"POST", "/store/tokens"}, {"PUT", "/store/tokens/17"}, {"DELETE", "/store/tokens/17"}, {"POST", "/store/accept"}} {
+		req, err := http.NewRequest(x[0], g.admin+x[1], nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+adminKey)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		status, body := resp.StatusCode, string(text)
+		if err != nil {
+			t.Error(err)
+		}
+		if status != 405 || !strings.Contains(body, "policy.yaml") {
+			t.Errorf("%s %s: got %d %s, want a 405 that names the policy file", x[0], x[1], status, body)
+		}
+	}
+	if out := g.runs(exitFailed, "store", "accept"); !strings.Contains(out, "edit the policy file") {
+		t.Errorf("got %q", out)
+	}
 }

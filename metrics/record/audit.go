@@ -50,7 +50,7 @@ type AuditStats struct {
 
 const (
 	auditQueue  = 4096
-	auditLines  = 64
+	auditLines  = 1024
 	auditAtOnce = 64 << 10       // bytes that one write takes at most
 	auditEnd    = 3 * auditStall // for the write that is under way, the last one, and some more
 )
@@ -121,7 +121,34 @@ func (a *Audit) Change(c Change) {
 		return
 	}
 	c.Time = c.Time.UTC()
-	line, err := json.Marshal(c)
+	a.line(c)
+}
+
+// StoreChange is a change of records in a database that is obeyed from now on, or several of one
+// table by one actor. What they were before and are after is in the database's history.
+type StoreChange struct {
+	Time     time.Time `json:"time"`           // when it was made, by the database's clock
+	Event    string    `json:"event"`          // change
+	From     int64     `json:"from,omitempty"` // the first revision, if there are several
+	Revision int64     `json:"revision"`       // the last one
+	Actor    string    `json:"actor"`
+	Table    string    `json:"table"`
+	IDs      []int64   `json:"ids"`             // of the first ones
+	Count    int       `json:"count,omitempty"` // how many there are, if not all are named
+}
+
+// StoreChange notes a change of records. It does not wait.
+func (a *Audit) StoreChange(c StoreChange) {
+	if a == nil {
+		return
+	}
+	c.Time, c.Event = c.Time.UTC(), "change"
+	a.line(c)
+}
+
+// line notes one that is no request.
+func (a *Audit) line(v any) {
+	line, err := json.Marshal(v)
 	if err != nil {
 		a.failed.Add(1)
 		return

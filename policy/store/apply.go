@@ -30,6 +30,10 @@ func (l *Live) apply(b *Batch) {
 		l.compact()
 	}
 	l.stats.apply.Store(int64(time.Since(begun)))
+	l.remember(b.Changes)
+	if l.o.Applied != nil {
+		l.o.Applied(b.Changes)
+	}
 	if len(owned) > 0 && l.o.Owned != nil {
 		l.o.Owned(owned)
 	}
@@ -72,7 +76,27 @@ func (l *Live) applyRows(b *Batch) (what What, tokens []tokenChange, owned []Own
 	if what.Tree {
 		l.replaceTree()
 	}
+	l.settle(b.Rows)
 	return what, tokens, owned
+}
+
+// settle takes rows out of doubt that were written again; tokens are when they are in force.
+func (l *Live) settle(rows []Row) {
+	if l.stats.doubt.Load() == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	accounts := false
+	for _, row := range rows {
+		if row.Table != Tokens {
+			accounts = accounts || row.Table == Accounts && l.doubtRows[rowKey{Accounts, row.ID}]
+			l.written(rowKey{row.Table, row.ID})
+		}
+	}
+	if accounts {
+		l.moveAll()
+	}
 }
 
 // replaceTree puts the accounts in force. Where one is gone, whoever remembers its tokens has to
@@ -95,9 +119,9 @@ func (l *Live) change(tokens []tokenChange) (kinds bool) {
 	digests := make([]policy.Digest, 0, 2*len(tokens))
 	l.mu.Lock()
 	for _, c := range tokens {
+		l.written(rowKey{Tokens, c.id})
 		if d, found := l.tokens.digestOf(c.id); found {
 			digests = append(digests, d)
-			delete(l.doubt, d)
 		}
 		if c.rec == nil {
 			kinds = l.tokens.remove(c.id) || kinds
@@ -105,10 +129,8 @@ func (l *Live) change(tokens []tokenChange) (kinds bool) {
 			continue
 		}
 		digests = append(digests, c.rec.Token.Digest)
-		delete(l.doubt, c.rec.Token.Digest)
 		kinds = l.tokens.put(c.rec) || kinds
 	}
-	l.stats.doubt.Store(int64(len(l.doubt)))
 	l.mu.Unlock()
 	for i := range digests {
 		l.move(&digests[i])

@@ -42,8 +42,8 @@ func (s TableSet) With(t Table) TableSet { return s | 1<<t }
 // Has reports whether a table is in the set.
 func (s TableSet) Has(t Table) bool { return s&(1<<t) != 0 }
 
-// allTables are all of them.
-const allTables TableSet = 1<<tableEnd - 1<<Accounts
+// AllTables are all of them.
+const AllTables TableSet = 1<<tableEnd - 1<<Accounts
 
 // KeepDeleted is how long documents of deleted rows are kept.
 const KeepDeleted = 30 * 24 * time.Hour

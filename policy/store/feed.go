@@ -221,10 +221,12 @@ func (l *Live) bounded(ctx context.Context) (context.Context, context.CancelFunc
 	return context.WithTimeout(ctx, min(l.o.MaxStaleness/4, maxAnswer))
 }
 
-func (l *Live) since(ctx context.Context) (*Batch, error) {
+func (l *Live) since(ctx context.Context) (*Batch, error) { return l.sinceRev(ctx, l.applied) }
+
+func (l *Live) sinceRev(ctx context.Context, rev int64) (*Batch, error) {
 	ctx, cancel := l.bounded(ctx)
 	defer cancel()
-	return l.o.Engine.Since(ctx, l.applied)
+	return l.o.Engine.Since(ctx, rev)
 }
 
 // beat tells the engine that this gateway is alive, when that is due.
@@ -279,6 +281,13 @@ func (l *Live) resync(ctx context.Context, reason Resync) error {
 	if err := l.uses.load(ctx); err != nil {
 		return err
 	}
+	var doubtful *doubtful
+	if reason == ResyncRewind {
+		var err error
+		if doubtful, err = l.doubts(ctx); err != nil {
+			return err
+		}
+	}
 	fresh := &loaded{l.newTokens(), map[int64]policy.Account{}, &documents{}, &ownerTable{}, map[rowKey]string{}}
 	pace := l.pacer()
 	head, mark, err := l.o.Engine.All(ctx, func(row Row) error {
@@ -289,11 +298,21 @@ func (l *Live) resync(ctx context.Context, reason Resync) error {
 	if err != nil {
 		return err
 	}
+	if doubtful != nil { // first: what came back must not be served in between
+		l.putInDoubt(doubtful, fresh.tokens)
+	}
 	before := l.replace(fresh)
+	if l.applied != head.Rev || l.mark != mark {
+		l.seen = append(l.seen, seen{rev: head.Rev, mark: mark, table: Tokens})
+	}
 	l.applied, l.mark = head.Rev, mark
 	l.moveAll()
 	l.counted(reason)
-	if reason != ResyncStart {
+	l.loaded.Store(true)
+	if reason == ResyncRewind {
+		l.o.Logger.Error("the database went back to an older state: what was changed in the lost revisions is in doubt, and answered 503, until it is written again or `aclgate store accept` says that the database is right",
+			"revision", head.Rev, "in_doubt", l.stats.doubt.Load())
+	} else if reason != ResyncStart {
 		l.o.Logger.Warn("everything in the store was read anew", "reason", reason.String(), "revision", head.Rev)
 	}
 	l.o.Logger.Info("store loaded", "store", l.o.Engine.Name(), "revision", head.Rev, "tokens", fresh.tokens.policy.Len(),
@@ -301,7 +320,7 @@ func (l *Live) resync(ctx context.Context, reason Resync) error {
 	if l.o.Owned != nil {
 		l.o.Owned(nil)
 	}
-	l.publish(What{Tree: true, Kinds: true, Tables: allTables})
+	l.publish(What{Tree: true, Kinds: true, Tables: AllTables})
 	if max(before.policy.Len(), fresh.tokens.policy.Len()) >= manyTokens {
 		debug.FreeOSMemory()
 	}
@@ -316,7 +335,7 @@ func (l *Live) counted(reason Resync) {
 
 // pacer returns one for what is read beside requests. At the start nobody waits.
 func (l *Live) pacer() *pacer {
-	if l.tree.Load() == nil {
+	if !l.loaded.Load() {
 		return nil
 	}
 	return newPacer()

@@ -28,6 +28,9 @@ type LiveOptions struct {
 	// Changed is told what every change led to, the first load too, before the call that made the
 	// change returns. It must neither follow nor change the Live; nil: nobody is told.
 	Changed func(State, What)
+	// Applied is told of changes that are in force, with neither Before nor After, in their order. What
+	// a reading of everything brought is not among them. It must not keep the slice.
+	Applied func([]Change)
 	// Owned is told before Changed whose items moved, with CID 0 where nothing says so any more. nil
 	// stands for everything: what Owners yields then holds. It must not keep the slice.
 	Owned func([]Owner)
@@ -45,7 +48,10 @@ type Live struct {
 	tokens *writable
 	doubt  map[policy.Digest]int64 // tokens that a database which went back may have brought back, and their ids
 
-	tree      atomic.Pointer[policy.Tree] // nil: nothing was read yet
+	doubtRows map[rowKey]bool // these and other rows; mu is theirs too
+
+	loaded    atomic.Bool                 // something was read
+	tree      atomic.Pointer[policy.Tree] // empty until then
 	docs      atomic.Pointer[documents]   // of all tables but Tokens and Items
 	owners    atomic.Pointer[ownerTable]
 	revisions [revisionCount]atomic.Uint64
@@ -62,6 +68,7 @@ type Live struct {
 	beaten    time.Time         // when the last beat was sent
 	failing   bool              // the last poll failed
 	uses      liveUses
+	seen      []seen // changes that were obeyed last
 }
 
 // rowKey names a row.
@@ -79,6 +86,9 @@ func NewLive(o LiveOptions) *Live {
 	}
 	l := &Live{o: o, tokens: newWritable(), applied: -1, accounts: map[int64]policy.Account{}}
 	l.rows.maxDepth = o.MaxDepth
+	l.doubt, l.doubtRows = map[policy.Digest]int64{}, map[rowKey]bool{}
+	empty, _ := policy.NewTree(nil, o.MaxDepth) // no accounts have no faults
+	l.tree.Store(empty)
 	l.bad = map[rowKey]string{}
 	l.docs.Store(&documents{})
 	l.owners.Store(&ownerTable{})
@@ -96,13 +106,14 @@ func (l *Live) Fresh(now time.Time) bool { return l.lease.holds(now) }
 
 // Load implements Store.
 func (l *Live) Load(d policy.Digest) (*Record, error) {
-	tree := l.tree.Load()
-	if tree == nil {
+	if !l.loaded.Load() {
 		return nil, ErrStale
 	}
+	tree := l.tree.Load()
 	l.mu.RLock()
 	_, doubtful := l.doubt[d]
 	rec := l.tokens.policy.Find(d)
+	doubtful = doubtful || rec != nil && l.accountInDoubt(tree, rec.Token.CID)
 	l.mu.RUnlock()
 	switch {
 	case doubtful:

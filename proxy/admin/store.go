@@ -30,11 +30,26 @@ func (s *Server) HandleStore(live *store.Live) {
 	s.Handle(http.MethodGet, "/store/status", http.HandlerFunc(h.status))
 	s.Handle(http.MethodGet, "/store/verify", http.HandlerFunc(h.verify))
 	s.Handle(http.MethodGet, "/store/changes", http.HandlerFunc(h.changes))
+	s.Handle(http.MethodPost, "/store/accept", http.HandlerFunc(h.accept))
 	s.Handle(http.MethodGet, "/store/tokens", http.HandlerFunc(h.list))
 	s.Handle(http.MethodPost, "/store/tokens", http.HandlerFunc(h.make))
 	s.Handle(http.MethodGet, "/store/tokens/", http.HandlerFunc(h.show))
 	s.Handle(http.MethodPut, "/store/tokens/", http.HandlerFunc(h.edit))
 	s.Handle(http.MethodDelete, "/store/tokens/", http.HandlerFunc(h.revoke))
+}
+
+// HandleFile adds the answer of a store that is a file to what would write: it names the file. It
+// must be called before Serve.
+func (s *Server) HandleFile(path string) {
+	refuse := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Allow", "")
+		Fail(w, http.StatusMethodNotAllowed, "store.kind is file: edit "+path+", which the gateway reads again within two seconds")
+	})
+	for _, x := range [][2]string{
+		{http.MethodPost, "/store/accept"}, {http.MethodPost, "/store/tokens"}, {http.MethodPut, "/store/tokens/"}, {http.MethodDelete, "/store/tokens/"},
+	} {
+		s.Handle(x[0], x[1], refuse)
+	}
 }
 
 // records serves the records of a store to the operator (SPEC 15.6). What changes them has taken
@@ -51,6 +66,7 @@ type storeStatus struct {
 	Tokens   int               `json:"tokens"`
 	Accounts int               `json:"accounts"`
 	BadRows  int64             `json:"bad_rows"`
+	InDoubt  int64             `json:"in_doubt"`
 	Resyncs  map[string]uint64 `json:"resyncs"`
 	Replicas []replicaStatus   `json:"replicas,omitempty"`
 }
@@ -66,7 +82,7 @@ func (h *records) status(w http.ResponseWriter, r *http.Request) {
 	stats, state := h.live.Stats(), h.live.State()
 	s := storeStatus{
 		Store: h.live.Engine().Name(), Up: stats.Up, Head: stats.Head, Applied: stats.Applied, Lease: stats.Lease.Seconds(),
-		Accounts: state.Accounts, BadRows: stats.BadRows, Resyncs: stats.Resyncs,
+		Accounts: state.Accounts, BadRows: stats.BadRows, InDoubt: stats.InDoubt, Resyncs: stats.Resyncs,
 	}
 	for _, n := range state.Tokens {
 		s.Tokens += n
@@ -80,6 +96,11 @@ func (h *records) status(w http.ResponseWriter, r *http.Request) {
 		s.Replicas = append(s.Replicas, replicaStatus{x.Replica, x.Version, x.Applied, x.Age.Seconds()})
 	}
 	Answer(w, s)
+}
+
+// accept says that a database which went back is right.
+func (h *records) accept(w http.ResponseWriter, _ *http.Request) {
+	Answer(w, map[string]int{"accepted": h.live.Accept()})
 }
 
 func (h *records) verify(w http.ResponseWriter, r *http.Request) {

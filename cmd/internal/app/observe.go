@@ -22,6 +22,9 @@ func (a *App) openAdmin() error {
 	})
 	if a.policy.live != nil {
 		a.admin.HandleStore(a.policy.live)
+		a.metrics.CollectStore(a.storeStats)
+	} else {
+		a.admin.HandleFile(a.settings.Store.Path.Text)
 	}
 	a.metrics.CollectCache(func() metrics.CacheStats {
 		s := a.policy.cache.Stats()

@@ -122,7 +122,9 @@ func (a *App) policyChanged(s store.State, what store.What) {
 		refused = cmp.Or[error](s.Faults.Err(), errUnread)
 	}
 	a.metrics.Reloaded(refused, s.Revision, time.Now())
-	a.auditPolicy(s)
+	if a.policy == nil || a.policy.live == nil || s.Stale || what.Tables == store.AllTables || a.lastPolicyChange.Result != "succeeded" {
+		a.auditPolicy(s) // of a database each change has its own line
+	}
 	if s.Stale || !what.Tree && !what.Kinds {
 		return
 	}

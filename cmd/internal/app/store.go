@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"aclgate/config"
+	"aclgate/metrics"
+	"aclgate/metrics/record"
 	"aclgate/policy/cache"
 	"aclgate/policy/store"
 	"aclgate/policy/store/sqlite"
@@ -65,7 +67,7 @@ func (a *App) openStore() (*policySource, error) {
 		return nil, err
 	}
 	o := LiveOptions(a.settings, e)
-	o.Version, o.Logger, o.Changed = a.options.Version, a.log, a.policyChanged
+	o.Version, o.Logger, o.Changed, o.Applied = a.options.Version, a.log, a.policyChanged, a.storeChanged
 	live := store.NewLive(o)
 	p := &policySource{source: live, live: live}
 	if err := live.Follow(context.Background()); err != nil {
@@ -73,6 +75,48 @@ func (a *App) openStore() (*policySource, error) {
 	}
 	p.cache, err = cache.New(live, a.engine.Catalogue, a.settings.Cache.MaxBytes)
 	return p, err
+}
+
+// maxNamed is how many ids one line of the audit log names.
+const maxNamed = 100
+
+// storeChanged writes changes of records into the audit log: one line for those that follow each
+// other in one table by one actor.
+func (a *App) storeChanged(changes []store.Change) {
+	var line record.StoreChange
+	count := 0
+	flush := func() {
+		if count > len(line.IDs) {
+			line.Count = count
+		}
+		if line.From == line.Revision {
+			line.From = 0
+		}
+		a.audit.StoreChange(line)
+	}
+	for i, c := range changes {
+		if i > 0 && (line.Actor != c.Actor || line.Table != c.Table.String()) {
+			flush()
+		}
+		if i == 0 || line.Actor != c.Actor || line.Table != c.Table.String() {
+			line, count = record.StoreChange{From: c.Rev, Actor: c.Actor, Table: c.Table.String(), IDs: []int64{}}, 0
+		}
+		line.Time, line.Revision = c.At, c.Rev
+		count += len(c.IDs)
+		line.IDs = append(line.IDs, c.IDs[:min(len(c.IDs), maxNamed-len(line.IDs))]...)
+	}
+	if len(changes) > 0 {
+		flush()
+	}
+}
+
+// storeStats is how the following of the database goes.
+func (a *App) storeStats() metrics.StoreStats {
+	s := a.policy.live.Stats()
+	return metrics.StoreStats{
+		Up: s.Up, Head: s.Head, Applied: s.Applied, Lease: s.Lease, Bound: a.settings.Store.MaxStaleness, Poll: s.Poll, Apply: s.Apply,
+		Resyncs: s.Resyncs, Rewinds: s.Resyncs[store.ResyncRewind.String()], BadRows: s.BadRows, InDoubt: s.InDoubt,
+	}
 }
 
 // errStoreStale is what /readyz says while every request with a token is a 503.

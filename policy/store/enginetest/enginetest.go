@@ -24,9 +24,12 @@ func Run(t *testing.T, open func(*testing.T) store.Engine) {
 
 var ctx = context.Background()
 
+// Key returns the key of a Token.
+func Key(id int64, salt string) []byte { return fmt.Appendf(nil, "%d/%s", id, salt) }
+
 // Token returns the document of a sound token: its key differs by id and salt.
 func Token(id, cid int64, salt string) []byte {
-	d := store.DigestOf(fmt.Appendf(nil, "%d/%s", id, salt))
+	d := store.DigestOf(Key(id, salt))
 	return fmt.Appendf(nil, `{"id":%d,"key_sha256":"%x","info":"%s","cid":%d,"expire":4102444800,"access":{"type":1}}`, id, d[:], salt, cid)
 }
 

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"aclgate/config/strict"
+)
+
+func (e *env) storeAccept() *cobra.Command {
+	return &cobra.Command{
+		Use:   "accept",
+		Short: "Say that a database which went back to an older state is right",
+		Long: `Say that a database which went back to an older state, by a failover or a backup
+that was put back, is right. The running gateway answers 503 to tokens that it saw
+changed in the revisions that are lost, until they are written again, or this is
+said. Say it to each gateway, and only after what was revoked is revoked again:
+the tokens in doubt then do what the database says.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var answer struct{ Accepted int }
+			err := e.storeAnswer(cmd.Context(), http.MethodPost, "/store/accept", nil, &answer)
+			if err == nil {
+				fmt.Fprintf(e.stdout, "%d %s not in doubt any more\n", answer.Accepted, plural(answer.Accepted, "record is", "records are"))
+			}
+			return err
+		},
+	}
+}
+
+func (e *env) changes() *cobra.Command {
+	var token string
+	var after int64
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "changes",
+		Short: "Print who changed which record in the database, and when",
+		Long: `Print the history of the database, oldest first: revision, time, who, the record,
+and the names of the fields that changed. Who is the id of a token, "operator",
+or "db" for a hand in the database. With --json each line holds what was before
+and what after, with digests as their first 8 digits.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			path := "/store/changes?"
+			if token != "" {
+				if _, ok := strict.ParseID(token); !ok {
+					return fmt.Errorf("--token: expected the id of a token, a number from 1 on, found %q", token)
+				}
+				path += "token=" + token + "&"
+			}
+			return e.printChanges(cmd.Context(), path, after, asJSON)
+		},
+	}
+	c.Flags().StringVar(&token, "token", "", "of the token with this id alone")
+	c.Flags().Int64Var(&after, "after", 0, "from the revision behind this one on")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, one change a line")
+	return c
+}
+
+// historyLine is a change as the admin listener answers it.
+type historyLine struct {
+	Revision      int64
+	Time          time.Time
+	Actor, Table  string
+	IDs           []int64
+	Before, After json.RawMessage
+}
+
+// printChanges prints the history page by page.
+func (e *env) printChanges(ctx context.Context, path string, after int64, asJSON bool) error {
+	for {
+		lines, err := e.storeResults(ctx, http.MethodGet, fmt.Sprintf("%safter=%d", path, after), nil)
+		if err != nil || len(lines) == 0 {
+			return err
+		}
+		for _, text := range lines {
+			var c historyLine
+			if err := json.Unmarshal(text, &c); err != nil {
+				return failed(err)
+			}
+			after = c.Revision
+			if asJSON {
+				fmt.Fprintf(e.stdout, "%s\n", text)
+				continue
+			}
+			c.print(e.stdout)
+		}
+	}
+}
+
+func (c *historyLine) print(w io.Writer) {
+	ids := strings.Trim(strings.ReplaceAll(fmt.Sprint(c.IDs), " ", ","), "[]")
+	fmt.Fprintf(w, "%d\t%s\t%s\t%s/%s\t%s\n", c.Revision, c.Time.Format(time.RFC3339), c.Actor, c.Table, ids, c.what())
+}
+
+// what says what became of the record.
+func (c *historyLine) what() string {
+	var before, after map[string]any
+	switch {
+	case c.Before == nil && c.After == nil:
+		return "changed"
+	case c.Before == nil:
+		return "new"
+	case c.After == nil:
+		return "deleted"
+	case json.Unmarshal(c.Before, &before) != nil || json.Unmarshal(c.After, &after) != nil:
+		return "changed"
+	}
+	var fields []string
+	for name := range maps.Keys(before) {
+		if !reflect.DeepEqual(before[name], after[name]) {
+			fields = append(fields, name)
+		}
+	}
+	for name := range after {
+		if _, was := before[name]; !was {
+			fields = append(fields, name)
+		}
+	}
+	if len(fields) == 0 {
+		return "written as it was"
+	}
+	slices.Sort(fields)
+	return strings.Join(fields, ", ")
+}
