@@ -194,7 +194,7 @@ var table = map[string]rule{
 	"bench": {may: []string{"*"}, reason: "the harness drives all of it"},
 	"cmd/aclgate": {
 		may: []string{
-			"bench", "bench/backend", "bench/broker", "bench/competitors", "bench/report", "bench/stub", "bench/sys", "bench/workload", "cmd/internal/app", "config",
+			"bench", "bench/backend", "bench/broker", "bench/competitors", "bench/report", "bench/storebench", "bench/stub", "bench/sys", "bench/workload", "cmd/internal/app", "config",
 			"config/strict", "metrics", "metrics/record", "policy", "policy/cases", "policy/explain", "policy/routes", "policy/store", "policy/topic",
 			"upstream/probe",
 		},

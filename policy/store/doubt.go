@@ -80,6 +80,8 @@ func (l *Live) doubts(ctx context.Context) (*doubtful, error) {
 	if !whole {
 		return d, nil
 	}
+	ctx, cancel := l.bounded(ctx)
+	defer cancel()
 	err = l.o.Engine.Changes(ctx, ChangeQuery{After: common, Limit: maxSeen}, func(c Change) error {
 		for _, id := range c.IDs {
 			delete(d.rows, rowKey{c.Table, id}) // it was written again

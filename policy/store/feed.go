@@ -1,11 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,9 +18,11 @@ import (
 const (
 	maxAnswer  = 2 * time.Second // for one answer of the engine, unless a quarter of the bound is less
 	maxPause   = 5 * time.Second // between two polls while they fail
-	applyChunk = 256             // tokens that are changed in one go: misses of the cache wait for that
+	applyChunk = 64              // tokens that are changed in one go: misses of the cache wait for that
 	maxResyncs = 3               // of one poll
 	pruneEvery = time.Hour
+	maxTask    = time.Minute      // for what is done beside
+	maxSilence = 10 * time.Second // between two rows while everything is read
 )
 
 // ErrUnheard says that changes were made which this gateway could not read back yet.
@@ -82,8 +86,33 @@ func (l *Live) Stats() Stats {
 	return all
 }
 
-// Run follows the engine until ctx ends, and keeps last uses and the history.
+// Run follows the engine until ctx ends. Beside that it keeps last uses and the history, which must
+// not hold up a change.
 func (l *Live) Run(ctx context.Context) {
+	var beside sync.WaitGroup
+	beside.Go(func() { l.tend(ctx) })
+	pause := l.o.Poll
+	for {
+		select {
+		case <-ctx.Done():
+			beside.Wait()
+			end, cancel := context.WithTimeout(context.Background(), maxAnswer)
+			l.keepUses(end)
+			_ = l.o.Engine.Leave(end, l.o.Replica) // else it is silent, and forgotten later
+			cancel()
+			return
+		case <-time.After(jitter(pause)):
+		}
+		if err := l.Follow(ctx); err != nil {
+			pause = min(max(2*pause, time.Second), maxPause, l.o.MaxStaleness/8)
+		} else {
+			pause = l.o.Poll
+		}
+	}
+}
+
+// tend does what has to be done from time to time, until ctx ends.
+func (l *Live) tend(ctx context.Context) {
 	var tasks = []task{
 		{every: saveEvery, do: l.keepUses},
 		{every: pruneEvery, do: l.prune},
@@ -93,24 +122,17 @@ func (l *Live) Run(ctx context.Context) {
 	for i := range tasks {
 		tasks[i].due = now.Add(tasks[i].every)
 	}
-	pause := l.o.Poll
 	for {
 		select {
 		case <-ctx.Done():
-			end, cancel := context.WithTimeout(context.Background(), maxAnswer)
-			l.keepUses(end)
-			_ = l.o.Engine.Leave(end, l.o.Replica) // else it is silent, and forgotten later
-			cancel()
 			return
-		case <-time.After(jitter(pause)):
-		}
-		pause = l.o.Poll
-		if err := l.Follow(ctx); err != nil {
-			pause = min(max(2*pause, time.Second), maxPause, l.o.MaxStaleness/8)
+		case <-time.After(time.Second):
 		}
 		for i := range tasks {
 			if now := time.Now(); !now.Before(tasks[i].due) {
-				tasks[i].do(ctx)
+				bounded, cancel := context.WithTimeout(ctx, maxTask)
+				tasks[i].do(bounded)
+				cancel()
 				tasks[i].due = now.Add(tasks[i].every)
 			}
 		}
@@ -208,11 +230,11 @@ func (l *Live) poll(ctx context.Context) error {
 		if l.applied < b.Head.Rev {
 			continue // there are more than one answer holds
 		}
-		if err := l.beat(ctx, changed); err != nil {
-			return err
+		wrote, err := l.beat(ctx, changed)
+		if wrote {
+			l.lease.renew(asked, l.o.MaxStaleness)
 		}
-		l.lease.renew(asked, l.o.MaxStaleness)
-		return nil
+		return err
 	}
 }
 
@@ -229,19 +251,19 @@ func (l *Live) sinceRev(ctx context.Context, rev int64) (*Batch, error) {
 	return l.o.Engine.Since(ctx, rev)
 }
 
-// beat tells the engine that this gateway is alive, when that is due.
-func (l *Live) beat(ctx context.Context, changed bool) error {
+// beat tells the engine that this gateway is alive, when that is due, and reports whether it did.
+func (l *Live) beat(ctx context.Context, changed bool) (wrote bool, err error) {
 	now := time.Now()
-	if !changed && now.Sub(l.beaten) < l.o.MaxStaleness/20 {
-		return nil
+	if !changed && now.Sub(l.beaten) < l.o.MaxStaleness/20 && l.lease.holds(now) {
+		return false, nil
 	}
 	ctx, cancel := l.bounded(ctx)
 	defer cancel()
-	err := l.o.Engine.Beat(ctx, Beat{Replica: l.o.Replica, Version: l.o.Version, Applied: l.applied})
-	if err == nil {
-		l.beaten = now
+	if err := l.o.Engine.Beat(ctx, Beat{Replica: l.o.Replica, Version: l.o.Version, Applied: l.applied}); err != nil {
+		return false, err
 	}
-	return err
+	l.beaten = now
+	return true, nil
 }
 
 // register tells the engine that this gateway begins: whoever waits for a change that this one reads
@@ -250,6 +272,20 @@ func (l *Live) register(ctx context.Context) error {
 	ctx, cancel := l.bounded(ctx)
 	defer cancel()
 	return l.o.Engine.Beat(ctx, Beat{Replica: l.o.Replica, Version: l.o.Version})
+}
+
+// errSilent says that a reading of everything got nowhere.
+var errSilent = errors.New("the database stopped answering in the middle")
+
+// listening returns a context that ends when nothing was heard for maxSilence.
+func listening(parent context.Context) (ctx context.Context, heard, end func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	timer, n := time.AfterFunc(maxSilence, func() { cancel(errSilent) }), 0
+	return ctx, func() {
+		if n++; n%1024 == 1 { // a million rows need no million of timers
+			timer.Reset(maxSilence)
+		}
+	}, func() { timer.Stop(); cancel(nil) }
 }
 
 // judge reports whether an answer does not follow what is obeyed, and why.
@@ -290,13 +326,16 @@ func (l *Live) resync(ctx context.Context, reason Resync) error {
 	}
 	fresh := &loaded{l.newTokens(), map[int64]policy.Account{}, &documents{}, &ownerTable{}, map[rowKey]string{}}
 	pace := l.pacer()
-	head, mark, err := l.o.Engine.All(ctx, func(row Row) error {
+	reading, heard, end := listening(ctx)
+	defer end()
+	head, mark, err := l.o.Engine.All(reading, func(row Row) error {
+		heard()
 		l.readAll(fresh, row)
 		pace.step()
 		return nil
 	})
 	if err != nil {
-		return err
+		return cmp.Or(context.Cause(reading), err)
 	}
 	if doubtful != nil { // first: what came back must not be served in between
 		l.putInDoubt(doubtful, fresh.tokens)
@@ -317,6 +356,9 @@ func (l *Live) resync(ctx context.Context, reason Resync) error {
 	}
 	l.o.Logger.Info("store loaded", "store", l.o.Engine.Name(), "revision", head.Rev, "tokens", fresh.tokens.policy.Len(),
 		"accounts", len(l.tree.Load().Accounts()), "bad_rows", len(l.bad), "took", time.Since(begun).Round(time.Millisecond))
+	if took := time.Since(begun); 3*took > l.o.MaxStaleness {
+		l.o.Logger.Warn("store.max_staleness is below three times what a full load takes: one in a busy hour ends the lease; raise it", "took", took.Round(time.Millisecond), "max_staleness", l.o.MaxStaleness)
+	}
 	if l.o.Owned != nil {
 		l.o.Owned(nil)
 	}

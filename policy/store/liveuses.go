@@ -52,13 +52,20 @@ func (u *liveUses) forget(id int64) {
 // sooner by a wrong clock, never later.
 func (u *liveUses) load(ctx context.Context) error {
 	now := time.Now().Unix()
-	return u.engine.Uses(ctx, func(use Use) error {
+	reading, heard, end := listening(ctx)
+	defer end()
+	err := u.engine.Uses(reading, func(use Use) error {
+		heard()
 		u.mu.Lock()
 		defer u.mu.Unlock()
 		raise(u.of(use.Token), min(use.At, now))
 		u.saved[use.Token] = use.At
 		return nil
 	})
+	if err != nil {
+		return cmp.Or(context.Cause(reading), err)
+	}
+	return nil
 }
 
 // raised returns what the engine does not know yet, by ascending id.

@@ -37,6 +37,14 @@ func Migrate(ctx context.Context, s *config.Settings) (sqlite.Migration, error) 
 	return sqlite.Migrate(ctx, s.Store.Path.Path)
 }
 
+// NewDatabase makes a SQLite database that is not there yet, and opens it.
+func NewDatabase(ctx context.Context, path string) (store.Engine, error) {
+	if _, err := sqlite.Migrate(ctx, path); err != nil {
+		return nil, err
+	}
+	return sqlite.Open(path)
+}
+
 // Upgrade brings a database that has a schema to that of this program, before it is served.
 func Upgrade(ctx context.Context, s *config.Settings, log *slog.Logger) error {
 	if s.Store.Kind != config.StoreSQLite {

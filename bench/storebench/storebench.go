@@ -1,0 +1,290 @@
+// Package storebench measures the store of a database beside its targets: what a
+// gateway needs to hold its tokens, and how long changes take that it obeys.
+package storebench
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"aclgate/policy"
+	"aclgate/policy/cache"
+	"aclgate/policy/store"
+)
+
+// Options say what is measured.
+type Options struct {
+	Engine    store.Engine // empty
+	Catalogue *policy.Catalogue
+	Tokens    int
+	Out       io.Writer
+}
+
+// Sizes of what is measured.
+const (
+	accounts = 1000
+	batch    = 10_000
+	singles  = 300
+	hits     = 5_000_000
+)
+
+// bench is one measurement under way.
+type bench struct {
+	Options
+	live *store.Live
+}
+
+// Run fills the engine and prints a table of figures beside their targets.
+func Run(ctx context.Context, o Options) error {
+	b := &bench{Options: o}
+	fmt.Fprintf(o.Out, "%d tokens of two entries and three ids, in %d accounts\n\n%-52s %16s %10s\n", o.Tokens, accounts, "", "measured", "target")
+	for _, step := range []func(context.Context) error{b.fill, b.load, b.single, b.many, b.compact, b.cache} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// row prints one figure beside its target, which is one for a million tokens; "": there is none.
+func (b *bench) row(what, measured, target string) {
+	fmt.Fprintf(b.Out, "%-52s %16s %10s\n", what, measured, target)
+}
+
+func (b *bench) digest(id int64, version int) policy.Digest {
+	return store.DigestOf(fmt.Appendf(nil, "bench/%d/%d", id, version))
+}
+
+// doc is the row of a token.
+func (b *bench) doc(id int64, version int) []byte {
+	rec := &store.Record{Token: policy.Token{
+		ID: id, Digest: b.digest(id, 0), Info: "bench " + strconv.Itoa(version), CID: id%accounts + 1, Enabled: true, Expire: 4102444800, Access: policy.ACLAccess,
+	}}
+	get := policy.Methods(policy.GET)
+	rec.Entries = []policy.Entry{
+		{URI: "gw/devices", Methods: get, Rule: policy.IDsList, IDs: policy.NewIDSet([]int64{id, id + 1, id + 2})},
+		{URI: "gw/channels", Methods: get, Rule: policy.IDsAll},
+	}
+	return store.AppendDoc(nil, rec, nil)
+}
+
+// put writes tokens in one transaction.
+func (b *bench) put(ctx context.Context, ids []int64, version int) error {
+	_, err := b.Engine.Write(ctx, "bench", func(w store.Writer) error {
+		for _, id := range ids {
+			if err := w.Put(store.Tokens, id, b.doc(id, version)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+func (b *bench) fill(ctx context.Context) error {
+	began := time.Now()
+	_, err := b.Engine.Write(ctx, "bench", func(w store.Writer) error {
+		for id := int64(1); id <= accounts; id++ {
+			if err := w.Put(store.Accounts, id, fmt.Appendf(nil, `{"id":%d}`, id)); err != nil {
+				return err
+			}
+		}
+		for id := int64(1); id <= int64(b.Tokens); id++ {
+			if err := w.Put(store.Tokens, id, b.doc(id, 0)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	b.row("written in one transaction", seconds(time.Since(began)), "60 s")
+	return err
+}
+
+func (b *bench) load(ctx context.Context) error {
+	debug.FreeOSMemory()
+	resetPeak()
+	before, cpu, began := status("VmRSS:"), processTime(), time.Now()
+	b.live = store.NewLive(store.LiveOptions{
+		Engine: b.Engine, MaxDepth: 4, Poll: 20 * time.Millisecond, MaxStaleness: 2 * time.Minute, History: time.Hour, Replica: "bench",
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	if err := b.live.Follow(ctx); err != nil {
+		return err
+	}
+	b.row("load", seconds(time.Since(began)), "8 s")
+	b.row("processor time of it", seconds(processTime()-cpu), "")
+	debug.FreeOSMemory()
+	b.row("memory of the process before", mebibytes(before), "")
+	b.row("memory of the process after", mebibytes(status("VmRSS:")), "150 MiB")
+	b.row("at most while loading", mebibytes(status("VmHWM:")), "300 MiB")
+	return nil
+}
+
+// single changes one token at a time.
+func (b *bench) single(ctx context.Context) error {
+	var apply, whole []time.Duration
+	for i := range singles {
+		began := time.Now()
+		if err := b.put(ctx, []int64{rand.Int64N(int64(b.Tokens)) + 1}, i+1); err != nil {
+			return err
+		}
+		if err := b.live.Follow(ctx); err != nil {
+			return err
+		}
+		whole, apply = append(whole, time.Since(began)), append(apply, b.live.Stats().Apply)
+	}
+	b.row("one change: applied once read, median", micros(percentile(apply, 50)), "20 µs")
+	b.row("one change: applied once read, p99", micros(percentile(apply, 99)), "")
+	b.row("one change: written, on the disk and obeyed, median", micros(percentile(whole, 50)), "")
+	return nil
+}
+
+// many changes ten thousand tokens in one transaction.
+func (b *bench) many(ctx context.Context) error {
+	quiet, _ := b.stall(func() error { time.Sleep(time.Second); return nil })
+	if err := b.put(ctx, b.some(batch), singles+1); err != nil {
+		return err
+	}
+	began := time.Now()
+	var took time.Duration
+	stall, err := b.stall(func() error { err := b.live.Follow(ctx); took = time.Since(began); return err })
+	b.row("10,000 changes at once: read and applied", millis(took), "1 s")
+	b.row("10,000 changes at once: applied", millis(b.live.Stats().Apply), "")
+	b.row("longest look-up in the store meanwhile", micros(stall), "5 ms")
+	b.row("longest look-up while nothing changes", micros(quiet), "")
+	return err
+}
+
+// compact changes tokens until a quarter of the bytes is dead, and has been copied away.
+func (b *bench) compact(ctx context.Context) error {
+	rounds := b.Tokens/batch*35/100 + 1
+	var longest time.Duration
+	stall, err := b.stall(func() error {
+		for round := range rounds {
+			if err := b.put(ctx, b.some(batch), singles+2+round); err != nil {
+				return err
+			}
+			if err := b.live.Follow(ctx); err != nil {
+				return err
+			}
+			longest = max(longest, b.live.Stats().Apply)
+		}
+		return nil
+	})
+	b.row("compaction and a change, the longest", millis(longest), "")
+	b.row("longest look-up meanwhile", micros(stall), "5 ms")
+	return err
+}
+
+func (b *bench) cache(context.Context) error {
+	c, err := cache.New(b.live, b.Catalogue, 64<<20)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	digests := make([]policy.Digest, 10_000)
+	for i := range digests {
+		digests[i] = b.digest(int64(i%b.Tokens)+1, 0)
+		if _, err := c.Lookup(digests[i]); err != nil {
+			return err
+		}
+	}
+	for _, x := range []struct {
+		what string
+		of   int
+	}{{"hit in the cache with the lease, the same", 1}, {"hit in the cache with the lease, 10,000 in turn", len(digests)}} {
+		least := time.Duration(1 << 62)
+		for range 5 {
+			now, began := time.Now(), time.Now()
+			for i := range hits {
+				if !b.live.Fresh(now) {
+					return store.ErrStale
+				}
+				if _, err := c.Lookup(digests[i%x.of]); err != nil {
+					return err
+				}
+			}
+			least = min(least, time.Since(began))
+		}
+		b.row(x.what, fmt.Sprintf("%.1f ns", float64(least.Nanoseconds())/hits), "")
+	}
+	return nil
+}
+
+// some returns ids, none twice.
+func (b *bench) some(n int) []int64 {
+	n = min(n, b.Tokens)
+	first := rand.Int64N(int64(b.Tokens-n) + 1)
+	ids := make([]int64, n)
+	for i := range ids {
+		ids[i] = first + int64(i) + 1
+	}
+	return ids
+}
+
+// stall looks tokens up while something is done, and returns how long the longest took.
+func (b *bench) stall(do func() error) (longest time.Duration, err error) {
+	var stop atomic.Bool
+	var looking sync.WaitGroup
+	looking.Go(func() {
+		for !stop.Load() {
+			d := b.digest(rand.Int64N(int64(b.Tokens))+1, 0)
+			began := time.Now()
+			if _, err := b.live.Load(d); err == nil {
+				longest = max(longest, time.Since(began))
+			}
+			time.Sleep(50 * time.Microsecond)
+		}
+	})
+	err = do()
+	stop.Store(true)
+	looking.Wait()
+	return longest, err
+}
+
+func percentile(all []time.Duration, p int) time.Duration {
+	slices.Sort(all)
+	return all[len(all)*p/100]
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
+func millis(d time.Duration) string  { return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000) }
+func micros(d time.Duration) string  { return fmt.Sprintf("%.1f µs", float64(d.Nanoseconds())/1000) }
+func mebibytes(n int64) string       { return fmt.Sprintf("%d MiB", n>>20) }
+
+// status returns a figure of /proc/self/status in bytes; 0 where there is none.
+func status(field string) int64 {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	for line := range bytes.Lines(text) {
+		if f := bytes.Fields(line); len(f) > 1 && string(f[0]) == field {
+			n, _ := strconv.ParseInt(string(f[1]), 10, 64) // of the kernel
+			return n << 10
+		}
+	}
+	return 0
+}
+
+// resetPeak makes VmHWM begin at what is in use; where that cannot be, it shows more.
+func resetPeak() { _ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) }
+
+func processTime() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
