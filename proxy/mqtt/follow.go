@@ -108,8 +108,8 @@ func (x *session) follow() bool {
 			x.shape.Unlock()
 		}
 	}()
-	differences := x.differences()
-	if len(differences) == 0 {
+	var differences []difference
+	if !x.guard(func() { differences = x.differences() }) || len(differences) == 0 {
 		return true
 	}
 	held = false

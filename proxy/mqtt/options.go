@@ -77,5 +77,4 @@ type Options struct {
 	CallersKey   bool          // the broker is shown the caller's own key: a refusal says nothing about the broker
 	Revoke       time.Duration // until every session without packets has learnt of another policy
 	Refresh      time.Duration // until filters have followed items that moved
-	Drain        time.Duration // that Close has for telling all clients
 }

@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"context"
 	"errors"
 	"net"
 	"runtime"
@@ -113,7 +114,8 @@ func (s *Server) all() []*session {
 }
 
 // watch looks at sessions without packets: at those whose client is silent for too long, and when
-// the policy or the second has changed, at the rights of all.
+// the policy or the second has changed, at the rights of all. What was noticed is done within half of
+// Revoke, spread: all who are told to connect again do so.
 func (s *Server) watch() {
 	tick := time.NewTicker(min(max(s.o.Revoke/4, 10*time.Millisecond), time.Second))
 	defer tick.Stop()
@@ -122,23 +124,67 @@ func (s *Server) watch() {
 		case <-s.done:
 			return
 		case now := <-tick.C:
+			end := now.Add(s.o.Revoke / 2)
+			var over []ended
 			for _, x := range s.all() {
-				x.guard(func() { x.look(now) })
+				x.guard(func() {
+					if why, how := x.look(now); why != wire.Success {
+						over = append(over, ended{x, why, how})
+					}
+				})
 			}
+			s.end(over, time.Until(end), s.done)
 		}
 	}
 }
 
-// Close ends all sessions, as a server that shuts down, and waits for them.
-func (s *Server) Close() {
-	s.mu.Lock()
-	if !s.closed {
-		close(s.done)
+// ended is a session that has to end, and how.
+type ended struct {
+	session *session
+	why     wire.Reason
+	how     ending
+}
+
+// end ends sessions at even distances within a time, at most a millisecond apart; all that are left at
+// once when hurry is closed. A client or broker that does not read delays no other.
+func (s *Server) end(list []ended, within time.Duration, hurry <-chan struct{}) {
+	began, gap := time.Now(), max(0, min(within/time.Duration(max(len(list), 1)), time.Millisecond))
+	for i, x := range list {
+		if wait := time.Duration(i)*gap - time.Since(began); wait > 0 {
+			select {
+			case <-time.After(max(wait, time.Millisecond)):
+			case <-hurry:
+				gap = 0
+			}
+		}
+		s.running.Go(func() { x.session.guard(func() { x.session.end(x.why, x.how) }) })
 	}
+}
+
+// drainShare is the part of the time for draining in which clients are told to go: what is left is
+// for going.
+const drainShare = 0.75
+
+// Close takes no more connections, ends all sessions as a server that shuts down, spread over the time
+// that ctx leaves, and waits for them. When ctx ends, or has no deadline, all end at once.
+func (s *Server) Close(ctx context.Context) {
+	s.mu.Lock()
+	again := s.closed
 	s.closed = true
 	s.mu.Unlock()
-	for _, x := range s.all() {
-		x.end(wire.ServerShuttingDown, destroyed)
+	var within time.Duration
+	if until, set := ctx.Deadline(); set {
+		within = time.Duration(drainShare * float64(time.Until(until)))
 	}
+	var all []ended
+	for _, x := range s.all() {
+		all = append(all, ended{x, wire.ServerShuttingDown, destroyed})
+	}
+	s.running.Add(1) // sessions come to an end on their own, too
+	s.end(all, within, ctx.Done())
+	if !again {
+		close(s.done)
+	}
+	s.running.Done()
 	s.running.Wait()
 }

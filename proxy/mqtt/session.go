@@ -204,20 +204,17 @@ func (x *session) hangUp(now time.Time) {
 	_ = x.conn.SetReadDeadline(now.Add(lingerFor))
 }
 
-// look is called now and then: it ends a session whose client is silent for too long, or whose
-// rights have changed.
-func (x *session) look(now time.Time) {
+// look is called now and then: it reports whether the session has to end, because its client is silent
+// for too long or its rights have changed, and how; Success: it has not.
+func (x *session) look(now time.Time) (why wire.Reason, how ending) {
 	if !x.serving.Load() || x.ended.Load() {
-		return
+		return wire.Success, destroyed
 	}
 	silent := now.Sub(time.Unix(0, x.heard.Load()))
 	if x.keepAlive > 0 && silent > x.keepAlive*3/2 {
-		x.end(wire.KeepAliveTimeout, cut)
-		return
+		return wire.KeepAliveTimeout, cut
 	}
-	if why := x.whyEnd(now); why != wire.Success {
-		x.end(why, destroyed)
-	}
+	return x.whyEnd(now), destroyed
 }
 
 // inForce puts the judge on the policy, tree and index of this moment. It returns why the session

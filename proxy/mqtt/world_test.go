@@ -106,7 +106,7 @@ func newWorld(t testing.TB, address string, edit func(*Options)) *world {
 		Engine: engine, Law: topic.New(topic.Options{Engine: engine}), Tokens: w, Accounts: w, Broker: b,
 		Metrics: w.metrics(), Served: w.served, Log: slog.New(slog.DiscardHandler), MaxConnect: 64 << 10, MaxPacket: 256 << 10, MaxSessions: 100, MaxFilters: 1000,
 		MaxInflight: 100, TopicAliases: 10, MaxWillDelay: time.Minute, Connect: 5 * time.Second, Write: 10 * time.Second,
-		Revoke: 200 * time.Millisecond, Refresh: 8 * time.Millisecond, Drain: time.Second,
+		Revoke: 200 * time.Millisecond, Refresh: 8 * time.Millisecond,
 	}
 	if edit != nil {
 		edit(&o)
@@ -123,7 +123,7 @@ func newWorld(t testing.TB, address string, edit func(*Options)) *world {
 		if err := <-served; err != nil {
 			t.Error(err)
 		}
-		w.server.Close()
+		w.server.Close(t.Context())
 	})
 	return w
 }

@@ -195,7 +195,7 @@ func (a *App) Serve(ctx context.Context) error {
 	case <-ctx.Done():
 		err = a.shutdown()
 	case err = <-ended:
-		a.endMQTT()
+		a.endMQTT(context.Background())
 		a.endRedirect(ctx)
 	}
 	stop()
@@ -272,7 +272,7 @@ func (a *App) shutdown() error {
 	ctx, cancel := context.WithTimeout(patient, s.Drain)
 	defer cancel()
 	var mqtt sync.WaitGroup
-	mqtt.Go(a.endMQTT)
+	mqtt.Go(func() { a.endMQTT(ctx) })
 	a.endRedirect(ctx)
 	err := a.server.Shutdown(ctx)
 	mqtt.Wait()

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -172,14 +173,14 @@ func (f *mqttFront) brokerFault() error {
 // brokerProbe is how often the broker is tried while no client connects.
 const brokerProbe = 10 * time.Second
 
-// endMQTT takes no more clients and ends all sessions.
-func (a *App) endMQTT() {
+// endMQTT takes no more clients and ends all sessions, spread over the time that ctx leaves.
+func (a *App) endMQTT(ctx context.Context) {
 	f := a.mqtt
 	if f == nil {
 		return
 	}
 	f.unlisten()
-	f.server.Load().Close()
+	f.server.Load().Close(ctx)
 	if f.doors != nil {
 		f.doors.CloseConns() // those that have not asked for anything yet
 		f.doors.Wait()
@@ -202,7 +203,7 @@ func (a *App) mqttOptions() mqtt.Options {
 		MaxWaiting: waiting(m), MaxWaitingEach: a.settings.Listen.MaxConnectionsPerIP, MaxFilters: m.MaxFilters,
 		MaxInflight: m.MaxInflight, TopicAliases: m.TopicAliases, MaxWillDelay: m.MaxWillDelay,
 		Connect: m.Timeouts.Connect, Write: m.Timeouts.Write, Revoke: m.RevokeWithin,
-		Refresh: a.settings.Scope.Refresh, Drain: a.settings.Shutdown.Drain,
+		Refresh: a.settings.Scope.Refresh,
 	}
 }
 
