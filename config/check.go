@@ -189,8 +189,8 @@ func (s *Settings) checkLimits(report *strict.Report) {
 		path  string
 		limit Limit
 	}{
-		{"limits.per_token.burst", s.Limits.PerToken},
-		{"limits.per_account.burst", s.Limits.PerAccount},
+		{"limits.per_token.burst", s.Limits.PerToken.Limit},
+		{"limits.per_account.burst", s.Limits.PerAccount.Limit},
 		{"limits.unauthenticated.burst", s.Limits.Unauthenticated},
 	}
 	for _, row := range rows {

@@ -247,9 +247,16 @@ const (
 
 // Limits bound how much one caller gets.
 type Limits struct {
-	PerToken        Limit
-	PerAccount      Limit
+	PerToken        CallerLimit
+	PerAccount      CallerLimit
 	Unauthenticated Limit // per source address; its Concurrent is always 0
+}
+
+// CallerLimit is what bounds a token or an account.
+type CallerLimit struct {
+	Limit
+	MQTTSessions int         // at one time; 0: no bound
+	MQTTPublish  strict.Rate // messages
 }
 
 // Limit is one bound. The zero Limit bounds nothing.

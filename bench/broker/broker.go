@@ -30,6 +30,9 @@ type Config struct {
 	// OneCopy sends a message once to a session, with the identifiers of all its subscriptions that
 	// match. Otherwise there is a copy for each, as mosquitto does.
 	OneCopy bool
+
+	// NoIdentifiers is a broker that knows no subscription identifiers, and says so.
+	NoIdentifiers bool
 }
 
 // Message is an application message.

@@ -84,6 +84,9 @@ func (c *conn) connect(f *fields) bool {
 	c.maxPacket = int(p.number(propMaxPacket, maxPacket))
 	c.keepAlive = time.Duration(keepAlive) * time.Second
 	answer := properties{numbers: map[byte]uint32{propAliasMax: aliasMax}, texts: map[byte]string{}}
+	if c.broker.config.NoIdentifiers {
+		answer.numbers[propIdentifiersAvailable] = 0
+	}
 	if id == "" {
 		c.broker.assigned++
 		id = "assigned-" + strconv.Itoa(c.broker.assigned)
@@ -218,6 +221,9 @@ func (c *conn) acknowledge(m Message, id uint16) {
 func (c *conn) subscribe(f *fields) bool {
 	id := f.short()
 	p := f.properties(c.version)
+	if c.broker.config.NoIdentifiers && len(p.identifiers) > 0 {
+		return false
+	}
 	account, valid := c.askedAccount(&p)
 	var asked []string
 	var added []*subscription

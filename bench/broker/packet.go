@@ -28,18 +28,19 @@ const (
 
 // The properties that mean something to the broker; it passes others on or ignores them.
 const (
-	propExpiry        = 0x02
-	propContentType   = 0x03
-	propResponseTopic = 0x08
-	propCorrelation   = 0x09
-	propIdentifier    = 0x0b
-	propSessionExpiry = 0x11
-	propWillDelay     = 0x18
-	propReceiveMax    = 0x21
-	propAliasMax      = 0x22
-	propAlias         = 0x23
-	propUser          = 0x26
-	propMaxPacket     = 0x27
+	propExpiry               = 0x02
+	propContentType          = 0x03
+	propResponseTopic        = 0x08
+	propCorrelation          = 0x09
+	propIdentifier           = 0x0b
+	propSessionExpiry        = 0x11
+	propWillDelay            = 0x18
+	propReceiveMax           = 0x21
+	propAliasMax             = 0x22
+	propAlias                = 0x23
+	propUser                 = 0x26
+	propMaxPacket            = 0x27
+	propIdentifiersAvailable = 0x29
 )
 
 // widths says how the value of a property is written: its bytes, or one of the kinds below.

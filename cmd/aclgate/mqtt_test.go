@@ -299,3 +299,50 @@ func TestMQTTEnds(t *testing.T) {
 		t.Errorf("got packet %#x, want the end", first)
 	}
 }
+
+// TestMQTTLimits: sessions and messages of a token and of an account are bounded, what ends is given
+// back, and metrics say so.
+func TestMQTTLimits(t *testing.T) {
+	g := startMQTT(t, siteOptions{settings: "limits: {per_token: {mqtt_sessions: 2, mqtt_publish: 3/m}, per_account: {mqtt_sessions: 3}}\n"}, "")
+	join := func(name, key string) (*mqttClient, byte) {
+		c, code := dialMQTTAs(t, tcp(t, g.plain), name, key)
+		return c, code
+	}
+	var sessions []*mqttClient
+	for i, row := range []struct {
+		key  string
+		want byte
+	}{{"stays-valid", 0}, {"stays-valid", 0}, {"stays-valid", 3}, {"one-channel", 0}, {"one-channel", 3}} {
+		c, code := join(fmt.Sprint("c", i), row.key)
+		if code != row.want {
+			t.Errorf("session %d of %s: CONNACK %d, want %d", i, row.key, code, row.want)
+		}
+		sessions = append(sessions, c)
+	}
+	sessions[3].Close()
+	code := byte(3)
+	for range 100 {
+		if _, code = join("again", "one-channel"); code == 0 {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if code != 0 {
+		t.Errorf("CONNACK %d after another session has ended", code)
+	}
+	sessions[0].publish("own/x")
+	sessions[1].send(packet(0x32, "own/x", []byte{0, 7, 'x'})) // of the same token
+	if first, body := sessions[1].next(); first != 0 {
+		t.Errorf("got %#x %x for a message too many, want the end", first, body)
+	}
+	_, text := call(t, "", "GET", g.admin+"/metrics", "")
+	for _, want := range []string{
+		`aclgate_limit_decisions_total{result="refused",scope="mqtt-publish-token"} 1`,
+		`aclgate_limit_decisions_total{result="refused",scope="mqtt-sessions-token"} 1`,
+		`aclgate_mqtt_decisions_total{action="publish",reason="limit-token",verdict="deny"} 1`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in the metrics", want)
+		}
+	}
+}

@@ -123,8 +123,12 @@ var choices = map[string][]choice{
 		{value: "100000/s"},
 		{value: "1/m", with: map[string]string{"limits.per_token.burst": "50"}, means: func(o *outlook) { o.perToken.slow = true }},
 	},
-	"limits.per_token.burst":      {{value: "50", means: func(o *outlook) { o.perToken.burst = 50 }}},
-	"limits.per_token.concurrent": {{value: "1", means: func(o *outlook) { o.perToken.concurrent = true }}},
+	"limits.per_token.burst":           {{value: "50", means: func(o *outlook) { o.perToken.burst = 50 }}},
+	"limits.per_token.concurrent":      {{value: "1", means: func(o *outlook) { o.perToken.concurrent = true }}},
+	"limits.per_token.mqtt_sessions":   alone("100"), // TestMQTTLimits
+	"limits.per_token.mqtt_publish":    alone("100000/s"),
+	"limits.per_account.mqtt_sessions": alone("100"),
+	"limits.per_account.mqtt_publish":  alone("100000/s"),
 	"limits.per_account.rate": {
 		{value: "100000/s"},
 		{value: "1/m", with: map[string]string{"limits.per_account.burst": "70"}, means: func(o *outlook) { o.perAccount.slow = true }},

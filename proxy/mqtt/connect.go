@@ -81,6 +81,13 @@ func (x *session) admit(c *wire.Connect, key string) (assigned string, why refus
 	if why := x.identify(key); why != admitted {
 		return "", x.charge(why)
 	}
+	if limits := x.server.o.Limits; limits != nil {
+		end, reason := limits.Begin(x.rights.token, x.rights.judge.Tree)
+		if reason != policy.NotJudged {
+			return "", refusal{wire.QuotaExceeded, reason}
+		}
+		x.begun = end
+	}
 	if x.counted = true; !x.server.room(1) {
 		return "", refusal{wire.QuotaExceeded, policy.Overloaded}
 	}

@@ -13,6 +13,7 @@ type delivery struct {
 	m       wire.Publish
 	ids     []uint32
 	account []byte // of a path, as text
+	copies  copies // of a broker without subscription identifiers
 	of      int64  // the account of the message, 0 if it is not known
 	shown   []byte // its topic as the client knows it
 }
@@ -98,6 +99,9 @@ func (x *session) deliver(f wire.Frame, d *delivery) error {
 	}
 	ids, wanted := x.table.receivers(d.ids[:0], m.Properties.IDs, x.server.o.Law, m.Topic, d.of)
 	if d.ids = ids; !wanted {
+		return x.withhold(m, reason)
+	}
+	if !x.broker.Load().Can.IDs && d.copies.again(m, x.table.matching(x.server.o.Law, m.Topic, d.of)) {
 		return x.withhold(m, reason)
 	}
 	m.Properties.IDs = append(m.Properties.IDs[:0], ids...)

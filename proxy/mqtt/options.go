@@ -36,6 +36,15 @@ type Items interface {
 	Old(now time.Time) bool
 }
 
+// Limits bounds what tokens and accounts have of sessions, and how often they publish. A reason other
+// than policy.NotJudged is the limit that was met.
+type Limits interface {
+	// Begin takes a session, which end gives back.
+	Begin(*policy.Token, *policy.Tree) (end func(), reason policy.Reason)
+	// Publish charges a message, whatever becomes of it.
+	Publish(*policy.Token, *policy.Tree) policy.Reason
+}
+
 // Broker opens connections to the broker.
 type Broker interface {
 	Connect(ctx context.Context, c *wire.Connect, key string) (*broker.Conn, error)
@@ -57,6 +66,7 @@ type Options struct {
 	Probe    time.Duration              // how often the broker is tried while no session does; 0: never
 	Info     func(*policy.Token) []byte // the JSON of /auth/info, for CONNACK; nil: none
 	Charge   func(netip.Addr) bool      // charges an address for a CONNECT without a valid token: may it send another? nil: it may
+	Limits   Limits                     // nil: there are none
 	Metrics  *metrics.Metrics           // nil: nothing is counted
 	Audit    *record.Audit              // nil: there is no audit log
 	Served   Served                     // nil: no call

@@ -65,6 +65,7 @@ type session struct {
 	table  table
 	shape  sync.Mutex // held by whoever changes what is subscribed to at the broker, until that is sent
 
+	begun func() // gives the session back to the limits; nil: it was not taken
 	ended atomic.Bool
 	told  atomic.Bool    // the client was told: linger
 	said  sync.WaitGroup // the client was told, and nothing more is sent to it
@@ -100,6 +101,11 @@ func newSession(s *Server, conn net.Conn, origin string) *session {
 func (x *session) run() {
 	defer x.server.remove(x)
 	defer x.conn.Close()
+	defer func() {
+		if x.begun != nil {
+			x.begun()
+		}
+	}()
 	defer x.leaveLobby()
 	if !x.guard(func() { x.connect() }) || !x.serving.Load() {
 		x.linger()

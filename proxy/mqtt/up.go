@@ -89,6 +89,11 @@ func (x *session) publish(f wire.Frame, m *wire.Publish, now time.Time) error {
 	if err := x.aliases.Resolve(m); err != nil {
 		return err
 	}
+	if met := x.chargePublish(); met != policy.NotJudged {
+		x.note(record.Publish, met, wire.QuotaExceeded, m.Topic)
+		x.endAs(wire.QuotaExceeded, destroyed, met)
+		return nil
+	}
 	cid, valid := takeAccount(&m.Properties)
 	reason, asked := policy.SenderOutside, m.Topic
 	if valid {
@@ -113,6 +118,19 @@ func (x *session) publish(f wire.Frame, m *wire.Publish, now time.Time) error {
 		err = &wire.Fault{Reason: wire.PacketTooLarge, Text: "a message is longer than the broker takes"}
 	}
 	return err
+}
+
+// chargePublish charges a message of the client to its token and accounts. The reason is the limit that
+// was met, if one was.
+func (x *session) chargePublish() policy.Reason {
+	limits := x.server.o.Limits
+	if limits == nil {
+		return policy.NotJudged
+	}
+	x.rights.mu.Lock()
+	token, tree := x.rights.token, x.rights.judge.Tree
+	x.rights.mu.Unlock()
+	return limits.Publish(token, tree)
 }
 
 // judgePublish judges a message, and names its topics as the broker knows them if it is permitted.

@@ -85,16 +85,22 @@ func (a *App) limiter() *limit.Limiter {
 		return limit.Limit{Rate: l.Rate.PerSecond(), Burst: l.Size(), Concurrent: l.Concurrent}
 	}
 	s := a.settings.Limits
-	l := limit.New(limit.Options{Token: of(s.PerToken), Account: of(s.PerAccount), Source: of(s.Unauthenticated)})
+	l := limit.New(limit.Options{Token: of(s.PerToken.Limit), Account: of(s.PerAccount.Limit), Source: of(s.Unauthenticated)})
+	a.collectLimits("", l)
+	return l
+}
+
+// collectLimits has the counters of a limiter exported, with a word in front of their scopes.
+func (a *App) collectLimits(what string, l *limit.Limiter) {
 	a.metrics.CollectLimits(func() []metrics.LimitStats {
 		stats := l.Stats()
 		all := make([]metrics.LimitStats, len(stats))
 		for i, s := range stats {
 			all[i] = metrics.LimitStats(s)
+			all[i].Scope = what + s.Scope
 		}
 		return all
 	})
-	return l
 }
 
 // listen takes all addresses; before it returns nil nothing is served.
