@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -150,22 +151,50 @@ func (s *Settings) checkPair(report *strict.Report, section string, cert, key Fi
 	}
 }
 
-// checkStore gives a database its own default name, and refuses what only a database has beside a
-// policy file, where it would mean nothing.
+// checkStore gives a database its own default name, and refuses what only another kind of store has,
+// where it would mean nothing.
 func (s *Settings) checkStore(report *strict.Report) {
-	if s.Store.Kind != StoreFile {
-		if s.Pos("store.path").Line == 0 {
-			s.Store.Path = File{Text: sqliteName, Path: filepath.Join(s.dir, sqliteName)}
+	c := &s.Store
+	if c.Kind == StoreSQLite && s.Pos("store.path").Line == 0 {
+		c.Path = File{Text: sqliteName, Path: filepath.Join(s.dir, sqliteName)}
+	}
+	for _, only := range []struct {
+		path  string
+		is    bool
+		kinds []StoreKind
+	}{
+		{"store.path", s.isNamed("store.path"), []StoreKind{StoreFile, StoreSQLite}},
+		{"store.url_file", c.URL.IsSet(), []StoreKind{StorePostgres}},
+		{"store.admin_url_file", c.AdminURL.IsSet(), []StoreKind{StorePostgres}},
+		{"store.poll", c.Poll != defaultPoll, []StoreKind{StorePostgres}},
+		{"store.replica", c.Replica != "", []StoreKind{StorePostgres}},
+		{"store.max_staleness", c.MaxStaleness != 2*time.Minute, []StoreKind{StoreSQLite, StorePostgres}},
+		{"store.history", c.History != 90*day, []StoreKind{StoreSQLite, StorePostgres}},
+	} {
+		if only.is && !slices.Contains(only.kinds, c.Kind) {
+			s.fault(report, only.path, fmt.Sprintf("store.kind %s has none: this is for %s", c.Kind, kindNames(only.kinds)))
 		}
+	}
+	if c.Kind != StorePostgres {
 		return
 	}
-	for path, is := range map[string]bool{
-		"store.max_staleness": s.Store.MaxStaleness != 2*time.Minute, "store.history": s.Store.History != 90*day,
-	} {
-		if is {
-			s.fault(report, path, "a policy file has none: this is for store.kind sqlite")
-		}
+	if !c.URL.IsSet() {
+		s.fault(report, "store.kind", "postgres needs store.url_file, a file with the DSN of a login that reads")
 	}
+	if c.MaxStaleness < 20*c.Poll {
+		s.fault(report, s.named("store.max_staleness", "store.poll"), "the bound (max_staleness) has to be at least 20 polls (poll)")
+	}
+}
+
+// defaultPoll is the default of store.poll.
+const defaultPoll = 100 * time.Millisecond
+
+func kindNames(kinds []StoreKind) string {
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = string(k)
+	}
+	return strings.Join(names, " and ")
 }
 
 // sqliteName is the default of store.path for a database.

@@ -31,6 +31,8 @@ func CheckFiles(s *Settings) strict.Faults {
 	verify("admin.token_file", checkKey(s.Admin.Token, "put a key of your own there"))
 	verify("upstream.token_file", checkKey(s.Upstream.Token, "put the backend's key there"))
 	verify("mqtt.upstream.token_file", checkKey(s.MQTT.Upstream.Token, "put the broker's key there"))
+	verify("store.url_file", checkDSN(s.Store.URL))
+	verify("store.admin_url_file", checkDSN(s.Store.AdminURL))
 	verify("listen.tls.cert_file", checkCert(s.Listen.TLS.Cert, s.Listen.TLS.Key))
 	verify("listen.tls.client_ca_file", checkCA(s.Listen.TLS.ClientCA))
 	verify("upstream.tls.ca_file", checkCA(s.Upstream.TLS.CA))
@@ -112,6 +114,19 @@ func checkKey(file File, remedy string) error {
 		return fmt.Errorf("cannot read %s: %w", name, cause)
 	}
 	return fmt.Errorf("cannot read %s: %w: %s", name, cause, remedy)
+}
+
+// checkDSN reports why a file with a DSN cannot be read. Its name is not shown: sometimes the DSN
+// itself is written there.
+func checkDSN(file File) error {
+	if !file.IsSet() {
+		return nil
+	}
+	f, err := os.Open(file.Path)
+	if err != nil {
+		return fmt.Errorf("cannot read the file: %w: it holds the DSN, such as postgres://login:password@host/database", reason(err))
+	}
+	return f.Close()
 }
 
 // looksLikeFile reports whether a text is the name of a file and not a key in its place. A key has

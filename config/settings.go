@@ -186,8 +186,12 @@ const (
 // Store is where tokens and accounts live.
 type Store struct {
 	Kind         StoreKind
-	Path         File          // the policy file, or the database
+	Path         File          // the policy file, or the SQLite database
+	URL          File          // postgres: holds the DSN of a login that reads and beats
+	AdminURL     File          // postgres: that of a login that writes; none: this gateway only reads
+	Poll         time.Duration // postgres: between two questions for changes
 	MaxStaleness time.Duration // of a database
+	Replica      string        // postgres: what this gateway is called; "": after its host
 	History      time.Duration // of its changes
 }
 
@@ -196,8 +200,9 @@ type StoreKind string
 
 // The values of store.kind.
 const (
-	StoreFile   StoreKind = "file"
-	StoreSQLite StoreKind = "sqlite"
+	StoreFile     StoreKind = "file"
+	StoreSQLite   StoreKind = "sqlite"
+	StorePostgres StoreKind = "postgres"
 )
 
 // Cache bounds the memory of compiled tokens.

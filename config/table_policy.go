@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strings"
 	"time"
 
 	"aclgate/config/strict"
@@ -32,13 +33,21 @@ func scopeRows(s *Settings) []Setting {
 // storeRows are where tokens live, and the memory in front of them.
 func storeRows(s *Settings) []Setting {
 	return []Setting{
-		{"store.kind", "file | sqlite", "file",
-			"Where tokens and accounts live: in a policy file, or in a SQLite database; see [the store](store.md).",
-			into(&s.Store.Kind, strict.Enum(StoreFile, StoreSQLite))},
+		{"store.kind", "file | sqlite | postgres", "file",
+			"Where tokens and accounts live: in a policy file, in a SQLite database, or in PostgreSQL for several gateways; see [the store](store.md).",
+			into(&s.Store.Kind, strict.Enum(StoreFile, StoreSQLite, StorePostgres))},
 		{"store.path", "file", "policy.yaml",
-			"The policy file (.yaml or .json), or the database, which is aclgate.db unless it is named.", into(&s.Store.Path, s.needPath)},
+			"The policy file (.yaml or .json), or the SQLite database, which is aclgate.db unless it is named.", into(&s.Store.Path, s.needPath)},
+		{"store.url_file", "file", `""`,
+			"Of postgres: a file with the DSN of a login that reads. Several hosts are allowed, and a pooler in transaction mode.", into(&s.Store.URL, s.path)},
+		{"store.admin_url_file", "file", `""`,
+			"Of postgres: a file with the DSN of a login that writes. Empty: the administration of this gateway only reads.", into(&s.Store.AdminURL, s.path)},
+		{"store.poll", "duration", "100ms",
+			"Of postgres: how often changes are asked for, 20ms to 1s.", into(&s.Store.Poll, strict.Duration(20*time.Millisecond, time.Second))},
 		{"store.max_staleness", "duration", "2m",
-			"Of a database: how long requests are decided without an answer from it. Then: 503.", into(&s.Store.MaxStaleness, strict.Duration(time.Second, 7*day))},
+			"Of a database: how long requests are decided without an answer from it. Then: 503. At least 20 polls.", into(&s.Store.MaxStaleness, strict.Duration(time.Second, 7*day))},
+		{"store.replica", "text", `""`,
+			"Of postgres: what operators see this gateway as, with random characters behind it. Empty: the name of the host.", into(&s.Store.Replica, replicaName)},
 		{"store.history", "duration", "90d",
 			"Of a database: how long its changes can be looked up.", into(&s.Store.History, strict.Duration(time.Hour, 36500*day))},
 		{"cache.max_bytes", "size", "128MiB",
@@ -135,4 +144,14 @@ func processRows(s *Settings) []Setting {
 		{"shutdown.drain", "duration", "30s",
 			"How long requests in progress may take to finish.", into(&s.Shutdown.Drain, strict.Duration(soon, day))},
 	}
+}
+
+// replicaName reads the name of a gateway: 1 to 64 characters that stand in a line of a log, or none.
+func replicaName(n *strict.Node) (string, bool) {
+	text, ok := strict.Str(n)
+	if ok && (len(text) > 64 || strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c >= 0x7f })) {
+		n.Fault("expected at most 64 characters of ASCII without blanks")
+		return "", false
+	}
+	return text, ok
 }

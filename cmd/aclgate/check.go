@@ -57,7 +57,7 @@ func (e *env) runCheck(ctx context.Context, live bool) error {
 	}
 	defer a.Close()
 	accounts, tokens := len(pol.Tree.Accounts()), pol.Len()
-	fmt.Fprintf(e.stdout, "OK: %s, %s (%d %s, %d %s)\n", e.file, s.Store.Path.Text,
+	fmt.Fprintf(e.stdout, "OK: %s, %s (%d %s, %d %s)\n", e.file, app.StoreName(s),
 		accounts, plural(accounts, "account", "accounts"), tokens, plural(tokens, "token", "tokens"))
 	if !live {
 		return nil

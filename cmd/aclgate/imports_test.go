@@ -31,6 +31,7 @@ const (
 
 	prometheus = "github.com/prometheus"
 	driver     = "modernc.org/sqlite"
+	pgx        = "github.com/jackc/pgx"
 )
 
 // table says for every package what it may know.
@@ -50,19 +51,27 @@ var table = map[string]rule{
 		reason: "the catalogue is data; it knows nothing of connections",
 	},
 	"policy/store": {
-		may: []string{"policy", "policy/routes", "policy/topic", "config/strict"}, never: []string{"database/sql"}, reach: []string{fasthttp, driver},
+		may: []string{"policy", "policy/routes", "policy/topic", "config/strict"}, never: []string{"database/sql"}, reach: []string{fasthttp, driver, pgx},
 		reason: "where tokens live must not hang on how they arrive",
 	},
 	"policy/store/sqlite": {
 		may: []string{"policy/store"}, reach: []string{fasthttp, module + "upstream", module + "proxy"},
 		reason: "an engine is rows and revisions; it is the only place that knows its database",
 	},
+	"policy/store/postgres": {
+		may: []string{"policy/store"}, never: []string{driver}, reach: []string{fasthttp, module + "upstream", module + "proxy"},
+		reason: "an engine is rows and revisions; it is the only place that knows its database",
+	},
+	"policy/store/postgres/pgtest": {
+		reach:  []string{fasthttp, driver, pgx, module + "policy"},
+		reason: "who starts servers for tests must not share the driver that is tested",
+	},
 	"policy/store/memory": {
-		may: []string{"policy/store"}, never: []string{"os", "net"}, reach: []string{fasthttp, driver},
+		may: []string{"policy/store"}, never: []string{"os", "net"}, reach: []string{fasthttp, driver, pgx},
 		reason: "the engine of tests needs nothing but memory",
 	},
 	"policy/store/enginetest": {
-		may: []string{"policy/store"}, never: []string{"os", "net"}, reach: []string{fasthttp, driver},
+		may: []string{"policy/store"}, never: []string{"os", "net"}, reach: []string{fasthttp, driver, pgx},
 		reason: "what every engine has to pass knows none of them",
 	},
 	"policy/cache": {

@@ -72,9 +72,9 @@ func readStore(s *config.Settings) (*policyFile, strict.Faults) {
 	if err != nil {
 		return nil, strict.Faults{{File: s.Name(), Message: "policy.routes_file: " + err.Error()}}
 	}
-	db, err := app.Database(s)
+	db, err := app.OpenDatabase(context.Background(), s)
 	if err != nil {
-		return nil, strict.Faults{unreadable(s, "store.path", err)}
+		return nil, strict.Faults{unreadable(s, storeSetting(s), err)}
 	}
 	defer db.Close()
 	pol, faults := store.LoadPolicy(context.Background(), db, cat, s.Policy.MaxDepth)
@@ -82,6 +82,14 @@ func readStore(s *config.Settings) (*policyFile, strict.Faults) {
 		return nil, faults
 	}
 	return &policyFile{pol, app.Engine(s, cat)}, faults
+}
+
+// storeSetting is the setting that says where the store is.
+func storeSetting(s *config.Settings) string {
+	if s.Store.Kind == config.StorePostgres {
+		return "store.url_file"
+	}
+	return "store.path"
 }
 
 // token returns the token of a record, ready to be evaluated.
@@ -98,7 +106,7 @@ func readWorld(s *config.Settings, path string) (cases.World, error) {
 	if err != nil {
 		return cases.World{}, err
 	}
-	if path == "" {
+	if path == "" && s.Store.Kind != config.StorePostgres {
 		path = s.Store.Path.Path
 	}
 	pol.engine.Unenforced = false

@@ -15,6 +15,7 @@ var fileOthers = map[string]values{
 	"listen.tls.key_file":       {"listen.tls.cert_file": "cert.pem"},
 	"listen.tls.client_ca_file": {"listen.tls.cert_file": "cert.pem", "listen.tls.key_file": "cert.key"},
 	"upstream.tls.cert_file":    {"upstream.tls.key_file": "client.key"},
+	"store.url_file":            {"store.kind": "postgres"},
 	"upstream.tls.key_file":     {"upstream.tls.cert_file": "client.pem"},
 }
 

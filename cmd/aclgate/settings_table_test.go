@@ -103,7 +103,11 @@ var choices = map[string][]choice{
 	"scope.max_staleness":   {{value: "45s"}, {value: "10s", means: func(o *outlook) { o.staleEarly = true }}},
 	"scope.match":           {{value: "deny", means: func(o *outlook) { o.deniesMatch = true }}},
 	"scope.linked":          {{value: "strict", means: func(o *outlook) { o.strictLinks = true }}},
-	"store.kind":            nil, // a database has tests of its own: store_test.go
+	"store.kind":            nil, // databases have tests of their own: store_test.go, postgres_test.go
+	"store.url_file":        nil,
+	"store.admin_url_file":  nil,
+	"store.poll":            nil,
+	"store.replica":         nil,
 	"store.max_staleness":   nil,
 	"store.history":         nil,
 	"store.path":            alone("other/policy.yaml"),

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,25 +21,28 @@ import (
 
 func (e *env) store() *cobra.Command {
 	c := &cobra.Command{Use: "store", Short: "Look after the database of tokens and accounts", Args: cobra.NoArgs,
-		Long: `Look after the database of tokens and accounts (store.kind: sqlite).
+		Long: `Look after the database of tokens and accounts (store.kind: sqlite or postgres).
 
-status, verify and accept ask the running gateway; with --offline status
-and verify read the database alone. The others work on the database itself, beside a gateway that runs or
-not: it obeys within 20 ms what they change.`,
+status, verify and accept ask the running gateway; with --offline status and
+verify read the database alone. The others work on the database itself, beside
+gateways that run or not: they obey with their next poll what was changed.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	c.AddCommand(e.storeMigrate(), e.storeImport(), e.storeExport(), e.storeStatus(), e.storeVerify(), e.storeBackup(), e.storePrune(), e.storeAccept())
 	return c
 }
 
 // withDatabase runs what works on the database itself.
-func (e *env) withDatabase(do func(*config.Settings, database) error) error {
+func (e *env) withDatabase(ctx context.Context, do func(*config.Settings, app.Database) error) error {
 	s, err := e.loadSettings()
 	if err != nil {
 		return err
 	}
-	db, err := app.Database(s)
-	if err != nil {
+	db, err := app.OpenDatabase(ctx, s)
+	if bad := (*app.BadStore)(nil); errors.As(err, &bad) {
 		return badSettings(err)
+	}
+	if err != nil {
+		return failed(err)
 	}
 	err = do(s, db)
 	closed := db.Close()
@@ -47,39 +52,41 @@ func (e *env) withDatabase(do func(*config.Settings, database) error) error {
 	return failed(errors.Join(err, closed))
 }
 
-// database is what commands do with one.
-type database interface {
-	store.Engine
-	Backup(ctx context.Context, path string) error
-	Verify(ctx context.Context) ([]string, error)
-}
-
 func (e *env) storeMigrate() *cobra.Command {
-	return &cobra.Command{
+	var owner string
+	c := &cobra.Command{
 		Use:   "migrate",
 		Short: "Make the database, or bring it to the schema of this aclgate",
 		Long: `Make the database that store.path names, if it is not there, or bring its schema
-to the one of this aclgate: in one transaction, after a copy beside it.`,
+to the one of this aclgate: in one transaction, after a copy beside it. In
+PostgreSQL the database has to be there; its schema is made by a login in the
+role aclgate_owner. Gateways know their own schema and the one before: upgrade
+all of them first, then migrate.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := e.loadSettings()
 			if err != nil {
 				return err
 			}
-			m, err := app.Migrate(cmd.Context(), s)
+			m, err := app.Migrate(cmd.Context(), s, owner)
+			name := app.StoreName(s)
 			switch {
 			case err != nil:
 				return badSettings(err)
 			case m.From == m.To:
-				fmt.Fprintf(e.stdout, "%s has version %d of the schema already\n", s.Store.Path.Text, m.To)
+				fmt.Fprintf(e.stdout, "%s has version %d of the schema already\n", name, m.To)
 			case m.From == 0:
-				fmt.Fprintf(e.stdout, "%s is made, and empty: `aclgate store import policy.yaml` fills it\n", s.Store.Path.Text)
+				fmt.Fprintf(e.stdout, "%s is made, and empty: `aclgate store import policy.yaml` fills it\n", name)
+			case m.Backup != "":
+				fmt.Fprintf(e.stdout, "%s has version %d of the schema now, it had %d; as it was it is in %s\n", name, m.To, m.From, m.Backup)
 			default:
-				fmt.Fprintf(e.stdout, "%s has version %d of the schema now, it had %d; as it was it is in %s\n", s.Store.Path.Text, m.To, m.From, m.Backup)
+				fmt.Fprintf(e.stdout, "%s has version %d of the schema now, it had %d\n", name, m.To, m.From)
 			}
 			return nil
 		},
 	}
+	c.Flags().StringVar(&owner, "url-file", "", "PostgreSQL: file with the DSN of a login in aclgate_owner (default: store.admin_url_file)")
+	return c
 }
 
 type importFlags struct{ replace, dryRun bool }
@@ -106,7 +113,7 @@ func (e *env) importPolicy(ctx context.Context, file string, f importFlags) erro
 	if err != nil {
 		return badSettings(fmt.Errorf("cannot read the policy: %w", err))
 	}
-	return e.withDatabase(func(s *config.Settings, db database) error {
+	return e.withDatabase(ctx, func(s *config.Settings, db app.Database) error {
 		cat, err := routes.Load(s.Policy.RoutesFile.Path)
 		if err != nil {
 			return badSettings(err)
@@ -155,7 +162,7 @@ func (e *env) storeExport() *cobra.Command {
 policy, by ascending id. It holds digests, and no key.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return e.withDatabase(func(s *config.Settings, db database) error {
+			return e.withDatabase(cmd.Context(), func(s *config.Settings, db app.Database) error {
 				return store.Export(cmd.Context(), db, e.stdout, s.Policy.MaxDepth)
 			})
 		},
@@ -169,13 +176,30 @@ func (e *env) storeBackup() *cobra.Command {
 		Long: `Write a copy of the database to a file that is not there yet. A gateway may run
 meanwhile. To restore it, stop the gateway, put the copy in the place of the
 database and remove the files beside it that end in -wal and -shm. Tokens that
-were revoked since are valid again then: revoke them before you start.`,
+were revoked since are valid again then: revoke them before you start.
+
+For PostgreSQL, print the line of pg_dump that does it.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.withDatabase(func(_ *config.Settings, db database) error { return db.Backup(cmd.Context(), args[0]) })
+			s, err := e.loadSettings()
+			if err != nil {
+				return err
+			}
+			if s.Store.Kind == config.StorePostgres {
+				fmt.Fprintf(e.stdout, "pg_dump --format custom --schema aclgate --file %s --dbname \"$(cat %s)\"\n", quoted(args[0]), quoted(cmp.Or(s.Store.AdminURL, s.Store.URL).Path))
+				return nil
+			}
+			return e.withDatabase(cmd.Context(), func(_ *config.Settings, db app.Database) error {
+				return db.(interface {
+					Backup(context.Context, string) error
+				}).Backup(cmd.Context(), args[0])
+			})
 		},
 	}
 }
+
+// quoted returns a word as a shell reads it.
+func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
 
 func (e *env) storePrune() *cobra.Command {
 	var before durationFlag
@@ -184,7 +208,7 @@ func (e *env) storePrune() *cobra.Command {
 		Short: "Forget old changes now, and not within the hour",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return e.withDatabase(func(s *config.Settings, db database) error {
+			return e.withDatabase(cmd.Context(), func(s *config.Settings, db app.Database) error {
 				keep := time.Duration(before)
 				if keep == 0 {
 					keep = s.Store.History
@@ -211,7 +235,7 @@ func (e *env) storeStatus() *cobra.Command {
 			if !offline {
 				return e.printAdmin(cmd.Context(), "/store/status")
 			}
-			return e.withDatabase(func(_ *config.Settings, db database) error {
+			return e.withDatabase(cmd.Context(), func(_ *config.Settings, db app.Database) error {
 				b, err := db.Since(cmd.Context(), 0)
 				if err == nil {
 					fmt.Fprintf(e.stdout, "%s: revision %d, changes from %d on, schema %d\n", db.Name(), b.Head.Rev, b.Head.Floor, b.Head.Version)
@@ -230,12 +254,12 @@ func (e *env) storeVerify() *cobra.Command {
 		Use:   "verify",
 		Short: "Compare what is in the database with what the running gateway obeys",
 		Long: `Count and sum up what is in the database and what the running gateway obeys, and
-name the rows that do not read. With --offline, have SQLite check the file and
-read every row. Exit code 1 says that something is wrong.`,
+name the rows that do not read. With --offline, have SQLite check the file, or
+look for the triggers in PostgreSQL, and read every row. Exit code 1 says that something is wrong.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if offline {
-				return e.withDatabase(func(s *config.Settings, db database) error { return e.verifyFile(cmd.Context(), s, db) })
+				return e.withDatabase(cmd.Context(), func(s *config.Settings, db app.Database) error { return e.verifyFile(cmd.Context(), s, db) })
 			}
 			return e.verifyRunning(cmd.Context())
 		},
@@ -244,7 +268,7 @@ read every row. Exit code 1 says that something is wrong.`,
 	return c
 }
 
-func (e *env) verifyFile(ctx context.Context, s *config.Settings, db database) error {
+func (e *env) verifyFile(ctx context.Context, s *config.Settings, db app.Database) error {
 	faults, err := db.Verify(ctx)
 	if err != nil {
 		return err

@@ -122,6 +122,7 @@ type Beat struct {
 	Replica string // its name
 	Version string // of the program
 	Applied int64  // the revision that it obeys
+	Mark    Mark   // of that; where the database has another one, the gateway obeys nothing of it
 }
 
 // Replica is what the database knows of one gateway.
@@ -145,6 +146,8 @@ var (
 	ErrNoRow = errors.New("there is no such record")
 	// ErrTaken says that another row has a value that only one may have, such as a key.
 	ErrTaken = errors.New("another record has this value, and only one may have it")
+	// ErrReadOnly says that an engine has no login that writes.
+	ErrReadOnly = errors.New("this gateway only reads the store: store.admin_url_file is empty; ask a gateway that has one, or name the file")
 	// ErrChanged says that a record is not any more what the caller has read.
 	ErrChanged = errors.New("the record was changed meanwhile")
 )
@@ -218,8 +221,8 @@ type Engine interface {
 	Replicas(ctx context.Context) ([]Replica, error)
 	// Leave forgets a gateway that ends.
 	Leave(ctx context.Context, replica string) error
-	// Forget forgets the gateways that have been silent for so long, by the database's clock.
-	Forget(ctx context.Context, silent time.Duration) error
+	// Forget forgets a gateway whose beats have stood still at that number.
+	Forget(ctx context.Context, replica string, beats int64) error
 	// View reads in one snapshot.
 	View(ctx context.Context, read func(Reader) error) error
 	// Write makes the changes of one transaction in the name of actor, and returns the head that

@@ -20,6 +20,7 @@ const (
 	maxPause   = 5 * time.Second // between two polls while they fail
 	applyChunk = 64              // tokens that are changed in one go: misses of the cache wait for that
 	maxResyncs = 3               // of one poll
+	knownFor   = 3               // parts of the bound: how old a beat may be for a question to renew the lease
 	pruneEvery = time.Hour
 	maxTask    = time.Minute      // for what is done beside
 	maxSilence = 10 * time.Second // between two rows while everything is read
@@ -116,7 +117,7 @@ func (l *Live) tend(ctx context.Context) {
 	var tasks = []task{
 		{every: saveEvery, do: l.keepUses},
 		{every: pruneEvery, do: l.prune},
-		{every: l.o.MaxStaleness, do: l.forget},
+		{every: l.o.MaxStaleness / 10, do: l.lookAround},
 	}
 	now := time.Now()
 	for i := range tasks {
@@ -151,18 +152,8 @@ func jitter(d time.Duration) time.Duration {
 }
 
 func (l *Live) prune(ctx context.Context) {
-	if _, err := l.o.Engine.Prune(ctx, time.Now().Add(-l.o.History)); err != nil {
+	if _, err := l.o.Engine.Prune(ctx, time.Now().Add(-l.o.History)); err != nil && !errors.Is(err, ErrReadOnly) {
 		l.o.Logger.Error("cannot prune the history of the store", "error", err)
-	}
-}
-
-// silentBounds is after how many bounds of silence a gateway is forgotten.
-const silentBounds = 10
-
-// forget forgets gateways that ended without a word. One that is alive beats again.
-func (l *Live) forget(ctx context.Context) {
-	if err := l.o.Engine.Forget(ctx, silentBounds*l.o.MaxStaleness); err != nil && ctx.Err() == nil {
-		l.o.Logger.Error("cannot forget gateways that ended", "error", err)
 	}
 }
 
@@ -180,7 +171,7 @@ func (l *Live) Follow(ctx context.Context) error {
 	case err != nil && !l.failing:
 		l.failing = true
 		l.o.Logger.Error("the store cannot be read: what was read last is obeyed as long as the lease lasts",
-			"store", l.o.Engine.Name(), "lease", l.lease.left(time.Now()).Round(time.Millisecond), "error", err)
+			"store", l.o.Engine.Name(), "lease", max(0, l.lease.left(time.Now()).Round(time.Millisecond)), "error", err)
 		st := l.State()
 		st.Stale = true
 		l.tell(&st, What{})
@@ -193,11 +184,14 @@ func (l *Live) Follow(ctx context.Context) error {
 }
 
 // poll asks until nothing is left to obey. The lease lasts from before the question that was
-// answered last: only an answer that was obeyed whole, and followed by a write, renews it.
+// answered last: only an answer that was obeyed whole, and followed by a write, renews it. So does
+// only a question that was asked after a beat which is young enough for everybody who waits to
+// count this gateway: after a start and after an outage it beats first, and asks again.
 func (l *Live) poll(ctx context.Context) error {
 	changed := false
 	for resyncs := 0; ; {
 		asked := time.Now()
+		known := asked.Sub(l.beaten) <= l.o.MaxStaleness/knownFor
 		if l.applied < 0 {
 			if err := l.register(ctx); err != nil {
 				return err
@@ -231,10 +225,15 @@ func (l *Live) poll(ctx context.Context) error {
 			continue // there are more than one answer holds
 		}
 		wrote, err := l.beat(ctx, changed)
-		if wrote {
-			l.lease.renew(asked, l.o.MaxStaleness)
+		if err != nil || !wrote {
+			return err
 		}
-		return err
+		if !known { // who waits for a change may not have counted this gateway when it asked
+			changed = true
+			continue
+		}
+		l.lease.renew(asked, l.o.MaxStaleness)
+		return nil
 	}
 }
 
@@ -259,7 +258,7 @@ func (l *Live) beat(ctx context.Context, changed bool) (wrote bool, err error) {
 	}
 	ctx, cancel := l.bounded(ctx)
 	defer cancel()
-	if err := l.o.Engine.Beat(ctx, Beat{Replica: l.o.Replica, Version: l.o.Version, Applied: l.applied}); err != nil {
+	if err := l.o.Engine.Beat(ctx, Beat{Replica: l.o.Replica, Version: l.o.Version, Applied: l.applied, Mark: l.mark}); err != nil {
 		return false, err
 	}
 	l.beaten = now
@@ -349,6 +348,7 @@ func (l *Live) resync(ctx context.Context, reason Resync) error {
 	l.counted(reason)
 	l.loaded.Store(true)
 	if reason == ResyncRewind {
+		l.silences.distrust(time.Now().Add(l.o.waitFor()))
 		l.o.Logger.Error("the database went back to an older state: what was changed in the lost revisions is in doubt, and answered 503, until it is written again or `aclgate store accept` says that the database is right",
 			"revision", head.Rev, "in_doubt", l.stats.doubt.Load())
 	} else if reason != ResyncStart {

@@ -69,6 +69,8 @@ type Live struct {
 	failing   bool              // the last poll failed
 	uses      liveUses
 	seen      []seen // changes that were obeyed last
+
+	silences silences // of other gateways
 }
 
 // rowKey names a row.

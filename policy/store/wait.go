@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"sync"
 	"time"
 
 	"aclgate/policy"
@@ -20,22 +21,31 @@ type Heard struct {
 // waitEvery is how often Wait looks.
 const waitEvery = 20 * time.Millisecond
 
+// silentBounds is after how many bounds of silence a gateway is forgotten.
+const silentBounds = 10
+
+// decidesNothing is how long a gateway has to be silent until it decides nothing, whatever it has
+// read: its last question came at most a third of the bound after a beat, and is good for the bound.
+func (o *LiveOptions) decidesNothing() time.Duration { return o.MaxStaleness + o.MaxStaleness/2 }
+
+// waitFor is how long after a commit nobody can rest on what was before it.
+func (o *LiveOptions) waitFor() time.Duration { return o.MaxStaleness + o.MaxStaleness/100 }
+
 // Wait returns when every gateway that still decides obeys a revision, or when those that were not
 // heard of can decide no more. It needs no register to be safe: a poll that began before the commit
 // cannot carry a lease beyond the commit and the bound, so that it waits at most one hundredth
 // longer than the bound (SPEC 15.5). heard is false when that was what ended it.
 func (l *Live) Wait(ctx context.Context, rev int64) (all []Heard, heard bool, err error) {
-	end := time.Now().Add(l.o.MaxStaleness + l.o.MaxStaleness/100)
-	still := map[string]silence{}
+	end := time.Now().Add(l.o.waitFor())
 	for {
-		replicas, err := l.o.Engine.Replicas(ctx)
+		replicas, err := l.replicas(ctx)
 		if err == nil {
-			if all, heard = l.heard(replicas, rev, still); heard {
+			if all, heard = l.silences.heard(replicas, rev, &l.o); heard {
 				return all, true, nil
 			}
 		}
 		if time.Now().After(end) {
-			return all, false, err
+			return all, false, nil
 		}
 		select {
 		case <-ctx.Done():
@@ -45,26 +55,77 @@ func (l *Live) Wait(ctx context.Context, rev int64) (all []Heard, heard bool, er
 	}
 }
 
-// silence is since when a gateway was seen not to beat, by the clock of this one.
+func (l *Live) replicas(ctx context.Context) ([]Replica, error) {
+	ctx, cancel := l.bounded(ctx)
+	defer cancel()
+	return l.o.Engine.Replicas(ctx)
+}
+
+// silences is what this gateway has seen of others. How long one has been silent is told by the
+// clock of this one alone, from when it saw the last beat: no clock is compared with another.
+type silences struct {
+	mu    sync.Mutex
+	of    map[string]silence
+	until time.Time // while gateways that the database does not know may decide: it went back
+}
+
+// silence is since when a gateway was seen not to beat.
 type silence struct {
 	beats int64
 	since time.Time
 }
 
-// heard says of every gateway whether it obeys a revision, and whether none is left that may not.
-func (l *Live) heard(replicas []Replica, rev int64, still map[string]silence) (all []Heard, done bool) {
-	done = true
+// see notes the beats of all, and returns how long each has stood still.
+func (s *silences) see(replicas []Replica) map[string]time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seen, now := make(map[string]silence, len(replicas)), time.Now()
+	still := make(map[string]time.Duration, len(replicas))
 	for _, r := range replicas {
-		s := still[r.Replica]
-		if s.since.IsZero() || s.beats != r.Beats {
-			s = silence{r.Beats, time.Now()}
-			still[r.Replica] = s
+		was, known := s.of[r.Replica]
+		if !known || was.beats != r.Beats {
+			was = silence{r.Beats, now}
 		}
-		h := Heard{Replica: r, Obeys: r.Applied >= rev, Ended: r.Age > l.o.MaxStaleness+l.o.MaxStaleness/100 && time.Since(s.since) > 0}
+		seen[r.Replica], still[r.Replica] = was, now.Sub(was.since)
+	}
+	s.of = seen
+	return still
+}
+
+// distrust lets nobody be left out of a wait for a while, because the database may know older
+// gateways than there are.
+func (s *silences) distrust(until time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.until = until
+}
+
+// heard says of every gateway whether it obeys a revision, and whether none is left that may not.
+func (s *silences) heard(replicas []Replica, rev int64, o *LiveOptions) (all []Heard, done bool) {
+	still := s.see(replicas)
+	s.mu.Lock()
+	done = time.Now().After(s.until)
+	s.mu.Unlock()
+	for _, r := range replicas {
+		h := Heard{Replica: r, Obeys: r.Applied >= rev, Ended: still[r.Replica] > o.decidesNothing()}
 		done = done && (h.Obeys || h.Ended)
 		all = append(all, h)
 	}
 	return all, done
+}
+
+// lookAround notes who beats, and forgets gateways that ended without a word.
+func (l *Live) lookAround(ctx context.Context) {
+	replicas, err := l.replicas(ctx)
+	if err != nil {
+		return // the poll says so
+	}
+	still := l.silences.see(replicas)
+	for _, r := range replicas {
+		if still[r.Replica] > silentBounds*l.o.MaxStaleness {
+			_ = l.o.Engine.Forget(ctx, r.Replica, r.Beats) // the next time, then
+		}
+	}
 }
 
 // Sum is a count and a checksum of tokens and accounts, the same for the same records in whatever

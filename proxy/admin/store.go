@@ -342,6 +342,8 @@ func failStore(w http.ResponseWriter, err error) {
 	status := http.StatusServiceUnavailable
 	switch {
 	case errors.Is(err, store.ErrUnheard):
+	case errors.Is(err, store.ErrReadOnly):
+		status = http.StatusMethodNotAllowed
 	case errors.Is(err, store.ErrNoRow):
 		status = http.StatusNotFound
 	case errors.Is(err, store.ErrChanged):

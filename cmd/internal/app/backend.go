@@ -56,7 +56,7 @@ func (a *App) openIndex() {
 	s := a.settings.Scope
 	if s.Accounts == config.AccountsBackend {
 		a.accounts = index.NewAccounts(index.AccountsOptions{
-			Backend: a.transport, Key: a.ownKey, Mode: a.engine.Mode, Policy: a.policy.source.Tree,
+			Backend: a.transport, Key: a.ownKey, Mode: a.engine.Mode, Policy: a.policy.ownTree,
 			MaxDepth: a.settings.Policy.MaxDepth, Refresh: s.Refresh, MaxStaleness: s.MaxStaleness, Log: a.log,
 			Changed: a.accountsChanged,
 		})

@@ -50,7 +50,8 @@ type source interface {
 // policy.shadow. It implements proxy.ShadowPolicy.
 type policySource struct {
 	source
-	live     *store.Live // the same store, if it follows a database; nil: a file
+	live     *store.Live  // the same store, if it follows a database; nil: a file
+	none     *policy.Tree // stands for the tree of a database that was not read yet
 	cache    *cache.Cache
 	accounts proxy.Accounts // where the backend knows the tree: that one; nil: the file's
 }
@@ -98,7 +99,15 @@ func (p *policySource) Tree() *policy.Tree {
 	if p.accounts != nil {
 		return p.accounts.Tree()
 	}
-	return p.source.Tree()
+	return p.ownTree()
+}
+
+// ownTree returns the tree of the store itself.
+func (p *policySource) ownTree() *policy.Tree {
+	if t := p.source.Tree(); t != nil {
+		return t
+	}
+	return p.none
 }
 
 // openPolicies reads the policy and, if there is one, that of policy.shadow. A broken one is a fault

@@ -1,16 +1,22 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"aclgate/config"
 	"aclgate/metrics"
 	"aclgate/metrics/record"
+	"aclgate/policy"
 	"aclgate/policy/cache"
 	"aclgate/policy/store"
+	"aclgate/policy/store/postgres"
 	"aclgate/policy/store/sqlite"
 )
 
@@ -20,21 +26,29 @@ var errUnread = errors.New("the store cannot be read")
 // errNoDatabase says that a command needs one.
 var errNoDatabase = errors.New("store.kind is file: there is no database; edit the policy file itself")
 
-// Database opens the database of the settings for commands that work on it beside a gateway.
-func Database(s *config.Settings) (*sqlite.Engine, error) {
-	if s.Store.Kind != config.StoreSQLite {
-		return nil, errNoDatabase
-	}
-	return sqlite.Open(s.Store.Path.Path)
+// Database is a database that commands work on beside a gateway.
+type Database interface {
+	store.Engine
+	// Verify returns what the database itself finds wrong; nothing if it is sound.
+	Verify(context.Context) ([]string, error)
 }
 
-// Migrate brings the database of the settings to the schema of this program; one that is not there
-// is made.
-func Migrate(ctx context.Context, s *config.Settings) (sqlite.Migration, error) {
-	if s.Store.Kind != config.StoreSQLite {
-		return sqlite.Migration{}, errNoDatabase
+// OpenDatabase opens the database of the settings for commands, and looks whether it can be used.
+// It ends with BadStore where the settings or the database have to be mended.
+func OpenDatabase(ctx context.Context, s *config.Settings) (Database, error) {
+	e, err := openEngine(s)
+	if err != nil {
+		return nil, &BadStore{err}
 	}
-	return sqlite.Migrate(ctx, s.Store.Path.Path)
+	p, shared := e.(*postgres.Engine)
+	if !shared {
+		return e, nil
+	}
+	if err := p.Check(ctx); err != nil {
+		_ = p.Close() // nothing was written
+		return nil, standing(err)
+	}
+	return e, nil
 }
 
 // NewDatabase makes a SQLite database that is not there yet, and opens it.
@@ -45,7 +59,55 @@ func NewDatabase(ctx context.Context, path string) (store.Engine, error) {
 	return sqlite.Open(path)
 }
 
-// Upgrade brings a database that has a schema to that of this program, before it is served.
+// BadStore says that a store cannot be used until somebody mends it or the settings.
+type BadStore struct{ err error }
+
+func (b *BadStore) Error() string { return b.err.Error() }
+func (b *BadStore) Unwrap() error { return b.err }
+
+// standing makes a BadStore of what does not pass by itself.
+func standing(err error) error {
+	var unusable *postgres.Unusable
+	if errors.As(err, &unusable) {
+		return &BadStore{err}
+	}
+	return err
+}
+
+// openEngine opens the engine of the settings. That of PostgreSQL has not been asked anything yet.
+func openEngine(s *config.Settings) (Database, error) {
+	switch s.Store.Kind {
+	case config.StoreSQLite:
+		return sqlite.Open(s.Store.Path.Path)
+	case config.StorePostgres:
+		return postgres.Open(postgres.Options{URLFile: s.Store.URL.Path, AdminURLFile: s.Store.AdminURL.Path})
+	}
+	return nil, errNoDatabase
+}
+
+// Migration says what Migrate has done.
+type Migration struct {
+	From, To int    // versions of the schema; From 0: there was none
+	Backup   string // the file that holds the database as it was; "": there is none
+}
+
+// Migrate brings the database of the settings to the schema of this program; a file that is not
+// there is made. owner is the file with the DSN of a login that may, for PostgreSQL; "" is that of
+// store.admin_url_file, or of store.url_file.
+func Migrate(ctx context.Context, s *config.Settings, owner string) (Migration, error) {
+	switch s.Store.Kind {
+	case config.StoreSQLite:
+		m, err := sqlite.Migrate(ctx, s.Store.Path.Path)
+		return Migration(m), err
+	case config.StorePostgres:
+		m, err := postgres.Migrate(ctx, cmp.Or(owner, s.Store.AdminURL.Path, s.Store.URL.Path))
+		return Migration{From: m.From, To: m.To}, err
+	}
+	return Migration{}, errNoDatabase
+}
+
+// Upgrade brings a SQLite database that has a schema to that of this program, before it is served.
+// That of PostgreSQL is others' as well: `aclgate store migrate` alone changes it.
 func Upgrade(ctx context.Context, s *config.Settings, log *slog.Logger) error {
 	if s.Store.Kind != config.StoreSQLite {
 		return nil
@@ -57,33 +119,84 @@ func Upgrade(ctx context.Context, s *config.Settings, log *slog.Logger) error {
 	return err
 }
 
+// StoreName returns what the store of the settings is called in messages.
+func StoreName(s *config.Settings) string {
+	if s.Store.Kind == config.StorePostgres {
+		return "the PostgreSQL database"
+	}
+	return s.Store.Path.Text
+}
+
 // LiveOptions returns what the settings say of following a database.
 func LiveOptions(s *config.Settings, e store.Engine) store.LiveOptions {
-	return store.LiveOptions{
+	o := store.LiveOptions{
 		Engine: e, MaxDepth: s.Policy.MaxDepth, Foreign: s.Scope.Accounts == config.AccountsBackend,
 		Poll: sqlite.Poll, MaxStaleness: s.Store.MaxStaleness, History: s.Store.History,
 	}
+	if s.Store.Kind == config.StorePostgres {
+		o.Poll = s.Store.Poll
+	}
+	return o
 }
 
-// openStore opens what store.kind says.
+// replicaName returns what a gateway is called in the database. Two must never be the same: whoever
+// waits for both would hear of one.
+func replicaName(s *config.Settings) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "gateway"
+	}
+	var random [4]byte
+	rand.Read(random[:])
+	return fmt.Sprintf("%s-%x", cmp.Or(s.Store.Replica, host), random)
+}
+
+// openStore opens what store.kind says. A database that several gateways share may be away at the
+// start: until it was read, requests are a 503.
 func (a *App) openStore() (*policySource, error) {
 	if a.settings.Store.Kind == config.StoreFile {
 		return a.newSource(a.settings.Store.Path, a.log, a.policyChanged)
 	}
-	e, err := Database(a.settings)
+	e, err := openEngine(a.settings)
 	if err != nil {
 		return nil, err
 	}
 	o := LiveOptions(a.settings, e)
-	o.Version, o.Logger, o.Changed, o.Applied = a.options.Version, a.log, a.policyChanged, a.storeChanged
+	o.Version, o.Replica, o.Logger = a.options.Version, replicaName(a.settings), a.log
+	o.Changed, o.Applied = a.policyChanged, a.storeChanged
 	live := store.NewLive(o)
-	p := &policySource{source: live, live: live}
-	if err := live.Follow(context.Background()); err != nil {
+	none, _ := policy.NewTree(nil, o.MaxDepth) // of nothing there are no faults
+	p := &policySource{source: live, live: live, none: none}
+	if err := a.firstLoad(live, e); err != nil {
 		return p, err // App.Close gives back what is open
 	}
 	p.cache, err = cache.New(live, a.engine.Catalogue, a.settings.Cache.MaxBytes)
 	return p, err
 }
+
+// firstLoad reads everything for the first time.
+func (a *App) firstLoad(live *store.Live, e Database) error {
+	p, shared := e.(*postgres.Engine)
+	if !shared {
+		return live.Follow(context.Background())
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), checkFor)
+	defer cancel()
+	err := p.Check(ctx)
+	if bad := (*BadStore)(nil); errors.As(standing(err), &bad) {
+		return err
+	}
+	if err == nil {
+		err = live.Follow(context.Background())
+	}
+	if err != nil {
+		a.log.Error("the store cannot be read yet: every request with a token is a 503 until it can, and this gateway is not ready", "store", e.Name(), "error", err)
+	}
+	return nil
+}
+
+// checkFor bounds how long a start waits for a database that does not answer.
+const checkFor = 10 * time.Second
 
 // maxNamed is how many ids one line of the audit log names.
 const maxNamed = 100

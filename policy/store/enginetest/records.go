@@ -250,7 +250,7 @@ func referred(t *testing.T, e store.Engine) {
 	holds(t, e, store.Users, 1, true)
 }
 
-// leave: who left or has been silent for long is not waited for.
+// leave: who left, or has not beaten since it was looked at, is forgotten.
 func leave(t *testing.T, e store.Engine) {
 	for _, name := range []string{"a", "b", "c"} {
 		if err := e.Beat(ctx, store.Beat{Replica: name, Version: "1", Applied: 3}); err != nil {
@@ -264,18 +264,17 @@ func leave(t *testing.T, e store.Engine) {
 	if len(all) == 0 {
 		return // one process at a time
 	}
-	if err := errors.Join(e.Leave(ctx, "b"), e.Leave(ctx, "nobody"), e.Forget(ctx, time.Hour)); err != nil {
+	if err := errors.Join(e.Leave(ctx, "b"), e.Leave(ctx, "nobody"), e.Forget(ctx, "c", 7)); err != nil {
 		t.Error(err)
 	}
 	all, err = e.Replicas(ctx)
 	if err != nil || len(all) != 2 || all[0].Replica != "a" || all[1].Replica != "c" {
 		t.Errorf("got %+v, %v, want a and c", all, err)
 	}
-	time.Sleep(50 * time.Millisecond)
-	if err := errors.Join(e.Beat(ctx, store.Beat{Replica: "c", Version: "1", Applied: 4}), e.Forget(ctx, 40*time.Millisecond)); err != nil {
+	if err := errors.Join(e.Beat(ctx, store.Beat{Replica: "c", Version: "1", Applied: 4}), e.Forget(ctx, "c", all[1].Beats), e.Forget(ctx, "a", all[0].Beats)); err != nil {
 		t.Error(err)
 	}
-	if all, err = e.Replicas(ctx); err != nil || len(all) > 1 || len(all) == 1 && all[0].Replica != "c" {
-		t.Errorf("got %+v, %v, want c alone", all, err)
+	if all, err = e.Replicas(ctx); err != nil || len(all) != 1 || all[0].Replica != "c" {
+		t.Errorf("got %+v, %v, want c alone, which has beaten meanwhile", all, err)
 	}
 }

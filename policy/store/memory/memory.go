@@ -201,13 +201,15 @@ func (e *Engine) Leave(ctx context.Context, name string) error {
 }
 
 // Forget implements store.Engine.
-func (e *Engine) Forget(ctx context.Context, silent time.Duration) error {
+func (e *Engine) Forget(ctx context.Context, name string, beats int64) error {
 	unlock, err := e.lock(ctx)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	maps.DeleteFunc(e.replicas, func(_ string, r *replica) bool { return time.Since(r.at) > silent })
+	if r := e.replicas[name]; r != nil && r.beats == beats {
+		delete(e.replicas, name)
+	}
 	return nil
 }
 

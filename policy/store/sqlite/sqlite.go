@@ -178,7 +178,7 @@ func (e *Engine) Replicas(context.Context) ([]store.Replica, error) { return nil
 func (e *Engine) Leave(context.Context, string) error { return nil }
 
 // Forget implements store.Engine: nobody was noted.
-func (e *Engine) Forget(context.Context, time.Duration) error { return nil }
+func (e *Engine) Forget(context.Context, string, int64) error { return nil }
 
 // View implements store.Engine.
 func (e *Engine) View(ctx context.Context, read func(store.Reader) error) error {

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"aclgate/policy/store/postgres/pgtest"
+)
+
+// shared is a database of several gateways.
+type shared struct {
+	*pgtest.Server
+	database string
+}
+
+// newShared starts a server with an empty database.
+func newShared(t *testing.T, settings ...string) *shared {
+	t.Helper()
+	s := pgtest.Start(t, settings...)
+	return &shared{s, s.Database()}
+}
+
+// options are those of a site on the database. port is where it is reached.
+func (d *shared) options(port int, more string) siteOptions {
+	return siteOptions{
+		store: "kind: postgres, url_file: read.dsn, admin_url_file: write.dsn" + more,
+		files: map[string]string{
+			"read.dsn": pgtest.URL(port, d.database, "t_replica"), "write.dsn": pgtest.URL(port, d.database, "t_admin"),
+			"owner.dsn": d.URL(d.database, "t_owner"),
+		},
+	}
+}
+
+// fill makes the schema and imports the policy of a site.
+func (d *shared) fill(s *site) {
+	s.t.Helper()
+	s.runs(exitOK, "store", "migrate", "--url-file", filepath.Join(s.folder, "owner.dsn"))
+	s.runs(exitOK, "store", "import", filepath.Join(s.folder, "policy.yaml"))
+}
+
+// The commands work on PostgreSQL as they do on SQLite.
+func TestPostgresCommands(t *testing.T) {
+	d := newShared(t)
+	o := d.options(d.Port, "")
+	o.settings = "log: {level: error}\n"
+	s := newSite(t, o)
+	if out := s.runs(exitSettings, "serve"); !strings.Contains(out, "aclgate store migrate") {
+		t.Errorf("without a schema: got %s", out)
+	}
+	if out := s.runs(exitSettings, "store", "migrate"); !strings.Contains(out, "aclgate_owner") {
+		t.Errorf("as a login that may not: got %s", out)
+	}
+	d.fill(s)
+	g := &gate{start(t, "serve", "-c", s.file()), s}
+	g.await(g.admin+"/readyz", 200)
+	out := g.runs(exitOK, "token", "new", "--cid", "1", "--access", `{"type":1}`)
+	id := strings.Fields(out[strings.Index(out, "Token ")+6:])[0]
+	g.runs(exitOK, "token", "revoke", strings.TrimSuffix(id, "."), "--wait")
+	for _, args := range [][]string{{"status"}, {"status", "--offline"}, {"verify"}, {"verify", "--offline"}, {"prune"}, {"export"}, {"import", filepath.Join(s.folder, "policy.yaml")},
+		{"migrate", "--url-file", filepath.Join(s.folder, "owner.dsn")}} {
+		g.runs(exitOK, append([]string{"store"}, args...)...)
+	}
+	if out := g.runs(exitOK, "store", "backup", "it's"); !strings.HasPrefix(out, "pg_dump ") {
+		t.Errorf("got %s", out)
+	}
+	g.runs(exitOK, "check")
+	d.SQL(d.database, "ALTER TABLE aclgate.tokens DISABLE TRIGGER note_d")
+	if out := g.runs(exitFailed, "store", "verify", "--offline"); !strings.Contains(out, "aclgate.tokens") {
+		t.Errorf("without a trigger: got %s", out)
+	}
+}
+
+// What is wrong with a database is said with what to do, and never with the DSN.
+func TestBadPostgres(t *testing.T) {
+	d := newShared(t)
+	good := newSite(t, d.options(d.Port, ""))
+	d.fill(good)
+	closed := pgtest.FreePort(t)
+	other := d.Database()
+	for name, row := range map[string]struct {
+		dsn  string
+		do   string
+		code int
+		says string
+	}{
+		"no DSN":         {"hunter2", "", exitSettings, "this is no DSN"},
+		"another scheme": {"mysql://u:hunter2@127.0.0.1/x", "", exitSettings, "this is no DSN"},
+		"weak TLS":       {"postgres://u:hunter2@db.example.com/x?sslmode=require", "", exitSettings, "below verify-full"},
+		"no TLS":         {fmt.Sprintf("postgres://t_replica:hunter2@127.0.0.1:%d/%s", d.Port, d.database), "", exitFailed, "TLS is verify-full"},
+		"password":       {fmt.Sprintf("postgres://t_locked:hunter2@127.0.0.1:%d/%s?sslmode=disable", d.Port, d.database), "", exitSettings, "refuses the login"},
+		"no database":    {fmt.Sprintf("postgres://t_replica:hunter2@127.0.0.1:%d/nothing?sslmode=disable", d.Port), "", exitSettings, "no such database"},
+		"no rights":      {fmt.Sprintf("postgres://t_nobody:hunter2@127.0.0.1:%d/%s?sslmode=disable", d.Port, d.database), "", exitSettings, "aclgate_replica"},
+		"no schema":      {fmt.Sprintf("postgres://t_owner:hunter2@127.0.0.1:%d/%s?sslmode=disable", d.Port, other), "", exitSettings, "store migrate"},
+		"unreachable":    {fmt.Sprintf("postgres://t_replica:hunter2@127.0.0.1:%d/x?sslmode=disable", closed), "", exitFailed, "refused"},
+		"newer":          {pgtest.URL(d.Port, d.database, "t_replica"), "UPDATE aclgate.head SET version = 9", exitSettings, "upgrade aclgate first"},
+		"older":          {pgtest.URL(d.Port, d.database, "t_replica"), "UPDATE aclgate.head SET version = 0", exitSettings, "store migrate"},
+		"no head":        {pgtest.URL(d.Port, d.database, "t_replica"), "DELETE FROM aclgate.head", exitSettings, "backup"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if row.do != "" {
+				d.SQL(d.database, row.do)
+				defer d.SQL(d.database, "DELETE FROM aclgate.head; INSERT INTO aclgate.head (rev, version) SELECT max(rev), 1 FROM aclgate.changes")
+			}
+			s := newSite(t, siteOptions{store: "kind: postgres, url_file: read.dsn", files: map[string]string{"read.dsn": row.dsn}})
+			out := s.runs(row.code, "store", "status", "--offline")
+			if !strings.Contains(out, row.says) || strings.Contains(out, "hunter2") {
+				t.Errorf("got %s, want %q", out, row.says)
+			}
+			if row.code == exitSettings {
+				out = s.runs(exitSettings, "serve")
+			} else {
+				out = s.runs(exitSettings, "check")
+			}
+			if !strings.Contains(out, row.says) || strings.Contains(out, "hunter2") {
+				t.Errorf("got %s, want %q", out, row.says)
+			}
+		})
+	}
+}
+
+// A gateway starts before its database: 503 until it was read, then it serves.
+func TestPostgresComesLater(t *testing.T) {
+	d := newShared(t)
+	o := d.options(d.Port, "")
+	o.settings = "log: {level: error}\n"
+	s := newSite(t, o)
+	d.fill(s)
+	d.Kill()
+	g := &gate{start(t, "serve", "-c", s.file()), s}
+	g.await(g.admin+"/readyz", 503)
+	if status, body := call(t, validKey, "GET", g.api+channel, ""); status != 503 {
+		t.Errorf("without a database: got %d %s", status, body)
+	}
+	d.Up()
+	g.await(g.admin+"/readyz", 200)
+	if status, body := call(t, validKey, "GET", g.api+channel, ""); status != 200 {
+		t.Errorf("with it: got %d %s", status, body)
+	}
+}

@@ -1,0 +1,66 @@
+package postgres
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"aclgate/policy/store"
+	"aclgate/policy/store/enginetest"
+	"aclgate/policy/store/postgres/pgtest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// file writes a DSN to a file.
+func file(t testing.TB, dsn string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "dsn")
+	if err := os.WriteFile(path, []byte(dsn+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// fresh returns an engine over an empty database with the schema.
+func fresh(t testing.TB, s *pgtest.Server) (e *Engine, database string) {
+	t.Helper()
+	database = s.Database()
+	if m, err := Migrate(t.Context(), file(t, s.URL(database, "t_owner"))); err != nil || m.From != 0 || m.To != len(steps) {
+		t.Fatalf("got %+v, %v", m, err)
+	}
+	return reopen(t, s.Port, database), database
+}
+
+func reopen(t testing.TB, port int, database string) *Engine {
+	t.Helper()
+	e, err := Open(Options{URLFile: file(t, pgtest.URL(port, database, "t_replica")), AdminURLFile: file(t, pgtest.URL(port, database, "t_admin"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	return e
+}
+
+func TestEngine(t *testing.T) {
+	s := pgtest.Start(t)
+	enginetest.Run(t, func(t *testing.T) store.Engine {
+		e, _ := fresh(t, s)
+		return e
+	})
+}
+
+// A pooler in transaction mode gives every transaction another connection.
+func TestEngineBehindPooler(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the same as without a pooler")
+	}
+	s := pgtest.Start(t)
+	port := s.Pooler()
+	enginetest.Run(t, func(t *testing.T) store.Engine {
+		_, database := fresh(t, s)
+		return reopen(t, port, database)
+	})
+}
