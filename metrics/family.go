@@ -46,6 +46,8 @@ const (
 	PolicyRevision
 	LimitDecisions
 	LimitEntries
+	CertificateExpiry
+	TokensEnding
 	ScopeHeaderIgnored
 	ScopeHeaderChecked
 	UpstreamUnauthorized
@@ -200,6 +202,10 @@ var table = [familyCount]Desc{
 	LimitDecisions: collected("limit_decisions_total", Counter,
 		"What limits decided, by scope (token, account, source) and result; a request asks each account above it.", "scope", "result"),
 	LimitEntries: collected("limit_entries", Gauge, "Tokens, accounts and sources whose use is remembered.", "scope"),
+	CertificateExpiry: collected("certificate_expiry_seconds", Gauge,
+		"When the certificate that a setting names ends, in unix seconds.", "setting"),
+	TokensEnding: collected("tokens_ending", Gauge,
+		"Tokens that end within a week, as counted every hour."),
 	ScopeHeaderIgnored: counted("scope_header_ignored", Gauge,
 		"1 while the backend is known to ignore x-flespi-cid: it showed a row from outside the scope."),
 	ScopeHeaderChecked: counted("scope_header_checked", Gauge,

@@ -53,6 +53,17 @@ func (m *Metrics) CollectPolicy(stats func() PolicyStats) {
 	})
 }
 
+// CollectExpiry exports at every scrape when certificates end, by the setting that names each, and
+// how many tokens will soon.
+func (m *Metrics) CollectExpiry(certificates func() map[string]time.Time, tokens func() int) {
+	m.OnScrape(func(emit Emit) {
+		for setting, end := range certificates() {
+			emit(CertificateExpiry, float64(end.Unix()), setting)
+		}
+		emit(TokensEnding, float64(tokens()))
+	})
+}
+
 // LimitStats is what the limits of one scope have decided, and of how many they remember what they
 // used.
 type LimitStats struct {

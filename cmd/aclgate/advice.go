@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"net"
 	"net/netip"
@@ -12,6 +10,7 @@ import (
 
 	"aclgate/config"
 	"aclgate/config/strict"
+	"aclgate/config/tlsfiles"
 	"aclgate/policy/store"
 )
 
@@ -118,7 +117,7 @@ func (a *adviser) certificates() {
 	for _, cert := range []namedFile{
 		{"listen.tls.cert_file", s.Listen.TLS.Cert}, {"upstream.tls.cert_file", s.Upstream.TLS.Cert}, {"mqtt.tls.cert_file", s.MQTT.TLS.Cert},
 	} {
-		end, err := certificateEnd(cert.file.Path)
+		end, err := tlsfiles.End(cert.file.Path)
 		day := end.UTC().Format(time.DateOnly)
 		switch {
 		case !cert.file.IsSet() || err != nil: // what cannot be read is a fault already
@@ -128,23 +127,6 @@ func (a *adviser) certificates() {
 			a.warn(cert.setting, "the certificate ends on %s: renew it", day)
 		}
 	}
-}
-
-// certificateEnd returns when the first certificate of a file in PEM ends.
-func certificateEnd(path string) (time.Time, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return time.Time{}, err
-	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return time.Time{}, fmt.Errorf("%s holds no PEM", path)
-	}
-	c, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return c.NotAfter, nil
 }
 
 // secrets warns of files with a key that everybody on the machine can read.

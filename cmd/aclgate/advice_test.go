@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"aclgate/config"
+	"aclgate/config/tlsfiles"
 )
 
 // What is sound and yet opens more than it seems to is a warning at its place; what is not so is
@@ -63,7 +64,7 @@ func TestAdvice(t *testing.T) {
 func TestAdviceOfCertificates(t *testing.T) {
 	dir := write(t, pems())
 	file := filepath.Join(dir, "aclgate.yaml")
-	end, err := certificateEnd(filepath.Join(dir, "cert.pem"))
+	end, err := tlsfiles.End(filepath.Join(dir, "cert.pem"))
 	if err != nil {
 		t.Fatal(err)
 	}

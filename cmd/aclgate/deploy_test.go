@@ -98,7 +98,7 @@ var (
 	ruleMetric  = regexp.MustCompile(`[a-z_]+:aclgate_[a-z0-9_]+:[a-z0-9_]+`)
 	recordLine  = regexp.MustCompile(`(?m)^ *- record: (.+)$`)
 	alertLine   = regexp.MustCompile(`(?m)^ *- alert: (.+)$`)
-	runbookLine = regexp.MustCompile(`runbook: 'docs/operate\.md#(.+)'`)
+	runbookLine = regexp.MustCompile(`runbook_url: 'docs/operate\.md#(.+)'`)
 )
 
 // TestDeployNamesLiveMetrics: rules, alerts, their tests and the dashboard name no metric that a

@@ -204,7 +204,7 @@ var table = map[string]rule{
 	"cmd/aclgate": {
 		may: []string{
 			"bench", "bench/backend", "bench/broker", "bench/competitors", "bench/report", "bench/storebench", "bench/stub", "bench/sys", "bench/workload", "cmd/internal/app", "config",
-			"config/strict", "metrics", "metrics/record", "policy", "policy/cases", "policy/explain", "policy/routes", "policy/store", "policy/topic",
+			"config/strict", "config/tlsfiles", "metrics", "metrics/record", "policy", "policy/cases", "policy/explain", "policy/routes", "policy/store", "policy/topic",
 			"upstream/probe",
 		},
 		reason: "commands turn flags into calls and results into text; they join no parts of a gateway",

@@ -102,6 +102,7 @@ func labelRows() [][2]string {
 		{"result", "of a reload `succeeded`, `failed`; of the cache `hit`, `miss`, `negative`, `stale`; of limits `admitted`, `refused`; of the audit log `written`, `dropped`, `failed`; of readings of the item index `succeeded`, `failed`"},
 		{"revision", "the commit that the binary was built from"},
 		{"scope", "`token`, `account`, `source`"},
+		{"setting", "the one that names the file, such as `listen.tls.cert_file`"},
 		{"shadow", "what `policy.shadow` would have done: a verdict, or `unresolved` where only the backend could tell"},
 		{"sink", "`log`, `notify`: the service manager"},
 		{"state", "`busy`, `idle`"},

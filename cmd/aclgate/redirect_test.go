@@ -4,8 +4,12 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/http"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+
+	"aclgate/config/tlsfiles"
 )
 
 // A client that comes over plain HTTP is sent to https by listen.redirect, is told by listen.hsts to
@@ -37,6 +41,12 @@ func TestRedirectAndHSTS(t *testing.T) {
 	resp.Body.Close()
 	if got := resp.Header.Get("Strict-Transport-Security"); resp.StatusCode != 200 || got != "max-age=2592000" {
 		t.Errorf("over https: got %d and hsts %q", resp.StatusCode, got)
+	}
+	end, err := tlsfiles.End(filepath.Join(s.folder, "cert.pem"))
+	if got := s.series(`aclgate_certificate_expiry_seconds{setting="listen.tls.cert_file"}`); err != nil || got == "" {
+		t.Errorf("got the end of the certificate %q, %v", got, err)
+	} else if seconds, _ := strconv.ParseFloat(got, 64); int64(seconds) != end.Unix() {
+		t.Errorf("got the end of the certificate %s, want %d", got, end.Unix())
 	}
 	if code := p.end(); code != 0 {
 		t.Errorf("serve ended with %d", code)

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"os"
 	"sync"
@@ -182,4 +183,21 @@ func (r *Reloader) load() (*tls.Config, error) {
 		config.RootCAs, config.ClientCAs, config.ClientAuth = nil, authorities, tls.RequireAndVerifyClientCert
 	}
 	return config, nil
+}
+
+// End returns when the first certificate of a file in PEM ends.
+func End(path string) (time.Time, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return time.Time{}, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return time.Time{}, fmt.Errorf("%s holds no PEM", path)
+	}
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return c.NotAfter, nil
 }

@@ -87,7 +87,8 @@ type App struct {
 	mqtt            *mqttFront      // nil: there is none
 	listenTLSFault  func() error    // of the public listener's files; nil: it has none
 	draining        atomic.Bool
-	reloadFailed    atomic.Bool // the last one
+	reloadFailed    atomic.Bool  // the last one
+	ending          atomic.Int64 // tokens that end soon
 	notifier        *notifier
 	marker          string // of this process, in requests to the backend
 }
@@ -212,7 +213,7 @@ func (a *App) Serve(ctx context.Context) error {
 // request was answered.
 func (a *App) loops() []func(context.Context) {
 	all := []func(context.Context){
-		a.policy.Run, a.index.Run, a.gateway.WatchMemory, a.reloadOnHangup, a.notifier.run, a.watchKeys,
+		a.policy.Run, a.countEnding, a.index.Run, a.gateway.WatchMemory, a.reloadOnHangup, a.notifier.run, a.watchKeys,
 		func(ctx context.Context) {
 			a.watchFaults(ctx, faultTick, append(a.backgroundFaults(), a.fileFaults()...))
 		},
