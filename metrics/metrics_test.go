@@ -90,7 +90,9 @@ func everything(m *Metrics, cat *policy.Catalogue) {
 	m.Observe(&record.Record{Facts: record.Facts{Method: policy.GET, Route: cat.Collections[0].Routes[0], Status: 200, Upstream: 1}})
 	m.HeadFault(431)
 	m.CollectAudit(&record.Audit{})
-	m.CollectExpiry(func() map[string]time.Time { return map[string]time.Time{"listen.tls.cert_file": time.Unix(1900000000, 0)} }, func() int { return 2 })
+	m.CollectExpiry(func() map[string]time.Time {
+		return map[string]time.Time{"listen.tls.cert_file": time.Unix(1900000000, 0)}
+	}, func() int { return 2 })
 	m.CollectLost(func() LostStats { return LostStats{Log: 2, Notify: 1} })
 	m.DryRun(record.Outcome{Known: true, Reason: policy.NoEntry})
 	m.Shadowed(policy.Allow, policy.Deny, record.Outcome{Known: true, Reason: policy.NoEntry})

@@ -8,7 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"aclgate/policy/store")
+	"aclgate/policy/store"
+)
 
 // Tokens that end in time are counted alike in a file and in a database; those that a ttl keeps
 // alive, that have ended, or that end later are not.
