@@ -207,7 +207,18 @@ func (s *Settings) checkScope(report *strict.Report) {
 		path := s.named("scope.max_staleness", "scope.refresh")
 		s.fault(report, path, "the index would be too old (max_staleness) before it is read again (refresh)")
 	}
-	if s.Scope.Mode != ScopeHeader && !s.Upstream.Token.IsSet() {
+	if s.Scope.Mode == ScopeNone && s.Scope.Accounts == AccountsBackend {
+		s.fault(report, s.named("scope.mode", "scope.accounts"), "none is for one account, which the policy names: leave scope.accounts at policy")
+	}
+	switch ours := s.Scope.Owners == OwnersStore; {
+	case ours && s.Scope.Mode != ScopeIDs:
+		s.fault(report, s.named("scope.owners", "scope.mode"), "store is for backends that know no accounts: set scope.mode: ids")
+	case ours && s.Scope.Accounts == AccountsBackend:
+		s.fault(report, s.named("scope.owners", "scope.accounts"), "store is for backends that know no accounts: leave scope.accounts at policy")
+	case !ours && s.Scope.Unowned != 0:
+		s.fault(report, "scope.unowned", "has no effect without scope.owners: store")
+	}
+	if s.Scope.Mode.index() && !s.Upstream.Token.IsSet() {
 		s.warn(report, "scope.mode", "the item index is read from the backend without a credential: upstream.token_file is empty")
 	}
 }

@@ -229,7 +229,7 @@ func (s *Settings) checkMQTT(report *strict.Report) {
 	if m.Upstream.TLS.CA.IsSet() && !strings.HasPrefix(m.Upstream.URL, "mqtts:") {
 		s.warn(report, "mqtt.upstream.tls.ca_file", "has no effect: mqtt.upstream.url does not begin with mqtts://")
 	}
-	if m.On() && m.Namespace == NamespacePath && s.Scope.Mode == ScopeHeader {
+	if m.On() && m.Namespace == NamespacePath && !s.Scope.Mode.index() {
 		s.fault(report, s.named("mqtt.namespace", "scope.mode"),
 			"path keeps own topics apart; those of items need scope.mode ids or both")
 	}

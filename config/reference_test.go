@@ -101,17 +101,18 @@ func TestSmallest(t *testing.T) {
 		{"http://h", `odd "name" é\x` + "\u2028"},
 	}
 	for _, row := range rows {
-		s, faults := Parse("aclgate.yaml", Smallest(row.upstream, row.token))
+		s, faults := Parse("aclgate.yaml", Smallest(row.upstream, row.token, ScopeNone))
 		wantFaults(t, faults)
 		want := bare(Defaults())
 		o, err := parseOrigin(row.upstream)
 		want.Upstream.URLs = []Origin{o}
 		want.Upstream.Token = File{row.token, row.token}
+		want.Scope.Mode = ScopeNone
 		if got := bare(s); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("got\n%+v\nwant\n%+v", got, want)
 		}
 	}
-	if _, faults := Parse("f", Smallest("x\"]\nadmin: {}", "")); faults.Err() == nil {
+	if _, faults := Parse("f", Smallest("x\"]\nadmin: {}", "", ScopeNone)); faults.Err() == nil {
 		t.Error("got no fault for a URL that is none")
 	}
 }

@@ -107,6 +107,7 @@ type Upstream struct {
 	URLs           []Origin // at least one
 	Token          File     // none: the caller's own credential is passed on
 	Headers        []string // in lower case; none that the gateway writes, judges or passes anyway
+	Identity       bool     // the backend is told who asks
 	TLS            ClientTLS
 	Timeouts       UpstreamTimeouts
 	MaxConnections int // per URL
@@ -138,6 +139,8 @@ type Eject struct {
 // Scope is how accounts bound what a request may touch.
 type Scope struct {
 	Mode         ScopeMode
+	Owners       ScopeOwners
+	Unowned      int64 // an account; 0: none
 	TrustHeader  bool
 	Accounts     Accounts
 	Refresh      time.Duration
@@ -149,11 +152,24 @@ type Scope struct {
 // ScopeMode says who enforces the account tree.
 type ScopeMode string
 
+// index reports whether the gateway reads an index of items in this mode.
+func (m ScopeMode) index() bool { return m == ScopeIDs || m == ScopeBoth }
+
 // The values of scope.mode.
 const (
+	ScopeNone   ScopeMode = "none"
 	ScopeHeader ScopeMode = "header"
 	ScopeIDs    ScopeMode = "ids"
 	ScopeBoth   ScopeMode = "both"
+)
+
+// ScopeOwners says who says whose an item is.
+type ScopeOwners string
+
+// The values of scope.owners.
+const (
+	OwnersBackend ScopeOwners = "backend"
+	OwnersStore   ScopeOwners = "store"
 )
 
 // Accounts says where the account tree comes from.
@@ -214,6 +230,7 @@ type Policy struct {
 	Shadow        File // none: no second policy
 	MaxIDs        int
 	MaxResolved   int
+	MaxWrite      int // 0: no bound
 	MaxDepth      int
 	UnknownRoutes UnknownRoutes
 	BackendKeys   BackendKeys

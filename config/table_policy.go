@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math"
 	"strings"
 	"time"
 
@@ -12,9 +13,15 @@ import (
 func scopeRows(s *Settings) []Setting {
 	c := &s.Scope
 	return []Setting{
-		{"scope.mode", "header | ids | both", "header",
-			"Who enforces the account tree: the backend by x-flespi-cid, the gateway by an index of ids, or both.",
-			into(&c.Mode, strict.Enum(ScopeHeader, ScopeIDs, ScopeBoth))},
+		{"scope.mode", "none | header | ids | both", "header",
+			"Who enforces the account tree: nobody, because there is one account; the backend by x-flespi-cid; the gateway by an index of ids; or both.",
+			into(&c.Mode, strict.Enum(ScopeNone, ScopeHeader, ScopeIDs, ScopeBoth))},
+		{"scope.owners", "backend | store", "backend",
+			"In ids mode, who says whose an item is: the cid of the backend's rows, or the gateway's own store.",
+			into(&c.Owners, strict.Enum(OwnersBackend, OwnersStore))},
+		{"scope.unowned", "number", "0",
+			"With scope.owners: store, the account of what nobody owned when the backend was first read. 0: visible at the roots alone.",
+			into(&c.Unowned, strict.Int(0, math.MaxInt64))},
 		{"scope.trust_header", "bool", "false",
 			"In header mode, skips the check that the backend obeys the header.", into(&c.TrustHeader, strict.Bool)},
 		{"scope.accounts", "policy | backend", "policy",
@@ -67,6 +74,9 @@ func policyRows(s *Settings) []Setting {
 			"Ids in one list of a request. Above: 400.", into(&p.MaxIDs, count(1, mib))},
 		{"policy.max_resolved", "number", "20000",
 			"Items in scope that one match may resolve to. Above: 400.", into(&p.MaxResolved, count(1, mib))},
+		{"policy.max_write", "number", "0",
+			"Items that one PUT, PATCH or DELETE may reach by `all` or a match. Above, or where the number is not known: 400. 0: no bound.",
+			into(&p.MaxWrite, count(0, many))},
 		{"policy.max_depth", "number", "4",
 			"Levels of accounts.", into(&p.MaxDepth, count(1, 64))},
 		{"policy.unknown_routes", "deny | master", "deny",

@@ -50,6 +50,9 @@ func (e *Engine) JudgeElement(d *Decision, in *Input, k Keys) Reason {
 	case !d.addresses(r, k.ID):
 		return BodyItem
 	}
+	if e.Owners != OwnersBackend && judged.CID && k.CID != 0 && !r.Route.Moves() {
+		return BodyOwner
+	}
 	if !judged.CID || k.CID == 0 {
 		return NotJudged
 	}

@@ -17,6 +17,9 @@ func (e *Engine) Decide(d *Decision, in *Input) Reason {
 		d.grant, reason = e.entry(in)
 		d.Entry = d.grant.entry
 	}
+	if reason == NotJudged && e.Owners == OwnersFile && in.Request.changesOwners() {
+		reason = OwnersFixed
+	}
 	if reason == NotJudged {
 		reason = e.fields(d, in)
 	}
@@ -102,13 +105,13 @@ func (e *Engine) rootMaster(in *Input) bool {
 	if in.Token.Access != Master || !in.Tree.Root(in.Token.CID) {
 		return false
 	}
-	return e.Mode.Header() || in.Tree.Root(in.Scope)
+	return e.Mode.Unindexed() || in.Tree.Root(in.Scope)
 }
 
 // mqtt judges what only the backend can: topics are no items. A topic that carries REST calls would
 // go around the gateway (SPEC 4).
 func (e *Engine) mqtt(in *Input) (Reason, Verdict) {
-	if in.Token.Access == ACLAccess || !e.Mode.Header() {
+	if in.Token.Access == ACLAccess || !e.Mode.Unindexed() {
 		return ClosedMQTT, Deny
 	}
 	r := in.Request
@@ -130,12 +133,27 @@ func ClosedTopicName(topic []byte) bool {
 // header goes upstream, and the route names no items with integer ids.
 func (e *Engine) unscopable(in *Input) bool {
 	r := in.Request.Route
-	if e.Mode.Header() || r.Collection.OpenTo(in.Request.Method) {
+	if e.Mode.Unindexed() || r.Collection.OpenTo(in.Request.Method) {
 		return false
 	}
 	judged := r.Item || r.Creates && r.Collection.IDs == IDInt
 	return !(judged && r.Collection.Scoped) && !e.rootMaster(in)
 }
+
+// changesOwners reports whether the request makes items, takes them away or gives them to another
+// account.
+func (r *Request) changesOwners() bool {
+	route := r.Route
+	if route == nil || !route.Owned() {
+		return false
+	}
+	return route.Creates && r.Method == POST || route.Moves() && r.Method == PUT ||
+		route.Item && route.Slot == SlotItem && r.Method == DELETE
+}
+
+// Owned reports whether the route is about items that belong to accounts, by ids that a record can
+// have.
+func (r *Route) Owned() bool { return r.Collection.Scoped && r.Collection.IDs == IDInt }
 
 // entry chooses the one entry that decides. Dictionaries, and tokens that have no ACL, need none.
 func (e *Engine) entry(in *Input) (grant, Reason) {

@@ -14,6 +14,9 @@ type Decision struct {
 	// keeps the caller from a foreign item.
 	OnlyAccountScope bool
 
+	// Reach is how many items the write would reach that is refused as WriteTooWide.
+	Reach int
+
 	// Element is the element of the body that was refused.
 	Element Keys
 
@@ -25,6 +28,9 @@ type Decision struct {
 	kept, denied, unknown []int64 // what the selectors alias
 	sorted                []int64 // the ids of the first selector, for JudgeElement
 }
+
+// Uncounted is the reach of a write of which only the backend knows what it reaches.
+const Uncounted = -1
 
 // SelectorDecision is the outcome for one selector.
 type SelectorDecision struct {

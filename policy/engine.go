@@ -8,13 +8,29 @@ const (
 	ModeHeader Mode = iota // the backend, by x-flespi-cid
 	ModeIDs                // the gateway, by its index
 	ModeBoth
+	ModeNone // nobody: there is one account
 )
 
 // Header reports whether forwarded requests carry x-flespi-cid.
-func (m Mode) Header() bool { return m != ModeIDs }
+func (m Mode) Header() bool { return m == ModeHeader || m == ModeBoth }
 
 // Index reports whether the gateway knows the account of every item.
-func (m Mode) Index() bool { return m != ModeHeader }
+func (m Mode) Index() bool { return m == ModeIDs || m == ModeBoth }
+
+// Unindexed reports whether requests pass whose items no index can know: the backend judges their
+// account, or there is nothing to keep apart.
+func (m Mode) Unindexed() bool { return m != ModeIDs }
+
+// Owners says who says whose an item is, where the gateway enforces the tree alone
+// (SPEC 4.4, scope.owners).
+type Owners uint8
+
+// The values.
+const (
+	OwnersBackend Owners = iota // the cid of its rows
+	OwnersStore                 // the gateway's own record, which writes that pass through change
+	OwnersFile                  // the same, in a policy file that nobody can write
+)
 
 // Engine evaluates requests by what the settings say. It is immutable.
 //
@@ -27,7 +43,9 @@ type Engine struct {
 	Query         []string // policy.query: further parameter names
 	RefuseUnknown bool     // policy.query_unknown: refuse
 	MaxIDs        int      // policy.max_ids, 0: no bound
+	MaxWrite      int      // policy.max_write: items of one write by all or a match; 0: no bound
 	Mode          Mode     // scope.mode
+	Owners        Owners   // scope.owners
 	DenyMatch     bool     // scope.match: deny
 	StrictLinks   bool     // scope.linked: strict
 	MasterRoutes  bool     // policy.unknown_routes: master
@@ -82,8 +100,12 @@ func (e *Engine) Authenticate(in *Input) Reason {
 
 // Scope finds the branch that the request may touch: that of the token's own account, or that of
 // in.AskedCID if it is in there. Any other account is ForeignAccount, whether it exists or not
-// (SPEC 4.4).
+// (SPEC 4.4). Where nothing keeps accounts apart there is one, or nobody is let in.
 func (e *Engine) Scope(in *Input) Reason {
+	if e.Mode == ModeNone && len(in.Tree.Accounts()) > 1 {
+		in.Scope = 0
+		return ManyAccounts
+	}
 	in.Scope = in.Token.CID
 	if in.AskedCID != 0 {
 		in.Scope = in.AskedCID

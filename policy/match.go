@@ -35,7 +35,7 @@ func (e *Engine) match(d *Decision, in *Input, i int, b *bounds) Reason {
 	}
 	found := in.Resolved.match(i)
 	if found == nil {
-		p.Match, p.Alone = true, !listed && !b.limited() && e.Mode.Header()
+		p.Match, p.Alone = true, !listed && !b.limited() && e.Mode.Unindexed()
 		p.Ask = e.asked(p, in, s, b)
 		return NotJudged
 	}
@@ -63,7 +63,7 @@ func (e *Engine) linkedMatch(in *Input, s *Selector, b *bounds) bool {
 	case s.Kind == SelectConditions:
 		return indexed
 	}
-	return indexed && !e.Mode.Header()
+	return indexed && !e.Mode.Unindexed()
 }
 
 // ofAccount keeps what belongs to one account, which the index knows without the backend: of the

@@ -53,6 +53,9 @@ func Methods(ms ...Method) MethodSet {
 // Has reports whether m is in the set.
 func (s MethodSet) Has(m Method) bool { return m != NoMethod && s&(1<<m) != 0 }
 
+// Without returns the set without m.
+func (s MethodSet) Without(m Method) MethodSet { return s &^ (1 << m) }
+
 // Permits reports whether an entry with these methods permits m. PATCH is permitted by PUT as well:
 // it writes less than PUT does (SPEC 4.1).
 func (s MethodSet) Permits(m Method) bool {

@@ -1,6 +1,9 @@
 package policy
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
 // selectors judges step 9: every selector on its own, then all of them.
 func (e *Engine) selectors(d *Decision, in *Input) {
@@ -25,9 +28,49 @@ func (e *Engine) selectors(d *Decision, in *Input) {
 		return
 	}
 	d.conclude()
+	if e.tooWide(d, r) {
+		d.end(Deny, WriteTooWide)
+		return
+	}
 	if d.Verdict == Allow && open {
 		d.Reason = OpenRoute
 	}
+}
+
+// tooWide reports whether a write that would pass reaches too many items by `all` or a match, which
+// name none of them (SPEC 8, policy.max_write): one call deletes a fleet. d.Reach is how many then,
+// Uncounted where only the backend knows.
+func (e *Engine) tooWide(d *Decision, r *Request) bool {
+	if e.MaxWrite <= 0 || d.Verdict != Allow && d.Verdict != Narrow || r.Method != PUT && r.Method != PATCH && r.Method != DELETE {
+		return false
+	}
+	for i := range d.Selectors {
+		s, p := &r.Selectors[i], &d.Selectors[i]
+		switch {
+		case !s.reachesAll():
+			continue
+		case p.As == AsAsked:
+			d.Reach = Uncounted
+			return true
+		case len(p.IDs) > e.MaxWrite:
+			d.Reach = len(p.IDs)
+			return true
+		}
+	}
+	return false
+}
+
+// reachesAll reports whether the selector reaches items of a collection without naming one of them.
+// Where ids are strings only the backend reads it, and `all` is the one word that it does not take
+// for an item.
+func (s *Selector) reachesAll() bool {
+	switch {
+	case s.Collection == nil:
+		return false
+	case s.Kind == SelectLocal:
+		return bytes.EqualFold(s.Text, []byte("all")) || bytes.ContainsAny(s.Text, "=*{")
+	}
+	return s.Kind == SelectAll || s.Kind == SelectFields || s.Kind == SelectExpression
 }
 
 // narrow judges selector i and writes the outcome to d.Selectors[i]. A reason other than NotJudged

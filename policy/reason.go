@@ -61,6 +61,7 @@ const (
 	LimitAccount
 	LimitSource
 
+	ManyAccounts
 	ForeignAccount
 
 	UnknownRoute
@@ -74,6 +75,7 @@ const (
 	ClosedScope
 	NoEntry
 	CreateLimited
+	OwnersFixed
 	FieldHidden
 	MatchUnreadable
 	MatchDenied
@@ -81,6 +83,7 @@ const (
 	LinkMessages
 
 	TooManyIDs
+	WriteTooWide
 	MatchTooWide
 	LinkedMatch
 	ListTooLong
@@ -93,6 +96,7 @@ const (
 	BodyTooLarge
 	BodyCoding
 	BadBody
+	BodyOwner
 	BodyAccount
 	BodyItem
 	MoveNoEntry
@@ -111,6 +115,7 @@ const (
 	RightsChanged
 
 	BackendRefused
+	OwnerUnrecorded
 	UpstreamBroken
 	UpstreamRedirect
 	UpstreamUnauthorized

@@ -12,6 +12,10 @@ type Account struct {
 	Name   string
 }
 
+// AtRoots is the account of an item that has none and waits for one: it is in the branch of every
+// root, and of nobody else.
+const AtRoots int64 = -2
+
 // Tree is the account tree, immutable once built. Whether one account is in the branch of another
 // is two comparisons: each account has the interval of its branch in a walk through the tree.
 type Tree struct {
@@ -101,7 +105,7 @@ func (t *Tree) number(children [][]int, maxDepth int) (faults []TreeFault) {
 	return faults
 }
 
-// Contains reports whether cid is in the branch of top. An account that is not in the tree is in no
+// Contains reports whether cid is in the branch of top; AtRoots is in that of a root. An account that is not in the tree is in no
 // branch and has none.
 func (t *Tree) Contains(top, cid int64) bool {
 	if t == nil {
@@ -112,6 +116,9 @@ func (t *Tree) Contains(top, cid int64) bool {
 		return foundTop // the common case: a token in its own scope
 	}
 	b, found := t.byID[cid]
+	if cid == AtRoots {
+		return foundTop && t.accounts[a].Parent == 0
+	}
 	return foundTop && found && t.branches[a].in <= t.branches[b].in && t.branches[b].in <= t.branches[a].out
 }
 

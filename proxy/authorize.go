@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"fmt"
 
 	"aclgate/policy"
 	"aclgate/upstream"
@@ -131,12 +132,22 @@ func (z *authorizer) verdict(c *call, ev *evaluation) policy.Reason {
 	switch {
 	case z.tooOld(ev):
 		return policy.IndexStale
+	case dec.Reason == policy.WriteTooWide:
+		return c.refuse(dec.Reason, tooWide(dec.Reach))
 	case dec.Verdict == policy.Deny:
 		return dec.Reason
 	case dec.OnlyAccountScope && z.probe != nil && z.probe.Ignored():
 		return policy.ScopeIgnored
 	}
 	return policy.NotJudged
+}
+
+// tooWide says how many items a write would have changed (SPEC 8, policy.max_write).
+func tooWide(reach int) string {
+	if reach == policy.Uncounted {
+		return "this would change an unknown number of items: name them"
+	}
+	return fmt.Sprintf("this would change %d items: name them", reach)
 }
 
 // tooOld reports whether a verdict rests on an index that is too old. What an entry refuses, it
@@ -148,7 +159,7 @@ func (z *authorizer) tooOld(ev *evaluation) bool {
 	}
 	switch {
 	case ev.dec.Verdict != policy.Deny, ev.dec.Reason == policy.DeniedItems, ev.dec.Reason == policy.NothingLeft,
-		ev.dec.Reason == policy.MatchRefused, ev.dec.Reason == policy.IndexStale:
+		ev.dec.Reason == policy.MatchRefused, ev.dec.Reason == policy.WriteTooWide, ev.dec.Reason == policy.IndexStale:
 		return z.index.StaleFor(&ev.in)
 	}
 	return false

@@ -53,3 +53,6 @@ func keyOfElement(e *body.Element, value int, judged bool) (int64, bool) {
 	}
 	return e.Values[value].ID()
 }
+
+// textMove is what the client reads whose PUT …/cid says anything else.
+const textMove = `the body is exactly {"cid":N}`

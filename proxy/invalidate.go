@@ -26,6 +26,7 @@ const (
 // invalidator keeps the index in step with writes that pass through.
 type invalidator struct {
 	index       Index
+	owners      Owners // nil: the backend's rows say whose items are
 	accountTree AccountTree
 	budget      *budget
 	log         *slog.Logger
@@ -123,12 +124,16 @@ func (w *write) created(worked bool) {
 	if col.Role != policy.RoleAccounts {
 		tree = nil
 	}
-	var open []int64
+	var open, made []int64
 	w.readAnswer(func(row *listing.Row) {
 		id, cid := row.ID[0], row.ID[1]
 		_, known := in.Items.Account(col, id)
-		if !worked || known || !row.Is[1] {
+		if !worked || known || !row.Is[1] && w.owners == nil {
 			open = append(open, id)
+			return
+		}
+		if w.owners != nil {
+			made = append(made, id)
 			return
 		}
 		w.index.Created(col, id, cid)
@@ -136,6 +141,9 @@ func (w *write) created(worked bool) {
 			tree.Created(id, cid)
 		}
 	})
+	if len(made) > 0 {
+		w.recordCreated(made)
+	}
 	if len(open) == 0 {
 		return
 	}
@@ -145,11 +153,39 @@ func (w *write) created(worked bool) {
 	}
 }
 
+// recordCreated gives what was created to the scope's account, before its client has the answer. What
+// cannot be recorded waits at the roots, and the client learns that.
+func (w *write) recordCreated(ids []int64) {
+	in := &w.eval.in
+	col := in.Request.Route.Collection
+	if err := w.owners.Created(context.Background(), actor(in.Token), col, ids, in.Scope); err != nil {
+		w.log.Error("cannot record whose new items are: they wait at the roots",
+			"decision", w.call.id(), "collection", col.URI, "items", len(ids), "account", in.Scope, "error", err)
+		w.resp.failed = policy.OwnerUnrecorded
+	}
+	for _, id := range ids {
+		w.index.Created(col, id, in.Scope)
+	}
+}
+
+// recordDeleted forgets whose items were that are gone. What cannot be forgotten now is when the
+// backend has not listed it twice.
+func (w *write) recordDeleted(ids []int64) {
+	col := w.eval.in.Request.Route.Collection
+	if w.owners == nil || !col.Scoped || col.IDs != policy.IDInt {
+		return
+	}
+	if err := w.owners.Deleted(context.Background(), actor(w.eval.in.Token), col, ids); err != nil {
+		w.log.Warn("cannot forget whose deleted items were", "decision", w.call.id(), "collection", col.URI, "error", err)
+	}
+}
+
 // deleted notes deletions that the answer shows to be complete.
 func (w *write) deleted(worked bool) {
 	ids, exactly := w.touched()
 	if worked && exactly && w.complete() {
 		w.index.Deleted(w.eval.in.Request.Route.Collection, ids)
+		w.recordDeleted(ids)
 	} else {
 		w.doubted(ids, 0)
 	}

@@ -1,6 +1,10 @@
 package proxy
 
-import "aclgate/policy"
+import (
+	"time"
+
+	"aclgate/policy"
+)
 
 // attempts is how often a request is judged again, at most: what a decision rests on does not move
 // that often while one request is about to be sent.
@@ -80,4 +84,25 @@ func (g *Gateway) confirmCaller(x *exchange) error {
 		return errMoved
 	}
 	return nil
+}
+
+// moveItems moves items as it is permitted at that moment. It returns at once for all other requests.
+func (g *Gateway) moveItems(x *exchange) policy.Reason {
+	c, ev, body, resp := &x.call, &x.eval, &x.body, &x.resp
+	if !g.mover.concerns(ev.in.Request) {
+		return policy.NotJudged
+	}
+	for range attempts {
+		b := ev.basis()
+		switch {
+		case (resp.withdrawn || g.confirmer.moved(&b)) && x.ends(g.judge(x)):
+			return x.reason
+		case x.ends(g.mover.move(c, ev, body, resp)):
+			return x.reason
+		case !resp.withdrawn:
+			return policy.Internal // it has answered
+		}
+		time.Sleep(time.Millisecond) // until the index says whose they are
+	}
+	return policy.Overloaded
 }

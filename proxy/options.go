@@ -64,6 +64,15 @@ type Index interface {
 	GroupsChanged(ctx context.Context, members *policy.Collection, groups []int64) error
 }
 
+// Owners records whose items are, where the backend knows no accounts (SPEC 4.4). When its methods
+// return nil, every request judged later obeys it. actor is who changes it: the id of a token.
+type Owners interface {
+	Created(ctx context.Context, actor string, c *policy.Collection, ids []int64, cid int64) error
+	Deleted(ctx context.Context, actor string, c *policy.Collection, ids []int64) error
+	// Moved gives items to an account if each belongs to that of from, and reports whether they did.
+	Moved(ctx context.Context, actor string, c *policy.Collection, ids, from []int64, to int64) (done bool, err error)
+}
+
 // AccountTree is told of accounts that are made or changed through the gateway. Nil where the tree
 // comes from the policy alone.
 type AccountTree interface {
@@ -84,6 +93,7 @@ type Options struct {
 	Resolver    Resolver
 	ScopeProbe  ScopeProbe
 	Index       Index          // nil: the accounts of items need not be known
+	Owners      Owners         // nil: the backend knows whose items are, or nobody may change it
 	AccountTree AccountTree    // nil: the tree is the policy's
 	Limits      *limit.Limiter // nil: nobody is bounded
 	Metrics     *metrics.Metrics
@@ -93,6 +103,7 @@ type Options struct {
 
 	Key            func() string // the gateway's own credential; "": the caller's own goes upstream
 	Marker         string        // what a request of ours is known by when it comes back: see NewMarker
+	Identity       bool          // the backend is told who asks
 	PassHeaders    []string      // further client headers to pass
 	PublicURL      string
 	PublicHealth   func() error  // why the gateway is not ready; nil: /healthz and /readyz are not answered

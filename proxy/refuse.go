@@ -56,8 +56,11 @@ func (r *refuser) fault(c *call, ev *evaluation, resp *response, a policy.Answer
 	if retry := max(a.Retry, c.refusal.retry); retry > 0 {
 		resp.lines = appendNumber(resp.lines, "Retry-After: ", int64(retry))
 	}
-	if c.reason == policy.UnknownMethod {
-		resp.lines = append(ev.in.Request.Allow.Append(append(resp.lines, "Allow: "...)), "\r\n"...)
+	switch c.reason {
+	case policy.UnknownMethod:
+		resp.lines = appendAllow(resp.lines, ev.in.Request.Allow)
+	case policy.OwnersFixed:
+		resp.lines = appendAllow(resp.lines, ev.in.Request.Route.Methods.Without(ev.in.Request.Method))
 	}
 	b := append(resp.body[:0], `{"errors":[{"code":`...)
 	b = strconv.AppendInt(b, int64(a.Status), 10)
@@ -65,6 +68,10 @@ func (r *refuser) fault(c *call, ev *evaluation, resp *response, a policy.Answer
 	b = appendReason(b, c, ev.in.Request, a.Text)
 	resp.body = append(b, `"}]}`...)
 	r.heads.reply(c, resp, a.Status, resp.body)
+}
+
+func appendAllow(lines []byte, methods policy.MethodSet) []byte {
+	return append(methods.Append(append(lines, "Allow: "...)), "\r\n"...)
 }
 
 // appendReason appends what the client reads: fixed text, and of its own request the piece that is

@@ -35,7 +35,6 @@ func (b *requestBody) reset() {
 
 // What the client reads when its body cannot be. Syntax errors have their own.
 const (
-	textMove    = `the body is exactly {"cid":N}`
 	textTooLong = "the body is too large"
 	textBodies  = "the gateway holds too many large bodies"
 	textCoding  = "the body may not be encoded"
@@ -332,6 +331,8 @@ func (r *bodyReader) judgeElement(c *call, ev *evaluation, b *requestBody, e *bo
 		b.noteCID(ev, cid, shape)
 	case policy.BadBody:
 		c.refusal.public = "an id is not taken on creation"
+	case policy.BodyOwner:
+		c.refusal.public = "a body does not say whose an item is: send PUT /" + route.Collection.URI + "/{ids}/cid"
 	}
 	return reason
 }
@@ -372,7 +373,7 @@ func (b *requestBody) noteCID(ev *evaluation, cid int64, shape body.Kind) {
 // change that a body ever sees (SPEC 4.4, ids).
 func (r *bodyReader) addCID(c *call, ev *evaluation, b *requestBody, s *body.Scanner, shape body.Kind, text []byte) policy.Reason {
 	req := ev.in.Request
-	if r.engine.Mode != policy.ModeIDs || req.Method != policy.POST || !req.Route.Creates || !req.Route.Collection.Scoped {
+	if r.engine.Mode != policy.ModeIDs || r.engine.Owners != policy.OwnersBackend || req.Method != policy.POST || !req.Route.Creates || !req.Route.Collection.Scoped {
 		return policy.NotJudged
 	}
 	if shape != body.Object && shape != body.Array {

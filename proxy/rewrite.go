@@ -19,6 +19,7 @@ type outgoing struct {
 	head   []byte  // its header lines
 	sent   []byte  // the target, once it was forwarded
 	scope  int64   // the account whose branch it was printed for
+	caller caller  // whom it was printed for
 	fan    *fanOut // nil unless the list of ids is too long for one request
 
 	confirm func() error         // does the decision still hold? bound once
@@ -27,6 +28,16 @@ type outgoing struct {
 
 func (o *outgoing) reset() {
 	*o = outgoing{target: kept(o.target), head: kept(o.head), confirm: o.confirm, judge: o.judge}
+}
+
+// caller is who asks, as the backend may be told (SPEC 2, Printed upstream).
+type caller struct{ token, account int64 }
+
+func callerOf(t *policy.Token) caller {
+	if t == nil {
+		return caller{}
+	}
+	return caller{t.ID, t.CID}
 }
 
 // passHeader is one client header that may reach the backend.
@@ -60,6 +71,7 @@ func passHeaders(more []string) []passHeader {
 type rewriter struct {
 	engine    *policy.Engine
 	key       func() string
+	identity  bool
 	pass      []passHeader
 	via       *forwarding
 	maxURL    int
@@ -82,7 +94,7 @@ func (r *rewriter) print(c *call, ev *evaluation, b *requestBody, out *outgoing)
 			return reason
 		}
 	}
-	out.scope = ev.in.Scope
+	out.scope, out.caller = ev.in.Scope, callerOf(ev.in.Token)
 	out.req.Method, out.req.Target, out.req.Confirm = req.Method.String(), out.target, out.confirm
 	out.req.Repeatable = req.Method == policy.GET
 	out.req.HasBody = req.Method.Write() && req.Method != policy.DELETE
@@ -100,7 +112,7 @@ func (r *rewriter) print(c *call, ev *evaluation, b *requestBody, out *outgoing)
 // unchanged reports whether the request that was printed would be printed in the same way now. One
 // that had to be shortened counts as changed.
 func (r *rewriter) unchanged(ev *evaluation, out *outgoing) bool {
-	if out.scope != ev.in.Scope {
+	if out.scope != ev.in.Scope || out.caller != callerOf(ev.in.Token) {
 		return false
 	}
 	if r.whole {
@@ -134,8 +146,8 @@ func (r *rewriter) appendHead(dst []byte, c *call, ev *evaluation, b *requestBod
 	return dst
 }
 
-// appendCredential prints what the backend knows the request by: a credential, and the account
-// where the backend enforces it.
+// appendCredential prints what the backend knows the request by: a credential, the account where the
+// backend enforces it, and who asks where it wants to know.
 func (r *rewriter) appendCredential(dst []byte, c *call, ev *evaluation) []byte {
 	dst = append(dst, "Authorization: FlespiToken "...)
 	if key := r.key(); key != "" {
@@ -146,6 +158,12 @@ func (r *rewriter) appendCredential(dst []byte, c *call, ev *evaluation) []byte 
 	if r.engine.Mode.Header() {
 		dst = append(dst, "\r\nx-flespi-cid: "...)
 		dst = strconv.AppendInt(dst, ev.in.Scope, 10)
+	}
+	if r.identity {
+		dst = append(dst, "\r\nx-aclgate-token: "...)
+		dst = strconv.AppendInt(dst, ev.in.Token.ID, 10)
+		dst = append(dst, "\r\nx-aclgate-account: "...)
+		dst = strconv.AppendInt(dst, ev.in.Token.CID, 10)
 	}
 	return append(dst, "\r\n"...)
 }

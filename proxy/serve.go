@@ -31,6 +31,7 @@ type Gateway struct {
 	rewriter      rewriter
 	forwarder     forwarder
 	invalidator   invalidator
+	mover         mover
 	responder     responder
 	refuser       refuser
 	shadow        shadow
@@ -62,11 +63,12 @@ func New(o Options) *Gateway {
 	g.confirmer = confirmer{tokens: o.Tokens, accounts: o.Accounts, index: o.Index}
 	g.bodyReader = bodyReader{engine: o.Engine, max: o.MaxBody, maxUpload: o.MaxUpload, maxURL: o.MaxURL, budget: &g.bodies}
 	g.rewriter = rewriter{
-		engine: o.Engine, key: o.Key, pass: passHeaders(o.PassHeaders), via: via, maxURL: o.MaxURL,
+		engine: o.Engine, key: o.Key, identity: o.Identity, pass: passHeaders(o.PassHeaders), via: via, maxURL: o.MaxURL,
 		whole: o.Served != nil, backend: o.Backend, faults: g.faults, confirmer: &g.confirmer,
 	}
 	g.forwarder = forwarder{backend: o.Backend, faults: g.faults}
-	g.invalidator = invalidator{index: o.Index, accountTree: o.AccountTree, budget: &g.bodies, log: o.Log}
+	g.invalidator = invalidator{index: o.Index, owners: o.Owners, accountTree: o.AccountTree, budget: &g.bodies, log: o.Log}
+	g.mover = mover{owners: o.Owners, heads: heads, log: o.Log}
 	g.responder = responder{heads: heads, faults: g.faults}
 	g.refuser = refuser{heads: heads}
 	g.shadow.init(&o)
@@ -127,6 +129,7 @@ func (g *Gateway) serve(x *exchange) policy.Reason {
 	case x.ends(g.localReplies.info(c, ev, resp)): // what the token itself is
 	case x.ends(g.bodyReader.read(c, ev, body)): // read, checked, its judged keys judged
 	case body.asData && x.ends(g.judge(x)): // the body of a GET, which is a part of what it asks for
+	case x.ends(g.moveItems(x)): // between accounts, where the gateway itself knows whose they are
 	case x.ends(g.send(x)): // printed and sent, as it is permitted now; the head of the answer is there
 	case x.ends(g.invalidator.note(c, ev, body, resp)): // what a write has changed, for the index
 	default:

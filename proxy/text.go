@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"aclgate/policy"
 	"strconv"
 	"unicode/utf8"
 )
@@ -46,4 +47,12 @@ func appendClientText(b, s []byte) []byte {
 func digits(id int64) int {
 	var room [20]byte
 	return len(strconv.AppendInt(room[:0], id, 10))
+}
+
+// actor is who changes an owner, in the words of the history.
+func actor(t *policy.Token) string {
+	if t == nil {
+		return ""
+	}
+	return strconv.FormatInt(t.ID, 10)
 }

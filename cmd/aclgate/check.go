@@ -83,6 +83,8 @@ func readBoth(file string) (*config.Settings, *policyFile, strict.Faults) {
 		pol, more = readStore(s)
 		if pol != nil && s.Store.Kind == config.StoreFile {
 			more = append(more, usesFault(s, pol)...)
+		}
+		if pol != nil {
 			more = append(more, accountsFault(s, pol)...)
 		}
 		if shadow := s.Policy.Shadow; shadow.IsSet() {
@@ -117,14 +119,17 @@ func auditFault(s *config.Settings) strict.Faults {
 	return nil
 }
 
-// accountsFault reports that MQTT would be served to accounts that nothing keeps apart.
-func accountsFault(s *config.Settings, pol *policyFile) strict.Faults {
-	err := app.OneAccount(s, pol.Tree)
-	if err == nil {
-		return nil
+// accountsFault reports that accounts would be served that nothing keeps apart.
+func accountsFault(s *config.Settings, pol *policyFile) (faults strict.Faults) {
+	add := func(setting string, err error) {
+		if err != nil {
+			faults = append(faults, unreadable(s, setting, err))
+		}
 	}
-	at := s.Pos("mqtt.namespace")
-	return strict.Faults{{File: s.Name(), Line: at.Line, Col: at.Col, Message: "mqtt.namespace: " + err.Error()}}
+	add("scope.mode", app.OneScope(s, pol.Tree))
+	add("scope.unowned", app.UnownedAccount(s, pol.Tree))
+	add("mqtt.namespace", app.OneAccount(s, pol.Tree))
+	return faults
 }
 
 func countFaults(faults strict.Faults) int {
@@ -150,6 +155,11 @@ func (e *env) checkLive(ctx context.Context, a *app.App, s *config.Settings, tre
 	switch {
 	case err != nil:
 		return failed(fmt.Errorf("live: cannot ask the backend: %w", err))
+	case found == nil && s.Scope.Mode == config.ScopeNone:
+		if err := a.AskBackend(ctx); err != nil {
+			return failed(fmt.Errorf("live: cannot ask the backend: %w", err))
+		}
+		fmt.Fprintln(e.stdout, "live: the backend answers, and takes the gateway's credential")
 	case found == nil && s.Scope.Mode == config.ScopeHeader:
 		fmt.Fprintln(e.stdout, "live: nothing to ask the backend with these settings: scope.trust_header, or no upstream.token_file")
 	case found == nil:

@@ -297,6 +297,44 @@ func TestInitTakesTheSlash(t *testing.T) {
 	}
 }
 
+// What init writes is sound as it is; a second account takes another mode, which init can write too.
+func TestInitModes(t *testing.T) {
+	second := func(folder string) {
+		file := filepath.Join(folder, "policy.yaml")
+		text := strings.Replace(readText(t, file), "  - {id: 1,", "  - {id: 2, name: second}\n  - {id: 1,", 1)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for mode, want := range map[string]struct{ one, two int }{
+		"": {exitOK, exitSettings}, "none": {exitOK, exitSettings}, "header": {exitOK, exitOK}, "ids": {exitOK, exitOK}, "both": {exitOK, exitOK},
+	} {
+		folder := t.TempDir()
+		file := filepath.Join(folder, "aclgate.yaml")
+		args := []string{"init", "-c", file, "--upstream", "http://127.0.0.1:9000"}
+		if mode != "" {
+			args = append(args, "--mode", mode)
+		}
+		if code, _, stderr := once(t, args...); code != exitOK {
+			t.Fatalf("%s: init: %d %s", mode, code, stderr)
+		}
+		if err := os.WriteFile(filepath.Join(folder, "upstream.token"), []byte("the-backends-own-key\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if code, _, stderr := once(t, "check", "-c", file); code != want.one {
+			t.Errorf("%s, one account: got %d %s", mode, code, stderr)
+		}
+		second(folder)
+		code, _, stderr := once(t, "check", "-c", file)
+		if code != want.two || code != exitOK && !strings.Contains(stderr, file+":") {
+			t.Errorf("%s, two accounts: got %d %s", mode, code, stderr)
+		}
+	}
+	if code, _, _ := once(t, "init", "-c", filepath.Join(t.TempDir(), "a.yaml"), "--upstream", "http://h", "--mode", "all"); code != exitUsage {
+		t.Errorf("a mode that is none: got %d", code)
+	}
+}
+
 // init never touches a file that is there.
 func TestInitOverwritesNothing(t *testing.T) {
 	folder := write(t, map[string]string{"policy.yaml": "mine"})

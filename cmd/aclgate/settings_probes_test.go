@@ -170,6 +170,15 @@ var trialWrites = []trialRequest{
 	{name: "a change", key: aclKey, method: "PUT", target: "/gw/devices/101", body: `{"name":"truck-1"}`, want: func(*outlook) wanted {
 		return wanted{status: 200, rows: ids(101), denied: ids()}
 	}},
+	{name: "a change of all", key: aclKey, method: "PUT", target: "/gw/devices/all", body: `{"info":"x"}`, want: func(o *outlook) wanted {
+		switch {
+		case o.oneWrite:
+			return wanted{status: 400, says: "name them", sent: "-"}
+		case o.unenforced:
+			return wanted{status: 200, rows: ids(101, 102, 103, 131), denied: ids()}
+		}
+		return wanted{status: 200, rows: ids(101, 102), denied: ids()}
+	}},
 	{name: "a change without the right", key: aclKey, method: "PUT", target: "/gw/devices/103", body: `{"name":"truck-2"}`, want: func(o *outlook) wanted {
 		if o.unenforced {
 			return wanted{status: 200, rows: ids(103)}

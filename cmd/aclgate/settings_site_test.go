@@ -43,6 +43,7 @@ type outlook struct {
 	adminKey                 bool
 
 	callersKey, passesCustom        bool
+	identity, twoURLs               bool
 	backendTLS, ownCert, ownCertKey bool
 	backendConns                    int
 	maxURL                          int
@@ -55,6 +56,7 @@ type outlook struct {
 
 	unenforced                bool
 	oneID, oneResolved        bool
+	oneWrite                  bool
 	tooDeep                   bool
 	unknownRoutes             bool
 	backendKeys, gadgets      bool
@@ -99,7 +101,7 @@ func outlookOf(v values) *outlook {
 func (o *outlook) faulty(v values) bool {
 	halfPair := o.cert != o.certKey || o.clientCA && !o.cert || o.ownCert != o.ownCertKey || o.mqtt.faulty(o.mode)
 	stale := o.staleEarly && v["scope.refresh"] != "20ms" || v["scope.max_staleness"] == "45s" && v["scope.refresh"] == "1m"
-	return halfPair || stale || o.tooDeep
+	return halfPair || stale || o.tooDeep || o.mode == config.ScopeNone // the policy has several accounts
 }
 
 const settingsPolicy = `accounts:

@@ -70,9 +70,10 @@ var choices = map[string][]choice{
 	"listen.timeouts.min_rate":      alone("0", "1000000"),
 	"admin.address":                 alone(`"localhost:0"`),
 	"admin.token_file":              {{value: "admin.token", means: func(o *outlook) { o.adminKey = true }}},
-	"upstream.urls":                 alone(`["$URL1", "$URL2"]`),
+	"upstream.urls":                 {{value: `["$URL1", "$URL2"]`, means: func(o *outlook) { o.twoURLs = true }}},
 	"upstream.token_file":           {{value: `""`, means: func(o *outlook) { o.callersKey = true }}},
 	"upstream.headers":              {{value: "[x-custom]", means: func(o *outlook) { o.passesCustom = true }}},
+	"upstream.identity":             {{value: "true", means: func(o *outlook) { o.identity = true }}},
 	"upstream.tls.ca_file":          {{value: "cert.pem", means: func(o *outlook) { o.backendTLS = true }}},
 	"upstream.tls.cert_file": {
 		{value: "client.pem", means: func(o *outlook) { o.ownCert = true }},
@@ -94,9 +95,12 @@ var choices = map[string][]choice{
 	"upstream.eject.for":           alone("1ms"),
 	"upstream.probe":               alone("/", "/auth/info"),
 	"scope.mode": {
+		{value: "none", means: func(o *outlook) { o.mode = config.ScopeNone }},
 		{value: "ids", means: func(o *outlook) { o.mode = config.ScopeIDs }},
 		{value: "both", means: func(o *outlook) { o.mode = config.ScopeBoth }},
 	},
+	"scope.owners":          nil, // owners have tests of their own: owners_test.go
+	"scope.unowned":         nil,
 	"scope.trust_header":    alone("true"),
 	"scope.accounts":        alone("backend"),
 	"scope.refresh":         alone("20ms", "1m"),
@@ -115,6 +119,7 @@ var choices = map[string][]choice{
 	"policy.enforce":        {{value: "false", means: func(o *outlook) { o.unenforced = true }}},
 	"policy.shadow":         alone("shadow.yaml"),
 	"policy.max_ids":        {{value: "1", means: func(o *outlook) { o.oneID = true }}},
+	"policy.max_write":      {{value: "1", means: func(o *outlook) { o.oneWrite = true }}},
 	"policy.max_resolved":   {{value: "1", means: func(o *outlook) { o.oneResolved = true }}},
 	"policy.max_depth":      {{value: "3"}, {value: "2", means: func(o *outlook) { o.tooDeep = true }}},
 	"policy.unknown_routes": {{value: "master", means: func(o *outlook) { o.unknownRoutes = true }}},

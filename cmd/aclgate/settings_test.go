@@ -256,6 +256,9 @@ func (s *trial) judge(p *trialRequest) *reply {
 	if r.sentHeaders != "" && !strings.Contains(r.sentHeaders, "FlespiToken "+key+"}") {
 		s.t.Errorf("%s: the backend gets another credential: %s", p.name, r.sentHeaders)
 	}
+	if named := strings.Contains(r.sentHeaders, "x-aclgate-token"); r.sentHeaders != "" && named != s.o.identity {
+		s.t.Errorf("%s: the backend is told who asks: %v", p.name, named)
+	}
 	if passes := strings.Contains(r.sentHeaders, "custom"); r.sentHeaders != "" && passes != s.o.passesCustom {
 		s.t.Errorf("%s: x-custom is passed: %v", p.name, passes)
 	}
@@ -365,7 +368,7 @@ func (s *trial) wait() {
 	switch {
 	case s.o.perToken.concurrent, s.o.perAccount.concurrent:
 		status = 429
-	case s.o.backendConns == 1 && (s.o.noQueue || s.o.shortQueue):
+	case s.o.backendConns == 1 && !s.o.twoURLs && (s.o.noQueue || s.o.shortQueue):
 		status = 503
 	}
 	if status == 0 || s.o.perToken.slow || s.o.perAccount.slow {

@@ -165,6 +165,11 @@ func (x *explainer) detail() string {
 		return x.req.Detail
 	case policy.TooManyIDs:
 		return fmt.Sprintf("policy.max_ids is %d", x.engine.MaxIDs)
+	case policy.WriteTooWide:
+		if x.dec.Reach == policy.Uncounted {
+			return fmt.Sprintf("policy.max_write is %d, and only the backend knows how many items this reaches", x.engine.MaxWrite)
+		}
+		return fmt.Sprintf("policy.max_write is %d, and this reaches %d items", x.engine.MaxWrite, x.dec.Reach)
 	}
 	return ""
 }

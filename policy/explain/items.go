@@ -208,6 +208,8 @@ func (x *explainer) scopeClause(s *policy.Selector) string {
 		return fmt.Sprintf("; it lies in the branch of account %d", x.in.Scope)
 	case x.engine.Mode.Index():
 		return "; the gateway's index knows its account"
+	case x.engine.Mode == policy.ModeNone:
+		return ""
 	}
 	return "; the backend checks its account by x-flespi-cid"
 }

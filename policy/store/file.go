@@ -21,6 +21,10 @@ type FileOptions struct {
 	MaxDepth  int               // levels of accounts
 	Logger    *slog.Logger      // nil: slog.Default()
 
+	// Accept says why the accounts of a file cannot be obeyed, sound as they are, nil if they can: such
+	// a file is refused like a broken one. nil: all can.
+	Accept func(*policy.Tree) error
+
 	// Changed is told what every reading led to, the first one too, before Reload returns. It must
 	// not call the File; nil: nobody is told.
 	Changed func(State, What)
@@ -151,6 +155,11 @@ func (f *File) refresh() error {
 	r := newReader(f.opts.Path, f.opts.Catalogue, f.opts.MaxDepth)
 	r.pace = pace
 	p, faults := r.read(text)
+	if p != nil && f.opts.Accept != nil {
+		if err := f.opts.Accept(p.Tree); err != nil {
+			p, faults = nil, append(faults, strict.Fault{File: f.opts.Path, Message: "accounts: " + err.Error()})
+		}
+	}
 	if p == nil {
 		f.result = f.refuse(faults)
 		return f.result

@@ -15,6 +15,7 @@ import (
 type Policy struct {
 	Tree *policy.Tree
 
+	owners  owners // of items; nil: the file says nothing of them
 	arena   arena
 	digests *hashIndex
 	tokens  [policy.NoAPI + 1]int // by access type
@@ -175,6 +176,7 @@ func (r *reader) read(text []byte) (*Policy, strict.Faults) {
 	root, report := strict.ParseFile(r.file, text, "tokens", r.pace.step)
 	m := root.Map(fileKeys...)
 	r.readAccounts(m.Opt("accounts"))
+	r.readOwners(m.Opt("owners"))
 	for i, n := range m.Opt("tokens").Elements() {
 		r.keep(r.readToken(n, i))
 		r.pace.step()

@@ -137,7 +137,8 @@ func word(text string) string {
 const template = `# Who may do what: accounts and tokens. Read by aclgate; edit it and save, and
 # within two seconds it is obeyed. "aclgate check" names every fault in it.
 
-accounts:                         # a tree: a token sees its account and all below it
+accounts:                         # a tree: a token sees its account and all below it; more than
+                                  # one takes another scope.mode than none
   - {id: 1, name: operator}
   # - {id: 11, name: ACME Fleet, parent: 1}
 

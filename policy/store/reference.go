@@ -31,6 +31,7 @@ const (
 	typeMethods = "list of methods"
 	typeIDs     = "list of ids | all | in-groups"
 	typeActions = "list of publish, subscribe"
+	typeOwners  = "mapping of collections"
 	typeAny     = "anything"
 )
 
@@ -70,6 +71,8 @@ var reference = []Field{
 	{"tokens[].accessed", typeAny, false, "", "Stands in what flespi exports. Read and not used: last uses are in the file beside the policy."},
 	{"tokens[].blocked", typeAny, false, "", "Stands in what flespi exports. A token that flespi had blocked is not enabled here, with a warning."},
 	{"tokens[].metadata", typeAny, false, "", "Stands in what flespi exports. Kept by a database, not used."},
+
+	{"owners", typeOwners, false, "{}", "Whose items are, for a backend that knows no accounts (`scope.owners: store`): by collection and account, lists of ids and of runs such as `\"100-199\"`."},
 }
 
 // keysOf returns the keys of the mapping at a path, in their order; "" is the file.

@@ -78,6 +78,10 @@ func valueForm(f Field) object {
 		return either(listOf(id), object{"enum": []string{"all", "in-groups"}})
 	case typeActions:
 		return listOf(object{"enum": []string{"publish", "subscribe"}})
+	case typeOwners:
+		run := text(`^[1-9][0-9]*(-[1-9][0-9]*)?$`)
+		ofAccount := object{"type": "object", "propertyNames": text(strict.IDPattern), "additionalProperties": listOf(either(object{"type": "integer", "minimum": 1}, run))}
+		return either(object{"type": "object", "additionalProperties": ofAccount}, object{"type": "null"})
 	case typeAny:
 		return object{}
 	}

@@ -247,7 +247,7 @@ func (j *Judge) allowed() policy.Reason {
 func (j *Judge) module(name string) policy.Reason {
 	t, e := j.permit.token, j.permit.law.Engine
 	if name == mqttModule {
-		if t.Access == policy.ACLAccess || !e.Mode.Header() {
+		if t.Access == policy.ACLAccess || !e.Mode.Unindexed() {
 			return policy.ClosedMQTT
 		}
 		return policy.Permitted

@@ -76,7 +76,7 @@ func (j *Judge) rightOn(p *part, alone int64) *right {
 func (j *Judge) modules(name string) policy.Reason {
 	e := j.permit.law.Engine
 	switch {
-	case name == mqttModule && (j.Token.Access == policy.ACLAccess || !e.Mode.Header()):
+	case name == mqttModule && (j.Token.Access == policy.ACLAccess || !e.Mode.Unindexed()):
 		return policy.ClosedMQTT
 	case name == platformModule && j.Token.Access != policy.Master:
 		return policy.ClosedPlatform

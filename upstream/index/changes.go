@@ -9,7 +9,8 @@ import (
 )
 
 // Created notes an item that was created through the gateway. Like all changes it counts for every
-// View taken later, and outlives readings that began before it.
+// View taken later, and outlives readings that began before it. Where Options.Owners knows accounts,
+// the item has the one that it says.
 func (x *ItemIndex) Created(c *policy.Collection, id, cid int64) { x.change(c, []int64{id}, cid) }
 
 // Moved notes items that were given to another account.
@@ -28,7 +29,7 @@ func (x *ItemIndex) Doubted(c *policy.Collection, ids []int64, to int64) {
 	if s == nil {
 		return
 	}
-	changes := x.changes(s, ids, gone)
+	changes := x.changes(c, s, ids, gone)
 	if len(changes) == 0 {
 		return
 	}
@@ -53,20 +54,24 @@ func (x *ItemIndex) change(c *policy.Collection, ids []int64, cid int64) {
 	if s == nil {
 		return
 	}
-	if changes := x.changes(s, ids, cid); len(changes) > 0 {
+	if changes := x.changes(c, s, ids, cid); len(changes) > 0 {
 		x.put(c, s.apply(changes))
 	}
 }
 
 // changes makes one change of items, sorted and distinct. The caller holds mu.
-func (x *ItemIndex) changes(s *overlay, ids []int64, cid int64) []change {
+func (x *ItemIndex) changes(c *policy.Collection, s *overlay, ids []int64, cid int64) []change {
 	changes := make([]change, 0, len(ids))
 	full := cid == gone && s.changes() >= maxForgotten
 	for _, id := range ids {
 		if full && !s.knows(id) {
 			continue
 		}
-		changes = append(changes, change{id, cid, x.seq + 1})
+		to := cid
+		if to != gone && x.opt.Owners != nil {
+			to = x.owner(c, id)
+		}
+		changes = append(changes, change{id, to, x.seq + 1})
 	}
 	if len(changes) > 0 {
 		x.seq++
@@ -95,6 +100,11 @@ func (x *ItemIndex) found(c *policy.Collection, open []int64, rows []change, seq
 		return
 	}
 	rows = distinct(rows)
+	for i := range rows {
+		if x.opt.Owners != nil {
+			rows[i].cid = x.owner(c, rows[i].id)
+		}
+	}
 	for _, id := range open {
 		if s.inDoubt(id) != nil && !slices.ContainsFunc(rows, func(row change) bool { return row.id == id }) {
 			rows = append(rows, change{id: id, cid: gone})

@@ -93,7 +93,7 @@ func covered(entries []policy.Entry, c *policy.Collection) bool {
 
 // addReachable adds a collection and every one that its routes link to.
 func (b *demandBuilder) addReachable(c *policy.Collection) {
-	if c.Topics && !b.engine.Mode.Header() {
+	if c.Topics && !b.engine.Mode.Unindexed() {
 		return // closed to everyone
 	}
 	for _, r := range c.Routes {

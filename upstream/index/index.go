@@ -22,6 +22,7 @@ type Options struct {
 	Mode         policy.Mode   // of scope.mode
 	Catalogue    *policy.Catalogue
 	Tree         func() *policy.Tree // the accounts in force
+	Owners       Owners              // says whose items are; nil: the backend does
 	Demand       func() Demand       // asked at the start and after every PolicyLoaded
 	Refresh      time.Duration       // pause between two readings
 	MaxStaleness time.Duration       // older is too old to judge by
@@ -47,6 +48,7 @@ type ItemIndex struct {
 	mu         sync.Mutex // guards what follows, and every change of state
 	seq        uint64     // of the last change
 	refreshers map[subject]*refresher
+	moving     map[*policy.Collection]*moves // of readings that are about to count
 
 	worked, failed atomic.Uint64 // readings
 
@@ -79,7 +81,7 @@ func New(o Options) *ItemIndex {
 	}
 	x := &ItemIndex{
 		lister: listing.Lister{Backend: o.Backend, Key: o.Key, Log: o.Log}, opt: o,
-		groups: o.Catalogue.WithRole(policy.RoleGroups), refreshers: map[subject]*refresher{},
+		groups: o.Catalogue.WithRole(policy.RoleGroups), refreshers: map[subject]*refresher{}, moving: map[*policy.Collection]*moves{},
 		wake: wake.New(), slots: make(chan struct{}, atOnce), lookUps: newLookupCache(o.Refresh),
 	}
 	n := len(o.Catalogue.Collections)

@@ -123,9 +123,13 @@ func (x *ItemIndex) lookUpAll(q *Question, c *policy.Collection, ids []int64) er
 // same. Those that were in doubt are gone then.
 func (x *ItemIndex) lookUp(q *Question, c *policy.Collection, ids []int64, inDoubt bool) (n int, err error) {
 	seq := x.mark()
-	target, n := x.lookUpTarget(c, ids)
+	columns, fields := listing.ItemColumns, "?fields=id%2Ccid"
+	if x.opt.Owners != nil {
+		columns, fields = listing.IDColumns, "?fields=id"
+	}
+	target, n := x.lookUpTarget(c, ids, fields)
 	ids = ids[:n]
-	list := listing.Query{Target: target, CallersKey: q.CallersKey, Columns: listing.ItemColumns, Confirm: q.Confirm, Holder: q.holder().ForLookUp(),
+	list := listing.Query{Target: target, CallersKey: q.CallersKey, Columns: columns, Confirm: q.Confirm, Holder: q.holder().ForLookUp(),
 		Deadline: time.Now().Add(lookUpFor)}
 	if x.opt.Mode.Header() {
 		list.CID = rootOf(q.Input)
@@ -158,8 +162,7 @@ func (x *ItemIndex) lookUp(q *Question, c *policy.Collection, ids []int64, inDou
 
 // lookUpTarget prints the question for as many of the ids as fit a target, and returns how many
 // these are.
-func (x *ItemIndex) lookUpTarget(c *policy.Collection, ids []int64) (target []byte, n int) {
-	const fields = "?fields=id%2Ccid"
+func (x *ItemIndex) lookUpTarget(c *policy.Collection, ids []int64, fields string) (target []byte, n int) {
 	target = append([]byte{'/'}, c.URI...)
 	for sep := byte('/'); n < len(ids); sep = ',' {
 		longer := strconv.AppendInt(append(target, sep), ids[n], 10)

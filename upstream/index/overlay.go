@@ -13,7 +13,7 @@ const gone = -1
 
 // change is what became of one item after a reading began.
 type change struct {
-	id, cid int64  // cid: gone; 0 for no account
+	id, cid int64  // cid: gone; 0 for no account; policy.AtRoots
 	seq     uint64 // grows with every change
 }
 
@@ -96,7 +96,10 @@ const deltaRatio = 4
 // account returns the account of an item, and whether it is known.
 func (o *overlay) account(id int64) (cid int64, known bool) {
 	if c, changed := o.changed(id); changed {
-		return max(c.cid, 0), c.cid != gone
+		if c.cid == gone {
+			return 0, false
+		}
+		return c.cid, true
 	}
 	return o.base.account(id)
 }

@@ -106,6 +106,7 @@ func (x *ItemIndex) drop(s subject) {
 		return
 	}
 	x.put(s.collection, nil)
+	delete(x.moving, s.collection)
 }
 
 // keepReading reads a subject again and again until ctx ends.
@@ -162,18 +163,24 @@ func (x *ItemIndex) report(s subject, err, before error, took time.Duration) {
 func (x *ItemIndex) read(ctx context.Context, c *policy.Collection) error {
 	seq, began := x.mark(), time.Now()
 	rows := make([]itemRow, 0, x.size(c))
-	q := listing.Items(c.URI, x.roots())
+	q := x.ask(c)
 	q.Deadline = began.Add(x.opt.MaxStaleness)
 	q.Again = func(n int) { rows = rows[:len(rows)-n] }
 	if err := x.lister.AllScopes(ctx, &q, func(r *listing.Row) { rows = append(rows, itemRow{r.ID[0], r.ID[1]}) }); err != nil {
 		return err
 	}
+	rows = x.accounts(ctx, c, rows, seq)
 	base, err := newSnapshot(rows)
 	if err != nil {
 		return err
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.settleMoves(c, rows) {
+		if base, err = newSnapshot(rows); err != nil {
+			return err
+		}
+	}
 	if ctx.Err() != nil { // stopped, under mu: it is not needed, or another refresher has begun
 		return ctx.Err()
 	}

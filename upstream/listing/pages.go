@@ -68,6 +68,17 @@ func Items(uri string, roots []int64) Query {
 	}
 }
 
+// IDs asks for all items of a collection, of a backend that knows no accounts.
+func IDs(uri string, roots []int64) Query {
+	return Query{
+		Target: []byte("/" + uri + "/all?fields=id"), Columns: IDColumns,
+		Max: MaxItems, Whole: true, Roots: roots,
+	}
+}
+
+// IDColumns are the columns of items whose accounts the backend does not know.
+var IDColumns = Columns{Names: []string{"id"}, Required: 1}
+
 // Page reads the first rows of a listing: at most limit, or those that come without one for 0. When
 // each returns false the rest is not read, and may not have been whole. Keep, Max and Again are not
 // used.

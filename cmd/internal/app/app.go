@@ -25,6 +25,7 @@ import (
 	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/policy/routes"
+	"aclgate/policy/store"
 	"aclgate/proxy"
 	"aclgate/proxy/admin"
 	"aclgate/proxy/mqtt"
@@ -71,6 +72,7 @@ type App struct {
 	transport *upstream.Transport
 	resolver  *index.Resolver
 	index     *index.ItemIndex
+	book      *store.Book     // whose items are; nil: the backend says so, or a policy file
 	accounts  *index.Accounts // nil: the tree is the policy's
 	probe     *probe.Probe    // nil: nothing has to be checked
 

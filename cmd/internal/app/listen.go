@@ -33,10 +33,10 @@ func maxBodies(maxBody int64) int64 {
 func (a *App) openGateway() {
 	l := a.settings.Listen
 	o := proxy.Options{
-		Engine: a.engine, Tokens: a.policy, Accounts: a.policy, Index: a.index, Backend: a.transport, Limits: a.limiter(),
+		Engine: a.engine, Tokens: a.policy, Accounts: a.policy, Index: a.index, Backend: a.transport, Limits: a.limiter(), Owners: a.ownerBook(),
 		Metrics: a.metrics, Ring: a.ring, Audit: a.audit, Log: a.log,
 		Resolver: a.resolver, Key: a.ownKey, Marker: a.marker,
-		PassHeaders: a.settings.Upstream.Headers, PublicURL: l.PublicURL.String(),
+		Identity: a.settings.Upstream.Identity, PassHeaders: a.settings.Upstream.Headers, PublicURL: l.PublicURL.String(),
 		TLS: l.TLS.Cert.IsSet(), TrustedProxies: l.TrustedProxies,
 		Region: region(l.Region), Backends: backends(a.settings.Upstream.URLs),
 		Origins: l.CORS.Origins, CORSMaxAge: int(l.CORS.MaxAge / time.Second), HSTS: int(l.HSTS / time.Second),

@@ -8,7 +8,9 @@ import (
 
 	"aclgate/policy"
 	"aclgate/policy/explain"
+	"aclgate/upstream"
 	"aclgate/upstream/index"
+	"aclgate/upstream/listing"
 	"aclgate/upstream/probe"
 )
 
@@ -28,6 +30,31 @@ func (a *App) ProbeScope(ctx context.Context) (*probe.Result, error) {
 	}
 	found, err := a.probe.Check(ctx)
 	return &found, err
+}
+
+// AskBackend asks the backend for one item, without serving: it can be reached, and takes the
+// gateway's credential. That it refuses to show items, or knows no such collection, is an answer too.
+func (a *App) AskBackend(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, liveFor)
+	defer stop()
+	var answer upstream.Answer
+	defer context.AfterFunc(ctx, answer.Cancel)()
+	defer answer.Close()
+	devices := a.engine.Catalogue.WithRole(policy.RoleDevices)
+	if devices == nil {
+		return nil
+	}
+	lister := listing.Lister{Backend: a.transport, Key: a.ownKey, Log: a.log}
+	q := listing.Query{
+		Target:  []byte("/" + devices.URI + "/all?fields=id"),
+		Columns: listing.Columns{Names: []string{"id"}}, Deadline: time.Now().Add(liveFor),
+	}
+	err := lister.Page(&answer, &q, 1, func(*listing.Row) bool { return false })
+	var refused *listing.AnswerError
+	if errors.As(err, &refused) && refused.Status != 401 && refused.Status != 429 {
+		return nil
+	}
+	return err
 }
 
 // ReadIndex reads the item index once, without serving: the backend can be reached, takes the

@@ -7,6 +7,7 @@ import (
 
 	"aclgate/metrics"
 	"aclgate/metrics/record"
+	"aclgate/policy"
 	"aclgate/proxy/admin"
 	"aclgate/upstream/share"
 )
@@ -82,6 +83,9 @@ func (a *App) checks() []admin.Check {
 	}}}
 	if a.policy.live != nil {
 		checks = append(checks, admin.Check{Name: "store", Func: a.storeReady})
+	}
+	if a.engine.Mode == policy.ModeNone {
+		checks = append(checks, admin.Check{Name: "scope", Func: func() error { return OneScope(a.settings, a.policy.Tree()) }})
 	}
 	if a.probe != nil {
 		checks = append(checks, admin.Check{Name: "scope", Func: a.probe.Ready})

@@ -21,8 +21,9 @@ import (
 func Engine(s *config.Settings, cat *policy.Catalogue) *policy.Engine {
 	p := s.Policy
 	return &policy.Engine{
-		Catalogue: cat, Query: p.Query, MaxIDs: p.MaxIDs, Mode: modes[s.Scope.Mode],
+		Catalogue: cat, Query: p.Query, MaxIDs: p.MaxIDs, MaxWrite: p.MaxWrite, Mode: modes[s.Scope.Mode],
 		RefuseUnknown: p.QueryUnknown == config.QueryRefuse,
+		Owners:        owners(s),
 		DenyMatch:     s.Scope.Match == config.MatchDeny,
 		StrictLinks:   s.Scope.Linked == config.LinkedStrict,
 		MasterRoutes:  p.UnknownRoutes == config.UnknownMaster,
@@ -33,7 +34,17 @@ func Engine(s *config.Settings, cat *policy.Catalogue) *policy.Engine {
 }
 
 var modes = map[config.ScopeMode]policy.Mode{
-	config.ScopeHeader: policy.ModeHeader, config.ScopeIDs: policy.ModeIDs, config.ScopeBoth: policy.ModeBoth,
+	config.ScopeNone: policy.ModeNone, config.ScopeHeader: policy.ModeHeader, config.ScopeIDs: policy.ModeIDs, config.ScopeBoth: policy.ModeBoth,
+}
+
+// OneScope says why scope.mode none cannot serve the accounts of a tree: it keeps none apart.
+func OneScope(s *config.Settings, tree *policy.Tree) error {
+	n := len(tree.Accounts())
+	if s.Scope.Mode != config.ScopeNone || n == 1 {
+		return nil
+	}
+	return fmt.Errorf("scope.mode none is for one account, and the policy has %d: "+
+		"set header if the backend knows accounts, else ids", n)
 }
 
 // source is a store that is looked after.
@@ -59,6 +70,7 @@ type policySource struct {
 func (a *App) newSource(file config.File, log *slog.Logger, changed func(store.State, store.What)) (*policySource, error) {
 	f, err := store.OpenFile(store.FileOptions{
 		Path: file.Path, Catalogue: a.engine.Catalogue, MaxDepth: a.settings.Policy.MaxDepth, Logger: log, Changed: changed,
+		Accept: func(t *policy.Tree) error { return OneScope(a.settings, t) },
 	})
 	if err != nil {
 		return nil, err
@@ -144,6 +156,9 @@ func (a *App) policyChanged(s store.State, what store.What) {
 		a.accounts.PolicyLoaded()
 	}
 	if a.index != nil {
+		if a.engine.Owners == policy.OwnersFile {
+			a.owned(nil)
+		}
 		a.index.PolicyLoaded()
 	}
 }

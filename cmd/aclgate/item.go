@@ -1,0 +1,290 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"aclgate/cmd/internal/app"
+	"aclgate/config"
+	"aclgate/config/strict"
+	"aclgate/policy"
+	"aclgate/policy/routes"
+	"aclgate/policy/store"
+)
+
+func (e *env) item() *cobra.Command {
+	c := &cobra.Command{
+		Use: "item", Short: "Say whose items are, for a backend that knows no accounts", Args: cobra.NoArgs,
+		Long: `Say whose items are, where the gateway keeps that itself (scope.owners: store).
+
+The commands work on the database, beside a gateway that runs or not: it obeys
+within 20 ms what they change. Owners in a policy file are read, not written.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	c.AddCommand(e.itemAssign(), e.itemList(), e.itemImport(), e.itemExport())
+	return c
+}
+
+func (e *env) itemAssign() *cobra.Command {
+	var cid int64
+	c := &cobra.Command{
+		Use:   "assign COLLECTION IDS --cid ACCOUNT",
+		Short: "Give items to an account",
+		Long: `Give items to an account, in one transaction. Items that the backend does not list
+twice in a row lose their owner again.
+
+  aclgate item assign gw/devices 1-100,205 --cid 11`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			spans, err := parseSpans(args[1])
+			if err != nil {
+				return err
+			}
+			if cid <= 0 {
+				return errors.New("item assign needs --cid ACCOUNT")
+			}
+			rows := func(yield func(store.Owner) error) error {
+				return each(spans, func(id int64) error { return yield(store.Owner{Collection: args[0], ID: id, CID: cid}) })
+			}
+			return e.putOwners(cmd.Context(), rows)
+		},
+	}
+	c.Flags().Int64Var(&cid, "cid", 0, "the account (required)")
+	return c
+}
+
+// maxAssigned bounds the items of one command line: a run is quickly written too long.
+const maxAssigned = 10_000_000
+
+// parseSpans reads a list of ids and runs of ids.
+func parseSpans(text string) (spans []store.Span, err error) {
+	total := int64(0)
+	for part := range strings.SplitSeq(text, ",") {
+		s, err := store.ParseSpan(part)
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", part, err)
+		}
+		if total += s.Last - s.First + 1; total > maxAssigned || total <= 0 {
+			return nil, fmt.Errorf("these are more than %d items", maxAssigned)
+		}
+		spans = append(spans, s)
+	}
+	return spans, nil
+}
+
+// each calls do with every id of some runs.
+func each(spans []store.Span, do func(int64) error) error {
+	for _, s := range spans {
+		for id := s.First; ; id++ {
+			if err := do(id); err != nil {
+				return err
+			}
+			if id == s.Last {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// putOwners writes whose items are, all of it or nothing.
+func (e *env) putOwners(ctx context.Context, rows func(func(store.Owner) error) error) error {
+	return e.withDatabase(ctx, func(s *config.Settings, db app.Database) error {
+		cat, err := routes.Load(s.Policy.RoutesFile.Path)
+		if err != nil {
+			return badSettings(err)
+		}
+		known := map[string]bool{}
+		for _, c := range cat.Collections {
+			known[c.URI] = c.Scoped && c.IDs == policy.IDInt
+		}
+		if s.Scope.Owners != config.OwnersStore {
+			fmt.Fprintln(e.stderr, "warning: scope.owners is not store: nobody asks for this")
+		}
+		n, progress := 0, e.progress()
+		_, err = store.Write(ctx, app.LiveOptions(s, db), "operator", func(tx *store.Tx) error {
+			return rows(func(o store.Owner) error {
+				if !known[o.Collection] {
+					return fmt.Errorf("no collection of items with accounts is called %q", o.Collection)
+				}
+				n++
+				progress()
+				return tx.PutOwner(o)
+			})
+		})
+		if err == nil {
+			fmt.Fprintf(e.stdout, "%d %s\n", n, plural(n, "item", "items"))
+		}
+		return err
+	})
+}
+
+func (e *env) itemImport() *cobra.Command {
+	return &cobra.Command{
+		Use:   "import FILE",
+		Short: "Read whose items are from a CSV file: collection,id,cid",
+		Long: `Read whose items are from a CSV file with the columns collection, id and cid, all of
+it or nothing; - is standard input. A first line with these names is skipped.
+What the file does not name stays as it is.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in := io.Reader(os.Stdin)
+			if args[0] != "-" {
+				f, err := os.Open(args[0])
+				if err != nil {
+					return failed(err)
+				}
+				defer f.Close()
+				in = f
+			}
+			return e.putOwners(cmd.Context(), func(yield func(store.Owner) error) error { return readOwners(in, args[0], yield) })
+		},
+	}
+}
+
+// readOwners reads rows of CSV.
+func readOwners(in io.Reader, name string, yield func(store.Owner) error) error {
+	r := csv.NewReader(bufio.NewReaderSize(in, 1<<20))
+	r.FieldsPerRecord, r.ReuseRecord = 3, true
+	for first := true; ; first = false {
+		row, err := r.Read()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if first && row[0] == "collection" && row[1] == "id" && row[2] == "cid" {
+			continue
+		}
+		id, okID := strict.ParseID(row[1])
+		cid, okCID := strict.ParseID(row[2])
+		if !okID || !okCID {
+			line, _ := r.FieldPos(0)
+			return fmt.Errorf("%s:%d: expected a collection and two ids, found %q", name, line, strings.Join(row, ","))
+		}
+		if err := yield(store.Owner{Collection: strings.Clone(row[0]), ID: id, CID: cid}); err != nil {
+			line, _ := r.FieldPos(0)
+			return fmt.Errorf("%s:%d: %w", name, line, err)
+		}
+	}
+}
+
+func (e *env) itemExport() *cobra.Command {
+	return &cobra.Command{
+		Use:   "export",
+		Short: "Print whose items are as CSV: collection,id,cid",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			out := bufio.NewWriterSize(e.stdout, 1<<20)
+			if _, err := out.WriteString("collection,id,cid\n"); err != nil {
+				return failed(err)
+			}
+			line := make([]byte, 0, 64)
+			err := e.eachOwner(cmd.Context(), func(o store.Owner) error {
+				line = append(append(line[:0], o.Collection...), ',')
+				line = append(strconv.AppendInt(line, o.ID, 10), ',')
+				_, err := out.Write(append(strconv.AppendInt(line, o.CID, 10), '\n'))
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			return failed(out.Flush())
+		},
+	}
+}
+
+// eachOwner yields what the store of the settings says of items.
+func (e *env) eachOwner(ctx context.Context, yield func(store.Owner) error) error {
+	s, err := e.loadSettings()
+	if err != nil {
+		return err
+	}
+	if s.Store.Kind == config.StoreFile {
+		pol, err := policyInForce(s)
+		if err != nil {
+			return err
+		}
+		for collection, spans := range pol.Owners {
+			for _, span := range spans {
+				err = each([]store.Span{span}, func(id int64) error { return yield(store.Owner{Collection: collection, ID: id, CID: span.CID}) })
+				if err != nil {
+					return failed(err)
+				}
+			}
+		}
+		return nil
+	}
+	return e.withDatabase(ctx, func(_ *config.Settings, db app.Database) error {
+		return db.View(ctx, func(r store.Reader) error {
+			return r.Each(store.Items, func(row store.Row) error {
+				var o store.Owner
+				if err := json.Unmarshal(row.Doc, &o); err != nil || !o.IsItem() {
+					return err
+				}
+				return yield(o)
+			})
+		})
+	})
+}
+
+func (e *env) itemList() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list [COLLECTION]",
+		Short: "List whose items are",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			type owned struct {
+				collection string
+				cid        int64
+			}
+			all := map[owned][]int64{}
+			err := e.eachOwner(cmd.Context(), func(o store.Owner) error {
+				if len(args) == 0 || args[0] == o.Collection {
+					key := owned{o.Collection, o.CID}
+					all[key] = append(all[key], o.ID)
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			var lines []string
+			for key, ids := range all {
+				lines = append(lines, fmt.Sprintf("%s\taccount %d\t%d %s\t%s", key.collection, key.cid, len(ids), plural(len(ids), "item", "items"), runs(ids)))
+			}
+			slices.Sort(lines)
+			for _, line := range lines {
+				fmt.Fprintln(e.stdout, line)
+			}
+			return nil
+		},
+	}
+}
+
+// runs writes ids as assign takes them.
+func runs(ids []int64) string {
+	slices.Sort(ids)
+	var parts []string
+	for i := 0; i < len(ids); {
+		j := i
+		for j+1 < len(ids) && ids[j+1] == ids[j]+1 {
+			j++
+		}
+		parts = append(parts, store.Span{First: ids[i], Last: ids[j]}.String())
+		i = j + 1
+	}
+	return strings.Join(parts, ",")
+}

@@ -1,0 +1,103 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"aclgate/config"
+	"aclgate/policy"
+	"aclgate/policy/store"
+	"aclgate/proxy"
+	"aclgate/upstream/index"
+)
+
+// owners returns what the settings say of whose items are (SPEC 4.4, scope.owners).
+func owners(s *config.Settings) policy.Owners {
+	switch {
+	case s.Scope.Owners != config.OwnersStore:
+		return policy.OwnersBackend
+	case s.Store.Kind == config.StoreFile:
+		return policy.OwnersFile
+	}
+	return policy.OwnersStore
+}
+
+// UnownedAccount says why what nobody owns cannot belong to scope.unowned.
+func UnownedAccount(s *config.Settings, tree *policy.Tree) error {
+	if _, found := tree.Account(s.Scope.Unowned); s.Scope.Unowned == 0 || found {
+		return nil
+	}
+	return fmt.Errorf("no account has the id %d", s.Scope.Unowned)
+}
+
+// openOwners opens the record of whose items are, where it is the gateway's own.
+func (a *App) openOwners() index.Owners {
+	switch a.engine.Owners {
+	case policy.OwnersStore:
+		a.book = store.NewBook(a.policy.live, a.settings.Scope.Unowned)
+		return a.book
+	case policy.OwnersFile:
+		return &fileOwners{file: a.policy.source.(*store.File), unowned: a.settings.Scope.Unowned, first: map[string][]int64{}}
+	}
+	return nil
+}
+
+// ownerBook is what the gateway records owners by; nil where it cannot.
+func (a *App) ownerBook() proxy.Owners {
+	if a.book == nil {
+		return nil
+	}
+	return a.book
+}
+
+// owned tells the index whose items have changed; nil: any may have.
+func (a *App) owned(items []store.Owner) {
+	if a.index == nil {
+		return
+	}
+	if items == nil {
+		a.index.OwnersChanged(nil)
+		return
+	}
+	named := make([]index.Owned, 0, len(items))
+	for _, o := range items {
+		named = append(named, index.Owned{Collection: o.Collection, ID: o.ID})
+	}
+	a.index.OwnersChanged(named)
+}
+
+// fileOwners is what a policy file says of whose items are. What it does not name belongs to
+// scope.unowned if the first whole reading of this process showed it: nothing is written down.
+type fileOwners struct {
+	file    *store.File
+	unowned int64
+
+	mu    sync.RWMutex
+	first map[string][]int64 // by collection: the ids of the first whole reading
+}
+
+// Owner implements index.Owners.
+func (o *fileOwners) Owner(c *policy.Collection, id int64) (cid int64, found bool) {
+	if cid, found = o.file.Owner(c.URI, id); found || o.unowned == 0 {
+		return cid, found
+	}
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	_, found = slices.BinarySearch(o.first[c.URI], id)
+	return o.unowned, found
+}
+
+// Listed implements index.Owners.
+func (o *fileOwners) Listed(_ context.Context, c *policy.Collection, ids []int64, _ func(int64) bool) error {
+	if o.unowned == 0 {
+		return nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if _, seen := o.first[c.URI]; !seen {
+		o.first[c.URI] = slices.Clone(ids)
+	}
+	return nil
+}
