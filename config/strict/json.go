@@ -83,9 +83,20 @@ const (
 )
 
 func newJSONReader(report *Report, text []byte, at cursor) *jsonReader {
-	// strict reports keys that come twice by itself, with both places.
-	dec := jsontext.NewDecoder(bytes.NewBuffer(text[at.at:]), jsontext.AllowDuplicateNames(true))
+	dec := jsontext.NewDecoder(bytes.NewBuffer(text[at.at:]), twice)
 	return &jsonReader{report: report, text: text, base: at.at, dec: dec, place: at, words: make(map[string]string)}
+}
+
+// twice lets keys come twice: strict reports them by itself, with both places.
+var twice = jsontext.AllowDuplicateNames(true)
+
+// reuse puts the reader before another text. Nodes that it made are not valid any more.
+func (r *jsonReader) reuse(report *Report, text []byte) {
+	r.dec.Reset(bytes.NewBuffer(text), twice)
+	r.report, r.text, r.base, r.place, r.used = report, text, 0, cursor{line: 1, col: 1}, 0
+	if len(r.nodes) > maxKept {
+		r.nodes = nil
+	}
 }
 
 // next returns where the next token begins.

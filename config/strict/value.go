@@ -99,14 +99,30 @@ func (n *Node) Member(key string) *Node {
 
 // ParseDocument is Parse for one JSON value that is no file. Name is what faults say in its place.
 func ParseDocument(name string, text []byte) (*Node, *Report) {
+	var d Documents
+	return d.Parse(name, text)
+}
+
+// Documents parses one JSON value after the other in the same room. It belongs to one goroutine.
+type Documents struct{ reader *jsonReader }
+
+// maxKept is how many nodes are kept for the next value: a giant is not.
+const maxKept = 1024
+
+// Parse is ParseDocument. The node is valid until the next call, what was read of it for ever.
+func (d *Documents) Parse(name string, text []byte) (*Node, *Report) {
 	report := NewReport(name)
 	nobody := func() {}
 	if !screenText(report, text, nobody) {
 		return nil, report
 	}
-	r := newJSONReader(report, text, cursor{line: 1, col: 1})
-	r.pause = nobody
-	root := r.document("\x00") // no key is streamed
+	if d.reader == nil {
+		d.reader = newJSONReader(report, text, cursor{line: 1, col: 1})
+		d.reader.pause = nobody
+	} else {
+		d.reader.reuse(report, text)
+	}
+	root := d.reader.document("\x00") // no key is streamed
 	if root == nil {
 		return nil, report
 	}

@@ -149,10 +149,7 @@ func (l *Live) newTokens() *writable {
 // requests need not wait for the copy.
 func (l *Live) compact() {
 	fresh, pace := l.newTokens(), newPacer()
-	l.tokens.each(func(rec *Record) {
-		fresh.put(rec)
-		pace.step()
-	})
+	fresh.copyOf(l.tokens, pace.step)
 	l.mu.Lock()
 	l.tokens = fresh
 	l.mu.Unlock()

@@ -47,6 +47,15 @@ func newHashIndex(s *arena, hash func([]byte) uint64) *hashIndex {
 	return &hashIndex{arena: s, hash: hash, slots: make([]uint64, 8)}
 }
 
+// reserve makes room in an empty index for n records, and some more.
+func (x *hashIndex) reserve(n int) {
+	size := len(x.slots)
+	for size/4*3 < n+n/8 {
+		size *= 2
+	}
+	x.slots = make([]uint64, size)
+}
+
 // slot returns the slot where the search for a hash begins. The multiplication spreads ids that
 // follow each other, and digests that somebody made up.
 func (x *hashIndex) slot(hash uint64) int {

@@ -18,6 +18,7 @@ type rowReader struct {
 	catalogue *policy.Catalogue // for warnings; nil: none
 	maxDepth  int
 	reader    *reader
+	documents strict.Documents
 }
 
 // begin puts the reader before a row.
@@ -27,7 +28,7 @@ func (r *rowReader) begin(t Table, id int64, doc []byte) (*strict.Node, *strict.
 	}
 	name := fmt.Sprintf("%s/%d", t, id)
 	r.reader.faultList = faultList{file: name}
-	return strict.ParseDocument(name, doc)
+	return r.documents.Parse(name, doc)
 }
 
 // end returns what was wrong with the row, warnings included.

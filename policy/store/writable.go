@@ -96,6 +96,19 @@ func (w *writable) each(yield func(*Record)) {
 	}
 }
 
+// copyOf fills an empty writable with the tokens of another one, with a step after each. The room is
+// made first: they come in the order of their slots, and in a table that grows with them they would
+// pile up at its beginning, each search longer than the one before.
+func (w *writable) copyOf(other *writable, step func()) {
+	n := other.ids.used
+	w.ids.reserve(n)
+	w.policy.digests.reserve(n)
+	other.each(func(rec *Record) {
+		w.put(rec)
+		step()
+	})
+}
+
 // present says of which access types there is a token.
 func present(counts [policy.NoAPI + 1]int) (is [policy.NoAPI + 1]bool) {
 	for access, n := range counts {

@@ -149,3 +149,27 @@ func TestOneTokenManyTimes(t *testing.T) {
 		t.Errorf("one token takes %d slots and %d bytes", len(w.policy.digests.slots), w.size)
 	}
 }
+
+// A copy is as its original, and is made in room that never grows: in a table that grew while tokens
+// come in the order of their slots, the time of a copy was the square of their number.
+func TestCopyOf(t *testing.T) {
+	for _, n := range []int64{0, 1, 5, 6, 1000} {
+		l := liveOf(n)
+		fresh := l.newTokens()
+		var room *uint64
+		fresh.copyOf(l.tokens, func() {
+			if room == nil {
+				room = &fresh.ids.slots[0]
+			}
+			if room != &fresh.ids.slots[0] {
+				t.Errorf("%d tokens: the room grew", n)
+			}
+		})
+		if got := fresh.policy.Len(); got != int(n) {
+			t.Errorf("got %d tokens, want %d", got, n)
+		}
+		if ids := differing(l.tokens, fresh); len(ids) > 0 {
+			t.Errorf("%d tokens: %v differ in the copy", n, ids)
+		}
+	}
+}
