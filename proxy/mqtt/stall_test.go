@@ -1,53 +1,109 @@
 package mqtt
 
 import (
+	"fmt"
 	"io"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
 	"aclgate/proxy/mqtt/wire"
 )
 
-// TestStalledBroker: a broker that stops reading one session's connection keeps no other session from
-// being ended when its rights are.
-func TestStalledBroker(t *testing.T) {
+// deafBroker lets clients in and reads nothing more.
+func deafBroker(t *testing.T) (address string) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	go func() {
+	var conns sync.WaitGroup
+	ending := make(chan struct{})
+	conns.Go(func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			defer c.Close()
-			io.WriteString(c, "\x20\x03\x00\x00\x00") // and nothing more is read
+			io.WriteString(c, "\x20\x03\x00\x00\x00")
+			conns.Go(func() {
+				<-ending
+				c.Close()
+			})
 		}
-	}()
-	w := newWorld(t, l.Addr().String(), nil)
-	w.set("other-key", w.acl(18, 0, "a/#", 7))
-	other := w.dial(wire.V5, "other-key", nil)
-	other.want("CONNACK 0x00 <nil>")
-	p := w.in("acl-key-1", "stalled")
+	})
+	t.Cleanup(conns.Wait)
+	t.Cleanup(func() {
+		close(ending)
+		l.Close()
+	})
+	return l.Addr().String()
+}
+
+// stalled lets clients in, and has the first n of them publish until every buffer on the way to the
+// broker is full.
+func (w *world) stalled(n, all int) (stalled, others []*peer) {
+	w.t.Helper()
+	for i := range all {
+		others = append(others, w.in("acl-key-1", fmt.Sprint("client-", i)))
+	}
 	m := wire.Publish{Topic: []byte("a/x"), Payload: make([]byte, 100<<10)}
 	packet, err := m.Append(nil, wire.V5)
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	p.SetWriteDeadline(time.Now().Add(time.Second))
-	for range 1000 { // until every buffer on the way is full
-		if _, err := p.Write(packet); err != nil {
-			break
+	var filling sync.WaitGroup
+	for _, p := range others[:n] {
+		filling.Go(func() {
+			p.SetWriteDeadline(time.Now().Add(time.Second))
+			for {
+				if _, err := p.Write(packet); err != nil {
+					return
+				}
+			}
+		})
+	}
+	filling.Wait()
+	return others[:n], others[n:]
+}
+
+// TestStalledBroker: a broker that stops reading the connections of some sessions keeps no other session
+// from being ended when its rights are, by whoever notices that: the watch over all sessions, or the walk
+// that has them follow their items. The broker may keep each of the stalled ones for 10 seconds.
+func TestStalledBroker(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(*world, []*session)
+	}{
+		{"watch", func(w *world, _ []*session) { w.set("acl-key-1", nil) }},
+		{"walk", func(w *world, all []*session) {
+			w.set("acl-key-1", nil)
+			for _, x := range all { // as differences does, one after the other
+				x.end(wire.NotAuthorized, destroyed)
+			}
+		}},
+		{"drain", func(w *world, all []*session) {
+			var list []ended
+			for _, x := range all {
+				list = append(list, ended{x, wire.NotAuthorized, destroyed})
+			}
+			w.server.end(list, time.Second, nil)
+		}},
+	} {
+		w := newWorld(t, deafBroker(t), func(o *Options) {
+			if row.name != "watch" {
+				o.Revoke = time.Hour
+			}
+		})
+		_, others := w.stalled(4, 8)
+		begin := time.Now()
+		row.change(w, w.server.all())
+		for _, p := range others {
+			p.want("DISCONNECT 0x87 <nil>")
 		}
-	}
-	begin := time.Now()
-	w.set("acl-key-1", nil)
-	w.set("other-key", nil)
-	other.want("DISCONNECT 0x87 <nil>")
-	if took := time.Since(begin); took > 4*time.Second {
-		t.Errorf("it took %v", took)
+		if took := time.Since(begin); took > 4*time.Second {
+			t.Errorf("%s: it took %v", row.name, took)
+		}
 	}
 }
