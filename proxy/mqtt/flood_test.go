@@ -79,7 +79,9 @@ func (w *world) flood(stop chan struct{}, first func() (string, error), held, mo
 	}
 }
 
-// TestFloodLatency measures what floods cost others. docs/mqtt.md has the figures.
+// TestFloodLatency measures what floods cost others: messages in a flood, and before each part of them as
+// many in quiet, for a machine with other work is not the same from one second to the next. docs/mqtt.md
+// has the figures.
 func TestFloodLatency(t *testing.T) {
 	if !*long {
 		t.Skip("measures for a minute: -long")
@@ -95,23 +97,34 @@ func TestFloodLatency(t *testing.T) {
 			honest := w.in("acl-key-1", "honest")
 			honest.subscribe(1, 0, "a/x")
 			honest.want("SUBACK 1 [0x01] <nil>")
-			stop, ended := make(chan struct{}), make(chan error, 1)
-			go func() { ended <- w.flood(stop, flood.first, flood.held, flood.more) }()
-			time.Sleep(time.Second)
-			took := honest.times(1000)
-			there := w.server.Sessions()
-			close(stop)
-			if err := <-ended; err != nil {
-				t.Error(err)
+			var quiet, flooded []time.Duration
+			most := 0
+			for range 5 {
+				quiet = append(quiet, honest.times(200)...)
+				stop, ended := make(chan struct{}), make(chan error, 1)
+				go func() { ended <- w.flood(stop, flood.first, flood.held, flood.more) }()
+				time.Sleep(time.Second / 2)
+				flooded = append(flooded, honest.times(200)...)
+				most = max(most, w.server.Sessions())
+				close(stop)
+				if err := <-ended; err != nil {
+					t.Error(err)
+				}
+				waitFor(t, func() bool { return w.server.Sessions() == 1 })
 			}
-			slices.Sort(took)
-			median, p99, most := took[len(took)/2], took[len(took)*99/100], took[len(took)-1]
-			t.Logf("there and back: median %v, p99 %v, most %v; %d connections, %d KiB", median, p99, most, there, memory()>>10)
+			p50, p99 := quantile(flooded, .5), quantile(flooded, .99)
+			t.Logf("there and back: median %v, in quiet %v; p99 %v, in quiet %v; up to %d connections, %d KiB",
+				p50, quantile(quiet, .5), p99, quantile(quiet, .99), most, memory()>>10)
 			if p99 > 2*time.Second {
 				t.Errorf("p99 %v", p99)
 			}
 		})
 	}
+}
+
+func quantile(took []time.Duration, q float64) time.Duration {
+	took = slices.Sorted(slices.Values(took))
+	return took[int(q*float64(len(took)))].Round(10 * time.Microsecond)
 }
 
 // times publishes n messages to a/x and returns how long each took there and back.
