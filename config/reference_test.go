@@ -95,24 +95,39 @@ func section(prefix string) string {
 
 // Ensure the file that a beginner gets is sound and says what it was asked to say.
 func TestSmallest(t *testing.T) {
-	rows := []struct{ upstream, token string }{
-		{"http://127.0.0.1:9000", "upstream.token"},
-		{"https://flespi.io", ""},
-		{"http://h", `odd "name" é\x` + "\u2028"},
+	file := func(name string) File { return File{name, name} }
+	rows := []struct {
+		start Start
+		says  func(*Settings)
+	}{
+		{Start{Upstream: "http://127.0.0.1:9000", TokenFile: "upstream.token", Mode: ScopeHeader}, func(s *Settings) { s.Upstream.Token = file("upstream.token") }},
+		{Start{Upstream: "https://flespi.io", Mode: ScopeIDs, Why: "seen:\nrows", Accounts: AccountsBackend}, func(s *Settings) {
+			s.Scope.Mode, s.Scope.Accounts = ScopeIDs, AccountsBackend
+		}},
+		{Start{Upstream: "http://h", TokenFile: `odd "name" é\x` + "\u2028", Mode: ScopeHeader}, func(s *Settings) {
+			s.Upstream.Token = file(`odd "name" é\x` + "\u2028")
+		}},
+		{Start{Upstream: "http://h", Mode: ScopeHeader, Schema: "s.json", Listen: ":8443", Admin: ":9090", CertFile: "a", KeyFile: "b", AdminToken: "c", Audit: "d", Policy: "e"},
+			func(s *Settings) {
+				s.Listen.Address, s.Admin.Address, s.Admin.Token = ":8443", ":9090", file("c")
+				s.Listen.TLS.Cert, s.Listen.TLS.Key, s.Audit.Path, s.Store.Path = file("a"), file("b"), file("d"), file("e")
+			}},
 	}
 	for _, row := range rows {
-		s, faults := Parse("aclgate.yaml", Smallest(row.upstream, row.token, ScopeNone))
-		wantFaults(t, faults)
+		s, faults := Parse("aclgate.yaml", Smallest(row.start))
+		if faults.Err() != nil {
+			t.Errorf("%s\n%v", Smallest(row.start), faults)
+			continue
+		}
 		want := bare(Defaults())
-		o, err := parseOrigin(row.upstream)
+		o, err := parseOrigin(row.start.Upstream)
 		want.Upstream.URLs = []Origin{o}
-		want.Upstream.Token = File{row.token, row.token}
-		want.Scope.Mode = ScopeNone
+		row.says(&want)
 		if got := bare(s); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("got\n%+v\nwant\n%+v", got, want)
 		}
 	}
-	if _, faults := Parse("f", Smallest("x\"]\nadmin: {}", "", ScopeNone)); faults.Err() == nil {
+	if _, faults := Parse("f", Smallest(Start{Upstream: "x\"]\nadmin: {}", Mode: ScopeHeader})); faults.Err() == nil {
 		t.Error("got no fault for a URL that is none")
 	}
 }

@@ -49,7 +49,7 @@ func asJSON(t *testing.T, text string) any {
 func TestSchemaTakesSoundSettings(t *testing.T) {
 	schema := settingsSchema(t)
 	for _, text := range []string{
-		string(readTestdata(t, "aclgate.full.yaml")), string(readTestdata(t, "other.yaml")), string(Smallest("http://a", "up", ScopeNone)),
+		string(readTestdata(t, "aclgate.full.yaml")), string(readTestdata(t, "other.yaml")), string(Smallest(Start{Upstream: "http://a", TokenFile: "up", Mode: ScopeHeader})),
 		"limits: {per_token: {rate: 0, burst: 5}}\nlisten: {max_body_bytes: 1048576}\nscope: {refresh: 0}", "{}",
 	} {
 		if err := schema.Validate(asJSON(t, text)); err != nil {

@@ -87,7 +87,6 @@ const (
 	MQTTWithheld
 	MQTTPackets
 	MQTTBytes
-	MQTTRevocation
 	SeriesDropped
 	BuildInfo
 	familyCount
@@ -268,8 +267,6 @@ var table = [familyCount]Desc{
 		"Messages of the broker that a client was not shown; permitted: nobody asked for them, or they are longer than the client takes.", "reason"),
 	MQTTPackets: counted("mqtt_packets_total", Counter, "Packets of clients (in) and to clients (out).", "direction", "type"),
 	MQTTBytes:   counted("mqtt_bytes_total", Counter, "Bytes of these packets.", "direction"),
-	MQTTRevocation: counted("mqtt_revocation_seconds", Histogram,
-		"From a change that ends a session, once it is in force, to its end: rights that changed, tokens that were taken away, disabled or have expired."),
 	SeriesDropped: counted("series_dropped_total", Counter,
 		"Samples left out of /metrics: a callback gave one twice, too many, or none that can be exported."),
 	BuildInfo: collected("build_info", Gauge, "Always 1; the labels say what is running.",

@@ -19,7 +19,6 @@ type Metrics struct {
 
 	durations     [3]prometheus.Observer // of whole requests, by the number of their verdict
 	own, upstream prometheus.Observer
-	revocation    prometheus.Observer
 
 	mu       sync.Mutex // guards onScrape; taken at start and by scrapes
 	onScrape []func(Emit)
@@ -39,19 +38,12 @@ func New(reg prometheus.Registerer, cat *policy.Catalogue) *Metrics {
 	for i, v := range verdicts() {
 		m.durations[i] = duration.WithLabelValues(v)
 	}
-	m.series[Duration].vec = duration
-	m.own, m.upstream = m.durationsOf(OwnDuration, short), m.durationsOf(UpstreamDuration, long)
-	m.revocation = m.durationsOf(MQTTRevocation, long)
+	own, upstream := newHistogram(OwnDuration, short), newHistogram(UpstreamDuration, long)
+	m.own, m.upstream = own.WithLabelValues(), upstream.WithLabelValues()
+	m.series[Duration].vec, m.series[OwnDuration].vec, m.series[UpstreamDuration].vec = duration, own, upstream
 	reg.MustRegister(m, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
-}
-
-// durationsOf makes the histogram of a family without labels.
-func (m *Metrics) durationsOf(f Family, bounds []float64) prometheus.Observer {
-	vec := newHistogram(f, bounds)
-	m.series[f].vec = vec
-	return vec.WithLabelValues()
 }
 
 // The bounds of classic buckets, in seconds.
@@ -109,9 +101,6 @@ func (m *Metrics) collection(r *policy.Route) int {
 func (m *Metrics) Topic(a record.Action, v policy.Verdict, r policy.Reason) {
 	m.Add(MQTTDecisions, 1, int(a), verdict(v), int(r))
 }
-
-// Revoked counts an MQTT session that ended so long after its rights did.
-func (m *Metrics) Revoked(after time.Duration) { m.revocation.Observe(seconds(after)) }
 
 // DryRun counts what the entries of an acl token would have done.
 func (m *Metrics) DryRun(would record.Outcome) {

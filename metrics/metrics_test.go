@@ -123,7 +123,6 @@ func everything(m *Metrics, cat *policy.Catalogue) {
 	m.Add(MQTTWithheld, 1, int(policy.DeniedItems))
 	m.Add(MQTTPackets, 1, Out, 3)
 	m.Add(MQTTBytes, 20, In)
-	m.Revoked(300 * time.Millisecond)
 	m.Build("v1", "abc")
 }
 

@@ -25,8 +25,8 @@ func TestAccountsOfTheBackend(t *testing.T) {
 	}{
 		{"mode: header", backend.Options{Key: upstreamKey}, "the backend obeys x-flespi-cid"},
 		{"mode: header, trust_header: true", backend.Options{Key: upstreamKey}, "nothing to ask the backend"},
-		{"mode: both", backend.Options{Key: upstreamKey}, "the backend lists its items"},
-		{"mode: ids", backend.Options{Key: upstreamKey, IgnoreCID: true}, "the backend lists its items"},
+		{"mode: both", backend.Options{Key: upstreamKey}, "live: read "},
+		{"mode: ids", backend.Options{Key: upstreamKey, IgnoreCID: true}, "live: read "},
 	} {
 		g := startGate(t, siteOptions{
 			settings: "scope: {accounts: backend, " + row.scope + "}\n", policy: rootPolicy,

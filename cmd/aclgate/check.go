@@ -166,7 +166,9 @@ func (e *env) checkLive(ctx context.Context, a *app.App, s *config.Settings, tre
 		if err := a.ReadIndex(ctx); err != nil {
 			return failed(fmt.Errorf("live: %w", err))
 		}
-		fmt.Fprintln(e.stdout, "live: the backend lists its items with their accounts")
+		if err := e.sayOwners(ctx, a, s); err != nil {
+			return err
+		}
 	case found.Support == probe.Ignored:
 		return failed(errors.New(ignored(tree, found)))
 	case found.Support == probe.Unknown:
@@ -175,6 +177,27 @@ func (e *env) checkLive(ctx context.Context, a *app.App, s *config.Settings, tre
 		fmt.Fprintf(e.stdout, "live: the backend obeys x-flespi-cid (%s under account %d)\n", found.Collection, found.Account)
 	}
 	return e.checkBroker(ctx, a)
+}
+
+// sayOwners says of how many items the backend names the account, on which scope.mode ids rests
+// where the owners are the backend's.
+func (e *env) sayOwners(ctx context.Context, a *app.App, s *config.Settings) error {
+	if s.Scope.Owners == config.OwnersStore {
+		fmt.Fprintln(e.stdout, "live: the backend lists its items; whose they are, the store says")
+		return nil
+	}
+	rows, err := a.Survey(ctx)
+	switch {
+	case err != nil:
+		return failed(fmt.Errorf("live: %w", err))
+	case rows.Items > 0 && rows.Owned == 0:
+		return failed(fmt.Errorf("live: %s.\nscope.mode %s needs a cid in every item. Use scope.mode none with one account, or scope.owners store", rows, s.Scope.Mode))
+	case rows.Items > rows.Owned:
+		fmt.Fprintf(e.stdout, "live: %s. No token reaches those without.\n", rows)
+	default:
+		fmt.Fprintf(e.stdout, "live: %s\n", rows)
+	}
+	return nil
 }
 
 // checkBroker says whether the broker lets the gateway in.

@@ -24,7 +24,7 @@ func TestPageOfDecisions(t *testing.T) {
 	}
 	folder := write(t, map[string]string{
 		"policy.yaml": policy[1], "upstream.token": "upstream-key-0123456789\n",
-		"aclgate.yaml": string(config.Smallest("http://127.0.0.1:9000", "upstream.token", config.ScopeHeader)),
+		"aclgate.yaml": string(config.Smallest(config.Start{Upstream: "http://127.0.0.1:9000", TokenFile: "upstream.token", Mode: config.ScopeHeader})),
 	})
 	want := example.ReplaceAllStringFunc(text, func(block string) string {
 		m := example.FindStringSubmatch(block)

@@ -17,7 +17,7 @@ import (
 	"aclgate/policy"
 )
 
-const deploy = "../../deploy"
+const deployFolder = "../../deploy"
 
 func readText(t *testing.T, path ...string) string {
 	t.Helper()
@@ -108,14 +108,14 @@ var (
 func TestDeployNamesLiveMetrics(t *testing.T) {
 	live := scrape(t)
 	recorded := map[string]bool{}
-	for _, m := range recordLine.FindAllStringSubmatch(readText(t, deploy, "prometheus/aclgate.rules.yml"), -1) {
+	for _, m := range recordLine.FindAllStringSubmatch(readText(t, deployFolder, "prometheus/aclgate.rules.yml"), -1) {
 		recorded[m[1]] = false
 	}
 	for _, file := range []string{
 		"prometheus/aclgate.rules.yml", "prometheus/aclgate.alerts.yml", "prometheus/aclgate.test.yml",
 		"prometheus/aclgate.days.test.yml", "grafana/aclgate.json",
 	} {
-		text := readText(t, deploy, file)
+		text := readText(t, deployFolder, file)
 		for _, m := range rawMetric.FindAllStringSubmatch(text, -1) {
 			if !live[m[1]] {
 				t.Errorf("%s names %s, which no scrape has", file, m[1])
@@ -145,7 +145,7 @@ func TestDashboard(t *testing.T) {
 			Targets     []struct{ Expr string }
 		}
 	}
-	if err := json.Unmarshal([]byte(readText(t, deploy, "grafana/aclgate.json")), &board); err != nil {
+	if err := json.Unmarshal([]byte(readText(t, deployFolder, "grafana/aclgate.json")), &board); err != nil {
 		t.Fatal(err)
 	}
 	var rows []string
@@ -170,7 +170,7 @@ func TestDashboard(t *testing.T) {
 // TestPolicyDenials: the rule about denials of the policy counts exactly the reasons that are
 // answered with a 403, also those that will be added.
 func TestPolicyDenials(t *testing.T) {
-	text := readText(t, deploy, "prometheus/aclgate.rules.yml")
+	text := readText(t, deployFolder, "prometheus/aclgate.rules.yml")
 	m := regexp.MustCompile(`reason=~"(denied-items[^"]*)"`).FindStringSubmatch(text)
 	if m == nil {
 		t.Fatal("the rule is not there")
@@ -187,7 +187,7 @@ func TestPolicyDenials(t *testing.T) {
 // TestRunbooks: every alert has its paragraph, every paragraph its alert.
 func TestRunbooks(t *testing.T) {
 	alerts := map[string]bool{}
-	text := readText(t, deploy, "prometheus/aclgate.alerts.yml")
+	text := readText(t, deployFolder, "prometheus/aclgate.alerts.yml")
 	links := runbookLine.FindAllStringSubmatch(text, -1)
 	for i, m := range alertLine.FindAllStringSubmatch(text, -1) {
 		alerts[m[1]] = true

@@ -112,6 +112,13 @@ var table = map[string]rule{
 		may: []string{"policy", "upstream", "upstream/listing", "upstream/wake"}, reach: []string{module + "policy/store", module + "proxy"},
 		reason: "the scope header is checked whether or not there is an index",
 	},
+	"upstream/survey": {
+		may: []string{"policy"}, reach: []string{module + "policy/store", module + "proxy", module + "config", fasthttp},
+		reason: "a backend is looked at before there are settings, as any client of it would",
+	},
+	"deploy": {
+		reason: "files to be written out; they need nothing",
+	},
 	"upstream/broker": {
 		may: []string{"proxy/mqtt/wire", "config/tlsfiles"}, never: []string{module + "proxy", module + "proxy/mqtt"}, reach: []string{module + "policy", fasthttp},
 		reason: "a connection to the broker carries packets; whose, and what they may say, is known before",
@@ -204,8 +211,8 @@ var table = map[string]rule{
 	"cmd/aclgate": {
 		may: []string{
 			"bench", "bench/backend", "bench/broker", "bench/competitors", "bench/report", "bench/storebench", "bench/stub", "bench/sys", "bench/workload", "cmd/internal/app", "config",
-			"config/strict", "config/tlsfiles", "metrics", "metrics/record", "policy", "policy/cases", "policy/explain", "policy/routes", "policy/store", "policy/topic",
-			"upstream/probe",
+			"config/strict", "config/tlsfiles", "deploy", "metrics", "metrics/record", "policy", "policy/cases", "policy/explain", "policy/routes", "policy/store", "policy/topic",
+			"upstream/probe", "upstream/survey",
 		},
 		reason: "commands turn flags into calls and results into text; they join no parts of a gateway",
 	},

@@ -1,81 +1,298 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"aclgate/config"
+	"aclgate/deploy"
+	"aclgate/policy"
+	"aclgate/policy/routes"
 	"aclgate/policy/store"
+	"aclgate/upstream/survey"
 )
 
-func (e *env) init() *cobra.Command {
-	var url, mode string
-	c := &cobra.Command{
-		Use:   "init --upstream URL [--mode MODE]",
-		Short: "Write the two files: settings and policy",
-		Long: `Write aclgate.yaml and, beside it, policy.yaml: the smallest pair that works.
-If either exists, nothing is written.
+// Names of the files that init writes beside the settings.
+const (
+	policyName     = "policy.yaml"
+	upstreamName   = "upstream.token"
+	adminName      = "admin.token"
+	auditName      = "audit.jsonl"
+	unitName       = "aclgate.service"
+	composeName    = "compose.yaml"
+	certName       = "tls.crt"
+	certKeyName    = "tls.key"
+	settingsSchema = "aclgate.schema.json"
+	policySchema   = "policy.schema.json"
+)
 
+// surveyFor is how long init looks at the backend.
+const surveyFor = 30 * time.Second
+
+// initFlags say what is written.
+type initFlags struct {
+	url, mode        string
+	admin, audit     bool
+	tls              string // host
+	systemd, compose bool
+	schema           bool
+}
+
+func (e *env) init() *cobra.Command {
+	var f initFlags
+	c := &cobra.Command{
+		Use:   "init --upstream URL",
+		Short: "Write settings and policy that fit the backend",
+		Long: `Write aclgate.yaml and, beside it, policy.yaml: the smallest pair that works.
+If a file exists, nothing is written.
+
+If upstream.token holds the backend's key, the backend is asked first, with GET
+alone: what it lists, whether its rows have a cid, whether it obeys x-flespi-cid,
+and which accounts it knows. The settings say what was seen. Without a key, or
+with --mode, it is not asked.
+
+  echo 'THE-BACKENDS-OWN-KEY' > upstream.token && chmod 600 upstream.token
   aclgate init --upstream http://127.0.0.1:9000
-  aclgate init --upstream https://flespi.io --mode header   # several accounts, which the backend knows`,
+  aclgate init --upstream https://flespi.io --admin-token --audit --systemd`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return e.runInit(url, config.ScopeMode(mode)) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return e.runInit(cmd.Context(), &f) },
 	}
-	c.Flags().StringVar(&url, "upstream", "", "URL of the backend (required)")
-	c.Flags().StringVar(&mode, "mode", string(config.ScopeNone), "who keeps accounts apart: none (there is one), header, ids or both")
+	flags := c.Flags()
+	flags.StringVar(&f.url, "upstream", "", "URL of the backend (required)")
+	flags.StringVar(&f.mode, "mode", "", "who keeps accounts apart: none (there is one), header (the backend), ids (the gateway) or both; default: as the backend is")
+	flags.BoolVar(&f.admin, "admin-token", false, "make a key for the admin listener: reload, why, and what changes things")
+	flags.BoolVar(&f.audit, "audit", false, "keep an audit log")
+	flags.StringVar(&f.tls, "tls", "", "serve TLS as this host, with a certificate that signs itself, to be replaced by yours")
+	flags.BoolVar(&f.systemd, "systemd", false, "write aclgate.service, too")
+	flags.BoolVar(&f.compose, "compose", false, "write compose.yaml, too, and listen as a container does")
+	flags.BoolVar(&f.schema, "schema", false, "write JSON Schemas of both files, too, for editors")
 	return c
 }
 
-func (e *env) runInit(url string, mode config.ScopeMode) error {
-	if url == "" {
+func (e *env) runInit(ctx context.Context, f *initFlags) error {
+	if f.url == "" {
 		return errors.New("init needs --upstream URL, for example --upstream http://127.0.0.1:9000")
 	}
-	if !slices.Contains([]config.ScopeMode{config.ScopeNone, config.ScopeHeader, config.ScopeIDs, config.ScopeBoth}, mode) {
-		return fmt.Errorf("--mode %q is none of none, header, ids and both", mode)
+	if err := oneOf("--mode", f.mode, []string{"none", "header", "ids", "both"}); err != nil {
+		return err
 	}
-	url = strings.TrimSuffix(url, "/") // as a browser shows the address of a host
+	f.url = strings.TrimSuffix(f.url, "/") // as a browser shows the address of a host
+	start := f.start()
+	if _, faults := config.Parse(e.file, config.Smallest(start)); faults.Err() != nil {
+		return fmt.Errorf("--upstream %q cannot be used: expected http://HOST:PORT or https://HOST:PORT", f.url)
+	}
 	folder := filepath.Dir(e.file)
-	files := []struct {
-		path string
-		text []byte
-		mode os.FileMode
-	}{
-		{e.file, config.Smallest(url, "upstream.token", mode), 0o644},
-		{filepath.Join(folder, "policy.yaml"), store.Template(), 0o600},
+	key, keyErr := config.ReadKeyFile(filepath.Join(folder, upstreamName))
+	var found *survey.Result
+	if f.mode == "" {
+		found = e.survey(ctx, f.url, key, keyErr, &start)
 	}
-	if _, faults := config.Parse(e.file, files[0].text); faults.Err() != nil {
-		return fmt.Errorf("--upstream %q cannot be used: expected http://HOST:PORT or https://HOST:PORT", url)
+	files, err := f.files(start, accountsOf(found))
+	if err != nil {
+		return failed(err)
 	}
-	for _, f := range files {
-		if _, err := os.Stat(f.path); err == nil {
-			return failed(fmt.Errorf("%s exists already: nothing was written", f.path))
-		}
+	files[0].name = filepath.Base(e.file)
+	if err := e.writeAll(folder, files); err != nil {
+		return failed(err)
 	}
-	for _, f := range files {
-		if err := writeNew(f.path, f.text, f.mode); err != nil {
-			return failed(err)
-		}
-		fmt.Fprintln(e.stdout, "wrote", f.path)
-	}
-	accounts := `Name the accounts of your backend under "accounts:".`
-	if mode == config.ScopeNone {
-		accounts = `For more accounts than one, set scope.mode: header if the backend knows them, else ids.`
-	}
-	fmt.Fprintf(e.stdout, `
-Next:
-  1. Put the backend's key, which the gateway uses, into %s.
-  2. aclgate token new --into %s
-  3. %s
-  4. aclgate check --live
-  5. aclgate serve
-`, filepath.Join(folder, "upstream.token"), filepath.Join(folder, "policy.yaml"), accounts)
+	e.sayNext(folder, f, keyErr == nil, found)
 	return nil
+}
+
+// start returns the settings as far as the flags say.
+func (f *initFlags) start() config.Start {
+	s := config.Start{Upstream: f.url, TokenFile: upstreamName, Mode: config.ScopeMode(cmp.Or(f.mode, string(config.ScopeNone)))}
+	if f.admin {
+		s.AdminToken = adminName
+	}
+	if f.audit {
+		s.Audit = auditName
+	}
+	if f.schema {
+		s.Schema = settingsSchema
+	}
+	if f.tls != "" {
+		s.CertFile, s.KeyFile, s.Listen = certName, certKeyName, "127.0.0.1:8443"
+	}
+	if f.compose {
+		s.Listen, s.Admin = ":8080", ":9090"
+	}
+	if f.systemd {
+		s.Policy = "/var/lib/aclgate/" + policyName
+		if f.audit {
+			s.Audit = "/var/log/aclgate/" + auditName
+		}
+	}
+	return s
+}
+
+// newFile is a file to be written.
+type newFile struct {
+	name string
+	text []byte
+}
+
+// files returns everything that is written, the settings first.
+func (f *initFlags) files(start config.Start, accounts []policy.Account) ([]newFile, error) {
+	pol := store.Template(accounts)
+	if f.schema {
+		pol = append([]byte("# yaml-language-server: $schema="+policySchema+"\n"), pol...)
+	}
+	files := []newFile{{"", config.Smallest(start)}, {policyName, pol}}
+	if f.admin {
+		key, _ := store.NewKey()
+		files = append(files, newFile{adminName, []byte(key + "\n")})
+	}
+	if f.tls != "" {
+		cert, key, err := selfSigned(f.tls, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, newFile{certName, cert}, newFile{certKeyName, key})
+	}
+	if f.systemd {
+		files = append(files, newFile{unitName, deploy.SystemdUnit})
+	}
+	if f.compose {
+		files = append(files, newFile{composeName, deploy.Compose})
+	}
+	if f.schema {
+		files = append(files, newFile{settingsSchema, config.Schema()}, newFile{policySchema, store.Schema()})
+	}
+	return files, nil
+}
+
+// survey asks the backend what it is, and has the settings say so. It returns nil where nothing was
+// seen.
+func (e *env) survey(ctx context.Context, url, key string, keyErr error, start *config.Start) *survey.Result {
+	if keyErr != nil && !errors.Is(keyErr, os.ErrNotExist) {
+		fmt.Fprintf(e.stderr, "%s: %v\n", upstreamName, keyErr)
+	}
+	cat, err := routes.Load("")
+	if err != nil {
+		panic(err) // the catalogue is built in, and tests load it
+	}
+	ctx, stop := context.WithTimeout(ctx, surveyFor)
+	defer stop()
+	fmt.Fprintf(e.stdout, "asking %s …\n", url)
+	found, err := survey.Run(ctx, url, key, cat, nil)
+	if err != nil {
+		why := err.Error()
+		if errors.Is(err, survey.ErrUnauthorized) && keyErr != nil {
+			why = "it wants a key, and " + upstreamName + " is not there"
+		}
+		fmt.Fprintf(e.stdout, "nothing was learnt of it: %s\n\n", why)
+		start.Why = "What the backend does with accounts is not known yet. none: one account for all; header: the\n" +
+			"backend keeps accounts apart; ids: the gateway does. \"aclgate check --live\" tells."
+		return nil
+	}
+	start.Mode, start.Accounts, start.Why = fitting(found)
+	fmt.Fprintf(e.stdout, "%s\n\n", found)
+	return found
+}
+
+// fitting returns the settings of scope that fit a backend, and why.
+func fitting(r *survey.Result) (config.ScopeMode, config.Accounts, string) {
+	var accounts config.Accounts
+	seen := "Seen: " + r.String() + ".\n"
+	if len(r.Accounts) > 0 {
+		seen += fmt.Sprintf("It knows %d accounts (/platform/subaccounts), which the gateway reads from there.\n", len(r.Accounts))
+		accounts = config.AccountsBackend
+	}
+	switch {
+	case r.Obeys == survey.Yes:
+		return config.ScopeHeader, accounts, seen + "It obeys x-flespi-cid, so it keeps accounts apart itself."
+	case r.Obeys == survey.No:
+		return config.ScopeIDs, accounts, seen + "It ignores x-flespi-cid, so the gateway keeps accounts apart, by the cid of each row."
+	case r.Items > 0 && r.Owned == 0:
+		return config.ScopeNone, "", "Seen: " + r.String() + ".\n" +
+			"Its rows have no cid, so accounts cannot be kept apart by them: one account for all.\nFor several: scope.mode ids with scope.owners store."
+	case r.Items > r.Owned:
+		return config.ScopeIDs, accounts, seen + "Rows without a cid belong to nobody: no token reaches them."
+	case len(r.CIDs) > 1 || len(r.Accounts) > 1:
+		return config.ScopeHeader, accounts, seen + "Nothing showed yet whether it obeys x-flespi-cid; the gateway looks, and stops serving what only that protects."
+	}
+	return config.ScopeNone, "", "Seen: " + r.String() + ".\nOne account is all there is. For several: header if the backend obeys x-flespi-cid, else ids."
+}
+
+// accountsOf returns the accounts for the policy: those of the rows, below the operator, where the
+// backend names none. Of a tree that is the backend's the policy names the root alone.
+func accountsOf(r *survey.Result) []policy.Account {
+	switch {
+	case r == nil:
+		return nil
+	case len(r.Accounts) > 0:
+		return []policy.Account{{ID: r.Accounts[0].ID, Name: cmp.Or(r.Accounts[0].Name, "operator")}}
+	case len(r.CIDs) == 0:
+		return nil
+	}
+	const root = 1
+	all := []policy.Account{{ID: root, Name: "operator"}}
+	for _, cid := range r.CIDs {
+		if cid != root {
+			all = append(all, policy.Account{ID: cid, Parent: root})
+		}
+	}
+	return all
+}
+
+// writeAll writes files that must not exist yet, none or all of them, for their owner alone: what is
+// in them is nobody else's business.
+func (e *env) writeAll(folder string, files []newFile) error {
+	for _, f := range files {
+		path := filepath.Join(folder, f.name)
+		if _, err := os.Lstat(path); err == nil {
+			return fmt.Errorf("%s exists already: nothing was written", path)
+		}
+	}
+	for _, f := range files {
+		path := filepath.Join(folder, f.name)
+		if err := writeNew(path, f.text, 0o600); err != nil {
+			return err
+		}
+		fmt.Fprintln(e.stdout, "wrote", path)
+	}
+	return nil
+}
+
+// sayNext prints what is left to be done.
+func (e *env) sayNext(folder string, f *initFlags, hasKey bool, found *survey.Result) {
+	var steps []string
+	at := func(name string) string { return filepath.Join(folder, name) }
+	if !hasKey {
+		steps = append(steps, "Put the backend's key, which the gateway uses, into "+at(upstreamName)+".")
+	}
+	steps = append(steps, "aclgate token new --into "+at(policyName))
+	switch {
+	case found == nil && f.mode != string(config.ScopeNone):
+		steps = append(steps, `Name the accounts of your backend under "accounts:", and choose scope.mode.`)
+	case found != nil && len(found.Accounts) == 0 && len(found.CIDs) > 1:
+		steps = append(steps, `Look at "accounts:" in the policy: names and parents are yours to say.`)
+	}
+	if f.tls != "" {
+		steps = append(steps, "Replace "+at(certName)+" and "+at(certKeyName)+" by your certificate; until then: curl --cacert "+at(certName))
+	}
+	steps = append(steps, "aclgate check --live")
+	switch {
+	case f.systemd:
+		steps = append(steps, "Put the files where "+at(unitName)+" says, and: systemctl enable --now aclgate")
+	case f.compose:
+		steps = append(steps, "docker compose up")
+	default:
+		steps = append(steps, "aclgate serve")
+	}
+	fmt.Fprint(e.stdout, "\nNext:\n")
+	for i, step := range steps {
+		fmt.Fprintf(e.stdout, "  %d. %s\n", i+1, step)
+	}
 }
 
 // writeNew writes a file that must not exist yet: nothing of the operator's is ever overwritten.

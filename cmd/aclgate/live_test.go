@@ -16,7 +16,7 @@ func TestLive(t *testing.T) {
 		args []string
 		says string
 	}{
-		{[]string{"check", "--live"}, "the backend lists its items with their accounts"},
+		{[]string{"check", "--live"}, "live: read "},
 		{[]string{"explain", "--live", "--token", "5", "GET", "/gw/devices/101"}, "gw/devices 101 permitted"},
 		{[]string{"explain", "--live", "--token", "5", "GET", "/gw/devices/201"}, "it belongs to account 12 (depot), outside the"},
 		{[]string{"explain", "--live", "--token", "5", "GET", "/gw/devices/name=truck*"}, "Backend   gets GET /gw/devices/101,102"},

@@ -12,7 +12,7 @@ import (
 func directives(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	lines := bufio.NewScanner(strings.NewReader(readText(t, deploy, "systemd", "aclgate.service")))
+	lines := bufio.NewScanner(strings.NewReader(readText(t, deployFolder, "systemd", "aclgate.service")))
 	for lines.Scan() {
 		name, value, found := strings.Cut(lines.Text(), "=")
 		if found && !strings.HasPrefix(name, "#") {

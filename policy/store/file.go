@@ -53,7 +53,6 @@ type snapshot struct {
 	sum      [sha256.Size]byte
 	policy   *Policy
 	warnings strict.Faults
-	since    time.Time // it is in force
 }
 
 // What says which parts of a policy a change touched, beside tokens.
@@ -102,9 +101,6 @@ const manyTokens = 5000
 
 // Revision implements Store. A file is read whole, so its revision is the same for every key.
 func (f *File) Revision(uint64) uint64 { return f.current.Load().revision }
-
-// Changed returns since when the policy is in force.
-func (f *File) Changed(uint64) time.Time { return f.current.Load().since }
 
 // Fresh implements Store: what the file said last is the truth until it says something else.
 func (f *File) Fresh(time.Time) bool { return true }
@@ -197,7 +193,6 @@ func (f *File) swap(next *snapshot, pace *pacer) {
 		next.revision = old.revision + 1
 	}
 	f.uses.adopt(next.policy, pace)
-	next.since = time.Now()
 	f.current.Store(next)
 	f.publish(next)
 }

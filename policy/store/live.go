@@ -55,7 +55,6 @@ type Live struct {
 	docs      atomic.Pointer[documents]   // of all tables but Tokens and Items
 	owners    atomic.Pointer[ownerTable]
 	revisions [revisionCount]atomic.Uint64
-	moved     [revisionCount]atomic.Int64 // when each of these moved last, unix nanoseconds
 	lease     lease
 	state     atomic.Pointer[State]
 	stats     liveStats
@@ -104,9 +103,6 @@ func NewLive(o LiveOptions) *Live {
 // Revision implements Store.
 func (l *Live) Revision(key uint64) uint64 { return l.revisions[key%revisionCount].Load() }
 
-// Changed returns when the revision of this key moved last.
-func (l *Live) Changed(key uint64) time.Time { return time.Unix(0, l.moved[key%revisionCount].Load()) }
-
 // Fresh implements Store: it reports whether the lease lasts.
 func (l *Live) Fresh(now time.Time) bool { return l.lease.holds(now) }
 
@@ -153,19 +149,13 @@ func (l *Live) Kinds() iter.Seq2[policy.Access, []policy.Entry] {
 func (l *Live) State() State { return *l.state.Load() }
 
 // move makes everybody who remembers a token of this slice look it up again.
-func (l *Live) move(d *policy.Digest) { l.moveSlice(d.Key()%revisionCount, time.Now()) }
+func (l *Live) move(d *policy.Digest) { l.revisions[d.Key()%revisionCount].Add(1) }
 
 // moveAll does so for every token.
 func (l *Live) moveAll() {
-	now := time.Now()
 	for i := range l.revisions {
-		l.moveSlice(uint64(i), now)
+		l.revisions[i].Add(1)
 	}
-}
-
-func (l *Live) moveSlice(i uint64, now time.Time) {
-	l.moved[i].Store(now.UnixNano())
-	l.revisions[i].Add(1)
 }
 
 // publish notes that changes are in force.

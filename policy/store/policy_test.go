@@ -227,12 +227,12 @@ func lineless(r Record) Record {
 func TestTemplate(t *testing.T) {
 	key, digest := NewKey()
 	rec := &Record{Token: policy.Token{ID: 1, Digest: digest, CID: 1, Expire: 5, Enabled: true, Access: policy.Master}}
-	for _, text := range [][]byte{Template(), Template(rec)} {
+	for _, text := range [][]byte{Template(nil), Template(nil, rec), Template([]policy.Account{{ID: 1, Name: "a: \"b\" #"}, {ID: 7, Parent: 1}}, rec)} {
 		if p, faults := ReadPolicy("p.yaml", text, catalogue(t), 4); p == nil || len(faults) > 0 {
 			t.Errorf("the template has faults:\n%v", faults)
 		}
 	}
-	uncommented := strings.NewReplacer("#  ", "  ", "  # - {id: 11", "  - {id: 11").Replace(string(Template(rec)))
+	uncommented := strings.NewReplacer("#  ", "  ", "  # - {id: 11", "  - {id: 11").Replace(string(Template(nil, rec)))
 	if i := strings.Index(uncommented, "  - id: 17"); i > 0 {
 		uncommented = uncommented[:i] + "tokens:\n" + strings.Replace(uncommented[i:], "tokens:\n", "", 1)
 	}

@@ -139,9 +139,7 @@ const template = `# Who may do what: accounts and tokens. Read by aclgate; edit 
 
 accounts:                         # a tree: a token sees its account and all below it; more than
                                   # one takes another scope.mode than none
-  - {id: 1, name: operator}
-  # - {id: 11, name: ACME Fleet, parent: 1}
-
+@accounts
 # A token: "aclgate token new" prints one, and its key once.
 #
 #  - id: 17
@@ -160,12 +158,31 @@ accounts:                         # a tree: a token sees its account and all bel
 #            - {name: messages, methods: [GET]}
 `
 
-// Template returns the text of a new policy file with the given tokens, whose account is 1.
-func Template(tokens ...*Record) []byte {
-	if len(tokens) == 0 {
-		return append([]byte(template), "\ntokens: []\n"...)
+// sampleAccounts stand in a policy of which no account is known.
+const sampleAccounts = "  - {id: 1, name: operator}\n  # - {id: 11, name: ACME Fleet, parent: 1}\n"
+
+// Template returns the text of a new policy file with the given accounts; without any it has one,
+// whose id is 1.
+func Template(accounts []policy.Account, tokens ...*Record) []byte {
+	list := sampleAccounts
+	if len(accounts) > 0 {
+		list = ""
 	}
-	b := append([]byte(template), "\ntokens:\n"...)
+	for _, a := range accounts {
+		list += fmt.Sprintf("  - {id: %d", a.ID)
+		if a.Name != "" {
+			list += ", name: " + strconv.QuoteToASCII(a.Name)
+		}
+		if a.Parent != 0 {
+			list += fmt.Sprintf(", parent: %d", a.Parent)
+		}
+		list += "}\n"
+	}
+	head := strings.Replace(template, "@accounts", list, 1)
+	if len(tokens) == 0 {
+		return append([]byte(head), "\ntokens: []\n"...)
+	}
+	b := append([]byte(head), "\ntokens:\n"...)
 	for _, t := range tokens {
 		b = append(b, TokenYAML(t)...)
 	}

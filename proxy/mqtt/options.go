@@ -16,12 +16,10 @@ import (
 
 // Tokens finds a token by the digest of its key. The error is a policy.Reason: TokenUnknown, or
 // StoreStale when the store cannot say at that time. Revision grows with every change that Lookup may
-// show of digests with this key (policy.Digest.Key), Changed is when it did last, and Fresh reports
-// whether the store can say at all.
+// show of digests with this key (policy.Digest.Key). Fresh reports whether the store can say at all.
 type Tokens interface {
 	Lookup(d policy.Digest, now time.Time) (*policy.Token, error)
 	Revision(key uint64) uint64
-	Changed(key uint64) time.Time
 	Fresh(now time.Time) bool
 }
 

@@ -65,8 +65,6 @@ type session struct {
 	table  table
 	shape  sync.Mutex // held by whoever changes what is subscribed to at the broker, until that is sent
 
-	revoked time.Time // when the right ended whose end ends the session; zero: none did
-
 	begun func() // gives the session back to the limits; nil: it was not taken
 	ended atomic.Bool
 	told  atomic.Bool    // the client was told: linger
@@ -83,7 +81,6 @@ type rights struct {
 	moves       uint64 // how often it was given other items
 	revision    uint64
 	fingerprint [sha256.Size]byte
-	ended       time.Time // when inForce found them at their end, and they had ended; zero: not yet
 }
 
 func newSession(s *Server, conn net.Conn, origin string) *session {
@@ -159,9 +156,6 @@ func (x *session) endAs(why wire.Reason, e ending, reason policy.Reason) {
 		x.guard(func() { x.note(record.End, reason, why, nil) }) // what panics in here must not keep anything open
 	}
 	now := time.Now()
-	x.rights.mu.Lock()
-	x.revoked = x.rights.ended
-	x.rights.mu.Unlock()
 	_ = x.conn.SetWriteDeadline(now.Add(lingerFor))
 	var last printable
 	if x.serving.Load() && x.version == wire.V5 && why != wire.Success {
@@ -207,9 +201,6 @@ func (x *session) whyEnd(now time.Time) wire.Reason {
 // hangUp closes the sending side first. Where that cannot be done, the connection ends.
 func (x *session) hangUp(now time.Time) {
 	defer x.said.Done()
-	if m := x.server.o.Metrics; m != nil && !x.revoked.IsZero() {
-		m.Revoked(time.Since(x.revoked))
-	}
 	half, able := x.conn.(interface{ CloseWrite() error })
 	if !able || half.CloseWrite() != nil {
 		_ = x.conn.Close()
@@ -245,14 +236,10 @@ func (x *session) inForce(now time.Time) wire.Reason {
 	if revision := o.Tokens.Revision(r.digest.Key()); revision != r.revision || tree != r.judge.Tree {
 		token, err := o.Tokens.Lookup(r.digest, now)
 		if err != nil {
-			if err != policy.StoreStale { // nothing has changed: nobody knows
-				r.over(o.Tokens, now)
-			}
 			return wire.NotAuthorized
 		}
 		permit := o.Law.Permit(token)
 		if permit.Fingerprint(tree) != r.fingerprint {
-			r.over(o.Tokens, now)
 			return wire.Administrative
 		}
 		r.judge.SetPermit(permit)
@@ -264,26 +251,10 @@ func (x *session) inForce(now time.Time) wire.Reason {
 		r.follow(o.Items(tree), now)
 	}
 	if r.token.Valid(in.At, x.source, x.origin) != policy.NotJudged {
-		r.over(o.Tokens, now)
 		return wire.NotAuthorized
 	}
 	r.token.Touch(in.At)
 	return wire.Success
-}
-
-// over remembers since when the rights have ended: since the last change, or the second in which the
-// token expired, if that was later.
-func (r *rights) over(tokens Tokens, now time.Time) {
-	if r.ended = tokens.Changed(r.digest.Key()); r.token.Expire <= now.Unix() {
-		r.ended = latest(r.ended, time.Unix(r.token.Expire, 0))
-	}
-}
-
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // follow gives the judge the items of this moment. What it remembers of groups is good while they are

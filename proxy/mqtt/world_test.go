@@ -38,7 +38,6 @@ type world struct {
 	mu       sync.Mutex
 	tokens   map[policy.Digest]*policy.Token
 	revision uint64
-	changed  time.Time
 	log      []string      // see served
 	panics   policy.Digest // whose token cannot be looked for
 
@@ -65,12 +64,6 @@ func (w *world) Revision(uint64) uint64 {
 	return w.revision
 }
 
-func (w *world) Changed(uint64) time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.changed
-}
-
 func (w *world) Tree() *policy.Tree { return w.tree }
 
 // set puts a token in force, or takes it away with nil.
@@ -78,7 +71,6 @@ func (w *world) set(key string, t *policy.Token) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.revision++
-	w.changed = time.Now()
 	if t == nil {
 		delete(w.tokens, sha256.Sum256([]byte(key)))
 		return

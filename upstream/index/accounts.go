@@ -38,7 +38,6 @@ type Accounts struct {
 	opt       AccountsOptions
 	tree      atomic.Pointer[policy.Tree]
 	began     atomic.Pointer[time.Time] // when the reading in force began
-	changed   atomic.Int64              // since when the tree is in force, unix nanoseconds
 	refresher *refresher
 
 	mu    sync.Mutex // guards what follows
@@ -58,9 +57,6 @@ func NewAccounts(o AccountsOptions) *Accounts {
 
 // Tree returns the tree in force.
 func (a *Accounts) Tree() *policy.Tree { return a.tree.Load() }
-
-// Changed returns since when the tree is in force.
-func (a *Accounts) Changed() time.Time { return time.Unix(0, a.changed.Load()) }
 
 // Stale reports whether the tree is too old to judge by, or was never read.
 func (a *Accounts) Stale() bool {
@@ -178,7 +174,6 @@ func (a *Accounts) build() bool {
 		a.opt.Log.Error("the accounts of the backend are no tree", "account", accounts[faults[0].Index].ID, "fault", faults[0].Message)
 		return false
 	}
-	a.changed.Store(time.Now().UnixNano())
 	a.tree.Store(tree)
 	if now == nil || a.opt.Changed == nil { // nobody has seen the first one
 		return false

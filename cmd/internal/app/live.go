@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"time"
 
+	"aclgate/config/tlsfiles"
 	"aclgate/policy"
 	"aclgate/policy/explain"
 	"aclgate/upstream"
 	"aclgate/upstream/index"
 	"aclgate/upstream/listing"
 	"aclgate/upstream/probe"
+	"aclgate/upstream/survey"
 )
 
 // liveFor bounds what is asked of the backend without serving.
@@ -55,6 +57,18 @@ func (a *App) AskBackend(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// Survey asks the backend what it lists.
+func (a *App) Survey(ctx context.Context) (*survey.Result, error) {
+	ctx, stop := context.WithTimeout(ctx, liveFor)
+	defer stop()
+	u := a.settings.Upstream
+	files, err := tlsfiles.Client(tlsfiles.Files{CA: u.TLS.CA.Path, Cert: u.TLS.Cert.Path, Key: u.TLS.Key.Path})
+	if err != nil {
+		return nil, err
+	}
+	return survey.Run(ctx, u.URLs[0].String(), a.ownKey(), a.engine.Catalogue, files.Config())
 }
 
 // ReadIndex reads the item index once, without serving: the backend can be reached, takes the

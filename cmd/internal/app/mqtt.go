@@ -192,7 +192,7 @@ func (a *App) mqttOptions() mqtt.Options {
 	m := a.mqtt.settings
 	tokens := &mqttTokens{policySource: a.policy, settings: a.settings}
 	if a.accounts != nil {
-		tokens.stale, tokens.backends = a.accounts.Stale, a.accounts.Changed
+		tokens.stale = a.accounts.Stale
 	}
 	return mqtt.Options{
 		Engine: a.engine, Law: topic.New(TopicOptions(a.settings, a.engine)), Tokens: tokens, Accounts: a.policy,
@@ -219,8 +219,7 @@ const leastWaiting = 50
 type mqttTokens struct {
 	*policySource
 	settings *config.Settings
-	stale    func() bool      // nil: the tree is the policy's
-	backends func() time.Time // when the backend's tree changed last; nil as well
+	stale    func() bool // nil: the tree is the policy's
 	judged   atomic.Pointer[treeFault]
 }
 
@@ -237,17 +236,6 @@ func (t *mqttTokens) Revision(key uint64) uint64 {
 		revision |= 1
 	}
 	return revision
-}
-
-// Changed implements mqtt.Tokens: a tree of the backend's changes apart from the policy.
-func (t *mqttTokens) Changed(key uint64) time.Time {
-	changed := t.policySource.Changed(key)
-	if t.backends != nil {
-		if tree := t.backends(); tree.After(changed) {
-			return tree
-		}
-	}
-	return changed
 }
 
 // Lookup implements mqtt.Tokens.

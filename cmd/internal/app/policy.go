@@ -53,7 +53,6 @@ type source interface {
 	Run(context.Context)
 	Reload() error
 	State() store.State
-	Changed(key uint64) time.Time
 	Kinds() iter.Seq2[policy.Access, []policy.Entry]
 	UsesFault() error
 }

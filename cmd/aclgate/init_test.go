@@ -1,0 +1,121 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"aclgate/bench/backend"
+)
+
+// initialised runs init in front of a backend and returns the folder.
+func initialised(t *testing.T, o backend.Options, args ...string) (folder, stdout string) {
+	t.Helper()
+	b := backend.New(backend.DemoWorld(), o)
+	url, err := b.Start("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	folder = write(t, map[string]string{upstreamName: upstreamKey + "\n"})
+	code, stdout, stderr := once(t, append([]string{"init", "-c", filepath.Join(folder, "aclgate.yaml"), "--upstream", url}, args...)...)
+	if code != exitOK {
+		t.Fatalf("init: %d %s%s", code, stdout, stderr)
+	}
+	return folder, stdout
+}
+
+// init looks at the backend and writes settings that fit it; check --live agrees at once.
+func TestInitFitsTheBackend(t *testing.T) {
+	for name, row := range map[string]struct {
+		options   backend.Options
+		says      []string // in the settings
+		next, not string   // in the output
+		live      string
+	}{
+		"knows accounts": {backend.Options{Key: upstreamKey}, []string{"scope: {mode: header", "It obeys x-flespi-cid"},
+			"check --live", upstreamName, "the backend obeys x-flespi-cid"},
+		"ignores the header": {backend.Options{Key: upstreamKey, IgnoreCID: true}, []string{"scope: {mode: ids", "It ignores x-flespi-cid"},
+			"check --live", upstreamName, "live: read "},
+		"no accounts": {backend.Options{Key: upstreamKey, IgnoreCID: true, NoCIDField: true}, []string{"scope: {mode: none}", "rows have no cid", "0 have a cid"},
+			"token new", upstreamName, "the backend answers, and takes"},
+		"another key": {backend.Options{Key: "another-key-1"}, []string{"scope: {mode: none}", "not known yet"},
+			"nothing was learnt of it: the backend answers 401", "read ", ""},
+	} {
+		folder, stdout := initialised(t, row.options)
+		settings := readText(t, folder, "aclgate.yaml")
+		for _, want := range row.says {
+			if !strings.Contains(settings, want) {
+				t.Errorf("%s: got\n%s\nwant %q", name, settings, want)
+			}
+		}
+		if !strings.Contains(stdout, row.next) || strings.Contains(stdout, row.not) {
+			t.Errorf("%s: got\n%s\nwant %q and no %q", name, stdout, row.next, row.not)
+		}
+		file := filepath.Join(folder, "aclgate.yaml")
+		if code, _, stderr := once(t, "check", "-c", file); code != exitOK {
+			t.Errorf("%s: check: %d %s\n%s\n%s", name, code, stderr, settings, readText(t, folder, policyName))
+		}
+		if row.live == "" {
+			continue
+		}
+		code, live, stderr := once(t, "check", "--live", "-c", file)
+		if code != exitOK || !strings.Contains(live, row.live) {
+			t.Errorf("%s: check --live: %d %s%s", name, code, live, stderr)
+		}
+	}
+}
+
+// Everything that init can write beside the two files is sound, for its owner alone, and used.
+func TestInitWritesAll(t *testing.T) {
+	folder, _ := initialised(t, backend.Options{Key: upstreamKey}, "--admin-token", "--audit", "--tls", "api.example.com", "--schema", "--compose")
+	for _, name := range []string{"aclgate.yaml", policyName, adminName, certName, certKeyName, composeName, settingsSchema, policySchema} {
+		info, err := os.Stat(filepath.Join(folder, name))
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: got %v, %v", name, info, err)
+		}
+	}
+	settings := readText(t, folder, "aclgate.yaml")
+	for _, want := range []string{"$schema=" + settingsSchema, `address: ":8080"`, `cert_file: "tls.crt"`, `token_file: "admin.token"`, `audit: {path: "audit.jsonl"}`} {
+		if !strings.Contains(settings, want) {
+			t.Errorf("got\n%s\nwant %q", settings, want)
+		}
+	}
+	code, stdout, stderr := once(t, "check", "-c", filepath.Join(folder, "aclgate.yaml"))
+	if code != exitOK || strings.Contains(stderr, "everybody on this machine") {
+		t.Errorf("check: %d %s%s", code, stdout, stderr)
+	}
+	unit, _ := initialised(t, backend.Options{Key: upstreamKey}, "--systemd", "--audit")
+	if text := readText(t, unit, "aclgate.yaml"); !strings.Contains(text, "/var/lib/aclgate/policy.yaml") || !strings.Contains(text, "/var/log/aclgate/audit.jsonl") {
+		t.Errorf("got\n%s, want the folders of the unit", text)
+	}
+	if readText(t, unit, unitName) != readText(t, deployFolder, "systemd", "aclgate.service") {
+		t.Error("the unit is another one")
+	}
+}
+
+// Without the backend's key nothing is guessed, and the output says what to do.
+func TestInitWithoutKey(t *testing.T) {
+	b := backend.New(backend.DemoWorld(), backend.Options{Key: upstreamKey})
+	url, err := b.Start("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	code, stdout, _ := once(t, "init", "-c", filepath.Join(t.TempDir(), "aclgate.yaml"), "--upstream", url)
+	if want := "it wants a key, and upstream.token is not there"; code != exitOK || !strings.Contains(stdout, want) || !strings.Contains(stdout, "Put the backend's key") {
+		t.Errorf("got %d\n%s\nwant %q", code, stdout, want)
+	}
+}
+
+// A backend whose rows have no cid cannot be served by ids, and check --live says so in numbers.
+func TestLiveCountsOwners(t *testing.T) {
+	folder, _ := initialised(t, backend.Options{Key: upstreamKey, IgnoreCID: true, NoCIDField: true}, "--mode", "ids")
+	code, stdout, stderr := once(t, "check", "--live", "-c", filepath.Join(folder, "aclgate.yaml"))
+	for _, want := range []string{"live: read ", ": 0 have a cid.", "scope.mode ids needs a cid in every item. Use scope.mode none with one account, or scope.owners store"} {
+		if code != exitFailed || !strings.Contains(stderr, want) {
+			t.Errorf("got %d %s%s, want %q", code, stdout, stderr, want)
+		}
+	}
+}

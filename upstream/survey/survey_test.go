@@ -1,0 +1,111 @@
+package survey
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"aclgate/bench/backend"
+	"aclgate/policy"
+	"aclgate/policy/routes"
+)
+
+func catalogue(t *testing.T) *policy.Catalogue {
+	t.Helper()
+	cat, err := routes.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cat
+}
+
+func started(t *testing.T, o backend.Options) string {
+	t.Helper()
+	s := backend.New(backend.DemoWorld(), o)
+	url, err := s.Start("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return url
+}
+
+// What a backend is can be seen from outside.
+func TestRun(t *testing.T) {
+	for name, row := range map[string]struct {
+		options backend.Options
+		obeys   Obeys
+		owned   bool
+	}{
+		"knows accounts":     {backend.Options{Key: "own-key-1"}, Yes, true},
+		"ignores the header": {backend.Options{Key: "own-key-1", IgnoreCID: true}, No, true},
+		"knows no accounts":  {backend.Options{Key: "own-key-1", IgnoreCID: true, NoCIDField: true}, NotSeen, false},
+		"without paging":     {backend.Options{Key: "own-key-1", NoPaging: true}, Yes, true},
+	} {
+		got, err := Run(context.Background(), started(t, row.options), "own-key-1", catalogue(t), nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got.Obeys != row.obeys || (got.Owned == got.Items) != row.owned || (got.Owned == 0) == row.owned || got.Items == 0 {
+			t.Errorf("%s: got %+v", name, got)
+		}
+		if row.owned && (len(got.CIDs) < 2 || !slices.Contains(got.Collections, "gw/devices")) {
+			t.Errorf("%s: got cids %v of %v", name, got.CIDs, got.Collections)
+		}
+	}
+}
+
+// Without an answer that tells something there is a reason.
+func TestRunFails(t *testing.T) {
+	_, err := Run(context.Background(), started(t, backend.Options{Key: "own-key-1"}), "another-key", catalogue(t), nil)
+	if !errors.Is(err, ErrUnauthorized) {
+		t.Errorf("got %v, want %v", err, ErrUnauthorized)
+	}
+	for _, row := range []struct {
+		handler http.HandlerFunc
+		want    string
+	}{
+		{func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://elsewhere.example/", 302) }, "it answers 302"},
+		{func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500) }, "it answers 500"},
+		{func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("<html>")) }, "it answers 200"},
+	} {
+		s := httptest.NewServer(row.handler)
+		if _, err := Run(context.Background(), s.URL, "", catalogue(t), nil); err == nil || !strings.Contains(err.Error(), row.want) {
+			t.Errorf("got %v, want %q in it", err, row.want)
+		}
+		s.Close()
+		if _, err := Run(context.Background(), s.URL, "", catalogue(t), nil); err == nil || !strings.Contains(err.Error(), "cannot ask the backend") {
+			t.Errorf("got %v of a backend that is down", err)
+		}
+	}
+}
+
+// The accounts of a backend that has them come with their tree, the root first.
+func TestAccounts(t *testing.T) {
+	answers := map[string]string{
+		"/platform/customer":        `{"result":[{"id":400,"name":"operator"}]}`,
+		"/platform/subaccounts/all": `{"result":[{"id":500,"name":"fleet","cid":400},{"id":501,"name":"depot","cid":500},{"id":502}]}`,
+		"/gw/devices/all":           `{"result":[{"id":1,"cid":500}]}`,
+	}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if text, found := answers[r.URL.Path]; found {
+			_, _ = w.Write([]byte(text))
+			return
+		}
+		w.WriteHeader(404)
+	}))
+	defer s.Close()
+	got, err := Run(context.Background(), s.URL, "", catalogue(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Account{{ID: 400, Name: "operator"}, {500, 400, "fleet"}, {501, 500, "depot"}, {ID: 502, Parent: 400}}
+	if !slices.Equal(got.Accounts, want) || got.Obeys != NotSeen || got.String() != "read 1 items of 1 collections (gw/devices): 1 have a cid" {
+		t.Errorf("got %+v, %s", got, got)
+	}
+}
