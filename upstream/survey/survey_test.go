@@ -70,8 +70,8 @@ func TestRunFails(t *testing.T) {
 		handler http.HandlerFunc
 		want    string
 	}{
-		{func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://elsewhere.example/", 302) }, "it answers 302"},
-		{func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500) }, "it answers 500"},
+		{func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://elsewhere.example/", http.StatusFound) }, "it answers 302"},
+		{func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, "it answers 500"},
 		{func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("<html>")) }, "it answers 200"},
 	} {
 		s := httptest.NewServer(row.handler)
@@ -97,7 +97,7 @@ func TestAccounts(t *testing.T) {
 			_, _ = w.Write([]byte(text))
 			return
 		}
-		w.WriteHeader(404)
+		w.WriteHeader(http.StatusNotFound)
 	}))
 	defer s.Close()
 	got, err := Run(context.Background(), s.URL, "", catalogue(t), nil)
