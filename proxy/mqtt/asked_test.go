@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 type answering struct {
 	t     *testing.T
 	codes map[string]wire.Reason // of filters; others are granted as asked
+	then  func(net.Conn)         // what it does after the first SUBSCRIBE, and then no more; nil: nothing
 
 	mu  sync.Mutex
 	log []string
@@ -83,7 +85,12 @@ func (s *answering) packet(c net.Conn, f wire.Frame) error {
 			answer.Codes = append(answer.Codes, code)
 			s.note(fmt.Sprintf("+%s q%d nl%v rap%v rh%d", one.Filter, one.QoS, one.NoLocal, one.RetainAsPublished, one.RetainHandling))
 		}
-		return say(c, &answer)
+		if err := say(c, &answer); err != nil || s.then == nil {
+			return err
+		}
+		s.then(c)
+		<-s.t.Context().Done()
+		return io.EOF
 	case wire.UNSUBSCRIBE:
 		var ask wire.Unsubscribe
 		if err := ask.Parse(f); err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -106,4 +107,35 @@ func TestStalledBroker(t *testing.T) {
 			t.Errorf("%s: it took %v", row.name, took)
 		}
 	}
+}
+
+// TestUnreadClient: nothing is queued for a client that does not read: the broker has to wait. What it was
+// sent comes, complete and in order, when the client reads again.
+func TestUnreadClient(t *testing.T) {
+	const size, most = 64 << 10, 64 << 20 // what the kernel may hold on the way is far less than most
+	pushed := make(chan int, 1)
+	s, address := startAnswering(t, nil)
+	s.then = func(c net.Conn) {
+		n := 0
+		for c.SetWriteDeadline(time.Now().Add(time.Second)); n < most/size; n++ {
+			if say(c, &wire.Publish{Topic: []byte("a/x"), Payload: append(fmt.Appendf(nil, "%d ", n), make([]byte, size)...)}) != nil {
+				break // in the middle of the last one
+			}
+		}
+		pushed <- n
+	}
+	w := newWorld(t, address, nil)
+	p := w.in("acl-key-1", "unread")
+	p.subscribe(1, 0, "a/x")
+	p.want("SUBACK 1 [0x01] <nil>")
+	n := <-pushed
+	if n == most/size {
+		t.Fatalf("the gateway took %d MiB for a client that does not read", most>>20)
+	}
+	for i := range n {
+		if got, want := p.next(), fmt.Sprintf("PUBLISH a/x=%d ", i); !strings.HasPrefix(got, want) {
+			t.Fatalf("message %d of %d: got %.40q", i, n, got)
+		}
+	}
+	t.Logf("the broker had to wait after %d messages of %d KiB", n, size>>10)
 }
