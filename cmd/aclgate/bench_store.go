@@ -40,6 +40,8 @@ func (e *env) runBenchStore(ctx context.Context, tokens int) error {
 		return err
 	}
 	defer os.RemoveAll(folder)
+	ctx, stop := untilSignal(ctx, nil) // the folder has to be taken away
+	defer stop()
 	engine, err := app.NewDatabase(ctx, filepath.Join(folder, "bench.db"))
 	if err != nil {
 		return err

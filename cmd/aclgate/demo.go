@@ -14,6 +14,8 @@ import (
 	"aclgate/bench/backend"
 	"aclgate/cmd/internal/app"
 	"aclgate/config"
+	"aclgate/policy/routes"
+	"aclgate/policy/store"
 )
 
 // demoKey is the gateway's own credential at the demo's backend.
@@ -47,36 +49,50 @@ tokens:
 `
 
 const demoSettings = `listen: {address: %q}
-admin: {address: %q}
+admin: {address: %q, token_file: admin.token}
 upstream: {urls: [%q], token_file: upstream.token}
-store: {kind: file, path: policy.yaml}
+store: {kind: %s, path: %s}
 log: {level: error}
 mqtt: {address: %q, upstream: {url: "mqtt://%s", token_file: upstream.token}, dialect: flespi, namespace: cid}
 `
 
-// demoAddresses are what the flags of demo set.
-type demoAddresses struct{ listen, backend, admin, mqtt string }
+// demoFlags are what the flags of demo set.
+type demoFlags struct{ listen, backend, admin, mqtt, store string }
+
+// demoStores are the kinds of store that the demo has, and their paths.
+var demoStores = map[string]string{demoFile: "policy.yaml", "sqlite": "aclgate.db"}
+
+const demoFile = string(config.StoreFile)
 
 func (e *env) demo() *cobra.Command {
-	var at demoAddresses
+	var at demoFlags
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Play the whole main job here: a fake backend and broker, the gateway, four tokens",
 		Long: `Start a fake telematics backend with its MQTT broker, the gateway in front of
 them and the four tokens of the vendor's ACL tutorial, all on this machine. Each
 request that you send, and each step of an MQTT session, shows in one line what
-became of it. Ctrl-C ends it; nothing is left behind.`,
+became of it. Ctrl-C ends it; nothing is left behind.
+
+With --store sqlite the tokens are in a database, and the demo prints commands
+that revoke and make tokens while it runs.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return e.runDemo(cmd.Context(), at) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if demoStores[at.store] == "" {
+				return errors.New("--store: expected file or sqlite")
+			}
+			return e.runDemo(cmd.Context(), at)
+		},
 	}
 	c.Flags().StringVar(&at.listen, "listen", "127.0.0.1:8080", "address of the API")
 	c.Flags().StringVar(&at.backend, "backend", "127.0.0.1:9000", "address of the fake backend")
 	c.Flags().StringVar(&at.mqtt, "mqtt", "127.0.0.1:1885", "address for MQTT: many a machine has a broker at 1883")
 	c.Flags().StringVar(&at.admin, "admin", "127.0.0.1:9090", "address of the admin listener")
+	c.Flags().StringVar(&at.store, "store", demoFile, "where the tokens are: file, or sqlite for a database")
 	return c
 }
 
-func (e *env) runDemo(ctx context.Context, at demoAddresses) error {
+func (e *env) runDemo(ctx context.Context, at demoFlags) error {
 	folder, err := os.MkdirTemp("", "aclgate-demo-")
 	if err != nil {
 		return failed(err)
@@ -93,7 +109,7 @@ func (e *env) runDemo(ctx context.Context, at demoAddresses) error {
 		return failed(err)
 	}
 	defer messages.Close()
-	s, err := writeDemo(folder, at, url, messages.Addr())
+	s, err := writeDemo(ctx, folder, at, url, messages.Addr())
 	if err != nil {
 		return failed(err)
 	}
@@ -106,7 +122,7 @@ func (e *env) runDemo(ctx context.Context, at demoAddresses) error {
 	defer stop()
 	a, err := app.New(s, newLogger(s.Log, logs, terminal(e.stderr)), app.Options{
 		Version: version(), Revision: revision(), Served: screen.show, ServedMQTT: screen.showTopic, Hasten: hasten, LogLost: logs.Lost,
-		Ready: func(api, admin net.Addr) { screen.intro(api, admin, url, at.mqtt) },
+		Ready: func(api, admin net.Addr) { screen.intro(api, admin, demoIntro{url, at.mqtt, at.store, s.Name()}) },
 	})
 	if err != nil {
 		return failed(err)
@@ -127,17 +143,43 @@ func elsewhere(err error) error {
 }
 
 // writeDemo writes the demo's files and reads them as serve would.
-func writeDemo(folder string, at demoAddresses, url, broker string) (*config.Settings, error) {
+func writeDemo(ctx context.Context, folder string, at demoFlags, url, broker string) (*config.Settings, error) {
 	file := filepath.Join(folder, "aclgate.yaml")
+	operator, _ := store.NewKey()
 	for name, text := range map[string]string{
 		"policy.yaml":    demoPolicy,
 		"upstream.token": demoKey + "\n",
-		"aclgate.yaml":   fmt.Sprintf(demoSettings, at.listen, at.admin, url, at.mqtt, broker),
+		"admin.token":    operator + "\n",
+		"aclgate.yaml":   fmt.Sprintf(demoSettings, at.listen, at.admin, url, at.store, demoStores[at.store], at.mqtt, broker),
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
 			return nil, err
 		}
 	}
 	s, faults := config.Load(file)
-	return s, faults.Err()
+	if err := faults.Err(); err != nil || at.store == demoFile {
+		return s, err
+	}
+	return s, fillDemo(ctx, s)
+}
+
+// fillDemo makes the demo's database of its policy.
+func fillDemo(ctx context.Context, s *config.Settings) error {
+	db, err := app.NewDatabase(ctx, s.Store.Path.Path)
+	if err != nil {
+		return err
+	}
+	cat, err := routes.Default()
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	t, faults := store.ReadTransfer("policy.yaml", []byte(demoPolicy), cat, s.Policy.MaxDepth)
+	if err := faults.Err(); err != nil {
+		return errors.Join(err, db.Close())
+	}
+	_, err = store.Write(ctx, app.LiveOptions(s, db), "demo", func(tx *store.Tx) error {
+		_, err := t.Import(tx, true, nil)
+		return err
+	})
+	return errors.Join(err, db.Close())
 }

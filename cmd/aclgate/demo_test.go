@@ -5,8 +5,12 @@ import (
 	"encoding/json"
 	"net"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -146,5 +150,89 @@ func TestDemoPlaysTheTutorial(t *testing.T) {
 	}
 	if strings.Contains(p.stderr.String(), "demo-master") {
 		t.Error("a key is in the log")
+	}
+}
+
+// With a database the lines that the demo prints revoke and make tokens while it runs, and nothing of
+// it is left behind.
+func TestDemoRevokes(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	listen, admin := freeAddr(t), freeAddr(t)
+	p := start(t, "demo", "--store", "sqlite", "--listen", listen, "--backend", freeAddr(t), "--admin", admin, "--mqtt", freeAddr(t))
+	p.await("http://"+admin+"/readyz", 200)
+	p.shows("Ctrl-C ends the demo")
+	lines := regexp.MustCompile(`(?m)^  aclgate (-c .*)$`).FindAllStringSubmatch(p.stdout.String(), -1)
+	if len(lines) != 5 {
+		t.Fatalf("got %q, want five lines to try", lines)
+	}
+	asks := func(key string, want int) {
+		t.Helper()
+		if got, body := call(t, key, "GET", "http://"+listen+"/gw/channels/all?fields=id", ""); got != want {
+			t.Errorf("%s: got %d %s, want %d", key, got, body, want)
+		}
+	}
+	asks("demo-channels", 200)
+	for _, line := range lines {
+		text, _, _ := strings.Cut(line[1], "#")
+		before, quoted, _ := strings.Cut(text, "'")
+		args := strings.Fields(before)
+		if quoted != "" {
+			args = append(args, strings.TrimSuffix(quoted, "'"))
+		}
+		code, out, errs := once(t, args...)
+		if code != exitOK {
+			t.Errorf("%v: got %d %s%s", args, code, out, errs)
+		}
+		switch slices.Concat(args, []string{""})[3] { // behind -c, the file and a command
+		case "disable":
+			asks("demo-channels", 401)
+		case "revoke":
+			asks("demo-containers", 401)
+		case "new":
+			asks(regexp.MustCompile(`(?m)^[A-Za-z0-9]{64}$`).FindString(out), 200)
+		}
+	}
+	asks("demo-master", 200)
+	if code := p.end(); code != exitOK {
+		t.Errorf("the demo ended with %d: %s", code, p.stderr.String())
+	}
+	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	if code, _, errs := once(t, "demo", "--store", "postgres"); code != exitUsage || !strings.Contains(errs, "--store") {
+		t.Errorf("got %d %s", code, errs)
+	}
+}
+
+// A benchmark that is ended by a signal takes its folder away.
+func TestBenchStoreEnds(t *testing.T) {
+	folder := t.TempDir()
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary, "bench", "store")
+	cmd.Env = append(os.Environ(), childVariable+"=1", "TMPDIR="+folder)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	there := func() int {
+		made, _ := filepath.Glob(filepath.Join(folder, "aclgate-bench-*", "bench.db"))
+		return len(made)
+	}
+	for began := time.Now(); there() == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Since(began) > 30*time.Second {
+			t.Fatal("it makes no database")
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("it says that it has measured")
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }

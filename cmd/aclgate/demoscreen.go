@@ -18,11 +18,14 @@ type demoScreen struct {
 	names map[int64]string
 }
 
-func (d *demoScreen) intro(listen, admin net.Addr, backendURL, mqtt string) {
+// demoIntro is what the intro says beside the addresses of the gateway.
+type demoIntro struct{ backend, mqtt, store, settings string }
+
+func (d *demoScreen) intro(listen, admin net.Addr, about demoIntro) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	api := "http://" + listen.String()
-	host, port, _ := net.SplitHostPort(mqtt)
+	host, port, _ := net.SplitHostPort(about.mqtt)
 	client := fmt.Sprintf("-h %s -p %s -V 5", host, port)
 	fmt.Fprintf(d.w, `aclgate demo
   API      %s
@@ -43,15 +46,24 @@ Try, in another terminal:
   curl -s -H 'Authorization: FlespiToken demo-channels'   '%s/gw/channels/2024?fields=id'
   curl -s -H 'Authorization: FlespiToken demo-storage'    '%s/gw/channels/all?fields=id'
   curl -s -H 'Authorization: FlespiToken demo-containers' '%s/storage/containers' -d '[{"name": "container 42"}]'
-`, api, mqtt, backendURL, demoKey, admin, api, api, api, api, api)
+`, api, about.mqtt, about.backend, demoKey, admin, api, api, api, api, api)
 	fmt.Fprintf(d.w, `  mosquitto_sub %[1]s -u demo-channels -v -t 'flespi/state/gw/channels/+/name'
   mosquitto_sub %[1]s -u demo-channels -v -t 'flespi/state/gw/channels/2024/name'
   mosquitto_sub %[1]s -u demo-master -v -t '#'
   mosquitto_pub %[1]s -u demo-master -q 1 -t lamp -m on
   mosquitto_pub %[1]s -u demo-channels -q 1 -t lamp -m on
-
-What becomes of each request (Ctrl-C ends the demo):
 `, client)
+	if about.store != demoFile {
+		fmt.Fprintf(d.w, `
+Revoke a token: the request after it is a 401. Make one: it is valid at once.
+  aclgate -c %[1]s token list
+  aclgate -c %[1]s token disable 2     # demo-channels; enable gives it back
+  aclgate -c %[1]s token revoke 4      # demo-containers
+  aclgate -c %[1]s token new --cid 1 --access '{"type":2,"acl":[{"uri":"gw/channels","methods":["GET"],"ids":[2024]}]}'
+  aclgate -c %[1]s changes
+`, about.settings)
+	}
+	fmt.Fprint(d.w, "\nWhat becomes of each request (Ctrl-C ends the demo):\n")
 }
 
 // show prints one request in one line: who asked for what, the verdict and why, and what the

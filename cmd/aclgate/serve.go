@@ -38,11 +38,8 @@ func (e *env) runServe(ctx context.Context) error {
 	defer logs.Close()
 	hasten := make(chan os.Signal, 1)
 	log := newLogger(s.Log, logs, terminal(e.stderr))
-	if err := app.Upgrade(ctx, s, log); err != nil {
-		return badSettings(err)
-	}
 	a, err := app.New(s, log, app.Options{
-		Version: version(), Revision: revision(), Hangup: hangup, Hasten: hasten, LogLost: logs.Lost,
+		Version: version(), Revision: revision(), Hangup: hangup, Hasten: hasten, LogLost: logs.Lost, Upgrade: true,
 	})
 	if err != nil {
 		return badSettings(err)

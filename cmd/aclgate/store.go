@@ -70,9 +70,11 @@ all of them first, then migrate.`,
 			}
 			m, err := app.Migrate(cmd.Context(), s, owner)
 			name := app.StoreName(s)
-			switch {
-			case err != nil:
+			switch bad := (*app.BadStore)(nil); {
+			case errors.As(err, &bad):
 				return badSettings(err)
+			case err != nil:
+				return failed(err)
 			case m.From == m.To:
 				fmt.Fprintf(e.stdout, "%s has version %d of the schema already\n", name, m.To)
 			case m.From == 0:

@@ -53,6 +53,7 @@ type Options struct {
 	ServedMQTT mqtt.Served // called for what MQTT sessions do; nil: no call
 
 	LogLost func() uint64 // lines of the log that were lost; nil: not counted
+	Upgrade bool          // bring a SQLite database with an older schema to date, after a copy beside it
 }
 
 // App is one gateway. Serve runs it, once.

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"time"
 
@@ -29,6 +28,8 @@ var errNoDatabase = errors.New("store.kind is file: there is no database; edit t
 // Database is a database that commands work on beside a gateway.
 type Database interface {
 	store.Engine
+	// Check looks whether the database can be reached and used.
+	Check(context.Context) error
 	// Verify returns what the database itself finds wrong; nothing if it is sound.
 	Verify(context.Context) ([]string, error)
 }
@@ -36,17 +37,13 @@ type Database interface {
 // OpenDatabase opens the database of the settings for commands, and looks whether it can be used.
 // It ends with BadStore where the settings or the database have to be mended.
 func OpenDatabase(ctx context.Context, s *config.Settings) (Database, error) {
-	e, err := openEngine(s)
+	e, err := openEngine(s, nil)
 	if err != nil {
 		return nil, &BadStore{err}
 	}
-	p, shared := e.(*postgres.Engine)
-	if !shared {
-		return e, nil
-	}
-	if err := p.Check(ctx); err != nil {
-		_ = p.Close() // nothing was written
-		return nil, standing(err)
+	if err := e.Check(ctx); err != nil {
+		_ = e.Close() // nothing was written
+		return nil, standing(e, err)
 	}
 	return e, nil
 }
@@ -66,7 +63,13 @@ func (b *BadStore) Error() string { return b.err.Error() }
 func (b *BadStore) Unwrap() error { return b.err }
 
 // standing makes a BadStore of what does not pass by itself.
-func standing(err error) error {
+func standing(e Database, err error) error {
+	if _, file := e.(*sqlite.Engine); file {
+		if err == nil || sqlite.Passes(err) {
+			return err
+		}
+		return &BadStore{err}
+	}
 	var unusable *postgres.Unusable
 	if errors.As(err, &unusable) {
 		return &BadStore{err}
@@ -74,11 +77,12 @@ func standing(err error) error {
 	return err
 }
 
-// openEngine opens the engine of the settings. That of PostgreSQL has not been asked anything yet.
-func openEngine(s *config.Settings) (Database, error) {
+// openEngine opens the engine of the settings, which was not asked anything yet. upgraded is told
+// that SQLite's had an older schema, which it then brings to date; nil: that is an error.
+func openEngine(s *config.Settings, upgraded func(sqlite.Migration)) (Database, error) {
 	switch s.Store.Kind {
 	case config.StoreSQLite:
-		return sqlite.Open(s.Store.Path.Path)
+		return sqlite.OpenLater(s.Store.Path.Path, upgraded), nil
 	case config.StorePostgres:
 		return postgres.Open(postgres.Options{URLFile: s.Store.URL.Path, AdminURLFile: s.Store.AdminURL.Path})
 	}
@@ -98,25 +102,18 @@ func Migrate(ctx context.Context, s *config.Settings, owner string) (Migration, 
 	switch s.Store.Kind {
 	case config.StoreSQLite:
 		m, err := sqlite.Migrate(ctx, s.Store.Path.Path)
+		if err != nil && !sqlite.Passes(err) {
+			err = &BadStore{err}
+		}
 		return Migration(m), err
 	case config.StorePostgres:
 		m, err := postgres.Migrate(ctx, cmp.Or(owner, s.Store.AdminURL.Path, s.Store.URL.Path))
+		if err != nil {
+			err = &BadStore{err}
+		}
 		return Migration{From: m.From, To: m.To}, err
 	}
-	return Migration{}, errNoDatabase
-}
-
-// Upgrade brings a SQLite database that has a schema to that of this program, before it is served.
-// That of PostgreSQL is others' as well: `aclgate store migrate` alone changes it.
-func Upgrade(ctx context.Context, s *config.Settings, log *slog.Logger) error {
-	if s.Store.Kind != config.StoreSQLite {
-		return nil
-	}
-	m, err := sqlite.Upgrade(ctx, s.Store.Path.Path)
-	if err == nil && m.From != m.To {
-		log.Info("the store has a newer schema", "from", m.From, "to", m.To, "backup", m.Backup)
-	}
-	return err
+	return Migration{}, &BadStore{errNoDatabase}
 }
 
 // StoreName returns what the store of the settings is called in messages.
@@ -151,13 +148,19 @@ func replicaName(s *config.Settings) string {
 	return fmt.Sprintf("%s-%x", cmp.Or(s.Store.Replica, host), random)
 }
 
-// openStore opens what store.kind says. A database that several gateways share may be away at the
-// start: until it was read, requests are a 503.
+// openStore opens what store.kind says. A database may be away at the start: until it was read,
+// requests are a 503.
 func (a *App) openStore() (*policySource, error) {
 	if a.settings.Store.Kind == config.StoreFile {
 		return a.newSource(a.settings.Store.Path, a.log, a.policyChanged)
 	}
-	e, err := openEngine(a.settings)
+	var upgraded func(sqlite.Migration)
+	if a.options.Upgrade {
+		upgraded = func(m sqlite.Migration) {
+			a.log.Info("the store has a newer schema", "from", m.From, "to", m.To, "backup", m.Backup)
+		}
+	}
+	e, err := openEngine(a.settings, upgraded)
 	if err != nil {
 		return nil, err
 	}
@@ -175,20 +178,17 @@ func (a *App) openStore() (*policySource, error) {
 	return p, err
 }
 
-// firstLoad reads everything for the first time.
+// firstLoad reads everything for the first time. What somebody has to mend ends the start; what may
+// pass does not.
 func (a *App) firstLoad(live *store.Live, e Database) error {
-	p, shared := e.(*postgres.Engine)
-	if !shared {
-		return live.Follow(context.Background())
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), checkFor)
 	defer cancel()
-	err := p.Check(ctx)
-	if bad := (*BadStore)(nil); errors.As(standing(err), &bad) {
-		return err
-	}
+	err := e.Check(ctx)
 	if err == nil {
 		err = live.Follow(context.Background())
+	}
+	if bad := (*BadStore)(nil); errors.As(standing(e, err), &bad) {
+		return err
 	}
 	if err != nil {
 		a.log.Error("the store cannot be read yet: every request with a token is a 503 until it can, and this gateway is not ready", "store", e.Name(), "error", err)

@@ -20,6 +20,7 @@ const (
 	codeCorrupt       = 11
 	codeFull          = 13
 	codeCantOpen      = 14
+	codeProtocol      = 15
 	codeConstraint    = 19
 	codeNotDB         = 26
 	constraintForeign = 787
@@ -32,6 +33,7 @@ var advice = map[int]string{
 	codeCantOpen:   "this user may not open it: the file and its folder have to be the gateway's, because SQLite writes beside it",
 	codeReadOnly:   "it cannot be written: the file and its folder have to be the gateway's, and the disk not mounted read-only",
 	codeBusy:       "another process holds it locked: end that one (`fuser` shows which), then try again",
+	codeProtocol:   "another process holds it locked: end that one (`fuser` shows which), then try again",
 	codeLocked:     "another process holds it locked: end that one (`fuser` shows which), then try again",
 	codeIO:         "the disk cannot be read or written: look into the log of the system before anything else",
 	codeFull:       "the disk is full: make room, then try again; nothing was changed",

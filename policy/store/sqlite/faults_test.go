@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,6 +73,9 @@ func TestWhatIsNoDatabase(t *testing.T) {
 				e.Close()
 			}
 			wantAdvice(t, err, row.words...)
+			if Passes(err) {
+				t.Errorf("%v does not pass by itself", err)
+			}
 		})
 	}
 }
@@ -168,6 +172,54 @@ func TestLocked(t *testing.T) {
 	}
 }
 
+// upgrade opens a database as a gateway does that brings it to date.
+func upgrade(path string) (m Migration, err error) {
+	e := OpenLater(path, func(made Migration) { m = made })
+	err = e.Check(context.Background())
+	return m, errors.Join(err, e.Close())
+}
+
+// A database that is locked when a gateway starts is looked at again, and is then used, brought to
+// date too. Whoever cannot wait for a look ends in time.
+func TestOpenLater(t *testing.T) {
+	was := steps
+	defer func() { steps = was }()
+	steps = was[:1:1]
+	old, path := fresh(t)
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	steps = was
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?_pragma=locking_mode(exclusive)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	if _, err := db.Exec(`UPDATE head SET actor = ''`); err != nil {
+		t.Fatal(err)
+	}
+	var made Migration
+	e := OpenLater(path, func(m Migration) { made = m })
+	defer e.Close()
+	short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if _, err := e.Since(short, 0); !errors.Is(err, context.DeadlineExceeded) || !Passes(err) {
+		t.Errorf("got %v, want the end of the context", err)
+	}
+	_, err = e.Since(t.Context(), 0)
+	wantAdvice(t, err, path, "another process holds it locked")
+	if !Passes(err) {
+		t.Errorf("%v does not pass", err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := e.Since(t.Context(), 0); err != nil || b.Head.Version != len(steps) || made.Backup == "" {
+		t.Errorf("got %+v, %v, %+v", b, err, made)
+	}
+}
+
 // A schema of before is kept beside, and brought to date in one transaction; a step that fails
 // changes nothing.
 func TestMigrations(t *testing.T) {
@@ -177,13 +229,13 @@ func TestMigrations(t *testing.T) {
 	_, path := fresh(t)
 	byHand(t, path, `INSERT INTO accounts (id, doc) VALUES (1, '{"id":1}')`)
 	steps = append(was[:1:1], `CREATE TABLE more (x); UPDATE head SET version = 2; THIS IS NO SQL`)
-	if m, err := Upgrade(t.Context(), path); err == nil {
+	if m, err := upgrade(path); err == nil {
 		t.Errorf("a step that is no SQL: got %+v", m)
 	}
 	_, err := Open(path)
 	wantAdvice(t, err, "version 1", "needs 2", "aclgate store migrate")
 	steps[1] = `CREATE TABLE more (x); UPDATE head SET version = 2`
-	m, err := Upgrade(t.Context(), path)
+	m, err := upgrade(path)
 	if err != nil || m.From != 1 || m.To != 2 || m.Backup == "" {
 		t.Fatalf("got %+v, %v", m, err)
 	}
@@ -221,7 +273,7 @@ func TestMigrationToVersion2(t *testing.T) {
 		t.Fatal(err)
 	}
 	steps = was
-	if m, err := Upgrade(t.Context(), path); err != nil || m.From != 1 || m.To != 2 {
+	if m, err := upgrade(path); err != nil || m.From != 1 || m.To != 2 {
 		t.Fatalf("got %+v, %v", m, err)
 	}
 	e := reopen(t, path)

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -39,7 +38,10 @@ func (e *Engine) version(ctx context.Context) (version int, err error) {
 	}
 	var rev, floor int64
 	err = e.write.QueryRowContext(ctx, selectHead).Scan(&rev, &floor, &version)
-	if err != nil {
+	switch {
+	case code(err) != 0:
+		return 0, e.explain(err)
+	case err != nil:
 		return 0, fmt.Errorf("%s: the table head says nothing: the database is damaged, put the newest backup in its place (%w)", e.path, err)
 	}
 	return version, nil
@@ -80,23 +82,10 @@ func Migrate(ctx context.Context, path string) (m Migration, err error) {
 		return m, fmt.Errorf("cannot make the database: %w", err)
 	}
 	file.Close()
-	e, err := open(path)
-	if err != nil {
-		return m, err
-	}
+	e := OpenLater(path, nil)
 	defer e.Close()
-	return e.migrate(ctx)
-}
-
-// Upgrade is Migrate for a database that has a schema; without one it changes nothing.
-func Upgrade(ctx context.Context, path string) (m Migration, err error) {
-	e, err := open(path)
-	if err != nil {
+	if err := e.openFile(); err != nil {
 		return m, err
-	}
-	defer e.Close()
-	if version, err := e.version(ctx); err != nil || version == 0 {
-		return m, cmp.Or(err, e.checkSchema())
 	}
 	return e.migrate(ctx)
 }
@@ -115,7 +104,7 @@ func (e *Engine) migrate(ctx context.Context) (m Migration, err error) {
 			return m, fmt.Errorf("cannot keep the database as it was, so it stays as it is: %w", err)
 		}
 	}
-	err = e.transaction(ctx, func(w *writer) error {
+	err = e.commit(ctx, func(w *writer) error {
 		for _, step := range steps[m.From:] {
 			if _, err := w.tx.ExecContext(ctx, step); err != nil {
 				return err

@@ -30,6 +30,7 @@ type Engine struct {
 	path  string
 	read  *sql.DB // cannot change anything
 	write *sql.DB // one connection
+	door  door
 
 	mu       sync.Mutex // of what follows
 	feed     *sql.Conn  // always the same one: data_version counts for a connection
@@ -40,44 +41,6 @@ type Engine struct {
 }
 
 var _ store.Engine = (*Engine)(nil)
-
-// Open opens a database that has the schema of this program. Its errors say what to do.
-func Open(path string) (*Engine, error) {
-	e, err := open(path)
-	if err != nil {
-		return nil, err
-	}
-	if err := e.checkSchema(); err != nil {
-		return nil, errors.Join(err, e.Close())
-	}
-	return e, nil
-}
-
-// open opens a file that is there, whatever it holds.
-func open(path string) (*Engine, error) {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return nil, fmt.Errorf("there is no database %s: `aclgate store migrate` makes an empty one, `aclgate store import policy.yaml` fills it", path)
-	case err != nil:
-		return nil, fmt.Errorf("cannot open the database: %w", err)
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is no regular file: store.path names the database itself", path)
-	}
-	e := &Engine{path: path, file: info}
-	if e.read, err = sql.Open("sqlite", dsn(path, "query_only(1)", "deferred")); err != nil {
-		return nil, e.explain(err)
-	}
-	if e.write, err = sql.Open("sqlite", dsn(path, "synchronous(full)", "immediate")); err != nil {
-		return nil, errors.Join(e.explain(err), e.read.Close())
-	}
-	e.write.SetMaxOpenConns(1)
-	// The writer is first: it makes the database one with a WAL, which readers do not wait for.
-	if _, err := e.write.Exec(`PRAGMA user_version`); err != nil {
-		return nil, errors.Join(e.explain(err), e.Close())
-	}
-	return e, nil
-}
 
 // dsn names a file to the driver.
 func dsn(path, pragma, lock string) string {
@@ -90,8 +53,18 @@ func dsn(path, pragma, lock string) string {
 // Name implements store.Engine.
 func (e *Engine) Name() string { return e.path }
 
-// Close implements store.Engine.
+// Close implements store.Engine. A look that is under way is waited for as long as a lock lasts: one at
+// a disk that is away may never end.
 func (e *Engine) Close() error {
+	e.door.mu.Lock()
+	l := e.door.look
+	e.door.mu.Unlock()
+	if l != nil {
+		select {
+		case <-l.done:
+		case <-time.After(busyFor):
+		}
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var err error
@@ -106,6 +79,9 @@ var errReplaced = errors.New("another file was put in the place of the database 
 
 // Since implements store.Engine. Where nothing was committed since the last call it reads no table.
 func (e *Engine) Since(ctx context.Context, after int64) (*store.Batch, error) {
+	if err := e.Check(ctx); err != nil {
+		return nil, err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if info, err := os.Stat(e.path); err != nil || !os.SameFile(info, e.file) {
@@ -186,6 +162,9 @@ func (e *Engine) View(ctx context.Context, read func(store.Reader) error) error 
 }
 
 func (e *Engine) view(ctx context.Context, read func(*reader) error) error {
+	if err := e.Check(ctx); err != nil {
+		return err
+	}
 	tx, err := e.read.BeginTx(ctx, nil)
 	if err != nil {
 		return e.explain(err)
@@ -216,6 +195,14 @@ func (e *Engine) Write(ctx context.Context, actor string, change func(store.Writ
 
 // transaction makes one transaction of the only writer.
 func (e *Engine) transaction(ctx context.Context, change func(*writer) error) error {
+	if err := e.Check(ctx); err != nil {
+		return err
+	}
+	return e.commit(ctx, change)
+}
+
+// commit is transaction in a file that may have no schema yet.
+func (e *Engine) commit(ctx context.Context, change func(*writer) error) error {
 	tx, err := e.write.BeginTx(ctx, nil)
 	if err != nil {
 		return e.explain(err)
