@@ -15,6 +15,7 @@ type Settings struct {
 	Admin    Admin
 	Upstream Upstream
 	Scope    Scope
+	Platform Platform
 	Store    Store
 	Cache    Cache
 	Policy   Policy
@@ -134,6 +135,11 @@ type Queue struct {
 type Eject struct {
 	Failures int // in a row; 0: never
 	For      time.Duration
+}
+
+// Platform is the administration.
+type Platform struct {
+	LimitWindow time.Duration // in which calls and traffic of limits are counted
 }
 
 // Scope is how accounts bound what a request may touch.

@@ -127,6 +127,14 @@ func limitRows(s *Settings) []Setting {
 	}
 }
 
+// platformRows are the administration.
+func platformRows(s *Settings) []Setting {
+	return []Setting{
+		{"platform.limit_window", "duration", "1m",
+			"The window in which calls and traffic of an account's limit are counted.", into(&s.Platform.LimitWindow, strict.Duration(time.Second, day))},
+	}
+}
+
 // auditRows are the record of decisions.
 func auditRows(s *Settings) []Setting {
 	a := &s.Audit

@@ -57,6 +57,8 @@ const (
 	TokenNoAPI
 	StoreStale
 
+	AccountBlocked
+	AccountLimit
 	LimitToken
 	LimitAccount
 	LimitSource
@@ -93,6 +95,7 @@ const (
 	NothingLeft
 	MatchRefused
 
+	CountLimit
 	BodyTooLarge
 	BodyCoding
 	BadBody

@@ -130,6 +130,12 @@ var reasonTable = [reasonCount]reasonRow{
 		"tokens cannot be checked now, so every caller is refused",
 		"See why the store is out of reach: the log names it, and requests pass again once it is back."},
 
+	AccountBlocked: {"account-blocked", fault(403, "the account is blocked"),
+		"the account of the token, or one above it, is disabled or has a limit of zero",
+		"A master of an account above enables it, or gives it another limit."},
+	AccountLimit: {"account-limit", later(429, 1, "a limit of the account is reached"),
+		"the account of the token, or one above it, has used up the calls or the traffic of its limit, and is blocked for a while",
+		"Let the client wait for Retry-After, or give the account a higher limit."},
 	LimitToken: {"limit-token", later(429, 1, "too many requests of this token"),
 		"the token has sent too many requests",
 		"Let the client wait for Retry-After, or raise limits for tokens."},
@@ -228,6 +234,9 @@ var reasonTable = [reasonCount]reasonRow{
 		"the backend refused the match (4xx), and the answer is an empty list, as where nothing matches",
 		"The record has the backend's status and words: most often a field is misspelled, or the backend says so where nothing matches."},
 
+	CountLimit: {"count-limit", fault(403, "a limit of the account is reached"),
+		"the account that would get the items, or one above it, holds as many as its limit says",
+		"Delete what is not needed, or give the account a higher limit."},
 	BodyTooLarge: {"body-too-large", fault(413, "the body is too large"),
 		"the body is larger than listen.max_body_bytes",
 		"Send less at a time, or raise listen.max_body_bytes (listen.max_upload_bytes for uploads)."},

@@ -3,6 +3,7 @@ package proxy
 import (
 	"aclgate/policy"
 	"aclgate/proxy/body"
+	"aclgate/proxy/quota"
 )
 
 // Where each judged key stands in body.Element.Values.
@@ -56,3 +57,30 @@ func keyOfElement(e *body.Element, value int, judged bool) (int64, bool) {
 
 // textMove is what the client reads whose PUT …/cid says anything else.
 const textMove = `the body is exactly {"cid":N}`
+
+// noteCID remembers the account that an element gives its item, where that is one and the same for
+// all.
+func (b *requestBody) noteCID(ev *evaluation, cid int64, shape body.Kind) {
+	creates := ev.in.Request.Route.Creates
+	switch {
+	case cid == 0 && !creates:
+		return
+	case cid == 0:
+		cid = ev.in.Scope
+		b.withoutCID++
+	}
+	b.noteAdd(cid)
+	if b.targetCID != 0 && b.targetCID != cid || !creates && shape == body.Array {
+		cid = -1
+	}
+	b.targetCID = cid
+}
+
+// noteAdd remembers that an account gets an item more.
+func (b *requestBody) noteAdd(cid int64) {
+	if n := len(b.adds); n > 0 && b.adds[n-1].CID == cid {
+		b.adds[n-1].N++
+		return
+	}
+	b.adds = append(b.adds, quota.Add{CID: cid, N: 1})
+}

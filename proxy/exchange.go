@@ -7,6 +7,7 @@ import (
 	"aclgate/policy"
 	"aclgate/proxy/head"
 	"aclgate/proxy/limit"
+	"aclgate/proxy/quota"
 	"aclgate/upstream"
 )
 
@@ -16,6 +17,7 @@ import (
 type exchange struct {
 	call
 	req   policy.Request // parse
+	share quota.Hold     // account limits: what the request takes of them
 	hold  limit.Hold     // limit: what the request takes of its bounds
 	eval  evaluation     // authenticate, scope, decide, resolve
 	body  requestBody    // body

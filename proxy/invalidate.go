@@ -253,6 +253,7 @@ func (w *write) readAnswer(visit func(*listing.Row)) bool {
 	if rows.Err() != nil {
 		return false
 	}
+	resp.learnt = true
 	readRows(resp.buffered, visit)
 	return !rows.Failed()
 }

@@ -86,6 +86,13 @@ func (g *Gateway) confirmCaller(x *exchange) error {
 	return nil
 }
 
+// note notes what a write has changed, before its client has the answer.
+func (g *Gateway) note(x *exchange) policy.Reason {
+	reason := g.invalidator.note(&x.call, &x.eval, &x.body, &x.resp)
+	g.accountLimits.settle(&x.share, &x.resp)
+	return reason
+}
+
 // moveItems moves items as it is permitted at that moment. It returns at once for all other requests.
 func (g *Gateway) moveItems(x *exchange) policy.Reason {
 	c, ev, body, resp := &x.call, &x.eval, &x.body, &x.resp

@@ -10,6 +10,7 @@ import (
 	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/proxy/limit"
+	"aclgate/proxy/quota"
 	"aclgate/upstream"
 	"aclgate/upstream/index"
 )
@@ -56,6 +57,7 @@ type ScopeProbe interface {
 type Index interface {
 	View(*policy.Tree) *index.View
 	StaleFor(*policy.Input) bool
+	ReadAt(c *policy.Collection) time.Time
 	Created(c *policy.Collection, id, cid int64)
 	Moved(c *policy.Collection, ids []int64, cid int64)
 	Deleted(c *policy.Collection, ids []int64)
@@ -95,6 +97,7 @@ type Options struct {
 	Index       Index          // nil: the accounts of items need not be known
 	Owners      Owners         // nil: the backend knows whose items are, or nobody may change it
 	AccountTree AccountTree    // nil: the tree is the policy's
+	Quota       *quota.Book    // what limits say of accounts; nil: nobody is bounded
 	Limits      *limit.Limiter // nil: nobody is bounded
 	Metrics     *metrics.Metrics
 	Ring        *record.Ring

@@ -11,6 +11,7 @@ import (
 	"aclgate/policy"
 	"aclgate/proxy/body"
 	"aclgate/proxy/head"
+	"aclgate/proxy/quota"
 )
 
 // requestBody is the body of the request.
@@ -20,17 +21,18 @@ type requestBody struct {
 	uploaded   int64  // bytes of it that were sent on
 	started    func() // called when an upload begins to be sent on; bound once
 	maxUpload  int64
-	conn       *head.Conn // that an upload comes from
-	targetCID  int64      // the account that it gives all its items; 0: none, -1: not one
-	withoutCID int64      // objects of a creation that name no account
-	topic      []byte     // of the element that is judged, unescaped
-	judged     bool       // it is here, and its keys were judged
-	data       []byte     // of a GET: what is forwarded as ?data=
-	asData     bool       // it was read into data, so the request asks for something else than its head said
+	conn       *head.Conn  // that an upload comes from
+	targetCID  int64       // the account that it gives all its items; 0: none, -1: not one
+	withoutCID int64       // objects of a creation that name no account
+	adds       []quota.Add // items by the accounts that get them, element by element
+	topic      []byte      // of the element that is judged, unescaped
+	judged     bool        // it is here, and its keys were judged
+	data       []byte      // of a GET: what is forwarded as ?data=
+	asData     bool        // it was read into data, so the request asks for something else than its head said
 }
 
 func (b *requestBody) reset() {
-	*b = requestBody{text: kept(b.text), data: kept(b.data), topic: kept(b.topic), started: b.started}
+	*b = requestBody{text: kept(b.text), data: kept(b.data), topic: kept(b.topic), adds: b.adds[:0], started: b.started}
 }
 
 // What the client reads when its body cannot be. Syntax errors have their own.
@@ -241,7 +243,7 @@ func (r *bodyReader) grow(c *call, ev *evaluation, b *requestBody, limit int64) 
 // decides.
 func (r *bodyReader) judge(c *call, ev *evaluation, b *requestBody, text []byte) policy.Reason {
 	req := ev.in.Request
-	b.judged, b.targetCID, b.withoutCID = true, 0, 0
+	b.judged, b.targetCID, b.withoutCID, b.adds = true, 0, 0, b.adds[:0]
 	if len(text) == 0 && req.Data == nil && (req.Route == nil || req.Method == policy.GET) {
 		return policy.NotJudged
 	}
@@ -350,23 +352,6 @@ func judgeTopic(c *call, b *requestBody, topic body.Value) policy.Reason {
 		return policy.ClosedTopic
 	}
 	return policy.NotJudged
-}
-
-// noteCID remembers the account that an element gives its item, where that is one and the same for
-// all.
-func (b *requestBody) noteCID(ev *evaluation, cid int64, shape body.Kind) {
-	creates := ev.in.Request.Route.Creates
-	switch {
-	case cid == 0 && !creates:
-		return
-	case cid == 0:
-		cid = ev.in.Scope
-		b.withoutCID++
-	}
-	if b.targetCID != 0 && b.targetCID != cid || !creates && shape == body.Array {
-		cid = -1
-	}
-	b.targetCID = cid
 }
 
 // addCID gives the objects of a creation the scope's account where the backend would not: the one

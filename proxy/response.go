@@ -35,6 +35,7 @@ type response struct {
 
 	buffered    []byte // the answer, where it was read to be learnt from
 	isBuffered  bool
+	learnt      bool  // it is a listing that was read to its end
 	bufferedErr error // io.EOF: all of it is there; nil: its beginning
 
 	status  int

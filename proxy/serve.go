@@ -23,6 +23,7 @@ type Gateway struct {
 	health        health
 	preflight     preflight
 	authenticator authenticator
+	accountLimits accountLimits
 	rateLimiter   rateLimiter
 	localReplies  localReplies
 	authorizer    authorizer
@@ -54,6 +55,10 @@ func New(o Options) *Gateway {
 	g.health = health{heads: heads, ready: o.PublicHealth}
 	g.preflight = newPreflight(heads, &o)
 	g.authenticator = authenticator{engine: o.Engine, tokens: o.Tokens, limits: o.Limits, clock: clock}
+	g.accountLimits = accountLimits{book: o.Quota}
+	if o.Engine.Mode.Index() {
+		g.accountLimits.index = o.Index
+	}
 	g.rateLimiter = rateLimiter{limits: o.Limits, accounts: o.Accounts, clock: clock}
 	g.localReplies = localReplies{heads: heads, via: via, mqttWS: o.MQTTWS, mqtt: o.MQTT, region: o.Region}
 	g.authorizer = authorizer{
@@ -120,6 +125,7 @@ func (g *Gateway) serve(x *exchange) policy.Reason {
 	case x.ends(g.preflight.answer(c, resp)): // OPTIONS
 	case x.ends(g.parser.parse(c, &x.req)): // method and target become a policy.Request
 	case x.ends(g.authenticator.authenticate(c, ev)): // key → token, valid here and now
+	case x.ends(g.accountLimits.admit(c, ev, &x.share)): // blocked, or over the limits of its account
 	case x.ends(g.rateLimiter.limit(c, ev, &x.hold)): // rate and concurrency
 	case x.ends(g.localReplies.regions(c, ev, resp)): // where the API is
 	case x.ends(g.authorizer.scope(c, ev)): // the branch that the request may touch
@@ -129,9 +135,10 @@ func (g *Gateway) serve(x *exchange) policy.Reason {
 	case x.ends(g.localReplies.info(c, ev, resp)): // what the token itself is
 	case x.ends(g.bodyReader.read(c, ev, body)): // read, checked, its judged keys judged
 	case body.asData && x.ends(g.judge(x)): // the body of a GET, which is a part of what it asks for
+	case x.ends(g.accountLimits.reserve(c, ev, body, &x.share)): // room for what it makes or moves
 	case x.ends(g.moveItems(x)): // between accounts, where the gateway itself knows whose they are
 	case x.ends(g.send(x)): // printed and sent, as it is permitted now; the head of the answer is there
-	case x.ends(g.invalidator.note(c, ev, body, resp)): // what a write has changed, for the index
+	case x.ends(g.note(x)): // what a write has changed, for the index and the limits
 	default:
 		x.ends(g.responder.respond(c, ev, out, resp)) // the answer, with the errors of denied items
 	}
@@ -181,6 +188,7 @@ func (g *Gateway) remember(r *record.Record) {
 // release gives back what a request holds of the gateway.
 func (g *Gateway) release(x *exchange) {
 	x.out.fan.close()
+	g.accountLimits.end(&x.call, &x.share, x.resp.status)
 	x.hold.Release()
 	g.bodies.release(&x.memory)
 	g.busy.Add(-1)

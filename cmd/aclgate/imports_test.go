@@ -160,8 +160,12 @@ var table = map[string]rule{
 		may: []string{"policy"}, reach: []string{fasthttp},
 		reason: "limits count; they know nothing of HTTP",
 	},
+	"proxy/quota": {
+		may: []string{"policy"}, reach: []string{fasthttp},
+		reason: "what accounts use is counted, whoever asks; what bounds them others read from the store",
+	},
 	"proxy": {
-		may:    []string{"policy", "proxy/head", "proxy/body", "proxy/splice", "proxy/join", "proxy/limit", "upstream", "upstream/listing", "upstream/index", "upstream/share", "metrics", "metrics/record", "config"},
+		may:    []string{"policy", "proxy/head", "proxy/body", "proxy/splice", "proxy/join", "proxy/limit", "proxy/quota", "upstream", "upstream/listing", "upstream/index", "upstream/share", "metrics", "metrics/record", "config"},
 		never:  []string{yaml, "encoding/json"},
 		reason: "the straight line parses neither settings nor JSON values on the hot path",
 	},

@@ -99,6 +99,7 @@ var choices = map[string][]choice{
 		{value: "ids", means: func(o *outlook) { o.mode = config.ScopeIDs }},
 		{value: "both", means: func(o *outlook) { o.mode = config.ScopeBoth }},
 	},
+	"platform.limit_window": alone("1s"),
 	"scope.owners":          nil, // owners have tests of their own: owners_test.go
 	"scope.unowned":         nil,
 	"scope.trust_header":    alone("true"),

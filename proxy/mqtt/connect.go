@@ -164,6 +164,9 @@ func (x *session) identify(key string) refusal {
 		}
 		return refusal{wire.NotAuthorized, reason}
 	}
+	if o.Blocked != nil && o.Blocked(token) {
+		return refusal{wire.QuotaExceeded, policy.AccountBlocked}
+	}
 	in.NoteUse(policy.NotJudged)
 	permit := o.Law.Permit(token)
 	r.token, r.judge, r.fingerprint = token, topic.NewJudge(permit), permit.Fingerprint(tree)

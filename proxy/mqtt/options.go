@@ -65,6 +65,7 @@ type Options struct {
 	Broker   Broker
 	Probe    time.Duration              // how often the broker is tried while no session does; 0: never
 	Info     func(*policy.Token) []byte // the JSON of /auth/info, for CONNACK; nil: none
+	Blocked  func(*policy.Token) bool   // is its account blocked now? nil: none ever is
 	Charge   func(netip.Addr) bool      // charges an address for a CONNECT without a valid token: may it send another? nil: it may
 	Limits   Limits                     // nil: there are none
 	Metrics  *metrics.Metrics           // nil: nothing is counted

@@ -253,6 +253,9 @@ func (x *session) inForce(now time.Time) wire.Reason {
 	if r.token.Valid(in.At, x.source, x.origin) != policy.NotJudged {
 		return wire.NotAuthorized
 	}
+	if o.Blocked != nil && o.Blocked(r.token) {
+		return wire.QuotaExceeded
+	}
 	r.token.Touch(in.At)
 	return wire.Success
 }

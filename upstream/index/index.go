@@ -148,6 +148,14 @@ func (x *ItemIndex) Stale(c *policy.Collection) bool {
 	return s == nil || x.old(s.began)
 }
 
+// ReadAt returns when the reading of c began that is known; zero: none.
+func (x *ItemIndex) ReadAt(c *policy.Collection) time.Time {
+	if s := x.state.Load().overlays[c.Index]; s != nil {
+		return s.began
+	}
+	return time.Time{}
+}
+
 // StaleFor reports whether what is known is too old to judge a request by: of a collection that it
 // names or, for tokens with entries, of the members that groups have in it.
 func (x *ItemIndex) StaleFor(c *policy.Input) bool {

@@ -29,6 +29,7 @@ import (
 	"aclgate/proxy"
 	"aclgate/proxy/admin"
 	"aclgate/proxy/mqtt"
+	"aclgate/proxy/quota"
 	"aclgate/upstream"
 	"aclgate/upstream/index"
 	"aclgate/upstream/probe"
@@ -73,6 +74,7 @@ type App struct {
 	transport *upstream.Transport
 	resolver  *index.Resolver
 	index     *index.ItemIndex
+	quota     *quota.Book     // what limits say of accounts
 	book      *store.Book     // whose items are; nil: the backend says so, or a policy file
 	accounts  *index.Accounts // nil: the tree is the policy's
 	probe     *probe.Probe    // nil: nothing has to be checked
@@ -105,6 +107,7 @@ func New(s *config.Settings, log *slog.Logger, o Options) (*App, error) {
 	}
 	a := &App{settings: s, options: o, log: log, engine: Engine(s, cat), registry: prometheus.NewRegistry(), ring: record.NewRing(ringSize)}
 	a.marker = proxy.NewMarker()
+	a.quota = quota.New(s.Platform.LimitWindow)
 	a.metrics = metrics.New(a.registry, cat)
 	a.notifier = newNotifier(func(state string, err error) {
 		log.Warn("cannot tell the service manager", "state", state, "error", err)

@@ -197,7 +197,7 @@ func (a *App) mqttOptions() mqtt.Options {
 	return mqtt.Options{
 		Engine: a.engine, Law: topic.New(TopicOptions(a.settings, a.engine)), Tokens: tokens, Accounts: a.policy,
 		Items:  func(tree *policy.Tree) mqtt.Items { return a.index.Fresh(tree) },
-		Broker: a.mqtt.broker, Probe: brokerProbe, CallersKey: !m.Upstream.Token.IsSet(), Charge: a.gateway.ChargeSource,
+		Broker: a.mqtt.broker, Probe: brokerProbe, CallersKey: !m.Upstream.Token.IsSet(), Charge: a.gateway.ChargeSource, Blocked: a.blocked,
 		Limits: a.newMQTTLimits(), Metrics: a.metrics, Audit: a.audit, Served: a.options.ServedMQTT, Log: a.log,
 		Info:       func(t *policy.Token) []byte { return proxy.AppendTokenInfo(nil, t) },
 		MaxConnect: m.MaxConnectBytes, MaxPacket: m.MaxPacketBytes, MaxSessions: m.MaxSessions,

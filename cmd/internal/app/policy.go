@@ -128,6 +128,7 @@ func (a *App) openPolicies() (err error) {
 	if a.policy, err = a.openStore(); err != nil {
 		return err
 	}
+	a.useLimits() // the first load was told before the store was known
 	if shadow := a.settings.Policy.Shadow; shadow.IsSet() {
 		if a.shadow, err = a.newSource(shadow, a.log.With("policy", "shadow"), nil); err != nil {
 			return fmt.Errorf("cannot read policy.shadow: %w", err)
@@ -145,6 +146,9 @@ func (a *App) policyChanged(s store.State, what store.What) {
 	a.metrics.Reloaded(refused, s.Revision, time.Now())
 	if a.policy == nil || a.policy.live == nil || s.Stale || what.Tables == store.AllTables || a.lastPolicyChange.Result != "succeeded" {
 		a.auditPolicy(s) // of a database each change has its own line
+	}
+	if !s.Stale && (what.Tree || what.Tables.Has(store.Limits) || what.Tables.Has(store.Accounts)) {
+		a.useLimits()
 	}
 	if s.Stale || !what.Tree && !what.Kinds {
 		return

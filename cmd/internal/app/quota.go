@@ -1,0 +1,68 @@
+package app
+
+import (
+	"slices"
+	"time"
+
+	"aclgate/config"
+	"aclgate/policy"
+	"aclgate/policy/admin"
+	"aclgate/policy/record"
+	"aclgate/policy/store"
+	"aclgate/proxy/quota"
+)
+
+// useLimits puts in force what the store says of accounts: their limits, and whether they are enabled
+// (SPEC 12). A policy file says nothing of that.
+func (a *App) useLimits() {
+	if a.policy == nil || a.policy.live == nil || a.settings.Scope.Accounts == config.AccountsBackend {
+		return // accounts and limits are the backend's then
+	}
+	live := a.policy.live
+	limits := map[int64]admin.Limit{}
+	for id, doc := range live.Docs(store.Limits) {
+		if v, err := record.Parse(doc); err == nil {
+			limits[id] = admin.LimitOf(v)
+		}
+	}
+	var accounts []quota.Account
+	for _, doc := range live.Docs(store.Accounts) {
+		v, err := record.Parse(doc)
+		if err != nil {
+			continue // the store says so, and it is in no branch
+		}
+		of := admin.AccountOf(v)
+		limit, found := limits[of.LimitID]
+		accounts = append(accounts, quotaOf(&of, limit, found))
+	}
+	a.quota.Use(a.policy.Tree(), accounts, false)
+}
+
+// quotaOf returns what bounds an account by itself.
+func quotaOf(of *admin.Account, limit admin.Limit, found bool) quota.Account {
+	out := quota.Account{ID: of.ID, Disabled: of.Disabled, Calls: quota.None, Traffic: quota.None}
+	if !found {
+		return out
+	}
+	out.BlockFor = time.Duration(limit.BlockingDuration) * time.Second
+	out.Zero = !slices.ContainsFunc(limit.Bounds, func(n int64) bool { return n != 0 })
+	for i, b := range record.Bounds() {
+		n := limit.Bounds[i]
+		switch {
+		case n < 0:
+		case b.Name == "api_calls":
+			out.Calls = n
+		case b.Name == "api_traffic":
+			out.Traffic = n
+		case b.Counted == record.Items:
+			if out.Items == nil {
+				out.Items = map[string]int64{}
+			}
+			out.Items[b.Of] = n
+		}
+	}
+	return out
+}
+
+// blocked reports whether the account of a token is blocked now.
+func (a *App) blocked(t *policy.Token) bool { return a.quota.StateOf(t.CID, time.Now()).Blocked != 0 }
