@@ -70,7 +70,9 @@ func TestRunFails(t *testing.T) {
 		handler http.HandlerFunc
 		want    string
 	}{
-		{func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://elsewhere.example/", http.StatusFound) }, "it answers 302"},
+		{func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://elsewhere.example/", http.StatusFound)
+		}, "it answers 302"},
 		{func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, "it answers 500"},
 		{func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("<html>")) }, "it answers 200"},
 	} {
