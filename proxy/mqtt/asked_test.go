@@ -17,6 +17,7 @@ import (
 // answering is a broker that answers each filter as it is told to, and remembers what it was asked for.
 type answering struct {
 	t     *testing.T
+	hello wire.Connack
 	codes map[string]wire.Reason // of filters; others are granted as asked
 	then  func(net.Conn)         // what it does after the first SUBSCRIBE, and then no more; nil: nothing
 
@@ -70,7 +71,7 @@ func (s *answering) packet(c net.Conn, f wire.Frame) error {
 			return err
 		}
 		s.note(fmt.Sprintf("will delay %d", hello.Will.Properties.Num(wire.WillDelay)))
-		return say(c, &wire.Connack{})
+		return say(c, &s.hello)
 	case wire.SUBSCRIBE:
 		var ask wire.Subscribe
 		if err := ask.Parse(f); err != nil {
@@ -221,5 +222,49 @@ func TestAskedForeign(t *testing.T) {
 				t.Errorf("%s, %s: foreign: %s; missing: %s", key, filter, answers[0], answers[1])
 			}
 		}
+	}
+}
+
+// TestWelcome: CONNACK has the smaller of both sides' limits, what the token may, and nothing of what is
+// between the broker and the gateway.
+func TestWelcome(t *testing.T) {
+	s, address := startAnswering(t, nil)
+	for id, text := range map[wire.Property]string{wire.ServerReference: "elsewhere", wire.ResponseInformation: "b", wire.AssignedClientID: "theirs", wire.ReasonString: "x"} {
+		s.hello.Properties.SetText(id, []byte(text))
+	}
+	for id, n := range map[wire.Property]uint32{wire.AliasMaximum: 50, wire.MaximumPacket: 5000, wire.ReceiveMaximum: 7, wire.ServerKeepAlive: 33, wire.RetainAvailable: 0} {
+		s.hello.Properties.SetNum(id, n)
+	}
+	s.hello.Properties.User = []wire.Pair{{Name: []byte("token"), Value: []byte("theirs")}}
+	w := newWorld(t, address, func(o *Options) { o.Info = func(t *policy.Token) []byte { return fmt.Appendf(nil, "token %d", t.ID) } })
+	p := w.dial(wire.V5, "acl-key-1", func(c *wire.Connect) {
+		c.ClientID = nil
+		c.Properties.SetNum(wire.SessionExpiry, 1000)
+	})
+	f, err := p.r.Next()
+	var got wire.Connack
+	if err == nil {
+		err = got.Parse(f)
+	}
+	if err != nil || got.Code != wire.Success || got.SessionPresent {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for id, want := range map[wire.Property]uint32{
+		wire.AliasMaximum: 10, wire.MaximumPacket: 5000, wire.ReceiveMaximum: 7, wire.ServerKeepAlive: 33, wire.RetainAvailable: 0, wire.SessionExpiry: 0,
+	} {
+		if n := got.Properties.NumOr(id, 99); n != want {
+			t.Errorf("property %#x: got %d, want %d", id, n, want)
+		}
+	}
+	for _, id := range []wire.Property{wire.ServerReference, wire.ResponseInformation, wire.ReasonString} {
+		if got.Properties.Has(id) {
+			t.Errorf("the client is told %q", got.Properties.Text(id))
+		}
+	}
+	if id := got.Properties.Text(wire.AssignedClientID); len(id) == 0 || string(id) == "theirs" {
+		t.Errorf("the client is given the id %q", id)
+	}
+	if u := got.Properties.User; len(u) != 1 || string(u[0].Name) != "token" || string(u[0].Value) != "token 17" {
+		t.Errorf("user properties %s", u)
 	}
 }
