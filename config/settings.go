@@ -169,7 +169,7 @@ const (
 	ScopeBoth   ScopeMode = "both"
 )
 
-// ScopeOwners says who says whose an item is.
+// ScopeOwners says where the account of an item comes from.
 type ScopeOwners string
 
 // The values of scope.owners.

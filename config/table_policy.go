@@ -17,7 +17,7 @@ func scopeRows(s *Settings) []Setting {
 			"Who enforces the account tree: nobody, because there is one account; the backend by x-flespi-cid; the gateway by an index of ids; or both.",
 			into(&c.Mode, strict.Enum(ScopeNone, ScopeHeader, ScopeIDs, ScopeBoth))},
 		{"scope.owners", "backend | store", "backend",
-			"In ids mode, who says whose an item is: the cid of the backend's rows, or the gateway's own store.",
+			"In ids mode, where the account of an item comes from: the cid of the backend's rows, or the gateway's own store.",
 			into(&c.Owners, strict.Enum(OwnersBackend, OwnersStore))},
 		{"scope.unowned", "number", "0",
 			"With scope.owners: store, the account of what nobody owned when the backend was first read. 0: visible at the roots alone.",

@@ -21,7 +21,7 @@ func (m Mode) Index() bool { return m == ModeIDs || m == ModeBoth }
 // account, or there is nothing to keep apart.
 func (m Mode) Unindexed() bool { return m != ModeIDs }
 
-// Owners says who says whose an item is, where the gateway enforces the tree alone
+// Owners says where the account of an item comes from, where the gateway enforces the tree alone
 // (SPEC 4.4, scope.owners).
 type Owners uint8
 

@@ -120,7 +120,7 @@ func TestAccountsInDoubt(t *testing.T) {
 	wantToken(t, l, digestOf(3, "a"), 3)
 }
 
-// What is told of changes is what happened, in its order, once.
+// Every change is reported once, in the order in which it happened.
 func TestLiveTellsChanges(t *testing.T) {
 	e := memory.New()
 	var told []string

@@ -163,7 +163,7 @@ type Reader interface {
 	// right below it; of Roles, whether one belongs to the realm; of GrantLinks, whether a grant is
 	// for the account.
 	Holds(t Table, account int64) (bool, error)
-	// Owner returns whose an item is, or ErrNoRow.
+	// Owner returns the account of an item, or ErrNoRow.
 	Owner(collection string, id int64) (Owner, error)
 	// Sealed returns the sealed key of a token, or ErrNoRow.
 	Sealed(token int64) ([]byte, error)
@@ -186,9 +186,9 @@ type Writer interface {
 	Delete(t Table, id int64) error
 	// NewID returns an id that no row of the table has or ever had.
 	NewID(t Table) (int64, error)
-	// PutOwner says whose an item is. What is known already makes no revision.
+	// PutOwner sets the account of an item. What is known already makes no revision.
 	PutOwner(o Owner) error
-	// DeleteOwner forgets whose an item is, or ends with ErrNoRow.
+	// DeleteOwner forgets the account of an item, or ends with ErrNoRow.
 	DeleteOwner(collection string, id int64) error
 	// Link makes a grant one for an account, or ends with ErrNoRow without that grant. What is known
 	// already makes no revision.

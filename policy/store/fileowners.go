@@ -17,7 +17,7 @@ type Span struct{ First, Last, CID int64 }
 // owners is what a policy file says of items: by collection, runs that do not meet, ascending.
 type owners map[string][]Span
 
-// owner returns whose an item is.
+// owner returns the account of an item.
 func (o owners) owner(collection string, id int64) (cid int64, found bool) {
 	spans := o[collection]
 	n, found := slices.BinarySearchFunc(spans, id, func(s Span, id int64) int { return cmp.Compare(s.First, id) })
@@ -126,7 +126,7 @@ func (r *reader) keepSpans(collection string, spans []spanAt) {
 	r.policy.owners[collection] = kept
 }
 
-// Owner returns whose an item is; found is false where nothing says so.
+// Owner returns the account of an item; found is false where nothing says so.
 func (p *Policy) Owner(collection string, id int64) (cid int64, found bool) {
 	return p.owners.owner(collection, id)
 }
@@ -145,7 +145,7 @@ func (p *Policy) Owners(yield func(collection string, spans []Span) bool) {
 	}
 }
 
-// Owner returns whose an item is by the file that is obeyed.
+// Owner returns the account of an item by the file that is obeyed.
 func (f *File) Owner(collection string, id int64) (cid int64, found bool) {
 	return f.current.Load().policy.Owner(collection, id)
 }

@@ -32,7 +32,7 @@ const (
 func (r *ownerRow) collection() int { return int(r.place >> rowBits) }
 func (r *ownerRow) n() int64        { return r.place & (1<<rowBits - 1) }
 
-// errNoOwner says that a row of items does not say whose an item is.
+// errNoOwner says that a row of items does not say which account an item has.
 var errNoOwner = errors.New("expected the collection of an item, its id, and the id of an account")
 
 // readOwner reads a row of items.
@@ -179,7 +179,7 @@ func (x *ownerIndex) drop(t *ownerTable, i int, hash func(*ownerRow) uint64) {
 	x.slots[gap] = 0
 }
 
-// Owner returns whose an item is; found is false where nothing says so.
+// Owner returns the account of an item; found is false where nothing says so.
 func (l *Live) Owner(collection string, id int64) (cid int64, found bool) {
 	t := l.owners.Load()
 	t.mu.RLock()

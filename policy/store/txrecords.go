@@ -51,10 +51,10 @@ func (tx *Tx) EachDeleted(t Table, yield func(Deleted) error) error {
 	return tx.w.EachDeleted(t, yield)
 }
 
-// Owner returns whose an item is, or ErrNoRow.
+// Owner returns the account of an item, or ErrNoRow.
 func (tx *Tx) Owner(collection string, id int64) (Owner, error) { return tx.w.Owner(collection, id) }
 
-// PutOwner says whose an item is. The account has to be there, unless accounts are the backend's.
+// PutOwner sets the account of an item, which has to be there unless accounts are the backend's.
 func (tx *Tx) PutOwner(o Owner) error {
 	if o.Collection == "" || o.ID <= 0 || o.CID <= 0 {
 		return errNoOwner
@@ -63,7 +63,7 @@ func (tx *Tx) PutOwner(o Owner) error {
 	return tx.w.PutOwner(o)
 }
 
-// DeleteOwner forgets whose an item is.
+// DeleteOwner forgets the account of an item.
 func (tx *Tx) DeleteOwner(collection string, id int64) error {
 	return tx.w.DeleteOwner(collection, id)
 }
