@@ -159,6 +159,9 @@ type Reader interface {
 	// Each calls yield with every row of a table, by ascending id, until it returns an error, which
 	// Each then returns. Doc is valid during the call. Mark is not set.
 	Each(t Table, yield func(Row) error) error
+	// EachOf is Each for the rows that belong to the account, as Holds has it. Rows of GrantLinks are
+	// no account's, and end with an error.
+	EachOf(t Table, account int64, yield func(Row) error) error
 	// Holds reports whether a row of a table belongs to the account; of Accounts, whether one is
 	// right below it; of Roles, whether one belongs to the realm; of GrantLinks, whether a grant is
 	// for the account.

@@ -16,7 +16,7 @@ import (
 func Run(t *testing.T, open func(*testing.T) store.Engine) {
 	for name, test := range map[string]func(*testing.T, store.Engine){
 		"rows": rows, "changes": changes, "transactions": transactions, "marks": marks, "uses": uses,
-		"prune": prune, "ids": ids, "many": many, "owners": owners, "links": links, "secrets": secrets, "deleted": deleted, "leave": leave, "referred": referred, "concurrent": concurrent,
+		"prune": prune, "ids": ids, "many": many, "owners": owners, "belonging": belonging, "links": links, "secrets": secrets, "deleted": deleted, "leave": leave, "referred": referred, "concurrent": concurrent,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

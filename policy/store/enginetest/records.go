@@ -114,6 +114,53 @@ func holds(t *testing.T, e store.Engine, table store.Table, account int64, want 
 	}
 }
 
+// belonging: rows are found by the account that they belong to, also those that the transaction has
+// written.
+func belonging(t *testing.T, e store.Engine) {
+	of := func(r store.Reader, table store.Table, account int64) (ids []int64) {
+		err := r.EachOf(table, account, func(row store.Row) error {
+			if row.Table != table || row.Doc == nil {
+				t.Errorf("got %+v", row)
+			}
+			ids = append(ids, row.ID)
+			return nil
+		})
+		if err != nil {
+			t.Errorf("%s: %v", table, err)
+		}
+		return ids
+	}
+	want := func(what string, got []int64, want ...int64) {
+		t.Helper()
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v", what, got, want)
+		}
+	}
+	write(t, e, "operator", func(w store.Writer) error {
+		err := errors.Join(put(w, store.Accounts, map[int64][]byte{1: account(1, 0), 2: account(2, 1), 3: account(3, 1)}),
+			put(w, store.Tokens, map[int64][]byte{7: Token(7, 2, "a"), 5: Token(5, 2, "b"), 6: Token(6, 3, "c")}),
+			put(w, store.Limits, map[int64][]byte{4: doc(4, "")}), w.PutOwner(store.Owner{Collection: "gw/devices", ID: 9, CID: 3}))
+		want("tokens in the transaction", of(w, store.Tokens, 2), 5, 7)
+		return errors.Join(err, w.Delete(store.Tokens, 5))
+	})
+	err := e.View(ctx, func(r store.Reader) error {
+		want("tokens of 2", of(r, store.Tokens, 2), 7)
+		want("tokens of 1", of(r, store.Tokens, 1))
+		want("accounts below 1", of(r, store.Accounts, 1), 2, 3)
+		want("limits of 1", of(r, store.Limits, 1), 4)
+		if n := len(of(r, store.Items, 3)); n != 1 {
+			t.Errorf("items of 3: got %d", n)
+		}
+		if r.EachOf(store.GrantLinks, 1, func(store.Row) error { return nil }) == nil {
+			t.Error("links belong to an account")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 func doc(id int64, more string) []byte { return fmt.Appendf(nil, `{"id":%d,"cid":1%s}`, id, more) }
 
 // links: a row is all links of a grant, and goes with it.

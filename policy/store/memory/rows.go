@@ -39,20 +39,40 @@ func (s *state) Each(t store.Table, yield func(store.Row) error) error {
 	return nil
 }
 
+// EachOf implements store.Reader.
+func (s *state) EachOf(t store.Table, account int64, yield func(store.Row) error) error {
+	if t == store.GrantLinks {
+		return errNoDocs
+	}
+	return s.Each(t, func(row store.Row) error {
+		if !belongs(t, row.Doc, account) {
+			return nil
+		}
+		return yield(row)
+	})
+}
+
 // Holds implements store.Reader.
 func (s *state) Holds(t store.Table, account int64) (bool, error) {
 	for _, doc := range s.rows[t] {
-		if t == store.GrantLinks {
-			if slices.Contains(linksOf(doc), account) {
-				return true, nil
-			}
-			continue
-		}
-		if v := valuesOf(doc); t == store.Accounts && v.Parent == account || t == store.Roles && v.Realm == account || t != store.Accounts && t != store.Roles && v.CID == account {
+		if belongs(t, doc, account) {
 			return true, nil
 		}
 	}
 	return false, nil
+}
+
+// belongs reports whether a row of a table belongs to an account: see store.Reader.
+func belongs(t store.Table, doc []byte, account int64) bool {
+	switch t {
+	case store.GrantLinks:
+		return slices.Contains(linksOf(doc), account)
+	case store.Accounts:
+		return valuesOf(doc).Parent == account
+	case store.Roles:
+		return valuesOf(doc).Realm == account
+	}
+	return valuesOf(doc).CID == account
 }
 
 // values are what the columns of a database would be.

@@ -110,11 +110,32 @@ func (r *reader) Get(t store.Table, id int64) (store.Row, error) {
 
 // Each implements store.Reader.
 func (r *reader) Each(t store.Table, yield func(store.Row) error) error {
+	return eachPage(yield, func(after int64) ([]store.Row, error) {
+		return page(r, rowOf(t), tables[t].each, after, pageRows)
+	})
+}
+
+// EachOf implements store.Reader.
+func (r *reader) EachOf(t store.Table, account int64, yield func(store.Row) error) error {
+	if t == store.GrantLinks {
+		return errNoDocs
+	}
+	return eachPage(yield, func(after int64) ([]store.Row, error) {
+		return page(r, rowOf(t), tables[t].of, after, pageRows, account)
+	})
+}
+
+func rowOf(t store.Table) func(pgx.Rows) (store.Row, error) {
+	return func(rows pgx.Rows) (store.Row, error) {
+		row := store.Row{Table: t}
+		return row, rows.Scan(&row.ID, (*text)(&row.Doc))
+	}
+}
+
+// eachPage yields the rows of every page. next returns those behind an id.
+func eachPage(yield func(store.Row) error, next func(after int64) ([]store.Row, error)) error {
 	for after := int64(0); ; {
-		rows, err := page(r, func(rows pgx.Rows) (store.Row, error) {
-			row := store.Row{Table: t}
-			return row, rows.Scan(&row.ID, (*text)(&row.Doc))
-		}, tables[t].each, after, pageRows)
+		rows, err := next(after)
 		if err != nil {
 			return err
 		}

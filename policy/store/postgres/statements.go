@@ -2,9 +2,9 @@ package postgres
 
 import "aclgate/policy/store"
 
-// statements are those of one table of records. each reads a piece of a table by ascending id; all
-// reads it whole, in no order.
-type statements struct{ get, each, all, holds, put, remove string }
+// statements are those of one table of records. each and of read a piece of a table, or of what
+// belongs to one account, by ascending id; all reads it whole, in no order.
+type statements struct{ get, each, of, all, holds, put, remove string }
 
 // tables has the statements of every table of documents. They are constants: none is put together,
 // so that no value can become a part of one.
@@ -12,6 +12,7 @@ var tables = map[store.Table]statements{
 	store.Accounts: {
 		get:    `SELECT doc FROM aclgate.accounts WHERE id = $1`,
 		each:   `SELECT id, doc FROM aclgate.accounts WHERE id > $1 ORDER BY id LIMIT $2`,
+		of:     `SELECT id, doc FROM aclgate.accounts WHERE parent = $3 AND id > $1 ORDER BY id LIMIT $2`,
 		all:    `SELECT id, doc FROM aclgate.accounts`,
 		holds:  `SELECT EXISTS (SELECT FROM aclgate.accounts WHERE parent = $1)`,
 		put:    `INSERT INTO aclgate.accounts (id, doc) SELECT i, d::json FROM unnest($1::bigint[], $2::text[]) u (i, d) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
@@ -20,6 +21,7 @@ var tables = map[store.Table]statements{
 	store.Tokens: {
 		get:    `SELECT doc FROM aclgate.tokens WHERE id = $1`,
 		each:   `SELECT id, doc FROM aclgate.tokens WHERE id > $1 ORDER BY id LIMIT $2`,
+		of:     `SELECT id, doc FROM aclgate.tokens WHERE cid = $3 AND id > $1 ORDER BY id LIMIT $2`,
 		all:    `SELECT id, doc FROM aclgate.tokens`,
 		holds:  `SELECT EXISTS (SELECT FROM aclgate.tokens WHERE cid = $1)`,
 		put:    `INSERT INTO aclgate.tokens (id, doc) SELECT i, d::json FROM unnest($1::bigint[], $2::text[]) u (i, d) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
@@ -28,6 +30,7 @@ var tables = map[store.Table]statements{
 	store.Roles: {
 		get:    `SELECT doc FROM aclgate.roles WHERE id = $1`,
 		each:   `SELECT id, doc FROM aclgate.roles WHERE id > $1 ORDER BY id LIMIT $2`,
+		of:     `SELECT id, doc FROM aclgate.roles WHERE realm = $3 AND id > $1 ORDER BY id LIMIT $2`,
 		all:    `SELECT id, doc FROM aclgate.roles`,
 		holds:  `SELECT EXISTS (SELECT FROM aclgate.roles WHERE realm = $1)`,
 		put:    `INSERT INTO aclgate.roles (id, doc) SELECT i, d::json FROM unnest($1::bigint[], $2::text[]) u (i, d) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
@@ -36,6 +39,7 @@ var tables = map[store.Table]statements{
 	store.Grants: {
 		get:    `SELECT doc FROM aclgate.grants WHERE id = $1`,
 		each:   `SELECT id, doc FROM aclgate.grants WHERE id > $1 ORDER BY id LIMIT $2`,
+		of:     `SELECT id, doc FROM aclgate.grants WHERE cid = $3 AND id > $1 ORDER BY id LIMIT $2`,
 		all:    `SELECT id, doc FROM aclgate.grants`,
 		holds:  `SELECT EXISTS (SELECT FROM aclgate.grants WHERE cid = $1)`,
 		put:    `INSERT INTO aclgate.grants (id, doc) SELECT i, d::json FROM unnest($1::bigint[], $2::text[]) u (i, d) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
@@ -44,6 +48,7 @@ var tables = map[store.Table]statements{
 	store.Limits: {
 		get:    `SELECT doc FROM aclgate.limits WHERE id = $1`,
 		each:   `SELECT id, doc FROM aclgate.limits WHERE id > $1 ORDER BY id LIMIT $2`,
+		of:     `SELECT id, doc FROM aclgate.limits WHERE cid = $3 AND id > $1 ORDER BY id LIMIT $2`,
 		all:    `SELECT id, doc FROM aclgate.limits`,
 		holds:  `SELECT EXISTS (SELECT FROM aclgate.limits WHERE cid = $1)`,
 		put:    `INSERT INTO aclgate.limits (id, doc) SELECT i, d::json FROM unnest($1::bigint[], $2::text[]) u (i, d) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
@@ -52,6 +57,7 @@ var tables = map[store.Table]statements{
 	store.Realms: {
 		get:    `SELECT doc FROM aclgate.realms WHERE id = $1`,
 		each:   `SELECT id, doc FROM aclgate.realms WHERE id > $1 ORDER BY id LIMIT $2`,
+		of:     `SELECT id, doc FROM aclgate.realms WHERE cid = $3 AND id > $1 ORDER BY id LIMIT $2`,
 		all:    `SELECT id, doc FROM aclgate.realms`,
 		holds:  `SELECT EXISTS (SELECT FROM aclgate.realms WHERE cid = $1)`,
 		put:    `INSERT INTO aclgate.realms (id, doc) SELECT i, d::json FROM unnest($1::bigint[], $2::text[]) u (i, d) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
@@ -60,6 +66,7 @@ var tables = map[store.Table]statements{
 	store.Users: {
 		get:    `SELECT doc FROM aclgate.users WHERE id = $1`,
 		each:   `SELECT id, doc FROM aclgate.users WHERE id > $1 ORDER BY id LIMIT $2`,
+		of:     `SELECT id, doc FROM aclgate.users WHERE cid = $3 AND id > $1 ORDER BY id LIMIT $2`,
 		all:    `SELECT id, doc FROM aclgate.users`,
 		holds:  `SELECT EXISTS (SELECT FROM aclgate.users WHERE cid = $1)`,
 		put:    `INSERT INTO aclgate.users (id, doc) SELECT i, d::json FROM unnest($1::bigint[], $2::text[]) u (i, d) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
@@ -68,6 +75,7 @@ var tables = map[store.Table]statements{
 	store.Items: {
 		get:   `SELECT json_build_object('collection', collection, 'id', id, 'cid', cid) FROM aclgate.items WHERE n = $1`,
 		each:  `SELECT n, json_build_object('collection', collection, 'id', id, 'cid', cid) FROM aclgate.items WHERE n > $1 ORDER BY n LIMIT $2`,
+		of:    `SELECT n, json_build_object('collection', collection, 'id', id, 'cid', cid) FROM aclgate.items WHERE cid = $3 AND n > $1 ORDER BY n LIMIT $2`,
 		all:   `SELECT n, json_build_object('collection', collection, 'id', id, 'cid', cid) FROM aclgate.items`,
 		holds: `SELECT EXISTS (SELECT FROM aclgate.items WHERE cid = $1)`,
 	},

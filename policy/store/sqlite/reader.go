@@ -92,6 +92,22 @@ func (r *reader) Each(t store.Table, yield func(store.Row) error) error {
 	if err != nil {
 		return err
 	}
+	return yieldRows(t, rows, yield)
+}
+
+// EachOf implements store.Reader.
+func (r *reader) EachOf(t store.Table, account int64, yield func(store.Row) error) error {
+	if t == store.GrantLinks {
+		return errNoDocs
+	}
+	rows, err := r.query(tables[t].of, account)
+	if err != nil {
+		return err
+	}
+	return yieldRows(t, rows, yield)
+}
+
+func yieldRows(t store.Table, rows *sql.Rows, yield func(store.Row) error) error {
 	defer rows.Close()
 	var doc sql.RawBytes
 	for rows.Next() {

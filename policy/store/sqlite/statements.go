@@ -3,7 +3,7 @@ package sqlite
 import "aclgate/policy/store"
 
 // statements are those of one table of records.
-type statements struct{ get, each, holds, put, remove string }
+type statements struct{ get, each, of, holds, put, remove string }
 
 // tables has the statements of every table. They are constants: none is put together, so that no
 // value can become a part of one.
@@ -11,6 +11,7 @@ var tables = map[store.Table]statements{
 	store.Accounts: {
 		get:    `SELECT doc FROM accounts WHERE id = ?`,
 		each:   `SELECT id, doc FROM accounts ORDER BY id`,
+		of:     `SELECT id, doc FROM accounts WHERE parent = ? ORDER BY id`,
 		holds:  `SELECT EXISTS (SELECT 1 FROM accounts WHERE parent = ?)`,
 		put:    `INSERT INTO accounts (id, doc) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
 		remove: `DELETE FROM accounts WHERE id = ?`,
@@ -18,6 +19,7 @@ var tables = map[store.Table]statements{
 	store.Tokens: {
 		get:    `SELECT doc FROM tokens WHERE id = ?`,
 		each:   `SELECT id, doc FROM tokens ORDER BY id`,
+		of:     `SELECT id, doc FROM tokens WHERE cid = ? ORDER BY id`,
 		holds:  `SELECT EXISTS (SELECT 1 FROM tokens WHERE cid = ?)`,
 		put:    `INSERT INTO tokens (id, doc) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
 		remove: `DELETE FROM tokens WHERE id = ?`,
@@ -25,6 +27,7 @@ var tables = map[store.Table]statements{
 	store.Roles: {
 		get:    `SELECT doc FROM roles WHERE id = ?`,
 		each:   `SELECT id, doc FROM roles ORDER BY id`,
+		of:     `SELECT id, doc FROM roles WHERE realm = ? ORDER BY id`,
 		holds:  `SELECT EXISTS (SELECT 1 FROM roles WHERE realm = ?)`,
 		put:    `INSERT INTO roles (id, doc) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
 		remove: `DELETE FROM roles WHERE id = ?`,
@@ -32,6 +35,7 @@ var tables = map[store.Table]statements{
 	store.Grants: {
 		get:    `SELECT doc FROM grants WHERE id = ?`,
 		each:   `SELECT id, doc FROM grants ORDER BY id`,
+		of:     `SELECT id, doc FROM grants WHERE cid = ? ORDER BY id`,
 		holds:  `SELECT EXISTS (SELECT 1 FROM grants WHERE cid = ?)`,
 		put:    `INSERT INTO grants (id, doc) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
 		remove: `DELETE FROM grants WHERE id = ?`,
@@ -39,6 +43,7 @@ var tables = map[store.Table]statements{
 	store.Limits: {
 		get:    `SELECT doc FROM limits WHERE id = ?`,
 		each:   `SELECT id, doc FROM limits ORDER BY id`,
+		of:     `SELECT id, doc FROM limits WHERE cid = ? ORDER BY id`,
 		holds:  `SELECT EXISTS (SELECT 1 FROM limits WHERE cid = ?)`,
 		put:    `INSERT INTO limits (id, doc) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
 		remove: `DELETE FROM limits WHERE id = ?`,
@@ -46,6 +51,7 @@ var tables = map[store.Table]statements{
 	store.Realms: {
 		get:    `SELECT doc FROM realms WHERE id = ?`,
 		each:   `SELECT id, doc FROM realms ORDER BY id`,
+		of:     `SELECT id, doc FROM realms WHERE cid = ? ORDER BY id`,
 		holds:  `SELECT EXISTS (SELECT 1 FROM realms WHERE cid = ?)`,
 		put:    `INSERT INTO realms (id, doc) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
 		remove: `DELETE FROM realms WHERE id = ?`,
@@ -53,6 +59,7 @@ var tables = map[store.Table]statements{
 	store.Users: {
 		get:    `SELECT doc FROM users WHERE id = ?`,
 		each:   `SELECT id, doc FROM users ORDER BY id`,
+		of:     `SELECT id, doc FROM users WHERE cid = ? ORDER BY id`,
 		holds:  `SELECT EXISTS (SELECT 1 FROM users WHERE cid = ?)`,
 		put:    `INSERT INTO users (id, doc) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
 		remove: `DELETE FROM users WHERE id = ?`,
@@ -60,6 +67,7 @@ var tables = map[store.Table]statements{
 	store.Items: {
 		get:   `SELECT json_object('collection', collection, 'id', id, 'cid', cid) FROM items WHERE n = ?`,
 		each:  `SELECT n, json_object('collection', collection, 'id', id, 'cid', cid) FROM items ORDER BY n`,
+		of:    `SELECT n, json_object('collection', collection, 'id', id, 'cid', cid) FROM items WHERE cid = ? ORDER BY n`,
 		holds: `SELECT EXISTS (SELECT 1 FROM items WHERE cid = ?)`,
 	},
 	store.GrantLinks: {
