@@ -51,7 +51,7 @@ var table = map[string]rule{
 		reason: "the catalogue is data; it knows nothing of connections",
 	},
 	"policy/store": {
-		may: []string{"policy", "policy/routes", "policy/topic", "config/strict"}, never: []string{"database/sql"}, reach: []string{fasthttp, driver, pgx},
+		may: []string{"policy", "policy/record", "policy/routes", "policy/topic", "config/strict"}, never: []string{"database/sql"}, reach: []string{fasthttp, driver, pgx},
 		reason: "where tokens live must not hang on how they arrive",
 	},
 	"policy/store/sqlite": {

@@ -99,6 +99,32 @@ func (k *Kind) fields(v Value, post bool) (Value, *Fault) {
 	return doc, nil
 }
 
+// ReadStored reads a whole record, as a policy file or a database holds it: with its id, its account,
+// and whatever else may be written or is given by the gateway.
+func (k *Kind) ReadStored(v Value) (Value, *Fault) {
+	if v.Shape != Object {
+		return Value{}, expected("an object")
+	}
+	doc := NewObject()
+	for _, m := range v.Members {
+		f := k.Field(m.Name)
+		if f == nil || f.Has(Computed) || f.Has(Secret) {
+			return Value{}, unknown(m.Name, k.Names(func(f *Field) bool { return !f.Has(Computed) && !f.Has(Secret) }))
+		}
+		value, fault := f.Type.Read(m.Value)
+		if fault != nil {
+			return Value{}, fault.Below(m.Name)
+		}
+		doc = doc.set(m.Name, value)
+	}
+	for _, name := range []string{"id", "cid"} {
+		if k.Field(name) != nil && doc.Get(name).Shape == Absent {
+			return Value{}, &Fault{Class: BadField, Path: name, Text: "is missing"}
+		}
+	}
+	return doc, nil
+}
+
 // set sets a member, or takes it away where the value is null: a document does not have what is not
 // there.
 func (v Value) set(name string, value Value) Value {

@@ -22,7 +22,10 @@ func AppendDoc(b []byte, rec *Record, metadata []byte) []byte {
 	for _, f := range []struct {
 		key   string
 		value int64
-	}{{"expire", t.Expire}, {"ttl", t.TTL}, {"created", t.Created}} {
+	}{
+		{"expire", t.Expire}, {"ttl", t.TTL}, {"created", t.Created},
+		{"created_by", rec.Made.By}, {"user_id", rec.Made.User}, {"realm_id", rec.Made.Realm},
+	} {
 		if f.value != 0 {
 			b = fmt.Appendf(b, `,"%s":%d`, f.key, f.value)
 		}

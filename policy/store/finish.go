@@ -24,6 +24,7 @@ func (r *reader) readAccount(c *strict.Node, index int) accountAt {
 	strict.Into(&h.account.ID, m.Need("id"), strict.ID)
 	strict.Into(&h.account.Name, m.Get("name"), strict.Str)
 	strict.Into(&h.account.Parent, m.Opt("parent"), strict.ID)
+	h.doc = r.accountDoc(m, h.account)
 	return h
 }
 

@@ -9,19 +9,24 @@ import (
 	"aclgate/policy/topic"
 )
 
-// A packed record is the digest, then numbers as varints: id, line, access type with a bit for
-// enabled, cid, expire, ttl, created, the numbers of sources, origins and kind, and the length of
-// info. Behind info follow, with a ttl, the number of the counter of its last use, and for each
-// entry its line and its ids, as differences, and of an mqtt entry its actions and its topic. A token
-// of one entry with two ids takes 60 bytes.
+// A packed record is the digest, then numbers as varints: id, line, access type with bits for
+// enabled and for whether it says by whom it was made, cid, expire, ttl, created, the numbers of
+// sources, origins and kind, and the length of info. Behind info follow by whom it was made, with a
+// ttl the number of the counter of its last use, and for each entry its line and its ids, as
+// differences, and of an mqtt entry its actions and its topic. A token of one entry with two ids
+// takes 60 bytes.
 
 // pack appends a record of this kind.
 func (p *Policy) pack(b []byte, rec *Record, kind int) []byte {
 	t := &rec.Token
 	b = append(b, t.Digest[:]...)
-	access := int64(t.Access) << 1
+	access := int64(t.Access) << 2
 	if t.Enabled {
 		access |= 1
+	}
+	made := rec.Made != Made{}
+	if made {
+		access |= 2
 	}
 	for _, v := range [...]int64{
 		t.ID, int64(t.Line), access, t.CID, t.Expire, t.TTL, t.Created,
@@ -30,6 +35,11 @@ func (p *Policy) pack(b []byte, rec *Record, kind int) []byte {
 		b = binary.AppendUvarint(b, uint64(v))
 	}
 	b = append(b, t.Info...)
+	if made {
+		for _, v := range [...]int64{rec.Made.By, rec.Made.User, rec.Made.Realm} {
+			b = binary.AppendUvarint(b, uint64(v))
+		}
+	}
 	if t.TTL > 0 {
 		b = binary.AppendUvarint(b, uint64(len(p.timed)))
 	}
@@ -107,11 +117,14 @@ func (p *Policy) unpack(u *unpacker) *Record {
 	t.Digest = policy.Digest(u.bytes(int64(len(t.Digest))))
 	t.ID, t.Line = u.number(), int(u.number())
 	access := u.number()
-	t.Access, t.Enabled = policy.Access(access>>1), access&1 != 0
+	t.Access, t.Enabled = policy.Access(access>>2), access&1 != 0
 	t.CID, t.Expire, t.TTL, t.Created = u.number(), u.number(), u.number(), u.number()
 	t.Sources, t.Origins = p.sources[u.number()], p.origins[u.number()]
 	kind := p.kinds.list[u.number()]
 	t.Info = string(u.bytes(u.number()))
+	if access&2 != 0 {
+		rec.Made = Made{By: u.number(), User: u.number(), Realm: u.number()}
+	}
 	if t.TTL > 0 {
 		if counter := u.number(); p.lasts != nil {
 			t.Used = p.lasts[counter]

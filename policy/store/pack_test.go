@@ -44,6 +44,8 @@ func TestPackedRecords(t *testing.T) {
 			Access: policy.NoAPI, Enabled: true, Expire: maxTime, CID: policy.MaxID, ID: policy.MaxID, Digest: policy.Digest{31: 9},
 			TTL: maxTTL, Created: 1, Info: "ж\x00", Line: math.MaxInt32,
 		}},
+		{Token: policy.Token{TTL: 5}, Made: Made{By: 3}},
+		{Token: policy.Token{Info: "x"}, Made: Made{User: policy.MaxID, Realm: 1}},
 		{Token: policy.Token{Origins: []string{}, Sources: &policy.Sources{}}},
 		{Token: policy.Token{Origins: []string{"a b", "c"}, Sources: &policy.Sources{Masks: []string{"10.*", "1?"}}}},
 		{Token: policy.Token{Origins: []string{"a", "b c"}, Sources: &policy.Sources{Networks: []netip.Prefix{network("::ffff:10.0.0.0/104"), network("10.0.0.0/8")}}}},

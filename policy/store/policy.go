@@ -15,7 +15,8 @@ import (
 type Policy struct {
 	Tree *policy.Tree
 
-	owners  owners // of items; nil: the file says nothing of them
+	owners  owners                     // of items; nil: the file says nothing of them
+	docs    map[Table]map[int64][]byte // of accounts that say more than their place in the tree, and of limits
 	arena   arena
 	digests *hashIndex
 	tokens  [policy.NoAPI + 1]int // by access type
@@ -134,7 +135,8 @@ type draft struct {
 type accountAt struct {
 	account policy.Account
 	at      strict.Pos
-	index   int // in the list of accounts
+	index   int    // in the list of accounts
+	doc     []byte // nil: the account says nothing beside its place in the tree
 }
 
 func newReader(file string, cat *policy.Catalogue, maxDepth int) *reader {
@@ -176,6 +178,7 @@ func (r *reader) read(text []byte) (*Policy, strict.Faults) {
 	root, report := strict.ParseFile(r.file, text, "tokens", r.pace.step)
 	m := root.Map(fileKeys...)
 	r.readAccounts(m.Opt("accounts"))
+	r.readLimits(m.Opt("limits"))
 	r.readOwners(m.Opt("owners"))
 	for i, n := range m.Opt("tokens").Elements() {
 		r.keep(r.readToken(n, i))

@@ -48,6 +48,14 @@ func TokenYAML(rec *Record) []byte {
 		b = fmt.Appendf(b, "    ttl: %d\n", t.TTL)
 	}
 	b = appendMoment(b, "created", t.Created)
+	for _, f := range []struct {
+		key string
+		id  int64
+	}{{"created_by", rec.Made.By}, {"user_id", rec.Made.User}, {"realm_id", rec.Made.Realm}} {
+		if f.id != 0 {
+			b = fmt.Appendf(b, "    %s: %d\n", f.key, f.id)
+		}
+	}
 	if !t.Enabled {
 		b = append(b, "    enabled: false\n"...)
 	}

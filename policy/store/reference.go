@@ -32,6 +32,8 @@ const (
 	typeIDs     = "list of ids | all | in-groups"
 	typeActions = "list of publish, subscribe"
 	typeOwners  = "mapping of collections"
+	typeTexts   = "list of texts"
+	typeRecords = "list of records"
 	typeAny     = "anything"
 )
 
@@ -44,6 +46,15 @@ var reference = []Field{
 	{"accounts[].id", typeID, true, "", "The cid of the account at the backend."},
 	{"accounts[].name", typeText, false, `""`, "Shown by `explain`, `why` and `check`."},
 	{"accounts[].parent", typeID, false, "none: a root", "The account right above. At most `policy.max_depth` levels."},
+	{"accounts[].enabled", typeBool, false, "true", "`false`: requests of this account and of all below it are a 403, code 403."},
+	{"accounts[].limit_id", typeID, false, "none", "The limit that bounds the account, made by an account above it."},
+	{"accounts[].email", typeText, false, `""`, "Whom to write to."},
+	{"accounts[].created", typeMoment, false, "0", "When the account was made."},
+	{"accounts[].account_roles", typeTexts, false, "[]", "Roles of the account, for `when` of roles."},
+	{"accounts[].consultancy_account_id", typeID, false, "none", "The account that consults it."},
+	{"accounts[].metadata", typeAny, false, "{}", "An object of at most 16 KiB, for clients."},
+
+	{"limits", typeRecords, false, "[]", "Bounds for accounts below the one that made them: `id`, `cid`, and the fields of [`platform/limits`](api.md#platformlimits)."},
 
 	{"tokens", typeList, false, "[]", "Who may call. Without any every key is unknown."},
 	{"tokens[].id", typeID, true, "", "The number by which logs, metrics and commands name the token. Never give one again."},
@@ -68,6 +79,9 @@ var reference = []Field{
 	{"tokens[].access.acl[].submodules[].methods", typeMethods, false, "[]: none", "Its methods."},
 	{"tokens[].access.acl[].topic", typeText, false, `""`, "Of an `mqtt` entry: the topics it is about, as an MQTT filter. See [MQTT](mqtt.md)."},
 	{"tokens[].access.acl[].actions", typeActions, false, "[]: none", "Of an `mqtt` entry: what may be done with these topics."},
+	{"tokens[].created_by", typeID, false, "not known", "The token that made it."},
+	{"tokens[].user_id", typeID, false, "none", "The user that it carries."},
+	{"tokens[].realm_id", typeID, false, "none", "The realm of that user."},
 	{"tokens[].accessed", typeAny, false, "", "Stands in what flespi exports. Read and not used: last uses are in the file beside the policy."},
 	{"tokens[].blocked", typeAny, false, "", "Stands in what flespi exports. A token that flespi had blocked is not enabled here, with a warning."},
 	{"tokens[].metadata", typeAny, false, "", "Stands in what flespi exports. Kept by a database, not used."},

@@ -82,6 +82,10 @@ func valueForm(f Field) object {
 		run := text(`^[1-9][0-9]*(-[1-9][0-9]*)?$`)
 		ofAccount := object{"type": "object", "propertyNames": text(strict.IDPattern), "additionalProperties": listOf(either(object{"type": "integer", "minimum": 1}, run))}
 		return either(object{"type": "object", "additionalProperties": ofAccount}, object{"type": "null"})
+	case typeTexts:
+		return listOf(object{"type": "string"})
+	case typeRecords:
+		return either(listOf(object{"type": "object"}), object{"type": "null"})
 	case typeAny:
 		return object{}
 	}

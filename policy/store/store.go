@@ -13,6 +13,14 @@ import (
 type Record struct {
 	Token   policy.Token // without ACL
 	Entries []policy.Entry
+	Made    Made
+}
+
+// Made says by whom a token was made and whose rights bound it (SPEC 10.4). 0 is nobody.
+type Made struct {
+	By    int64 // the token that made it
+	User  int64 // the user that it carries
+	Realm int64 // of that user
 }
 
 // Store tells tokens and accounts. Its methods may be called from any number of goroutines and do

@@ -6,16 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 
 	"aclgate/config/strict"
 	"aclgate/policy"
+	"aclgate/policy/record"
 )
 
 // Transfer is a policy file, read for what it says word by word: tokens with their metadata.
 type Transfer struct {
 	Policy   *Policy
-	accounts []policy.Account
 	metadata map[int64][]byte // by token
 	file     string
 }
@@ -29,7 +28,7 @@ func ReadTransfer(file string, text []byte, cat *policy.Catalogue, maxDepth int)
 	if p == nil {
 		return nil, faults
 	}
-	t.Policy, t.accounts = p, p.Tree.Accounts()
+	t.Policy = p
 	return t, faults
 }
 
@@ -38,6 +37,10 @@ type Difference struct {
 	Added, Changed, Removed, Same map[Table]int
 }
 
+// transferred are the tables of which policy files have records, in an order in which what is referred
+// to comes first.
+var transferred = []Table{Accounts, Limits, Tokens}
+
 func newDifference() *Difference {
 	return &Difference{map[Table]int{}, map[Table]int{}, map[Table]int{}, map[Table]int{}}
 }
@@ -45,7 +48,10 @@ func newDifference() *Difference {
 // String says it in one line.
 func (d *Difference) String() string {
 	var b []byte
-	for _, t := range []Table{Accounts, Tokens} {
+	for _, t := range transferred {
+		if t == Limits && d.Added[t]+d.Changed[t]+d.Removed[t]+d.Same[t] == 0 {
+			continue
+		}
 		if len(b) > 0 {
 			b = append(b, "; "...)
 		}
@@ -96,7 +102,7 @@ func (t *Transfer) compare(r Reader, replace bool, do func(operation) error) (*D
 	d := newDifference()
 	var removed []operation
 	before := map[Table]map[int64][]byte{}
-	for _, table := range []Table{Accounts, Tokens} {
+	for _, table := range transferred {
 		before[table] = map[int64][]byte{}
 		err := r.Each(table, func(row Row) error {
 			before[table][row.ID] = bytes.Clone(row.Doc)
@@ -106,7 +112,7 @@ func (t *Transfer) compare(r Reader, replace bool, do func(operation) error) (*D
 			return nil, err
 		}
 	}
-	seen := map[Table]map[int64]bool{Accounts: {}, Tokens: {}}
+	seen := map[Table]map[int64]bool{Accounts: {}, Limits: {}, Tokens: {}}
 	var written []operation
 	t.rows(func(op operation) {
 		seen[op.table][op.id] = true
@@ -122,7 +128,7 @@ func (t *Transfer) compare(r Reader, replace bool, do func(operation) error) (*D
 		}
 		written = append(written, op)
 	})
-	for _, table := range []Table{Tokens, Accounts} {
+	for _, table := range []Table{Tokens, Limits, Accounts} {
 		for id := range before[table] {
 			if replace && !seen[table][id] {
 				d.Removed[table]++
@@ -143,8 +149,12 @@ func (t *Transfer) compare(r Reader, replace bool, do func(operation) error) (*D
 
 // rows yields what the file says, accounts first.
 func (t *Transfer) rows(yield func(operation)) {
-	for _, a := range t.accounts {
-		yield(operation{table: Accounts, id: a.ID, doc: AppendAccountDoc(nil, a)})
+	for id, doc := range t.Policy.Docs(Accounts) {
+		yield(operation{table: Accounts, id: id, doc: doc})
+	}
+	for id, doc := range t.Policy.Docs(Limits) {
+		limit, _ := record.Parse(doc) // it was made of one
+		yield(operation{table: Limits, id: id, cid: record.NumberOf(limit, "cid"), doc: doc})
 	}
 	for _, rec := range t.Policy.Records() {
 		id := rec.Token.ID
@@ -170,7 +180,7 @@ func Export(ctx context.Context, e Engine, w io.Writer, maxDepth int) error {
 	rows := rowReader{maxDepth: maxDepth}
 	section := Table(0)
 	return e.View(ctx, func(r Reader) error {
-		for _, table := range []Table{Accounts, Tokens} {
+		for _, table := range transferred {
 			err := r.Each(table, func(row Row) error {
 				var b []byte
 				if section != table {
@@ -196,19 +206,14 @@ func Export(ctx context.Context, e Engine, w io.Writer, maxDepth int) error {
 
 // yaml appends a row as an element of its list.
 func (r *rowReader) yaml(b []byte, row Row) ([]byte, error) {
-	if row.Table == Accounts {
-		a, err := r.account(row.ID, row.Doc)
-		if err != nil {
+	switch row.Table {
+	case Accounts:
+		if _, err := r.account(row.ID, row.Doc); err != nil {
 			return nil, err
 		}
-		b = fmt.Appendf(b, "  - {id: %d", a.ID)
-		if a.Name != "" {
-			b = strconv.AppendQuoteToASCII(append(b, ", name: "...), a.Name)
-		}
-		if a.Parent != 0 {
-			b = fmt.Appendf(b, ", parent: %d", a.Parent)
-		}
-		return append(b, "}\n"...), nil
+		return yamlDoc(b, row.Doc)
+	case Limits:
+		return yamlDoc(b, row.Doc)
 	}
 	rec, _, _, err := r.token(row.ID, row.Doc)
 	if err != nil {

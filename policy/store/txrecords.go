@@ -8,16 +8,36 @@ import (
 // errOtherWay says that a row is not written as a document.
 var errOtherWay = errors.New("rows of this table are written by a method of their own")
 
-// PutDoc adds a row of a table whose documents others judge, or replaces it: not of Accounts, Tokens,
-// Items and GrantLinks. It has to be JSON with the id of the row.
+// PutDoc adds a row of a table, or replaces it: not of Items and GrantLinks. It has to be JSON with
+// the id of the row. Tokens and accounts are judged as elements of a policy file are; the documents
+// of other tables others judge.
 func (tx *Tx) PutDoc(t Table, id int64, doc []byte) error {
-	if t < Roles || t > Users {
+	switch {
+	case t == Tokens:
+		rec, metadata, _, err := tx.rows.token(id, doc)
+		if err != nil {
+			return err
+		}
+		return tx.PutToken(rec, metadata)
+	case t == Accounts:
+		if _, err := tx.rows.account(id, doc); err != nil {
+			return err
+		}
+		tx.accounts = true
+	case !t.HasDocs():
 		return fmt.Errorf("%s: %w", t, errOtherWay)
-	}
-	if err := soundDoc(Row{Table: t, ID: id, Doc: doc}); err != nil {
-		return err
+	default:
+		if err := soundDoc(Row{Table: t, ID: id, Doc: doc}); err != nil {
+			return err
+		}
 	}
 	return tx.w.Put(t, id, doc)
+}
+
+// EachOf calls yield with every row of a table that belongs to an account, by ascending id: see
+// Reader.
+func (tx *Tx) EachOf(t Table, account int64, yield func(Row) error) error {
+	return tx.w.EachOf(t, account, yield)
 }
 
 // Undelete puts a row back that was taken away, unless it was longer than KeepDeleted ago. Accounts
@@ -36,14 +56,8 @@ func (tx *Tx) Undelete(t Table, id int64) error {
 		return err
 	case doc == nil:
 		return ErrNoRow
-	case t != Accounts:
-		return tx.PutDoc(t, id, doc)
 	}
-	if _, err := tx.rows.account(id, doc); err != nil {
-		return err
-	}
-	tx.accounts = true
-	return tx.w.Put(t, id, doc)
+	return tx.PutDoc(t, id, doc)
 }
 
 // EachDeleted calls yield with what was taken away from a table and can be put back.

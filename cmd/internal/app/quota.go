@@ -1,6 +1,7 @@
 package app
 
 import (
+	"iter"
 	"slices"
 	"time"
 
@@ -13,20 +14,20 @@ import (
 )
 
 // useLimits puts in force what the store says of accounts: their limits, and whether they are enabled
-// (SPEC 12). A policy file says nothing of that.
+// (SPEC 12).
 func (a *App) useLimits() {
-	if a.policy == nil || a.policy.live == nil || a.settings.Scope.Accounts == config.AccountsBackend {
+	if a.policy == nil || a.settings.Scope.Accounts == config.AccountsBackend {
 		return // accounts and limits are the backend's then
 	}
-	live := a.policy.live
+	docs := a.policy.docs
 	limits := map[int64]admin.Limit{}
-	for id, doc := range live.Docs(store.Limits) {
+	for id, doc := range docs(store.Limits) {
 		if v, err := record.Parse(doc); err == nil {
 			limits[id] = admin.LimitOf(v)
 		}
 	}
 	var accounts []quota.Account
-	for _, doc := range live.Docs(store.Accounts) {
+	for _, doc := range docs(store.Accounts) {
 		v, err := record.Parse(doc)
 		if err != nil {
 			continue // the store says so, and it is in no branch
@@ -36,6 +37,14 @@ func (a *App) useLimits() {
 		accounts = append(accounts, quotaOf(&of, limit, found))
 	}
 	a.quota.Use(a.policy.Tree(), accounts, false)
+}
+
+// docs yields the documents of accounts or limits that are obeyed.
+func (p *policySource) docs(t store.Table) iter.Seq2[int64, []byte] {
+	if p.live != nil {
+		return p.live.Docs(t)
+	}
+	return p.source.(*store.File).Policy().Docs(t)
 }
 
 // quotaOf returns what bounds an account by itself.
