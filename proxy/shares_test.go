@@ -212,7 +212,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 func TestStarvation(t *testing.T) {
 	rounds := 15
 	if !testing.Short() {
-		rounds = 150
+		rounds = 40
 	}
 	inUse := func(s *siege) int { return s.transport.Stats()[0].InUse() }
 	bodies := func(s *siege) int { return int(s.gateway.Bodies()) }

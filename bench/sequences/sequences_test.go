@@ -49,7 +49,7 @@ func TestMosquitto(t *testing.T) {
 	defer server.Close()
 	player := Player{
 		Dial:     func() (net.Conn, error) { return net.Dial("tcp", server.Addr()) },
-		Patience: 500 * time.Millisecond, // most tests that fail here wait for what never comes
+		Patience: 200 * time.Millisecond, // most tests that fail here wait for what never comes
 	}
 	good := 0
 	for _, test := range all {

@@ -163,7 +163,7 @@ func (l *ledger) end(after time.Time) (accepted int, late []entry) {
 // was found to be refused everywhere.
 var faults = []struct {
 	name       string
-	short      bool // also in a short run
+	always     bool // also without -long
 	begin, end func(*fleet)
 }{
 	{"nothing", true, func(*fleet) {}, func(*fleet) {}},
@@ -212,7 +212,7 @@ func (f *fleet) soon(do func()) {
 func TestRevokeWaitHoldsInEveryPartition(t *testing.T) {
 	f := newFleet(t)
 	for _, fault := range faults {
-		if testing.Short() && !fault.short {
+		if !*long && !fault.always {
 			continue
 		}
 		t.Run(fault.name, func(t *testing.T) {
@@ -271,9 +271,9 @@ func (f *fleet) revoke(t *testing.T, id int64) (took time.Duration) {
 // refused asks every gateway many times, and wants no answer that serves.
 func (f *fleet) refused(t *testing.T, key string) {
 	t.Helper()
-	n := 100
-	if testing.Short() {
-		n = 20
+	n := 20
+	if *long {
+		n = 100
 	}
 	for i, c := range f.all {
 		for range n {

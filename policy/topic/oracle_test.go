@@ -384,7 +384,7 @@ func check(t *testing.T, seed uint64) {
 }
 
 func TestOracle(t *testing.T) {
-	seeds := uint64(600)
+	seeds := uint64(150) // fuzzing looks at more
 	if testing.Short() {
 		seeds = 60
 	}
