@@ -59,6 +59,9 @@ func (e *Engine) JudgeElement(d *Decision, in *Input, k Keys) Reason {
 	if !in.Tree.Contains(in.Scope, k.CID) {
 		return BodyAccount
 	}
+	if !r.Route.Creates && !d.ownsAll(in) {
+		return MoveNoEntry
+	}
 	// Inside the branch it still is a move where the item exists already.
 	moves := r.Route.Item && r.Route.Slot == SlotItem && (r.Method == PUT || r.Method == PATCH)
 	if moves && !e.mayMove(d, in) {
@@ -100,7 +103,7 @@ func (e *Engine) mayMove(d *Decision, in *Input) bool {
 	}
 	col := in.Request.Route.Collection
 	var b bounds
-	e.addGrant(&b, in, col, e.grant(in.Token.ACL, col, SlotCID, PUT))
+	e.addRight(&b, in, col, e.rightOn(in.Token.ACL, col, SlotCID, PUT))
 	cur := b.walks()
 	for _, id := range d.Selectors[0].IDs {
 		if !b.permits(&cur, id) {

@@ -4,11 +4,12 @@ package policy
 // without a set nothing limits but the scope.
 type bounds struct {
 	sets    [2]idList
-	from    [2]grant // where they come from
+	from    [2]right // where they come from
 	count   int
 	nothing bool   // no id passes
 	reads   *Entry // the entry that has to permit what a match reads; nil: no ACL asked
 	linked  bool
+	granted bool // what limits are grants alone, not the entries
 }
 
 // idList is a set of ids, ascending, and its printed form if there is one.
@@ -19,8 +20,8 @@ type idList struct {
 
 func (b *bounds) limited() bool { return b.nothing || b.count > 0 }
 
-// addGrant narrows b to what a grant names.
-func (e *Engine) addGrant(b *bounds, in *Input, col *Collection, g grant) {
+// addRight narrows b to what a right names.
+func (e *Engine) addRight(b *bounds, in *Input, col *Collection, g right) {
 	var set idList
 	switch {
 	case b.count > 0 && b.from[0] == g, b.count > 1 && b.from[1] == g:
@@ -32,6 +33,11 @@ func (e *Engine) addGrant(b *bounds, in *Input, col *Collection, g grant) {
 	default:
 		return
 	}
+	b.addSet(set, g)
+}
+
+// addSet narrows b to a set of ids that comes from g.
+func (b *bounds) addSet(set idList, g right) {
 	if b.count == len(b.sets) { // rare: several submodules, each by an entry of its own
 		last := &b.sets[b.count-1]
 		*last = idList{ids: intersection(last.ids, set.ids)}
@@ -62,7 +68,7 @@ func (e *Engine) boundsOf(d *Decision, in *Input, col *Collection, own bool) (b 
 	}
 	if own {
 		b.reads = d.Entry
-		e.addGrant(&b, in, col, d.grant)
+		e.addRight(&b, in, col, d.right)
 		return b, NotJudged
 	}
 	return e.linkedBounds(in, col)
@@ -72,11 +78,11 @@ func (e *Engine) boundsOf(d *Decision, in *Input, col *Collection, own bool) (b 
 // collection, chosen as for a GET of the item.
 func (e *Engine) linkedBounds(in *Input, col *Collection) (bounds, Reason) {
 	acl, r := in.Token.ACL, in.Request
-	reads := e.grant(acl, col, SlotItem, GET)
+	reads := e.rightOn(acl, col, SlotItem, GET)
 	b := bounds{linked: true, reads: reads.entry}
 	switch {
 	case reads.entry != nil:
-		e.addGrant(&b, in, col, reads)
+		e.addRight(&b, in, col, reads)
 	case acl.Covers(col):
 		b.nothing = true
 	case r.Method.Write() || e.StrictLinks:
@@ -95,11 +101,11 @@ func (e *Engine) linkedBounds(in *Input, col *Collection) (bounds, Reason) {
 func (e *Engine) addMessageBounds(b *bounds, in *Input, col *Collection) Reason {
 	acl := in.Token.ACL
 	if col.Role != RoleGroups {
-		messages := e.grant(acl, col, SlotMessages, GET)
+		messages := e.rightOn(acl, col, SlotMessages, GET)
 		if messages.entry == nil {
 			return LinkMessages
 		}
-		e.addGrant(b, in, col, messages)
+		e.addRight(b, in, col, messages)
 		return NotJudged
 	}
 	devices := e.Catalogue.WithRole(RoleDevices)

@@ -43,9 +43,10 @@ func TestCases(t *testing.T) {
 func runCase(t *testing.T, c policyCase) {
 	t.Run(fmt.Sprintf("%d", c.line), func(t *testing.T) {
 		got, want := newEngine(t, c.w).ask(c.ask), c.want
-		if got.verdict != want.verdict || got.reason != want.reason || got.target != want.target || !slices.Equal(got.denied, want.denied) {
-			t.Errorf("%v\n got %v %v %v %v\nwant %v %v %v %v", c.ask, got.verdict, got.reason, got.target, got.denied,
-				want.verdict, want.reason, want.target, want.denied)
+		if got.verdict != want.verdict || got.reason != want.reason || got.target != want.target || !slices.Equal(got.denied, want.denied) ||
+			want.under != 0 && got.under != want.under {
+			t.Errorf("%v\n got %v %v %v under %d %v\nwant %v %v %v under %d %v", c.ask, got.verdict, got.reason, got.target, got.under, got.denied,
+				want.verdict, want.reason, want.target, want.under, want.denied)
 		}
 		if fault := differs(want, judge(c.w, c.ask)); fault != "" {
 			t.Errorf("%v\nthe oracle disagrees with the case: %v", c.ask, fault)
@@ -60,6 +61,7 @@ type caseReader struct {
 	line  int
 	w     *world
 	token *worldToken // whose entries follow
+	grant bool        // the elements of the last grant follow
 	cases []policyCase
 }
 
@@ -87,6 +89,18 @@ func (r *caseReader) read(words []string, indented bool) {
 	switch {
 	case words[0] == "=>":
 		r.expect(words[1:])
+	case indented && r.grant:
+		g := &r.w.grants[len(r.w.grants)-1]
+		g.access = append(slices.Clip(g.access), r.access(words))
+	case words[0] == "grant":
+		r.w = r.w.fork()
+		r.w.grants = append(slices.Clip(r.w.grants), r.readGrant(words))
+	case words[0] == "blocked":
+		r.w = r.w.fork()
+		r.w.blocked[r.id(words[1])] = true
+	case words[0] == "unblocked":
+		r.w = r.w.fork()
+		delete(r.w.blocked, r.id(words[1]))
 	case indented && r.token != nil:
 		r.token.entries = append(r.token.entries, r.entry(words))
 	case words[0] == "account":
@@ -121,12 +135,45 @@ func (r *caseReader) read(words []string, indented bool) {
 	if words[0] != "token" && !indented {
 		r.token = nil
 	}
+	if !indented {
+		r.grant = words[0] == "grant"
+	}
+}
+
+// readGrant reads: grant id of account to account,… [disabled|expired]
+func (r *caseReader) readGrant(words []string) worldGrant {
+	g := worldGrant{id: r.id(words[1]), cid: r.id(words[3]), to: r.ids(words[5]), disabled: words[6] == "disabled"}
+	if words[6] == "expired" {
+		g.expire = worldTime
+	}
+	return g
+}
+
+// access reads: uri [all|ids 1,2] level…
+func (r *caseReader) access(words []string) worldAccess {
+	a := worldAccess{uri: words[0], all: words[1] == "all"}
+	words = words[1:]
+	switch words[0] {
+	case "ids":
+		a.ids, words = r.ids(words[1]), words[2:]
+	case "all":
+		words = words[1:]
+	}
+	for _, word := range words {
+		if word != "" {
+			a.levels = append(a.levels, word)
+		}
+	}
+	return a
 }
 
 // fork lets later lines change the world without changing it for the cases above them.
 func (w *world) fork() *world {
 	f := *w
-	f.parent, f.tokens = map[int64]int64{}, map[string]*worldToken{}
+	f.parent, f.tokens, f.blocked = map[int64]int64{}, map[string]*worldToken{}, map[int64]bool{}
+	for id := range w.blocked {
+		f.blocked[id] = true
+	}
 	for id, parent := range w.parent {
 		f.parent[id] = parent
 	}
@@ -148,12 +195,15 @@ func (r *caseReader) request(words []string) {
 	r.cases = append(r.cases, c)
 }
 
-// expect reads: => verdict reason [/target] [denied type/id …]
+// expect reads: => verdict reason [/target] [under account] [denied type/id …]
 func (r *caseReader) expect(words []string) {
 	c := &r.cases[len(r.cases)-1]
 	c.want.verdict, c.want.reason = words[0], words[1]
-	for _, word := range words[2:] {
+	for i, word := range words[2:] {
 		switch {
+		case word == "under":
+			c.want.under = r.id(words[3+i])
+		case i > 0 && words[1+i] == "under":
 		case word == "" || word == "denied":
 		case strings.HasPrefix(word, "/"):
 			c.want.target = word

@@ -125,8 +125,9 @@ type Route struct {
 	Query      []string
 	Local      LocalReply
 
-	pattern    []bool // which segments of the whole path are selectors
-	calculates bool   // it has something computed from the messages of linked items
+	levels     [methodCount]LevelSet // of a grant that give a method on its items
+	pattern    []bool                // which segments of the whole path are selectors
+	calculates bool                  // it has something computed from the messages of linked items
 }
 
 // ForAnyone reports whether the route is served without a token. No route is not.

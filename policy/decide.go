@@ -14,8 +14,8 @@ func (e *Engine) Decide(d *Decision, in *Input) Reason {
 	reason, verdict := e.route(in)
 	d.OnlyAccountScope = reason == MasterRoute
 	if reason == NotJudged {
-		d.grant, reason = e.entry(in)
-		d.Entry = d.grant.entry
+		d.right, reason = e.entry(in)
+		d.Entry = d.right.entry
 	}
 	if reason == NotJudged && e.Owners == OwnersFile && in.Request.changesOwners() {
 		reason = OwnersFixed
@@ -58,6 +58,8 @@ func (e *Engine) route(in *Input) (Reason, Verdict) {
 		return r.Route.Closed.reason(), Deny
 	case r.Route.Collection.MasterOnly && t.Access != Master:
 		return ClosedPlatform, Deny
+	case in.paths.cross && !e.crossRoute(in):
+		return NoGrant, Deny
 	case r.Route.Collection.Topics:
 		return e.mqtt(in)
 	case e.unscopable(in):
@@ -102,7 +104,7 @@ func (e *Engine) masterRoute(in *Input) bool {
 // itself where the backend does not enforce it: there the gateway alone knows accounts, so
 // x-flespi-cid must not name one below the root.
 func (e *Engine) rootMaster(in *Input) bool {
-	if in.Token.Access != Master || !in.Tree.Root(in.Token.CID) {
+	if in.Token.Access != Master || !in.Tree.Root(in.Token.CID) || in.paths.cross {
 		return false
 	}
 	return e.Mode.Unindexed() || in.Tree.Root(in.Scope)
@@ -156,26 +158,26 @@ func (r *Request) changesOwners() bool {
 func (r *Route) Owned() bool { return r.Collection.Scoped && r.Collection.IDs == IDInt }
 
 // entry chooses the one entry that decides. Dictionaries, and tokens that have no ACL, need none.
-func (e *Engine) entry(in *Input) (grant, Reason) {
+func (e *Engine) entry(in *Input) (right, Reason) {
 	r := in.Request
 	if r.Route.Collection.OpenTo(r.Method) || !e.acl(in.Token) {
-		return grant{}, NotJudged
+		return right{}, NotJudged
 	}
 	creates := r.Route.Creates && r.Method == POST
 	if creates { // members exist already: groups confer nothing here
 		entry := in.Token.ACL.Choose(r.Route.Collection, SlotItem, POST)
 		switch {
 		case entry == nil:
-			return grant{}, NoEntry
+			return right{}, NoEntry
 		case entry.Rule != IDsAbsent:
-			return grant{entry: entry}, CreateLimited
+			return right{entry: entry}, CreateLimited
 		}
-		return grant{entry: entry}, NotJudged
+		return right{entry: entry}, NotJudged
 	}
-	found := e.grant(in.Token.ACL, r.Route.Collection, r.Route.Slot, r.Method)
+	found := e.rightOn(in.Token.ACL, r.Route.Collection, r.Route.Slot, r.Method)
 	switch {
 	case found.entry == nil:
-		return grant{}, NoEntry
+		return right{}, NoEntry
 	case found.entry.Limited() && !r.Route.Item:
 		return found, NoEntry // named items only, and this is no item
 	}

@@ -24,9 +24,10 @@ type Decision struct {
 	dropStar bool    // "*" is left out of fields when printed
 	data     []byte  // printed in the place of the data that was asked; nil: that
 
-	grant                 grant   // what Entry is a part of
-	kept, denied, unknown []int64 // what the selectors alias
-	sorted                []int64 // the ids of the first selector, for JudgeElement
+	right                 right    // what Entry is a part of
+	kept, denied, unknown []int64  // what the selectors alias
+	sorted                []int64  // the ids of the first selector, for JudgeElement
+	granted               *granted // what there is beside the branch; nil: the Decision was never used for that
 }
 
 // Uncounted is the reach of a write of which only the backend knows what it reaches.
@@ -73,6 +74,10 @@ func (p *SelectorDecision) appendTo(dst []byte, s *Selector) []byte {
 func (d *Decision) reset() {
 	*d = Decision{
 		Selectors: d.Selectors[:0], kept: d.kept[:0], denied: d.denied[:0], unknown: d.unknown[:0], sorted: d.sorted[:0],
+		granted: d.granted,
+	}
+	if d.granted != nil {
+		d.granted.reset()
 	}
 }
 

@@ -13,6 +13,8 @@
 //     Authenticate, Scope, Decide (decide.go) and JudgeBody (body.go).
 //   - Which entry of an ACL decides: selection.go at load, ACL.Choose at run time;
 //     rights by groups: groups.go.
+//   - What a request may reach beside its branch, by grants: paths.go, grants.go,
+//     levels.go; how that is united: unite.go.
 //   - Where an id list is narrowed: Engine.narrow in narrow.go, by the bounds that
 //     bounds.go finds.
 //   - What a reason means, its status, code and text: the table in reasontable.go.

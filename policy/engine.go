@@ -99,9 +99,13 @@ func (e *Engine) Authenticate(in *Input) Reason {
 }
 
 // Scope finds the branch that the request may touch: that of the token's own account, or that of
-// in.AskedCID if it is in there. Any other account is ForeignAccount, whether it exists or not
+// in.AskedCID if it is in there; and what was granted beside it (SPEC 11). Any other account is
+// ForeignAccount, whether it exists or not, unless it has granted something to the token's account
 // (SPEC 4.4). Where nothing keeps accounts apart there is one, or nobody is let in.
 func (e *Engine) Scope(in *Input) Reason {
+	if in.paths.grants != nil {
+		in.paths = accessPaths{}
+	}
 	if e.Mode == ModeNone && len(in.Tree.Accounts()) > 1 {
 		in.Scope = 0
 		return ManyAccounts
@@ -111,8 +115,10 @@ func (e *Engine) Scope(in *Input) Reason {
 		in.Scope = in.AskedCID
 	}
 	if !in.Tree.Contains(in.Token.CID, in.Scope) {
-		in.Scope = 0
-		return ForeignAccount
+		return e.crossAccount(in)
+	}
+	if in.Grants != nil {
+		e.findPaths(in)
 	}
 	return NotJudged
 }

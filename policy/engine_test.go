@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -28,6 +29,7 @@ type engine struct {
 type answer struct {
 	verdict, reason string
 	target          string // "" when nothing is forwarded
+	under           int64  // the account that it is forwarded under
 	denied          []string
 	unresolved      bool // an answer of the backend was needed
 }
@@ -69,7 +71,7 @@ func (tok *worldToken) compile(c *policy.Catalogue) *policy.Token {
 	access := map[string]policy.Access{
 		"master": policy.Master, "standard": policy.Standard, "acl": policy.ACLAccess, "noapi": policy.NoAPI,
 	}[tok.access]
-	t := &policy.Token{CID: tok.cid, Access: access, Enabled: true, Expire: 1}
+	t := &policy.Token{CID: tok.cid, Access: access, Enabled: true, Expire: 100}
 	if access != policy.ACLAccess {
 		return t
 	}
@@ -103,8 +105,9 @@ func (e *engine) ask(a ask) answer {
 	}
 	tok := e.tokens[a.token]
 	clear(e.items.known)
-	e.c = policy.Input{Request: &e.r, Token: tok, AskedCID: max(a.cid, e.r.CID), Tree: e.tree, Items: e.items}
-	if tok.Access == policy.ACLAccess && e.r.Data != nil {
+	e.c = policy.Input{Request: &e.r, Token: tok, AskedCID: max(a.cid, e.r.CID), Tree: e.tree, Items: e.items,
+		At: worldTime, Grants: e.w.compileGrants(), Blocks: e.w}
+	if (tok.Access == policy.ACLAccess || e.w.grants != nil) && e.r.Data != nil {
 		e.c.DataFields = policy.DataFields(readDataFields(string(e.r.Data)))
 	}
 	e.engine.Evaluate(&e.d, &e.c)
@@ -152,7 +155,7 @@ func (e *engine) answer() answer {
 	}
 	forwarded := e.d.Verdict == policy.Narrow || e.d.Verdict == policy.Allow
 	if forwarded && e.d.Reason != policy.OwnAnswer {
-		got.target = string(policy.AppendTarget(nil, &e.r, &e.d))
+		got.target, got.under = string(policy.AppendTarget(nil, &e.r, &e.d)), e.d.Account(&e.c)
 	}
 	return got
 }
@@ -206,6 +209,8 @@ func differs(got answer, want opinion) string {
 		return "target " + got.target + ", want " + strings.Join(want.segments, "/")
 	case got.target == "":
 		return ""
+	case want.under != 0 && got.under != 0 && got.under != want.under:
+		return fmt.Sprintf("goes out under account %d, want %d", got.under, want.under)
 	}
 	return targetDiffers(got.target, want)
 }

@@ -89,7 +89,7 @@ func (e *Engine) guards(acl *ACL, col *Collection) bool {
 	if acl.Covers(col) {
 		return acl.selection.of(col).guarded
 	}
-	if e.grant(acl, col, SlotItem, GET).entry == nil {
+	if e.rightOn(acl, col, SlotItem, GET).entry == nil {
 		return true
 	}
 	return acl.selection.of(e.Catalogue.WithRole(RoleGroups)).guarded
@@ -151,11 +151,11 @@ func (e *Engine) addFields(b *bounds, in *Input, col *Collection, named SlotSet)
 		if slot != SlotItem && !named.Has(slot) {
 			continue
 		}
-		g := e.grant(in.Token.ACL, col, slot, GET)
+		g := e.rightOn(in.Token.ACL, col, slot, GET)
 		if g.entry == nil {
 			return FieldHidden
 		}
-		e.addGrant(b, in, col, g)
+		e.addRight(b, in, col, g)
 	}
 	return NotJudged
 }

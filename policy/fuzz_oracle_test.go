@@ -32,7 +32,7 @@ func TestOracleAgrees(t *testing.T) {
 		"permitted", "narrowed", "open-route", "public-route", "own-answer", "master-route", "bad-target", "bad-query", "bad-selector", "token-noapi",
 		"foreign-account", "unknown-route", "unknown-method", "closed-credential", "closed-keys", "closed-platform", "closed-mqtt", "closed-topic",
 		"closed-scope", "no-entry", "create-limited", "field-hidden", "match-unreadable", "match-denied", "link-no-entry", "link-messages", "too-many-ids",
-		"linked-match", "denied-items", "nothing-left", "match-refused",
+		"linked-match", "denied-items", "nothing-left", "match-refused", "no-grant", "mixed-accounts",
 	} {
 		if reasons[word] == 0 {
 			t.Errorf("no world ended in %v", word)
@@ -57,6 +57,6 @@ func agree(t *testing.T, data []byte) answer {
 
 func (w *world) describe() string {
 	tok := w.tokens["t"]
-	return fmt.Sprintf("accounts %v\ntoken %+v\nlaw %+v\nindex %v\nunlisted %v\nmatches %v\nrefused %v\ndoubts %v", w.parent, *tok, w.settings,
-		w.index, w.unlisted, w.matches, w.refused, w.doubts)
+	return fmt.Sprintf("accounts %v\ntoken %+v\nlaw %+v\nindex %v\nunlisted %v\nmatches %v\nrefused %v\ndoubts %v\ngrants %+v\nblocked %v", w.parent, *tok, w.settings,
+		w.index, w.unlisted, w.matches, w.refused, w.doubts, w.grants, w.blocked)
 }

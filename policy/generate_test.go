@@ -55,6 +55,7 @@ func (d *dice) world() (*world, ask) {
 		d.itemsOf(w, c)
 	}
 	d.groupsOf(w)
+	d.grantsOf(w, r)
 	a := ask{token: "t", method: d.one(r.methods...), target: d.target(r)}
 	if d.rarely(12) {
 		a.method = d.one("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "get")

@@ -1,28 +1,28 @@
 package policy
 
-// grant is what permits a method on a slot of a collection: an entry for it or, where a token has
+// right is what permits a method on a slot of a collection: an entry for it or, where a token has
 // none, its entry for the groups that the items belong to (SPEC 4.4, Groups). The zero value
 // permits nothing.
-type grant struct {
+type right struct {
 	entry    *Entry
 	viaGroup *Entry // the entry for groups, where members are what is permitted
 }
 
-// grant returns what permits m on a slot of col. A collection for which the token has an entry is
+// rightOn returns what permits m on a slot of col. A collection for which the token has an entry is
 // decided by that entry alone.
-func (e *Engine) grant(acl *ACL, col *Collection, slot int, m Method) grant {
+func (e *Engine) rightOn(acl *ACL, col *Collection, slot int, m Method) right {
 	entry := acl.Choose(col, slot, m)
 	switch {
 	case entry == nil && !acl.Covers(col):
 		g := e.groupEntry(acl, col, m)
 		if g == nil || slot == SlotCID || slot != SlotItem && g.HasSubmodules {
-			return grant{}
+			return right{}
 		}
-		return grant{g, g}
+		return right{g, g}
 	case entry != nil && entry.Rule == IDsInGroups:
-		return grant{entry, e.groupEntry(acl, col, GET)}
+		return right{entry, e.groupEntry(acl, col, GET)}
 	}
-	return grant{entry: entry}
+	return right{entry: entry}
 }
 
 // groupEntry returns the entry for groups that confers m on their members in col, or nil. It
@@ -43,7 +43,7 @@ func (e *Engine) groupEntry(acl *ACL, col *Collection, m Method) *Entry {
 // in the scope, ascending. Groups that the token may add members to, by another entry, do not
 // count. Without an index there are none.
 func (e *Engine) members(in *Input, col *Collection, g *Entry) []int64 {
-	if g == nil || in.Items == nil {
+	if g == nil || in.Items == nil || in.paths.cross && !in.paths.full {
 		return nil
 	}
 	groups := e.Catalogue.WithRole(RoleGroups)

@@ -12,6 +12,8 @@ type Input struct {
 	Origin   []byte     // of the page that asks; nil: none
 	AskedCID int64      // of x-flespi-cid or ?cid=; 0: neither
 	Tree     *Tree
+	Grants   *Grants   // nil: nobody has granted anything
+	Blocks   Blocks    // nil: no account is blocked
 	Items    Items     // nil in header mode, unless groups have to be known
 	Resolved *Resolved // nil: the backend was not asked yet
 	Body     []Keys    // of each element of the body; nil: none, or not read
@@ -19,6 +21,8 @@ type Input struct {
 	DataFields DataFields // what Request.Data says of fields; of acl tokens alone
 
 	Scope int64 // the account whose branch the request may touch; Engine.Scope finds it
+
+	paths accessPaths // beside the branch of Scope, or instead of it; Engine.Scope finds them
 }
 
 // Items knows the account of each item: one snapshot for one request. Implementations are in

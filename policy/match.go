@@ -17,7 +17,7 @@ func (e *Engine) match(d *Decision, in *Input, i int, b *bounds) Reason {
 	case b.linked || !b.limited() && !indexed:
 		p.As, p.IDs = AsAsked, s.IDs
 		return NotJudged
-	case b.limited() && e.DenyMatch:
+	case b.limited() && !b.granted && e.DenyMatch:
 		return MatchDenied
 	}
 	if listed {

@@ -32,6 +32,12 @@ func (e *Engine) selectors(d *Decision, in *Input) {
 		d.end(Deny, WriteTooWide)
 		return
 	}
+	if in.united() && (d.Verdict == Allow || d.Verdict == Narrow) {
+		if reason := e.chooseAccount(d, in); reason != NotJudged {
+			d.end(Deny, reason)
+			return
+		}
+	}
 	if d.Verdict == Allow && open {
 		d.Reason = OpenRoute
 	}
@@ -91,6 +97,12 @@ func (e *Engine) narrow(d *Decision, in *Input, i int) Reason {
 		return reason
 	}
 	d.OnlyAccountScope = d.OnlyAccountScope || !b.limited()
+	if in.united() {
+		if e.scoped(s.Collection) {
+			return e.unite(d, in, i, &b)
+		}
+		e.boundByGrants(d, in, i, &b)
+	}
 	switch {
 	case s.Match():
 		return e.match(d, in, i, &b)

@@ -129,7 +129,14 @@ func (p placeOf) checkID(t *testing.T, s *policy.Selector, id int64) {
 	if scope == 0 {
 		scope = w.tokens[p.a.token].cid
 	}
-	if !w.inBranch(scope, owner) {
+	granted := slices.ContainsFunc(w.grants, func(g worldGrant) bool {
+		named := slices.ContainsFunc(g.access, func(a worldAccess) bool {
+			return a.uri == "account" || a.uri == s.Collection.URI && (a.all || slices.Contains(a.ids, id))
+		})
+		cross := g.cid == scope && slices.Contains(g.to, w.tokens[p.a.token].cid)
+		return w.gives(g) && named && w.inBranch(g.cid, owner) && (cross || slices.Contains(g.to, scope))
+	})
+	if !granted && !w.inBranch(scope, owner) {
 		t.Errorf("%v: %d was printed, which lies in account %d", p.a, id, owner)
 	}
 }

@@ -47,6 +47,7 @@ func (t *trial) selectors(method string) opinion {
 		bounds[i], reasons = t.bound(i, s, method)
 		reasons = append(reasons, t.reach(i, s, &bounds[i], t.listed)...)
 		reasons = append(reasons, t.unreadable(i, s, bounds[i])...)
+		t.boundByGrants(i, s, &bounds[i])
 		eights = append(eights, reasons...)
 		bad = bad || !t.isOwn(i) && isMatch(s) && t.unlinkable(s, bounds[i])
 	}
@@ -71,7 +72,7 @@ func isMatch(s selection) bool {
 // there or has no entry to read by, and where the gateway itself has to know the accounts.
 func (t *trial) unlinkable(s selection, b bound) bool {
 	indexed := t.mode == "ids" || t.mode == "both" && s.kind == "conditions"
-	return len(b.lists) > 0 || t.as == "acl" && b.entry == nil || indexed && collectionOf(s.collection).Scoped
+	return len(b.lists) > 0 || t.cross && t.mode != "header" || t.as == "acl" && b.entry == nil || indexed && collectionOf(s.collection).Scoped
 }
 
 // account is what all the conditions ask for, if they ask for nothing but accounts.
@@ -117,6 +118,7 @@ func (t *trial) conclude(bounds []bound) opinion {
 		refused = refused || o.refused
 		narrowed = narrowed || s.kind != "ids" || len(o.denied) > 0
 	}
+	under, fault := t.under(bounds)
 	switch {
 	case empty && len(denied) > 0:
 		return opinion{verdicts: []string{"deny"}, reasons: []string{"denied-items"}, denied: denied}
@@ -124,10 +126,12 @@ func (t *trial) conclude(bounds []bound) opinion {
 		return deny("match-refused")
 	case empty:
 		return deny("nothing-left")
+	case fault != "":
+		return deny(fault)
 	case narrowed:
-		return opinion{verdicts: []string{"narrow"}, reasons: []string{"narrowed"}, segments: printed, query: t.query, denied: denied}
+		return opinion{verdicts: []string{"narrow"}, reasons: []string{"narrowed"}, segments: printed, query: t.query, denied: denied, under: under}
 	}
-	return opinion{verdicts: []string{"allow"}, reasons: []string{"permitted"}, segments: printed, query: t.query}
+	return opinion{verdicts: []string{"allow"}, reasons: []string{"permitted"}, segments: printed, query: t.query, under: under}
 }
 
 // bound finds what limits the token at selector i.
@@ -211,6 +215,7 @@ func (t *trial) outcome(i int, s selection, b bound) (o outcome) {
 		o.asked = true
 		return o
 	case s.kind == "ids":
+	case t.cross && isMatch(s) && !t.isOwn(i):
 	case len(b.lists) == 0 && !indexed, isMatch(s) && !t.isOwn(i):
 		o.asked = true
 		return o
@@ -220,7 +225,7 @@ func (t *trial) outcome(i int, s selection, b bound) (o outcome) {
 		satisfies, o.refused = t.matching(s, indexed)
 	}
 	for _, id := range t.candidates(s, b) {
-		permitted := b.permits(id) && (!indexed || t.inScope(s, id))
+		permitted := b.permits(id) && (!indexed || t.permit(i, s, id))
 		switch {
 		case named && !permitted:
 			o.denied = append(o.denied, id)
@@ -274,9 +279,4 @@ func (t *trial) account(s selection, id int64) int64 {
 		return t.w.unlisted[s.collection][id]
 	}
 	return cid
-}
-
-// inScope tells the items of the branch.
-func (t *trial) inScope(s selection, id int64) bool {
-	return t.w.inBranch(t.scope, t.account(s, id))
 }

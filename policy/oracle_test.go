@@ -13,6 +13,7 @@ type opinion struct {
 	segments []string // of the printed target, decoded; nil: nothing is printed
 	query    [][2]string
 	denied   []string // type/id, in path order, then order asked
+	under    int64    // the account that it goes out under; 0: not told
 }
 
 func deny(reasons ...string) opinion {
@@ -29,6 +30,11 @@ type trial struct {
 	mode  string
 	right right // what permits it to an acl token
 
+	granted []worldGrant // the access paths beside the branch, or without it
+	guest   bool         // the scope is that of a grantor who lets the account operate as it
+	method  string
+	cross   bool // there is no branch: the request is made under an account outside of it
+
 	listed []string    // submodules that its lists of fields reach into
 	query  [][2]string // as it is printed
 }
@@ -39,7 +45,7 @@ func judge(w *world, a ask) opinion {
 	if len(r.faults) > 0 {
 		return deny(r.faults...)
 	}
-	t := &trial{w: w, r: r, tok: w.tokens[a.token], mode: w.settings.mode, query: r.query}
+	t := &trial{w: w, r: r, tok: w.tokens[a.token], mode: w.settings.mode, query: r.query, method: a.method}
 	t.as = t.tok.access
 	if t.as == "acl" && w.settings.unenforced {
 		t.as = "standard"
@@ -57,7 +63,7 @@ func judge(w *world, a ask) opinion {
 	switch {
 	case t.as == "noapi":
 		return deny("token-noapi")
-	case !w.inBranch(t.tok.cid, t.scope):
+	case !t.findPaths():
 		return deny("foreign-account")
 	case r.shape == nil:
 		return t.unknown(a.method)
@@ -70,7 +76,7 @@ func judge(w *world, a ask) opinion {
 // rootMaster tells the master tokens of a root account. In ids mode nobody else enforces a narrower
 // x-flespi-cid, so there it must not be one.
 func (t *trial) rootMaster() bool {
-	root := t.tok.access == "master" && t.w.parent[t.tok.cid] == 0
+	root := t.tok.access == "master" && t.w.parent[t.tok.cid] == 0 && !t.cross && !t.guest
 	return root && (t.mode != "ids" || t.scope == t.tok.cid)
 }
 
@@ -142,6 +148,9 @@ func (t *trial) known(method string) opinion {
 	open := route.of.Open && method == "GET"
 	if !open {
 		closed = append(closed, t.blind()...)
+	}
+	if !open {
+		closed = append(closed, t.ungranted(method)...)
 	}
 	if t.as == "acl" && !open {
 		closed = append(closed, t.choose(method)...)

@@ -75,6 +75,7 @@ const (
 	ClosedMQTT
 	ClosedTopic
 	ClosedScope
+	NoGrant
 	NoEntry
 	CreateLimited
 	OwnersFixed
@@ -88,6 +89,7 @@ const (
 	WriteTooWide
 	MatchTooWide
 	LinkedMatch
+	MixedAccounts
 	ListTooLong
 	IndexStale
 	ScopeIgnored

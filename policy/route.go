@@ -50,6 +50,7 @@ func (r *Route) compile() error {
 	r.Rows, r.RowsAt = r.rows()
 	r.Local = r.ownAnswer()
 	r.close()
+	r.levels = levelsOf(r)
 	if r.Public && (r.Closed != NotClosed || r.Methods != Methods(GET) || len(r.Selectors) > 0) {
 		return errors.New("a public route takes GET alone, has no selector and is not closed")
 	}

@@ -18,8 +18,10 @@ type world struct {
 	unlisted map[string]map[int64]int64   // the same for items that only a look-up finds
 	doubts   map[string][]int64           // of unlisted: those that a write has left in doubt
 	members  map[string]map[int64][]int64 // collection → group → its members
-	matches  map[string][]int64           // "collection selector" → what the backend resolves it to
-	refused  map[string]bool              // likewise: the backend refuses it
+	grants   []worldGrant
+	blocked  map[int64]bool
+	matches  map[string][]int64 // "collection selector" → what the backend resolves it to
+	refused  map[string]bool    // likewise: the backend refuses it
 }
 
 type worldToken struct {
@@ -74,6 +76,7 @@ func newWorld() *world {
 		parent: map[int64]int64{}, tokens: map[string]*worldToken{}, settings: worldSettings{mode: "header"},
 		index: map[string]map[int64]int64{}, unlisted: map[string]map[int64]int64{},
 		members: map[string]map[int64][]int64{}, matches: map[string][]int64{}, refused: map[string]bool{}, doubts: map[string][]int64{},
+		blocked: map[int64]bool{},
 	}
 }
 
