@@ -238,6 +238,17 @@ func (s *Settings) checkLimits(report *strict.Report) {
 			s.warn(report, row.path, "has no effect without a rate")
 		}
 	}
+	l, kind := &s.Limits, s.Store.Kind
+	switch {
+	case l.Shared == SharedStore && kind == StoreSQLite:
+		s.fault(report, "limits.shared", "a SQLite database has one gateway, so there is nobody to share with: use none")
+	case l.Shared == SharedStore && kind != StorePostgres:
+		s.fault(report, "limits.shared", "store needs store.kind postgres: gateways with a policy file know nothing of each other; use redis, or none")
+	case l.Shared == SharedRedis && !l.RedisURL.IsSet():
+		s.fault(report, "limits.shared", "redis needs limits.redis_url_file, a file with the URL of a Redis")
+	case l.Shared != SharedRedis && l.RedisURL.IsSet():
+		s.fault(report, "limits.redis_url_file", "is for limits.shared redis")
+	}
 }
 
 // isNamed reports whether the file has a value for the setting of that path.

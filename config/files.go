@@ -31,8 +31,10 @@ func CheckFiles(s *Settings) strict.Faults {
 	verify("admin.token_file", checkKey(s.Admin.Token, "put a key of your own there"))
 	verify("upstream.token_file", checkKey(s.Upstream.Token, "put the backend's key there"))
 	verify("mqtt.upstream.token_file", checkKey(s.MQTT.Upstream.Token, "put the broker's key there"))
-	verify("store.url_file", checkDSN(s.Store.URL))
-	verify("store.admin_url_file", checkDSN(s.Store.AdminURL))
+	const dsn = "DSN, such as postgres://login:password@host/database"
+	verify("store.url_file", checkURL(s.Store.URL, dsn))
+	verify("store.admin_url_file", checkURL(s.Store.AdminURL, dsn))
+	verify("limits.redis_url_file", checkURL(s.Limits.RedisURL, "URL, such as redis://user:password@host:6379"))
 	verify("listen.tls.cert_file", checkCert(s.Listen.TLS.Cert, s.Listen.TLS.Key))
 	verify("listen.tls.client_ca_file", checkCA(s.Listen.TLS.ClientCA))
 	verify("upstream.tls.ca_file", checkCA(s.Upstream.TLS.CA))
@@ -116,15 +118,15 @@ func checkKey(file File, remedy string) error {
 	return fmt.Errorf("cannot read %s: %w: %s", name, cause, remedy)
 }
 
-// checkDSN reports why a file with a DSN cannot be read. Its name is not shown: sometimes the DSN
-// itself is written there.
-func checkDSN(file File) error {
+// checkURL reports why a file with a URL that holds a credential cannot be read. Its name is not
+// shown: sometimes the URL itself is written there.
+func checkURL(file File, what string) error {
 	if !file.IsSet() {
 		return nil
 	}
 	f, err := os.Open(file.Path)
 	if err != nil {
-		return fmt.Errorf("cannot read the file: %w: it holds the DSN, such as postgres://login:password@host/database", reason(err))
+		return fmt.Errorf("cannot read the file: %w: it holds the %s", reason(err), what)
 	}
 	return f.Close()
 }

@@ -278,7 +278,19 @@ type Limits struct {
 	PerToken        CallerLimit
 	PerAccount      CallerLimit
 	Unauthenticated Limit // per source address; its Concurrent is always 0
+	Shared          SharedLimits
+	RedisURL        File // holds the URL of a Redis; none unless Shared is redis
 }
+
+// SharedLimits says by what gateways obey limits together.
+type SharedLimits string
+
+// The values of limits.shared.
+const (
+	SharedNone  SharedLimits = "none"
+	SharedStore SharedLimits = "store"
+	SharedRedis SharedLimits = "redis"
+)
 
 // CallerLimit is what bounds a token or an account.
 type CallerLimit struct {

@@ -124,6 +124,11 @@ func limitRows(s *Settings) []Setting {
 			"Requests of one address without a valid token. 0: no bound.", into(&stranger.Rate, strict.ReadRate)},
 		{"limits.unauthenticated.burst", "number", "100",
 			"Such requests that may come at once. 0: one second of the rate.", into(&stranger.Burst, count(0, many))},
+		{"limits.shared", "none | store | redis", "none",
+			"By what several gateways obey rates together: each alone, by the database (postgres), or by a Redis. See [limits](limits.md#several-gateways).",
+			into(&s.Limits.Shared, strict.Enum(SharedNone, SharedStore, SharedRedis))},
+		{"limits.redis_url_file", "file", `""`,
+			"Holds the URL of the Redis: redis://user:password@host:port, rediss:// for TLS, or unix:///path. Never logged.", into(&s.Limits.RedisURL, s.path)},
 	}
 }
 

@@ -46,6 +46,9 @@ const (
 	PolicyRevision
 	LimitDecisions
 	LimitEntries
+	LimitExchanges
+	LimitExchanged
+	LimitExchange
 	CertificateExpiry
 	TokensEnding
 	ScopeHeaderIgnored
@@ -202,6 +205,11 @@ var table = [familyCount]Desc{
 	LimitDecisions: collected("limit_decisions_total", Counter,
 		"What limits decided, by scope (token, account, source) and result; a request asks each account above it.", "scope", "result"),
 	LimitEntries: collected("limit_entries", Gauge, "Tokens, accounts and sources whose use is remembered.", "scope"),
+	LimitExchanges: collected("limit_exchanges_total", Counter,
+		"How often this gateway told what it has admitted, with limits.shared; degraded: it could not, and bounds its callers by itself.", "result"),
+	LimitExchanged: collected("limit_exchanged_total", Counter,
+		"Buckets and counters that were told (exchanged), and those for which there was no room (left).", "result"),
+	LimitExchange: collected("limit_exchange_seconds", Gauge, "How long the last exchange took."),
 	CertificateExpiry: collected("certificate_expiry_seconds", Gauge,
 		"When the certificate that a setting names ends, in unix seconds.", "setting"),
 	TokensEnding: collected("tokens_ending", Gauge,

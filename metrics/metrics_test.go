@@ -99,6 +99,9 @@ func everything(m *Metrics, cat *policy.Catalogue) {
 	m.Reloaded(nil, 3, time.Unix(1700000000, 0))
 	m.CollectCache(func() CacheStats { return CacheStats{Hits: 5, Entries: 2} })
 	m.CollectLimits(func() []LimitStats { return []LimitStats{{Scope: "token", Admitted: 7, Refused: 1, Entries: 3}} })
+	m.CollectExchange(func() ExchangeStats {
+		return ExchangeStats{Worked: 8, Degraded: 2, Told: 9, Left: 1, Took: time.Millisecond}
+	})
 	m.CollectPolicy(func() PolicyStats { return PolicyStats{Accounts: 3} })
 	m.CollectListener(func() ListenerStats { return ListenerStats{Open: 1} })
 	m.CollectUpstream(func() ([]UpstreamStats, QueueStats) {

@@ -72,6 +72,25 @@ type LimitStats struct {
 	Entries           int64
 }
 
+// ExchangeStats is how the exchange of what limits have admitted goes.
+type ExchangeStats struct {
+	Worked, Degraded uint64
+	Told, Left       uint64 // buckets and counters
+	Took             time.Duration
+}
+
+// CollectExchange exports what stats returns at every scrape.
+func (m *Metrics) CollectExchange(stats func() ExchangeStats) {
+	m.OnScrape(func(emit Emit) {
+		s := stats()
+		emit(LimitExchanges, float64(s.Worked), "exchanged")
+		emit(LimitExchanges, float64(s.Degraded), "degraded")
+		emit(LimitExchanged, float64(s.Told), "exchanged")
+		emit(LimitExchanged, float64(s.Left), "left")
+		emit(LimitExchange, s.Took.Seconds())
+	})
+}
+
 // CollectLimits exports what stats returns at every scrape. A scope without a bound is left out.
 func (m *Metrics) CollectLimits(stats func() []LimitStats) {
 	m.OnScrape(func(emit Emit) {

@@ -80,6 +80,9 @@ func New(o Options) *Gateway {
 	return g
 }
 
+// LimitsNow returns the time of the clock that limits of requests are judged by.
+func (g *Gateway) LimitsNow() int64 { return g.authenticator.clock.at(time.Now()) }
+
 // ChargeSource charges an address for an attempt without a valid token that was made elsewhere, and
 // reports whether it had something left.
 func (g *Gateway) ChargeSource(from netip.Addr) bool {

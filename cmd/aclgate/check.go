@@ -26,13 +26,14 @@ func (e *env) check() *cobra.Command {
 		Long: `Read settings, policy and the files they name, and print every fault and every
 warning as file:line:col. With --live, also ask the backend: whether it can be
 reached, takes the gateway's credential, and obeys x-flespi-cid; and the MQTT
-broker, whether it can be reached and lets the gateway in.
+broker, whether it can be reached and lets the gateway in; and what limits are
+shared by, the same.
 
 Exit code 3 says that there are faults; warnings alone are 0.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.runCheck(cmd.Context(), live) },
 	}
-	c.Flags().BoolVar(&live, "live", false, "ask the backend as well")
+	c.Flags().BoolVar(&live, "live", false, "ask the backend, the broker and Redis as well")
 	return c
 }
 
@@ -176,7 +177,7 @@ func (e *env) checkLive(ctx context.Context, a *app.App, s *config.Settings, tre
 	default:
 		fmt.Fprintf(e.stdout, "live: the backend obeys x-flespi-cid (%s under account %d)\n", found.Collection, found.Account)
 	}
-	return e.checkBroker(ctx, a)
+	return errors.Join(e.checkBroker(ctx, a), e.checkPeer(ctx, a, s))
 }
 
 // sayOwners says of how many items the backend names the account, on which scope.mode ids rests
@@ -208,6 +209,18 @@ func (e *env) checkBroker(ctx context.Context, a *app.App) error {
 	}
 	if asked {
 		fmt.Fprintln(e.stdout, "live: the broker speaks MQTT 5 and takes the gateway's credential")
+	}
+	return nil
+}
+
+// checkPeer says whether limits can be shared. Where they cannot the gateway serves all the same.
+func (e *env) checkPeer(ctx context.Context, a *app.App, s *config.Settings) error {
+	asked, err := a.CheckPeer(ctx)
+	if err != nil {
+		return failed(fmt.Errorf("live: limits cannot be shared: %w", err))
+	}
+	if asked {
+		fmt.Fprintf(e.stdout, "live: limits are shared (limits.shared: %s)\n", s.Limits.Shared)
 	}
 	return nil
 }

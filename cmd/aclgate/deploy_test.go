@@ -47,7 +47,11 @@ func scrape(t *testing.T) map[string]bool {
 	sendRaw(t, strings.TrimPrefix(g.api, "http://"), "GET /gw/devices/7 HTTP/1.1\r\n\r\n") // a head without Host
 	names := map[string]bool{}
 	database := startDatabase(t)
-	secure := newSite(t, siteOptions{listen: ", tls: {cert_file: cert.pem, key_file: cert.key}", files: pems()})
+	files := pems()
+	files["redis.url"] = "unix:///nowhere" // what is told to nobody is counted all the same
+	secure := newSite(t, siteOptions{
+		listen: ", tls: {cert_file: cert.pem, key_file: cert.key}", files: files, settings: "limits: {shared: redis, redis_url_file: redis.url}\n",
+	})
 	start(t, "serve", "-c", secure.file()).await(secure.admin+"/readyz", 200)
 	for line := range strings.Lines(g.scrape() + database.scrape() + secure.scrape()) {
 		if name := regexp.MustCompile(`^[a-z_:0-9]+`).FindString(line); name != "" {

@@ -32,6 +32,7 @@ const (
 	prometheus = "github.com/prometheus"
 	driver     = "modernc.org/sqlite"
 	pgx        = "github.com/jackc/pgx"
+	goRedis    = "github.com/redis/go-redis"
 )
 
 // table says for every package what it may know.
@@ -163,6 +164,18 @@ var table = map[string]rule{
 	"proxy/quota": {
 		may: []string{"policy"}, reach: []string{fasthttp},
 		reason: "what accounts use is counted, whoever asks; what bounds them others read from the store",
+	},
+	"proxy/debt": {
+		may: []string{"proxy/limit", "proxy/quota"}, reach: []string{fasthttp, goRedis, pgx, module + "policy/store"},
+		reason: "what gateways tell each other does not depend on where they meet",
+	},
+	"proxy/debt/redis": {
+		may: []string{"proxy/debt"}, reach: []string{fasthttp, pgx, module + "policy/store"},
+		reason: "a place to meet is sums and a clock; it is the only package that knows Redis",
+	},
+	"proxy/debt/redis/redistest": {
+		reach:  []string{fasthttp, goRedis, module + "policy", module + "proxy/debt"},
+		reason: "who starts servers for tests must not share the driver that is tested",
 	},
 	"proxy": {
 		may:    []string{"policy", "proxy/head", "proxy/body", "proxy/splice", "proxy/join", "proxy/limit", "proxy/quota", "upstream", "upstream/listing", "upstream/index", "upstream/share", "metrics", "metrics/record", "config"},

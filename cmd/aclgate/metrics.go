@@ -99,7 +99,7 @@ func labelRows() [][2]string {
 		{"part", "`items`, `members` of groups"},
 		{"reason", fmt.Sprintf("one of %d words, see [reasons](reasons.md); of readings of the database `start`, `rewind`: it went back, `pruned`: the history is too short, `gap`: a revision is missing, `many`: a change too large to name its rows", len(policy.Reasons()))},
 		{"resource", "`connections` to the backend, `queue` for them, `bodies`: memory for large ones"},
-		{"result", "of a reload `succeeded`, `failed`; of the cache `hit`, `miss`, `negative`, `stale`; of limits `admitted`, `refused`; of the audit log `written`, `dropped`, `failed`; of readings of the item index `succeeded`, `failed`"},
+		{"result", "of a reload `succeeded`, `failed`; of the cache `hit`, `miss`, `negative`, `stale`; of limits `admitted`, `refused`, and of their exchange `exchanged`, `degraded`, `left`; of the audit log `written`, `dropped`, `failed`; of readings of the item index `succeeded`, `failed`"},
 		{"revision", "the commit that the binary was built from"},
 		{"scope", "`token`, `account`, `source`"},
 		{"setting", "the one that names the file, such as `listen.tls.cert_file`"},

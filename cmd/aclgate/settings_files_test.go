@@ -16,6 +16,7 @@ var fileOthers = map[string]values{
 	"listen.tls.client_ca_file": {"listen.tls.cert_file": "cert.pem", "listen.tls.key_file": "cert.key"},
 	"upstream.tls.cert_file":    {"upstream.tls.key_file": "client.key"},
 	"store.url_file":            {"store.kind": "postgres"},
+	"limits.redis_url_file":     {"limits.shared": "redis"},
 	"upstream.tls.key_file":     {"upstream.tls.cert_file": "client.pem"},
 }
 

@@ -149,6 +149,8 @@ var choices = map[string][]choice{
 		{value: "0"},
 		{value: "1/m", with: map[string]string{"limits.unauthenticated.burst": "20"}, means: func(o *outlook) { o.strangers.slow = true }},
 	},
+	"limits.shared":                nil, // TestLimitsAreShared
+	"limits.redis_url_file":        nil,
 	"limits.unauthenticated.burst": {{value: "20", means: func(o *outlook) { o.strangers.burst = 20 }}},
 	"audit.path":                   {{value: "audit.jsonl", means: func(o *outlook) { o.audit = true }}},
 	"audit.allow_sample": {

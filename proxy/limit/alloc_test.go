@@ -14,6 +14,7 @@ func TestNoAllocs(t *testing.T) {
 	var off *Limiter
 	rate := Limit{Rate: 1000, Burst: 100, Concurrent: 10}
 	on := New(Options{Token: rate, Account: rate, Source: rate})
+	shared := New(Options{Token: rate, Account: rate, Source: rate, Shared: true})
 	tight := New(Options{Token: rate, Account: Limit{Rate: 1e-3, Burst: 1}})
 	tr, tok, now := tree(t), token(17, 111), second
 	addr := netip.MustParseAddr("2001:db8::1")
@@ -24,6 +25,7 @@ func TestNoAllocs(t *testing.T) {
 	}{
 		{"off", func() { off.Admit(&h, tok, tr, now) }},
 		{"admitted", func() { on.Admit(&h, tok, tr, now) }},
+		{"admitted, and told", func() { shared.Admit(&h, tok, tr, now) }},
 		{"refused", func() { tight.Admit(&h, tok, tr, now) }},
 		{"source", func() { on.Source(addr, now) }},
 	} {
@@ -46,6 +48,7 @@ func BenchmarkAdmit(b *testing.B) {
 		{"off", nil},
 		{"token", New(Options{Token: wide})},
 		{"token+accounts", New(Options{Token: wide, Account: wide})},
+		{"shared", New(Options{Token: wide, Account: wide, Shared: true})},
 	} {
 		b.Run(row.name, func(b *testing.B) {
 			tr := tree(b)

@@ -21,6 +21,7 @@ type rule struct {
 	burst      int64
 	concurrent int64 // unbounded: no bound
 	epoch      int64 // nanoseconds in which those who share a bucket are counted
+	used       *used // what was admitted, for other gateways; nil: nobody else is to know
 }
 
 const unbounded = math.MaxInt64
@@ -51,7 +52,8 @@ func newRule(l Limit) rule {
 type bucket struct {
 	key    uint64       // whose it is
 	full   atomic.Int64 // when it is full again; in the past: it is full
-	active atomic.Int64 // requests that are in; swept: it is no longer in the table
+	active atomic.Int32 // requests that are in; swept: it is no longer in the table
+	untold atomic.Int32 // requests that were charged and that other gateways do not know of yet
 	counts
 	sharing
 }
@@ -95,7 +97,7 @@ func (b *bucket) enter(most int64) entry {
 		switch {
 		case n < 0:
 			return gone
-		case n >= most:
+		case int64(n) >= most || n == math.MaxInt32:
 			return turnedAway
 		case b.active.CompareAndSwap(n, n+1):
 			return entered
@@ -121,6 +123,9 @@ func (b *bucket) charge(r *rule, u *user, now int64) (full, wait int64) {
 			return 0, wait
 		}
 		if b.full.CompareAndSwap(old, full) {
+			if r.used != nil {
+				r.used.note(b)
+			}
 			return full, 0
 		}
 	}
@@ -131,6 +136,9 @@ func (b *bucket) charge(r *rule, u *user, now int64) (full, wait int64) {
 // other distance the bucket was full in between and began anew: nothing is left of the charge, and
 // to give it back would let one request pass for free.
 func (b *bucket) giveBack(r *rule, charged int64) {
+	if r.used != nil {
+		b.untold.Add(-1)
+	}
 	for {
 		full := b.full.Load()
 		if (full-charged)%r.interval != 0 || b.full.CompareAndSwap(full, full-r.interval) {
@@ -140,12 +148,12 @@ func (b *bucket) giveBack(r *rule, charged int64) {
 }
 
 // retire reports whether the bucket may be forgotten, and lets nobody enter it then. Whoever came
-// between look and lock is seen by the second look.
+// between look and lock is seen by the second look. What others do not know of yet is kept for them.
 func (b *bucket) retire(now int64) bool {
 	if b.full.Load() > now || !b.active.CompareAndSwap(0, swept) {
 		return false
 	}
-	if b.full.Load() > now {
+	if b.full.Load() > now || b.untold.Load() > 0 {
 		b.active.Store(0)
 		return false
 	}

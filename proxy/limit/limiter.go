@@ -18,6 +18,8 @@ type Options struct {
 	Source  Limit // of each source of requests without a valid token; its Concurrent is not used
 
 	MaxSources int // sources with a bucket of their own; 0: 65536
+
+	Shared bool // other gateways learn what is used here: see Used
 }
 
 // Limiter bounds callers. The nil Limiter bounds nothing and does nothing. It is safe for
@@ -35,6 +37,11 @@ func New(o Options) *Limiter {
 	l := &Limiter{tokens: newTable(o.Token, 0), accounts: newTable(o.Account, 0), sources: newTable(o.Source, o.MaxSources)}
 	if *l == (Limiter{}) {
 		return nil
+	}
+	if o.Shared {
+		for _, s := range l.scopes() {
+			s.table.rule.share()
+		}
 	}
 	return l
 }
@@ -93,7 +100,7 @@ func (l *Limiter) admitAccounts(h *Hold, cid int64, tree *policy.Tree, now int64
 	for _, cid := range h.path {
 		b, in := l.accounts.enter(uint64(cid), now)
 		u := b.shares(below, &l.accounts.rule, now)
-		if in && b.active.Load() > u.most(&l.accounts.rule) {
+		if in && int64(b.active.Load()) > u.most(&l.accounts.rule) {
 			b.leave()
 			in = false
 		}

@@ -90,7 +90,7 @@ type user struct {
 func (b *bucket) shares(below *bucket, r *rule, now int64) user {
 	u := user{turns: &b.own}
 	if below != nil {
-		u = user{turns: &below.above, below: true, active: below.active.Load()}
+		u = user{turns: &below.above, below: true, active: int64(below.active.Load())}
 	}
 	epoch := r.epochOf(now)
 	passed, first := u.turns.ask(epoch)

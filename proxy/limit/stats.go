@@ -1,5 +1,7 @@
 package limit
 
+import "slices"
+
 // Stats is what the buckets of one scope have decided since the start. A request asks one bucket of
 // its token and one of each of its accounts.
 type Stats struct {
@@ -14,15 +16,22 @@ func (l *Limiter) Stats() []Stats {
 		return nil
 	}
 	var all []Stats
-	for _, scope := range []struct {
-		name  string
-		table *table
-	}{{"token", l.tokens}, {"account", l.accounts}, {"source", l.sources}} {
-		if scope.table != nil {
-			all = append(all, scope.table.stats(scope.name))
-		}
+	for _, s := range l.scopes() {
+		all = append(all, s.table.stats(s.name))
 	}
 	return all
+}
+
+// scope is one that is bounded.
+type scope struct {
+	name  string
+	table *table
+}
+
+// scopes returns those that are bounded.
+func (l *Limiter) scopes() []scope {
+	all := []scope{{"token", l.tokens}, {"account", l.accounts}, {"source", l.sources}}
+	return slices.DeleteFunc(all, func(s scope) bool { return s.table == nil })
 }
 
 func (t *table) stats(name string) Stats {

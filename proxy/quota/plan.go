@@ -117,6 +117,7 @@ func (b *Book) Use(tree *policy.Tree, accounts []Account, always bool) {
 type counter struct {
 	calls, traffic windowed
 	until          atomic.Int64 // unix nanoseconds at which a block ends; in the past: there is none
+	told           [2]windowed  // of calls and traffic, what all gateways are known to have counted
 }
 
 // windowed is a sum in the current window: 24 bits of the number of the window above 40 bits of the sum,
@@ -140,6 +141,20 @@ func (w *windowed) add(window uint64, n int64) int64 {
 		sum = min(sum+uint64(max(n, 0)), maxSum)
 		if w.packed.CompareAndSwap(was, window|sum) {
 			return int64(sum)
+		}
+	}
+}
+
+// join adds n to the sum of a window, unless another one has begun.
+func (w *windowed) join(window uint64, n int64) {
+	for {
+		was := w.packed.Load()
+		if was&^maxSum != window<<sumBits {
+			return
+		}
+		sum := min(was&maxSum+uint64(max(n, 0)), maxSum)
+		if w.packed.CompareAndSwap(was, window<<sumBits|sum) {
+			return
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -28,6 +29,7 @@ import (
 	"aclgate/policy/store"
 	"aclgate/proxy"
 	"aclgate/proxy/admin"
+	"aclgate/proxy/debt"
 	"aclgate/proxy/mqtt"
 	"aclgate/proxy/quota"
 	"aclgate/upstream"
@@ -65,6 +67,7 @@ type App struct {
 
 	engine           *policy.Engine
 	policy           *policySource
+	database         Database      // nil: the policy is a file
 	shadow           *policySource // nil: there is no policy.shadow
 	lastPolicyChange record.Change // as the audit log has it, without its time
 
@@ -75,6 +78,9 @@ type App struct {
 	resolver  *index.Resolver
 	index     *index.ItemIndex
 	quota     *quota.Book     // what limits say of accounts
+	peer      debt.Peer       // where gateways add up what they have admitted; nil: each is alone
+	exchange  *debt.Exchanger // nil: the same
+	shared    []debt.Limits   // those that it exchanges
 	book      *store.Book     // whose items are; nil: the backend says so, or a policy file
 	accounts  *index.Accounts // nil: the tree is the policy's
 	probe     *probe.Probe    // nil: nothing has to be checked
@@ -112,13 +118,14 @@ func New(s *config.Settings, log *slog.Logger, o Options) (*App, error) {
 	a.notifier = newNotifier(func(state string, err error) {
 		log.Warn("cannot tell the service manager", "state", state, "error", err)
 	})
-	for _, open := range []func() error{a.openKeys, a.openAudit, a.openPolicies, a.openBackend, a.openMQTT, a.openAdmin} {
+	for _, open := range []func() error{a.openKeys, a.openAudit, a.openPolicies, a.openPeer, a.openBackend, a.openMQTT, a.openAdmin} {
 		if err := open(); err != nil {
 			a.Close()
 			return nil, err
 		}
 	}
 	a.openGateway()
+	a.openExchange()
 	return a, nil
 }
 
@@ -126,6 +133,9 @@ func New(s *config.Settings, log *slog.Logger, o Options) (*App, error) {
 func (a *App) Close() {
 	if a.transport != nil {
 		a.transport.Close()
+	}
+	if c, ok := a.peer.(io.Closer); ok {
+		_ = c.Close() // nothing that counts is under way
 	}
 	a.policy.close()
 	a.shadow.close()
@@ -223,6 +233,9 @@ func (a *App) loops() []func(context.Context) {
 		func(ctx context.Context) {
 			a.watchFaults(ctx, faultTick, append(a.backgroundFaults(), a.fileFaults()...))
 		},
+	}
+	if a.exchange != nil {
+		all = append(all, a.exchange.Run)
 	}
 	if a.shadow != nil {
 		all = append(all, a.shadow.Run)

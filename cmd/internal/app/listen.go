@@ -31,9 +31,9 @@ func maxBodies(maxBody int64) int64 {
 
 // openGateway joins what serves a request.
 func (a *App) openGateway() {
-	l := a.settings.Listen
+	l, limits := a.settings.Listen, a.limiter()
 	o := proxy.Options{
-		Engine: a.engine, Tokens: a.policy, Accounts: a.policy, Index: a.index, Backend: a.transport, Limits: a.limiter(), Quota: a.quota, Owners: a.ownerBook(),
+		Engine: a.engine, Tokens: a.policy, Accounts: a.policy, Index: a.index, Backend: a.transport, Limits: limits, Quota: a.quota, Owners: a.ownerBook(),
 		Metrics: a.metrics, Ring: a.ring, Audit: a.audit, Log: a.log,
 		Resolver: a.resolver, Key: a.ownKey, Marker: a.marker,
 		Identity: a.settings.Upstream.Identity, PassHeaders: a.settings.Upstream.Headers, PublicURL: l.PublicURL.String(),
@@ -58,6 +58,7 @@ func (a *App) openGateway() {
 		o.Shadow = a.shadow
 	}
 	a.gateway = proxy.New(o)
+	a.shareLimits("", limits, a.gateway.LimitsNow)
 }
 
 // region returns the members that /auth/regions has more, as JSON, each after a comma.
@@ -85,7 +86,7 @@ func (a *App) limiter() *limit.Limiter {
 		return limit.Limit{Rate: l.Rate.PerSecond(), Burst: l.Size(), Concurrent: l.Concurrent}
 	}
 	s := a.settings.Limits
-	l := limit.New(limit.Options{Token: of(s.PerToken.Limit), Account: of(s.PerAccount.Limit), Source: of(s.Unauthenticated)})
+	l := limit.New(limit.Options{Token: of(s.PerToken.Limit), Account: of(s.PerAccount.Limit), Source: of(s.Unauthenticated), Shared: a.peer != nil})
 	a.collectLimits("", l)
 	return l
 }

@@ -29,12 +29,13 @@ func (a *App) newMQTTLimits() mqtt.Limits {
 	s := &a.settings.Limits
 	l := &mqttLimits{
 		sessions: limit.New(limit.Options{Token: sessions(&s.PerToken), Account: sessions(&s.PerAccount)}),
-		publish:  limit.New(limit.Options{Token: publish(&s.PerToken), Account: publish(&s.PerAccount)}),
+		publish:  limit.New(limit.Options{Token: publish(&s.PerToken), Account: publish(&s.PerAccount), Shared: a.peer != nil}),
 		began:    time.Now().Add(-time.Second), // the limiters' clock never shows 0
 		holds:    sync.Pool{New: func() any { return new(limit.Hold) }},
 	}
 	a.collectLimits("mqtt-sessions-", l.sessions)
 	a.collectLimits("mqtt-publish-", l.publish)
+	a.shareLimits("mqtt-publish-", l.publish, func() int64 { return int64(time.Since(l.began)) })
 	if l.sessions == nil && l.publish == nil {
 		return nil
 	}

@@ -168,6 +168,7 @@ func (a *App) openStore() (*policySource, error) {
 	o.Version, o.Replica, o.Logger = a.options.Version, replicaName(a.settings), a.log
 	o.Changed, o.Applied = a.policyChanged, a.storeChanged
 	o.Owned = a.owned
+	a.database = e
 	live := store.NewLive(o)
 	none, _ := policy.NewTree(nil, o.MaxDepth) // of nothing there are no faults
 	p := &policySource{source: live, live: live, none: none}

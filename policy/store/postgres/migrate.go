@@ -14,12 +14,15 @@ import (
 //go:embed schema.sql
 var schema string
 
+//go:embed schema2.sql
+var schema2 string
+
 //go:embed roles.sql
 var roles string
 
 // steps lead from each version of the schema to the next: the first makes version 1 of nothing. A
 // step that was released never changes.
-var steps = []string{schema}
+var steps = []string{schema, schema2}
 
 // oldest is the oldest server that the schema works with.
 const oldest = 130000

@@ -150,6 +150,17 @@ const (
   WHERE EXISTS (SELECT FROM aclgate.tokens t WHERE t.id = n.id) ORDER BY n.id
   ON CONFLICT (token_id) DO UPDATE SET used = excluded.used, said = excluded.said WHERE excluded.used > u.used`
 
+	// addRates books in the order of names, so that two gateways do not wait for each other. A debt
+	// that is new counts as if its bucket had been empty $4 microseconds ago.
+	addRates = `INSERT INTO aclgate.rates AS r (name, drains, amount, at)
+  SELECT u.name, u.drains, CASE WHEN u.drains THEN u.amount - $4::bigint ELSE u.amount END, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+  FROM unnest($1::text[], $2::bool[], $3::bigint[]) u (name, drains, amount) ORDER BY u.name
+  ON CONFLICT (name) DO UPDATE SET at = excluded.at, amount = excluded.amount + CASE WHEN r.drains
+    THEN greatest(r.amount - greatest(excluded.at - r.at, 0) + $4::bigint, 0) ELSE r.amount END
+  RETURNING name, greatest(amount, 0)`
+	pruneRates = `DELETE FROM aclgate.rates
+  WHERE at + CASE WHEN drains THEN greatest(amount, 0) + 60000000 ELSE $1::bigint END < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
+
 	newID       = `INSERT INTO aclgate.ids AS i (kind, next) VALUES ($1, 2) ON CONFLICT (kind) DO UPDATE SET next = i.next + 1 RETURNING next - 1`
 	putOwner    = `INSERT INTO aclgate.items AS i (collection, id, cid) VALUES ($1, $2, $3) ON CONFLICT (collection, id) DO UPDATE SET cid = excluded.cid WHERE i.cid <> excluded.cid`
 	deleteOwner = `DELETE FROM aclgate.items WHERE collection = $1 AND id = $2`

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"aclgate/proxy/debt/redis/redistest"
+)
+
+// sharedLimits are limits of which a burst lasts for the whole test.
+const sharedLimits = "log: {level: error}\nlimits: {per_token: {rate: 1/m, burst: 20}, shared: %s}\n"
+
+// Two gateways at one Redis, or one PostgreSQL, obey limits together: a token that has used its burst
+// at one of them gets no second one at the other (SPEC 15.7).
+func TestLimitsAreShared(t *testing.T) {
+	t.Run("redis", func(t *testing.T) {
+		r := redistest.Start(t)
+		o := siteOptions{settings: fmt.Sprintf(sharedLimits, "redis, redis_url_file: redis.url"), files: map[string]string{"redis.url": "unix://" + r.Socket}}
+		first, second := newSite(t, o), newSite(t, o)
+		shareLimits(t, first, second)
+		first.runs(exitOK, "check", "--live")
+		r.Kill()
+		if out := first.runs(exitFailed, "check", "--live"); !strings.Contains(out, "limits cannot be shared: Redis at") {
+			t.Errorf("without the server: got %s", out)
+		}
+	})
+	t.Run("store", func(t *testing.T) {
+		d := newShared(t)
+		o := d.options(d.Port, "")
+		o.settings = fmt.Sprintf(sharedLimits, "store")
+		first, second := newSite(t, o), newSite(t, o)
+		d.fill(first)
+		shareLimits(t, first, second)
+		d.SQL(d.database, "DROP TABLE aclgate.rates")
+		if out := first.runs(exitFailed, "check", "--live"); !strings.Contains(out, "store migrate") {
+			t.Errorf("without the table: got %s", out)
+		}
+	})
+}
+
+func shareLimits(t *testing.T, sites ...*site) {
+	t.Helper()
+	var gates []*gate
+	for _, s := range sites {
+		g := &gate{start(t, "serve", "-c", s.file()), s}
+		g.await(g.admin+"/readyz", 200)
+		gates = append(gates, g)
+	}
+	passed := 0
+	for passed < 30 {
+		if status, _ := call(t, validKey, "GET", gates[0].api+channel, ""); status == http.StatusTooManyRequests {
+			break
+		}
+		passed++
+	}
+	// What the other learns it learns with its next round after the first gateway's last one.
+	for other := range 10 {
+		status, body := call(t, validKey, "GET", gates[1].api+channel, "")
+		switch {
+		case status == http.StatusTooManyRequests && other > 0 && passed == 20:
+			return
+		case status != 200:
+			t.Fatalf("after %d requests to the first gateway and %d to the other: got %d %s", passed, other, status, body)
+		}
+		gates[1].exchanged(t, other+1)
+	}
+	t.Errorf("after %d requests to one gateway the other one admits 10", passed)
+}
+
+// exchanged waits until a gateway has told so often what it admitted.
+func (g *gate) exchanged(t *testing.T, times int) {
+	t.Helper()
+	told := regexp.MustCompile(`(?m)^aclgate_limit_exchanges_total\{result="exchanged"\} (\d+)`)
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if m := told.FindStringSubmatch(g.scrape()); m != nil {
+			if n, _ := strconv.Atoi(m[1]); n >= times {
+				return
+			}
+		}
+	}
+	t.Fatalf("nothing was exchanged: %s", g.scrape())
+}
+
+// Settings that do not fit are named by check.
+func TestSharedLimitsThatDoNotFit(t *testing.T) {
+	for name, row := range map[string]struct{ settings, says string }{
+		"a file":          {"limits: {shared: store}\n", "needs store.kind postgres"},
+		"no url":          {"limits: {shared: redis}\n", "needs limits.redis_url_file"},
+		"no redis":        {"limits: {redis_url_file: redis.url}\n", "is for limits.shared redis"},
+		"no URL of Redis": {"limits: {shared: redis, redis_url_file: redis.url}\n", "this is no URL of Redis"},
+	} {
+		s := newSite(t, siteOptions{settings: row.settings, files: map[string]string{"redis.url": "hunter2"}})
+		if out := s.runs(exitSettings, "check"); !strings.Contains(out, row.says) || strings.Contains(out, "hunter2") {
+			t.Errorf("%s: got %s", name, out)
+		}
+	}
+	s := newSite(t, siteOptions{store: "kind: sqlite", settings: "limits: {shared: store}\n"})
+	if out := s.runs(exitSettings, "check"); !strings.Contains(out, "nobody to share with") {
+		t.Errorf("sqlite: got %s", out)
+	}
+}
