@@ -103,7 +103,7 @@ func TestDocsCommands(t *testing.T) {
 var (
 	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
-	noMark  = regexp.MustCompile("[^\\p{L}\\p{N} _-]")
+	noMark  = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
 // anchors returns the names that the headings of a page can be linked by.
