@@ -88,19 +88,42 @@ func (o *Options) plays() ([]play, []report.Competitor, error) {
 	return plays, roster, nil
 }
 
+// Check returns what Run and its like would refuse of o before they measure anything: a name or a
+// target that is none.
+func (o *Options) Check(ctx context.Context) error {
+	for _, name := range o.Mixes {
+		if _, err := workload.Open(name); err != nil {
+			return err
+		}
+	}
+	if _, err := o.asked(); err != nil || o.Against == "" {
+		return err
+	}
+	_, err := Target(ctx, o.Against, o.Mine)
+	return err
+}
+
+// asked returns the competitors that were asked for, or all.
+func (o *Options) asked() (asked []*competitors.Competitor, err error) {
+	for _, name := range o.Competitors {
+		r, ok := competitors.Named(name)
+		if !ok {
+			return nil, fmt.Errorf("no rival is called %q; there are bare, nginx, lua, lua-set, lua-full and haproxy", name)
+		}
+		asked = append(asked, r)
+	}
+	if asked == nil {
+		asked = competitors.All()
+	}
+	return asked, nil
+}
+
 // found returns the competitors that were asked for and are installed, and what there is to say of
 // each.
 func (o *Options) found() (here []*competitors.Competitor, roster []report.Competitor, err error) {
-	asked := competitors.All()
-	if len(o.Competitors) > 0 {
-		asked = nil
-		for _, name := range o.Competitors {
-			r, ok := competitors.Named(name)
-			if !ok {
-				return nil, nil, fmt.Errorf("no rival is called %q; there are bare, nginx, lua, lua-set, lua-full and haproxy", name)
-			}
-			asked = append(asked, r)
-		}
+	asked, err := o.asked()
+	if err != nil {
+		return nil, nil, err
 	}
 	for _, r := range asked {
 		version, err := r.Find()

@@ -83,6 +83,9 @@ func (e *env) options(f *benchFlags) bench.Options {
 
 // runBench reads the gate first: a fault in it shows before ten minutes have passed.
 func (e *env) runBench(ctx context.Context, f *benchFlags, run func(context.Context, bench.Options) (*report.Result, error)) error {
+	if err := f.Check(ctx); err != nil {
+		return usage(err)
+	}
 	gate, base, err := f.limits()
 	if err != nil {
 		return badSettings(err)

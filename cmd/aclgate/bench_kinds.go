@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,7 +44,12 @@ func (e *env) benchRevoke() *cobra.Command {
 func (e *env) benchSize() *cobra.Command {
 	tokens := []int{10_000, 100_000}
 	c := e.benchKind("size", "Memory, start and reload by number of tokens; the longest stall meanwhile", new(benchFlags),
-		func(ctx context.Context, o bench.Options) (*report.Result, error) { return bench.Size(ctx, o, tokens) })
+		func(ctx context.Context, o bench.Options) (*report.Result, error) {
+			if len(tokens) == 0 || slices.Min(tokens) < 1 {
+				return nil, usage(errors.New("--tokens: expected numbers from 1 on"))
+			}
+			return bench.Size(ctx, o, tokens)
+		})
 	c.Flags().IntSliceVar(&tokens, "tokens", tokens, "how many, one measurement each")
 	return c
 }
@@ -80,7 +86,7 @@ func (e *env) benchBackend() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			at, err := netip.ParseAddrPort(listen)
 			if err != nil {
-				return err
+				return fmt.Errorf("--listen: expected an address such as 127.0.0.1:9000, found %q", listen)
 			}
 			server, err := stub.New(at)
 			if err != nil {

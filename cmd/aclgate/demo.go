@@ -81,6 +81,11 @@ that revoke and make tokens while it runs.`,
 			if demoStores[at.store] == "" {
 				return errors.New("--store: expected file or sqlite")
 			}
+			for flag, text := range map[string]string{"listen": at.listen, "backend": at.backend, "mqtt": at.mqtt, "admin": at.admin} {
+				if err := addressFlag(flag, text); err != nil {
+					return err
+				}
+			}
 			return e.runDemo(cmd.Context(), at)
 		},
 	}

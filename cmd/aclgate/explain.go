@@ -83,9 +83,9 @@ allowed or not; 1 that there is no such token.`,
 func (f *explainFlags) arguments(_ *cobra.Command, args []string) error {
 	switch {
 	case f.mqtt && (len(args) != 2 || !slices.Contains(explain.Actions(), args[0])):
-		return errors.New("explain --mqtt takes subscribe FILTER, publish TOPIC or deliver TOPIC")
+		return errArguments("explain --mqtt takes subscribe FILTER, publish TOPIC or deliver TOPIC")
 	case len(args) != 2:
-		return errors.New("explain takes METHOD and PATH, such as: aclgate explain --token 17 GET /gw/devices/7")
+		return errArguments("explain takes METHOD and PATH, such as: aclgate explain --token 17 GET /gw/devices/7")
 	}
 	return nil
 }
@@ -146,6 +146,12 @@ func (f *explainFlags) ask(args []string) (ask explain.Ask, err error) {
 	if !f.mqtt && !strings.HasPrefix(ask.Target, "/") {
 		return ask, errors.New("a path begins with / and comes without the address: /gw/devices/7")
 	}
+	switch {
+	case f.token == "" && f.digest == "" && f.info == "" && f.keyFile == "" && os.Getenv(keyVariable) == "":
+		return ask, errors.New("name a token: --token, --digest, --info or --key-file, or a key in " + keyVariable)
+	case f.digest != "" && (len(f.digest) < 8 || strings.Trim(strings.ToLower(f.digest), "0123456789abcdef") != ""):
+		return ask, errors.New("--digest is 8 or more hex digits")
+	}
 	if f.cid != "" {
 		cid, ok := strict.ParseID(f.cid)
 		if !ok {
@@ -198,9 +204,6 @@ func (f *explainFlags) find(stdin io.Reader, pol *policyFile) (*store.Record, er
 }
 
 func findDigest(pol *policyFile, digits string) (*store.Record, error) {
-	if len(digits) < 8 || strings.Trim(digits, "0123456789abcdef") != "" {
-		return nil, errors.New("--digest is 8 or more hex digits")
-	}
 	return one(pol, "the digest "+digits,
 		func(t *policy.Token) bool { return strings.HasPrefix(hex.EncodeToString(t.Digest[:]), digits) })
 }
@@ -242,7 +245,7 @@ func (f *explainFlags) key(stdin io.Reader) (string, error) {
 		return config.ReadKeyFile(f.keyFile)
 	}
 	if !strict.IsKey(key) {
-		return "", errors.New("name a token: --token, --digest, --info or --key-file, or a key in " + keyVariable)
+		return "", errors.New("what was given as the key is none: 8 to 256 characters of A-Z a-z 0-9 . _ ~ -")
 	}
 	return key, nil
 }

@@ -64,7 +64,7 @@ func TestExplain(t *testing.T) {
 		{"no action", []string{"--token", "17", "--mqtt", "GET", "/gw/devices/8"}, 2, "explain --mqtt takes subscribe FILTER"},
 		{"no token", []string{"--token", "19", "GET", "/gw/devices/8"}, 1, "no token has the id 19"},
 		{"several", []string{"--info", "ops", "GET", "/gw/devices/8"}, 1, "several tokens have \"ops\" in its info: name one by --token: 17, 18"},
-		{"nobody", []string{"GET", "/gw/devices/8"}, 1, "name a token"},
+		{"nobody", []string{"GET", "/gw/devices/8"}, 2, "name a token"},
 		{"two names", []string{"--token", "17", "--info", "ops", "GET", "/gw/devices/8"}, 2, "none of the others can be"},
 		{"small letters", []string{"--token", "17", "get", "/gw/devices/8"}, 0, "The method is explained as GET"},
 		{"no path", []string{"--token", "17", "GET", "http://host/gw"}, 2, "a path begins with /"},

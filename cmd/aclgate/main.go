@@ -40,13 +40,14 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
-// failed and badSettings give an error its exit code; nil stays nil.
+// failed, usage and badSettings give an error its exit code, if it has none; nil stays nil.
 func failed(err error) error      { return withCode(exitFailed, err) }
+func usage(err error) error       { return withCode(exitUsage, err) }
 func badSettings(err error) error { return withCode(exitSettings, err) }
 
 func withCode(code int, err error) error {
-	if err == nil {
-		return nil
+	if exit := (*exitError)(nil); err == nil || errors.As(err, &exit) {
+		return err
 	}
 	return &exitError{code, err}
 }
@@ -87,7 +88,7 @@ func untilSignal(ctx context.Context, later chan<- os.Signal) (_ context.Context
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot(stdout, stderr)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
@@ -99,7 +100,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, text)
 	}
 	if exit.code == exitUsage {
-		fmt.Fprintln(stderr, "Run 'aclgate help' for the commands and their flags.")
+		fmt.Fprintf(stderr, "Run '%s --help' for what it takes.\n", cmd.CommandPath())
 	}
 	return exit.code
 }

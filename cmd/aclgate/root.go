@@ -23,6 +23,7 @@ conventions and enforces who may touch which item.
 
 Start with "aclgate demo". Put it in front of your own backend with
 "aclgate init --upstream URL", "aclgate check" and "aclgate serve".`,
+		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -32,5 +33,14 @@ Start with "aclgate demo". Put it in front of your own backend with
 	root.PersistentFlags().StringVarP(&e.file, "config", "c", "aclgate.yaml", "settings file")
 	root.AddCommand(e.demo(), e.init(), e.serve(), e.check(), e.explain(), e.token(), e.item(), e.store(), e.changes(), e.routes(),
 		e.reload(), e.health(), e.metrics(), e.test(), e.diff(), e.why(), e.audit(), e.schema(), e.bench(), e.version())
+	root.SetFlagErrorFunc(flagError)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "help" {
+			c.RunE = help
+		}
+	}
+	strictUsage(root)
 	return root
 }
