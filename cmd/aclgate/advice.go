@@ -134,6 +134,7 @@ func (a *adviser) secrets() {
 	s := a.s
 	for _, secret := range []namedFile{
 		{"admin.token_file", s.Admin.Token}, {"upstream.token_file", s.Upstream.Token}, {"mqtt.upstream.token_file", s.MQTT.Upstream.Token},
+		{"store.url_file", s.Store.URL}, {"store.admin_url_file", s.Store.AdminURL}, {"limits.redis_url_file", s.Limits.RedisURL},
 		{"listen.tls.key_file", s.Listen.TLS.Key}, {"upstream.tls.key_file", s.Upstream.TLS.Key}, {"mqtt.tls.key_file", s.MQTT.TLS.Key},
 	} {
 		info, err := os.Stat(secret.file.Path)

@@ -23,6 +23,8 @@ func TestAdvice(t *testing.T) {
 		{quiet, "", 0o600},
 		{quiet, "2:57: warning: upstream.token_file: everybody on this machine can read the key: chmod 600", 0o644},
 		{quiet, "", 0o640},
+		{quiet + "limits: {shared: redis, redis_url_file: up.token}\n", "2:57: warning: upstream.token_file: everybody on this machine can read the key: chmod 600\n" +
+			"3:41: warning: limits.redis_url_file: everybody on this machine can read the key: chmod 600", 0o644},
 		{with("127.0.0.1:8080", "':8080'"), "1:19: warning: listen.address: keys of clients cross the network in the clear: set listen.tls, or " +
 			"listen on 127.0.0.1 behind a proxy with TLS and name it in listen.trusted_proxies", 0o600},
 		{with("127.0.0.1:8080", "':8080', trusted_proxies: [10.0.0.1]"), "", 0o600},

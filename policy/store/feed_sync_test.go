@@ -1,10 +1,13 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -294,4 +297,36 @@ func TestJumpsAreNoticed(t *testing.T) {
 			t.Errorf("got %v", l.Stats().Resyncs)
 		}
 	})
+}
+
+// slow is an engine that takes its time for each row.
+type slow struct {
+	*memory.Engine
+	each time.Duration
+}
+
+func (s *slow) All(ctx context.Context, yield func(store.Row) error) (store.Head, store.Mark, error) {
+	return s.Engine.All(ctx, func(r store.Row) error { time.Sleep(s.each); return yield(r) })
+}
+
+// A bound below three times what a full load takes is worth a warning: a load renews no lease (SPEC 15.5).
+func TestBoundBelowALoadIsWarnedOf(t *testing.T) {
+	for each, warns := range map[time.Duration]bool{5 * time.Second: false, 9 * time.Second: true} {
+		synctest.Test(t, func(t *testing.T) {
+			e := memory.New()
+			for id := range int64(4) {
+				token(t, e, id+1)
+			}
+			var log bytes.Buffer
+			l := store.NewLive(store.LiveOptions{
+				Engine: &slow{e, each}, MaxDepth: 4, Poll: time.Second, MaxStaleness: bound, Replica: "a", Logger: slog.New(slog.NewTextHandler(&log, nil)),
+			})
+			if err := l.Follow(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Contains(log.String(), "level=WARN") && strings.Contains(log.String(), "store.max_staleness is below"); got != warns {
+				t.Errorf("%v for each of 5 rows, and a bound of %v: warned %t\n%s", each, bound, got, log.String())
+			}
+		})
+	}
 }

@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"context"
+	_ "embed"
 	"strings"
 	"testing"
 
@@ -11,15 +12,8 @@ import (
 	"aclgate/policy/store/memory"
 )
 
-const managedFile = `accounts:
-  - {id: 1, name: operator}
-  - {id: 11, name: "2027", parent: 1, enabled: false, limit_id: 5, email: a@example.com, created: 2026-01-01T00:00:00Z, account_roles: [agent], consultancy_account_id: 12, metadata: {a: [1, 2.50]}}
-  - {id: 12, parent: 1}
-limits:
-  - {id: 5, cid: 1, name: small, api_calls: 100, devices_count: 0}
-tokens:
-  - {id: 3, key: some-key-of-a-file, cid: 11, expire: 4102444800, created_by: 7, user_id: 9, realm_id: 2, access: {type: master}, metadata: {x: true}}
-`
+//go:embed testdata/managed.yaml
+var managedFile string
 
 // What a policy file says of accounts and limits goes into a database and comes out of it as it was:
 // a blocked account stays blocked, and a user's token is the user's.

@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -16,44 +17,9 @@ import (
 )
 
 // everything is a policy with every field there is, and texts that have to be escaped somewhere.
-const everything = `
-accounts:
-  - {id: 1, name: "op \u0436 \U0001f600 \" \\ \x00\x7f\u2028"}
-  - {id: 11, name: 'null', parent: 1}
-  - {id: 9223372036854775807, parent: 11}
-tokens:
-  - {id: 1, key_sha256: 0000000000000000000000000000000000000000000000000000000000000001, cid: 1, expire: 4102444800, access: {type: master}}
-  - {id: 2, key_sha256: 0000000000000000000000000000000000000000000000000000000000000002, cid: 1, expire: 4102444800, access: {type: standard}, enabled: false}
-  - {id: 3, key_sha256: 0000000000000000000000000000000000000000000000000000000000000003, cid: 1, expire: 4102444800, access: {type: noapi}, blocked: 1}
-  - {id: 5, key: plain-key-of-a-token, cid: 11, ttl: 30d, created: 1700000000, access: {type: acl}}
-  - id: 9223372036854775807
-    key_sha256: abcdef0000000000000000000000000000000000000000000000000000000004
-    info: "\u0436 \U0001f600 \" \\ \x00\x01\x7f\u0085\u2028\ufeff 'x': - # {}"
-    cid: 9223372036854775807
-    expire: 9999-12-31T23:59:59Z
-    ttl: 3153600000
-    created: 1
-    ips: [10.0.0.0/8, "2001:db8::/32", "192.168.1.*", "fe80::?"]
-    origins: ["https://a.example", "null"]
-    accessed: 1700000000
-    metadata:
-      yes: no
-      number: 123456789012345678901234567890.50
-      octal: 010
-      quoted: "1"
-      null: ~
-      "\u0436\U0001f600": [[], {}, "a\nb", 'it''s', true, -1e5]
-    access:
-      type: acl
-      acl:
-        - {uri: gw/devices, methods: [GET, POST, PUT, PATCH, DELETE], ids: [1, 7, 9223372036854775807]}
-        - {uri: gw/devices, methods: [], ids: all, submodules: []}
-        - {uri: gw, methods: [GET], ids: in-groups, submodules: [{name: messages, methods: [GET]}, {name: "Odd \u0436"}]}
-        - {uri: mqtt, topic: "a/\u0436/#", actions: [publish, subscribe]}
-        - {uri: mqtt}
-        - {uri: storage}
-  - {id: 7, key_sha256: 0000000000000000000000000000000000000000000000000000000000000007, cid: 1, expire: 4102444800, ips: [], origins: [], access: {type: acl, acl: []}}
-`
+//
+//go:embed testdata/everything.yaml
+var everything string
 
 func imported(t *testing.T, file, text string) *memory.Engine {
 	t.Helper()

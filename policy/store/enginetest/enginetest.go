@@ -16,7 +16,7 @@ import (
 func Run(t *testing.T, open func(*testing.T) store.Engine) {
 	for name, test := range map[string]func(*testing.T, store.Engine){
 		"rows": rows, "changes": changes, "transactions": transactions, "marks": marks, "uses": uses,
-		"prune": prune, "ids": ids, "many": many, "owners": owners, "belonging": belonging, "links": links, "secrets": secrets, "deleted": deleted, "leave": leave, "referred": referred, "concurrent": concurrent,
+		"prune": prune, "ids": ids, "many": many, "owners": owners, "belonging": belonging, "links": links, "secrets": secrets, "deleted": deleted, "leave": leave, "referred": referred, "writers": func(t *testing.T, e store.Engine) { Writers(t, e, 6) },
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -307,44 +307,4 @@ func many(t *testing.T, e store.Engine) {
 		}
 	}
 	t.Logf("%d answers", answers)
-}
-
-// concurrent: writers at once lose nothing and skip nothing, and who follows sees every change.
-func concurrent(t *testing.T, e store.Engine) {
-	const writers, each = 4, 25
-	first := write(t, e, "operator", func(w store.Writer) error { return w.Put(store.Accounts, 1, account(1, 0)) })
-	done := make(chan error, writers)
-	for k := range int64(writers) {
-		go func() {
-			var err error
-			for i := range int64(each) {
-				id := 1 + k*each + i
-				_, wrote := e.Write(ctx, "operator", func(w store.Writer) error { return w.Put(store.Tokens, id, Token(id, 1, "a")) })
-				err = errors.Join(err, wrote)
-			}
-			done <- err
-		}()
-	}
-	seen, at := map[int64]bool{}, first.Rev
-	deadline := time.Now().Add(time.Minute)
-	for len(seen) < writers*each && time.Now().Before(deadline) {
-		for _, c := range since(t, e, at).Changes {
-			if c.Rev != at+1 {
-				t.Fatalf("revision %d after %d", c.Rev, at)
-			}
-			at = c.Rev
-			for _, id := range c.IDs {
-				seen[id] = true
-			}
-		}
-		time.Sleep(time.Millisecond)
-	}
-	for range writers {
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}
-	if len(seen) != writers*each {
-		t.Errorf("saw %d of %d changes", len(seen), writers*each)
-	}
 }

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,6 +12,8 @@ import (
 	"aclgate/policy/store/enginetest"
 	"aclgate/policy/store/postgres/pgtest"
 )
+
+var long = flag.Bool("long", false, "the full number of writes")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -63,4 +66,13 @@ func TestEngineBehindPooler(t *testing.T) {
 		_, database := fresh(t, s)
 		return reopen(t, port, database)
 	})
+}
+
+// Nothing is missed and nothing out of order, however many write (the short version is in TestEngine).
+func TestFiftyWriters(t *testing.T) {
+	if !*long {
+		t.Skip("the short version is in TestEngine: run with -long")
+	}
+	e, _ := fresh(t, pgtest.Start(t))
+	enginetest.Writers(t, e, 60)
 }

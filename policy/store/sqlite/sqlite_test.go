@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"flag"
 	"path/filepath"
 	"testing"
 
@@ -9,6 +10,8 @@ import (
 	"aclgate/policy/store"
 	"aclgate/policy/store/enginetest"
 )
+
+var long = flag.Bool("long", false, "the full number of writes")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -42,4 +45,13 @@ func TestEngine(t *testing.T) {
 		e, _ := fresh(t)
 		return e
 	})
+}
+
+// Nothing is missed and nothing out of order, however many write (the short version is in TestEngine).
+func TestFiftyWriters(t *testing.T) {
+	if !*long {
+		t.Skip("the short version is in TestEngine: run with -long")
+	}
+	e, _ := fresh(t)
+	enginetest.Writers(t, e, 60)
 }
