@@ -16,6 +16,7 @@ type Settings struct {
 	Upstream Upstream
 	Scope    Scope
 	Platform Platform
+	Realms   Realms
 	Store    Store
 	Cache    Cache
 	Policy   Policy
@@ -140,6 +141,14 @@ type Eject struct {
 // Platform is the administration.
 type Platform struct {
 	LimitWindow time.Duration // in which calls and traffic of limits are counted
+}
+
+// Realms is how users log in.
+type Realms struct {
+	MaxAge      time.Duration // of a session, whatever is used in between
+	MaxSessions int           // of one user
+	Hashers     int           // passwords that are checked at one time; 0: half of the cores
+	BcryptCost  int
 }
 
 // Scope is how accounts bound what a request may touch.

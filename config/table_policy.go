@@ -140,6 +140,21 @@ func platformRows(s *Settings) []Setting {
 	}
 }
 
+// realmRows are how users log in.
+func realmRows(s *Settings) []Setting {
+	r := &s.Realms
+	return []Setting{
+		{"realms.max_age", "duration", "6h",
+			"When a session ends, whatever is used in between. `token_params.ttl` can only end it sooner.", into(&r.MaxAge, strict.Duration(time.Minute, 366*day))},
+		{"realms.max_sessions", "number", "10",
+			"Sessions of one user at one time. Above, the oldest ends.", into(&r.MaxSessions, count(1, 10000))},
+		{"realms.hashers", "number", "0",
+			"Passwords that are checked at one time. 0: half of the cores.", into(&r.Hashers, count(0, 1024))},
+		{"realms.bcrypt_cost", "number", "12",
+			"What checking a password costs: one more is twice the work. Older hashes are made anew at the next login.", into(&r.BcryptCost, count(4, 15))},
+	}
+}
+
 // auditRows are the record of decisions.
 func auditRows(s *Settings) []Setting {
 	a := &s.Audit

@@ -81,6 +81,8 @@ const (
 	StoreRewinds
 	StoreBadRows
 	StoreInDoubt
+	Logins
+	Sessions
 	MQTTSessions
 	MQTTUpstreamUp
 	MQTTUpstreamFailures
@@ -262,6 +264,8 @@ var table = [familyCount]Desc{
 	StoreBadRows:    collected("store_bad_rows", Gauge, "Rows that do not read, each of which counts as missing; the log names them."),
 	StoreInDoubt: collected("store_in_doubt", Gauge,
 		"Records that a database which went back may hold again after they were taken away or changed; tokens among them are answered 503."),
+	Logins:         collected("logins_total", Counter, "Logins by password, by outcome.", "outcome"),
+	Sessions:       collected("sessions", Gauge, "Sessions of users that have not ended."),
 	MQTTSessions:   collected("mqtt_sessions", Gauge, "Connections of MQTT clients."),
 	MQTTUpstreamUp: collected("mqtt_upstream_up", Gauge, "0 while the last attempt to connect to the broker has failed; missing without MQTT."),
 	MQTTUpstreamFailures: counted("mqtt_upstream_failures_total", Counter,

@@ -119,6 +119,9 @@ func everything(m *Metrics, cat *policy.Catalogue) {
 			Resyncs: map[string]uint64{"start": 1, "rewind": 2, "pruned": 3, "gap": 4, "many": 5}, Rewinds: 2, BadRows: 6, InDoubt: 7,
 		}
 	})
+	m.CollectLogins(func() LoginStats {
+		return LoginStats{Outcomes: []string{"succeeded", "failed"}, Logins: []uint64{3, 2}, Sessions: 2}
+	})
 	m.CollectMQTT(func() MQTTStats { return MQTTStats{Sessions: 2, Asked: 3, Printed: 4, Wide: 1, UpstreamUp: true} })
 	m.Topic(record.Publish, policy.Deny, policy.NoTopicEntry)
 	m.Add(MQTTConnects, 1, int(policy.TokenUnknown))

@@ -292,3 +292,21 @@ func number(yes bool) float64 {
 	}
 	return 0
 }
+
+// LoginStats is what is counted of logins.
+type LoginStats struct {
+	Outcomes []string // words
+	Logins   []uint64 // by them
+	Sessions int
+}
+
+// CollectLogins exports what stats returns at every scrape.
+func (m *Metrics) CollectLogins(stats func() LoginStats) {
+	m.OnScrape(func(emit Emit) {
+		s := stats()
+		for i, outcome := range s.Outcomes {
+			emit(Logins, float64(s.Logins[i]), outcome)
+		}
+		emit(Sessions, float64(s.Sessions))
+	})
+}

@@ -37,14 +37,17 @@ const (
 	BodyUpload                 // JSON, or multipart/form-data that streams through
 )
 
-// LocalReply names the two routes that the gateway answers itself.
+// LocalReply names the routes that the gateway answers itself.
 type LocalReply uint8
 
 // The gateway's own routes.
 const (
-	NoLocalReply LocalReply = iota
-	LocalInfo               // GET /auth/info
-	LocalRegions            // GET /auth/regions
+	NoLocalReply   LocalReply = iota
+	LocalInfo                 // GET /auth/info
+	LocalRegions              // GET /auth/regions
+	LocalRealmInfo            // GET /realm/{}/info
+	LocalLogin                // POST /realm/{}/login
+	LocalUser                 // /realm/{}/user
 )
 
 // Slots of a collection: what of an item a request addresses. Slot 0 is the item itself, or the
@@ -131,7 +134,9 @@ type Route struct {
 }
 
 // ForAnyone reports whether the route is served without a token. No route is not.
-func (r *Route) ForAnyone() bool { return r != nil && (r.Public || r.Local == LocalRegions) }
+func (r *Route) ForAnyone() bool {
+	return r != nil && (r.Public || r.Local == LocalRegions || r.Local == LocalRealmInfo || r.Local == LocalLogin)
+}
 
 // CarriesMessages reports whether a write here hands on messages of the linked items (SPEC 4.3): by
 // a link that carries them out, by a group, which somebody else may read or link, or by a

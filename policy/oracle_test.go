@@ -141,7 +141,8 @@ func (t *trial) forward(verdict, reason string) opinion {
 // known judges a route of the catalogue: step 8, then the selectors.
 func (t *trial) known(method string) opinion {
 	route := t.r.route
-	if path := strings.Join(route.pattern, "/"); path == "auth/info" || path == "auth/regions" {
+	own := []string{"auth/info", "auth/regions", "realm/{}/info", "realm/{}/login", "realm/{}/user"}
+	if slices.Contains(own, strings.Join(route.pattern, "/")) {
 		return opinion{verdicts: []string{"allow"}, reasons: []string{"own-answer"}}
 	}
 	closed := t.closed()

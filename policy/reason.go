@@ -56,6 +56,9 @@ const (
 	TokenOrigin
 	TokenNoAPI
 	StoreStale
+	LoginFailed
+	LoginBusy
+	LoginLimited
 
 	AccountBlocked
 	AccountLimit

@@ -16,6 +16,7 @@ type Class uint8
 const (
 	ClassFault          Class = iota // no policy: the code is the HTTP status, the reason is in words
 	ClassUnauthorized                // one and the same 401 whatever is wrong with the token
+	ClassLoginFailed                 // one and the same 401 whatever is wrong with a login
 	ClassNotPermitted                // code 8
 	ClassDeniedItems                 // code 6 for each denied item
 	ClassDeniedAccount               // code 6 for an account
@@ -129,6 +130,16 @@ var reasonTable = [reasonCount]reasonRow{
 	StoreStale: {"store-stale", later(503, 1, "tokens cannot be checked now"),
 		"tokens cannot be checked now, so every caller is refused",
 		"See why the store is out of reach: the log names it, and requests pass again once it is back."},
+
+	LoginFailed: {"login-failed", Answer{Class: ClassLoginFailed, Status: 401, Code: 401, Text: "wrong name or password"},
+		"no user of the realm has this name and password, or the user, the realm or the account is closed",
+		"Which it was is not said to anybody. Look at the realm, at `enabled` and `cid` of the user, and at the account; set a new password if all are sound."},
+	LoginBusy: {"login-busy", later(503, 1, "too many logins at one time: try again"),
+		"all workers that check passwords are busy, and enough logins wait for them",
+		"If nobody attacks, raise realms.hashers, or use fewer logins and longer sessions."},
+	LoginLimited: {"login-limited", later(429, 1, "too many failed logins: try again later"),
+		"too many logins have failed from this address, or of this name from this address",
+		"Wait: 10 fail a minute from one address, 30 an hour of one name from one address. The user can log in from elsewhere."},
 
 	AccountBlocked: {"account-blocked", fault(403, "the account is blocked"),
 		"the account of the token, or one above it, is disabled or has a limit of zero",

@@ -94,6 +94,12 @@ func (r *Route) ownAnswer() LocalReply {
 		return LocalInfo
 	case "/auth/regions":
 		return LocalRegions
+	case "/realm/{}/info":
+		return LocalRealmInfo
+	case "/realm/{}/login":
+		return LocalLogin
+	case "/realm/{}/user":
+		return LocalUser
 	}
 	return NoLocalReply
 }

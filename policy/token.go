@@ -71,6 +71,10 @@ type Token struct {
 
 	Info string
 	Line int // in the policy file, 0: unknown
+
+	// Deadline ends a token that lives by its ttl, whatever its uses: unix seconds, 0: none.
+	Deadline int64
+	UserID   int64 // the user that it carries; 0: none
 }
 
 // Valid returns NotJudged while the token may be used at now (unix seconds) from addr by a page of
@@ -94,7 +98,7 @@ func (t *Token) Alive(now int64) bool {
 	if t.Expire > 0 && now < t.Expire {
 		return true
 	}
-	if t.TTL <= 0 {
+	if t.TTL <= 0 || t.Deadline > 0 && now >= t.Deadline {
 		return false
 	}
 	return now < max(t.Created, t.LastUsed())+t.TTL

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"bytes"
+
 	"aclgate/policy"
 	"aclgate/proxy/body"
 	"aclgate/proxy/quota"
@@ -83,4 +85,11 @@ func (b *requestBody) noteAdd(cid int64) {
 		return
 	}
 	b.adds = append(b.adds, quota.Add{CID: cid, N: 1})
+}
+
+// multipart reports whether a content type is multipart/form-data.
+func multipart(contentType []byte) bool {
+	const name = "multipart/form-data"
+	return len(contentType) > len(name) && bytes.EqualFold(contentType[:len(name)], []byte(name)) &&
+		(contentType[len(name)] == ';' || contentType[len(name)] == ' ')
 }

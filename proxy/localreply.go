@@ -55,7 +55,7 @@ func appendListener(b []byte, member string, listener func() string, host []byte
 
 // info answers /auth/info from the token's own record; the key is not in it and nobody has it.
 func (l *localReplies) info(c *call, ev *evaluation, resp *response) policy.Reason {
-	if ev.dec.Reason != policy.OwnAnswer {
+	if r := ev.in.Request.Route; r == nil || r.Local != policy.LocalInfo {
 		return policy.NotJudged
 	}
 	b := AppendTokenInfo(append(resp.body[:0], `{"result":[`...), ev.in.Token)

@@ -10,6 +10,7 @@ import (
 	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/proxy/limit"
+	"aclgate/proxy/login"
 	"aclgate/proxy/quota"
 	"aclgate/upstream"
 	"aclgate/upstream/index"
@@ -85,6 +86,18 @@ type AccountTree interface {
 	PolicyLoaded()
 }
 
+// Realms lets users in (SPEC 10.6).
+type Realms interface {
+	// Info returns what everybody may know of a realm, as JSON, and whether there is one.
+	Info(publicID string) ([]byte, bool)
+	// Login checks a password and makes a session. Where it fails it takes its time, but no longer
+	// than ctx lets it.
+	Login(ctx context.Context, a login.Attempt) login.Answer
+	// User returns the record of the user whose token asks, or changes it by a body. The answer has
+	// the reason NoEntry where the token is of no user of the realm.
+	User(ctx context.Context, t *policy.Token, publicID string, change []byte) login.Answer
+}
+
 // Options is everything that a Gateway is made of. All of it is shared by all requests and none of
 // it changes.
 type Options struct {
@@ -97,6 +110,7 @@ type Options struct {
 	Index       Index          // nil: the accounts of items need not be known
 	Owners      Owners         // nil: the backend knows whose items are, or nobody may change it
 	AccountTree AccountTree    // nil: the tree is the policy's
+	Realms      Realms         // where users log in; nil: nowhere
 	Quota       *quota.Book    // what limits say of accounts; nil: nobody is bounded
 	Limits      *limit.Limiter // nil: nobody is bounded
 	Metrics     *metrics.Metrics

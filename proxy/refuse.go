@@ -11,6 +11,7 @@ import (
 // Bodies that never change, in the vendor's bytes (SPEC 3, 5).
 const (
 	bodyUnauthorized = `{"errors":[{"code":401,"reason":"invalid or expired token"}],"result":[]}`
+	bodyLoginFailed  = `{"errors":[{"code":401,"reason":"wrong name or password"}],"result":[]}`
 	bodyNotPermitted = `{"errors":[{"code":8,"reason":"action is not permitted by ACL"}],"result":[]}`
 	bodyEmpty        = `{"result":[]}`
 )
@@ -31,6 +32,8 @@ func (r *refuser) refuse(c *call, ev *evaluation, resp *response) {
 		}
 	case policy.ClassUnauthorized:
 		r.heads.replyText(c, resp, a.Status, bodyUnauthorized)
+	case policy.ClassLoginFailed:
+		r.heads.replyText(c, resp, a.Status, bodyLoginFailed)
 	case policy.ClassNotPermitted:
 		r.heads.replyText(c, resp, a.Status, bodyNotPermitted)
 	case policy.ClassEmpty:

@@ -44,6 +44,7 @@ const (
 	textDataKey = "data may not name accounts or items: the path does"
 	textData    = "the body of a GET is forwarded in the URL as data, and is too long for the backend's"
 	textLength  = "send Content-Length"
+	textPrivate = "a password is sent in the body"
 )
 
 // bodyReader reads and judges bodies.
@@ -86,6 +87,25 @@ func (r *bodyReader) read(c *call, ev *evaluation, b *requestBody) policy.Reason
 		return reason
 	}
 	return r.judge(c, ev, b, b.text)
+}
+
+// maxPrivate bounds the body of a login: a name of 256 bytes and a password of 1024, escaped.
+const maxPrivate = 16 << 10
+
+// readPrivate reads a body that holds a password. It is nowhere else: a URL stands in the logs of
+// proxies.
+func (r *bodyReader) readPrivate(c *call, ev *evaluation, b *requestBody) policy.Reason {
+	switch {
+	case ev.in.Request.Data != nil:
+		return c.refuse(policy.BadQuery, textPrivate)
+	case c.head.Length == 0 && !c.head.HasLength && c.conn.Unframed():
+		return bodyFailed(c, head.UnframedFault)
+	case c.head.Length > maxPrivate:
+		return c.refuse(policy.BodyTooLarge, textTooLong)
+	case encoded(c):
+		return c.refuse(policy.BodyCoding, textCoding)
+	}
+	return r.readText(c, ev, b, maxPrivate)
 }
 
 // none judges a request without a body. PUT and PATCH of an item need one, so there its length is
@@ -195,12 +215,6 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		return 0, policy.BodyTooLarge
 	}
 	return n, err
-}
-
-func multipart(contentType []byte) bool {
-	const name = "multipart/form-data"
-	return len(contentType) > len(name) && bytes.EqualFold(contentType[:len(name)], []byte(name)) &&
-		(contentType[len(name)] == ';' || contentType[len(name)] == ' ')
 }
 
 // readText reads the whole body; a chunked one may turn out to be too large.

@@ -26,6 +26,7 @@ type Gateway struct {
 	accountLimits accountLimits
 	rateLimiter   rateLimiter
 	localReplies  localReplies
+	realmReplies  realmReplies
 	authorizer    authorizer
 	confirmer     confirmer
 	bodyReader    bodyReader
@@ -67,6 +68,7 @@ func New(o Options) *Gateway {
 	}
 	g.confirmer = confirmer{tokens: o.Tokens, accounts: o.Accounts, index: o.Index}
 	g.bodyReader = bodyReader{engine: o.Engine, max: o.MaxBody, maxUpload: o.MaxUpload, maxURL: o.MaxURL, budget: &g.bodies}
+	g.realmReplies = realmReplies{realms: o.Realms, heads: heads}
 	g.rewriter = rewriter{
 		engine: o.Engine, key: o.Key, identity: o.Identity, pass: passHeaders(o.PassHeaders), via: via, maxURL: o.MaxURL,
 		whole: o.Served != nil, backend: o.Backend, faults: g.faults, confirmer: &g.confirmer,
@@ -131,11 +133,14 @@ func (g *Gateway) serve(x *exchange) policy.Reason {
 	case x.ends(g.accountLimits.admit(c, ev, &x.share)): // blocked, or over the limits of its account
 	case x.ends(g.rateLimiter.limit(c, ev, &x.hold)): // rate and concurrency
 	case x.ends(g.localReplies.regions(c, ev, resp)): // where the API is
+	case x.ends(g.realmReplies.info(c, ev, resp)): // what a realm is
+	case x.ends(g.private(x, policy.LocalLogin, g.realmReplies.login)): // a login
 	case x.ends(g.authorizer.scope(c, ev)): // the branch that the request may touch
 	case x.ends(g.authorizer.decide(c, ev)): // deny, narrow, allow, or unresolved
 	case x.ends(g.authorizer.resolve(c, ev, resp)): // unresolved becomes one of the others
 	case resp.withdrawn && x.ends(g.judge(x)): // the caller's rights have moved meanwhile
 	case x.ends(g.localReplies.info(c, ev, resp)): // what the token itself is
+	case x.ends(g.private(x, policy.LocalUser, g.realmReplies.user)): // who the user of the token is
 	case x.ends(g.bodyReader.read(c, ev, body)): // read, checked, its judged keys judged
 	case body.asData && x.ends(g.judge(x)): // the body of a GET, which is a part of what it asks for
 	case x.ends(g.accountLimits.reserve(c, ev, body, &x.share)): // room for what it makes or moves
@@ -146,6 +151,19 @@ func (g *Gateway) serve(x *exchange) policy.Reason {
 		x.ends(g.responder.respond(c, ev, out, resp)) // the answer, with the errors of denied items
 	}
 	return x.reason
+}
+
+// private has a request answered whose body may hold a password, which stays in no buffer that is
+// used again.
+func (g *Gateway) private(x *exchange, local policy.LocalReply, answer func(*call, *evaluation, *requestBody, *response) policy.Reason) policy.Reason {
+	if !asks(&x.eval, local) {
+		return policy.NotJudged
+	}
+	defer func() { clear(x.body.text) }()
+	if x.req.Method.Write() && x.ends(g.bodyReader.readPrivate(&x.call, &x.eval, &x.body)) {
+		return x.reason
+	}
+	return answer(&x.call, &x.eval, &x.body, &x.resp)
 }
 
 // finish closes the books on a request: its record goes out, its connection to the backend goes

@@ -51,8 +51,13 @@ var table = map[string]rule{
 		may: []string{"policy", "config/strict"}, reach: []string{fasthttp},
 		reason: "the catalogue is data; it knows nothing of connections",
 	},
+	"policy/realm": {
+		may: []string{"policy", "policy/record"}, never: []string{"net", "net/http", "os", "io", "io/fs", "time", "log", "log/slog", "encoding/json", yaml},
+		reach:  []string{fasthttp, module + "policy/store", module + "upstream", module + "proxy"},
+		reason: "what realms and users are is pure: documents in, rights out; hashing, sessions and requests are others' concern",
+	},
 	"policy/store": {
-		may: []string{"policy", "policy/record", "policy/routes", "policy/topic", "config/strict"}, never: []string{"database/sql"}, reach: []string{fasthttp, driver, pgx},
+		may: []string{"policy", "policy/routes", "policy/topic", "policy/realm", "policy/record", "config/strict"}, never: []string{"database/sql"}, reach: []string{fasthttp, driver, pgx},
 		reason: "where tokens live must not hang on how they arrive",
 	},
 	"policy/store/sqlite": {
@@ -161,6 +166,10 @@ var table = map[string]rule{
 		may: []string{"policy"}, reach: []string{fasthttp},
 		reason: "limits count; they know nothing of HTTP",
 	},
+	"proxy/login": {
+		may: []string{"policy", "policy/realm", "policy/record", "policy/store"}, reach: []string{fasthttp, module + "upstream"},
+		reason: "who a user is hangs on records alone; how a login arrives, and what is behind the gateway, is others' concern",
+	},
 	"proxy/quota": {
 		may: []string{"policy"}, reach: []string{fasthttp},
 		reason: "what accounts use is counted, whoever asks; what bounds them others read from the store",
@@ -178,7 +187,7 @@ var table = map[string]rule{
 		reason: "who starts servers for tests must not share the driver that is tested",
 	},
 	"proxy": {
-		may:    []string{"policy", "proxy/head", "proxy/body", "proxy/splice", "proxy/join", "proxy/limit", "proxy/quota", "upstream", "upstream/listing", "upstream/index", "upstream/share", "metrics", "metrics/record", "config"},
+		may:    []string{"policy", "proxy/head", "proxy/body", "proxy/splice", "proxy/join", "proxy/limit", "proxy/login", "proxy/quota", "upstream", "upstream/listing", "upstream/index", "upstream/share", "metrics", "metrics/record", "config"},
 		never:  []string{yaml, "encoding/json"},
 		reason: "the straight line parses neither settings nor JSON values on the hot path",
 	},

@@ -96,6 +96,7 @@ func labelRows() [][2]string {
 		{"holder", "whose bound was met: `token`, `account`, `strangers`; `callers`: all of them, where the rest is kept for the gateway's own readings"},
 		{"kind", "`asked`, `printed`, `wide`"},
 		{"method", "`GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `other`"},
+		{"outcome", "`succeeded`, `failed`, `limited`: too many had failed, `busy`: too many at one time, `unavailable`: the store cannot say"},
 		{"part", "`items`, `members` of groups"},
 		{"reason", fmt.Sprintf("one of %d words, see [reasons](reasons.md); of readings of the database `start`, `rewind`: it went back, `pruned`: the history is too short, `gap`: a revision is missing, `many`: a change too large to name its rows", len(policy.Reasons()))},
 		{"resource", "`connections` to the backend, `queue` for them, `bodies`: memory for large ones"},

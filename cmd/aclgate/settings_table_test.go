@@ -99,6 +99,10 @@ var choices = map[string][]choice{
 		{value: "ids", means: func(o *outlook) { o.mode = config.ScopeIDs }},
 		{value: "both", means: func(o *outlook) { o.mode = config.ScopeBoth }},
 	},
+	"realms.max_age":        alone("1h"),
+	"realms.max_sessions":   alone("1"),
+	"realms.hashers":        alone("1"),
+	"realms.bcrypt_cost":    alone("4"),
 	"platform.limit_window": alone("1s"),
 	"scope.owners":          nil, // owners have tests of their own: owners_test.go
 	"scope.unowned":         nil,

@@ -239,3 +239,14 @@ func (l *Live) View(ctx context.Context, read func(*Tx) error) error {
 
 // LastUse returns the unix second of the last use of a token with a ttl; 0: none is known.
 func (l *Live) LastUse(id int64) int64 { return l.uses.lastUse(id) }
+
+// Secret returns the verifier of a user's password, or ErrNoRow. It asks the engine.
+func (l *Live) Secret(user int64) (verifier string, err error) {
+	ctx, cancel := l.bounded(context.Background())
+	defer cancel()
+	err = l.View(ctx, func(tx *Tx) error {
+		verifier, err = tx.Secret(user)
+		return err
+	})
+	return verifier, err
+}

@@ -128,8 +128,8 @@ func (p *Policy) keepDoc(t Table, id int64, doc []byte) {
 	p.docs[t][id] = doc
 }
 
-// Docs yields the documents of accounts or limits, by ascending id; of other tables none. They must
-// not be changed.
+// Docs yields the documents of a table by ascending id; of tokens and owners none. They must not be
+// changed.
 func (p *Policy) Docs(t Table) iter.Seq2[int64, []byte] {
 	return func(yield func(int64, []byte) bool) {
 		if t != Accounts {

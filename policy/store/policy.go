@@ -16,7 +16,8 @@ type Policy struct {
 	Tree *policy.Tree
 
 	owners  owners                     // of items; nil: the file says nothing of them
-	docs    map[Table]map[int64][]byte // of accounts that say more than their place in the tree, and of limits
+	docs    map[Table]map[int64][]byte // of accounts that say more than their place in the tree, limits, realms and users
+	secrets map[int64]string           // verifiers of passwords, by user
 	arena   arena
 	digests *hashIndex
 	tokens  [policy.NoAPI + 1]int // by access type
@@ -30,7 +31,7 @@ type Policy struct {
 }
 
 func newPolicy() *Policy {
-	p := &Policy{sources: make([]*policy.Sources, 1), origins: make([][]string, 1)}
+	p := &Policy{sources: make([]*policy.Sources, 1), origins: make([][]string, 1), secrets: map[int64]string{}}
 	p.names, p.kinds.number = make(map[string]int64), make(map[string]int)
 	p.digests = newHashIndex(&p.arena, hashDigest)
 	return p
@@ -180,6 +181,7 @@ func (r *reader) read(text []byte) (*Policy, strict.Faults) {
 	r.readAccounts(m.Opt("accounts"))
 	r.readLimits(m.Opt("limits"))
 	r.readOwners(m.Opt("owners"))
+	r.readRecords(m)
 	for i, n := range m.Opt("tokens").Elements() {
 		r.keep(r.readToken(n, i))
 		r.pace.step()

@@ -87,6 +87,8 @@ var reference = []Field{
 	{"tokens[].metadata", typeAny, false, "", "Stands in what flespi exports. Kept by a database, not used."},
 
 	{"owners", typeOwners, false, "{}", "Whose items are, for a backend that knows no accounts (`scope.owners: store`): by collection and account, lists of ids and of runs such as `\"100-199\"`."},
+	{"realms", typeRecords, false, "[]", "Where users log in: `id`, `cid`, `public_id`, `name`, and what else [a realm](realms.md) has."},
+	{"users", typeRecords, false, "[]", "Who logs in: `id`, `realm_id`, `name`, `password_hash`, which `aclgate user hash` prints, and what else [a user](realms.md) has."},
 }
 
 // keysOf returns the keys of the mapping at a path, in their order; "" is the file.

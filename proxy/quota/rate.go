@@ -71,6 +71,12 @@ func (n *node) blocked() (r Refusal) {
 	return r
 }
 
+// Closed reports whether an account is blocked without end.
+func (b *Book) Closed(cid int64) bool {
+	p := b.plan.Load()
+	return p != nil && p.nodes[cid].blocked().Reason != policy.NotJudged
+}
+
 // waits says whether an account is blocked for a while, by itself or by one above.
 func (n *node) waits(now time.Time) (r Refusal) {
 	for ; n != nil; n = n.up {

@@ -30,6 +30,7 @@ import (
 	"aclgate/proxy"
 	"aclgate/proxy/admin"
 	"aclgate/proxy/debt"
+	"aclgate/proxy/login"
 	"aclgate/proxy/mqtt"
 	"aclgate/proxy/quota"
 	"aclgate/upstream"
@@ -81,6 +82,7 @@ type App struct {
 	peer      debt.Peer       // where gateways add up what they have admitted; nil: each is alone
 	exchange  *debt.Exchanger // nil: the same
 	shared    []debt.Limits   // those that it exchanges
+	logins    *login.Service  // where users log in
 	book      *store.Book     // whose items are; nil: the backend says so, or a policy file
 	accounts  *index.Accounts // nil: the tree is the policy's
 	probe     *probe.Probe    // nil: nothing has to be checked

@@ -15,6 +15,7 @@ import (
 	"aclgate/policy/cache"
 	"aclgate/policy/store"
 	"aclgate/proxy"
+	"aclgate/proxy/login"
 )
 
 // Engine returns what the settings say about evaluating requests.
@@ -61,6 +62,7 @@ type source interface {
 // policy.shadow. It implements proxy.ShadowPolicy.
 type policySource struct {
 	source
+	sessions *login.Store // the same store, with the sessions of users in front
 	live     *store.Live  // the same store, if it follows a database; nil: a file
 	none     *policy.Tree // stands for the tree of a database that was not read yet
 	cache    *cache.Cache
@@ -75,8 +77,10 @@ func (a *App) newSource(file config.File, log *slog.Logger, changed func(store.S
 	if err != nil {
 		return nil, err
 	}
-	c, err := cache.New(f, a.engine.Catalogue, a.settings.Cache.MaxBytes)
-	return &policySource{source: f, cache: c}, err
+	p := &policySource{source: f}
+	p.sessions = a.withSessions(p, f, f, nil)
+	p.cache, err = cache.New(p.sessions, a.engine.Catalogue, a.settings.Cache.MaxBytes)
+	return p, err
 }
 
 func (p *policySource) close() {
@@ -105,6 +109,9 @@ func (p *policySource) Lookup(d policy.Digest, now time.Time) (*policy.Token, er
 	}
 	return nil, policy.StoreStale
 }
+
+// Revision implements proxy.Tokens.
+func (p *policySource) Revision(key uint64) uint64 { return p.sessions.Revision(key) }
 
 // Tree implements proxy.Accounts: the tree in force, wherever it comes from.
 func (p *policySource) Tree() *policy.Tree {
@@ -149,6 +156,9 @@ func (a *App) policyChanged(s store.State, what store.What) {
 	}
 	if !s.Stale && (what.Tree || what.Tables.Has(store.Limits) || what.Tables.Has(store.Accounts)) {
 		a.useLimits()
+	}
+	if a.logins != nil && !s.Stale && (what.Tree || what.Tables.Has(store.Realms) || what.Tables.Has(store.Users) || what.Tables.Has(store.Roles)) {
+		a.logins.Changed()
 	}
 	if s.Stale || !what.Tree && !what.Kinds {
 		return

@@ -172,10 +172,11 @@ func (a *App) openStore() (*policySource, error) {
 	live := store.NewLive(o)
 	none, _ := policy.NewTree(nil, o.MaxDepth) // of nothing there are no faults
 	p := &policySource{source: live, live: live, none: none}
+	p.sessions = a.withSessions(p, live, live, live)
 	if err := a.firstLoad(live, e); err != nil {
 		return p, err // App.Close gives back what is open
 	}
-	p.cache, err = cache.New(live, a.engine.Catalogue, a.settings.Cache.MaxBytes)
+	p.cache, err = cache.New(p.sessions, a.engine.Catalogue, a.settings.Cache.MaxBytes)
 	return p, err
 }
 

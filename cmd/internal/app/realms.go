@@ -1,0 +1,47 @@
+package app
+
+import (
+	"context"
+
+	"aclgate/metrics"
+	"aclgate/policy/realm"
+	"aclgate/policy/store"
+	"aclgate/proxy/login"
+)
+
+// withSessions puts the sessions of users in front of the store of a policy. The first policy is the
+// one in force, whose users log in; one beside it has the same sessions. live is nil for a file.
+func (a *App) withSessions(p *policySource, st store.Store, r login.Records, live *store.Live) *login.Store {
+	if a.logins != nil {
+		return a.logins.Beside(st, r, p.Tree)
+	}
+	s := a.settings.Realms
+	o := login.Options{
+		Records: r, Tree: p.Tree, Blocked: a.closed, MaxAge: s.MaxAge, MaxSessions: s.MaxSessions, Hashers: s.Hashers,
+		Cost: s.BcryptCost, Log: a.log,
+	}
+	if live != nil {
+		o.Write = func(ctx context.Context, actor string, change func(*store.Tx) error) error {
+			_, err := live.Write(ctx, actor, change)
+			return err
+		}
+	}
+	a.logins = login.New(o)
+	a.metrics.CollectLogins(func() metrics.LoginStats {
+		st := a.logins.Stats()
+		return metrics.LoginStats{Outcomes: login.Outcomes[:], Logins: st.Logins[:], Sessions: st.Sessions}
+	})
+	return a.logins.Store(st)
+}
+
+// closed reports whether an account is blocked without end, by itself or by one above it. Nobody is
+// kept from logging in by a block that ends.
+func (a *App) closed(cid int64) bool { return a.quota.Closed(cid) }
+
+// HashPassword returns the verifier of a password that will do.
+func HashPassword(password string, cost int) (string, error) {
+	if fault := realm.NewPassword(password, ""); fault != nil {
+		return "", fault
+	}
+	return login.Hash(password, cost)
+}

@@ -1,0 +1,101 @@
+package login
+
+import (
+	"crypto/sha512"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/crypto/bcrypt"
+
+	"aclgate/policy/realm"
+)
+
+// condensed returns what bcrypt is given of a password: bcrypt stops at 72 bytes, and clients send
+// longer ones that differ behind them (SPEC 10.6).
+func condensed(password string) []byte {
+	sum := sha512.Sum384([]byte(password))
+	text := make([]byte, base64.StdEncoding.EncodedLen(len(sum)))
+	base64.StdEncoding.Encode(text, sum[:])
+	return text
+}
+
+// Hash returns a verifier of a password. It takes a long time: see Hashers.
+func Hash(password string, cost int) (string, error) {
+	b, err := bcrypt.GenerateFromPassword(condensed(password), cost)
+	if err != nil {
+		return "", fmt.Errorf("cannot hash a password: %w", err)
+	}
+	b[2] = 'b' // the library writes 2a, which is the same for what is given to it here
+	return realm.OwnMark + string(b), nil
+}
+
+// matches reports whether a password is the one that a verifier was made of.
+func matches(verifier, password string) bool {
+	switch realm.FormOf(verifier) {
+	case realm.Own:
+		return bcrypt.CompareHashAndPassword([]byte(verifier[len(realm.OwnMark):]), condensed(password)) == nil
+	case realm.Bcrypt:
+		return bcrypt.CompareHashAndPassword([]byte(verifier), []byte(password)) == nil
+	case realm.Argon2id:
+		return matchesArgon(verifier, password)
+	}
+	return false
+}
+
+func matchesArgon(verifier, password string) bool {
+	a, _ := realm.ParseArgon(verifier)
+	salt, err := base64.RawStdEncoding.DecodeString(a.Salt)
+	sum, err2 := base64.RawStdEncoding.DecodeString(a.Sum)
+	if err != nil || err2 != nil {
+		return false
+	}
+	made := argon2.IDKey([]byte(password), salt, a.Time, a.Memory, a.Lanes, uint32(len(sum)))
+	return subtle.ConstantTimeCompare(made, sum) == 1
+}
+
+// nobodys returns a verifier that no password matches, as expensive as our own.
+func nobodys(cost int) string {
+	return fmt.Sprintf("%s$2b$%02d$%s", realm.OwnMark, cost, "abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234")
+}
+
+// renewable reports whether a verifier that has just matched is to be made anew: it was imported, or
+// is cheaper than those that are made now.
+func renewable(verifier string, cost int) bool {
+	if realm.FormOf(verifier) != realm.Own {
+		return true
+	}
+	was, err := bcrypt.Cost([]byte(verifier[len(realm.OwnMark):]))
+	return err == nil && was < cost
+}
+
+// errBusy says that too many wait for a hasher.
+var errBusy = errors.New("too many logins wait")
+
+// queuePerHasher is how many may wait for each hasher: about two seconds of work.
+const queuePerHasher = 8
+
+// hashers bound how many passwords are hashed at one time, and how many wait for that.
+type hashers struct {
+	slots   chan struct{}
+	waiting atomic.Int64
+}
+
+func newHashers(n int) *hashers { return &hashers{slots: make(chan struct{}, n)} }
+
+// do calls work when a hasher is free, or returns errBusy.
+func (h *hashers) do(work func()) error {
+	most := int64(cap(h.slots)) * (1 + queuePerHasher)
+	if h.waiting.Add(1) > most {
+		h.waiting.Add(-1)
+		return errBusy
+	}
+	defer h.waiting.Add(-1)
+	h.slots <- struct{}{}
+	defer func() { <-h.slots }()
+	work()
+	return nil
+}

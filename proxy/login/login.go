@@ -1,0 +1,229 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"runtime"
+	"time"
+
+	"aclgate/policy"
+	"aclgate/policy/realm"
+	"aclgate/policy/record"
+	"aclgate/policy/store"
+)
+
+// Options are what a Service is made of.
+type Options struct {
+	Records Records
+	Tree    func() *policy.Tree
+	Blocked func(cid int64) bool // whether an account is blocked; nil: none is
+	// Write makes changes in the store; nil: it is a file, which nobody here writes.
+	Write func(ctx context.Context, actor string, change func(*store.Tx) error) error
+
+	MaxAge      time.Duration // realms.max_age
+	MaxSessions int           // realms.max_sessions
+	Hashers     int           // realms.hashers; 0: half of the cores
+	Cost        int           // realms.bcrypt_cost
+	Log         *slog.Logger
+}
+
+// Service lets users in. It is safe for concurrent use.
+type Service struct {
+	o         Options
+	directory directory
+	sessions  *sessions
+	hashers   *hashers
+	addresses *tries
+	users     *tries
+	nobody    string // a verifier that no password matches
+	counts    counts
+}
+
+// New returns a Service.
+func New(o Options) *Service {
+	if o.Hashers <= 0 {
+		o.Hashers = max(1, runtime.GOMAXPROCS(0)/2)
+	}
+	s := &Service{o: o, sessions: newSessions(), hashers: newHashers(o.Hashers), nobody: nobodys(o.Cost)}
+	s.directory = directory{records: o.Records, tree: o.Tree}
+	s.addresses = newTries(triesPerAddress, addressWindow)
+	s.users = newTries(triesPerUser, userWindow)
+	return s
+}
+
+// Store returns st with the sessions of users in front.
+func (s *Service) Store(st store.Store) *Store { return &Store{st, s.sessions, &s.directory} }
+
+// Beside returns the store of another policy with the same sessions in front, whose users may do
+// what its records say.
+func (s *Service) Beside(st store.Store, r Records, tree func() *policy.Tree) *Store {
+	return &Store{st, s.sessions, &directory{records: r, tree: tree}}
+}
+
+// Changed says that realms, users or accounts are others now. When it returns, every token of a user
+// that is looked up has what they say.
+func (s *Service) Changed() {
+	s.directory.changed()
+	s.sessions.moveAll()
+}
+
+// minFailure is after what time a failed login answers, at the earliest: what kind of hash was
+// checked must not be seen.
+const minFailure = 500 * time.Millisecond
+
+// Attempt is one login.
+type Attempt struct {
+	PublicID string // of the realm
+	Body     []byte
+	From     netip.Addr
+	Began    time.Time
+}
+
+// Answer is what becomes of a request here.
+type Answer struct {
+	Reason policy.Reason // OwnAnswer: Body holds the result
+	Body   []byte        // the element of result, as JSON
+	Text   string        // of BadBody: what is wrong
+	Retry  time.Duration // of LoginLimited: when the next try would pass
+	User   int64         // who it is about; 0: nobody that there is
+}
+
+// Login checks a password and makes a session. It sleeps where it fails.
+func (s *Service) Login(ctx context.Context, a Attempt) Answer {
+	name, password, fault := readCredentials(a.Body)
+	if fault != "" {
+		return Answer{Reason: policy.BadBody, Text: fault}
+	}
+	r := s.directory.realm(s.directory.current().realms[a.PublicID])
+	address, ofUser := s.addresses.key(a.From, 0, ""), s.users.key(a.From, r.ID, realm.Fold(name))
+	if wait := s.addresses.take(address, a.Began); wait > 0 {
+		return s.counts.answer(Answer{Reason: policy.LoginLimited, Retry: wait})
+	}
+	if wait := s.users.take(ofUser, a.Began); wait > 0 {
+		return s.counts.answer(Answer{Reason: policy.LoginLimited, Retry: wait})
+	}
+	u, verifier, err := s.check(&r, name, password)
+	switch {
+	case errors.Is(err, errBusy):
+		s.addresses.giveBack(address)
+		s.users.giveBack(ofUser)
+		return s.counts.answer(Answer{Reason: policy.LoginBusy})
+	case err != nil:
+		s.o.Log.Error("a login could not be judged", "error", err)
+		return s.counts.answer(Answer{Reason: policy.StoreStale})
+	}
+	if u != 0 {
+		if answer, in := s.admit(u, verifier); in {
+			s.addresses.giveBack(address)
+			s.users.giveBack(ofUser)
+			return s.counts.answer(answer)
+		}
+	}
+	s.pause(ctx, a.Began)
+	return s.counts.answer(Answer{Reason: policy.LoginFailed, User: u})
+}
+
+// pause waits until a failure may be answered.
+func (s *Service) pause(ctx context.Context, began time.Time) {
+	timer := time.NewTimer(time.Until(began.Add(minFailure)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// check returns the user of a realm with this name and password, 0 for none, and the verifier that
+// the password matches. Whether there is one takes the same work.
+func (s *Service) check(r *realm.Realm, name, password string) (id int64, verifier string, err error) {
+	id = s.directory.current().users[userName{r.ID, realm.Fold(name)}]
+	verifier, err = s.o.Records.Secret(id) // nobody has the id 0, and the question takes its time
+	switch {
+	case err != nil && !errors.Is(err, store.ErrNoRow):
+		return 0, "", err
+	case id == 0 || realm.FormOf(verifier) == realm.NoForm:
+		verifier = s.nobody
+	}
+	right := false
+	err = s.hashers.do(func() {
+		if right = matches(verifier, password); right && s.o.Write != nil && renewable(verifier, s.o.Cost) {
+			verifier = s.renew(id, verifier, password)
+		}
+	})
+	if err != nil || !right {
+		return 0, "", err
+	}
+	return id, verifier, nil
+}
+
+// renew makes the verifier of a password anew, and returns the one in force. What fails is tried
+// again at the next login.
+func (s *Service) renew(user int64, before, password string) string {
+	verifier, err := Hash(password, s.o.Cost)
+	if err == nil {
+		err = s.o.Write(context.Background(), "login", func(tx *store.Tx) error {
+			if now, err := tx.Secret(user); err != nil || now != before {
+				return err // somebody has written another one meanwhile
+			}
+			return tx.SetSecret(user, verifier)
+		})
+	}
+	if err != nil {
+		s.o.Log.Warn("the hash of a password was not renewed", "user", user, "error", err)
+		return before
+	}
+	return verifier
+}
+
+// admit makes a session of a user who has shown the password, unless the user must not be let in.
+func (s *Service) admit(user int64, verifier string) (Answer, bool) {
+	rights, in := s.directory.rights(user)
+	if !in || s.o.Blocked != nil && s.o.Blocked(rights.CID) {
+		return Answer{}, false
+	}
+	key, digest := store.NewKey()
+	n := s.sessions.add(digest, user, time.Now(), s.o.MaxAge, s.o.MaxSessions)
+	// Whoever changes a password ends the sessions after it. This one may have come in between.
+	if now, err := s.o.Records.Secret(user); err != nil || now != verifier {
+		s.sessions.endOne(n)
+		return Answer{}, false
+	}
+	s.o.Log.Info("login", "user", user, "token", n.id)
+	body := record.NewObject(record.Member{Name: "token", Value: record.NewText(key)}).Append(nil)
+	return Answer{Reason: policy.OwnAnswer, Body: body, User: user}, true
+}
+
+// readCredentials reads the body of a login, and returns a fault in words.
+func readCredentials(text []byte) (name, password, fault string) {
+	const expected = "expected an object with username (or name) and password"
+	v, err := record.Parse(text)
+	if err != nil || v.Shape != record.Object {
+		return "", "", expected
+	}
+	user, alias, secret := v.Get("username"), v.Get("name"), v.Get("password")
+	if user.Shape == record.Absent {
+		user, alias = alias, record.Value{}
+	}
+	if user.Shape != record.Text || alias.Shape != record.Absent || secret.Shape != record.Text || len(v.Members) != 2 {
+		return "", "", expected
+	}
+	return user.Text, secret.Text, ""
+}
+
+// Info returns what everybody may know of a realm, as JSON, and whether there is one.
+func (s *Service) Info(publicID string) ([]byte, bool) {
+	r := s.directory.realm(s.directory.current().realms[publicID])
+	if r.ID == 0 || !r.Enabled {
+		return nil, false
+	}
+	info := r.PublicInfo
+	if info.Shape != record.Object {
+		info = record.NewObject()
+	}
+	return record.NewObject(record.Member{Name: "name", Value: record.NewText(r.Name)}, record.Member{Name: "public_info", Value: info}).Append(nil), true
+}
+
+// Logout ends all sessions of a user. When it returns none is accepted any more.
+func (s *Service) Logout(user int64) int { return s.sessions.end(user, 0) }

@@ -1,0 +1,174 @@
+package login
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"aclgate/policy"
+	"aclgate/policy/store"
+)
+
+// revisionCount is how many revisions sessions have: a login or a logout makes one token in so many
+// be looked up again.
+const revisionCount = 1 << 10
+
+// firstSession is below all ids of sessions that live in memory: 2^52, which no store gives, and
+// which JavaScript still counts exactly.
+const firstSession = 1 << 52
+
+// sweepEvery is how often sessions that have ended are forgotten.
+const sweepEvery = time.Minute
+
+// session is one login.
+type session struct {
+	id      int64
+	digest  policy.Digest
+	user    int64
+	created int64 // unix seconds
+	ends    int64 // unix seconds, whatever is used in between
+	used    *atomic.Int64
+}
+
+// sessions are those that live in memory.
+type sessions struct {
+	mu       sync.RWMutex
+	byDigest map[policy.Digest]*session
+	byUser   map[int64][]*session // the oldest first
+	lastID   int64
+	swept    time.Time
+
+	revisions [revisionCount]atomic.Uint64
+}
+
+func newSessions() *sessions {
+	return &sessions{byDigest: map[policy.Digest]*session{}, byUser: map[int64][]*session{}}
+}
+
+func (s *sessions) move(d *policy.Digest) { s.revisions[d.Key()%revisionCount].Add(1) }
+
+// moveAll has every token be looked up again.
+func (s *sessions) moveAll() {
+	for i := range s.revisions {
+		s.revisions[i].Add(1)
+	}
+}
+
+// find returns the session with this digest, or nil.
+func (s *sessions) find(d policy.Digest) *session {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.byDigest[d]
+}
+
+// add makes a session of a user. Where there are more than most the oldest go.
+func (s *sessions) add(d policy.Digest, user int64, now time.Time, age time.Duration, most int) *session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sweep(now)
+	// Ids follow the clock, so that none is given again after a start.
+	s.lastID = max(s.lastID+1, firstSession+now.UnixMicro())
+	n := &session{id: s.lastID, digest: d, user: user, created: now.Unix(), ends: now.Add(age).Unix(), used: new(atomic.Int64)}
+	s.byDigest[d] = n
+	s.byUser[user] = append(s.byUser[user], n)
+	for len(s.byUser[user]) > most {
+		s.drop(s.byUser[user][0])
+	}
+	s.move(&d)
+	return n
+}
+
+// drop forgets a session; the caller holds the lock.
+func (s *sessions) drop(n *session) {
+	delete(s.byDigest, n.digest)
+	s.byUser[n.user] = slices.DeleteFunc(s.byUser[n.user], func(other *session) bool { return other == n })
+	if len(s.byUser[n.user]) == 0 {
+		delete(s.byUser, n.user)
+	}
+	s.move(&n.digest)
+}
+
+// sweep forgets sessions that have ended, now and then; the caller holds the lock.
+func (s *sessions) sweep(now time.Time) {
+	if now.Sub(s.swept) < sweepEvery {
+		return
+	}
+	s.swept = now
+	for _, n := range s.byDigest {
+		if n.ends <= now.Unix() {
+			s.drop(n)
+		}
+	}
+}
+
+// end ends the sessions of a user, but for the one with the id keep. When it returns, none of them
+// is accepted any more.
+func (s *sessions) end(user, keep int64) (ended int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range slices.Clone(s.byUser[user]) {
+		if n.id != keep {
+			s.drop(n)
+			ended++
+		}
+	}
+	return ended
+}
+
+// endOne ends one session.
+func (s *sessions) endOne(n *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byDigest[n.digest] == n {
+		s.drop(n)
+	}
+}
+
+// count returns how many sessions there are.
+func (s *sessions) count(now int64) (n int) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, session := range s.byDigest {
+		if session.ends > now {
+			n++
+		}
+	}
+	return n
+}
+
+// Store is a store of tokens with the sessions of users in front. It implements store.Store, and
+// gives every token that carries a user what that user may do now.
+type Store struct {
+	store.Store
+	sessions  *sessions
+	directory *directory
+}
+
+// Revision implements store.Store.
+func (s *Store) Revision(key uint64) uint64 {
+	return s.Store.Revision(key) + s.sessions.revisions[key%revisionCount].Load()
+}
+
+// Load implements store.Store.
+func (s *Store) Load(d policy.Digest) (*store.Record, error) {
+	if n := s.sessions.find(d); n != nil {
+		return s.directory.token(n), nil
+	}
+	return s.Store.Load(d)
+}
+
+// token returns the token of a session as user and realm are now. One whose user must not be let in
+// is disabled.
+func (d *directory) token(n *session) *store.Record {
+	rights, in := d.rights(n.user)
+	rec := &store.Record{Entries: rights.Entries}
+	rec.Token = policy.Token{
+		ID: n.id, Digest: n.digest, UserID: n.user, CID: rights.CID, Enabled: in, Info: "login",
+		Access: rights.Access, Sources: rights.Sources, Origins: rights.Origins, Created: n.created, Expire: n.ends,
+	}
+	if rights.TTL > 0 { // which can only end it sooner
+		rec.Token.Expire, rec.Token.Deadline, rec.Token.TTL, rec.Token.Used = 0, n.ends, rights.TTL, n.used
+	}
+	return rec
+}
