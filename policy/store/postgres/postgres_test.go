@@ -53,6 +53,10 @@ func TestEngine(t *testing.T) {
 		e, _ := fresh(t, s)
 		return e
 	})
+	t.Run("many owners", func(t *testing.T) {
+		e, _ := fresh(t, s)
+		enginetest.ManyOwners(t, e)
+	})
 }
 
 // A pooler in transaction mode gives every transaction another connection.

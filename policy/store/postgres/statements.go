@@ -161,8 +161,9 @@ const (
 	pruneRates = `DELETE FROM aclgate.rates
   WHERE at + CASE WHEN drains THEN greatest(amount, 0) + 60000000 ELSE $1::bigint END < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
 
-	newID       = `INSERT INTO aclgate.ids AS i (kind, next) VALUES ($1, 2) ON CONFLICT (kind) DO UPDATE SET next = i.next + 1 RETURNING next - 1`
-	putOwner    = `INSERT INTO aclgate.items AS i (collection, id, cid) VALUES ($1, $2, $3) ON CONFLICT (collection, id) DO UPDATE SET cid = excluded.cid WHERE i.cid <> excluded.cid`
+	newID     = `INSERT INTO aclgate.ids AS i (kind, next) VALUES ($1, 2) ON CONFLICT (kind) DO UPDATE SET next = i.next + 1 RETURNING next - 1`
+	putOwners = `INSERT INTO aclgate.items AS i (collection, id, cid) SELECT $1, u.id, u.cid FROM unnest($2::bigint[], $3::bigint[]) u (id, cid)
+  ON CONFLICT (collection, id) DO UPDATE SET cid = excluded.cid WHERE i.cid <> excluded.cid`
 	deleteOwner = `DELETE FROM aclgate.items WHERE collection = $1 AND id = $2`
 	link        = `WITH g AS MATERIALIZED (SELECT id FROM aclgate.grants WHERE id = $1), i AS (
   INSERT INTO aclgate.grant_links (grant_id, cid) SELECT g.id, $2::bigint FROM g ON CONFLICT DO NOTHING) SELECT id FROM g`

@@ -29,6 +29,8 @@ type writer struct {
 	docs  []string
 	at    map[int64]int // where ids stand
 	size  int
+
+	owners owners
 }
 
 // Write implements store.Engine. A transaction that another one was in the way of is made again.
@@ -47,7 +49,7 @@ func (e *Engine) Write(ctx context.Context, actor string, change func(store.Writ
 func (e *Engine) write(ctx context.Context, actor string, change func(store.Writer) error) (at store.Head, err error) {
 	err = e.transaction(ctx, e.admin, pgx.TxOptions{}, func(tx pgx.Tx) error {
 		w := &writer{reader: &reader{ctx: ctx, tx: tx}, at: map[int64]int{}}
-		w.flush = w.put
+		w.flush = func() error { return errors.Join(w.put(), w.putOwners()) }
 		if err := w.exec(beginChange, actor); err != nil {
 			return err
 		}
@@ -143,9 +145,6 @@ func (w *writer) Delete(t store.Table, id int64) error {
 func (w *writer) NewID(t store.Table) (id int64, err error) {
 	return id, w.one(newID, []any{int64(t)}, &id)
 }
-
-// PutOwner implements store.Writer.
-func (w *writer) PutOwner(o store.Owner) error { return w.later(putOwner, o.Collection, o.ID, o.CID) }
 
 // DeleteOwner implements store.Writer.
 func (w *writer) DeleteOwner(collection string, id int64) error {

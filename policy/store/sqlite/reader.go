@@ -14,6 +14,7 @@ type reader struct {
 	ctx        context.Context
 	tx         *sql.Tx
 	statements map[string]*sql.Stmt // that were prepared; they end with the transaction
+	flush      func() error         // writes what waits to be written; nil: there is nothing
 }
 
 func newReader(ctx context.Context, tx *sql.Tx) *reader {
@@ -32,11 +33,22 @@ func (r *reader) prepared(query string) (*sql.Stmt, error) {
 }
 
 func (r *reader) query(query string, args ...any) (*sql.Rows, error) {
+	if err := r.flushed(); err != nil {
+		return nil, err
+	}
 	s, err := r.prepared(query)
 	if err != nil {
 		return nil, err
 	}
 	return s.QueryContext(r.ctx, args...)
+}
+
+// flushed writes what waits, so that it is read.
+func (r *reader) flushed() error {
+	if r.flush == nil {
+		return nil
+	}
+	return r.flush()
 }
 
 // scanner is a row, or why there is none.
@@ -47,6 +59,9 @@ type failed struct{ err error }
 func (f failed) Scan(...any) error { return f.err }
 
 func (r *reader) row(query string, args ...any) scanner {
+	if err := r.flushed(); err != nil {
+		return failed{err}
+	}
 	s, err := r.prepared(query)
 	if err != nil {
 		return failed{err}
@@ -164,6 +179,9 @@ func (r *reader) named(b *store.Batch) error {
 	}
 	seen := make(map[key]bool, len(b.Changes))
 	for _, c := range b.Changes {
+		if len(c.IDs) == 0 {
+			continue
+		}
 		k := key{c.Table, c.IDs[0]}
 		if seen[k] || c.Table.String() == "" {
 			continue
@@ -186,12 +204,24 @@ func (r *reader) named(b *store.Batch) error {
 func scanChange(rows *sql.Rows, more ...any) (c store.Change, err error) {
 	var mark, id, at int64
 	err = rows.Scan(append([]any{&c.Rev, &mark, &c.Table, &id, &at, &c.Actor}, more...)...)
-	c.Mark, c.IDs, c.At = markOf(mark), []int64{id}, time.Unix(at, 0)
+	c.Mark, c.At = markOf(mark), time.Unix(at, 0)
+	if id != 0 { // 0: too many to name
+		c.IDs = []int64{id}
+	}
 	return c, err
 }
 
 // writer changes rows in one transaction.
-type writer struct{ *reader }
+type writer struct {
+	*reader
+	owners owners
+}
+
+func newWriter(ctx context.Context, tx *sql.Tx) *writer {
+	w := &writer{reader: newReader(ctx, tx)}
+	w.flush = w.flushOwners
+	return w
+}
 
 func (w *writer) exec(query string, args ...any) error {
 	s, err := w.prepared(query)
@@ -223,6 +253,9 @@ func (w *writer) Delete(t store.Table, id int64) error {
 
 // remove takes away what a statement names, or ends with ErrNoRow.
 func (w *writer) remove(query string, args ...any) error {
+	if err := w.flushed(); err != nil {
+		return err
+	}
 	s, err := w.prepared(query)
 	if err != nil {
 		return err

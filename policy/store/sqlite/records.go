@@ -68,9 +68,6 @@ func (w *writer) refer(query string, args ...any) error {
 	return err
 }
 
-// PutOwner implements store.Writer.
-func (w *writer) PutOwner(o store.Owner) error { return w.exec(putOwner, o.Collection, o.ID, o.CID) }
-
 // DeleteOwner implements store.Writer.
 func (w *writer) DeleteOwner(collection string, id int64) error {
 	return w.remove(dropOwner, collection, id)

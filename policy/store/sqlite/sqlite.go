@@ -183,6 +183,9 @@ func (e *Engine) Write(ctx context.Context, actor string, change func(store.Writ
 		if err := change(w); err != nil {
 			return err
 		}
+		if err := w.endOwners(); err != nil {
+			return err
+		}
 		if err := w.exec(setActor, ""); err != nil {
 			return err
 		}
@@ -208,7 +211,7 @@ func (e *Engine) commit(ctx context.Context, change func(*writer) error) error {
 		return e.explain(err)
 	}
 	defer tx.Rollback()
-	if err := change(&writer{newReader(ctx, tx)}); err != nil {
+	if err := change(newWriter(ctx, tx)); err != nil {
 		return e.explain(err)
 	}
 	return e.explain(tx.Commit())

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"errors"
 	"flag"
 	"path/filepath"
 	"testing"
@@ -54,4 +55,38 @@ func TestFiftyWriters(t *testing.T) {
 	}
 	e, _ := fresh(t)
 	enginetest.Writers(t, e, 60)
+}
+
+// An import of many items takes triggers away and puts the same ones back: also when it is undone.
+func TestTriggersComeBack(t *testing.T) {
+	e, _ := fresh(t)
+	triggers := func() (all string) {
+		t.Helper()
+		if err := e.read.QueryRow(`SELECT group_concat(sql, ';' || char(10)) FROM (SELECT sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY name)`).Scan(&all); err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	before := triggers()
+	for _, undone := range []error{nil, errors.New("undone")} {
+		_, err := e.Write(t.Context(), "operator", func(w store.Writer) error {
+			for id := range int64(ownersNamed + 1) {
+				if err := w.PutOwner(store.Owner{Collection: "gw/devices", ID: id + 1, CID: 1}); err != nil {
+					return err
+				}
+			}
+			return undone
+		})
+		if !errors.Is(err, undone) {
+			t.Fatal(err)
+		}
+		if after := triggers(); after != before {
+			t.Errorf("the triggers were\n%s\nand are\n%s", before, after)
+		}
+	}
+}
+
+func TestManyOwners(t *testing.T) {
+	e, _ := fresh(t)
+	enginetest.ManyOwners(t, e)
 }
