@@ -50,7 +50,11 @@ func (e *env) askAdmin(ctx context.Context, s *config.Settings, method, path str
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAdminAnswer))
-	return resp.StatusCode, strings.TrimSpace(string(answer)), err
+	text := strings.TrimSpace(string(answer))
+	if resp.StatusCode == http.StatusNotFound && reasons(text) == "no such resource" {
+		return 0, "", errors.New("the running gateway was started without admin.token_file: restart it")
+	}
+	return resp.StatusCode, text, err
 }
 
 // dialable turns an address to listen on into one to call: a listener on every address is called on

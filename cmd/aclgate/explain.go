@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -50,7 +49,9 @@ environment variable ` + keyVariable + `.
   aclgate explain --token 17 GET '/gw/devices/7/messages'
 
 The account of an item, where the gateway keeps accounts apart itself, and what a match
-names, only the backend knows: --live asks it.
+names, only the running gateway knows, and whether an account is blocked, a limit met
+or an index too old: --live asks it, through the admin listener (admin.token_file).
+Where no gateway runs, it asks the backend itself.
 
 With --mqtt, explain an action on a topic, or the delivery of a message, in place of a request: which GET
 decides, what a filter is narrowed to, which entries have a part in it. --cid is that of the user property then.
@@ -72,7 +73,7 @@ allowed or not; 1 that there is no such token.`,
 	flags.StringVar(&f.source, "source", "", "address of the client (default: not judged)")
 	flags.StringVar(&f.origin, "origin", "", "origin of the page that asks")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
-	flags.BoolVar(&f.live, "live", false, "ask the backend for the accounts of the items and what a match names")
+	flags.BoolVar(&f.live, "live", false, "ask the running gateway: the accounts of items, what a match names, limits and blocks")
 	flags.BoolVar(&f.mqtt, "mqtt", false, "explain subscribe FILTER, publish TOPIC or deliver TOPIC")
 	c.MarkFlagsMutuallyExclusive("live", "mqtt")
 	c.MarkFlagsMutuallyExclusive("token", "digest", "info", "key-file")
@@ -116,7 +117,7 @@ func (e *env) runExplain(cmd *cobra.Command, f *explainFlags, args []string) err
 	var report *explain.Report
 	if !f.live {
 		report = explain.Explain(pol.engine, ask)
-	} else if report, err = e.explainLive(cmd.Context(), s, ask); err != nil {
+	} else if report, err = e.explainLive(cmd.Context(), s, ask, f.at == ""); err != nil {
 		return err
 	}
 	if ask.Method != args[0] {
@@ -248,19 +249,4 @@ func (f *explainFlags) key(stdin io.Reader) (string, error) {
 		return "", errors.New("what was given as the key is none: 8 to 256 characters of A-Z a-z 0-9 . _ ~ -")
 	}
 	return key, nil
-}
-
-// explainLive explains a request with what only the backend knows.
-func (e *env) explainLive(ctx context.Context, s *config.Settings, ask explain.Ask) (*explain.Report, error) {
-	s.Audit = config.Audit{} // nothing is served, so there is nothing to write
-	a, err := app.New(s, newLogger(config.Log{Level: config.LogError, Format: config.LogText}, e.stderr, false), app.Options{})
-	if err != nil {
-		return nil, badSettings(err)
-	}
-	defer a.Close()
-	report, err := a.Explain(ctx, ask)
-	if err != nil {
-		return nil, failed(err)
-	}
-	return report, nil
 }

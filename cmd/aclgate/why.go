@@ -54,7 +54,7 @@ func (e *env) runWhy(ctx context.Context, text string, asJSON bool) error {
 		fmt.Fprintf(e.stdout, "%s\n", raw)
 		return nil
 	}
-	return e.explainLine(s, line)
+	return e.explainLine(ctx, s, line)
 }
 
 // findDecision looks where decisions are remembered. That the gateway cannot be asked is only worth

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/hex"
 	"fmt"
 	"net/netip"
@@ -12,8 +13,9 @@ import (
 	"aclgate/policy/explain"
 )
 
-// explainLine says what is known of a decision, and explains it by the policy as it is now.
-func (e *env) explainLine(s *config.Settings, l *record.Line) error {
+// explainLine says what is known of a decision, and explains it by the policy as it is now: as the
+// running gateway judges it or, where none can be asked, by what is known here.
+func (e *env) explainLine(ctx context.Context, s *config.Settings, l *record.Line) error {
 	e.printLine(s, l)
 	pol, err := policyInForce(s)
 	if err != nil {
@@ -29,7 +31,14 @@ func (e *env) explainLine(s *config.Settings, l *record.Line) error {
 		return e.printReason(l, fmt.Sprintf("token %d is not in the policy any more", l.Token))
 	}
 	ask.File, ask.Tree, ask.Token = s.Store.Path.Text, pol.Tree, tok
-	report := explain.Explain(pol.engine, ask)
+	report, away := e.askExplain(ctx, s, ask)
+	if away != nil {
+		report = explain.Explain(pol.engine, ask)
+	}
+	// What was denied is never shown as something that passes.
+	if l.Verdict == policy.Deny.String() && report.Verdict != l.Verdict {
+		return e.printReason(l, otherwise(s, l, report, away))
+	}
 	if report.Reason != l.Reason && len(report.Open) == 0 {
 		if err := e.printReason(l, "the policy as it is now, and the request as far as it is remembered, lead elsewhere; see below"); err != nil {
 			return err
@@ -39,6 +48,38 @@ func (e *env) explainLine(s *config.Settings, l *record.Line) error {
 	return e.print(report, false)
 }
 
+// otherwise says why a request that was denied is not denied by what is known now. away is why the
+// running gateway was not asked.
+func otherwise(s *config.Settings, l *record.Line, report *explain.Report, away error) string {
+	if len(report.Open) > 0 {
+		text := "which account an item belongs to, and what a match names, only the running gateway knows"
+		if away != nil {
+			text += "; " + away.Error()
+		}
+		return text
+	}
+	if !decidedByPolicy(l.Reason) {
+		return "nothing in the policy refused it: it was the state of the gateway then, or what the request held"
+	}
+	text := "the policy has changed since, or the account of an item: the same request would not be denied now"
+	if report.Entry > 0 {
+		text += fmt.Sprintf(", by entry %d of the token's ACL", report.Entry)
+	}
+	return text
+}
+
+// decidedByPolicy reports whether a reason is about tokens, entries or accounts: a 401, code 6 or
+// code 8.
+func decidedByPolicy(word string) bool {
+	for _, r := range policy.Reasons() {
+		if r.String() == word {
+			a := r.Answer()
+			return a.Status == 401 || a.Code == policy.CodeDenied || a.Code == policy.CodeNotPermitted || a.Class == policy.ClassEmpty
+		}
+	}
+	return false
+}
+
 // printLine prints what was remembered.
 func (e *env) printLine(s *config.Settings, l *record.Line) {
 	fmt.Fprintf(e.stdout, "Decision  %s, %s\n", l.Decision, l.Time.UTC().Format("2006-01-02 15:04:05 UTC"))
@@ -46,11 +87,11 @@ func (e *env) printLine(s *config.Settings, l *record.Line) {
 	fmt.Fprintf(e.stdout, "By        %s\n", asker(l))
 	fmt.Fprintf(e.stdout, "Decided   %s (%s), answered %d\n", strings.ToUpper(l.Verdict), l.Reason, l.Status)
 	if l.Entry > 0 {
-		place := fmt.Sprintf("entry %d of the token's ACL", l.Entry)
+		place := fmt.Sprintf("%d of the token's ACL was chosen", l.Entry)
 		if l.Line > 0 {
 			place += fmt.Sprintf(", %s:%d", s.Store.Path.Text, l.Line)
 		}
-		fmt.Fprintf(e.stdout, "Decisive  %s, as the file was then\n", place)
+		fmt.Fprintf(e.stdout, "Entry     %s, as the file was then\n", place)
 	}
 	if l.DryRun != "" {
 		fmt.Fprintf(e.stdout, "Entries   would have made it %s (%s); policy.enforce was false\n", l.DryRun, l.DryRunReason)

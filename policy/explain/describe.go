@@ -200,6 +200,9 @@ func (x *explainer) foreign() string {
 // notes adds what is true of the settings rather than of the request.
 func (x *explainer) notes() {
 	switch {
+	case x.refused:
+		x.note("The policy has no part in this: it is the state of the gateway at this moment.")
+		return
 	case x.in.Scope == 0:
 		if x.verdict == policy.Deny {
 			x.note("The first fault is the whole answer: nothing after it was judged.")

@@ -17,6 +17,7 @@ type Ask struct {
 	// Resolve asks the backend what an unresolved decision needs, and completes the input with it.
 	// Nil: the report says what would have to be asked.
 	Resolve func(*policy.Decision, *policy.Input)
+	State   State // of a running gateway
 }
 
 // explainer takes one Ask through the steps of a request.
@@ -28,6 +29,7 @@ type explainer struct {
 	req          policy.Request
 	in           policy.Input
 	dec          policy.Decision
+	refused      bool // by the state of the gateway, not by the policy
 	indexMissing bool // only an index could tell the rest, and there is none here
 	verdict      policy.Verdict
 	reason       policy.Reason
@@ -52,6 +54,9 @@ func (x *explainer) judge() (policy.Verdict, policy.Reason) {
 		return policy.Allow, policy.OwnAnswer
 	}
 	x.evaluate()
+	if reason := x.refusedNow(); reason != policy.NotJudged {
+		return policy.Deny, reason
+	}
 	if x.indexMissing {
 		return policy.Unresolved, policy.NotJudged
 	}

@@ -51,7 +51,7 @@ func (x *explainer) outcomes(i int, asked string) []ItemOutcome {
 		return x.listed(s, p, b)
 	}
 	for _, id := range p.IDs {
-		list.add(Passes, id, x.whyPermitted(s, b))
+		list.add(Passes, id, x.whyPermitted(s, b, 0))
 	}
 	permitted := setOf(p.IDs)
 	for _, id := range b.candidates() {
@@ -79,7 +79,7 @@ func (x *explainer) listed(s *policy.Selector, p *policy.SelectorDecision, b lim
 		case !kept[id]:
 			list.add(Dropped, id, "it does not satisfy the conditions")
 		default:
-			list.add(Passes, id, x.whyPermitted(s, b))
+			list.add(Passes, id, x.whyPermitted(s, b, id))
 		}
 	}
 	return list
@@ -175,11 +175,11 @@ func (x *explainer) whole(s *policy.Selector, b limits) string {
 	case s.Collection.OpenTo(x.req.Method):
 		return "a dictionary, open to every valid token"
 	}
-	return x.whyPermitted(s, b)
+	return x.whyPermitted(s, b, 0)
 }
 
-// whyPermitted says what let an item in.
-func (x *explainer) whyPermitted(s *policy.Selector, b limits) string {
+// whyPermitted says what let an item in, or with the id 0 all those that pass.
+func (x *explainer) whyPermitted(s *policy.Selector, b limits, id int64) string {
 	text := ""
 	switch {
 	case len(b.grants) > 0:
@@ -196,15 +196,20 @@ func (x *explainer) whyPermitted(s *policy.Selector, b limits) string {
 	default:
 		text = fmt.Sprintf("entry %d has no ids, so it is about every item", b.entry.Number)
 	}
-	return text + x.scopeClause(s)
+	return text + x.scopeClause(s, id)
 }
 
-// scopeClause says who judges the account of an item that the entries permit.
-func (x *explainer) scopeClause(s *policy.Selector) string {
+// scopeClause says who judges the account of an item that the entries permit and, where it is known
+// here, which one that is.
+func (x *explainer) scopeClause(s *policy.Selector, id int64) string {
+	indexed := x.ask.Items != nil && x.engine.Mode.Index()
 	switch {
 	case !s.Collection.Scoped:
 		return ""
-	case x.ask.Items != nil && x.engine.Mode.Index():
+	case indexed && id != 0:
+		cid, _ := x.ask.Items.Account(s.Collection, id)
+		return fmt.Sprintf("; it belongs to account %s, in the branch of account %d", x.accountName(cid), x.in.Scope)
+	case indexed:
 		return fmt.Sprintf("; it lies in the branch of account %d", x.in.Scope)
 	case x.engine.Mode.Index():
 		return "; the gateway's index knows its account"
@@ -235,6 +240,9 @@ func (x *explainer) whyDenied(s *policy.Selector, b limits, id int64) string {
 	cid, known := x.ask.Items.Account(s.Collection, id)
 	if !known {
 		return "no such item is known"
+	}
+	if cid == 0 {
+		return "the backend names no account for it (it has no cid), so no token reaches it"
 	}
 	return fmt.Sprintf("it belongs to account %s, outside the branch of account %d", x.accountName(cid), x.in.Scope)
 }

@@ -43,6 +43,7 @@ type Options struct {
 	Reload   func() error  // reads the policy anew; nil: there is no /reload
 	Notice   func() string // what a reload leaves as it was, in words; nil, or "": nothing
 	Ring     *record.Ring  // what /why looks into; nil: there is no /why
+	Explain  Explainer     // explains a request; nil: there is no /explain
 	Log      *log.Logger   // faults of connections and handlers; nil: dropped
 }
 
@@ -79,6 +80,9 @@ func New(o Options) *Server {
 	}
 	if o.Ring != nil {
 		s.Handle(http.MethodGet, "/why/", why(o.Ring))
+	}
+	if o.Explain != nil {
+		s.Handle(http.MethodPost, "/explain", explained(o.Explain))
 	}
 	return s
 }

@@ -91,6 +91,16 @@ func (l *Limiter) Admit(h *Hold, tok *policy.Token, tree *policy.Tree, now int64
 	return policy.NotJudged
 }
 
+// Look says what Admit would say at now, and gives back at once what it takes. h is empty before and
+// has Retry afterwards, until its Release.
+func (l *Limiter) Look(h *Hold, tok *policy.Token, tree *policy.Tree, now int64) policy.Reason {
+	reason := l.Admit(h, tok, tree, now)
+	if reason == policy.NotJudged {
+		h.refused(reason, now)
+	}
+	return reason
+}
+
 // admitAccounts charges a request to an account and those above it. Each shares its bound among the
 // accounts below it, so that one of them cannot use up what the others need.
 func (l *Limiter) admitAccounts(h *Hold, cid int64, tree *policy.Tree, now int64) bool {

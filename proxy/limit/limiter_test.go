@@ -56,6 +56,29 @@ func TestUseCountsForAncestors(t *testing.T) {
 	}
 }
 
+// A look says what the next request gets, and takes nothing.
+func TestLook(t *testing.T) {
+	l, tr := New(Options{Token: Limit{Rate: 1, Burst: 1, Concurrent: 1}, Account: Limit{Rate: 1, Burst: 10}}), tree(t)
+	for range 3 {
+		var h Hold
+		if got := l.Look(&h, token(7, 111), tr, second); got != policy.NotJudged {
+			t.Fatalf("got %v of a look", got)
+		}
+		h.Release()
+	}
+	if got := l.left(1, second); got != 10 {
+		t.Errorf("the root has %d left, want 10", got)
+	}
+	var h, look Hold
+	defer h.Release()
+	if got := l.Admit(&h, token(7, 111), tr, second); got != policy.NotJudged {
+		t.Fatalf("got %v of the first request", got)
+	}
+	if got := l.Look(&look, token(7, 111), tr, second); got != policy.LimitToken || look.Retry < 1 {
+		t.Errorf("got %v and %d s, want limit-token", got, look.Retry)
+	}
+}
+
 // What the root refuses costs the accounts and the token below it nothing.
 func TestRefusalGivesBack(t *testing.T) {
 	l := New(Options{Token: Limit{Rate: 1, Burst: 50, Concurrent: 50}, Account: Limit{Rate: 1, Burst: 10, Concurrent: 20}})

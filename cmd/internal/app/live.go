@@ -124,16 +124,45 @@ func (a *App) Explain(ctx context.Context, ask explain.Ask) (*explain.Report, er
 	if err := a.ReadIndex(ctx); err != nil {
 		return nil, err
 	}
+	return a.explain(ctx, ask)
+}
+
+// explain judges by what is known here, and asks the backend for the rest where the gateway has a
+// credential of its own.
+func (a *App) explain(ctx context.Context, ask explain.Ask) (*explain.Report, error) {
 	var err error
 	ask.Tree = a.policy.Tree()
 	ask.Items = a.index.View(ask.Tree)
 	ask.Resolve = func(d *policy.Decision, in *policy.Input) {
+		if a.ownKey() == "" {
+			return // the callers' keys are not here
+		}
+		var answer upstream.Answer
+		defer context.AfterFunc(ctx, answer.Cancel)()
 		in.Resolved = new(policy.Resolved)
-		err = a.resolver.Resolve(&index.Question{Input: in, Decision: d, Resolved: in.Resolved})
+		err = a.resolver.Resolve(&index.Question{Input: in, Decision: d, Resolved: in.Resolved, Answer: &answer})
 	}
 	report := explain.Explain(a.engine, ask)
 	if err != nil {
 		return nil, fmt.Errorf("cannot ask the backend what the request names: %w", err)
 	}
 	return report, nil
+}
+
+// explainNow explains a request as this gateway judges it at this moment (SPEC 7, explain --live).
+func (a *App) explainNow(ctx context.Context, q *explain.Question) (*explain.Report, error) {
+	ask := q.Ask
+	tok, err := a.policy.Lookup(q.Token, time.Now())
+	switch {
+	case errors.Is(err, policy.TokenUnknown):
+		return nil, errors.New("the running gateway does not know this token: it has not read the policy yet, or could not")
+	case err != nil:
+		return nil, err
+	}
+	ask.Token = tok
+	ask.State = explain.State{Request: a.gateway.RefusesRequest}
+	if ask.At == 0 {
+		ask.At, ask.State.Caller = time.Now().Unix(), a.gateway.RefusesCaller
+	}
+	return a.explain(ctx, ask)
 }

@@ -18,7 +18,7 @@ var errDraining = errors.New("the gateway is draining")
 // openAdmin makes the admin listener and has everything that counts export what it counts.
 func (a *App) openAdmin() error {
 	a.admin = admin.New(admin.Options{
-		Gatherer: a.registry, Checks: a.checks(), Key: a.adminKey.get(), Reload: a.Reload, Notice: a.Notice, Ring: a.ring,
+		Gatherer: a.registry, Checks: a.checks(), Key: a.adminKey.get(), Reload: a.Reload, Notice: a.Notice, Ring: a.ring, Explain: a.explainNow,
 		Log: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	})
 	if a.policy.live != nil {

@@ -1,0 +1,54 @@
+package explain
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"net/netip"
+
+	"aclgate/policy"
+)
+
+// Question is a request that the running gateway is to explain. Ask has what the request says, its
+// time, and the name of the policy file; with the time 0 it is asked now, and what is true of limits
+// and blocks at this moment counts.
+type Question struct {
+	Ask   Ask
+	Token policy.Digest
+}
+
+// questionJSON is a Question as it is sent.
+type questionJSON struct {
+	Method string        `json:"method"`
+	Target string        `json:"target"`
+	Digest string        `json:"token_sha256"`
+	CID    int64         `json:"cid,omitempty"`
+	At     int64         `json:"at,omitempty"`
+	Source netip.Addr    `json:"source"`
+	Origin string        `json:"origin,omitempty"`
+	Body   []policy.Keys `json:"body,omitempty"`
+	File   string        `json:"file,omitempty"`
+}
+
+// MarshalJSON returns the body of POST /explain.
+func (q *Question) MarshalJSON() ([]byte, error) {
+	a := &q.Ask
+	return json.Marshal(questionJSON{
+		a.Method, a.Target, hex.EncodeToString(q.Token[:]), a.AskedCID, a.At, a.Source, string(a.Origin), a.Body, a.File,
+	})
+}
+
+// UnmarshalJSON is the inverse of MarshalJSON.
+func (q *Question) UnmarshalJSON(text []byte) error {
+	var j questionJSON
+	if err := json.Unmarshal(text, &j); err != nil {
+		return err
+	}
+	q.Ask = Ask{Method: j.Method, Target: j.Target, File: j.File}
+	q.Ask.AskedCID, q.Ask.At, q.Ask.Source, q.Ask.Origin, q.Ask.Body = j.CID, j.At, j.Source, []byte(j.Origin), j.Body
+	digest, err := hex.DecodeString(j.Digest)
+	if err == nil && len(digest) != len(q.Token) {
+		err = hex.ErrLength
+	}
+	copy(q.Token[:], digest)
+	return err
+}
