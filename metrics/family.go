@@ -265,7 +265,7 @@ var table = [familyCount]Desc{
 	StoreInDoubt: collected("store_in_doubt", Gauge,
 		"Records that a database which went back may hold again after they were taken away or changed; tokens among them are answered 503."),
 	Logins:         collected("logins_total", Counter, "Logins by password, by outcome.", "outcome"),
-	Sessions:       collected("sessions", Gauge, "Sessions of users that have not ended."),
+	Sessions:       collected("sessions", Gauge, "Sessions of users that live in memory and have not ended; those in a database are tokens there."),
 	MQTTSessions:   collected("mqtt_sessions", Gauge, "Connections of MQTT clients."),
 	MQTTUpstreamUp: collected("mqtt_upstream_up", Gauge, "0 while the last attempt to connect to the broker has failed; missing without MQTT."),
 	MQTTUpstreamFailures: counted("mqtt_upstream_failures_total", Counter,

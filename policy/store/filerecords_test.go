@@ -1,10 +1,13 @@
 package store_test
 
 import (
+	"bytes"
+	"context"
 	"strings"
 	"testing"
 
 	"aclgate/policy/store"
+	"aclgate/policy/store/memory"
 )
 
 const realmFile = `accounts: [{id: 1}, {id: 11, parent: 1}, {id: 12, parent: 1}]
@@ -68,5 +71,44 @@ func TestFaultsOfRealms(t *testing.T) {
 		if p != nil || !strings.Contains(got, row[2]) || strings.Contains(got, "ABCDEF") {
 			t.Errorf("%s: got %s, want %s", row[1], got, row[2])
 		}
+	}
+}
+
+// Realms and users go into a database with their hashes, and come out as they were, without.
+func TestRealmsAreTransferred(t *testing.T) {
+	tr, faults := store.ReadTransfer("p.yaml", []byte(realmFile), nil, 4)
+	if err := faults.Err(); err != nil {
+		t.Fatal(err)
+	}
+	e, ctx := memory.New(), context.Background()
+	for _, want := range []int{1, 0} {
+		_, err := store.Write(ctx, store.LiveOptions{Engine: e, MaxDepth: 4}, "test", func(tx *store.Tx) error {
+			d, err := tr.Import(tx, true, nil)
+			if err == nil && (d.Added[store.Realms] != want || d.Added[store.Users] != want || d.Changed[store.Users] != 0) {
+				t.Errorf("got %s", d)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := e.View(ctx, func(r store.Reader) error {
+		secret, err := r.Secret(5)
+		if !strings.HasPrefix(secret, "$2b$04$") {
+			t.Errorf("got %q", secret)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	var b bytes.Buffer
+	if err := store.Export(ctx, e, &b, 4); err != nil {
+		t.Fatal(err)
+	}
+	p, faults := store.ReadPolicy("q.yaml", b.Bytes(), nil, 4)
+	if faults.Err() != nil || string(p.Doc(store.Users, 5)) != string(tr.Policy.Doc(store.Users, 5)) || strings.Contains(b.String(), "$2b$") {
+		t.Errorf("got %v\n%s", faults, &b)
 	}
 }

@@ -39,7 +39,7 @@ type Difference struct {
 
 // transferred are the tables of which policy files have records, in an order in which what is referred
 // to comes first.
-var transferred = []Table{Accounts, Limits, Tokens}
+var transferred = []Table{Accounts, Limits, Realms, Users, Tokens}
 
 func newDifference() *Difference {
 	return &Difference{map[Table]int{}, map[Table]int{}, map[Table]int{}, map[Table]int{}}
@@ -49,7 +49,7 @@ func newDifference() *Difference {
 func (d *Difference) String() string {
 	var b []byte
 	for _, t := range transferred {
-		if t == Limits && d.Added[t]+d.Changed[t]+d.Removed[t]+d.Same[t] == 0 {
+		if t != Accounts && t != Tokens && d.Added[t]+d.Changed[t]+d.Removed[t]+d.Same[t] == 0 {
 			continue
 		}
 		if len(b) > 0 {
@@ -70,10 +70,10 @@ func (t *Transfer) Compare(ctx context.Context, e Engine, replace bool) (*Differ
 	return d, err
 }
 
-// Import writes what differs, in the transaction. With replace, what the file does not have is
-// removed. progress is called after each change; nil: nobody.
+// Import writes what differs, in the transaction, and the verifiers of passwords that the file has.
+// With replace, what the file does not have is removed. progress is called after each change; nil: nobody.
 func (t *Transfer) Import(tx *Tx, replace bool, progress func()) (*Difference, error) {
-	return t.compare(tx.w, replace, func(op operation) error {
+	d, err := t.compare(tx.w, replace, func(op operation) error {
 		if progress != nil {
 			progress()
 		}
@@ -87,6 +87,18 @@ func (t *Transfer) Import(tx *Tx, replace bool, progress func()) (*Difference, e
 		}
 		return tx.w.Put(op.table, op.id, op.doc)
 	})
+	if err != nil {
+		return nil, err
+	}
+	for user, verifier := range t.Policy.secrets {
+		if now, err := tx.w.Secret(user); err == nil && now == verifier {
+			continue
+		}
+		if err := tx.w.SetSecret(user, verifier); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
 }
 
 // operation is one row that an import writes or, without a document, removes.
@@ -112,7 +124,7 @@ func (t *Transfer) compare(r Reader, replace bool, do func(operation) error) (*D
 			return nil, err
 		}
 	}
-	seen := map[Table]map[int64]bool{Accounts: {}, Limits: {}, Tokens: {}}
+	seen := map[Table]map[int64]bool{Accounts: {}, Limits: {}, Realms: {}, Users: {}, Tokens: {}}
 	var written []operation
 	t.rows(func(op operation) {
 		seen[op.table][op.id] = true
@@ -128,7 +140,7 @@ func (t *Transfer) compare(r Reader, replace bool, do func(operation) error) (*D
 		}
 		written = append(written, op)
 	})
-	for _, table := range []Table{Tokens, Limits, Accounts} {
+	for _, table := range []Table{Tokens, Users, Realms, Limits, Accounts} {
 		for id := range before[table] {
 			if replace && !seen[table][id] {
 				d.Removed[table]++
@@ -152,9 +164,11 @@ func (t *Transfer) rows(yield func(operation)) {
 	for id, doc := range t.Policy.Docs(Accounts) {
 		yield(operation{table: Accounts, id: id, doc: doc})
 	}
-	for id, doc := range t.Policy.Docs(Limits) {
-		limit, _ := record.Parse(doc) // it was made of one
-		yield(operation{table: Limits, id: id, cid: record.NumberOf(limit, "cid"), doc: doc})
+	for _, table := range []Table{Limits, Realms, Users} {
+		for id, doc := range t.Policy.Docs(table) {
+			v, _ := record.Parse(doc) // it was made of one
+			yield(operation{table: table, id: id, cid: record.NumberOf(v, "cid"), doc: doc})
+		}
 	}
 	for _, rec := range t.Policy.Records() {
 		id := rec.Token.ID
@@ -174,8 +188,8 @@ func (t *Transfer) Uses(now int64) (uses []Use, warnings strict.Faults) {
 	return uses, warnings
 }
 
-// Export writes the accounts and tokens of an engine as a policy file that reads as the same again,
-// by ascending id. A row that does not read is an error: it would be missing.
+// Export writes the records of an engine as a policy file that reads as the same again, by ascending
+// id, without verifiers of passwords. A row that does not read is an error: it would be missing.
 func Export(ctx context.Context, e Engine, w io.Writer, maxDepth int) error {
 	rows := rowReader{maxDepth: maxDepth}
 	section := Table(0)
@@ -212,7 +226,7 @@ func (r *rowReader) yaml(b []byte, row Row) ([]byte, error) {
 			return nil, err
 		}
 		return yamlDoc(b, row.Doc)
-	case Limits:
+	case Limits, Realms, Users:
 		return yamlDoc(b, row.Doc)
 	}
 	rec, _, _, err := r.token(row.ID, row.Doc)

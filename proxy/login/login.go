@@ -105,24 +105,24 @@ func (s *Service) Login(ctx context.Context, a Attempt) Answer {
 		return s.counts.answer(Answer{Reason: policy.LoginLimited, Retry: wait})
 	}
 	u, verifier, err := s.check(&r, name, password)
+	answer, in := Answer{}, false
+	if err == nil && u != 0 {
+		answer, in, err = s.admit(ctx, u, verifier)
+	}
+	if err == nil && !in {
+		s.pause(ctx, a.Began)
+		return s.counts.answer(Answer{Reason: policy.LoginFailed, User: u})
+	}
+	s.addresses.giveBack(address)
+	s.users.giveBack(ofUser)
 	switch {
 	case errors.Is(err, errBusy):
-		s.addresses.giveBack(address)
-		s.users.giveBack(ofUser)
-		return s.counts.answer(Answer{Reason: policy.LoginBusy})
+		answer = Answer{Reason: policy.LoginBusy}
 	case err != nil:
 		s.o.Log.Error("a login could not be judged", "error", err)
-		return s.counts.answer(Answer{Reason: policy.StoreStale})
+		answer = Answer{Reason: policy.StoreStale}
 	}
-	if u != 0 {
-		if answer, in := s.admit(u, verifier); in {
-			s.addresses.giveBack(address)
-			s.users.giveBack(ofUser)
-			return s.counts.answer(answer)
-		}
-	}
-	s.pause(ctx, a.Began)
-	return s.counts.answer(Answer{Reason: policy.LoginFailed, User: u})
+	return s.counts.answer(answer)
 }
 
 // pause waits until a failure may be answered.
@@ -178,21 +178,23 @@ func (s *Service) renew(user int64, before, password string) string {
 }
 
 // admit makes a session of a user who has shown the password, unless the user must not be let in.
-func (s *Service) admit(user int64, verifier string) (Answer, bool) {
+func (s *Service) admit(ctx context.Context, user int64, verifier string) (Answer, bool, error) {
 	rights, in := s.directory.rights(user)
 	if !in || s.o.Blocked != nil && s.o.Blocked(rights.CID) {
-		return Answer{}, false
+		return Answer{}, false, nil
 	}
 	key, digest := store.NewKey()
-	n := s.sessions.add(digest, user, time.Now(), s.o.MaxAge, s.o.MaxSessions)
+	id, err := s.keep(ctx, digest, user, &rights, time.Now())
+	if err != nil {
+		return Answer{}, false, err
+	}
 	// Whoever changes a password ends the sessions after it. This one may have come in between.
 	if now, err := s.o.Records.Secret(user); err != nil || now != verifier {
-		s.sessions.endOne(n)
-		return Answer{}, false
+		return Answer{}, false, s.endOne(ctx, user, id)
 	}
-	s.o.Log.Info("login", "user", user, "token", n.id)
+	s.o.Log.Info("login", "user", user, "token", id)
 	body := record.NewObject(record.Member{Name: "token", Value: record.NewText(key)}).Append(nil)
-	return Answer{Reason: policy.OwnAnswer, Body: body, User: user}, true
+	return Answer{Reason: policy.OwnAnswer, Body: body, User: user}, true, nil
 }
 
 // readCredentials reads the body of a login, and returns a fault in words.
@@ -225,5 +227,8 @@ func (s *Service) Info(publicID string) ([]byte, bool) {
 	return record.NewObject(record.Member{Name: "name", Value: record.NewText(r.Name)}, record.Member{Name: "public_info", Value: info}).Append(nil), true
 }
 
-// Logout ends all sessions of a user. When it returns none is accepted any more.
-func (s *Service) Logout(user int64) int { return s.sessions.end(user, 0) }
+// Logout ends all sessions of a user, and the tokens made with them. When it returns none is accepted
+// any more.
+func (s *Service) Logout(ctx context.Context, actor string, user int64) (int, error) {
+	return s.end(ctx, actor, user, 0)
+}

@@ -133,8 +133,8 @@ func TestSession(t *testing.T) {
 			t.Errorf("%+v is let in, %v", rec, err)
 		}
 	}
-	if s.Logout(5) != 1 {
-		t.Error("the session was not ended")
+	if n, err := s.Logout(context.Background(), "test", 5); n != 1 || err != nil {
+		t.Errorf("%d sessions were ended, %v", n, err)
 	}
 	if _, err = st.Load(d); err != store.ErrNotFound {
 		t.Errorf("got %v after logout", err)

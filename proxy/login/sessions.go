@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aclgate/policy"
+	"aclgate/policy/realm"
 	"aclgate/policy/store"
 )
 
@@ -116,12 +117,14 @@ func (s *sessions) end(user, keep int64) (ended int) {
 	return ended
 }
 
-// endOne ends one session.
-func (s *sessions) endOne(n *session) {
+// endOne ends one session of a user.
+func (s *sessions) endOne(user, id int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.byDigest[n.digest] == n {
-		s.drop(n)
+	for _, n := range slices.Clone(s.byUser[user]) {
+		if n.id == id {
+			s.drop(n)
+		}
 	}
 }
 
@@ -153,22 +156,59 @@ func (s *Store) Revision(key uint64) uint64 {
 // Load implements store.Store.
 func (s *Store) Load(d policy.Digest) (*store.Record, error) {
 	if n := s.sessions.find(d); n != nil {
-		return s.directory.token(n), nil
+		rec := &store.Record{Made: store.Made{User: n.user}}
+		rec.Token = policy.Token{
+			ID: n.id, Digest: n.digest, Access: policy.NoAPI, Enabled: true, Info: sessionInfo, Created: n.created, Expire: n.ends, Used: n.used,
+		}
+		s.directory.bound(rec)
+		return rec, nil
 	}
-	return s.Store.Load(d)
+	rec, err := s.Store.Load(d)
+	if err == nil && rec.Made.User != 0 {
+		s.directory.bound(rec)
+	}
+	return rec, err
 }
 
-// token returns the token of a session as user and realm are now. One whose user must not be let in
-// is disabled.
-func (d *directory) token(n *session) *store.Record {
-	rights, in := d.rights(n.user)
-	rec := &store.Record{Entries: rights.Entries}
-	rec.Token = policy.Token{
-		ID: n.id, Digest: n.digest, UserID: n.user, CID: rights.CID, Enabled: in, Info: "login",
-		Access: rights.Access, Sources: rights.Sources, Origins: rights.Origins, Created: n.created, Expire: n.ends,
+// sessionInfo is what a session is called.
+const sessionInfo = "login"
+
+// isSession reports whether a token is a login's: it has no access of its own. One that a token made
+// has, or is for nobody.
+func isSession(rec *store.Record) bool {
+	return rec.Made.User != 0 && rec.Made.By == 0 && rec.Token.Access == policy.NoAPI
+}
+
+// bound gives a token that carries a user what the user may do now. One whose user must not be let in
+// is disabled, and so is one that was made by a session where what is left of both cannot be said.
+func (d *directory) bound(rec *store.Record) {
+	rights, in := d.rights(rec.Made.User)
+	t := &rec.Token
+	t.UserID = rec.Made.User
+	if !isSession(rec) {
+		t.Enabled = t.Enabled && in && d.within(t, &rights)
+		if t.Sources == nil {
+			t.Sources = rights.Sources
+		}
+		if t.Origins == nil {
+			t.Origins = rights.Origins
+		}
+		return
 	}
+	rec.Entries = rights.Entries
+	t.Enabled = t.Enabled && in
+	t.CID, t.Access, t.Sources, t.Origins = rights.CID, rights.Access, rights.Sources, rights.Origins
 	if rights.TTL > 0 { // which can only end it sooner
-		rec.Token.Expire, rec.Token.Deadline, rec.Token.TTL, rec.Token.Used = 0, n.ends, rights.TTL, n.used
+		t.Expire, t.Deadline, t.TTL = 0, t.Expire, rights.TTL
+	} else {
+		t.TTL, t.Used = 0, nil
 	}
-	return rec
+}
+
+// within reports whether all that a token may do lies within what its user may do: of two lists of
+// entries, or of addresses, nobody says which is the smaller one.
+func (d *directory) within(t *policy.Token, user *realm.Rights) bool {
+	rank := map[policy.Access]int{policy.ACLAccess: 1, policy.Standard: 2, policy.Master: 3}
+	return d.tree().Contains(user.CID, t.CID) && user.Access != policy.ACLAccess && rank[t.Access] <= rank[user.Access] &&
+		(user.Sources == nil || t.Sources == nil) && (user.Origins == nil || t.Origins == nil)
 }

@@ -151,6 +151,6 @@ func (s *Service) setPassword(ctx context.Context, actor string, user int64, bef
 	if err != nil {
 		return err
 	}
-	s.sessions.end(user, keep)
-	return nil
+	_, err = s.end(ctx, actor, user, keep)
+	return err
 }
