@@ -26,8 +26,9 @@ func (e *env) check() *cobra.Command {
 		Long: `Read settings, policy and the files they name, and print every fault and every
 warning as file:line:col. With --live, also ask the backend: whether it can be
 reached, takes the gateway's credential, and obeys x-flespi-cid; and the MQTT
-broker, whether it can be reached and lets the gateway in; and what limits are
-shared by, the same.
+broker, whether it can be reached and lets the gateway in; what limits are
+shared by, the same; and PostgreSQL, whether its settings can lose changes that
+it has answered.
 
 Exit code 3 says that there are faults; warnings alone are 0.`,
 		Args: cobra.NoArgs,
@@ -177,7 +178,19 @@ func (e *env) checkLive(ctx context.Context, a *app.App, s *config.Settings, tre
 	default:
 		fmt.Fprintf(e.stdout, "live: the backend obeys x-flespi-cid (%s under account %d)\n", found.Collection, found.Account)
 	}
-	return errors.Join(e.checkBroker(ctx, a), e.checkPeer(ctx, a, s))
+	return errors.Join(e.checkBroker(ctx, a), e.checkPeer(ctx, a, s), e.checkDurability(ctx, a))
+}
+
+// checkDurability warns where a revocation that was answered can be lost.
+func (e *env) checkDurability(ctx context.Context, a *app.App) error {
+	warnings, err := a.LosesChanges(ctx)
+	if err != nil {
+		return failed(fmt.Errorf("live: %w", err))
+	}
+	for _, w := range warnings {
+		fmt.Fprintln(e.stderr, "live: warning: the database:", w)
+	}
+	return nil
 }
 
 // sayOwners says of how many items the backend names the account, on which scope.mode ids rests

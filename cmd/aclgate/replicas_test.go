@@ -56,7 +56,10 @@ func newFleet(t *testing.T) *fleet {
 
 // issue makes a token that may read one channel, which nobody else asks for, and waits until every
 // gateway knows it.
-func (f *fleet) issue() (id int64, key string) {
+func (f *fleet) issue() (id int64, key string) { return f.issueAt(f.all...) }
+
+// issueAt waits for some of the gateways alone.
+func (f *fleet) issueAt(all ...*child) (id int64, key string) {
 	f.t.Helper()
 	status, body := f.all[0].asOperator("POST", "/store/tokens", `{"cid":1,"expire":4102444800,"access":{"type":2,"acl":[{"uri":"gw/channels","methods":["GET"],"ids":[2026]}]}}`)
 	var answer struct {
@@ -68,7 +71,7 @@ func (f *fleet) issue() (id int64, key string) {
 	if err := json.Unmarshal([]byte(body), &answer); err != nil || status != 200 {
 		f.t.Fatalf("a new token: got %d %s", status, body)
 	}
-	for _, c := range f.all {
+	for _, c := range all {
 		f.await(c, answer.Result[0].Key, victim)
 	}
 	return answer.Result[0].ID, answer.Result[0].Key
@@ -176,6 +179,7 @@ var faults = []struct {
 	{"delay both ways", false, both(delays, delays), heal},
 	{"delay from the database, stall to it", false, both(stalls, delays), heal},
 	{"a gateway that is stopped", true, stopGateway, func(*fleet) {}},
+	{"the history is pruned under who is cut off", false, pruneBehind, heal},
 	{"a server that is killed meanwhile", false, func(f *fleet) { f.soon(func() { f.Kill(); f.Up() }) }, func(*fleet) {}},
 	{"a server that is stopped for a while", false, func(f *fleet) {
 		f.soon(func() { f.Signal(syscall.SIGSTOP); time.Sleep(2 * time.Second); f.Signal(syscall.SIGCONT) })
@@ -191,6 +195,13 @@ func both(up, down pattern) func(*fleet) {
 }
 
 func heal(f *fleet) { both(passes, passes)(f) }
+
+// pruneBehind cuts gateways off, and has the history forget what they did not hear of.
+func pruneBehind(f *fleet) {
+	both(stalls, stalls)(f)
+	f.issueAt(f.all[0])
+	f.SQL(f.database, "SELECT aclgate.prune(now() + interval '1 hour', now())")
+}
 
 // stopGateway stops the third gateway, and lets it go on after the bound.
 func stopGateway(f *fleet) { f.all[2].cmd.Process.Signal(syscall.SIGSTOP) }
@@ -208,7 +219,7 @@ func (f *fleet) soon(do func()) {
 
 // When `revoke --wait` has returned, no gateway accepts the token, whatever stands between it and the
 // database: that is read off the ledgers of clients and backend (SPEC 15.5, rows 2 and 3). (Jumps of
-// the wall clock are played in policy/store, where the clock is an argument.)
+// clocks are played in policy/store, where they are an argument: TestClocksThatJump.)
 func TestRevokeWaitHoldsInEveryPartition(t *testing.T) {
 	f := newFleet(t)
 	for _, fault := range faults {

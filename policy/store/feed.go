@@ -77,7 +77,7 @@ type Stats struct {
 func (l *Live) Stats() Stats {
 	s := &l.stats
 	all := Stats{
-		Up: s.up.Load(), Head: s.head.Load(), Applied: s.applied.Load(), Lease: l.lease.left(time.Now()),
+		Up: s.up.Load(), Head: s.head.Load(), Applied: s.applied.Load(), Lease: l.lease.left(l.o.Now()),
 		Poll: time.Duration(s.poll.Load()), Apply: time.Duration(s.apply.Load()),
 		Resyncs: map[string]uint64{}, BadRows: s.bad.Load(), InDoubt: s.doubt.Load(),
 	}
@@ -171,7 +171,7 @@ func (l *Live) Follow(ctx context.Context) error {
 	case err != nil && !l.failing:
 		l.failing = true
 		l.o.Logger.Error("the store cannot be read: what was read last is obeyed as long as the lease lasts",
-			"store", l.o.Engine.Name(), "lease", max(0, l.lease.left(time.Now()).Round(time.Millisecond)), "error", err)
+			"store", l.o.Engine.Name(), "lease", max(0, l.lease.left(l.o.Now()).Round(time.Millisecond)), "error", err)
 		st := l.State()
 		st.Stale = true
 		l.tell(&st, What{})
@@ -190,7 +190,7 @@ func (l *Live) Follow(ctx context.Context) error {
 func (l *Live) poll(ctx context.Context) error {
 	changed := false
 	for resyncs := 0; ; {
-		asked := time.Now()
+		asked := l.o.Now()
 		known := asked.Sub(l.beaten) <= l.o.MaxStaleness/knownFor
 		if l.applied < 0 {
 			if err := l.register(ctx); err != nil {
@@ -252,7 +252,7 @@ func (l *Live) sinceRev(ctx context.Context, rev int64) (*Batch, error) {
 
 // beat tells the engine that this gateway is alive, when that is due, and reports whether it did.
 func (l *Live) beat(ctx context.Context, changed bool) (wrote bool, err error) {
-	now := time.Now()
+	now := l.o.Now()
 	if !changed && now.Sub(l.beaten) < l.o.MaxStaleness/20 && l.lease.holds(now) {
 		return false, nil
 	}

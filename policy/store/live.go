@@ -25,6 +25,9 @@ type LiveOptions struct {
 	Version      string        // of the program
 	Logger       *slog.Logger  // nil: slog.Default()
 
+	// Now reads the clocks that a lease begins by, wall and monotonic; nil: time.Now.
+	Now func() time.Time
+
 	// Changed is told what every change led to, the first load too, before the call that made the
 	// change returns. It must neither follow nor change the Live; nil: nobody is told.
 	Changed func(State, What)
@@ -86,6 +89,9 @@ func NewLive(o LiveOptions) *Live {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	l := &Live{o: o, tokens: newWritable(), applied: -1, accounts: map[int64]policy.Account{}}
 	l.rows.maxDepth = o.MaxDepth
 	l.doubt, l.doubtRows = map[policy.Digest]int64{}, map[rowKey]bool{}
@@ -95,7 +101,7 @@ func NewLive(o LiveOptions) *Live {
 	l.docs.Store(&documents{})
 	l.owners.Store(&ownerTable{})
 	l.uses.init(o.Engine)
-	l.lease.init(time.Now())
+	l.lease.init(o.Now())
 	l.state.Store(&State{Stale: true})
 	return l
 }

@@ -107,6 +107,20 @@ func (a *App) CheckBroker(ctx context.Context) (asked bool, err error) {
 	return true, a.mqtt.broker.Check(ctx, "aclgate-check", "")
 }
 
+// LosesChanges asks the database by which of its settings a change that was answered can be lost;
+// nothing where none is, or where there is no database.
+func (a *App) LosesChanges(ctx context.Context) ([]string, error) {
+	d, found := a.database.(interface {
+		Durability(context.Context) ([]string, error)
+	})
+	if !found {
+		return nil, nil
+	}
+	ctx, stop := context.WithTimeout(ctx, liveFor)
+	defer stop()
+	return d.Durability(ctx)
+}
+
 // readAccounts reads the account tree once, where it is the backend's.
 func (a *App) readAccounts(ctx context.Context) error {
 	if a.accounts == nil {

@@ -184,6 +184,9 @@ func TestPromotedStandbyThatIsBehind(t *testing.T) {
 	for b.SQL(database, "SELECT rev FROM aclgate.head") != s.SQL(database, "SELECT rev FROM aclgate.head") && time.Now().Before(deadline) {
 		time.Sleep(20 * time.Millisecond)
 	}
+	if warnings, err := e.Durability(t.Context()); err != nil || !strings.Contains(strings.Join(warnings, "\n"), "the standbys are asynchronous") {
+		t.Errorf("an asynchronous standby: got %q, %v", warnings, err)
+	}
 	if _, err := behind.Since(t.Context(), 0); !errors.Is(err, errStandby) {
 		t.Errorf("a standby answers: %v", err)
 	}
@@ -287,4 +290,22 @@ func TestKilledServerLosesNothing(t *testing.T) {
 		t.Errorf("%d changes, head %d, %d acknowledged, %v", rev, head.Rev, len(acknowledged), err)
 	}
 	t.Logf("%d kills, %d acknowledged changes, %d rows in %s", rounds, len(acknowledged), len(there), database)
+}
+
+// Settings by which a change that was answered can be lost are named, and no others.
+func TestDurability(t *testing.T) {
+	for _, row := range []struct {
+		commit, fsync, names string
+		standbys             int
+		want                 string
+	}{
+		{"on", "on", "", 0, ""}, {"on", "on", "a", 1, ""}, {"remote_apply", "on", "a", 1, ""}, {"local", "on", "", 0, ""},
+		{"on", "off", "", 0, "fsync is off"}, {"off", "on", "", 0, "synchronous_commit is off"}, {"off", "on", "a", 1, "synchronous_commit is off"},
+		{"local", "on", "a", 1, "is local"}, {"remote_write", "on", "a", 1, "is remote_write"}, {"on", "on", "", 1, "are asynchronous"},
+	} {
+		got := lossy(row.commit, row.fsync, row.names, row.standbys)
+		if len(got) > 1 || row.want == "" != (len(got) == 0) || len(got) == 1 && !strings.Contains(got[0], row.want) {
+			t.Errorf("%+v: got %q", row, got)
+		}
+	}
 }

@@ -1,10 +1,12 @@
 package postgres
 
 import (
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -52,6 +54,23 @@ func TestEngine(t *testing.T) {
 	enginetest.Run(t, func(t *testing.T) store.Engine {
 		e, _ := fresh(t, s)
 		return e
+	})
+	t.Run("pruned under who follows", func(t *testing.T) {
+		e, _ := fresh(t, s)
+		l := follow(t, e)
+		for id := range int64(5) {
+			if _, err := e.Write(t.Context(), "operator", func(w store.Writer) error {
+				return errors.Join(w.Put(store.Accounts, 1, []byte(`{"id":1}`)), w.Put(store.Tokens, id+1, enginetest.Token(id+1, 1, "a")))
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n, err := e.Prune(t.Context(), time.Now().Add(time.Hour)); err != nil || n == 0 {
+			t.Fatalf("%d changes were forgotten, %v", n, err)
+		}
+		if err := l.Follow(t.Context()); err != nil || !finds(l, 5, "a") || l.Stats().Resyncs["pruned"] != 1 {
+			t.Errorf("got %v, %v", err, l.Stats().Resyncs)
+		}
 	})
 	t.Run("many owners", func(t *testing.T) {
 		e, _ := fresh(t, s)

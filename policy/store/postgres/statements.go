@@ -184,6 +184,9 @@ const (
 	lockSchema    = `SELECT pg_advisory_xact_lock(7235421)`
 	asOwner       = `SET LOCAL ROLE aclgate_owner`
 
+	selectDurability = `SELECT current_setting('synchronous_commit'), current_setting('fsync'), current_setting('synchronous_standby_names'),
+  (SELECT count(*) FROM pg_catalog.pg_stat_replication)`
+
 	// brokenTables are those that changes can pass without a revision.
 	brokenTables = `SELECT t.name FROM unnest(ARRAY['accounts', 'tokens', 'roles', 'grants', 'limits', 'realms', 'users', 'items', 'grant_links']) t (name)
   WHERE (SELECT count(*) FROM pg_catalog.pg_trigger g WHERE g.tgrelid = to_regclass('aclgate.' || t.name) AND g.tgenabled = 'A'
