@@ -28,12 +28,20 @@ type Options struct {
 	Engine    store.Engine // empty
 	Catalogue *policy.Catalogue
 	Tokens    int
-	Out       io.Writer
+	Row       func(Figure) // takes each figure as it is measured
+}
+
+// Figure is what was measured, in words with its unit, and what it should be for a million tokens;
+// Target "": nothing was promised.
+type Figure struct {
+	What     string `json:"what"`
+	Measured string `json:"measured"`
+	Target   string `json:"target,omitempty"`
 }
 
 // Sizes of what is measured.
 const (
-	accounts = 1000
+	Accounts = 1000 // that the tokens belong to
 	batch    = 10_000
 	singles  = 300
 	hits     = 5_000_000
@@ -45,10 +53,9 @@ type bench struct {
 	live *store.Live
 }
 
-// Run fills the engine and prints a table of figures beside their targets.
+// Run fills the engine and measures.
 func Run(ctx context.Context, o Options) error {
 	b := &bench{Options: o}
-	fmt.Fprintf(o.Out, "%d tokens of two entries and three ids, in %d accounts\n\n%-52s %16s %10s\n", o.Tokens, accounts, "", "measured", "target")
 	for _, step := range []func(context.Context) error{b.fill, b.load, b.single, b.many, b.compact, b.cache} {
 		if err := step(ctx); err != nil {
 			return err
@@ -57,10 +64,8 @@ func Run(ctx context.Context, o Options) error {
 	return nil
 }
 
-// row prints one figure beside its target, which is one for a million tokens; "": there is none.
-func (b *bench) row(what, measured, target string) {
-	fmt.Fprintf(b.Out, "%-52s %16s %10s\n", what, measured, target)
-}
+// row hands on one figure with its target.
+func (b *bench) row(what, measured, target string) { b.Row(Figure{what, measured, target}) }
 
 func (b *bench) digest(id int64, version int) policy.Digest {
 	return store.DigestOf(fmt.Appendf(nil, "bench/%d/%d", id, version))
@@ -69,7 +74,7 @@ func (b *bench) digest(id int64, version int) policy.Digest {
 // doc is the row of a token.
 func (b *bench) doc(id int64, version int) []byte {
 	rec := &store.Record{Token: policy.Token{
-		ID: id, Digest: b.digest(id, 0), Info: "bench " + strconv.Itoa(version), CID: id%accounts + 1, Enabled: true, Expire: 4102444800, Access: policy.ACLAccess,
+		ID: id, Digest: b.digest(id, 0), Info: "bench " + strconv.Itoa(version), CID: id%Accounts + 1, Enabled: true, Expire: 4102444800, Access: policy.ACLAccess,
 	}}
 	get := policy.Methods(policy.GET)
 	rec.Entries = []policy.Entry{
@@ -95,7 +100,7 @@ func (b *bench) put(ctx context.Context, ids []int64, version int) error {
 func (b *bench) fill(ctx context.Context) error {
 	began := time.Now()
 	_, err := b.Engine.Write(ctx, "bench", func(w store.Writer) error {
-		for id := int64(1); id <= accounts; id++ {
+		for id := int64(1); id <= Accounts; id++ {
 			if err := w.Put(store.Accounts, id, fmt.Appendf(nil, `{"id":%d}`, id)); err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package storebench
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -16,7 +17,7 @@ func TestTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out strings.Builder
-	if err := Run(context.Background(), Options{Engine: memory.New(), Catalogue: cat, Tokens: 50, Out: &out}); err != nil {
+	if err := Run(context.Background(), Options{Engine: memory.New(), Catalogue: cat, Tokens: 50, Row: func(f Figure) { fmt.Fprintf(&out, "%s: %s\n", f.What, f.Measured) }}); err != nil {
 		t.Fatal(err)
 	}
 	for _, what := range []string{"load", "memory of the process after", "at most while loading", "one change", "10,000 changes", "compaction", "hit in the cache"} {

@@ -123,11 +123,14 @@ func (e *env) health() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return e.runHealth(cmd.Context(), f) },
 	}
 	c.Flags().BoolVar(&f.ready, "ready", false, "ask whether it is ready to serve, and print each condition")
-	c.Flags().BoolVar(&f.json, "json", false, "print the answer as it is")
+	f.output.addJSON(c)
 	return c
 }
 
-type healthFlags struct{ ready, json bool }
+type healthFlags struct {
+	ready  bool
+	output outputFlag
+}
 
 func (e *env) runHealth(ctx context.Context, f healthFlags) error {
 	s, err := e.loadSettings()
@@ -142,7 +145,7 @@ func (e *env) runHealth(ctx context.Context, f healthFlags) error {
 	if err != nil {
 		return failed(err)
 	}
-	if !f.json {
+	if !f.output.json() {
 		body = states(body)
 	}
 	fmt.Fprintln(e.stdout, body)

@@ -44,7 +44,7 @@ set audit.allow_sample: 1 as long as you look for them.
 	}
 	c.Flags().Var(&since, "since", "only the last while: 90s, 15m, 2h, 7d (default: everything)")
 	c.Flags().IntVarP(&top, "top", "n", 30, "at most so many groups, 0: all")
-	c.Flags().Var(&output, "output", "text or json")
+	output.add(c)
 	return c
 }
 
@@ -69,7 +69,7 @@ func (e *env) runSummary(since time.Duration, top int, output outputFlag) error 
 			return failed(err)
 		}
 	}
-	if output == outputJSON {
+	if output.json() {
 		return failed(json.NewEncoder(e.stdout).Encode(sum.report(top)))
 	}
 	sum.print(e.stdout, top)
@@ -77,7 +77,10 @@ func (e *env) runSummary(since time.Duration, top int, output outputFlag) error 
 }
 
 // refusalKey is what the requests of a group share.
-type refusalKey struct{ Reason, Name string }
+type refusalKey struct {
+	Reason string `json:"reason"`
+	Name   string `json:"name"`
+}
 
 // refusals are what was refused for one reason about one name.
 type refusals struct {

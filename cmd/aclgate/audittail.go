@@ -22,7 +22,8 @@ type tailFlags struct {
 	reason, verdict string
 	since           durationFlag
 	lines           int
-	follow, json    bool
+	follow          bool
+	output          outputFlag
 }
 
 func (e *env) audit() *cobra.Command {
@@ -37,7 +38,8 @@ func (e *env) auditTail() *cobra.Command {
 		Use:   "tail",
 		Short: "Show the latest of the audit log, one decision a line",
 		Long: `Show the latest lines of the audit log that fit, older files included. With -f
-go on showing new ones until Ctrl-C, also when the log begins a new file.
+go on showing new ones until Ctrl-C, also when the log begins a new file. With
+--output json the lines come as they are in the log, one object each.
 
   aclgate audit tail --token 17 --verdict deny --since 2h
   aclgate audit tail -f --reason no-entry`,
@@ -51,7 +53,7 @@ go on showing new ones until Ctrl-C, also when the log begins a new file.
 	flags.Var(&f.since, "since", "only the last while: 90s, 15m, 2h, 7d (default: everything)")
 	flags.IntVarP(&f.lines, "lines", "n", 20, "at most so many lines, 0: all")
 	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with new lines")
-	flags.BoolVar(&f.json, "json", false, "print the lines as they are")
+	f.output.addJSON(c)
 	return c
 }
 
@@ -136,7 +138,7 @@ func (t *tail) fits(l *record.Line) bool {
 
 // show returns a line for people.
 func (t *tail) show(l *record.Line, text []byte) string {
-	if t.flags.json {
+	if t.flags.output.json() {
 		return string(text)
 	}
 	at := l.Time.UTC().Format("2006-01-02T15:04:05Z")

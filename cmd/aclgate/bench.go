@@ -24,6 +24,7 @@ type benchFlags struct {
 	bench.Options
 	out, baseline, gate string
 	duration            time.Duration
+	output              outputFlag
 }
 
 func (e *env) bench() *cobra.Command {
@@ -58,6 +59,7 @@ func (e *env) benchKind(use, short string, f *benchFlags, run func(context.Conte
 	flags := c.Flags()
 	flags.Uint64Var(&f.Seed, "seed", 1, "what tokens, items and calls follow from")
 	flags.IntVar(&f.Conns, "connections", 32, "per proxy")
+	f.output.add(c)
 	flags.StringVar(&f.out, "out", "", "folder for report.json and report.html")
 	flags.StringVar(&f.baseline, "baseline", "", "a report.json to compare with")
 	flags.StringVar(&f.gate, "gate", "", "limits, as YAML: a list of lines such as one-id/bare/cpu_ratio <= 1.10")
@@ -77,8 +79,16 @@ func (e *env) options(f *benchFlags) bench.Options {
 	o.Slice, o.Warmup = benchSlice, benchWarmup
 	o.Slices = max(int(f.duration/benchSlice), 1)
 	o.Version = version()
-	o.Say = func(format string, args ...any) { fmt.Fprintf(e.stdout, format, args...) }
+	o.Say = func(format string, args ...any) { fmt.Fprintf(e.said(f), format, args...) }
 	return o
+}
+
+// said is where what people read of a bench goes.
+func (e *env) said(f *benchFlags) io.Writer {
+	if f.output.json() {
+		return e.stderr
+	}
+	return e.stdout
 }
 
 // runBench reads the gate first: a fault in it shows before ten minutes have passed.
@@ -97,7 +107,12 @@ func (e *env) runBench(ctx context.Context, f *benchFlags, run func(context.Cont
 		return failed(err)
 	}
 	for _, note := range result.Notes {
-		fmt.Fprintln(e.stdout, note)
+		fmt.Fprintln(e.said(f), note)
+	}
+	if f.output.json() {
+		if err := result.WriteJSON(e.stdout); err != nil {
+			return failed(err)
+		}
 	}
 	if err := f.write(result); err != nil {
 		return failed(err)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -15,6 +16,7 @@ import (
 
 func (e *env) benchStore() *cobra.Command {
 	tokens := 1_000_000
+	var output outputFlag
 	c := &cobra.Command{
 		Use:   "store",
 		Short: "Fill a SQLite database, load it and change it: figures beside their targets",
@@ -27,14 +29,15 @@ million tokens. It takes about two minutes and a gigabyte of disk.`,
 			if tokens < 1 {
 				return errors.New("--tokens: expected a number from 1 on")
 			}
-			return failed(e.runBenchStore(cmd.Context(), tokens))
+			return failed(e.runBenchStore(cmd.Context(), tokens, output))
 		},
 	}
+	output.add(c)
 	c.Flags().IntVar(&tokens, "tokens", tokens, "how many")
 	return c
 }
 
-func (e *env) runBenchStore(ctx context.Context, tokens int) error {
+func (e *env) runBenchStore(ctx context.Context, tokens int, output outputFlag) error {
 	folder, err := os.MkdirTemp("", "aclgate-bench-")
 	if err != nil {
 		return err
@@ -51,5 +54,19 @@ func (e *env) runBenchStore(ctx context.Context, tokens int) error {
 	if err != nil {
 		return err
 	}
-	return storebench.Run(ctx, storebench.Options{Engine: engine, Catalogue: cat, Tokens: tokens, Out: e.stdout})
+	const columns = "%-52s %16s %10s\n"
+	table := e.stdout
+	if output.json() {
+		table = e.stderr
+	}
+	fmt.Fprintf(table, "%d tokens of two entries and three ids, in %d accounts\n\n"+columns, tokens, storebench.Accounts, "", "measured", "target")
+	var figures []storebench.Figure
+	err = storebench.Run(ctx, storebench.Options{Engine: engine, Catalogue: cat, Tokens: tokens, Row: func(f storebench.Figure) {
+		fmt.Fprintf(table, columns, f.What, f.Measured, f.Target)
+		figures = append(figures, f)
+	}})
+	if err == nil && output.json() {
+		err = e.printJSON(figures)
+	}
+	return err
 }

@@ -41,13 +41,13 @@ the tokens in doubt then do what the database says.`,
 func (e *env) changes() *cobra.Command {
 	var token string
 	var after int64
-	var asJSON bool
+	var output outputFlag
 	c := &cobra.Command{
 		Use:   "changes",
 		Short: "Print who changed which record in the database, and when",
 		Long: `Print the history of the database, oldest first: revision, time, who, the record,
 and the names of the fields that changed. Who is the id of a token, "operator",
-or "db" for a hand in the database. With --json each line holds what was before
+or "db" for a hand in the database. With --output json each line is one object, with what was before
 and what after, with digests as their first 8 digits.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -58,12 +58,12 @@ and what after, with digests as their first 8 digits.`,
 				}
 				path += "token=" + token + "&"
 			}
-			return e.printChanges(cmd.Context(), path, after, asJSON)
+			return e.printChanges(cmd.Context(), path, after, output.json())
 		},
 	}
 	c.Flags().StringVar(&token, "token", "", "of the token with this id alone")
 	c.Flags().Int64Var(&after, "after", 0, "from the revision behind this one on")
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, one change a line")
+	output.addJSON(c)
 	return c
 }
 

@@ -21,6 +21,7 @@ import (
 type diffFlags struct {
 	old, new, replay string
 	exitCode         bool
+	output           outputFlag
 }
 
 func (e *env) diff() *cobra.Command {
@@ -43,6 +44,7 @@ compared with, nor requests whose key no token had.
 	flags.StringVar(&f.old, "old", "", "policy file to compare with (default: that of the settings)")
 	flags.StringVar(&f.new, "new", "", "policy file that would take effect")
 	flags.StringVar(&f.replay, "replay", "", "audit log to replay (default: all files of audit.path)")
+	f.output.add(c)
 	flags.BoolVar(&f.exitCode, "exit-code", false, "exit with 1 if a decision differs")
 	return c
 }
@@ -74,7 +76,14 @@ func (e *env) runDiff(f *diffFlags) error {
 			return failed(err)
 		}
 	}
-	r.print(e)
+	if f.output.json() {
+		err = e.printJSON(r.json())
+	} else {
+		r.print(e)
+	}
+	if err != nil {
+		return failed(err)
+	}
 	if f.exitCode && len(r.groups) > 0 {
 		return &exitError{code: exitFailed}
 	}
@@ -150,10 +159,8 @@ func evaluate(w *cases.World, l *record.Line, ask explain.Ask) cases.Outcome {
 	return cases.OutcomeOf(explain.Explain(w.Engine, ask))
 }
 
-// print prints the differences: by token, the most frequent first.
-func (r *replay) print(e *env) {
-	var keys []group
-	total := 0
+// sorted returns the groups by token, the most frequent first, and how many requests are in them.
+func (r *replay) sorted() (keys []group, total int) {
 	for key, s := range r.groups {
 		keys = append(keys, key)
 		total += s.count
@@ -161,7 +168,40 @@ func (r *replay) print(e *env) {
 	slices.SortFunc(keys, func(a, b group) int {
 		return cmp.Or(cmp.Compare(a.token, b.token), cmp.Compare(r.groups[b].count, r.groups[a].count), cmp.Compare(a.change, b.change))
 	})
-	fmt.Fprintf(e.stdout, "%d requests replayed, %d would be decided otherwise\n", r.count, total)
+	return keys, total
+}
+
+// diffJSON is what a replay found, for programs.
+type diffJSON struct {
+	Replayed  int            `json:"replayed"`
+	Different int            `json:"different"`
+	Changes   []changeJSON   `json:"changes"`
+	Skipped   map[string]int `json:"not_replayed"` // why → lines
+}
+
+type changeJSON struct {
+	Token   int64  `json:"token"`
+	Count   int    `json:"count"`
+	Change  string `json:"change"`
+	Request string `json:"request"` // one of them
+	Old     string `json:"old_entry"`
+	New     string `json:"new_entry"`
+}
+
+func (r *replay) json() diffJSON {
+	keys, total := r.sorted()
+	out := diffJSON{r.count, total, []changeJSON{}, r.skipped}
+	for _, key := range keys {
+		s := r.groups[key]
+		out.Changes = append(out.Changes, changeJSON{key.token, s.count, key.change, s.request, s.old, s.entry})
+	}
+	return out
+}
+
+// print prints the differences.
+func (r *replay) print(e *env) {
+	keys, total := r.sorted()
+	fmt.Fprintf(e.stdout, "%d %s replayed, %d would be decided otherwise\n", r.count, plural(r.count, "request", "requests"), total)
 	for i, key := range keys {
 		if i == 0 || keys[i-1].token != key.token {
 			fmt.Fprintf(e.stdout, "\n%s\n", r.name(key.token))

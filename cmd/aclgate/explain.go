@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -30,7 +29,8 @@ const keyVariable = "ACLGATE_KEY"
 type explainFlags struct {
 	token, digest, info, keyFile string
 	cid, at, source, origin      string
-	json, live, mqtt             bool
+	live, mqtt                   bool
+	output                       outputFlag
 }
 
 func (e *env) explain() *cobra.Command {
@@ -72,7 +72,7 @@ allowed or not; 1 that there is no such token.`,
 	flags.StringVar(&f.at, "at", "", "when: RFC 3339 or unix seconds (default now)")
 	flags.StringVar(&f.source, "source", "", "address of the client (default: not judged)")
 	flags.StringVar(&f.origin, "origin", "", "origin of the page that asks")
-	flags.BoolVar(&f.json, "json", false, "print JSON")
+	f.output.addJSON(c)
 	flags.BoolVar(&f.live, "live", false, "ask the running gateway: the accounts of items, what a match names, limits and blocks")
 	flags.BoolVar(&f.mqtt, "mqtt", false, "explain subscribe FILTER, publish TOPIC or deliver TOPIC")
 	c.MarkFlagsMutuallyExclusive("live", "mqtt")
@@ -112,7 +112,7 @@ func (e *env) runExplain(cmd *cobra.Command, f *explainFlags, args []string) err
 	ask.File, ask.Tree, ask.Token = s.Store.Path.Text, pol.Tree, pol.token(rec)
 	if f.mqtt {
 		report := explain.Topic(app.TopicOptions(s, pol.engine), explain.TopicAsk{Action: args[0], Topic: args[1], Input: ask.Input, File: ask.File})
-		return e.print(report, f.json)
+		return e.print(report, f.output.json())
 	}
 	var report *explain.Report
 	if !f.live {
@@ -123,7 +123,10 @@ func (e *env) runExplain(cmd *cobra.Command, f *explainFlags, args []string) err
 	if ask.Method != args[0] {
 		report.Notes = append(report.Notes, "The method is explained as "+ask.Method+": in a request its capitals count.")
 	}
-	return e.print(report, f.json)
+	if near := meant(pol.engine.Catalogue, ask.Target); near != "" && report.Reason == policy.UnknownRoute.String() {
+		report.Notes = append(report.Notes, strings.TrimPrefix(near, ": "))
+	}
+	return e.print(report, f.output.json())
 }
 
 func (e *env) print(r io.WriterTo, asJSON bool) error {
@@ -131,10 +134,7 @@ func (e *env) print(r io.WriterTo, asJSON bool) error {
 		_, err := r.WriteTo(e.stdout)
 		return err
 	}
-	w := json.NewEncoder(e.stdout)
-	w.SetEscapeHTML(false)
-	w.SetIndent("", "  ")
-	return w.Encode(r)
+	return e.printJSON(r)
 }
 
 // ask reads everything but the token.

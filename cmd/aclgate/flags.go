@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"aclgate/config/strict"
 )
 
@@ -99,6 +101,43 @@ func (o *outputFlag) String() string { return cmp.Or(string(*o), string(outputTe
 
 // Type implements pflag.Value.
 func (o *outputFlag) Type() string { return "text|json" }
+
+// add gives a command the flag --output.
+func (o *outputFlag) add(c *cobra.Command) {
+	c.Flags().Var(o, "output", "text, or json for programs")
+}
+
+// addJSON is add for a command whose scripts may say --json.
+func (o *outputFlag) addJSON(c *cobra.Command) {
+	o.add(c)
+	short := c.Flags().VarPF((*jsonFlag)(o), "json", "", "the same as --output json")
+	short.NoOptDefVal = "true"
+	c.MarkFlagsMutuallyExclusive("json", "output")
+}
+
+// json reports whether a program reads what is printed.
+func (o *outputFlag) json() bool { return *o == outputJSON }
+
+// jsonFlag is --json, which says of an outputFlag what it is to be.
+type jsonFlag outputFlag
+
+// Set implements pflag.Value.
+func (j *jsonFlag) Set(text string) error {
+	on, err := strconv.ParseBool(text)
+	if on {
+		*j = jsonFlag(outputJSON)
+	}
+	return err
+}
+
+// String implements pflag.Value.
+func (j *jsonFlag) String() string { return strconv.FormatBool(*j == jsonFlag(outputJSON)) }
+
+// Type implements pflag.Value.
+func (j *jsonFlag) Type() string { return "bool" }
+
+// IsBoolFlag says that --json needs no value.
+func (j *jsonFlag) IsBoolFlag() bool { return true }
 
 // oneOf reports why a flag that was set is none of the known words: it names the nearest or, of a
 // short list, all.

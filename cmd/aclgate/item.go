@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -240,38 +241,60 @@ func (e *env) eachOwner(ctx context.Context, yield func(store.Owner) error) erro
 	})
 }
 
+// ownedLine is what an account has of a collection.
+type ownedLine struct {
+	Collection string `json:"collection"`
+	CID        int64  `json:"cid"`
+	Count      int    `json:"count"`
+	IDs        string `json:"ids"` // as item assign takes them: 1-100,205
+}
+
 func (e *env) itemList() *cobra.Command {
-	return &cobra.Command{
+	var output outputFlag
+	c := &cobra.Command{
 		Use:   "list [COLLECTION]",
 		Short: "List whose items are",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			type owned struct {
-				collection string
-				cid        int64
-			}
-			all := map[owned][]int64{}
-			err := e.eachOwner(cmd.Context(), func(o store.Owner) error {
-				if len(args) == 0 || args[0] == o.Collection {
-					key := owned{o.Collection, o.CID}
-					all[key] = append(all[key], o.ID)
-				}
-				return nil
-			})
+			lines, err := e.owned(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
-			var lines []string
-			for key, ids := range all {
-				lines = append(lines, fmt.Sprintf("%s\taccount %d\t%d %s\t%s", key.collection, key.cid, len(ids), plural(len(ids), "item", "items"), runs(ids)))
+			if output.json() {
+				return e.printJSON(lines)
 			}
-			slices.Sort(lines)
-			for _, line := range lines {
-				fmt.Fprintln(e.stdout, line)
+			for _, l := range lines {
+				fmt.Fprintf(e.stdout, "%s\taccount %d\t%d %s\t%s\n", l.Collection, l.CID, l.Count, plural(l.Count, "item", "items"), l.IDs)
 			}
 			return nil
 		},
 	}
+	output.add(c)
+	return c
+}
+
+// owned returns what accounts have, of all collections or of the one that is named.
+func (e *env) owned(ctx context.Context, of []string) ([]ownedLine, error) {
+	type owner struct {
+		collection string
+		cid        int64
+	}
+	all := map[owner][]int64{}
+	err := e.eachOwner(ctx, func(o store.Owner) error {
+		if len(of) == 0 || of[0] == o.Collection {
+			key := owner{o.Collection, o.CID}
+			all[key] = append(all[key], o.ID)
+		}
+		return nil
+	})
+	lines := []ownedLine{}
+	for key, ids := range all {
+		lines = append(lines, ownedLine{key.collection, key.cid, len(ids), runs(ids)})
+	}
+	slices.SortFunc(lines, func(a, b ownedLine) int {
+		return cmp.Or(cmp.Compare(a.Collection, b.Collection), cmp.Compare(a.CID, b.CID))
+	})
+	return lines, err
 }
 
 // runs writes ids as assign takes them.

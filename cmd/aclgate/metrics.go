@@ -15,6 +15,7 @@ import (
 
 func (e *env) metrics() *cobra.Command {
 	var markdown bool
+	var output outputFlag
 	c := &cobra.Command{
 		Use:   "metrics",
 		Short: "Print every metric of /metrics, with its type, labels and meaning",
@@ -23,14 +24,34 @@ it counts. The list and /metrics come from the same table. Beside them there are
 go_* and process_*, which the Prometheus client library documents.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if markdown {
+			switch {
+			case markdown:
 				return writeMetricsPage(e.stdout)
+			case output.json():
+				return e.printJSON(metricLines())
 			}
 			return writeMetrics(e.stdout)
 		},
 	}
+	output.add(c)
 	c.Flags().BoolVar(&markdown, "markdown", false, "print the page of the documentation")
+	c.MarkFlagsMutuallyExclusive("markdown", "output")
 	return c
+}
+
+// metricLine is a metric as programs read it.
+type metricLine struct {
+	Name   string   `json:"name"`
+	Type   string   `json:"type"`
+	Labels []string `json:"labels"`
+	Help   string   `json:"help"`
+}
+
+func metricLines() (lines []metricLine) {
+	for _, d := range metrics.Documented() {
+		lines = append(lines, metricLine{d.Name, string(d.Kind), append([]string{}, d.Labels...), d.Help})
+	}
+	return lines
 }
 
 func writeMetrics(out io.Writer) error {

@@ -18,6 +18,7 @@ const exitTests = 4
 type testFlags struct {
 	policy, junit string
 	strict        bool
+	output        outputFlag
 }
 
 func (e *env) test() *cobra.Command {
@@ -37,6 +38,7 @@ something failed.`,
 	flags := c.Flags()
 	flags.StringVar(&f.policy, "policy", "", "policy file to test (default: that of the settings)")
 	flags.StringVar(&f.junit, "junit", "", "write the outcome to this file, as JUnit XML")
+	f.output.add(c)
 	flags.BoolVar(&f.strict, "strict", false, "fail for entries that are not exercised or never chosen")
 	return c
 }
@@ -67,6 +69,9 @@ func (e *env) runTest(f *testFlags, files []string) error {
 		if err := writeJUnit(f.junit, result); err != nil {
 			return failed(err)
 		}
+	}
+	if f.output.json() {
+		return e.printResultJSON(world, result, f.strict)
 	}
 	return e.printResult(world, result, f.strict)
 }
@@ -107,6 +112,41 @@ func (e *env) printResult(w cases.World, r *cases.Result, strictly bool) error {
 		bad += len(findings)
 	}
 	if bad > 0 {
+		return &exitError{code: exitTests}
+	}
+	return nil
+}
+
+// resultJSON is what came of the tests, for programs.
+type resultJSON struct {
+	Cases    int           `json:"cases"`
+	Failed   int           `json:"failed"`
+	Failures []findingJSON `json:"failures"`
+	Unused   []findingJSON `json:"without_use"` // entries that are never chosen, or exercised by no case
+}
+
+// findingJSON is something at a place of a file.
+type findingJSON struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Name    string `json:"name,omitempty"` // of the case
+	Message string `json:"message"`
+}
+
+func (e *env) printResultJSON(w cases.World, r *cases.Result, strictly bool) error {
+	out := resultJSON{Cases: len(r.Checks), Failed: r.Failed(), Failures: []findingJSON{}, Unused: []findingJSON{}}
+	for _, c := range r.Checks {
+		if c.Failure != "" {
+			out.Failures = append(out.Failures, findingJSON{c.File, c.Line, c.Name, c.Failure})
+		}
+	}
+	for _, f := range append(r.Shadowed(), r.Unused()...) {
+		out.Unused = append(out.Unused, findingJSON{File: w.File, Line: f.Line, Message: f.Message})
+	}
+	if err := e.printJSON(out); err != nil {
+		return failed(err)
+	}
+	if out.Failed > 0 || strictly && len(out.Unused) > 0 {
 		return &exitError{code: exitTests}
 	}
 	return nil

@@ -16,7 +16,7 @@ import (
 )
 
 func (e *env) why() *cobra.Command {
-	var asJSON bool
+	var output outputFlag
 	c := &cobra.Command{
 		Use:   "why ID",
 		Short: "Explain what became of a request, by the x-aclgate-decision of its answer",
@@ -29,11 +29,13 @@ admin.token_file), then the files of the audit log are searched, the youngest
 first. The explanation is by the policy as it is now; if that says otherwise than
 was decided then, both are shown.
 
+With --output json it prints the record alone.
+
   aclgate why 3f0c9a5b77e1d2406a8b11c4`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return e.runWhy(cmd.Context(), args[0], asJSON) },
+		RunE: func(cmd *cobra.Command, args []string) error { return e.runWhy(cmd.Context(), args[0], output.json()) },
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "print the record alone, as JSON")
+	output.addJSON(c)
 	return c
 }
 
