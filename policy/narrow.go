@@ -32,7 +32,7 @@ func (e *Engine) selectors(d *Decision, in *Input) {
 		d.end(Deny, WriteTooWide)
 		return
 	}
-	if in.united() && (d.Verdict == Allow || d.Verdict == Narrow) {
+	if in.United() && (d.Verdict == Allow || d.Verdict == Narrow) {
 		if reason := e.chooseAccount(d, in); reason != NotJudged {
 			d.end(Deny, reason)
 			return
@@ -97,7 +97,7 @@ func (e *Engine) narrow(d *Decision, in *Input, i int) Reason {
 		return reason
 	}
 	d.OnlyAccountScope = d.OnlyAccountScope || !b.limited()
-	if in.united() {
+	if in.United() {
 		if e.scoped(s.Collection) {
 			return e.unite(d, in, i, &b)
 		}

@@ -84,8 +84,8 @@ func (in *Input) CrossAccount() bool { return in.paths.cross }
 // OperatesAs reports whether it is made as that account.
 func (in *Input) OperatesAs() bool { return in.paths.full }
 
-// united reports whether there is more than the branch of in.Scope, or less.
-func (in *Input) united() bool { return in.paths.grants != nil && !in.paths.full }
+// United reports whether there is more than the branch of in.Scope, or less.
+func (in *Input) United() bool { return in.paths.grants != nil && !in.paths.full }
 
 // crossRoute reports whether a cross-account request may use its route at all. Who operates as the
 // grantor may read its accounts and limits below /platform, and nothing else: a guest leaves no key

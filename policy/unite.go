@@ -317,7 +317,7 @@ func (s *span) add(cid int64) {
 // grant lets somebody do never moves an item.
 func (d *Decision) ownsAll(in *Input) bool {
 	switch {
-	case !in.united():
+	case !in.United():
 		return true
 	case in.paths.cross || len(d.Selectors) == 0:
 		return false

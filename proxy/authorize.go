@@ -34,6 +34,8 @@ func (ev *evaluation) forgetResolved() {
 type authorizer struct {
 	engine      *policy.Engine
 	accounts    Accounts
+	grants      Grants
+	blocks      policy.Blocks
 	accountTree AccountTree
 	index       Index
 	probe       ScopeProbe
@@ -56,13 +58,16 @@ func (z *authorizer) scope(c *call, ev *evaluation) policy.Reason {
 	if z.accountTree != nil && z.accountTree.Stale() {
 		return policy.StoreStale // which account is below which is not known now
 	}
-	was := in.Scope
+	was, paths := in.Scope, in.PathState()
 	in.AskedCID, in.Tree = c.askedCID(in.Request), z.accounts.Tree()
+	if z.grants != nil {
+		in.Grants, in.Blocks = z.grants.Grants(), z.blocks
+	}
 	c.rec.Asked = in.AskedCID
 	if reason := z.engine.Scope(in); reason != policy.NotJudged {
 		return reason
 	}
-	if in.Scope != was {
+	if in.Scope != was || paths.Moved(in.Grants, in.At) {
 		ev.forgetResolved() // what the backend said, it said of another branch
 	}
 	c.rec.Scope = in.Scope

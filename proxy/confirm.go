@@ -18,13 +18,14 @@ type basis struct {
 	revision uint64        // of the store for the token, from before it was looked up
 	tree     *policy.Tree
 	items    policy.Items
+	paths    policy.PathState // on which grants it rests
 }
 
 // holder is who counts for what the request holds.
 func (ev *evaluation) holder() share.Holder { return share.HolderOf(ev.in.Token, ev.in.Tree) }
 
 func (ev *evaluation) basis() basis {
-	return basis{token: ev.in.Token, revision: ev.revision, tree: ev.in.Tree, items: ev.in.Items}
+	return basis{token: ev.in.Token, revision: ev.revision, tree: ev.in.Tree, items: ev.in.Items, paths: ev.in.PathState()}
 }
 
 // confirmer tells whether a decision still holds (SPEC 2, The moment of judgement). Every request is
@@ -33,6 +34,7 @@ func (ev *evaluation) basis() basis {
 type confirmer struct {
 	tokens   Tokens
 	accounts Accounts
+	grants   Grants
 	index    Index
 }
 
@@ -47,8 +49,12 @@ func (f *confirmer) callerMoved(b *basis) bool {
 	return f.accounts.Tree() != b.tree || b.token != nil && f.tokenMoved(b)
 }
 
-// tokenMoved reports whether the token is not any more what it was, or the store is too old to tell.
+// tokenMoved reports whether the token, or what was granted to its account, is not any more what it
+// was, or the store is too old to tell.
 func (f *confirmer) tokenMoved(b *basis) bool {
 	now := time.Now()
+	if f.grants != nil && b.paths.Moved(f.grants.Grants(), now.Unix()) {
+		return true
+	}
 	return f.tokens.Revision(b.token.Digest.Key()) != b.revision || !f.tokens.Fresh(now) || !b.token.Alive(now.Unix())
 }

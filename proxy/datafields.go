@@ -11,12 +11,12 @@ import (
 // fieldKeys are what the data of a request says of the fields of items.
 var fieldKeys = body.NewKeys("fields", "filter")
 
-// noteDataFields notes in the input what the data of an acl token's request says of fields (SPEC 2, A
-// field is data). What cannot be read says nothing: it is refused with the body.
+// noteDataFields notes in the input what the data of a request says of fields, where entries or grants
+// may keep some back (SPEC 2, A field is data). What cannot be read says nothing: it is refused with the body.
 func noteDataFields(in *policy.Input) {
 	in.DataFields = policy.DataFields{}
 	r := in.Request
-	if r.Data == nil || r.Route == nil || r.Route.Rows == nil || in.Token == nil || in.Token.Access != policy.ACLAccess {
+	if r.Data == nil || r.Route == nil || r.Route.Rows == nil || in.Token == nil || in.Token.Access != policy.ACLAccess && !in.United() {
 		return
 	}
 	in.DataFields = readDataFields(r.Data)

@@ -37,12 +37,21 @@ type fixture struct {
 	metrics *prometheus.Registry
 	tokens  map[policy.Digest]*policy.Token
 	tree    *policy.Tree
+	grants  atomic.Pointer[policy.Grants]
+	blocked sync.Map // accounts
 
 	mu       sync.RWMutex  // of tokens, once requests are served
 	revision atomic.Uint64 // of tokens and tree
 }
 
 func (f *fixture) Tree() *policy.Tree { return f.tree }
+
+func (f *fixture) Grants() *policy.Grants { return f.grants.Load() }
+
+func (f *fixture) Blocked(cid int64) bool {
+	_, blocked := f.blocked.Load(cid)
+	return blocked
+}
 
 func (f *fixture) Revision(uint64) uint64 { return f.revision.Load() }
 
@@ -89,7 +98,7 @@ func newFixture(t testing.TB, url string, change ...setup) *fixture {
 	f := &fixture{t: t, tokens: map[policy.Digest]*policy.Token{}, metrics: prometheus.NewRegistry()}
 	engine := &policy.Engine{Catalogue: cat, MaxIDs: 10000}
 	o := Options{
-		Engine: engine, Tokens: f, Accounts: f, Backend: transport, Metrics: metrics.New(f.metrics, cat),
+		Engine: engine, Tokens: f, Accounts: f, Grants: f, Blocks: f, Backend: transport, Metrics: metrics.New(f.metrics, cat),
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Key: func() string { return upstreamKey },
 		Origins: []string{"*"}, CORSMaxAge: 600, MaxBody: 8 << 20, MaxUpload: 1 << 30, MaxURL: 8000,
 	}

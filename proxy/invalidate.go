@@ -86,8 +86,9 @@ func (w *write) touched() (ids []int64, exactly bool) {
 		return in.Items.Of(col, in.Scope), s.Kind == policy.SelectAll
 	}
 	ids = slices.DeleteFunc(slices.Clone(d.IDs), func(id int64) bool {
-		cid, known := in.Items.Account(col, id)
-		return known && !in.Tree.Contains(in.Scope, cid)
+		_, known := in.Items.Account(col, id)
+		_, reached := w.eval.dec.Admits(in, 0, id)
+		return known && !reached
 	})
 	return ids, d.As == policy.AsIDs || s.Kind == policy.SelectIDs
 }

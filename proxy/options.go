@@ -30,11 +30,17 @@ type Accounts interface {
 	Tree() *policy.Tree
 }
 
+// Grants returns what accounts have granted to others, as it is in force; nil: nothing.
+type Grants interface {
+	Grants() *policy.Grants
+}
+
 // ShadowPolicy is a policy that is evaluated beside the one in force and enforces nothing (SPEC 8,
 // policy.shadow).
 type ShadowPolicy interface {
 	Tokens
 	Accounts
+	Grants
 }
 
 // Backend sends one printed request and reads the head of its answer.
@@ -104,6 +110,8 @@ type Options struct {
 	Engine      *policy.Engine
 	Tokens      Tokens
 	Accounts    Accounts
+	Grants      Grants        // nil: there are none
+	Blocks      policy.Blocks // of grantors; nil: no account is blocked
 	Backend     Backend
 	Resolver    Resolver
 	ScopeProbe  ScopeProbe

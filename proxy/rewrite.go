@@ -94,7 +94,7 @@ func (r *rewriter) print(c *call, ev *evaluation, b *requestBody, out *outgoing)
 			return reason
 		}
 	}
-	out.scope, out.caller = ev.in.Scope, callerOf(ev.in.Token)
+	out.scope, out.caller = ev.dec.Account(&ev.in), callerOf(ev.in.Token)
 	out.req.Method, out.req.Target, out.req.Confirm = req.Method.String(), out.target, out.confirm
 	out.req.Repeatable = req.Method == policy.GET
 	out.req.HasBody = req.Method.Write() && req.Method != policy.DELETE
@@ -112,7 +112,7 @@ func (r *rewriter) print(c *call, ev *evaluation, b *requestBody, out *outgoing)
 // unchanged reports whether the request that was printed would be printed in the same way now. One
 // that had to be shortened counts as changed.
 func (r *rewriter) unchanged(ev *evaluation, out *outgoing) bool {
-	if out.scope != ev.in.Scope || out.caller != callerOf(ev.in.Token) {
+	if out.scope != ev.dec.Account(&ev.in) || out.caller != callerOf(ev.in.Token) {
 		return false
 	}
 	if r.whole {
@@ -157,7 +157,7 @@ func (r *rewriter) appendCredential(dst []byte, c *call, ev *evaluation) []byte 
 	}
 	if r.engine.Mode.Header() {
 		dst = append(dst, "\r\nx-flespi-cid: "...)
-		dst = strconv.AppendInt(dst, ev.in.Scope, 10)
+		dst = strconv.AppendInt(dst, ev.dec.Account(&ev.in), 10)
 	}
 	if r.identity {
 		dst = append(dst, "\r\nx-aclgate-token: "...)

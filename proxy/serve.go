@@ -63,10 +63,10 @@ func New(o Options) *Gateway {
 	g.rateLimiter = rateLimiter{limits: o.Limits, accounts: o.Accounts, clock: clock}
 	g.localReplies = localReplies{heads: heads, via: via, mqttWS: o.MQTTWS, mqtt: o.MQTT, region: o.Region}
 	g.authorizer = authorizer{
-		engine: o.Engine, accounts: o.Accounts, accountTree: o.AccountTree, index: o.Index, probe: o.ScopeProbe,
+		engine: o.Engine, accounts: o.Accounts, grants: o.Grants, blocks: o.Blocks, accountTree: o.AccountTree, index: o.Index, probe: o.ScopeProbe,
 		resolver: o.Resolver, faults: g.faults, heads: heads,
 	}
-	g.confirmer = confirmer{tokens: o.Tokens, accounts: o.Accounts, index: o.Index}
+	g.confirmer = confirmer{tokens: o.Tokens, accounts: o.Accounts, grants: o.Grants, index: o.Index}
 	g.bodyReader = bodyReader{engine: o.Engine, max: o.MaxBody, maxUpload: o.MaxUpload, maxURL: o.MaxURL, budget: &g.bodies}
 	g.realmReplies = realmReplies{realms: o.Realms, heads: heads}
 	g.rewriter = rewriter{

@@ -148,10 +148,10 @@ func (e *comparison) underPolicy() record.Outcome {
 	}
 	e.in = policy.Input{
 		Request: was.Request, Token: tok, At: was.At, Source: was.Source, Origin: was.Origin,
-		AskedCID: e.askedCID(was.Request), Tree: e.policy.Tree(), Resolved: &e.resolved,
+		AskedCID: e.askedCID(was.Request), Tree: e.policy.Tree(), Grants: e.policy.Grants(), Blocks: was.Blocks, Resolved: &e.resolved,
 	}
 	e.resolved = policy.Resolved{}
-	if cmp.Or(e.in.AskedCID, tok.CID) == was.Scope {
+	if cmp.Or(e.in.AskedCID, tok.CID) == was.Scope && !was.United() && e.in.Grants.To(was.Scope) == nil {
 		e.resolved.Matches = wholeMatches(e.eval.resolved.Matches)
 	}
 	if e.index != nil {

@@ -131,6 +131,7 @@ func (panicking) Lookup(policy.Digest, time.Time) (*policy.Token, error) { panic
 func (panicking) Revision(uint64) uint64                                 { panic("broken") }
 func (panicking) Fresh(time.Time) bool                                   { panic("broken") }
 func (panicking) Tree() *policy.Tree                                     { panic("broken") }
+func (panicking) Grants() *policy.Grants                                 { panic("shadow") }
 
 // A second policy that panics costs nobody anything.
 func TestShadowPanicsAlone(t *testing.T) {

@@ -96,6 +96,9 @@ func (g *Gateway) stillPermitted(x *exchange) bool {
 		return false
 	}
 	in.Token, in.At, in.Tree = token, at.Unix(), g.Accounts.Tree()
+	if g.Grants != nil {
+		in.Grants = g.Grants.Grants()
+	}
 	if g.Index != nil {
 		in.Items = g.Index.View(in.Tree)
 	}
@@ -103,7 +106,7 @@ func (g *Gateway) stillPermitted(x *exchange) bool {
 	if reason != policy.NotJudged || w.dec.Verdict == policy.Unresolved || in.Scope != w.in.Scope || !w.covered(x.out.fan != nil) {
 		return false
 	}
-	now.token, now.tree, now.items = in.Token, in.Tree, in.Items
+	now.token, now.tree, now.items, now.paths = in.Token, in.Tree, in.Items, in.PathState()
 	w.basis, w.in = now, in
 	return true
 }

@@ -1,19 +1,6 @@
 package record
 
-// The types of grants, realms, users and roles.
-
-func readGrantAccess(v Value) (Value, *Fault) {
-	return listOf(v, func(v Value) (Value, *Fault) {
-		return objectOf(v, part{"uri", true, readURI}, part{"ids", false, readGrantedIDs}, part{"levels", true, readTexts})
-	})
-}
-
-func readGrantedIDs(v Value) (Value, *Fault) {
-	if v.Shape == Text && v.Text == "all" {
-		return v, nil
-	}
-	return listOf(v, readID)
-}
+// The types of realms, users and roles.
 
 func readHome(v Value) (Value, *Fault) {
 	return objectOf(v, part{"type", true, wholeUpTo(0, 2)}, part{"subaccount_id", false, readID}, part{"limit_id", false, readID})

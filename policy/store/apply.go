@@ -73,6 +73,9 @@ func (l *Live) applyRows(b *Batch) (what What, tokens []tokenChange, owned []Own
 			l.keepDoc(docs, row, l.bad)
 		}
 	}
+	if what.Tables.Has(Grants) || what.Tables.Has(GrantLinks) {
+		l.compileGrants()
+	}
 	if what.Tree {
 		l.replaceTree()
 	}

@@ -57,6 +57,7 @@ type Live struct {
 	tree      atomic.Pointer[policy.Tree] // empty until then
 	docs      atomic.Pointer[documents]   // of all tables but Tokens and Items
 	owners    atomic.Pointer[ownerTable]
+	grants    atomic.Pointer[policy.Grants] // made of docs
 	revisions [revisionCount]atomic.Uint64
 	lease     lease
 	state     atomic.Pointer[State]

@@ -15,6 +15,7 @@ import (
 type Policy struct {
 	Tree *policy.Tree
 
+	grants  *policy.Grants             // nil: the file has none
 	owners  owners                     // of items; nil: the file says nothing of them
 	docs    map[Table]map[int64][]byte // of accounts that say more than their place in the tree, limits, realms and users
 	secrets map[int64]string           // verifiers of passwords, by user
@@ -182,6 +183,7 @@ func (r *reader) read(text []byte) (*Policy, strict.Faults) {
 	r.readLimits(m.Opt("limits"))
 	r.readOwners(m.Opt("owners"))
 	r.readRecords(m)
+	r.readGrants(m.Opt("grants"))
 	for i, n := range m.Opt("tokens").Elements() {
 		r.keep(r.readToken(n, i))
 		r.pace.step()

@@ -101,6 +101,11 @@ func soundDoc(row Row) error {
 		_, err := readLinks(row.Doc)
 		return err
 	}
+	if row.Table == Grants {
+		if err := soundGrant(row.Doc); err != nil {
+			return err
+		}
+	}
 	root, report := strict.ParseDocument(fmt.Sprintf("%s/%d", row.Table, row.ID), row.Doc)
 	if err := report.Faults().Err(); err != nil {
 		return err
@@ -131,6 +136,7 @@ func (l *Live) replace(fresh *loaded) (before *writable) {
 	l.mu.Lock()
 	before, l.tokens = l.tokens, fresh.tokens
 	l.mu.Unlock()
+	l.compileGrants()
 	l.accounts, l.bad = fresh.accounts, fresh.bad
 	l.tree.Store(tree)
 	return before

@@ -55,6 +55,7 @@ var reference = []Field{
 	{"accounts[].metadata", typeAny, false, "{}", "An object of at most 16 KiB, for clients."},
 
 	{"limits", typeRecords, false, "[]", "Bounds for accounts below the one that made them: `id`, `cid`, and the fields of [`platform/limits`](api.md#platformlimits)."},
+	{"grants", typeRecords, false, "[]", "What accounts let other accounts do with their items: `id`, `cid` (the grantor), `grantees`, a list of accounts, `name`, `access`, `enabled`, `expire` and `metadata`."},
 
 	{"tokens", typeList, false, "[]", "Who may call. Without any every key is unknown."},
 	{"tokens[].id", typeID, true, "", "The number by which logs, metrics and commands name the token. Never give one again."},

@@ -19,6 +19,7 @@ type rowReader struct {
 	maxDepth  int
 	reader    *reader
 	documents strict.Documents
+	links     map[int64][]int64 // whom each grant is for, where it is printed
 }
 
 // begin puts the reader before a row.

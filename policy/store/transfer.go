@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"aclgate/config/strict"
 	"aclgate/policy"
@@ -39,7 +40,7 @@ type Difference struct {
 
 // transferred are the tables of which policy files have records, in an order in which what is referred
 // to comes first.
-var transferred = []Table{Accounts, Limits, Realms, Users, Tokens}
+var transferred = []Table{Accounts, Limits, Grants, Realms, Users, Tokens}
 
 func newDifference() *Difference {
 	return &Difference{map[Table]int{}, map[Table]int{}, map[Table]int{}, map[Table]int{}}
@@ -85,7 +86,10 @@ func (t *Transfer) Import(tx *Tx, replace bool, progress func()) (*Difference, e
 		default:
 			tx.needed[op.cid] = op.table
 		}
-		return tx.w.Put(op.table, op.id, op.doc)
+		if err := tx.w.Put(op.table, op.id, op.doc); err != nil || op.table != Grants {
+			return err
+		}
+		return tx.relink(op.id, op.grantees)
 	})
 	if err != nil {
 		return nil, err
@@ -101,11 +105,34 @@ func (t *Transfer) Import(tx *Tx, replace bool, progress func()) (*Difference, e
 	return d, nil
 }
 
+// relink makes a grant one for these accounts, ascending, and for no others.
+func (tx *Tx) relink(grant int64, cids []int64) error {
+	row, err := tx.w.Get(GrantLinks, grant)
+	if err != nil && !errors.Is(err, ErrNoRow) {
+		return err
+	}
+	before, err := readLinks(row.Doc)
+	for _, cid := range before {
+		if _, stays := slices.BinarySearch(cids, cid); !stays && err == nil {
+			err = tx.w.Unlink(grant, cid)
+		}
+	}
+	for _, cid := range cids {
+		if err == nil {
+			tx.needed[cid] = GrantLinks
+			err = tx.w.Link(grant, cid)
+		}
+	}
+	return err
+}
+
 // operation is one row that an import writes or, without a document, removes.
 type operation struct {
 	table   Table
 	id, cid int64
 	doc     []byte
+
+	grantees []int64 // of a grant, ascending
 }
 
 // compare goes through both sides. Rows are written only after all were read. Tokens are removed
@@ -124,7 +151,11 @@ func (t *Transfer) compare(r Reader, replace bool, do func(operation) error) (*D
 			return nil, err
 		}
 	}
-	seen := map[Table]map[int64]bool{Accounts: {}, Limits: {}, Realms: {}, Users: {}, Tokens: {}}
+	links, err := linksOf(r)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[Table]map[int64]bool{Accounts: {}, Limits: {}, Grants: {}, Realms: {}, Users: {}, Tokens: {}}
 	var written []operation
 	t.rows(func(op operation) {
 		seen[op.table][op.id] = true
@@ -132,7 +163,7 @@ func (t *Transfer) compare(r Reader, replace bool, do func(operation) error) (*D
 		switch {
 		case !found:
 			d.Added[op.table]++
-		case bytes.Equal(old, op.doc):
+		case bytes.Equal(old, op.doc) && slices.Equal(links[op.id], op.grantees):
 			d.Same[op.table]++
 			return
 		default:
@@ -140,7 +171,7 @@ func (t *Transfer) compare(r Reader, replace bool, do func(operation) error) (*D
 		}
 		written = append(written, op)
 	})
-	for _, table := range []Table{Tokens, Users, Realms, Limits, Accounts} {
+	for _, table := range []Table{Tokens, Users, Realms, Grants, Limits, Accounts} {
 		for id := range before[table] {
 			if replace && !seen[table][id] {
 				d.Removed[table]++
@@ -170,6 +201,11 @@ func (t *Transfer) rows(yield func(operation)) {
 			yield(operation{table: table, id: id, cid: record.NumberOf(v, "cid"), doc: doc})
 		}
 	}
+	for id, doc := range t.Policy.Docs(Grants) {
+		grant, _ := record.Parse(doc) // it was made of one
+		grantees, _ := readLinks(t.Policy.docs[GrantLinks][id])
+		yield(operation{table: Grants, id: id, cid: record.NumberOf(grant, "cid"), doc: doc, grantees: grantees})
+	}
 	for _, rec := range t.Policy.Records() {
 		id := rec.Token.ID
 		yield(operation{table: Tokens, id: id, cid: rec.Token.CID, doc: AppendDoc(nil, rec, t.metadata[id])})
@@ -193,7 +229,10 @@ func (t *Transfer) Uses(now int64) (uses []Use, warnings strict.Faults) {
 func Export(ctx context.Context, e Engine, w io.Writer, maxDepth int) error {
 	rows := rowReader{maxDepth: maxDepth}
 	section := Table(0)
-	return e.View(ctx, func(r Reader) error {
+	return e.View(ctx, func(r Reader) (err error) {
+		if rows.links, err = linksOf(r); err != nil {
+			return err
+		}
 		for _, table := range transferred {
 			err := r.Each(table, func(row Row) error {
 				var b []byte
@@ -228,6 +267,8 @@ func (r *rowReader) yaml(b []byte, row Row) ([]byte, error) {
 		return yamlDoc(b, row.Doc)
 	case Limits, Realms, Users:
 		return yamlDoc(b, row.Doc)
+	case Grants:
+		return grantYAML(b, row.Doc, r.links[row.ID])
 	}
 	rec, _, _, err := r.token(row.ID, row.Doc)
 	if err != nil {
@@ -254,8 +295,13 @@ func LoadPolicy(ctx context.Context, e Engine, cat *policy.Catalogue, maxDepth i
 		}
 		faults = append(faults, found...)
 	}
+	grants := grantRows{map[int64]record.Value{}, map[int64][]int64{}}
 	_, _, err := e.All(ctx, func(row Row) error {
 		switch row.Table {
+		case Grants, GrantLinks:
+			if err := grants.add(row); err != nil {
+				bad(err)
+			}
 		case Accounts:
 			a, err := rows.account(row.ID, row.Doc)
 			if err != nil {
@@ -278,6 +324,7 @@ func LoadPolicy(ctx context.Context, e Engine, cat *policy.Catalogue, maxDepth i
 		return nil, faults
 	}
 	r.policy.Tree = r.tree()
+	r.policy.grants = grants.compile()
 	p, found := r.finish()
 	faults = append(found, faults...)
 	if faults.Err() != nil {
@@ -290,4 +337,14 @@ func LoadPolicy(ctx context.Context, e Engine, cat *policy.Catalogue, maxDepth i
 	}
 	u.adopt(p, nil)
 	return p, faults
+}
+
+// linksOf returns whom each grant is for.
+func linksOf(r Reader) (map[int64][]int64, error) {
+	links := map[int64][]int64{}
+	err := r.Each(GrantLinks, func(row Row) (err error) {
+		links[row.ID], err = readLinks(row.Doc)
+		return err
+	})
+	return links, err
 }

@@ -50,7 +50,7 @@ func (x *ItemIndex) LookUp(q *Question) error {
 			return err
 		}
 		left -= n
-		x.lookUps.add(by, c, x.outside(q.Input, c, ids[:n]))
+		x.lookUps.add(by, c, x.outside(q, i, ids[:n]))
 	}
 	if q.Input.Items != nil {
 		q.Input.Items = x.View(q.Input.Tree)
@@ -60,10 +60,11 @@ func (x *ItemIndex) LookUp(q *Question) error {
 
 // outside returns those of ids that a look-up has not shown to be in the scope of a request. Only
 // these are remembered: what is in the scope is asked for again where it is lost.
-func (x *ItemIndex) outside(in *policy.Input, c *policy.Collection, ids []int64) (out []int64) {
-	view := x.View(in.Tree)
+func (x *ItemIndex) outside(q *Question, selector int, ids []int64) (out []int64) {
+	in := *q.Input
+	in.Items = x.View(in.Tree)
 	for _, id := range ids {
-		if cid, known := view.Account(c, id); !known || !in.Tree.Contains(in.Scope, cid) {
+		if _, ok := q.Decision.Admits(&in, selector, id); !ok {
 			out = append(out, id)
 		}
 	}

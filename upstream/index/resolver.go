@@ -129,8 +129,9 @@ func (r *Resolver) match(q *Question, found *policy.ResolvedMatch) error {
 		Target: target, CallersKey: q.CallersKey, Max: maxMatches, Columns: listing.Columns{Names: []string{"id"}, Required: 1},
 		Confirm: q.Confirm, Holder: q.holder(),
 	}
+	tops := []int64{0}
 	if r.opt.Mode.Header() {
-		list.CID = q.Input.Scope
+		tops = q.Decision.Tops(q.Input, found.Selector)
 	}
 	if r.opt.MaxResolved > 0 {
 		list.Max = r.opt.MaxResolved
@@ -141,20 +142,23 @@ func (r *Resolver) match(q *Question, found *policy.ResolvedMatch) error {
 	list.Keep = r.keeps(q, found)
 	var ids []int64
 	list.Again = func(n int) { ids = ids[:len(ids)-n] }
-	err := r.lister.All(q.Answer, &list, func(row *listing.Row) { ids = append(ids, row.ID[0]) })
-	switch {
-	case errors.Is(err, listing.ErrRowCount):
-		return policy.MatchTooWide
-	case err != nil:
-		return err
+	for _, top := range tops { // one, unless grants reach below other roots
+		list.CID = top
+		err := r.lister.All(q.Answer, &list, func(row *listing.Row) { ids = append(ids, row.ID[0]) })
+		switch {
+		case errors.Is(err, listing.ErrRowCount), r.opt.MaxResolved > 0 && len(ids) > r.opt.MaxResolved:
+			return policy.MatchTooWide
+		case err != nil:
+			return err
+		}
 	}
 	slices.Sort(ids)
 	found.IDs = slices.Compact(ids)
 	return nil
 }
 
-// keeps returns what tells the rows that count: the items of the scope, where the index knows it, and
-// those that were asked for by number and that the index may come to know by a look-up. Nothing else
+// keeps returns what tells the rows that count: the items that the accounts of the request's access
+// paths hold, where the index knows it, and those that were asked for by number and that the index may come to know by a look-up. Nothing else
 // is permitted, whatever it matches.
 func (r *Resolver) keeps(q *Question, found *policy.ResolvedMatch) func(*listing.Row) bool {
 	c := q.Input.Request.Selectors[found.Selector].Collection
@@ -164,8 +168,7 @@ func (r *Resolver) keeps(q *Question, found *policy.ResolvedMatch) func(*listing
 	unknown := slices.Sorted(slices.Values(q.Decision.Selectors[found.Selector].Unknown))
 	return func(row *listing.Row) bool {
 		id := row.ID[0]
-		cid, known := q.Input.Items.Account(c, id)
-		if known && q.Input.Tree.Contains(q.Input.Scope, cid) {
+		if _, ok := q.Decision.Admits(q.Input, found.Selector, id); ok {
 			return true
 		}
 		_, asked := slices.BinarySearch(unknown, id)

@@ -34,6 +34,7 @@ func (a *App) openGateway() {
 	l, limits := a.settings.Listen, a.limiter()
 	o := proxy.Options{
 		Engine: a.engine, Tokens: a.policy, Accounts: a.policy, Index: a.index, Backend: a.transport, Limits: limits, Quota: a.quota, Owners: a.ownerBook(), Realms: a.logins,
+		Grants: a.policy, Blocks: blocks{a},
 		Metrics: a.metrics, Ring: a.ring, Audit: a.audit, Log: a.log,
 		Resolver: a.resolver, Key: a.ownKey, Marker: a.marker,
 		Identity: a.settings.Upstream.Identity, PassHeaders: a.settings.Upstream.Headers, PublicURL: l.PublicURL.String(),

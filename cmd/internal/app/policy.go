@@ -56,6 +56,7 @@ type source interface {
 	State() store.State
 	Kinds() iter.Seq2[policy.Access, []policy.Entry]
 	UsesFault() error
+	Grants() *policy.Grants
 }
 
 // policySource is a policy that is watched and reloaded: the one in force, or that of

@@ -73,5 +73,11 @@ func quotaOf(of *admin.Account, limit admin.Limit, found bool) quota.Account {
 	return out
 }
 
+// blocks implements policy.Blocks.
+type blocks struct{ *App }
+
+// Blocked implements policy.Blocks: by hand, or by a limit.
+func (b blocks) Blocked(cid int64) bool { return b.quota.StateOf(cid, time.Now()).Blocked != 0 }
+
 // blocked reports whether the account of a token is blocked now.
 func (a *App) blocked(t *policy.Token) bool { return a.quota.StateOf(t.CID, time.Now()).Blocked != 0 }

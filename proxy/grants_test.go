@@ -1,0 +1,217 @@
+package proxy
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"aclgate/policy"
+	"aclgate/upstream/index"
+)
+
+// aGrant is one of account 500 to account 600 in the world of the raw cases.
+func aGrant(change ...func(*policy.Grant)) *policy.Grants {
+	g := policy.Grant{ID: 5, CID: 500, Enabled: true, Grantees: []int64{600}, Access: []policy.GrantAccess{
+		{URI: "gw/devices", IDs: policy.NewIDSet([]int64{101, 201, 999}), Levels: policy.LevelView | policy.LevelCommand},
+		{URI: "gw/calcs", All: true, Levels: policy.LevelView},
+	}}
+	for _, apply := range change {
+		apply(&g)
+	}
+	return policy.NewGrants([]policy.Grant{g})
+}
+
+// granting starts a gateway in a mode where account 500 grants something to account 600, whose token is
+// allKey.
+func granting(t *testing.T, mode policy.Mode) (w *wired, items *index.ItemIndex) {
+	t.Helper()
+	accounts := [][2]int64{{400, 0}, {500, 400}, {501, 500}, {600, 400}, {777, 0}}
+	b := startWorld(t)
+	var f *fixture
+	if mode.Index() {
+		f, items = withIndex(t, b, mode, accounts...)
+	} else {
+		f = newFixture(t, b.url, withResolver, inMode(mode))
+		f.accounts(accounts...)
+	}
+	f.token(allKey, "standard", 600, "")
+	f.token(readerKey, "acl", 600, `[{"uri":"gw/devices","methods":["GET"],"ids":[601,101]}]`)
+	f.grants.Store(aGrant())
+	return &wired{fixture: f, backend: b}, items
+}
+
+func TestGrantsOnTheWire(t *testing.T) {
+	rows := []struct {
+		mode                policy.Mode
+		key, method, target string
+		cid                 string // of x-flespi-cid; "": none
+		status              int
+		sent, under         string // at the backend, after what had to be resolved
+		body                string // a part of the answer
+	}{
+		{policy.ModeIDs, allKey, "GET", "/gw/devices/all", "", 200, "/gw/devices/101,201,601", "", `"id":601`},
+		{policy.ModeIDs, readerKey, "GET", "/gw/devices/all", "", 200, "/gw/devices/101,601", "", ""},
+		{policy.ModeIDs, allKey, "GET", "/gw/devices/102,101", "", 200, "/gw/devices/101", "", `{"code":6,"id":102,"reason":"access denied to '\/devices\/102'"}`},
+		{policy.ModeIDs, allKey, "GET", "/gw/devices/999", "", 403, "", "", `"code":6`},
+		{policy.ModeIDs, allKey, "POST", "/gw/devices/101/commands", "", 200, "/gw/devices/101/commands", "", ""},
+		{policy.ModeIDs, allKey, "PUT", "/gw/devices/101", "", 403, "", "", `"code":6`},
+		{policy.ModeIDs, allKey, "GET", "/gw/devices/name=t*", "", 200, "/gw/devices/101,201,601", "", ""},
+		{policy.ModeIDs, allKey, "GET", "/gw/devices/all", "500", 200, "/gw/devices/101,201", "", ""},
+		{policy.ModeIDs, allKey, "POST", "/gw/devices", "500", 403, "", "", `"code":8`},
+		{policy.ModeIDs, allKey, "GET", "/gw/devices/all", "777", 403, "", "", `"id":777`},
+		{policy.ModeBoth, allKey, "GET", "/gw/devices/all", "", 200, "/gw/devices/101,201,601", "400", `"id":601`},
+		{policy.ModeBoth, allKey, "GET", "/gw/devices/601", "", 200, "/gw/devices/601", "600", ""},
+		{policy.ModeBoth, allKey, "GET", "/gw/devices/101,201", "", 200, "/gw/devices/101,201", "500", ""},
+		{policy.ModeBoth, allKey, "GET", "/gw/devices/name=t*", "", 200, "/gw/devices/101,201,601", "400", ""},
+		{policy.ModeBoth, allKey, "POST", "/gw/devices/201/commands", "", 200, "/gw/devices/201/commands", "501", ""},
+		{policy.ModeBoth, allKey, "POST", "/gw/devices/101,201/commands", "", 400, "", "", "several accounts"},
+		{policy.ModeBoth, allKey, "GET", "/gw/devices/all", "500", 200, "/gw/devices/101,201", "500", ""},
+		{policy.ModeHeader, allKey, "GET", "/gw/devices/all", "", 200, "/gw/devices/all", "600", ""},
+		{policy.ModeHeader, allKey, "GET", "/gw/devices/all", "500", 200, "/gw/devices/101,201,999", "500", ""},
+		{policy.ModeHeader, readerKey, "GET", "/gw/devices/all", "500", 200, "/gw/devices/101", "500", ""},
+		{policy.ModeHeader, allKey, "GET", "/gw/devices/name=t*", "500", 200, "/gw/devices/101,201", "500", ""},
+		{policy.ModeHeader, allKey, "GET", "/gw/calcs/all", "500", 200, "/gw/calcs/all", "500", ""},
+		{policy.ModeHeader, allKey, "GET", "/gw/channels/all", "500", 200, "", "", `{"result":[]}`},
+		{policy.ModeHeader, allKey, "GET", "/gw/devices/102", "500", 403, "", "", `"code":6`},
+		{policy.ModeHeader, allKey, "GET", "/gw/devices/all", "777", 403, "", "", `"id":777`},
+	}
+	var w *wired
+	mode := policy.ModeNone
+	for _, row := range rows {
+		if row.mode != mode {
+			mode = row.mode
+			w, _ = granting(t, mode)
+		}
+		var headers []string
+		if row.cid != "" {
+			headers = []string{"x-flespi-cid: " + row.cid}
+		}
+		body := ""
+		if row.method != "GET" {
+			body = `{"a":1}`
+		}
+		got := w.raw(request(row.key, row.method, row.target, body, headers...))
+		sent, target, under := w.backend.take(), "", ""
+		if len(sent) > 0 && row.sent != "" {
+			last := sent[len(sent)-1]
+			target, under = last.target(), strings.Join(last.all("x-flespi-cid"), "+")
+		}
+		if got.status != row.status || !strings.Contains(got.body, row.body) || target != row.sent || under != row.under {
+			t.Errorf("%v %s %s under %q: got %d %s, the backend %s under %q, want %d %s, %s under %q", row.mode, row.method, row.target, row.cid,
+				got.status, got.body, target, under, row.status, row.body, row.sent, row.under)
+		}
+	}
+}
+
+// What is granted is judged when the request is complete: a grant that ended meanwhile, by whatever, lets
+// nothing through.
+func TestGrantsEndWhileABodyArrives(t *testing.T) {
+	for name, end := range map[string]func(w *wired, items *index.ItemIndex){
+		"deleted": func(w *wired, _ *index.ItemIndex) { w.grants.Store(nil) },
+		"disabled": func(w *wired, _ *index.ItemIndex) {
+			w.grants.Store(aGrant(func(g *policy.Grant) { g.Enabled = false }))
+		},
+		"expired": func(w *wired, _ *index.ItemIndex) {
+			w.grants.Store(aGrant(func(g *policy.Grant) { g.Expire = time.Now().Unix() }))
+		},
+		"unlinked": func(w *wired, _ *index.ItemIndex) {
+			w.grants.Store(aGrant(func(g *policy.Grant) { g.Grantees = []int64{777} }))
+		},
+		"less": func(w *wired, _ *index.ItemIndex) {
+			w.grants.Store(aGrant(func(g *policy.Grant) { g.Access[0].Levels = policy.LevelView }))
+		},
+		"blocked": func(w *wired, _ *index.ItemIndex) { w.blocked.Store(int64(500), true) },
+		"moved": func(w *wired, items *index.ItemIndex) {
+			items.Moved(w.gateway.Engine.Catalogue.Collection("gw/devices"), []int64{999}, 777)
+		},
+	} {
+		for _, mode := range []policy.Mode{policy.ModeIDs, policy.ModeBoth, policy.ModeHeader} {
+			w, items := granting(t, mode)
+			if items == nil && name == "moved" {
+				continue // the backend's to know
+			}
+			headers, target := []string{}, "/gw/devices/999/commands"
+			if items != nil { // as the backend's look-up does not have it
+				items.Moved(w.gateway.Engine.Catalogue.Collection("gw/devices"), []int64{999}, 501)
+			} else {
+				headers = append(headers, "x-flespi-cid: 500")
+			}
+			finish := park(w.fixture, request(allKey, "POST", target, `{"a":1}`, headers...))
+			end(w, items)
+			got := finish()
+			for _, r := range w.backend.take() {
+				if strings.HasPrefix(r.raw, "POST") {
+					t.Errorf("%s, %v: the backend got %s", name, mode, r.target())
+				}
+			}
+			if got.status != 403 {
+				t.Errorf("%s, %v: got %d %s", name, mode, got.status, got.body)
+			}
+		}
+	}
+}
+
+// Requests run while a grant comes and goes, and an item leaves and comes back: what begins after a
+// change was answered obeys it.
+func TestNobodyActsAfterAGrantHasEnded(t *testing.T) {
+	for _, mode := range []policy.Mode{policy.ModeIDs, policy.ModeBoth, policy.ModeHeader} {
+		w, items := granting(t, mode)
+		devices := w.gateway.Engine.Catalogue.Collection("gw/devices")
+		headers := []string{}
+		if mode == policy.ModeHeader {
+			headers = append(headers, "x-flespi-cid: 500")
+		} else {
+			items.Moved(devices, []int64{999}, 777) // where the backend's look-up leaves it
+		}
+		// Even: nothing is granted, and has not been since that number was written.
+		var state, leaks, served atomic.Int64
+		stop := make(chan struct{})
+		var running sync.WaitGroup
+		for i := range 4 {
+			running.Go(func() {
+				for n := 0; ; n++ {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					before := state.Load()
+					got := w.raw(request(allKey, "GET", "/gw/devices/999?limit="+strconv.Itoa(1+i+4*n), "", headers...))
+					switch {
+					case got.status == 200 && before%2 == 0 && state.Load() == before:
+						leaks.Add(1)
+					case got.status == 200:
+						served.Add(1)
+					}
+				}
+			})
+		}
+		for round := range 60 {
+			state.Add(1)
+			w.grants.Store(aGrant())
+			w.blocked.Delete(int64(500))
+			if items != nil {
+				items.Moved(devices, []int64{999}, 500)
+			}
+			time.Sleep(2 * time.Millisecond)
+			switch {
+			case round%3 == 0:
+				w.grants.Store(nil)
+			case round%3 == 1 || items == nil:
+				w.blocked.Store(int64(500), true)
+			default:
+				items.Moved(devices, []int64{999}, 777)
+			}
+			state.Add(1)
+			time.Sleep(2 * time.Millisecond)
+		}
+		close(stop)
+		running.Wait()
+		if leaks.Load() > 0 || served.Load() == 0 {
+			t.Errorf("%v: %d answers to what was not granted, %d to what was", mode, leaks.Load(), served.Load())
+		}
+	}
+}
