@@ -36,6 +36,11 @@ func (c *Collection) Grantable() bool {
 	return c.Scoped && c.IDs == IDInt && !c.MasterOnly && !c.Topics
 }
 
+// Names reports whether the element is about an item, whatever it gives.
+func (a *GrantAccess) Names(c *Collection, id int64) bool {
+	return a.covers(c) && (a.All || a.URI == AccountURI || a.IDs.Has(id))
+}
+
 // Grants are the grants of one state of the world by who gets something by them. They are immutable;
 // nil are none. What comes with time, their expiry and a grantor that is blocked, is judged when
 // they are used, and so is whose an item is.
@@ -71,8 +76,8 @@ func (g *Grants) To(grantee int64) []*Grant {
 	return g.to[grantee]
 }
 
-// from returns those of them that are a grantor's.
-func (g *Grants) from(grantor, grantee int64) []*Grant {
+// From returns those of them that are a grantor's. They must not be changed.
+func (g *Grants) From(grantor, grantee int64) []*Grant {
 	if g == nil {
 		return nil
 	}
@@ -92,8 +97,8 @@ type Blocks interface {
 	Blocked(cid int64) bool
 }
 
-// inForce reports whether a grant gives something now.
-func (in *Input) inForce(g *Grant) bool {
+// InForce reports whether a grant gives something now.
+func (in *Input) InForce(g *Grant) bool {
 	return (g.Expire == 0 || in.At < g.Expire) && (in.Blocks == nil || !in.Blocks.Blocked(g.CID))
 }
 

@@ -38,7 +38,7 @@ func (p *PathState) Moved(grants *Grants, at int64) bool {
 // stateOf returns a number that tells apart which of some grants are in force; 0: none is.
 func (in *Input) stateOf(grants []*Grant) (state uint64) {
 	for _, g := range grants {
-		if in.inForce(g) {
+		if in.InForce(g) {
 			x := uint64(g.ID) * 0x9e3779b97f4a7c15
 			state += (x ^ x>>29) | 1
 		}
@@ -63,7 +63,7 @@ func (e *Engine) findPaths(in *Input) {
 // something to the token's own account. Its grants are the only paths then, and they are not
 // followed further.
 func (e *Engine) crossAccount(in *Input) Reason {
-	grants := in.Grants.from(in.Scope, in.Token.CID)
+	grants := in.Grants.From(in.Scope, in.Token.CID)
 	_, found := in.Tree.Account(in.Scope)
 	state := in.stateOf(grants)
 	if state == 0 || !found || e.Mode == ModeNone {
@@ -72,7 +72,7 @@ func (e *Engine) crossAccount(in *Input) Reason {
 	}
 	in.paths = accessPaths{grants: grants, cross: true, state: state}
 	for _, g := range grants {
-		in.paths.full = in.paths.full || g.operates() && in.inForce(g)
+		in.paths.full = in.paths.full || g.operates() && in.InForce(g)
 	}
 	return NotJudged
 }
@@ -101,7 +101,7 @@ func (e *Engine) crossRoute(in *Input) bool {
 		return true
 	case r.Route.Creates && r.Method == POST:
 		for _, g := range in.paths.grants {
-			if g.creates(col) && in.inForce(g) {
+			if g.creates(col) && in.InForce(g) {
 				return true
 			}
 		}
@@ -202,7 +202,7 @@ func (e *Engine) addGranted(d *granted, in *Input, i int) {
 		return
 	}
 	for _, g := range in.paths.grants {
-		if !in.inForce(g) {
+		if !in.InForce(g) {
 			continue
 		}
 		for j := range g.Access {

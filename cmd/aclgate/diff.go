@@ -155,7 +155,7 @@ func evaluate(w *cases.World, l *record.Line, ask explain.Ask) cases.Outcome {
 		used.Used.Store(l.Time.Add(-time.Second).Unix())
 		tok = &used
 	}
-	ask.File, ask.Tree, ask.Token = w.File, w.Tree, tok
+	ask.File, ask.Tree, ask.Grants, ask.Token = w.File, w.Tree, w.Grants, tok
 	return cases.OutcomeOf(explain.Explain(w.Engine, ask))
 }
 

@@ -109,7 +109,7 @@ func (e *env) runExplain(cmd *cobra.Command, f *explainFlags, args []string) err
 	if err != nil {
 		return failed(err)
 	}
-	ask.File, ask.Tree, ask.Token = s.Store.Path.Text, pol.Tree, pol.token(rec)
+	ask.File, ask.Tree, ask.Grants, ask.Token = s.Store.Path.Text, pol.Tree, pol.Grants(), pol.token(rec)
 	if f.mqtt {
 		report := explain.Topic(app.TopicOptions(s, pol.engine), explain.TopicAsk{Action: args[0], Topic: args[1], Input: ask.Input, File: ask.File})
 		return e.print(report, f.output.json())

@@ -121,7 +121,7 @@ func readWorld(s *config.Settings, path string) (cases.World, error) {
 		}
 		return compiled[id]
 	}
-	return cases.World{Engine: pol.engine, Tree: pol.Tree, Token: token, File: relative(path)}, nil
+	return cases.World{Engine: pol.engine, Tree: pol.Tree, Grants: pol.Grants(), Token: token, File: relative(path)}, nil
 }
 
 // policyAt reads the policy file at path, or the policy of the settings.

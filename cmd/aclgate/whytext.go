@@ -30,7 +30,7 @@ func (e *env) explainLine(ctx context.Context, s *config.Settings, l *record.Lin
 	if tok == nil {
 		return e.printReason(l, fmt.Sprintf("token %d is not in the policy any more", l.Token))
 	}
-	ask.File, ask.Tree, ask.Token = s.Store.Path.Text, pol.Tree, tok
+	ask.File, ask.Tree, ask.Grants, ask.Token = s.Store.Path.Text, pol.Tree, pol.Grants(), tok
 	report, away := e.askExplain(ctx, s, ask)
 	if away != nil {
 		report = explain.Explain(pol.engine, ask)

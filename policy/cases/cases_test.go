@@ -88,6 +88,31 @@ func TestRunInIDsMode(t *testing.T) {
 	}
 }
 
+// Grants of the policy are paths to items of other accounts, as far as they are in force at the time of
+// the suite.
+func TestRunWithGrants(t *testing.T) {
+	w := newWorld(t, policy.Entry{URI: "gw/devices", Methods: policy.Methods(policy.GET), Rule: policy.IDsAll, Line: 8})
+	w.Engine.Mode = policy.ModeIDs
+	w.Grants = policy.NewGrants([]policy.Grant{{ID: 5, CID: 12, Enabled: true, Expire: 1700000001, Grantees: []int64{11},
+		Access: []policy.GrantAccess{{URI: "gw/devices", IDs: policy.NewIDSet([]int64{20}), Levels: policy.LevelView}}}})
+	items := []Item{{"gw/devices", 9, 11, nil}, {"gw/devices", 20, 12, nil}, {"gw/devices", 21, 12, nil}}
+	r := NewResult(w)
+	r.Run(&Suite{Now: 1700000000, Items: items, Cases: []Case{
+		{Token: 17, Request: "GET /gw/devices/all", Want: Want{Backend: "GET /gw/devices/9,20"}},
+		{Token: 17, Request: "GET /gw/devices/20,21", Want: Want{Denied: []int64{21}}},
+		{Token: 17, Request: "GET /gw/devices/all", CID: 12, Want: Want{Backend: "GET /gw/devices/20"}},
+	}})
+	r.Run(&Suite{Now: 1700000001, Items: items, Cases: []Case{
+		{Token: 17, Request: "GET /gw/devices/all", Want: Want{Backend: "GET /gw/devices/9"}},
+		{Token: 17, Request: "GET /gw/devices/20", CID: 12, Want: Want{Reason: "foreign-account"}},
+	}})
+	for _, c := range r.Checks {
+		if c.Failure != "" {
+			t.Errorf("%s: %s", c.Name, c.Failure)
+		}
+	}
+}
+
 // Members of a group are let in by the entry for it.
 func TestRunWithGroups(t *testing.T) {
 	w := newWorld(t, reads(8, "gw/groups", 12))

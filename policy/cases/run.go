@@ -68,7 +68,7 @@ func (r *Result) run(s *Suite, c *Case, items *index) Check {
 	}
 	report := explain.Explain(r.world.Engine, explain.Ask{Method: method, Target: target, File: r.world.File, Input: policy.Input{
 		Token: tok, At: s.Now, Source: c.Source, Origin: []byte(c.Origin), AskedCID: c.CID,
-		Tree: r.world.Tree, Items: items, Resolved: resolved, Body: c.Body,
+		Tree: r.world.Tree, Grants: r.world.Grants, Items: items, Resolved: resolved, Body: c.Body,
 	}})
 	r.note(c.Token, report)
 	if wrong := c.Want.differs(report); wrong != "" {

@@ -13,6 +13,7 @@ import (
 type World struct {
 	Engine *policy.Engine
 	Tree   *policy.Tree
+	Grants *policy.Grants               // nil: there are none
 	Token  func(id int64) *policy.Token // nil: there is none
 	File   string                       // name of the policy file, for places
 }

@@ -13,7 +13,7 @@ import (
 // runTopic runs a case about a topic.
 func (r *Result) runTopic(s *Suite, c *Case, tok *policy.Token, items *index, check *Check) {
 	report := explain.Topic(topic.Options{Engine: r.world.Engine}, explain.TopicAsk{Action: c.Action, Topic: c.Topic, File: r.world.File, Input: policy.Input{
-		Token: tok, At: s.Now, Source: c.Source, Origin: []byte(c.Origin), AskedCID: c.CID, Tree: r.world.Tree, Items: items,
+		Token: tok, At: s.Now, Source: c.Source, Origin: []byte(c.Origin), AskedCID: c.CID, Tree: r.world.Tree, Grants: r.world.Grants, Items: items,
 	}})
 	if r.used[c.Token] == nil {
 		r.used[c.Token] = map[int]bool{}

@@ -68,7 +68,7 @@ func (x *explainer) backend() *Backend {
 		b.Key = "the caller's"
 	}
 	if x.engine.Mode.Header() && !public {
-		b.CID = x.in.Scope
+		b.CID = x.dec.Account(&x.in)
 	}
 	return b
 }

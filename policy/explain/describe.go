@@ -12,7 +12,7 @@ func (x *explainer) describe() {
 	x.Verdict, x.Reason = x.verdict.String(), x.reason.String()
 	x.Route = x.route()
 	x.Token = x.token()
-	x.Scope = x.scope()
+	x.Scope, x.Paths = x.scope(), x.paths()
 	x.choices()
 	if x.dec.Entry != nil {
 		x.Entry = x.dec.Entry.Number
@@ -140,6 +140,8 @@ func (x *explainer) scope() *Scope {
 		}
 	}
 	switch {
+	case x.in.CrossAccount():
+		s.By = "outside the branch of the token's account " + x.accountName(x.in.Token.CID) + ", to which it has granted something"
 	case x.req.CID != 0:
 		s.By = "named by ?cid=, in the branch of the token's account " + x.accountName(x.in.Token.CID)
 	case x.in.AskedCID != 0:

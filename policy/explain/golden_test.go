@@ -27,6 +27,20 @@ func withIndex(mode policy.Mode) func(*world, *explain.Ask) {
 	}
 }
 
+// withGrants is withIndex where Rival Cars grants something to ACME Fleet.
+func withGrants(mode policy.Mode, cid int64) func(*world, *explain.Ask) {
+	return func(w *world, ask *explain.Ask) {
+		withIndex(mode)(w, ask)
+		ask.AskedCID, ask.Resolved = cid, &policy.Resolved{LookedUp: true}
+		ask.Grants = policy.NewGrants([]policy.Grant{
+			{ID: 5, CID: 12, Name: "vans", Enabled: true, Grantees: []int64{11}, Access: []policy.GrantAccess{
+				{URI: "gw/devices", IDs: listOf(7, 9), Levels: policy.LevelView | policy.LevelCommand}}},
+			{ID: 6, CID: 12, Name: "last year", Enabled: true, Expire: now - 86400, Grantees: []int64{11}, Access: []policy.GrantAccess{
+				{URI: policy.AccountURI, Levels: policy.LevelView, Creates: []string{"devices"}}}},
+		})
+	}
+}
+
 // situations are what people ask about; each has its text in testdata.
 var situations = []situation{
 	{"allowed", "viewer", "GET", "/gw/devices/7/messages", nil},
@@ -91,6 +105,11 @@ var situations = []situation{
 	{"index-looks-up", "standard", "GET", "/gw/devices/7,8", withIndex(policy.ModeBoth)},
 	{"index-all", "standard", "GET", "/gw/devices/all", withIndex(policy.ModeIDs)},
 	{"index-absent", "viewer", "GET", "/gw/devices/7,8", func(w *world, _ *explain.Ask) { w.engine.Mode = policy.ModeIDs }},
+	{"grant", "standard", "GET", "/gw/devices/7,9,8", withGrants(policy.ModeBoth, 0)},
+	{"grant-level", "standard", "PUT", "/gw/devices/9", withGrants(policy.ModeIDs, 0)},
+	{"grant-entry", "viewer", "GET", "/gw/devices/all", withGrants(policy.ModeIDs, 0)},
+	{"grant-cross", "standard", "GET", "/gw/devices/all", withGrants(policy.ModeBoth, 12)},
+	{"grant-create", "standard", "POST", "/gw/devices", withGrants(policy.ModeIDs, 12)},
 	{"closed-keys", "root", "GET", "/platform/tokens/all", nil},
 	{"closed-platform", "standard", "GET", "/platform/customer", nil},
 	{"dictionary", "viewer", "GET", "/gw/channel-protocols/all", nil},

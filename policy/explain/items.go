@@ -48,15 +48,15 @@ func (x *explainer) outcomes(i int, asked string) []ItemOutcome {
 	case s.Kind != policy.SelectIDs && p.As == policy.AsAsked:
 		return []ItemOutcome{{Outcome: Passes, What: shorten(asked), Why: x.whole(s, b)}}
 	case len(s.IDs) > 0:
-		return x.listed(s, p, b)
+		return x.listed(i, b)
 	}
 	for _, id := range p.IDs {
-		list.add(Passes, id, x.whyPermitted(s, b, 0))
+		list.add(Passes, id, x.whyPermitted(s, b)+x.scopeOf(i, id))
 	}
 	permitted := setOf(p.IDs)
 	for _, id := range b.candidates() {
 		if !permitted[id] {
-			list.add(Dropped, id, x.whyDenied(s, b, id))
+			list.add(Dropped, id, x.whyDenied(i, b, id))
 		}
 	}
 	if len(list) == 0 {
@@ -66,20 +66,21 @@ func (x *explainer) outcomes(i int, asked string) []ItemOutcome {
 }
 
 // listed says what became of each id of a list, with conditions behind it or without.
-func (x *explainer) listed(s *policy.Selector, p *policy.SelectorDecision, b limits) (list outcomeList) {
+func (x *explainer) listed(i int, b limits) (list outcomeList) {
+	s, p := &x.req.Selectors[i], &x.dec.Selectors[i]
 	denied, unknown, kept := setOf(p.Denied), setOf(p.Unknown), setOf(p.IDs)
 	for _, id := range s.IDs {
 		switch {
 		case unknown[id]:
 			list.add(Unknown, id, "the index does not know it to be in the scope: the backend is asked before it is denied")
 		case denied[id]:
-			list.add(Refused, id, x.whyDenied(s, b, id))
+			list.add(Refused, id, x.whyDenied(i, b, id))
 		case p.Match:
 			list.add(Unknown, id, "whether it satisfies the conditions only the backend can say")
 		case !kept[id]:
 			list.add(Dropped, id, "it does not satisfy the conditions")
 		default:
-			list.add(Passes, id, x.whyPermitted(s, b, id))
+			list.add(Passes, id, x.whyPermitted(s, b)+x.scopeOf(i, id))
 		}
 	}
 	return list
@@ -175,11 +176,11 @@ func (x *explainer) whole(s *policy.Selector, b limits) string {
 	case s.Collection.OpenTo(x.req.Method):
 		return "a dictionary, open to every valid token"
 	}
-	return x.whyPermitted(s, b, 0)
+	return x.whyPermitted(s, b) + x.scopeClause(s, 0)
 }
 
-// whyPermitted says what let an item in, or with the id 0 all those that pass.
-func (x *explainer) whyPermitted(s *policy.Selector, b limits, id int64) string {
+// whyPermitted says what of the token lets an item in.
+func (x *explainer) whyPermitted(s *policy.Selector, b limits) string {
 	text := ""
 	switch {
 	case len(b.grants) > 0:
@@ -196,7 +197,7 @@ func (x *explainer) whyPermitted(s *policy.Selector, b limits, id int64) string 
 	default:
 		text = fmt.Sprintf("entry %d has no ids, so it is about every item", b.entry.Number)
 	}
-	return text + x.scopeClause(s, id)
+	return text
 }
 
 // scopeClause says who judges the account of an item that the entries permit and, where it is known
@@ -220,7 +221,7 @@ func (x *explainer) scopeClause(s *policy.Selector, id int64) string {
 }
 
 // whyDenied says what kept an id out.
-func (x *explainer) whyDenied(s *policy.Selector, b limits, id int64) string {
+func (x *explainer) whyDenied(i int, b limits, id int64) string {
 	if b.nothing != "" {
 		return b.nothing
 	}
@@ -237,14 +238,17 @@ func (x *explainer) whyDenied(s *policy.Selector, b limits, id int64) string {
 	if x.ask.Items == nil {
 		return "not permitted"
 	}
-	cid, known := x.ask.Items.Account(s.Collection, id)
-	if !known {
+	cid, known := x.ask.Items.Account(x.req.Selectors[i].Collection, id)
+	switch {
+	case !known:
 		return "no such item is known"
+	case x.in.CrossAccount():
+		return fmt.Sprintf("it belongs to account %s%s", x.accountName(cid), x.ungranted(i, id, cid))
 	}
 	if cid == 0 {
 		return "the backend names no account for it (it has no cid), so no token reaches it"
 	}
-	return fmt.Sprintf("it belongs to account %s, outside the branch of account %d", x.accountName(cid), x.in.Scope)
+	return fmt.Sprintf("it belongs to account %s, outside the branch of account %d%s", x.accountName(cid), x.in.Scope, x.ungranted(i, id, cid))
 }
 
 // whyEmpty says why a selector without numbers names nothing at all.

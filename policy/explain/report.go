@@ -8,6 +8,7 @@ type Report struct {
 	Route     *Route     `json:"route,omitempty"`
 	Token     *Token     `json:"token,omitempty"`
 	Scope     *Scope     `json:"scope,omitempty"` // nil: not judged, an earlier step ended it
+	Paths     []Path     `json:"paths,omitempty"` // where there are others than the branch
 	Entry     int        `json:"entry,omitempty"` // number of the one that decided, by the engine; 0: none
 	Choices   []Choice   `json:"choices,omitempty"`
 	Selectors []Selector `json:"selectors,omitempty"`

@@ -96,6 +96,9 @@ func (r *Report) request(p *page) {
 	if s := r.Scope; s != nil {
 		p.row("Scope", fmt.Sprintf("account %s%s: %s", s.Account, s.below(), s.By))
 	}
+	for i, path := range r.Paths {
+		p.row([]string{"Paths", ""}[min(i, 1)], path.String())
+	}
 }
 
 // unread says of a path without a route how far it was understood.

@@ -91,7 +91,7 @@ func Topic(o topic.Options, ask TopicAsk) *TopicReport {
 // judgeTopic has a judge decide.
 func (x *explainer) judgeTopic(law *topic.Law, ask *TopicAsk, r *TopicReport) policy.Reason {
 	j := topic.NewJudge(law.Permit(x.in.Token))
-	j.At, j.Source, j.Origin, j.Tree, j.Items = x.in.At, x.in.Source, x.in.Origin, x.in.Tree, x.in.Items
+	j.At, j.Source, j.Origin, j.Tree, j.Items, j.Grants, j.Blocks = x.in.At, x.in.Source, x.in.Origin, x.in.Tree, x.in.Items, x.in.Grants, x.in.Blocks
 	var reason policy.Reason
 	switch ask.Action {
 	case ActionSubscribe:

@@ -145,7 +145,7 @@ func (a *App) Explain(ctx context.Context, ask explain.Ask) (*explain.Report, er
 // credential of its own.
 func (a *App) explain(ctx context.Context, ask explain.Ask) (*explain.Report, error) {
 	var err error
-	ask.Tree = a.policy.Tree()
+	ask.Tree, ask.Grants, ask.Blocks = a.policy.Tree(), a.policy.Grants(), blocks{a}
 	ask.Items = a.index.View(ask.Tree)
 	ask.Resolve = func(d *policy.Decision, in *policy.Input) {
 		if a.ownKey() == "" {
