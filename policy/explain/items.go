@@ -51,7 +51,11 @@ func (x *explainer) outcomes(i int, asked string) []ItemOutcome {
 		return x.listed(i, b)
 	}
 	for _, id := range p.IDs {
-		list.add(Passes, id, x.whyPermitted(s, b)+x.scopeOf(i, id))
+		by := x.scopeClause(s, 0)
+		if len(x.Paths) > 0 {
+			by = x.scopeOf(i, id)
+		}
+		list.add(Passes, id, x.whyPermitted(s, b)+by)
 	}
 	permitted := setOf(p.IDs)
 	for _, id := range b.candidates() {

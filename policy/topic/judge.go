@@ -73,7 +73,10 @@ func (j *Judge) Deliver(topic []byte, cid int64) policy.Reason {
 	}
 	switch {
 	case (l.Namespace == ByCID || j.cid != 0) && (cid == 0 || !j.Tree.Contains(j.Scope, cid)):
-		return policy.SenderOutside
+		if cid == 0 || ownTopic(j.levels) {
+			return policy.SenderOutside
+		}
+		return j.granted()
 	case ownTopic(j.levels):
 		return j.own(policy.Subscribe)
 	}
@@ -102,7 +105,31 @@ func (j *Judge) enter(cid int64) policy.Reason {
 		return reason
 	}
 	j.AskedCID = cid
-	return e.Scope(&j.Input)
+	reason := e.Scope(&j.Input)
+	if reason == policy.NotJudged && j.CrossAccount() {
+		return policy.ForeignAccount // topics of grantors are those of granted items, beside the own ones [G]
+	}
+	return reason
+}
+
+// granted judges a platform topic of an account outside of the scope: it has to be about an item that a
+// grant lets in.
+func (j *Judge) granted() policy.Reason {
+	for _, f := range moduleFamilies {
+		if len(j.levels) < 3 || string(j.levels[1]) == f.category && string(j.levels[2]) == f.module {
+			return policy.SenderOutside
+		}
+	}
+	if !j.United() {
+		return policy.SenderOutside
+	}
+	if reason := j.platform(); reason != policy.Permitted {
+		return policy.SenderOutside
+	}
+	if !j.d.Granted() {
+		return policy.SenderOutside
+	}
+	return policy.Permitted
 }
 
 // split cuts a topic into its levels, at most most, and reports whether it is one.
@@ -183,7 +210,7 @@ func (t *table) place(levels [][]byte) *place {
 // get judges the GET of a part of an item. Of all linked items it has to be allowed as it is: what
 // would be narrowed cannot be shown whole.
 func (j *Judge) get(p *part, id, id2 int64, all bool) policy.Reason {
-	if j.permit.groups && j.Revision != 0 && j.Items != nil {
+	if j.permit.groups && j.Revision != 0 && j.Items != nil && !j.United() { // grants end by themselves
 		return j.byGroups(p, id, id2, all)
 	}
 	j.ids = [2]int64{id, id2}

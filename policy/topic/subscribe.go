@@ -86,7 +86,7 @@ func (j *Judge) Subscribe(s *Subscription, filter []byte, cid int64, room int) p
 
 // print puts the prefixes back on, and the account where the broker has to be told.
 func (j *Judge) print(s *Subscription, p *prefix, n *narrowing, reason policy.Reason) policy.Reason {
-	accounts, property, wide := j.accounts(s.CID, len(n.out), n.room)
+	accounts, property, wide := j.accounts(s, len(n.out), n.room)
 	s.Wide = s.Wide || wide && len(n.out) > 0
 	if s.Wide && s.Shared {
 		*s = Subscription{}
@@ -120,10 +120,13 @@ func (j *Judge) print(s *Subscription, p *prefix, n *narrowing, reason policy.Re
 // accounts returns the accounts that are printed into filters, one copy of each filter for each of
 // them; 0 is none. property is the account that goes into the SUBSCRIBE instead. wide tells that
 // the broker is not told of any, although the scope is not everything.
-func (j *Judge) accounts(alone int64, filters, room int) (printed []int64, property int64, wide bool) {
-	none := []int64{0}
+func (j *Judge) accounts(s *Subscription, filters, room int) (printed []int64, property int64, wide bool) {
+	none, alone := []int64{0}, s.CID
 	if j.permit.law.Namespace != ByCID || alone == 0 && j.Tree.Root(j.Scope) && j.soleRoot() {
 		return none, 0, false
+	}
+	if j.United() && alone == 0 && !s.Shared {
+		return none, 0, true // granted items are of any account
 	}
 	branch := []int64{alone}
 	if alone == 0 {

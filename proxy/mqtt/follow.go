@@ -22,12 +22,16 @@ const restFor = 4
 
 // places is where items and accounts are at one moment.
 type places struct {
-	tree  *policy.Tree
-	items uint64
+	tree   *policy.Tree
+	grants *policy.Grants
+	items  uint64
 }
 
 func (s *Server) places() (p places) {
 	p.tree = s.o.Accounts.Tree()
+	if s.o.Grants != nil {
+		p.grants = s.o.Grants.Grants()
+	}
 	if s.o.Items != nil {
 		p.items = s.o.Items(p.tree).Version()
 	}
@@ -36,7 +40,7 @@ func (s *Server) places() (p places) {
 
 // same reports whether nothing has moved. The tree is another one with every policy.
 func (p *places) same(as *places) bool {
-	return p.items == as.items && (p.tree == as.tree || slices.Equal(p.tree.Accounts(), as.tree.Accounts()))
+	return p.items == as.items && p.grants == as.grants && (p.tree == as.tree || slices.Equal(p.tree.Accounts(), as.tree.Accounts()))
 }
 
 // follow has the sessions follow what moves, one walk after the other. A walk takes half of Refresh at

@@ -24,7 +24,7 @@ type movable struct {
 	version uint64
 }
 
-func newMovable(t *testing.T, config fake.Config, filters int) *movable {
+func newMovable(t *testing.T, config fake.Config, filters int, change ...func(*Options)) *movable {
 	t.Helper()
 	m := &movable{}
 	m.place(nil, 0)
@@ -38,6 +38,9 @@ func newMovable(t *testing.T, config fake.Config, filters int) *movable {
 		o.Engine.Mode, o.MaxFilters = policy.ModeIDs, filters
 		o.Law = topic.New(topic.Options{Engine: o.Engine, Namespace: topic.ByPath, Prefix: "acc", Depth: 4, MaxFilters: filters})
 		o.Items = func(*policy.Tree) Items { return m.known.Load() }
+		for _, apply := range change {
+			apply(o)
+		}
 	})
 	m.known.Load().tree = m.tree
 	m.set("standard-key", &policy.Token{ID: 30, CID: 11, Access: policy.Standard, Enabled: true, Expire: 1 << 40})
@@ -258,4 +261,41 @@ func TestFollowBusy(t *testing.T) {
 	for _, p := range peers {
 		p.want("PUBLISH flespi/state/gw/devices/2/name=x []")
 	}
+}
+
+// grantBox is what is granted at a moment.
+type grantBox struct{ atomic.Pointer[policy.Grants] }
+
+func (g *grantBox) Grants() *policy.Grants { return g.Load() }
+
+// Topics of a granted item come while it is granted, without the client; they end with the grant, even
+// those that the broker still sends.
+func TestGrantedItemsFollow(t *testing.T) {
+	var grants grantBox
+	m := newMovable(t, fake.Config{}, 1000, func(o *Options) { o.Grants = &grants })
+	own := func() { m.place([]int64{1}, 0).owners[devicesURI][8] = 12 }
+	own()
+	state := func(tail string) string { return "flespi/state/gw/devices/" + tail }
+	p := m.dial(wire.V5, "standard-key", nil)
+	p.want("CONNACK 0x00 <nil>")
+	p.subscribe(1, 8, state("+/name"))
+	p.want("SUBACK 1 [0x01] <nil>")
+	m.awaitFilters(state("1/name"))
+
+	grant := policy.Grant{ID: 5, CID: 12, Enabled: true, Grantees: []int64{11}, Access: []policy.GrantAccess{
+		{URI: devicesURI, IDs: policy.NewIDSet([]int64{8}), Levels: policy.LevelView}}}
+	grants.Store(policy.NewGrants([]policy.Grant{grant}))
+	m.awaitFilters(state("1/name"), state("8/name"))
+	m.broker.Publish(fake.Message{Topic: state("8/name"), Payload: "x"})
+	p.want("PUBLISH " + state("8/name") + "=x [8]")
+
+	grant.Expire = 1 // the clock ends it, and nothing tells the subscriptions
+	grants.Store(policy.NewGrants([]policy.Grant{grant}))
+	m.broker.Publish(fake.Message{Topic: state("8/name"), Payload: "y"})
+	p.silent()
+	m.awaitFilters(state("1/name"))
+	grants.Store(nil)
+	m.broker.Publish(fake.Message{Topic: state("8/name"), Payload: "z"})
+	m.broker.Publish(fake.Message{Topic: state("1/name"), Payload: "x"})
+	p.want("PUBLISH " + state("1/name") + "=x [8]")
 }

@@ -28,6 +28,11 @@ type Accounts interface {
 	Tree() *policy.Tree
 }
 
+// Grants returns what accounts have granted to others, as it is in force; nil: nothing.
+type Grants interface {
+	Grants() *policy.Grants
+}
+
 // Items is what is known of items at one moment. Version is another number whenever it is something
 // else; Old reports whether it may become less with time all the same, because it is too old.
 type Items interface {
@@ -61,6 +66,8 @@ type Options struct {
 	Law      *topic.Law
 	Tokens   Tokens
 	Accounts Accounts
+	Grants   Grants                   // nil: there are none
+	Blocks   policy.Blocks            // of grantors; nil: no account is blocked
 	Items    func(*policy.Tree) Items // the same value while nothing changes; nil: the accounts of items need not be known
 	Broker   Broker
 	Probe    time.Duration              // how often the broker is tried while no session does; 0: never

@@ -247,6 +247,9 @@ func (x *session) inForce(now time.Time) wire.Reason {
 	}
 	in := &r.judge.Input
 	in.At, in.Tree = now.Unix(), tree
+	if o.Grants != nil {
+		in.Grants, in.Blocks = o.Grants.Grants(), o.Blocks
+	}
 	if o.Items != nil {
 		r.follow(o.Items(tree), now)
 	}

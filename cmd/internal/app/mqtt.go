@@ -195,7 +195,7 @@ func (a *App) mqttOptions() mqtt.Options {
 		tokens.stale = a.accounts.Stale
 	}
 	return mqtt.Options{
-		Engine: a.engine, Law: topic.New(TopicOptions(a.settings, a.engine)), Tokens: tokens, Accounts: a.policy,
+		Engine: a.engine, Law: topic.New(TopicOptions(a.settings, a.engine)), Tokens: tokens, Accounts: a.policy, Grants: a.policy, Blocks: blocks{a},
 		Items:  func(tree *policy.Tree) mqtt.Items { return a.index.Fresh(tree) },
 		Broker: a.mqtt.broker, Probe: brokerProbe, CallersKey: !m.Upstream.Token.IsSet(), Charge: a.gateway.ChargeSource, Blocked: a.blocked,
 		Limits: a.newMQTTLimits(), Metrics: a.metrics, Audit: a.audit, Served: a.options.ServedMQTT, Log: a.log,
