@@ -155,6 +155,9 @@ func (s *Settings) checkPair(report *strict.Report, section string, cert, key Fi
 // where it would mean nothing.
 func (s *Settings) checkStore(report *strict.Report) {
 	c := &s.Store
+	if reveal := s.Platform.Keys == KeysReveal; reveal != s.Platform.KeysFile.IsSet() {
+		s.fault(report, "platform.keys_file", "platform.keys reveal needs it, and nothing else does")
+	}
 	if c.Kind == StoreSQLite && s.Pos("store.path").Line == 0 {
 		c.Path = File{Text: sqliteName, Path: filepath.Join(s.dir, sqliteName)}
 	}
@@ -169,6 +172,7 @@ func (s *Settings) checkStore(report *strict.Report) {
 		{"store.poll", c.Poll != defaultPoll, []StoreKind{StorePostgres}},
 		{"store.replica", c.Replica != "", []StoreKind{StorePostgres}},
 		{"store.max_staleness", c.MaxStaleness != 2*time.Minute, []StoreKind{StoreSQLite, StorePostgres}},
+		{"platform.keys", s.Platform.Keys == KeysReveal, []StoreKind{StoreSQLite, StorePostgres}},
 		{"store.history", c.History != 90*day, []StoreKind{StoreSQLite, StorePostgres}},
 	} {
 		if only.is && !slices.Contains(only.kinds, c.Kind) {

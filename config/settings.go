@@ -140,6 +140,11 @@ type Eject struct {
 
 // Platform is the administration.
 type Platform struct {
+	Serve       Switch
+	Keys        PlatformKeys
+	KeysFile    File
+	MaxTTL      time.Duration // of tokens; 0: any
+	MaxExpire   time.Duration // how far away the end of a token is; 0: any
 	LimitWindow time.Duration // in which calls and traffic of limits are counted
 }
 
@@ -150,6 +155,24 @@ type Realms struct {
 	Hashers     int           // passwords that are checked at one time; 0: half of the cores
 	BcryptCost  int
 }
+
+// Switch turns something on.
+type Switch string
+
+// The values of a Switch.
+const (
+	On  Switch = "on"
+	Off Switch = "off"
+)
+
+// PlatformKeys says whether keys of tokens are shown again.
+type PlatformKeys string
+
+// The values of platform.keys.
+const (
+	KeysHide   PlatformKeys = "hide"   // a key is said once, when it is made
+	KeysReveal PlatformKeys = "reveal" // the store keeps new keys sealed
+)
 
 // Scope is how accounts bound what a request may touch.
 type Scope struct {

@@ -135,6 +135,17 @@ func limitRows(s *Settings) []Setting {
 // platformRows are the administration.
 func platformRows(s *Settings) []Setting {
 	return []Setting{
+		{"platform.serve", "on | off", "on",
+			"Whether tokens, accounts and limits are served under `/platform`, for masters and the operator; off: the backend's are, as far as they are not closed. See [administration](administration.md).",
+			into(&s.Platform.Serve, strict.Enum(On, Off))},
+		{"platform.keys", "hide | reveal", "hide",
+			"Whether the store keeps new keys sealed, to be shown again to masters who could make the token.", into(&s.Platform.Keys, strict.Enum(KeysHide, KeysReveal))},
+		{"platform.keys_file", "file", `""`,
+			"A file with the 32 bytes, or their 64 hexadecimal digits, that seal them. Keep it apart from backups of the store.", into(&s.Platform.KeysFile, s.path)},
+		{"platform.max_ttl", "duration", "0",
+			"The longest ttl that a token may be given. 0: any.", into(&s.Platform.MaxTTL, strict.Duration(0, 100*366*day))},
+		{"platform.max_expire", "duration", "0",
+			"How far away the end of a token may be when it is given. 0: any.", into(&s.Platform.MaxExpire, strict.Duration(0, 100*366*day))},
 		{"platform.limit_window", "duration", "1m",
 			"The window in which calls and traffic of an account's limit are counted.", into(&s.Platform.LimitWindow, strict.Duration(time.Second, day))},
 	}

@@ -54,6 +54,8 @@ func (e *Engine) route(in *Input) (Reason, Verdict) {
 		return UnknownRoute, Deny
 	case r.Route.Local != NoLocalReply:
 		return OwnAnswer, Allow
+	case e.manages(r.Route):
+		return e.managed(in)
 	case e.closed(r.Route.Closed, t):
 		return r.Route.Closed.reason(), Deny
 	case r.Route.Collection.MasterOnly && t.Access != Master:
@@ -66,6 +68,28 @@ func (e *Engine) route(in *Input) (Reason, Verdict) {
 		return ClosedScope, Deny
 	}
 	return NotJudged, Deny
+}
+
+func (e *Engine) manages(r *Route) bool {
+	if !r.Collection.MasterOnly || e.Managed == nil {
+		return false
+	}
+	_, ours := e.Managed[r]
+	return ours
+}
+
+// managed judges who may ask for records of the gateway's own. Which of them is judged where they are
+// read (policy/admin).
+func (e *Engine) managed(in *Input) (Reason, Verdict) {
+	switch {
+	case in.Token.Access != Master:
+		return ClosedPlatform, Deny
+	case in.paths.cross && !e.crossRoute(in):
+		return NoGrant, Deny
+	case !e.Managed[in.Request.Route]:
+		return UnknownRoute, Deny
+	}
+	return ManagedRecord, Allow
 }
 
 // reason returns why a route of this kind is closed.

@@ -52,6 +52,10 @@ type Engine struct {
 	ForwardKeys   bool     // policy.backend_keys: forward
 	CallersKey    bool     // upstream.token_file is empty: the caller's own credential goes upstream
 	Unenforced    bool     // policy.enforce is false
+
+	// Managed are the routes of records that the gateway itself keeps (SPEC 10): true, it answers them;
+	// false, they would tell of another truth, and are not there. nil: the backend has all of them.
+	Managed map[*Route]bool
 }
 
 // Evaluate evaluates a request that was parsed, in the order of faults of SPEC 2, and writes the

@@ -38,6 +38,7 @@ const (
 	OpenRoute
 	PublicRoute
 	OwnAnswer
+	ManagedRecord
 	Unenforced
 	MasterRoute
 
@@ -100,6 +101,8 @@ const (
 	NothingLeft
 	MatchRefused
 
+	RecordsFixed
+	RecordChanged
 	CountLimit
 	BodyTooLarge
 	BodyCoding
@@ -108,6 +111,10 @@ const (
 	BodyAccount
 	BodyItem
 	MoveNoEntry
+	BadField
+	Stronger
+	InTheWay
+	StoreAway
 
 	TopicSyntax
 	TopicRest

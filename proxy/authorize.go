@@ -159,7 +159,7 @@ func tooWide(reach int) string {
 // refuses whoever the item belongs to.
 func (z *authorizer) tooOld(ev *evaluation) bool {
 	route := ev.in.Request.Route
-	if z.index == nil || route == nil || route.Local != policy.NoLocalReply || route.Public || route.Collection.Dictionary {
+	if z.index == nil || route == nil || ev.dec.Reason == policy.ManagedRecord || route.Local != policy.NoLocalReply || route.Public || route.Collection.Dictionary {
 		return false
 	}
 	switch {

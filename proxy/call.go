@@ -12,16 +12,18 @@ import (
 
 // call is the part of an exchange that every phase uses.
 type call struct {
-	conn    *head.Conn
-	head    *head.Head
-	began   time.Time
-	waited  stopwatch // for the backend
-	rec     record.Record
-	auth    auth
-	reason  policy.Reason // why the line ended
-	refusal refusal
-	dropped []byte      // names of the query that were left out; nil: none
-	memory  reservation // what the request holds of the budget
+	conn   *head.Conn
+	head   *head.Head
+	began  time.Time
+	waited stopwatch // for the backend
+	rec    record.Record
+	auth   auth
+	reason policy.Reason // why the line ended
+	// answered says that a step has written the answer, whatever the reason says of one.
+	answered bool
+	refusal  refusal
+	dropped  []byte      // names of the query that were left out; nil: none
+	memory   reservation // what the request holds of the budget
 }
 
 // refusal completes a reason for the client.

@@ -93,6 +93,23 @@ func (g *Gateway) note(x *exchange) policy.Reason {
 	return reason
 }
 
+// answerRecords answers what is asked of the gateway's own records, as it is permitted at that moment.
+// It returns at once for all other requests.
+func (g *Gateway) answerRecords(x *exchange) policy.Reason {
+	ev := &x.eval
+	if ev.dec.Reason != policy.ManagedRecord {
+		return policy.NotJudged
+	}
+	if g.managed.records == nil {
+		return policy.UnknownRoute
+	}
+	b := ev.basis()
+	if g.confirmer.callerMoved(&b) && x.ends(g.judge(x)) { // a body may take minutes to arrive
+		return x.reason
+	}
+	return g.managed.answer(&x.call, ev, &x.body, &x.resp)
+}
+
 // moveItems moves items as it is permitted at that moment. It returns at once for all other requests.
 func (g *Gateway) moveItems(x *exchange) policy.Reason {
 	c, ev, body, resp := &x.call, &x.eval, &x.body, &x.resp

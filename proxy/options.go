@@ -11,6 +11,7 @@ import (
 	"aclgate/policy"
 	"aclgate/proxy/limit"
 	"aclgate/proxy/login"
+	"aclgate/proxy/platform"
 	"aclgate/proxy/quota"
 	"aclgate/upstream"
 	"aclgate/upstream/index"
@@ -82,6 +83,11 @@ type Owners interface {
 	Moved(ctx context.Context, actor string, c *policy.Collection, ids, from []int64, to int64) (done bool, err error)
 }
 
+// Records are those that the gateway itself keeps (SPEC 10). Serve answers one call, whoever makes it.
+type Records interface {
+	Serve(context.Context, *platform.Call) platform.Answer
+}
+
 // AccountTree is told of accounts that are made or changed through the gateway. Nil where the tree
 // comes from the policy alone.
 type AccountTree interface {
@@ -116,6 +122,7 @@ type Options struct {
 	Resolver    Resolver
 	ScopeProbe  ScopeProbe
 	Index       Index          // nil: the accounts of items need not be known
+	Records     Records        // that the gateway itself keeps; nil: none
 	Owners      Owners         // nil: the backend knows whose items are, or nobody may change it
 	AccountTree AccountTree    // nil: the tree is the policy's
 	Realms      Realms         // where users log in; nil: nowhere

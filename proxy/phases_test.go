@@ -17,7 +17,7 @@ import (
 // other phase: what happens next only serve decides.
 var phases = []string{
 	"health.go", "loadshed.go", "parse.go", "preflight.go", "authenticate.go", "accountlimit.go", "ratelimit.go", "localreply.go", "realms.go", "authorize.go",
-	"requestbody.go", "owners.go", "rewrite.go", "forward.go", "invalidate.go", "response.go", "refuse.go", "shadow.go",
+	"requestbody.go", "managed.go", "owners.go", "rewrite.go", "forward.go", "invalidate.go", "response.go", "refuse.go", "shadow.go",
 }
 
 // drivers know all phases; shared are known by all phases and know none.

@@ -25,11 +25,14 @@ type refuser struct {
 func (r *refuser) refuse(c *call, ev *evaluation, resp *response) {
 	a := c.reason.AnswerTo(ev.in.Token)
 	c.rec.Verdict, c.rec.Reason = policy.Deny, c.reason
+	if c.reason == policy.OwnAnswer || c.reason == policy.ManagedRecord {
+		c.rec.Verdict = policy.Allow
+	}
+	if c.answered {
+		return
+	}
 	switch a.Class {
 	case policy.ClassAnswered:
-		if c.reason == policy.OwnAnswer {
-			c.rec.Verdict = policy.Allow
-		}
 	case policy.ClassUnauthorized:
 		r.heads.replyText(c, resp, a.Status, bodyUnauthorized)
 	case policy.ClassLoginFailed:
@@ -71,10 +74,6 @@ func (r *refuser) fault(c *call, ev *evaluation, resp *response, a policy.Answer
 	b = appendReason(b, c, ev.in.Request, a.Text)
 	resp.body = append(b, `"}]}`...)
 	r.heads.reply(c, resp, a.Status, resp.body)
-}
-
-func appendAllow(lines []byte, methods policy.MethodSet) []byte {
-	return append(methods.Append(append(lines, "Allow: "...)), "\r\n"...)
 }
 
 // appendReason appends what the client reads: fixed text, and of its own request the piece that is

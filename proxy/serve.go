@@ -34,6 +34,7 @@ type Gateway struct {
 	forwarder     forwarder
 	invalidator   invalidator
 	mover         mover
+	managed       managed
 	responder     responder
 	refuser       refuser
 	shadow        shadow
@@ -76,6 +77,7 @@ func New(o Options) *Gateway {
 	g.forwarder = forwarder{backend: o.Backend, faults: g.faults}
 	g.invalidator = invalidator{index: o.Index, owners: o.Owners, accountTree: o.AccountTree, budget: &g.bodies, log: o.Log}
 	g.mover = mover{owners: o.Owners, heads: heads, log: o.Log}
+	g.managed = managed{records: o.Records, heads: heads, log: o.Log}
 	g.responder = responder{heads: heads, faults: g.faults}
 	g.refuser = refuser{heads: heads}
 	g.shadow.init(&o)
@@ -143,6 +145,7 @@ func (g *Gateway) serve(x *exchange) policy.Reason {
 	case x.ends(g.private(x, policy.LocalUser, g.realmReplies.user)): // who the user of the token is
 	case x.ends(g.bodyReader.read(c, ev, body)): // read, checked, its judged keys judged
 	case body.asData && x.ends(g.judge(x)): // the body of a GET, which is a part of what it asks for
+	case x.ends(g.answerRecords(x)): // records that the gateway itself keeps
 	case x.ends(g.accountLimits.reserve(c, ev, body, &x.share)): // room for what it makes or moves
 	case x.ends(g.moveItems(x)): // between accounts, where the gateway itself knows whose they are
 	case x.ends(g.send(x)): // printed and sent, as it is permitted now; the head of the answer is there

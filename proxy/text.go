@@ -56,3 +56,8 @@ func actor(t *policy.Token) string {
 	}
 	return strconv.FormatInt(t.ID, 10)
 }
+
+// appendAllow appends the header line that names methods.
+func appendAllow(lines []byte, methods policy.MethodSet) []byte {
+	return append(methods.Append(append(lines, "Allow: "...)), "\r\n"...)
+}

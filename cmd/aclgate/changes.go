@@ -46,9 +46,10 @@ func (e *env) changes() *cobra.Command {
 		Use:   "changes",
 		Short: "Print who changed which record in the database, and when",
 		Long: `Print the history of the database, oldest first: revision, time, who, the record,
-and the names of the fields that changed. Who is the id of a token, "operator",
-or "db" for a hand in the database. With --output json each line is one object, with what was before
-and what after, with digests as their first 8 digits.`,
+the names of the fields that changed, and how. Who is the id of a token, "operator",
+or "db" for a hand in the database; how is its account, the acting one (cid), the
+decision and the address. With --output json each line is one object, with what
+was before and what after, with digests as their first 8 digits.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path := "/store/changes?"
@@ -72,6 +73,7 @@ type historyLine struct {
 	Revision      int64
 	Time          time.Time
 	Actor, Table  string
+	How           string
 	IDs           []int64
 	Before, After json.RawMessage
 }
@@ -100,7 +102,7 @@ func (e *env) printChanges(ctx context.Context, path string, after int64, asJSON
 
 func (c *historyLine) print(w io.Writer) {
 	ids := strings.Trim(strings.ReplaceAll(fmt.Sprint(c.IDs), " ", ","), "[]")
-	fmt.Fprintf(w, "%d\t%s\t%s\t%s/%s\t%s\n", c.Revision, c.Time.Format(time.RFC3339), c.Actor, c.Table, ids, c.what())
+	fmt.Fprintf(w, "%d\t%s\t%s\t%s/%s\t%s\t%s\n", c.Revision, c.Time.Format(time.RFC3339), c.Actor, c.Table, ids, c.what(), c.How)
 }
 
 // what says what became of the record.

@@ -187,7 +187,7 @@ var table = map[string]rule{
 		reason: "who starts servers for tests must not share the driver that is tested",
 	},
 	"proxy": {
-		may:    []string{"policy", "proxy/head", "proxy/body", "proxy/splice", "proxy/join", "proxy/limit", "proxy/login", "proxy/quota", "upstream", "upstream/listing", "upstream/index", "upstream/share", "metrics", "metrics/record", "config"},
+		may:    []string{"policy", "proxy/head", "proxy/body", "proxy/splice", "proxy/join", "proxy/limit", "proxy/login", "proxy/platform", "proxy/quota", "upstream", "upstream/listing", "upstream/index", "upstream/share", "metrics", "metrics/record", "config"},
 		never:  []string{yaml, "encoding/json"},
 		reason: "the straight line parses neither settings nor JSON values on the hot path",
 	},
@@ -203,8 +203,14 @@ var table = map[string]rule{
 		may: []string{"proxy/head"}, reach: []string{module + "policy", fasthttp},
 		reason: "a door: who may come in, and what passes, is decided behind it",
 	},
+	"proxy/platform": {
+		may:    []string{"policy", "policy/admin", "policy/record", "policy/store"},
+		never:  []string{"net", "net/http", "os", "encoding/json", yaml},
+		reach:  []string{fasthttp, driver, pgx, module + "upstream", module + "proxy"},
+		reason: "the administration API is calls in and answers out, over a small interface of the store; HTTP, settings and databases are others'",
+	},
 	"proxy/admin": {
-		may: []string{"policy", "policy/explain", "policy/store", "metrics", "metrics/record"}, reach: []string{module + "upstream"},
+		may: []string{"policy", "policy/explain", "policy/store", "proxy/platform", "metrics", "metrics/record"}, reach: []string{module + "upstream"},
 		reason: "nothing of the admin listener reaches the backend",
 	},
 	"metrics": {
@@ -237,7 +243,7 @@ var table = map[string]rule{
 	"cmd/aclgate": {
 		may: []string{
 			"bench", "bench/backend", "bench/broker", "bench/competitors", "bench/report", "bench/storebench", "bench/stub", "bench/sys", "bench/workload", "cmd/internal/app", "config",
-			"config/strict", "config/tlsfiles", "deploy", "metrics", "metrics/record", "policy", "policy/cases", "policy/explain", "policy/routes", "policy/store", "policy/topic",
+			"config/strict", "config/tlsfiles", "deploy", "metrics", "metrics/record", "policy", "policy/cases", "policy/explain", "policy/record", "policy/routes", "policy/store", "policy/topic",
 			"upstream/probe", "upstream/survey",
 		},
 		reason: "commands turn flags into calls and results into text; they join no parts of a gateway",

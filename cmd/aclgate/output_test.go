@@ -19,7 +19,7 @@ var noTable = map[string]string{
 	"aclgate item assign": "one line", "aclgate item import": "one line", "aclgate item export": "CSV",
 	"aclgate store accept": "one line", "aclgate store backup": "nothing", "aclgate store export": "YAML", "aclgate store import": "one line",
 	"aclgate store migrate": "one line", "aclgate store prune": "one line",
-	"aclgate token new": "a key and YAML", "aclgate token show": "one record", "aclgate token edit": "one record", "aclgate token list": "one line for each",
+	"aclgate token new": "a key and YAML", "aclgate token show": "one record", "aclgate token edit": "one record",
 	"aclgate token revoke": "nothing", "aclgate token enable": "nothing", "aclgate token disable": "nothing",
 	"aclgate bench backend": "one line", "aclgate bench world": "nothing",
 }

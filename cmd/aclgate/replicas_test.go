@@ -61,7 +61,7 @@ func (f *fleet) issue() (id int64, key string) { return f.issueAt(f.all...) }
 // issueAt waits for some of the gateways alone.
 func (f *fleet) issueAt(all ...*child) (id int64, key string) {
 	f.t.Helper()
-	status, body := f.all[0].asOperator("POST", "/store/tokens", `{"cid":1,"expire":4102444800,"access":{"type":2,"acl":[{"uri":"gw/channels","methods":["GET"],"ids":[2026]}]}}`)
+	status, body := f.all[0].asOperator("POST", "/platform/tokens", `{"cid":1,"expire":4102444800,"access":{"type":2,"acl":[{"uri":"gw/channels","methods":["GET"],"ids":[2026]}]}}`)
 	var answer struct {
 		Result []struct {
 			ID  int64
@@ -263,12 +263,12 @@ func (f *fleet) revoke(t *testing.T, id int64) (took time.Duration) {
 	t.Helper()
 	began := time.Now()
 	for end := began.Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		status, body := f.all[0].asOperator("DELETE", fmt.Sprintf("/store/tokens/%d?wait=true", id), "")
+		status, body := f.all[0].asOperator("DELETE", fmt.Sprintf("/platform/tokens/%d?wait=true", id), "")
 		switch status {
 		case 200:
 			return time.Since(began)
-		case 404: // it was committed, and the answer was lost: somebody has to wait for it
-			status, body = f.all[0].asOperator("POST", "/store/tokens?wait=true", `{"cid":1,"expire":4102444800,"access":{"type":1}}`)
+		case 403: // it was committed, and the answer was lost: somebody has to wait for it
+			status, body = f.all[0].asOperator("POST", "/platform/tokens?wait=true", `{"cid":1,"expire":4102444800,"access":{"type":1}}`)
 			if status == 200 {
 				return time.Since(began)
 			}

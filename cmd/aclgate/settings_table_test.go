@@ -103,6 +103,11 @@ var choices = map[string][]choice{
 	"realms.max_sessions":   alone("1"),
 	"realms.hashers":        alone("1"),
 	"realms.bcrypt_cost":    alone("4"),
+	"platform.serve":        alone("off"), // TestPlatformOff
+	"platform.keys":         nil,          // TestKeysAreShownAgain
+	"platform.keys_file":    nil,
+	"platform.max_ttl":      alone("30d"), // TestBoundsOfTokens
+	"platform.max_expire":   alone("365d"),
 	"platform.limit_window": alone("1s"),
 	"scope.owners":          nil, // owners have tests of their own: owners_test.go
 	"scope.unowned":         nil,

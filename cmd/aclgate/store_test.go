@@ -142,7 +142,7 @@ func (s *site) asOperator(method, path, body string) (int, string) {
 // The resources of the store need the admin token, show no digest, and judge bodies as files are.
 func TestStoreResources(t *testing.T) {
 	g := startDatabase(t)
-	if status, _ := call(t, "no-admin-token", "GET", g.admin+"/store/tokens", ""); status != 401 {
+	if status, _ := call(t, "no-admin-token", "GET", g.admin+"/platform/tokens/all", ""); status != 401 {
 		t.Errorf("without the token: got %d", status)
 	}
 	for _, row := range []struct {
@@ -150,17 +150,19 @@ func TestStoreResources(t *testing.T) {
 		status             int
 		says               string
 	}{
-		{"GET", "/store/tokens", "", 200, `"id":1`},
-		{"GET", "/store/tokens/1", "", 200, `"id":1`},
-		{"GET", "/store/tokens/x", "", 400, "id of a token"},
-		{"GET", "/store/tokens/77", "", 404, "no such record"},
-		{"POST", "/store/tokens", `{"cid":1,"access":{"type":1}}`, 400, "neither expire nor ttl"},
-		{"POST", "/store/tokens", `{"cid":99,"expire":4102444800,"access":{"type":1}}`, 400, "no account has the id 99"},
-		{"POST", "/store/tokens", `{"cid":1,"expire":4102444800,"access":{"type":1},"key":"chosen-by-the-client"}`, 400, "given by the gateway"},
-		{"POST", "/store/tokens", `[`, 400, "one JSON object"},
-		{"PUT", "/store/tokens/1", `{"access":{"type":2,"acl":[{"uri":"gw","ids":null}]}}`, 400, "ids"},
-		{"PUT", "/store/tokens/1", `{"Enabled":false}`, 400, "Enabled"},
-		{"PATCH", "/store/tokens/1", `{}`, 405, "method"},
+		{"GET", "/platform/tokens/all", "", 200, `"id":1`},
+		{"GET", "/platform/tokens/1", "", 200, `"id":1`},
+		{"GET", "/platform/tokens/x", "", 400, "a selector is all"},
+		{"GET", "/platform/tokens/77", "", 403, `access denied to '\/tokens\/77'`},
+		{"POST", "/platform/tokens", `{"cid":1,"access":{"type":1}}`, 400, "a token needs a limit in time"},
+		{"POST", "/platform/tokens", `{"cid":99,"expire":4102444800,"access":{"type":1}}`, 403, `access denied to '\/accounts\/99'`},
+		{"POST", "/platform/tokens", `{"cid":1,"expire":4102444800,"access":{"type":1},"key":"chosen-by-the-client"}`, 400, "read-only"},
+		{"POST", "/platform/tokens", `[`, 400, "expected a value"},
+		{"PUT", "/platform/tokens/1", `{"access":{"type":2,"acl":[{"uri":"gw","ids":null}]}}`, 400, "ids"},
+		{"PUT", "/platform/tokens/1", `{"Enabled":false}`, 400, "Enabled"},
+		{"PATCH", "/platform/tokens/1", `{}`, 400, "a field to change"},
+		{"GET", "/platform/tokens", "", 405, "method"},
+		{"GET", "/platform/oauth/all", "", 404, "no such resource"},
 		{"GET", "/store/changes?token=1", "", 200, `"actor":"operator"`},
 		{"GET", "/store/changes?after=x", "", 400, "whole number"},
 		{"GET", "/store/status", "", 200, `"up":true`},
@@ -205,7 +207,7 @@ func TestHistoryOfADatabase(t *testing.T) {
 	g.runs(exitOK, "token", "edit", id, "--info", "north")
 	g.runs(exitOK, "token", "revoke", id)
 	short := g.runs(exitOK, "changes", "--token", id)
-	for _, want := range []string{"operator\ttokens/" + id + "\tnew\n", "tokens/" + id + "\tinfo\n", "tokens/" + id + "\tdeleted\n"} {
+	for _, want := range []string{"operator\ttokens/" + id + "\tnew\t", "tokens/" + id + "\tinfo\t", "tokens/" + id + "\tdeleted\tdecision="} {
 		if !strings.Contains(short, want) {
 			t.Errorf("got %q, want %q in it", short, want)
 		}
@@ -250,7 +252,7 @@ func (g *gate) auditText(text string, times int) string {
 // With a policy file what would write is refused, and the answer names the file.
 func TestAFileIsNotWritten(t *testing.T) {
 	g := startGate(t, siteOptions{})
-	for _, x := range [][2]string{{"POST", "/store/tokens"}, {"PUT", "/store/tokens/17"}, {"DELETE", "/store/tokens/17"}, {"POST", "/store/accept"}} {
+	for _, x := range [][2]string{{"POST", "/platform/tokens"}, {"PUT", "/platform/tokens/17"}, {"DELETE", "/platform/tokens/17"}, {"POST", "/store/accept"}} {
 		req, err := http.NewRequest(x[0], g.admin+x[1], nil)
 		if err != nil {
 			t.Fatal(err)

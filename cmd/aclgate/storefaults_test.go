@@ -184,7 +184,7 @@ func TestLockedAtTheStart(t *testing.T) {
 	if status, body := call(t, validKey, "GET", g.api+channel, ""); status != 503 || !strings.Contains(body, "tokens cannot be checked now") {
 		t.Errorf("got %d %s, want 503", status, body)
 	}
-	if status, _ := g.asOperator("GET", "/store/tokens", ""); status == 200 {
+	if status, _ := g.asOperator("GET", "/platform/tokens/all", ""); status == 200 {
 		t.Error("the administration lists tokens of a database that is locked")
 	}
 	if log := g.stderr.String(); !strings.Contains(log, "the store cannot be read yet") || !strings.Contains(log, "another process holds it locked") {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -17,20 +18,9 @@ import (
 	"aclgate/config"
 	"aclgate/config/strict"
 	"aclgate/policy"
+	"aclgate/policy/record"
 	"aclgate/policy/store"
 )
-
-// tokenPath returns the resource of a token on the admin listener.
-func tokenPath(id string, wait bool) (string, error) {
-	if _, ok := strict.ParseID(id); !ok {
-		return "", fmt.Errorf("expected the id of a token, a number from 1 on, found %q", id)
-	}
-	path := "/store/tokens/" + id
-	if wait {
-		path += "?wait=true"
-	}
-	return path, nil
-}
 
 // fileKind reports whether tokens are in a policy file, and returns the settings.
 func (e *env) fileKind() (*config.Settings, bool, error) {
@@ -39,80 +29,67 @@ func (e *env) fileKind() (*config.Settings, bool, error) {
 }
 
 func (e *env) tokenList() *cobra.Command {
-	return &cobra.Command{
+	var output outputFlag
+	c := &cobra.Command{
 		Use:   "list",
 		Short: "Print one line for each token",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			tokens, err := e.tokens(cmd.Context())
-			for _, t := range tokens {
-				fmt.Fprintln(e.stdout, t.line())
+			rows, err := e.tokens(cmd.Context())
+			if err != nil {
+				return err
 			}
-			return err
+			return e.printRows(rows, output, tokenColumns)
 		},
 	}
+	output.add(c)
+	return c
 }
 
-// tokenLine is what a list says of a token.
-type tokenLine struct {
-	ID      int64
-	CID     int64
-	Info    string
-	Key     string `json:"key_sha256"`
-	Expire  int64
-	TTL     int64
-	Enabled *bool
-	Access  struct{ Type int }
-	Fault   string
+// tokenColumns are what a list says of tokens.
+var tokenColumns = []column{
+	field("ID", "id"), field("ACCOUNT", "cid"),
+	{"ACCESS", func(row map[string]any) string {
+		access, _ := row["access"].(map[string]any)
+		return [...]string{"standard", "master", "acl", "noapi"}[number(access, "type")&3]
+	}},
+	{"VALID", tokenValidity}, field("INFO", "info"),
 }
 
-func (t *tokenLine) line() string {
-	if t.Fault != "" {
-		return fmt.Sprintf("%d\t%s", t.ID, t.Fault)
-	}
-	state := []string{}
-	if t.Enabled != nil && !*t.Enabled {
+// tokenValidity says how long a token can be used.
+func tokenValidity(row map[string]any) string {
+	var state []string
+	if enabled, said := row["enabled"].(bool); said && !enabled {
 		state = append(state, "disabled")
 	}
-	if t.Expire > 0 {
-		state = append(state, "until "+time.Unix(t.Expire, 0).UTC().Format(time.RFC3339))
+	if expire := number(row, "expire"); expire > 0 {
+		state = append(state, "until "+time.Unix(expire, 0).UTC().Format(time.RFC3339))
 	}
-	if t.TTL > 0 {
-		state = append(state, "ttl "+(time.Duration(t.TTL)*time.Second).String())
+	if ttl := number(row, "ttl"); ttl > 0 {
+		state = append(state, "ttl "+(time.Duration(ttl)*time.Second).String())
 	}
-	access := [...]string{"standard", "master", "acl", "noapi"}[t.Access.Type&3]
-	return fmt.Sprintf("%d\t%.8s\tcid %d\t%s\t%s\t%s", t.ID, t.Key, t.CID, access, strings.Join(state, ", "), strconv.QuoteToGraphic(t.Info))
+	return strings.Join(state, ", ")
 }
 
-// tokens returns all tokens, of the policy file or of the running gateway.
-func (e *env) tokens(ctx context.Context) (all []tokenLine, err error) {
+// tokens returns all tokens, of the policy file or of the running gateway, as rows.
+func (e *env) tokens(ctx context.Context) (all []json.RawMessage, err error) {
 	s, isFile, err := e.fileKind()
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if !isFile {
-		raw, err := e.storeResults(ctx, http.MethodGet, "/store/tokens", nil)
-		if err != nil {
-			return nil, err
-		}
-		all = make([]tokenLine, len(raw))
-		for i := range raw {
-			if err := json.Unmarshal(raw[i], &all[i]); err != nil {
-				return nil, failed(err)
-			}
-		}
-		return all, nil
+	case !isFile:
+		return e.rows(ctx, "tokens", "all", url.Values{})
 	}
 	pol, err := policyInForce(s)
 	if err != nil {
 		return nil, err
 	}
 	for _, rec := range pol.Records() {
-		var t tokenLine
-		if err := json.Unmarshal(store.AppendDoc(nil, rec, nil), &t); err != nil {
-			return nil, err
+		doc, err := record.Parse(store.AppendDoc(nil, rec, nil))
+		if err != nil {
+			return nil, failed(err)
 		}
-		all = append(all, t)
+		all = append(all, record.Tokens.Choose(record.Tokens.Row(doc), nil).Append(nil))
 	}
 	return all, nil
 }
@@ -123,7 +100,7 @@ func (e *env) tokenShow() *cobra.Command {
 		Short: "Print a token: the YAML of a policy file, or the JSON of the database",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path, err := tokenPath(args[0], false)
+			path, err := recordPath("tokens", "a token", args[0], false)
 			if err != nil {
 				return err
 			}
@@ -132,7 +109,7 @@ func (e *env) tokenShow() *cobra.Command {
 			case err != nil:
 				return err
 			case !isFile:
-				return e.printAdmin(cmd.Context(), path)
+				return e.showRecord(cmd.Context(), path, record.Tokens)
 			}
 			rec, err := fileToken(s, args[0])
 			if err == nil {
@@ -223,7 +200,7 @@ func (f *editFlags) fields(cmd *cobra.Command) (map[string]json.RawMessage, erro
 }
 
 func (e *env) editToken(cmd *cobra.Command, id string, f *editFlags) error {
-	path, err := tokenPath(id, false)
+	path, err := recordPath("tokens", "a token", id, false)
 	if err != nil {
 		return err
 	}
@@ -240,7 +217,8 @@ func (e *env) editToken(cmd *cobra.Command, id string, f *editFlags) error {
 	case err != nil:
 		return err
 	case !isFile:
-		return e.storeAnswer(cmd.Context(), http.MethodPut, path, body)
+		_, err := e.platform(cmd.Context(), http.MethodPut, path, body)
+		return err
 	}
 	rec, err := fileToken(s, id)
 	if err != nil {
@@ -287,29 +265,15 @@ func (e *env) tokenSwitch(verb string, on bool) *cobra.Command {
 
 // changeToken changes or deletes a token, and says which gateways were not heard of.
 func (e *env) changeToken(ctx context.Context, method, id string, body []byte, wait bool) error {
-	path, err := tokenPath(id, wait)
+	path, err := recordPath("tokens", "a token", id, wait)
 	if err != nil {
 		return err
 	}
-	var heard struct {
-		Heard    bool
-		Replicas []struct {
-			Name    string
-			Applied bool
-		}
-	}
-	if err := e.storeAnswer(ctx, method, path, body, new(json.RawMessage), &heard); err != nil || !wait {
+	if err := e.written(); err != nil {
 		return err
 	}
-	for _, r := range heard.Replicas {
-		if !r.Applied {
-			fmt.Fprintf(e.stderr, "%s was not heard of: its lease has run out, so that it serves nobody\n", r.Name)
-		}
-	}
-	if !heard.Heard {
-		return &exitError{code: exitFailed}
-	}
-	return nil
+	_, err = e.platform(ctx, method, path, body)
+	return err
 }
 
 // makeToken makes a token in the database of the running gateway, and prints its key.
@@ -334,12 +298,16 @@ func (e *env) makeToken(ctx context.Context, f newFlags) error {
 	if err != nil {
 		return err
 	}
+	answer, err := e.platform(ctx, http.MethodPost, "tokens", body)
+	if err != nil {
+		return err
+	}
 	var made struct {
 		ID  int64
 		Key string
 	}
-	if err := e.storeAnswer(ctx, http.MethodPost, "/store/tokens", body, &made); err != nil {
-		return err
+	if err := json.Unmarshal(answer.Result[0], &made); err != nil {
+		return failed(err)
 	}
 	fmt.Fprintf(e.stdout, "# Token %d. Its key, for the caller: keep it now, it is not shown again.\n%s\n", made.ID, made.Key)
 	return nil

@@ -131,10 +131,11 @@ type StoreChange struct {
 	Event    string    `json:"event"`          // change
 	From     int64     `json:"from,omitempty"` // the first revision, if there are several
 	Revision int64     `json:"revision"`       // the last one
-	Actor    string    `json:"actor"`
+	Actor    string    `json:"actor"`          // the id of a token, operator, or db
 	Table    string    `json:"table"`
 	IDs      []int64   `json:"ids"`             // of the first ones
 	Count    int       `json:"count,omitempty"` // how many there are, if not all are named
+	How      string    `json:"how,omitempty"`   // the account of the token, the acting one, the decision and the address, as far as known
 }
 
 // StoreChange notes a change of records. It does not wait.

@@ -14,7 +14,7 @@ type Token struct {
 	Expire    int64           // unix seconds; 0: unused
 	TTL       int64           // seconds; 0: unused
 	Created   int64           // unix seconds
-	Accessed  int64           // unix seconds of the last use; 0: never. Not in documents
+	Accessed  int64           // unix seconds of the last use; 0: never. In documents only while they are judged
 	Sources   *policy.Sources // nil: any address
 	Origins   []string        // nil: any
 	UserID    int64           // the user that it carries; 0: none
@@ -89,7 +89,7 @@ type Law struct {
 func TokenOf(doc record.Value) Token {
 	t := Token{
 		ID: record.NumberOf(doc, "id"), CID: record.NumberOf(doc, "cid"),
-		Expire: record.NumberOf(doc, "expire"), TTL: record.NumberOf(doc, "ttl"), Created: record.NumberOf(doc, "created"),
+		Expire: record.NumberOf(doc, "expire"), TTL: record.NumberOf(doc, "ttl"), Created: record.NumberOf(doc, "created"), Accessed: record.NumberOf(doc, "accessed"),
 		UserID: record.NumberOf(doc, "user_id"), RealmID: record.NumberOf(doc, "realm_id"), CreatedBy: record.NumberOf(doc, "created_by"),
 		Enabled: doc.Get("enabled").Shape == record.Absent || doc.Get("enabled").True(),
 	}

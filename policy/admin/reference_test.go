@@ -160,7 +160,7 @@ var entry = object{"type": "object", "required": []string{"uri"}, "additionalPro
 	"topic":      object{"type": "string"}, "actions": object{"type": "array", "items": object{"enum": []string{"publish", "subscribe"}}},
 }}
 
-var failure = object{"type": "object", "required": []string{"errors", "result"}, "properties": object{
+var failure = object{"type": "object", "required": []string{"errors"}, "properties": object{
 	"errors": object{"type": "array", "items": object{"type": "object", "required": []string{"code", "reason"}, "properties": object{
 		"code": object{"type": "integer"}, "reason": object{"type": "string"}, "id": object{"type": "integer"},
 		"schema_hint": object{"type": "array", "items": object{"type": "string"}},

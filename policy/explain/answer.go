@@ -21,7 +21,7 @@ func (x *explainer) answer() Answer {
 		if denied := x.denied(); denied != "" {
 			a.Code, a.Says = policy.CodeDenied, "the backend's answer, with code 6 (access denied) merged into it for "+denied
 		}
-	case x.reason == policy.OwnAnswer:
+	case x.reason == policy.OwnAnswer, x.reason == policy.ManagedRecord:
 		a.Says = "200, answered by the gateway itself"
 	case given.Class == policy.ClassEmpty:
 		a.Says = `200 with an empty list: {"result":[]}`
@@ -56,7 +56,7 @@ func (x *explainer) denied() string {
 
 // backend says what is forwarded; nil for nothing.
 func (x *explainer) backend() *Backend {
-	if x.verdict != policy.Narrow && x.verdict != policy.Allow || x.reason == policy.OwnAnswer {
+	if x.verdict != policy.Narrow && x.verdict != policy.Allow || x.reason == policy.OwnAnswer || x.reason == policy.ManagedRecord {
 		return nil
 	}
 	b := &Backend{Method: x.req.Method.String(), Target: string(policy.AppendTarget(nil, &x.req, &x.dec)), Key: "the gateway's"}

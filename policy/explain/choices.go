@@ -90,7 +90,7 @@ func (x *explainer) linked(i int) bool {
 // endedAtRoute reports whether the request ended before any entry was asked.
 func (x *explainer) endedAtRoute() bool {
 	switch x.reason {
-	case policy.UnknownRoute, policy.UnknownMethod, policy.MasterRoute, policy.PublicRoute, policy.OwnAnswer, policy.TokenNoAPI,
+	case policy.UnknownRoute, policy.UnknownMethod, policy.MasterRoute, policy.PublicRoute, policy.OwnAnswer, policy.ManagedRecord, policy.TokenNoAPI,
 		policy.ClosedCredential, policy.ClosedKeys, policy.ClosedPlatform, policy.ClosedMQTT,
 		policy.ClosedTopic, policy.ClosedScope:
 		return true

@@ -37,6 +37,19 @@ var (
 
 	Limits = newKind("limits", "platform/limits", "Bounds for accounts below the one that made it.", limitFields()...)
 
+	// Changes are the rows of …/logs.
+	Changes = newKind("logs", "…/logs", "A change of a record: who made it, when, and of which fields; never of which values.",
+		Field{"timestamp", Time, Never, Default, "unix seconds"},
+		Field{"id", ID, Never, Default, "the record"},
+		Field{"event", Line, Never, Default, "created, changed, deleted, or shown: its key was"},
+		Field{"fields", Texts, Never, Default, "which fields"},
+		Field{"by", Line, Never, Default, "token, operator, db (a hand in the database), or above: somebody out of scope, of whom nothing more is said"},
+		Field{"token_id", OptionalID, Never, Default, "the token that did it"},
+		Field{"cid", OptionalID, Never, Default, "the acting account"},
+		Field{"decision", Line, Never, Default, "the `x-aclgate-decision` of the request"},
+		Field{"source", Line, Never, Default, "the address that it came from"},
+	)
+
 	Grants = newKind("grants", "platform/grants", "What an account lets other accounts do with its items.",
 		Field{"id", ID, Never, Default, "given by the gateway, never used twice"},
 		Field{"name", Name, Always, Default, "what people call it"},
@@ -127,5 +140,5 @@ func limitFields() []Field {
 
 // Kinds returns all kinds, in the order in which the reference shows them.
 func Kinds() []*Kind {
-	return []*Kind{Tokens, LegacyTokens, Subaccounts, Customer, Limits, Grants, Realms, Users, Roles}
+	return []*Kind{Tokens, LegacyTokens, Subaccounts, Customer, Limits, Changes, Grants, Realms, Users, Roles}
 }

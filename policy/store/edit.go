@@ -2,12 +2,10 @@ package store
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"aclgate/config/strict"
 	"aclgate/policy"
@@ -97,16 +95,6 @@ func (tx *Tx) Each(t Table, yield func(Row) error) error { return tx.w.Each(t, y
 // NewID returns an id that was never given before.
 func (tx *Tx) NewID(t Table) (int64, error) { return tx.w.NewID(t) }
 
-// Expect ends with ErrChanged unless the last change of a row has this mark, which who writes has
-// read before.
-func (tx *Tx) Expect(t Table, id int64, mark Mark) error {
-	row, err := tx.w.Get(t, id)
-	if err == nil && row.Mark != mark {
-		return ErrChanged
-	}
-	return err
-}
-
 // PutToken adds a token or replaces it.
 func (tx *Tx) PutToken(rec *Record, metadata []byte) error {
 	doc := AppendDoc(nil, rec, metadata)
@@ -134,19 +122,6 @@ func (tx *Tx) Delete(t Table, id int64) error {
 // fixed are the fields of a token that no change names: its id and when it was made never change,
 // and who wants another key makes another token.
 var fixed = []string{"id", "key", "key_sha256", "created"}
-
-// MergeToken changes the fields of a token that a JSON object names; null takes one away.
-func (tx *Tx) MergeToken(id int64, patch []byte) error {
-	row, err := tx.w.Get(Tokens, id)
-	if err != nil {
-		return err
-	}
-	rec, metadata, err := tx.rows.merge(id, row.Doc, patch)
-	if err != nil {
-		return err
-	}
-	return tx.PutToken(rec, metadata)
-}
 
 // Merge returns a token with the fields changed that a JSON object names; null takes one away.
 func Merge(rec *Record, patch []byte) (*Record, error) {
@@ -178,35 +153,6 @@ func (r *rowReader) merge(id int64, doc, patch []byte) (rec *Record, metadata []
 	}
 	rec, metadata, _, err = r.token(id, doc)
 	return rec, metadata, err
-}
-
-// NewToken makes a token of a JSON object that names neither its id nor its key, and returns both.
-// The key has to be shown once and forgotten.
-func (tx *Tx) NewToken(body []byte, now int64) (id int64, key string, err error) {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(body, &fields); err != nil || fields == nil {
-		return 0, "", strict.Faults{{File: "body", Message: "expected one JSON object with the fields of a token"}}
-	}
-	for _, name := range fixed {
-		if _, named := fields[name]; named {
-			return 0, "", strict.Faults{{File: "body", Message: name + ": is given by the gateway"}}
-		}
-	}
-	if id, err = tx.w.NewID(Tokens); err != nil {
-		return 0, "", err
-	}
-	key, digest := NewKey()
-	fields["id"], fields["created"] = strconv.AppendInt(nil, id, 10), strconv.AppendInt(nil, now, 10)
-	fields["key_sha256"] = fmt.Appendf(nil, "%q", hex.EncodeToString(digest[:]))
-	doc, err := json.Marshal(fields)
-	if err != nil {
-		return 0, "", err
-	}
-	rec, metadata, _, err := tx.rows.token(id, doc)
-	if err != nil {
-		return 0, "", err
-	}
-	return id, key, tx.PutToken(rec, metadata)
 }
 
 // Read reads a row of tokens, with the metadata that stand in it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -101,7 +102,7 @@ type Change struct {
 	Table  Table
 	IDs    []int64 // none: too many to name, read everything
 	At     time.Time
-	Actor  string // who: a token's id, a user, "operator", or "db" for a hand in the database
+	Actor  string // who: a token's id, a user, "operator", or "db" for a hand in the database; behind it how, in words
 	Before []byte // JSON: a row, or a list of rows; nil: there was none, or too many
 	After  []byte // the same
 }
@@ -130,6 +131,12 @@ type Replica struct {
 	Beat
 	Beats int64         // how many there were; one that stands still is silent
 	Age   time.Duration // since the last one, by the database's clock
+}
+
+// Who returns who made the change, and how: further words, each name=value.
+func (c *Change) Who() (actor, how string) {
+	actor, how, _ = strings.Cut(c.Actor, " ")
+	return actor, how
 }
 
 // ChangeQuery selects changes of the history.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -136,25 +137,40 @@ func TestImport(t *testing.T) {
 	}
 }
 
+// patched writes a token with some of its fields changed.
+func patched(tx *store.Tx, id int64, patch string) error {
+	row, err := tx.Get(store.Tokens, id)
+	if err != nil {
+		return err
+	}
+	fields := map[string]json.RawMessage{}
+	if err := errors.Join(json.Unmarshal(row.Doc, &fields), json.Unmarshal([]byte(patch), &fields)); err != nil {
+		return err
+	}
+	doc, err := json.Marshal(fields)
+	if err != nil {
+		return err
+	}
+	return tx.PutDoc(store.Tokens, id, doc)
+}
+
 // What is written is judged as a whole: what a transaction leaves has to be a policy.
 func TestTransactionsAreJudged(t *testing.T) {
 	e := imported(t, "p.yaml", everything)
 	l := newLive(t, e, nil)
 	before := exported(t, e)
 	for name, change := range map[string]func(*store.Tx) error{
-		"an account that is not there": func(tx *store.Tx) error { return tx.MergeToken(1, []byte(`{"cid":99}`)) },
-		"a field that is not there":    func(tx *store.Tx) error { return tx.MergeToken(1, []byte(`{"admin":true}`)) },
-		"another key":                  func(tx *store.Tx) error { return tx.MergeToken(1, []byte(`{"key":"12345678"}`)) },
-		"no end":                       func(tx *store.Tx) error { return tx.MergeToken(1, []byte(`{"expire":null}`)) },
-		"no object":                    func(tx *store.Tx) error { return tx.MergeToken(1, []byte(`null`)) },
+		"an account that is not there": func(tx *store.Tx) error { return patched(tx, 1, `{"cid":99}`) },
+		"a field that is not there":    func(tx *store.Tx) error { return patched(tx, 1, `{"admin":true}`) },
+		"another key":                  func(tx *store.Tx) error { return patched(tx, 1, `{"key":"12345678"}`) },
+		"another id":                   func(tx *store.Tx) error { return patched(tx, 1, `{"id":77}`) },
+		"no end":                       func(tx *store.Tx) error { return patched(tx, 1, `{"expire":0}`) },
+		"no object":                    func(tx *store.Tx) error { return tx.PutDoc(store.Tokens, 1, []byte(`null`)) },
+		"an account that is its own":   func(tx *store.Tx) error { return tx.PutDoc(store.Accounts, 1, []byte(`{"id":1,"parent":1}`)) },
+		"an account with a bad field":  func(tx *store.Tx) error { return tx.PutDoc(store.Accounts, 1, []byte(`{"id":1,"enabled":3}`)) },
 		"an account with tokens":       func(tx *store.Tx) error { return tx.Delete(store.Accounts, 9223372036854775807) },
 		"an account with others":       func(tx *store.Tx) error { return tx.Delete(store.Accounts, 11) },
 		"no such token":                func(tx *store.Tx) error { return tx.Delete(store.Tokens, 4) },
-		"a token with an id of its own": func(tx *store.Tx) error {
-			_, _, err := tx.NewToken([]byte(`{"id":4,"cid":1,"expire":4102444800,"access":{"type":1}}`), 1)
-			return err
-		},
-		"somebody was faster": func(tx *store.Tx) error { return tx.Expect(store.Tokens, 1, store.Mark{1}) },
 	} {
 		if _, err := l.Write(context.Background(), "operator", change); err == nil {
 			t.Errorf("%s: got no error", name)
@@ -163,10 +179,13 @@ func TestTransactionsAreJudged(t *testing.T) {
 	if after := exported(t, e); after != before {
 		t.Errorf("what was refused changed something:\n%s", after)
 	}
-	var key string
+	key, digest := store.NewKey()
+	var id int64
 	_, err := l.Write(context.Background(), "operator", func(tx *store.Tx) (err error) {
-		_, key, err = tx.NewToken([]byte(`{"cid":1,"ttl":3600,"access":{"type":1},"metadata":{"a":1.50}}`), 1700000000)
-		return err
+		if id, err = tx.NewID(store.Tokens); err != nil {
+			return err
+		}
+		return tx.PutDoc(store.Tokens, id, fmt.Appendf(nil, `{"id":%d,"key_sha256":"%x","created":1700000000,"cid":1,"ttl":3600,"access":{"type":1},"metadata":{"a":1.50}}`, id, digest[:]))
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -176,7 +195,7 @@ func TestTransactionsAreJudged(t *testing.T) {
 		t.Fatalf("got %+v, %v", rec, err)
 	}
 	for _, patch := range []string{`{"info":"x"}`, `{"enabled":false}`} {
-		if _, err := l.Write(context.Background(), "operator", func(tx *store.Tx) error { return tx.MergeToken(rec.Token.ID, []byte(patch)) }); err != nil {
+		if _, err := l.Write(context.Background(), "operator", func(tx *store.Tx) error { return patched(tx, id, patch) }); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -262,6 +262,8 @@ func (j *Judge) allowed() policy.Reason {
 		j.number = j.d.Entry.Number
 	}
 	switch {
+	case j.d.Reason == policy.ManagedRecord: // the gateway's own, of which the broker knows nothing but another truth
+		return policy.TopicClosed
 	case j.d.Verdict == policy.Allow:
 		return policy.Permitted
 	case j.d.Verdict == policy.Narrow, j.d.Reason == policy.NotJudged, j.d.Reason == policy.NothingLeft:

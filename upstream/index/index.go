@@ -113,6 +113,9 @@ func (v *View) Account(c *policy.Collection, id int64) (cid int64, known bool) {
 	return 0, false
 }
 
+// Keeps reports whether the accounts of the items of c are known here.
+func (v *View) Keeps(c *policy.Collection) bool { return v.state.overlays[c.Index] != nil }
+
 // Of returns the ids of the items of c in the branch of cid, ascending and shared.
 func (v *View) Of(c *policy.Collection, cid int64) []int64 {
 	if s := v.state.overlays[c.Index]; s != nil {

@@ -32,6 +32,7 @@ import (
 	"aclgate/proxy/debt"
 	"aclgate/proxy/login"
 	"aclgate/proxy/mqtt"
+	"aclgate/proxy/platform"
 	"aclgate/proxy/quota"
 	"aclgate/upstream"
 	"aclgate/upstream/index"
@@ -78,6 +79,7 @@ type App struct {
 	transport *upstream.Transport
 	resolver  *index.Resolver
 	index     *index.ItemIndex
+	platform  *platform.API   // nil: it is not served
 	quota     *quota.Book     // what limits say of accounts
 	peer      debt.Peer       // where gateways add up what they have admitted; nil: each is alone
 	exchange  *debt.Exchanger // nil: the same
@@ -120,7 +122,7 @@ func New(s *config.Settings, log *slog.Logger, o Options) (*App, error) {
 	a.notifier = newNotifier(func(state string, err error) {
 		log.Warn("cannot tell the service manager", "state", state, "error", err)
 	})
-	for _, open := range []func() error{a.openKeys, a.openAudit, a.openPolicies, a.openPeer, a.openBackend, a.openMQTT, a.openAdmin} {
+	for _, open := range []func() error{a.openKeys, a.openAudit, a.openPolicies, a.openPeer, a.openBackend, a.openMQTT, a.openPlatform, a.openAdmin} {
 		if err := open(); err != nil {
 			a.Close()
 			return nil, err

@@ -55,6 +55,9 @@ func (a *App) openGateway() {
 	if a.accounts != nil {
 		o.AccountTree = a.accounts
 	}
+	if a.platform != nil {
+		o.Records = a.platform
+	}
 	if a.shadow != nil {
 		o.Shadow = a.shadow
 	}

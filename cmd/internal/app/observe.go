@@ -27,6 +27,9 @@ func (a *App) openAdmin() error {
 	} else {
 		a.admin.HandleFile(a.settings.Store.Path.Text)
 	}
+	if a.platform != nil {
+		a.admin.HandlePlatform(admin.Platform{API: a.platform, Engine: a.engine, Live: a.policy.live, Log: a.log})
+	}
 	a.metrics.CollectCache(func() metrics.CacheStats {
 		s := a.policy.cache.Stats()
 		return metrics.CacheStats{

@@ -31,6 +31,7 @@ func Engine(s *config.Settings, cat *policy.Catalogue) *policy.Engine {
 		ForwardKeys:   p.BackendKeys == config.BackendKeysForward,
 		CallersKey:    !s.Upstream.Token.IsSet(),
 		Unenforced:    !p.Enforce,
+		Managed:       managedRoutes(s, cat),
 	}
 }
 

@@ -208,7 +208,7 @@ const maxNamed = 100
 // other in one table by one actor.
 func (a *App) storeChanged(changes []store.Change) {
 	var line record.StoreChange
-	count := 0
+	count, last := 0, ""
 	flush := func() {
 		if count > len(line.IDs) {
 			line.Count = count
@@ -219,12 +219,14 @@ func (a *App) storeChanged(changes []store.Change) {
 		a.audit.StoreChange(line)
 	}
 	for i, c := range changes {
-		if i > 0 && (line.Actor != c.Actor || line.Table != c.Table.String()) {
+		if i > 0 && (last != c.Actor || line.Table != c.Table.String()) {
 			flush()
 		}
-		if i == 0 || line.Actor != c.Actor || line.Table != c.Table.String() {
-			line, count = record.StoreChange{From: c.Rev, Actor: c.Actor, Table: c.Table.String(), IDs: []int64{}}, 0
+		if i == 0 || last != c.Actor || line.Table != c.Table.String() {
+			actor, how := c.Who()
+			line, count = record.StoreChange{From: c.Rev, Actor: actor, How: how, Table: c.Table.String(), IDs: []int64{}}, 0
 		}
+		last = c.Actor
 		line.Time, line.Revision = c.At, c.Rev
 		count += len(c.IDs)
 		line.IDs = append(line.IDs, c.IDs[:min(len(c.IDs), maxNamed-len(line.IDs))]...)

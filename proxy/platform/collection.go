@@ -1,0 +1,95 @@
+package platform
+
+import (
+	"slices"
+	"strings"
+
+	"aclgate/policy"
+	"aclgate/policy/admin"
+	"aclgate/policy/record"
+	"aclgate/policy/store"
+)
+
+// collection is one kind of managed record as it is served. What differs from kind to kind is here;
+// all else is the same for all.
+type collection struct {
+	route *admin.Route
+	table store.Table
+
+	sees   func(l *admin.Law, doc record.Value) bool
+	make   func(x *call, asked record.Value) (record.Value, error)
+	judge  func(x *call, before, asked, after record.Value) *record.Fault // of PUT and PATCH
+	remove func(x *call, doc record.Value) error                          // judges, and takes along what belongs to it
+}
+
+// single reports whether there is one record, without a selector: the acting account.
+func (c *collection) single() bool { return c.route.One == 0 }
+
+// collections are all that are served.
+var collections = makeCollections()
+
+func makeCollections() (all []*collection) {
+	of := map[*record.Kind]collection{
+		record.Tokens:       tokens,
+		record.LegacyTokens: tokens,
+		record.Subaccounts:  subaccounts,
+		record.Customer:     customer,
+		record.Limits:       limits,
+	}
+	routes := admin.Routes()
+	for i := range routes {
+		if c, served := of[routes[i].Kind]; served {
+			c.route = &routes[i]
+			all = append(all, &c)
+		}
+	}
+	return all
+}
+
+// collectionOf returns the collection that a route is about, nil for none, and whether it asks for
+// change records.
+func collectionOf(r *policy.Route) (c *collection, logs bool) {
+	for _, c := range collections {
+		rest, found := strings.CutPrefix(r.String(), "/"+c.route.Path)
+		switch {
+		case !found:
+		case rest == "" && c.route.Whole != 0, rest == "/{}" && c.route.One != 0:
+			return c, false
+		case c.route.Logged && (rest == "/logs" && c.single() || rest == "/{}/logs" && !c.single()):
+			return c, true
+		}
+	}
+	return nil, false
+}
+
+// theirs are the collections that stay the backend's with scope.accounts backend (SPEC 9).
+var theirs = []store.Table{store.Accounts, store.Limits}
+
+// Managed returns, for policy.Engine, the routes of a catalogue that are about managed records: true
+// for those that are served, false for what would tell of another truth. foreign says that accounts
+// and limits are the backend's.
+func Managed(cat *policy.Catalogue, foreign bool) map[*policy.Route]bool {
+	managed := map[*policy.Route]bool{}
+	for _, col := range cat.Collections {
+		for _, r := range col.Routes {
+			c, _ := collectionOf(r)
+			switch {
+			case c != nil:
+				if !foreign || !slices.Contains(theirs, c.table) {
+					managed[r] = true
+				}
+			case ofRecords(col, foreign):
+				managed[r] = false
+			}
+		}
+	}
+	return managed
+}
+
+// ofRecords reports whether a collection of the catalogue is one of managed records, so that nothing of
+// it is forwarded. What else there is below platform/customer is the backend's.
+func ofRecords(col *policy.Collection, foreign bool) bool {
+	return slices.ContainsFunc(collections, func(c *collection) bool {
+		return c.route.Path == col.URI && !c.single() && !(foreign && slices.Contains(theirs, c.table))
+	})
+}

@@ -1,0 +1,271 @@
+package platform
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"slices"
+
+	"aclgate/policy/admin"
+	"aclgate/policy/record"
+	"aclgate/policy/store"
+)
+
+// world is the store as one transaction sees it, for the law. It remembers accounts and limits, which
+// the law asks again and again, until they are written. An error of the store makes every answer
+// the one that permits less, and ends the call: see err.
+type world struct {
+	r        Reader
+	api      *API
+	now      int64
+	accounts map[int64]record.Value // absent ones are Absent
+	limits   map[int64]record.Value
+	err      error // the first error of the store
+}
+
+var _ admin.World = (*world)(nil)
+
+func (w *world) forget() { w.accounts, w.limits = map[int64]record.Value{}, map[int64]record.Value{} }
+
+// failed notes an error of the store. That there is no row is none.
+func (w *world) failed(err error) {
+	if err != nil && w.err == nil && !errors.Is(err, store.ErrNoRow) {
+		w.err = err
+	}
+}
+
+// doc returns the document of a record, Absent if there is none, with the mark of its last change.
+func (w *world) doc(t store.Table, id int64) (record.Value, store.Mark) {
+	row, err := w.r.Get(t, id)
+	if err != nil {
+		w.failed(err)
+		return record.Value{}, store.Mark{}
+	}
+	return w.parse(row), row.Mark
+}
+
+// parse reads a row. One that does not read is a broken one of a hand in the database: it is shown to
+// nobody.
+func (w *world) parse(row store.Row) record.Value {
+	doc, err := record.Parse(row.Doc)
+	if err != nil || doc.Shape != record.Object {
+		return record.Value{}
+	}
+	if row.Table == store.Tokens {
+		if used := w.api.store.LastUse(row.ID); used > 0 && record.NumberOf(doc, "ttl") > 0 {
+			doc = doc.With("accessed", record.NewInt(used))
+		}
+	}
+	return doc
+}
+
+func (w *world) cached(t store.Table, known map[int64]record.Value, id int64) (record.Value, bool) {
+	doc, seen := known[id]
+	if !seen {
+		doc, _ = w.doc(t, id)
+		known[id] = doc
+	}
+	return doc, doc.Shape != record.Absent
+}
+
+// Account implements admin.World.
+func (w *world) Account(id int64) (admin.Account, bool) {
+	doc, found := w.cached(store.Accounts, w.accounts, id)
+	return admin.AccountOf(doc), found
+}
+
+// Limit implements admin.World.
+func (w *world) Limit(id int64) (admin.Limit, bool) {
+	doc, found := w.cached(store.Limits, w.limits, id)
+	return admin.LimitOf(doc), found
+}
+
+// TokenCID implements admin.World.
+func (w *world) TokenCID(id int64) (int64, bool) {
+	if id == 0 {
+		return 0, false
+	}
+	doc, _ := w.doc(store.Tokens, id)
+	return record.NumberOf(doc, "cid"), doc.Shape != record.Absent
+}
+
+// HasChildren implements admin.World.
+func (w *world) HasChildren(cid int64) bool {
+	has, err := w.r.Holds(store.Accounts, cid)
+	w.failed(err)
+	return has || err != nil
+}
+
+// Bearer implements admin.World.
+func (w *world) Bearer(limit int64) (cid int64, found bool) {
+	err := w.r.Each(store.Accounts, func(row store.Row) error {
+		if bytes.Contains(row.Doc, []byte("limit_id")) && record.NumberOf(w.parse(row), "limit_id") == limit {
+			cid, found = row.ID, true
+			return errEnough
+		}
+		return nil
+	})
+	w.ended(err)
+	return cid, found
+}
+
+// errEnough ends a walk over rows.
+var errEnough = errors.New("enough")
+
+func (w *world) ended(err error) {
+	if !errors.Is(err, errEnough) {
+		w.failed(err)
+	}
+}
+
+// OtherMaster implements admin.World.
+func (w *world) OtherMaster(cid, id, now int64) (other bool) {
+	w.ended(w.r.EachOf(store.Tokens, cid, func(row store.Row) error {
+		if row.ID == id {
+			return nil
+		}
+		if t := admin.TokenOf(w.parse(row)); t.Usable(now) {
+			other = true
+			return errEnough
+		}
+		return nil
+	}))
+	return other
+}
+
+// kindTables are the tables of the kinds that a bound counts, by their words.
+var kindTables = map[string]store.Table{
+	"tokens": store.Tokens, "subaccounts": store.Accounts, "limits": store.Limits, "realms": store.Realms, "grants": store.Grants,
+}
+
+// InBranch implements admin.World.
+func (w *world) InBranch(word string, cid int64) (n int64) {
+	table := kindTables[word]
+	branch := w.branch(cid)
+	if table == store.Accounts {
+		return int64(len(branch) - 1)
+	}
+	w.inAccounts(table, branch, func(row store.Row) {
+		if table != store.Tokens || !bytes.Contains(row.Doc, []byte("user_id")) || !isLogin(w.parse(row)) {
+			n++
+		}
+	})
+	return n
+}
+
+// isLogin reports whether a token is one that a login made: no token has made it, and it carries a
+// user. Such tokens count as none (SPEC 12).
+func isLogin(doc record.Value) bool {
+	return record.NumberOf(doc, "user_id") != 0 && record.NumberOf(doc, "created_by") == 0
+}
+
+// manyAccounts is from where on a table is read whole rather than account by account.
+const manyAccounts = 64
+
+// branch returns an account and all below it; none for one that does not exist.
+func (w *world) branch(top int64) (ids []int64) {
+	if _, found := w.Account(top); !found {
+		return nil
+	}
+	ids = []int64{top}
+	for i := 0; i < len(ids); i++ {
+		if i == manyAccounts {
+			return w.wholeBranch(top)
+		}
+		w.failed(w.r.EachOf(store.Accounts, ids[i], func(row store.Row) error {
+			ids = append(ids, row.ID)
+			return nil
+		}))
+	}
+	return ids
+}
+
+// wholeBranch is branch from all accounts, read once.
+func (w *world) wholeBranch(top int64) (ids []int64) {
+	below := map[int64][]int64{}
+	w.failed(w.r.Each(store.Accounts, func(row store.Row) error {
+		up := belongsTo(store.Accounts, row.Doc)
+		below[up] = append(below[up], row.ID)
+		return nil
+	}))
+	ids = []int64{top}
+	for i := 0; i < len(ids); i++ {
+		ids = append(ids, below[ids[i]]...)
+	}
+	return ids
+}
+
+// inAccounts calls yield with the rows of a table that belong to one of these accounts.
+func (w *world) inAccounts(t store.Table, accounts []int64, yield func(store.Row)) {
+	each := func(row store.Row) error { yield(row); return nil }
+	if len(accounts) <= manyAccounts {
+		for _, cid := range accounts {
+			w.failed(w.r.EachOf(t, cid, each))
+		}
+		return
+	}
+	in := make(map[int64]bool, len(accounts))
+	for _, cid := range accounts {
+		in[cid] = true
+	}
+	w.failed(w.r.Each(t, func(row store.Row) error {
+		if in[belongsTo(t, row.Doc)] {
+			yield(row)
+		}
+		return nil
+	}))
+}
+
+// Owners implements admin.World.
+func (w *world) Owners(uri string, id int64) (cids []int64, kept bool) {
+	if w.api.o.Owners == nil {
+		return nil, false
+	}
+	return w.api.o.Owners(uri, id)
+}
+
+// ItemsOf implements admin.World.
+func (w *world) ItemsOf(cid int64) int64 {
+	has, err := w.r.Holds(store.Items, cid)
+	w.failed(err)
+	if has || err != nil {
+		return 1 // at least
+	}
+	return 0
+}
+
+// belongsTo returns the account that a row of a table belongs to: of accounts the one right above.
+func belongsTo(t store.Table, text []byte) int64 {
+	doc, err := record.Parse(text)
+	if err != nil {
+		return -1
+	}
+	if t == store.Accounts {
+		return record.NumberOf(doc, "parent")
+	}
+	return record.NumberOf(doc, "cid")
+}
+
+// inScope returns the documents of a table that lie in the caller's scope, by ascending id: of
+// accounts those strictly below it.
+func (w *world) inScope(t store.Table, scope int64) (found []document) {
+	add := func(row store.Row) {
+		if doc := w.parse(row); doc.Shape != record.Absent {
+			found = append(found, document{id: row.ID, doc: doc})
+		}
+	}
+	if scope == 0 { // above all roots
+		w.failed(w.r.Each(t, func(row store.Row) error { add(row); return nil }))
+	} else {
+		w.inAccounts(t, w.branch(scope), add)
+	}
+	slices.SortFunc(found, func(a, b document) int { return cmp.Compare(a.id, b.id) })
+	return found
+}
+
+// document is one stored record.
+type document struct {
+	id   int64
+	doc  record.Value
+	mark store.Mark // of its last change; zero where it was not read alone
+}
