@@ -66,6 +66,7 @@ const (
 	IndexAge
 	IndexStale
 	IndexReadings
+	CreatedElsewhere
 	AuditEvents
 	AuditFailing
 	SinkLost
@@ -243,6 +244,8 @@ var table = [familyCount]Desc{
 		"1 while the index of a collection is older than scope.max_staleness, or was never read, and requests that need it are answered 503.",
 		"collection", "part"),
 	IndexReadings: collected("index_readings_total", Counter, "Readings of a whole collection for the item index, by result.", "result"),
+	CreatedElsewhere: counted("created_elsewhere_total", Counter,
+		"Items created through the gateway with scope.mode ids that the backend put outside of their creator's accounts: it does not obey the cid in bodies."),
 	AuditEvents: collected("audit_events_total", Counter,
 		"Records for the audit log: written, dropped because the queue was full, failed because the file took none.", "result"),
 	AuditFailing: collected("audit_failing", Gauge, "1 while the audit log cannot be written."),

@@ -30,6 +30,7 @@ type invalidator struct {
 	accountTree AccountTree
 	budget      *budget
 	log         *slog.Logger
+	elsewhere   *elsewhere // of what was created with a cid that the gateway added; nil: it adds none
 }
 
 // note notes what a write has changed, before its client has the answer. What the answer leaves open
@@ -136,6 +137,9 @@ func (w *write) created(worked bool) {
 		if w.owners != nil {
 			made = append(made, id)
 			return
+		}
+		if w.elsewhere != nil && !in.Tree.Contains(in.Scope, cid) {
+			w.elsewhere.note(col, id, in.Scope, cid, time.Now())
 		}
 		w.index.Created(col, id, cid)
 		if tree != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
@@ -205,6 +206,45 @@ func TestLearnsOfAccounts(t *testing.T) {
 		f.call("accounts-master", row.method, path, row.body)
 		if got := strings.Join(h.text, " "); got != row.want {
 			t.Errorf("%s: got %q, want %q", row.name, got, row.want)
+		}
+	}
+}
+
+// A backend that does not obey the cid that the gateway adds to bodies is named in the log, once a
+// minute for each collection, and every such item is counted.
+func TestCreatedElsewhere(t *testing.T) {
+	const word = "the backend does not obey the cid in bodies; scope.owners store helps"
+	for _, row := range []struct {
+		name, answer string
+		said         int
+		counted      float64
+	}{
+		{"disobeyed", `{"result":[{"id":14,"cid":400},{"id":15,"cid":600}]}`, 1, 4},
+		{"obeyed", `{"result":[{"id":14,"cid":500},{"id":15,"cid":501}]}`, 0, 0},
+	} {
+		var log lockedBuffer
+		b := startText(t, plain(row.answer))
+		f := newFixture(t, b.url, func(o *Options, engine *policy.Engine, _ *head.Config) {
+			engine.Mode = policy.ModeIDs
+			o.Index = index.New(index.Options{Catalogue: engine.Catalogue, Log: o.Log})
+			o.Log = slog.New(slog.NewTextHandler(&log, nil))
+		})
+		f.accounts([2]int64{400, 0}, [2]int64{500, 400}, [2]int64{501, 500}, [2]int64{600, 400})
+		f.token("grouped-standard", "standard", 500, "")
+		for range 2 {
+			if got := f.call("grouped-standard", "POST", "/gw/groups", `{"name":"x"}`); got.status != 200 {
+				t.Fatalf("%s: got %+v", row.name, got)
+			}
+		}
+		text := log.String()
+		if got := strings.Count(text, word); got != row.said {
+			t.Errorf("%s: said %d times, want %d:\n%s", row.name, got, row.said, text)
+		}
+		if row.said > 0 && !strings.Contains(text, "collection=gw/groups id=14 account=500 put_into=400") {
+			t.Errorf("got %s", text)
+		}
+		if got := f.counter("aclgate_created_elsewhere_total"); got != row.counted {
+			t.Errorf("%s: counted %v, want %v", row.name, got, row.counted)
 		}
 	}
 }

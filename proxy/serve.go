@@ -76,6 +76,9 @@ func New(o Options) *Gateway {
 	}
 	g.forwarder = forwarder{backend: o.Backend, faults: g.faults}
 	g.invalidator = invalidator{index: o.Index, owners: o.Owners, accountTree: o.AccountTree, budget: &g.bodies, log: o.Log}
+	if o.Engine.Mode == policy.ModeIDs && o.Owners == nil {
+		g.invalidator.elsewhere = &elsewhere{log: o.Log, metrics: o.Metrics}
+	}
 	g.mover = mover{owners: o.Owners, heads: heads, log: o.Log}
 	g.managed = managed{records: o.Records, heads: heads, log: o.Log}
 	g.responder = responder{heads: heads, faults: g.faults}
