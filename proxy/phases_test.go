@@ -25,7 +25,7 @@ var (
 	drivers = []string{"server.go", "redirect.go", "serve.go", "judge.go", "underway.go", "exchange.go", "stateof.go", "doc.go"}
 	shared  = []string{
 		"call.go", "options.go", "errors.go", "forwarded.go", "budget.go", "bodykeys.go", "datafields.go", "responsehead.go", "cachecontrol.go", "locations.go",
-		"confirm.go", "fanout.go", "fanout_ask.go", "fanout_read.go", "text.go", "marker.go",
+		"confirm.go", "fanout.go", "fanout_ask.go", "fanout_read.go", "text.go", "marker.go", "elsewhere.go",
 	}
 )
 

@@ -15,6 +15,21 @@ tokens:
   - {id: 1, key: stays-valid, cid: 1, expire: 4102444800, access: {type: standard}}
 `
 
+// A token of an account that only the backend names is a fault that says what to do.
+func TestAccountOfATokenIsNamed(t *testing.T) {
+	s := newSite(t, siteOptions{settings: "scope: {accounts: backend}\n", policy: strings.Replace(rootPolicy, "cid: 1,", "cid: 11,", 1)})
+	code, _, stderr := once(t, "check", "-c", s.file())
+	const want = "tokens[0].cid: no account has the id 11: with scope.accounts backend the policy file names the accounts of its tokens all the same: " +
+		"add {id: 11, parent: …} under accounts:; what is above and below it the backend says"
+	if code != exitSettings || !strings.Contains(stderr, want) {
+		t.Errorf("got %d %s", code, stderr)
+	}
+	s.policy(strings.NewReplacer("cid: 1,", "cid: 11,", "operator}", "operator}, {id: 11, parent: 1}").Replace(rootPolicy))
+	if code, _, stderr := once(t, "check", "-c", s.file()); code != exitOK {
+		t.Errorf("got %d %s", code, stderr)
+	}
+}
+
 // Ensure that with the accounts of the backend a gateway starts, serves and checks in every mode, and
 // that a scope may be an account that the policy does not name.
 func TestAccountsOfTheBackend(t *testing.T) {

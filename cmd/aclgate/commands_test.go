@@ -188,7 +188,7 @@ func TestTokenNew(t *testing.T) {
 			args = append(args, "--id", "17")
 		}
 		_, stdout, stderr := once(t, args...)
-		for _, part := range []string{want, "    cid: 11\n", "T00:00:00Z\n", "      type: acl\n      acl:\n        - uri: gw/devices\n"} {
+		for _, part := range []string{want, "    cid: 11\n", "T00:00:00Z\n", "      type: acl\n      acl: []   # nothing yet; for example [{uri: gw/devices"} {
 			if !strings.Contains(stdout, part) {
 				t.Errorf("got %s, want %q in it", stdout, part)
 			}
@@ -225,7 +225,7 @@ func TestTokenNewInto(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, stdout, stderr := once(t, "token", "new", "--cid", "11", "--into", path, "-c", g.file())
-	if want := "put token 2 into " + path + ": set its access, then \"aclgate check\"\n"; code != exitOK || stdout != want {
+	if want := "put token 2 into " + path + ". It may do nothing yet: say what in its acl, then \"aclgate check\"\n"; code != exitOK || stdout != want {
 		t.Fatalf("got %d %q %q, want %q", code, stdout, stderr, want)
 	}
 	after, _ := os.ReadFile(path)
@@ -240,13 +240,44 @@ func TestTokenNewInto(t *testing.T) {
 	if status := g.reload(); status != 200 {
 		t.Fatalf("the policy does not read: %d", status)
 	}
-	if status, body := call(t, key, "GET", g.api+"/gw/devices/7", ""); status == 401 {
+	if status, body := call(t, key, "GET", g.api+"/gw/devices/7", ""); status != 403 || !strings.Contains(body, `"code":8`) {
 		t.Errorf("got %d %s with the new key", status, body)
 	}
 	code, _, stderr = once(t, "token", "new", "--cid", "77", "--into", path, "-c", g.file())
-	if now, _ := os.ReadFile(path); code != exitFailed || !strings.Contains(stderr, "no account has the id 77") || string(now) != string(after) ||
+	if now, _ := os.ReadFile(path); code != exitFailed || !strings.Contains(stderr, path+" has no account 77: add it under accounts: first, or name another with --cid (accounts: 1") || string(now) != string(after) ||
 		strings.Contains(stderr, "The key") {
 		t.Errorf("got %d %s, and the policy\n%s", code, stderr, now)
+	}
+}
+
+// --access says what the token may do, with a policy file too; what is no access is refused, and
+// nothing is written.
+func TestTokenNewAccess(t *testing.T) {
+	g := startGate(t, siteOptions{})
+	path := filepath.Join(g.folder, "policy.yaml")
+	before := readText(t, path)
+	for _, bad := range []string{"{", "7", `{"type":9}`, `{"type":2,"acls":[]}`} {
+		code, _, stderr := once(t, "token", "new", "--cid", "11", "--access", bad, "--into", path, "-c", g.file())
+		if code != exitUsage || !strings.Contains(stderr, "--access: expected JSON such as") || readText(t, path) != before {
+			t.Errorf("%s: got %d %s", bad, code, stderr)
+		}
+	}
+	const access = `{"type":2,"acl":[{"uri":"gw/devices","methods":["GET"],"ids":[101]}]}`
+	code, stdout, stderr := once(t, "token", "new", "--cid", "11", "--access", access, "--into", path, "-c", g.file())
+	if code != exitOK || stdout != "put token 2 into "+path+"\n" {
+		t.Fatalf("got %d %s%s", code, stdout, stderr)
+	}
+	if text := readText(t, path); !strings.Contains(text, "        - uri: gw/devices\n          methods: [GET]\n          ids: [101]\n") {
+		t.Errorf("got\n%s", text)
+	}
+	if status := g.reload(); status != 200 {
+		t.Fatalf("the policy does not read: %d", status)
+	}
+	key := newKeyOf(t, stderr)
+	for id, want := range map[string]int{"101": 200, "102": 403} {
+		if status, body := call(t, key, "GET", g.api+"/gw/devices/"+id, ""); status != want {
+			t.Errorf("device %s: got %d %s, want %d", id, status, body, want)
+		}
 	}
 }
 

@@ -99,6 +99,9 @@ func each(spans []store.Span, do func(int64) error) error {
 	return nil
 }
 
+// noOwnersAsked warns of whose items are where the backend says so.
+const noOwnersAsked = "warning: scope.owners is not store: nobody asks for this"
+
 // putOwners writes whose items are, all of it or nothing.
 func (e *env) putOwners(ctx context.Context, rows func(func(store.Owner) error) error) error {
 	return e.withDatabase(ctx, func(s *config.Settings, db app.Database) error {
@@ -111,7 +114,7 @@ func (e *env) putOwners(ctx context.Context, rows func(func(store.Owner) error) 
 			known[c.URI] = c.Scoped && c.IDs == policy.IDInt
 		}
 		if s.Scope.Owners != config.OwnersStore {
-			fmt.Fprintln(e.stderr, "warning: scope.owners is not store: nobody asks for this")
+			fmt.Fprintln(e.stderr, noOwnersAsked)
 		}
 		n, progress := 0, e.progress()
 		_, err = store.Write(ctx, app.LiveOptions(s, db), "operator", func(tx *store.Tx) error {

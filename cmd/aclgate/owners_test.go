@@ -243,3 +243,55 @@ func TestItemCommands(t *testing.T) {
 		g.runs(exitUsage, append([]string{"item", "assign"}, args...)...)
 	}
 }
+
+// Owners of a policy file go into the database with it, in the same transaction; what the file does
+// not name stays.
+func TestOwnersAreImported(t *testing.T) {
+	const some = "owners: {gw/devices: {11: [1, \"2-3\"]}, gw/nothing: {11: [5]}}\n"
+	b, _ := ownersBackend(t)
+	s := newSite(t, siteOptions{store: "kind: sqlite, path: gate.db", settings: fmt.Sprintf(ownersSettings, ""), policy: ownersPolicy + some, backend: b})
+	file := filepath.Join(s.folder, "policy.yaml")
+	s.runs(exitOK, "store", "migrate")
+	for _, row := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--dry-run"}, "owners: 3 new, 0 changed, 0 removed, 0 as they were\n"},
+		{nil, "owners: 3 new, 0 changed, 0 removed, 0 as they were\n"},
+		{[]string{"--replace"}, "owners: 0 new, 0 changed, 0 removed, 3 as they were\n"},
+	} {
+		out := s.runs(exitOK, append([]string{"store", "import", file}, row.args...)...)
+		if !strings.Contains(out, row.want) {
+			t.Errorf("%v: got %s, want in it %s", row.args, out, row.want)
+		}
+	}
+	s.runs(exitOK, "item", "assign", "gw/devices", "3-4", "--cid", "12")
+	if out := s.runs(exitOK, "store", "import", file); !strings.Contains(out, "owners: 0 new, 1 changed, 0 removed, 2 as they were\n") {
+		t.Errorf("got %s", out)
+	}
+	const want = "collection,id,cid\ngw/devices,1,11\ngw/devices,2,11\ngw/devices,3,11\ngw/devices,4,12\n"
+	if csv := s.runs(exitOK, "item", "export"); csv != want {
+		t.Errorf("got %s, want %s", csv, want)
+	}
+	s.replace("policy.yaml", ownersPolicy+"owners: {gw/devices: {11: [\"1-99999999999\"]}}\n")
+	s.runs(exitFailed, "store", "import", file)
+	s.replace("policy.yaml", ownersPolicy)
+	if out := s.runs(exitOK, "store", "import", file); strings.Contains(out, "owners") {
+		t.Errorf("got %s", out)
+	}
+}
+
+// A policy file in the place of a database is named as what it is.
+func TestPolicyFileAsADatabase(t *testing.T) {
+	b, _ := ownersBackend(t)
+	s := newSite(t, siteOptions{store: "kind: sqlite, path: policy.yaml", settings: fmt.Sprintf(ownersSettings, ""), policy: ownersPolicy, backend: b})
+	const want = "this is a policy file, not a database: leave store.path out, then `aclgate store migrate` and `aclgate store import policy.yaml`"
+	for _, args := range [][]string{{"check"}, {"serve"}, {"store", "migrate"}, {"store", "import", filepath.Join(s.folder, "policy.yaml")}, {"item", "list"}} {
+		if code, _, stderr := once(t, append(args, "-c", s.file())...); code != exitSettings || !strings.Contains(stderr, want) {
+			t.Errorf("%v: got %d %s", args, code, stderr)
+		}
+	}
+	if text := readText(t, filepath.Join(s.folder, "policy.yaml")); text != ownersPolicy {
+		t.Errorf("the policy became %s", text)
+	}
+}

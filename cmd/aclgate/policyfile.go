@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"aclgate/cmd/internal/app"
 	"aclgate/config"
@@ -43,10 +44,24 @@ func parsePolicy(s *config.Settings, path string, text []byte) (*policyFile, str
 		return nil, strict.Faults{{File: s.Name(), Message: "policy.routes_file: " + err.Error()}}
 	}
 	pol, faults := store.ReadPolicy(path, text, cat, s.Policy.MaxDepth)
+	if s.Scope.Accounts == config.AccountsBackend {
+		for i := range faults {
+			if id, ok := missingAccount(faults[i].Message); ok {
+				faults[i].Message += fmt.Sprintf(": with scope.accounts backend the policy file names the accounts of its tokens all the same: "+
+					"add {id: %s, parent: …} under accounts:; what is above and below it the backend says", id)
+			}
+		}
+	}
 	if pol == nil {
 		return nil, faults
 	}
 	return &policyFile{pol, app.Engine(s, cat)}, faults
+}
+
+// missingAccount returns the id of a message that ends in an account which is not there.
+func missingAccount(message string) (id string, ok bool) {
+	_, id, ok = strings.Cut(message, ": no account has the id ")
+	return id, ok && !strings.ContainsAny(id, " :")
 }
 
 // policyInForce reads the policy of the settings.

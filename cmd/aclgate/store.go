@@ -15,6 +15,7 @@ import (
 
 	"aclgate/cmd/internal/app"
 	"aclgate/config"
+	"aclgate/policy"
 	"aclgate/policy/routes"
 	"aclgate/policy/store"
 )
@@ -98,10 +99,10 @@ func (e *env) storeImport() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "import FILE",
 		Short: "Write what a policy file says into the database",
-		Long: `Write the accounts and tokens of a policy file, .yaml or .json, into the database:
-what differs, in one transaction. The last uses beside the file come with it.
-What the database has and the file does not have stays, unless --replace says
-otherwise. A file with a fault changes nothing.`,
+		Long: `Write what a policy file, .yaml or .json, says into the database: what differs, in
+one transaction. The last uses beside the file come with it. What the database
+has and the file does not have stays, unless --replace says otherwise; whose
+items are ("owners:") stays even then. A file with a fault changes nothing.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return e.importPolicy(cmd.Context(), args[0], f) },
 	}
@@ -130,12 +131,18 @@ func (e *env) importPolicy(ctx context.Context, file string, f importFlags) erro
 			return err
 		}
 		fmt.Fprintln(e.stdout, d)
+		if err := e.sayImportedOwners(ctx, s, db, t, cat); err != nil {
+			return err
+		}
 		if f.dryRun {
 			return nil
 		}
 		if _, err := store.Write(ctx, app.LiveOptions(s, db), "operator", func(tx *store.Tx) error {
-			_, err := t.Import(tx, f.replace, e.progress())
-			return err
+			progress := e.progress()
+			if _, err := t.Import(tx, f.replace, progress); err != nil {
+				return err
+			}
+			return t.ImportOwners(tx, cat, progress)
 		}); err != nil {
 			return err
 		}
@@ -143,6 +150,22 @@ func (e *env) importPolicy(ctx context.Context, file string, f importFlags) erro
 		e.warn(faults)
 		return db.SaveUses(ctx, uses)
 	})
+}
+
+// sayImportedOwners says what an import changes of whose items are, where the file says so.
+func (e *env) sayImportedOwners(ctx context.Context, s *config.Settings, db app.Database, t *store.Transfer, cat *policy.Catalogue) error {
+	if !t.HasOwners() {
+		return nil
+	}
+	d, err := t.CompareOwners(ctx, db, cat)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(e.stdout, d)
+	if s.Scope.Owners != config.OwnersStore {
+		fmt.Fprintln(e.stderr, noOwnersAsked)
+	}
+	return nil
 }
 
 // progress returns what shows how far a long import is.

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,13 +49,14 @@ YAML of a token for it to the standard output. --into puts the token into the
 policy, behind the others.
 
 The key is shown here and nowhere else: the policy holds its SHA-256 digest.
-Give the key to whoever calls. Then set cid and access, and run "aclgate check".
+Give the key to whoever calls. --access says what the token may do; without it,
+that is nothing until you edit its acl.
 
 With --ttl the token stays valid as long as it is used now and then; with --ttl
 and --expire, while either lets it. Without them it ends in a year.
 
   aclgate token new --cid 11 --info 'ACME dashboard' --expire 2099-01-01
-  aclgate token new --cid 11 --into policy.yaml`,
+  aclgate token new --cid 11 --into policy.yaml --access '{"type":2,"acl":[{"uri":"gw/devices","methods":["GET"],"ids":[7]}]}'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.newToken(cmd.Context(), f) },
 	}
@@ -64,11 +67,11 @@ and --expire, while either lets it. Without them it ends in a year.
 	flags.Var(&f.expire, "expire", "day or time at which the token ends, such as 2099-01-01")
 	flags.Var(&f.ttl, "ttl", "how long the token may go unused, such as 30d")
 	flags.StringVar(&f.into, "into", "", "policy file to put the token into")
-	flags.StringVar(&f.access, "access", "", "JSON of the access with a database, such as '{\"type\":1}' (default: GET of device 7, to be edited)")
+	flags.StringVar(&f.access, "access", "", "JSON of the access, such as '{\"type\":2,\"acl\":[{\"uri\":\"gw/devices\",\"methods\":[\"GET\"]}]}' (default: nothing, to be edited)")
 	return c
 }
 
-// sample returns a token to be edited: it may read one device.
+// sample returns a token to be edited: it may do nothing yet.
 func sample(f newFlags, digest policy.Digest) *store.Record {
 	t := policy.Token{
 		ID: f.id, Digest: digest, CID: f.cid, Info: f.info, Enabled: true, Access: policy.ACLAccess,
@@ -81,12 +84,20 @@ func sample(f newFlags, digest policy.Digest) *store.Record {
 	case f.expire == 0:
 		t.Expire = now.AddDate(1, 0, 0).Truncate(24 * time.Hour).Unix()
 	}
-	return &store.Record{
-		Token: t,
-		Entries: []policy.Entry{{
-			URI: "gw/devices", Methods: policy.Methods(policy.GET), Rule: policy.IDsList, IDs: policy.NewIDSet([]int64{7}),
-		}},
+	return &store.Record{Token: t}
+}
+
+// withAccess returns the record with an access given as JSON.
+func withAccess(rec *store.Record, access string) (*store.Record, error) {
+	const expected = `--access: expected JSON such as '{"type":2,"acl":[{"uri":"gw/devices","methods":["GET"]}]}'`
+	if !json.Valid([]byte(access)) {
+		return nil, errors.New(expected)
 	}
+	rec, err := store.Merge(rec, []byte(`{"access":`+access+`}`))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", expected, err)
+	}
+	return rec, nil
 }
 
 func (e *env) newToken(ctx context.Context, f newFlags) error {
@@ -104,6 +115,12 @@ func (e *env) newToken(ctx context.Context, f newFlags) error {
 	}
 	key, digest := store.NewKey()
 	rec := sample(f, digest)
+	if f.access != "" {
+		var err error
+		if rec, err = withAccess(rec, f.access); err != nil {
+			return err
+		}
+	}
 	if f.into != "" {
 		if err := e.insertToken(f.into, rec); err != nil {
 			return failed(err)
@@ -114,7 +131,11 @@ func (e *env) newToken(ctx context.Context, f newFlags) error {
 		_, err := e.stdout.Write(store.TokenYAML(rec))
 		return err
 	}
-	fmt.Fprintf(e.stdout, "put token %d into %s: set its access, then \"aclgate check\"\n", rec.Token.ID, f.into)
+	if f.access != "" {
+		fmt.Fprintf(e.stdout, "put token %d into %s\n", rec.Token.ID, f.into)
+		return nil
+	}
+	fmt.Fprintf(e.stdout, "put token %d into %s. It may do nothing yet: say what in its acl, then \"aclgate check\"\n", rec.Token.ID, f.into)
 	return nil
 }
 
@@ -136,10 +157,38 @@ func (e *env) insertToken(path string, rec *store.Record) error {
 	if s, _ := config.Load(e.file); s != nil {
 		depth = s.Policy.MaxDepth
 	}
+	if err := hasAccount(path, text, rec.Token.CID, depth); err != nil {
+		return err
+	}
 	if text, err = store.InsertToken(path, text, rec, depth); err != nil {
 		return fmt.Errorf("nothing was written: %w", err)
 	}
 	return replaceFile(path, text, info.Mode().Perm())
+}
+
+// maxListed is how many accounts of a policy a message names.
+const maxListed = 8
+
+// hasAccount says what to do where a policy has no account of that id. What is wrong with the policy
+// itself others say.
+func hasAccount(path string, text []byte, cid int64, depth int) error {
+	pol, faults := store.ReadPolicy(path, text, nil, depth)
+	if faults.Err() != nil {
+		return nil
+	}
+	if _, found := pol.Tree.Account(cid); found {
+		return nil
+	}
+	var there []string
+	for _, a := range pol.Tree.Accounts() {
+		if len(there) == maxListed {
+			there = append(there, "…")
+			break
+		}
+		there = append(there, strings.TrimSpace(fmt.Sprint(a.ID, " ", a.Name)))
+	}
+	return fmt.Errorf("nothing was written: %s has no account %d: add it under accounts: first, or name another with --cid (accounts: %s)",
+		relative(path), cid, strings.Join(there, ", "))
 }
 
 // replaceFile replaces a file by rename, so that whoever reads it finds the old text or the new one.

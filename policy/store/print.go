@@ -61,8 +61,11 @@ func TokenYAML(rec *Record) []byte {
 	}
 	b = appendBounds(b, t)
 	b = fmt.Appendf(b, "    access:\n      type: %s\n", t.Access)
-	if len(rec.Entries) > 0 {
+	switch {
+	case len(rec.Entries) > 0:
 		b = append(b, "      acl:\n"...)
+	case t.Access == policy.ACLAccess:
+		b = append(b, "      acl: []   # nothing yet; for example [{uri: gw/devices, methods: [GET], ids: [7, 9]}]\n"...)
 	}
 	for i := range rec.Entries {
 		b = appendEntry(b, &rec.Entries[i])

@@ -46,7 +46,7 @@ func OneScope(s *config.Settings, tree *policy.Tree) error {
 		return nil
 	}
 	return fmt.Errorf("scope.mode none is for one account, and the policy has %d: "+
-		"set header if the backend knows accounts, else ids", n)
+		"set header if the backend knows accounts and obeys x-flespi-cid, ids if its rows have a cid, ids with scope.owners store if they have none", n)
 }
 
 // source is a store that is looked after.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 
 	"modernc.org/sqlite"
 
@@ -51,12 +53,21 @@ func code(err error) int {
 	return 0
 }
 
+// isPolicyName reports whether a file is called as policy files are.
+func isPolicyName(path string) bool {
+	return slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(path))
+}
+
 // explain says of an error of SQLite which file it is about and what to do. Others stay as they
 // are. No text of SQLite holds a value of a record but for those of triggers, which are ours.
 func (e *Engine) explain(err error) error {
 	c := code(err)
 	if c == 0 || errors.Is(err, store.ErrTaken) || errors.Is(err, context.Canceled) {
 		return err
+	}
+	if c&0xff == codeNotDB && isPolicyName(e.path) {
+		return fmt.Errorf("%s: this is a policy file, not a database: leave store.path out, then `aclgate store migrate` and `aclgate store import %s`",
+			e.path, filepath.Base(e.path))
 	}
 	if text, found := advice[c&0xff]; found {
 		return fmt.Errorf("%s: %s (%w)", e.path, text, err)
