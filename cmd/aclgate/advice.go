@@ -38,6 +38,7 @@ func advise(s *config.Settings, pol *policyFile, now time.Time) strict.Faults {
 	a.secrets()
 	if pol != nil && s.Store.Kind == config.StoreFile {
 		a.tokens(s.Store.Path.Path, pol.Policy)
+		a.owners(pol.Policy)
 	}
 	return a.faults
 }
@@ -142,6 +143,18 @@ func (a *adviser) secrets() {
 			a.warn(secret.setting, "everybody on this machine can read the key: chmod 600")
 		}
 	}
+}
+
+// owners warns where nothing says whose items are, which the store should say.
+func (a *adviser) owners(pol *store.Policy) {
+	if a.s.Scope.Owners != config.OwnersStore {
+		return
+	}
+	for range pol.Owners {
+		return
+	}
+	a.warn("scope.owners", "the policy file has no owners: every item waits at the roots, and accounts below see nothing: write "+
+		"owners: {gw/devices: {11: [1, \"100-199\"]}}, or use store.kind sqlite, which records what is created")
 }
 
 // tokens warns of those that have ended: whoever calls with one gets a 401.

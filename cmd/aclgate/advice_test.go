@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,5 +116,34 @@ func TestAdviceOfTokens(t *testing.T) {
 	}
 	if want := "OK: " + filepath.Join(dir, "aclgate.yaml") + ", policy.yaml (1 account, 14 tokens)\n"; code != exitOK || stdout != want {
 		t.Errorf("got %d %q, want %q", code, stdout, want)
+	}
+}
+
+// What check says of a key that everybody can read, serve says in its log.
+func TestServeWarnsOfReadableKeys(t *testing.T) {
+	s := newSite(t, siteOptions{})
+	if err := os.Chmod(filepath.Join(s.folder, "up.token"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	g := &gate{start(t, "serve", "-c", s.file()), s}
+	g.await(g.admin+"/readyz", 200)
+	g.end()
+	const want = "upstream.token_file: everybody on this machine can read the key: chmod 600"
+	if log := g.stderr.String(); strings.Count(log, want) != 1 || !strings.Contains(log, "WARN") || !strings.Contains(log, "aclgate.yaml:") {
+		t.Errorf("got %s", log)
+	}
+}
+
+// With owners in the store and a policy file that has none, nobody below a root sees anything.
+func TestAdviceOfOwners(t *testing.T) {
+	b, _ := ownersBackend(t)
+	s := newSite(t, siteOptions{settings: fmt.Sprintf(ownersSettings, ""), policy: ownersPolicy, backend: b})
+	const want = "warning: scope.owners: the policy file has no owners: every item waits at the roots"
+	if code, _, stderr := once(t, "check", "-c", s.file()); code != exitOK || !strings.Contains(stderr, want) {
+		t.Errorf("got %d %s", code, stderr)
+	}
+	s.policy(ownersPolicy + "owners: {gw/devices: {11: [1]}}\n")
+	if code, _, stderr := once(t, "check", "-c", s.file()); code != exitOK || strings.Contains(stderr, "scope.owners") {
+		t.Errorf("got %d %s", code, stderr)
 	}
 }

@@ -153,6 +153,12 @@ func (t *tail) show(l *record.Line, text []byte) string {
 		return actionLine(at, who, l)
 	}
 	line := fmt.Sprintf("%s  %s  %-6s %-16s %d  token %-6s %s", at, l.Decision, l.Verdict, l.Reason, l.Status, who, asked(l))
+	if l.Asked != 0 && l.Asked != l.CID {
+		line += fmt.Sprintf("  asked for account %d", l.Asked)
+	}
+	if l.BodyCID != 0 {
+		line += fmt.Sprintf("  the body names account %d", l.BodyCID)
+	}
 	if l.DryRun != "" {
 		line += fmt.Sprintf("  entries: %s %s", l.DryRun, l.DryRunReason)
 	}

@@ -38,6 +38,7 @@ func (e *env) runServe(ctx context.Context) error {
 	defer logs.Close()
 	hasten := make(chan os.Signal, 1)
 	log := newLogger(s.Log, logs, terminal(e.stderr))
+	warnOfSecrets(s, log)
 	a, err := app.New(s, log, app.Options{
 		Version: version(), Revision: revision(), Hangup: hangup, Hasten: hasten, LogLost: logs.Lost, Upgrade: true,
 	})
@@ -52,6 +53,15 @@ func (e *env) runServe(ctx context.Context) error {
 		return &exitError{code: exitFailed}
 	}
 	return nil
+}
+
+// warnOfSecrets logs which files with a key everybody on the machine can read, as check says it.
+func warnOfSecrets(s *config.Settings, log *slog.Logger) {
+	a := adviser{s: s}
+	a.secrets()
+	for _, f := range a.faults {
+		log.Warn(f.Message, "at", fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Col))
+	}
 }
 
 // settings reads the settings file and what it names. All faults come at once.

@@ -205,7 +205,9 @@ func TestHistoryOfADatabase(t *testing.T) {
 	made := regexp.MustCompile(`(?m)^[A-Za-z0-9]{64}$`).FindString(out)
 	id := regexp.MustCompile(`Token (\d+)\.`).FindStringSubmatch(out)[1]
 	g.runs(exitOK, "token", "edit", id, "--info", "north")
-	g.runs(exitOK, "token", "revoke", id)
+	if out := g.runs(exitOK, "token", "revoke", id); out != "revoked\n" {
+		t.Errorf("got %q", out)
+	}
 	short := g.runs(exitOK, "changes", "--token", id)
 	for _, want := range []string{"operator\ttokens/" + id + "\tnew\t", "tokens/" + id + "\tinfo\t", "tokens/" + id + "\tdeleted\tdecision="} {
 		if !strings.Contains(short, want) {

@@ -242,7 +242,11 @@ with it any more. With --wait, no other gateway at the same database does either
 exit code 1 says that one was not heard of, and that its time has run out.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.changeToken(cmd.Context(), http.MethodDelete, args[0], nil, wait)
+			err := e.changeToken(cmd.Context(), http.MethodDelete, args[0], nil, wait)
+			if err == nil {
+				fmt.Fprintln(e.stdout, "revoked")
+			}
+			return err
 		},
 	}
 	c.Flags().BoolVar(&wait, "wait", false, "wait until no gateway accepts it")

@@ -1,0 +1,21 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// A line about an account that a request may not have names that account.
+func TestAuditTailNamesTheAccount(t *testing.T) {
+	g := startWhy(t, "audit: {path: audit.jsonl}\n")
+	g.decision("GET", "/gw/channels/all", "x-flespi-cid", "999")
+	g.decision("GET", "/gw/devices/7")
+	g.end() // the log is whole
+	code, stdout, stderr := once(t, "audit", "tail", "-c", g.file())
+	if code != exitOK || strings.Count(stdout, "asked for account") != 1 {
+		t.Errorf("got %d %s%s", code, stdout, stderr)
+	}
+	if out := g.runs(exitOK, "audit", "tail", "--reason", "foreign-account"); !strings.Contains(out, "GET /gw/channels/all  asked for account 999\n") {
+		t.Errorf("got %s", out)
+	}
+}
