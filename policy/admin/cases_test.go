@@ -38,7 +38,7 @@ func TestStories(t *testing.T) {
 			case line == "" || strings.HasPrefix(line, "#"):
 				continue
 			case line == "world":
-				s = &story{world: &world{map[int64]record.Value{}, map[int64]record.Value{}, map[int64]record.Value{}, map[item]int64{}, 100}}
+				s = &story{world: emptyWorld(100)}
 				continue
 			}
 			asked, want, isCall := strings.Cut(line, " => ")
@@ -88,6 +88,8 @@ func (s *story) define(line string) {
 		s.accounts[id] = doc
 	case "token":
 		s.tokens[id] = doc.With("cid", record.NewInt(number(words[3]))).With("created", record.NewInt(now-100))
+	case "grant":
+		s.grants[id] = doc.With("cid", record.NewInt(number(words[3])))
 	case "limit":
 		s.limits[id] = doc.With("cid", record.NewInt(number(words[3])))
 	default:
@@ -117,7 +119,7 @@ func (s *story) as(words []string) {
 func (s *story) call(line string) string {
 	words := append(strings.Fields(line), "")
 	for i := range admin.Routes() {
-		if r := &admin.Routes()[i]; r.Path == "platform/"+words[1] {
+		if r := &admin.Routes()[i]; r.Path == "platform/"+words[1] || words[1] == "links" && r.Kind == record.Grants {
 			s.route = r
 		}
 	}
@@ -127,6 +129,9 @@ func (s *story) call(line string) string {
 	}
 	if fault := s.law.MayCall(s.route, m); fault != nil {
 		return said(fault)
+	}
+	if words[1] == "links" {
+		return s.link(m, number(words[2]), number(words[3]))
 	}
 	switch m {
 	case policy.POST:
@@ -150,8 +155,26 @@ func (s *story) table() map[int64]record.Value {
 		return s.tokens
 	case record.Limits:
 		return s.limits
+	case record.Grants:
+		return s.grants
 	}
 	return s.accounts
+}
+
+// link makes a grant one for an account, or ends that.
+func (s *story) link(m policy.Method, grant, cid int64) string {
+	fault := s.law.Unlink(s.grants[grant])
+	if m == policy.POST {
+		fault = s.law.Link(s.grants[grant], cid)
+	}
+	switch {
+	case fault != nil:
+		return said(fault)
+	case s.links[grant] == nil:
+		s.links[grant] = map[int64]bool{}
+	}
+	s.links[grant][cid] = m == policy.POST
+	return "done"
 }
 
 func (s *story) post(asked record.Value) string {
@@ -163,6 +186,8 @@ func (s *story) post(asked record.Value) string {
 	switch s.route.Kind {
 	case record.Limits:
 		doc, fault = s.law.NewLimit(docs[0])
+	case record.Grants:
+		doc, fault = s.law.NewGrant(docs[0])
 	case record.Subaccounts:
 		doc, fault = s.law.NewAccount(docs[0])
 	default:
@@ -184,6 +209,8 @@ func (s *story) sees(id int64) bool {
 		return found && s.law.SeesToken(doc)
 	case record.Limits:
 		return found && s.law.SeesLimit(&limit)
+	case record.Grants:
+		return found && s.law.SeesGrant(doc)
 	case record.Customer:
 		return found && id == s.law.Caller.Scope
 	}
@@ -219,6 +246,8 @@ func (s *story) change(id int64, m policy.Method, asked record.Value) string {
 		switch s.route.Kind {
 		case record.Limits:
 			fault = s.law.ChangeLimit(before, after)
+		case record.Grants:
+			fault = s.law.ChangeGrant(before, after)
 		case record.Subaccounts:
 			fault = s.law.ChangeAccount(before, fields, after)
 		case record.Customer:
@@ -239,6 +268,8 @@ func (s *story) drop(id int64) string {
 	switch s.route.Kind {
 	case record.Limits:
 		fault = s.law.DeleteLimit(s.limits[id].With("id", record.NewInt(id)))
+	case record.Grants:
+		fault = s.law.DeleteGrant(s.grants[id].With("id", record.NewInt(id)))
 	case record.Subaccounts:
 		fault = s.law.DeleteAccount(id, false)
 	default:

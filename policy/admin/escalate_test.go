@@ -75,6 +75,7 @@ func (w *world) ofToken(doc record.Value) *rights {
 			a.what[fmt.Sprint("administer ", cid)] = true
 		}
 	}
+	w.addGranted(a, doc, branch)
 	ips, own := texts(doc, "ips"), texts(doc, "origins")
 	for _, addr := range addresses {
 		a.addr = append(a.addr, ips == nil || slices.ContainsFunc(ips, func(text string) bool { return hasAddress(text, addr) }))
@@ -154,6 +155,8 @@ type call struct {
 	what  string
 	token int64 // that was made or changed; 0: none
 	fault *record.Fault
+
+	grants bool // it was about grants
 }
 
 // administer makes one random call, and changes the world if the law permits it.
@@ -164,15 +167,18 @@ func (w *world) administer(r *rand.Rand, l *admin.Law) call {
 		}
 		return k.Put(before, fields)
 	}
+	if r.IntN(3) == 0 {
+		return w.administerGrants(r, l)
+	}
 	switch r.IntN(10) {
 	case 0, 1, 2:
 		doc, fault := l.NewToken(first(record.Tokens.ReadNew(w.randomToken(r, true))))
 		if fault != nil {
-			return call{"POST token", 0, fault}
+			return call{"POST token", 0, fault, false}
 		}
 		id := w.id()
 		w.tokens[id] = doc.With("id", record.NewInt(id))
-		return call{"POST token", id, nil}
+		return call{"POST token", id, nil, false}
 	case 3, 4, 5:
 		before, asked := w.tokens[w.target(r, l)], w.randomToken(r, false)
 		if r.IntN(4) == 0 {
@@ -185,14 +191,14 @@ func (w *world) administer(r *rand.Rand, l *admin.Law) call {
 		if fault == nil {
 			w.tokens[num(before, "id")] = after
 		}
-		return call{fmt.Sprint("PUT token ", before, " as ", after), num(before, "id"), fault}
+		return call{fmt.Sprint("PUT token ", before, " as ", after), num(before, "id"), fault, false}
 	case 6:
 		id := w.target(r, l)
 		fault := l.DeleteToken(w.tokens[id])
 		if fault == nil {
 			delete(w.tokens, id)
 		}
-		return call{"DELETE token", 0, fault}
+		return call{"DELETE token", 0, fault, false}
 	}
 	return w.administerAccounts(r, l)
 }
@@ -222,7 +228,7 @@ func (w *world) administerAccounts(r *rand.Rand, l *admin.Law) call {
 			id := w.id()
 			w.accounts[id] = doc.With("id", record.NewInt(id))
 		}
-		return call{"POST account", 0, fault}
+		return call{"POST account", 0, fault, false}
 	case 1, 2:
 		before := w.accounts[w.anyAccount(r)]
 		asked := w.randomAccount(r, false)
@@ -231,21 +237,21 @@ func (w *world) administerAccounts(r *rand.Rand, l *admin.Law) call {
 		if fault == nil {
 			w.accounts[num(before, "id")] = after
 		}
-		return call{fmt.Sprint("PUT account ", before, " as ", after), 0, fault}
+		return call{fmt.Sprint("PUT account ", before, " as ", after), 0, fault, false}
 	case 3:
 		id := w.anyAccount(r)
 		fault := l.DeleteAccount(id, false)
 		if fault == nil {
 			w.dropAccount(id)
 		}
-		return call{fmt.Sprint("DELETE account ", id), 0, fault}
+		return call{fmt.Sprint("DELETE account ", id), 0, fault, false}
 	case 4:
 		doc, fault := l.NewLimit(w.randomLimit(r))
 		if fault == nil {
 			id := w.id()
 			w.limits[id] = doc.With("id", record.NewInt(id))
 		}
-		return call{"POST limit", 0, fault}
+		return call{"POST limit", 0, fault, false}
 	}
 	before := w.limits[anyID(r, w.limits)]
 	if r.IntN(3) == 0 {
@@ -253,14 +259,14 @@ func (w *world) administerAccounts(r *rand.Rand, l *admin.Law) call {
 		if fault == nil {
 			delete(w.limits, num(before, "id"))
 		}
-		return call{"DELETE limit", 0, fault}
+		return call{"DELETE limit", 0, fault, false}
 	}
 	after, _ := record.Limits.Put(before, w.randomLimit(r))
 	fault := l.ChangeLimit(before, after)
 	if fault == nil {
 		w.limits[num(before, "id")] = after
 	}
-	return call{fmt.Sprint("PUT limit ", before, " as ", after), 0, fault}
+	return call{fmt.Sprint("PUT limit ", before, " as ", after), 0, fault, false}
 }
 
 func (w *world) dropAccount(id int64) {
@@ -273,6 +279,13 @@ func (w *world) dropAccount(id int64) {
 	for t, doc := range w.limits {
 		if num(doc, "cid") == id {
 			delete(w.limits, t)
+		}
+	}
+	for t, doc := range w.grants {
+		delete(w.links[t], id)
+		if num(doc, "cid") == id {
+			delete(w.grants, t)
+			delete(w.links, t)
 		}
 	}
 	for a, doc := range w.accounts {
@@ -351,6 +364,18 @@ func (w *world) randomCaller(t *testing.T, r *rand.Rand) (admin.Caller, bool) {
 // gained returns what some token can do now that neither it nor the caller could before.
 func (w *world) gained(before *world, c admin.Caller, self record.Value, done call) string {
 	if c.Operator {
+		return ""
+	}
+	if done.grants {
+		could := before.ofToken(self)
+		for id, doc := range w.tokens {
+			had := before.ofToken(doc)
+			for what := range w.ofToken(doc).what {
+				if !had.what[what] && !could.what[what] {
+					return fmt.Sprint(what, " by token ", id)
+				}
+			}
+		}
 		return ""
 	}
 	could := w.ofToken(self) // with the accounts that are new: who may make one may administer it

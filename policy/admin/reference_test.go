@@ -145,6 +145,11 @@ var schemas = map[record.Type]object{
 	record.IPs:        {"type": []string{"string", "array"}, "items": object{"type": "string"}},
 	record.Origins:    {"type": []string{"string", "array"}, "items": object{"type": "string"}},
 	record.Entries:    {"type": "array", "items": object{"$ref": "#/components/schemas/Entry"}},
+	record.GrantAccess: {"type": "array", "minItems": 1, "items": object{"type": "object", "required": []string{"uri", "levels"}, "additionalProperties": false, "properties": object{
+		"uri":    object{"type": "string", "description": "a collection of items, or account"},
+		"ids":    object{"oneOf": []object{{"type": "array", "items": object{"type": "integer", "minimum": 1}}, {"const": "all"}}},
+		"levels": object{"type": "array", "minItems": 1, "items": object{"type": "string"}, "description": "view, edit, delete, command; of an account view, operate-as, create-devices and similar"},
+	}}},
 	record.Access: {"type": "object", "required": []string{"type"}, "additionalProperties": false, "properties": object{
 		"type": object{"type": "integer", "enum": []int{0, 1, 2, 3}, "description": "0 standard, 1 master, 2 acl, 3 noapi"},
 		"acl":  object{"type": "array", "items": object{"$ref": "#/components/schemas/Entry"}},

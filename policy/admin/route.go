@@ -26,6 +26,7 @@ var routes = []Route{
 	{"platform/customer/tokens", record.LegacyTokens, makes, records, 0, true},
 	{"platform/subaccounts", record.Subaccounts, makes, records, reads, true},
 	{"platform/limits", record.Limits, makes, records, reads, true},
+	{"platform/grants", record.Grants, makes, records, 0, true},
 	{"platform/customer", record.Customer, policy.Methods(policy.GET, policy.PUT, policy.PATCH), 0, reads, true},
 }
 

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sort"
@@ -29,6 +30,9 @@ type world struct {
 	accounts, tokens, limits map[int64]record.Value
 	items                    map[item]int64
 	next                     int64
+
+	grants map[int64]record.Value
+	links  map[int64]map[int64]bool // by grant: its grantees
 }
 
 var _ admin.World = (*world)(nil)
@@ -75,6 +79,12 @@ func (w *world) InBranch(word string, cid int64) (n int64) {
 		return int64(len(branch) - 1)
 	case "tokens":
 		for _, doc := range w.tokens {
+			if branch[record.NumberOf(doc, "cid")] {
+				n++
+			}
+		}
+	case "grants":
+		for _, doc := range w.grants {
 			if branch[record.NumberOf(doc, "cid")] {
 				n++
 			}
@@ -140,10 +150,24 @@ func (w *world) above(cid int64) map[int64]bool {
 	return up
 }
 
+func emptyWorld(next int64) *world {
+	return &world{
+		map[int64]record.Value{}, map[int64]record.Value{}, map[int64]record.Value{}, map[item]int64{}, next,
+		map[int64]record.Value{}, map[int64]map[int64]bool{},
+	}
+}
+
 func (w *world) id() int64 { w.next++; return w.next }
 
 func (w *world) clone() *world {
-	copied := &world{map[int64]record.Value{}, map[int64]record.Value{}, map[int64]record.Value{}, w.items, w.next}
+	copied := emptyWorld(w.next)
+	copied.items = w.items
+	for id, doc := range w.grants {
+		copied.grants[id] = doc
+	}
+	for id, to := range w.links {
+		copied.links[id] = maps.Clone(to)
+	}
 	for id, doc := range w.accounts {
 		copied.accounts[id] = doc
 	}
@@ -311,7 +335,7 @@ func (w *world) randomLimit(r *rand.Rand) record.Value {
 // newWorld makes a world: two trees, tokens of every type in them, limits and items. Users are
 // numbers that some tokens carry.
 func newWorld(r *rand.Rand) *world {
-	w := &world{map[int64]record.Value{}, map[int64]record.Value{}, map[int64]record.Value{}, map[item]int64{}, 100}
+	w := emptyWorld(100)
 	for i := range 12 {
 		doc := record.NewObject(record.Member{Name: "name", Value: record.NewText("a")})
 		id := w.id()
