@@ -14,6 +14,7 @@ const (
 	Requests Family = iota
 	Responses
 	Decisions
+	PathDecisions
 	DeniedIDs
 	UnenforcedDecisions
 	ShadowDecisions
@@ -40,6 +41,7 @@ const (
 	CacheBytes
 	Tokens
 	Accounts
+	Grants
 	Reloads
 	ReloadTimestamp
 	PolicyStale
@@ -156,6 +158,8 @@ var table = [familyCount]Desc{
 		"method", "collection", "class"),
 	Responses: counted("responses_total", Counter, "Requests answered, by status; rare statuses under their class.", "code"),
 	Decisions: counted("decisions_total", Counter, "What became of requests, and why.", "verdict", "reason"),
+	PathDecisions: counted("path_decisions_total", Counter,
+		"What became of requests that grants had a say about, by what they had beside the branch of their account or in its place.", "path", "verdict"),
 	DeniedIDs: counted("denied_ids_total", Counter, "Ids that were asked for by number and are not permitted."),
 	UnenforcedDecisions: counted("unenforced_decisions_total", Counter,
 		"While policy.enforce is false: what the entries of acl tokens would have made of requests that went through, and why.",
@@ -199,6 +203,7 @@ var table = [familyCount]Desc{
 	CacheBytes:   collected("cache_bytes", Gauge, "Estimated size of the cache."),
 	Tokens:       collected("tokens", Gauge, "Tokens of the policy, by access type.", "access"),
 	Accounts:     collected("accounts", Gauge, "Accounts of the policy."),
+	Grants:       collected("grants", Gauge, "Grants that give something to somebody: enabled, with grantees; those that have expired are among them."),
 	Reloads:      counted("policy_reloads_total", Counter, "Readings of the policy, by result.", "result"),
 	ReloadTimestamp: counted("policy_last_reload_success_timestamp_seconds", Gauge,
 		"When a policy was last read without a fault; 0: never."),

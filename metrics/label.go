@@ -160,6 +160,6 @@ func closedSets(cat *policy.Catalogue) map[string][]string {
 		"verdict": verdicts(), "enforced": verdicts(), "would": outcomes(), "shadow": outcomes(), "reason": reasons(), "result": {"failed", "succeeded"},
 		"what":   {"listen-tls", "upstream-tls", "upstream-names", "keys", "uses", "mqtt-tls"},
 		"fault":  {"broken", "down", "slow", "credential", "refused", "version"},
-		"action": record.Actions(), "direction": {"in", "out"}, "type": packetTypes(),
+		"action": record.Actions(), "direction": {"in", "out"}, "path": record.Paths(), "type": packetTypes(),
 	}
 }

@@ -71,6 +71,9 @@ func (m *Metrics) Observe(r *record.Record) {
 	m.series[Requests].with(int(r.Method), m.collection(r.Route), class(r.Status)).Inc()
 	m.series[Responses].with(code(r.Status)).Inc()
 	m.series[Decisions].with(v, int(r.Reason)).Inc()
+	if r.Path != record.Branch {
+		m.Add(PathDecisions, 1, int(r.Path-1), v)
+	}
 	m.Add(DeniedIDs, int64(r.Denied))
 	m.Add(RequestBytes, r.BytesIn)
 	m.Add(ResponseBytes, r.BytesOut)

@@ -88,6 +88,7 @@ func named(m *dto.Metric, names []string) []string {
 // everything makes each family show at least one sample.
 func everything(m *Metrics, cat *policy.Catalogue) {
 	m.Observe(&record.Record{Facts: record.Facts{Method: policy.GET, Route: cat.Collections[0].Routes[0], Status: 200, Upstream: 1}})
+	m.Observe(&record.Record{Facts: record.Facts{Method: policy.GET, Status: 403, Path: record.Cross}})
 	m.HeadFault(431)
 	m.CollectAudit(&record.Audit{})
 	m.CollectExpiry(func() map[string]time.Time {

@@ -39,6 +39,7 @@ func (m *Metrics) CollectInFlight(busy func() int64) {
 type PolicyStats struct {
 	Tokens   map[policy.Access]int
 	Accounts int
+	Grants   int
 }
 
 // CollectPolicy exports what stats returns at every scrape. An access type without tokens is
@@ -50,6 +51,7 @@ func (m *Metrics) CollectPolicy(stats func() PolicyStats) {
 			emit(Tokens, float64(s.Tokens[a]), a.String())
 		}
 		emit(Accounts, float64(s.Accounts))
+		emit(Grants, float64(s.Grants))
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"aclgate/metrics/record"
 	"aclgate/policy"
 	"aclgate/upstream"
 	"aclgate/upstream/index"
@@ -70,11 +71,22 @@ func (z *authorizer) scope(c *call, ev *evaluation) policy.Reason {
 	if in.Scope != was || paths.Moved(in.Grants, in.At) {
 		ev.forgetResolved() // what the backend said, it said of another branch
 	}
-	c.rec.Scope = in.Scope
+	c.rec.Scope, c.rec.Path = in.Scope, pathOf(in)
 	if z.index != nil {
 		in.Items = z.index.View(in.Tree)
 	}
 	return policy.NotJudged
+}
+
+// pathOf returns what the request has beside the branch of its account.
+func pathOf(in *policy.Input) record.Path {
+	switch {
+	case in.CrossAccount():
+		return record.Cross
+	case in.United():
+		return record.Granted
+	}
+	return record.Branch
 }
 
 // decide asks the engine. A denial ends the line; so does a request that only the account scope

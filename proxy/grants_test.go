@@ -106,6 +106,18 @@ func TestGrantsOnTheWire(t *testing.T) {
 	}
 }
 
+// Requests that grants have a say about are counted by their path.
+func TestGrantsAreCounted(t *testing.T) {
+	w, _ := granting(t, policy.ModeIDs)
+	w.raw(request(allKey, "GET", "/gw/devices/all", ""))
+	w.raw(request(allKey, "GET", "/gw/devices/102", "", "x-flespi-cid: 500"))
+	w.grants.Store(nil)
+	w.raw(request(allKey, "GET", "/gw/devices/601", ""))
+	if got := w.counter("aclgate_path_decisions_total"); got != 2 {
+		t.Errorf("got %v requests, want 2", got)
+	}
+}
+
 // What is granted is judged when the request is complete: a grant that ended meanwhile, by whatever, lets
 // nothing through.
 func TestGrantsEndWhileABodyArrives(t *testing.T) {

@@ -119,6 +119,7 @@ func labelRows() [][2]string {
 		{"method", "`GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `other`"},
 		{"outcome", "`succeeded`, `failed`, `limited`: too many had failed, `busy`: too many at one time, `unavailable`: the store cannot say"},
 		{"part", "`items`, `members` of groups"},
+		{"path", "`granted`: grants beside the branch, `cross`: those of the account that `x-flespi-cid` names, in its place"},
 		{"reason", fmt.Sprintf("one of %d words, see [reasons](reasons.md); of readings of the database `start`, `rewind`: it went back, `pruned`: the history is too short, `gap`: a revision is missing, `many`: a change too large to name its rows", len(policy.Reasons()))},
 		{"resource", "`connections` to the backend, `queue` for them, `bodies`: memory for large ones"},
 		{"result", "of a reload `succeeded`, `failed`; of the cache `hit`, `miss`, `negative`, `stale`; of limits `admitted`, `refused`, and of their exchange `exchanged`, `degraded`, `left`; of the audit log `written`, `dropped`, `failed`; of readings of the item index `succeeded`, `failed`"},

@@ -59,6 +59,9 @@ func (r *Record) appendWho(dst []byte) []byte {
 	dst = number64(dst, `,"cid":`, r.CID)
 	dst = number64(dst, `,"scope":`, r.Scope)
 	dst = number64(dst, `,"asked_cid":`, r.Asked)
+	if r.Path != Branch {
+		dst = append(member(dst, `,"path":"`, r.Path.String()), '"')
+	}
 	dst = number64(dst, `,"body_cid":`, r.BodyCID)
 	dst = number64(dst, `,"body_id":`, r.BodyID)
 	if r.Source.IsValid() {

@@ -32,6 +32,7 @@ type Line struct {
 	CID     int64  `json:"cid"`
 	Scope   int64  `json:"scope"`
 	Asked   int64  `json:"asked_cid"` // the account that the request named
+	Path    string `json:"path"`      // beside the branch
 	BodyCID int64  `json:"body_cid"`  // what the body named and was refused
 	BodyID  int64  `json:"body_id"`
 	Source  string `json:"source"`

@@ -87,6 +87,7 @@ type Facts struct {
 	BodyID  int64   // the item that the body named and was refused; 0: none
 	Source  netip.Addr
 	Denied  int // ids that were asked for by number and are not permitted
+	Path    Path
 
 	Entry     int // the entry that decided, counted from 1; 0: none
 	EntryLine int // its line in the policy file; 0: unknown

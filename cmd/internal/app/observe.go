@@ -39,7 +39,7 @@ func (a *App) openAdmin() error {
 	})
 	a.metrics.CollectPolicy(func() metrics.PolicyStats {
 		state := a.policy.State()
-		return metrics.PolicyStats{Tokens: state.Tokens, Accounts: state.Accounts}
+		return metrics.PolicyStats{Tokens: state.Tokens, Accounts: state.Accounts, Grants: len(a.policy.Grants().All())}
 	})
 	a.metrics.CollectUpstream(a.upstreamStats)
 	a.metrics.CollectShares(a.shareStats)
