@@ -7,7 +7,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
+	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -51,13 +54,20 @@ tokens:
 const demoSettings = `listen: {address: %q}
 admin: {address: %q, token_file: admin.token}
 upstream: {urls: [%q], token_file: upstream.token}
-store: {kind: %s, path: %s}
+store: {%s}
 log: {level: error}
-mqtt: {address: %q, upstream: {url: "mqtt://%s", token_file: upstream.token}, dialect: flespi, namespace: cid}
+`
+
+const demoMQTT = `mqtt: {address: %q, upstream: {url: "mqtt://%s", token_file: upstream.token}, dialect: flespi, namespace: cid}
 `
 
 // demoFlags are what the flags of demo set.
-type demoFlags struct{ listen, backend, admin, mqtt, store string }
+type demoFlags struct {
+	listen, backend, admin, mqtt, store string
+
+	postgres string // DSN of an empty database; "": there is none
+	replicas int    // gateways
+}
 
 // demoStores are the kinds of store that the demo has, and their paths.
 var demoStores = map[string]string{demoFile: "policy.yaml", "sqlite": "aclgate.db"}
@@ -75,11 +85,25 @@ request that you send, and each step of an MQTT session, shows in one line what
 became of it. Ctrl-C ends it; nothing is left behind.
 
 With --store sqlite the tokens are in a database, and the demo prints commands
-that revoke and make tokens while it runs.`,
+that revoke and make tokens while it runs.
+
+With --postgres URL several gateways obey one PostgreSQL database, at addresses
+one port apart: what is revoked at one is refused by all. The database has to be
+without a store; its login is a superuser, or in the three roles of
+deploy/postgres/roles.sql. The store is taken away at the end, the roles stay.
+
+  aclgate demo --replicas 3 --postgres 'postgres://postgres@127.0.0.1/demo?sslmode=disable'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if demoStores[at.store] == "" {
+			switch {
+			case demoStores[at.store] == "":
 				return errors.New("--store: expected file or sqlite")
+			case at.postgres == "" && at.replicas != 1:
+				return errors.New("--replicas: several gateways need --postgres, a database that they share")
+			case at.postgres != "" && at.store != demoFile:
+				return errors.New("--postgres and --store: expected one of them")
+			case at.replicas < 1 || at.replicas > 10:
+				return errors.New("--replicas: expected 1 to 10")
 			}
 			for flag, text := range map[string]string{"listen": at.listen, "backend": at.backend, "mqtt": at.mqtt, "admin": at.admin} {
 				if err := addressFlag(flag, text); err != nil {
@@ -93,6 +117,8 @@ that revoke and make tokens while it runs.`,
 	c.Flags().StringVar(&at.backend, "backend", "127.0.0.1:9000", "address of the fake backend")
 	c.Flags().StringVar(&at.mqtt, "mqtt", "127.0.0.1:1885", "address for MQTT: many a machine has a broker at 1883")
 	c.Flags().StringVar(&at.admin, "admin", "127.0.0.1:9090", "address of the admin listener")
+	c.Flags().IntVar(&at.replicas, "replicas", 1, "how many gateways, with --postgres")
+	c.Flags().StringVar(&at.postgres, "postgres", "", "DSN of an empty PostgreSQL database for the tokens")
 	c.Flags().StringVar(&at.store, "store", demoFile, "where the tokens are: file, or sqlite for a database")
 	return c
 }
@@ -114,29 +140,48 @@ func (e *env) runDemo(ctx context.Context, at demoFlags) error {
 		return failed(err)
 	}
 	defer messages.Close()
-	s, err := writeDemo(ctx, folder, at, url, messages.Addr())
+	all, err := writeDemo(ctx, folder, at, url, messages.Addr())
+	if at.postgres != "" && len(all) > 0 {
+		defer func() { e.dropDemo(all[0]) }()
+	}
 	if err != nil {
 		return failed(err)
 	}
+	return e.serveDemo(ctx, all, demoIntro{url, at.mqtt, at.kind(), all[0].Name()})
+}
+
+// serveDemo serves with gateways until the context or the first of them ends.
+func (e *env) serveDemo(ctx context.Context, all []*config.Settings, about demoIntro) error {
 	shown, logs := app.NewLogWriter(e.stdout), app.NewLogWriter(e.stderr)
 	defer shown.Close()
 	defer logs.Close()
-	screen := &demoScreen{w: shown, names: map[int64]string{1: "demo-master", 2: "demo-channels", 3: "demo-storage", 4: "demo-containers"}}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	hasten := make(chan os.Signal, 1)
 	ctx, stop := untilSignal(ctx, hasten) // the folder has to be taken away
 	defer stop()
-	a, err := app.New(s, newLogger(s.Log, logs, terminal(e.stderr)), app.Options{
-		Version: version(), Revision: revision(), Served: screen.show, ServedMQTT: screen.showTopic, Hasten: hasten, LogLost: logs.Lost,
-		Ready: func(api, admin net.Addr) { screen.intro(api, admin, demoIntro{url, at.mqtt, at.store, s.Name()}) },
-	})
-	if err != nil {
-		return failed(err)
+	stage := &demoStage{w: shown, about: about, apis: make([]net.Addr, len(all))}
+	var group sync.WaitGroup
+	ended := make([]error, len(all))
+	for i, s := range all {
+		screen := stage.screen(i)
+		a, err := app.New(s, newLogger(s.Log, logs, terminal(e.stderr)), app.Options{
+			Version: version(), Revision: revision(), Served: screen.show, ServedMQTT: screen.showTopic, Hasten: hasten, LogLost: logs.Lost,
+			Ready: func(api, admin net.Addr) { stage.ready(i, api, admin) },
+		})
+		if err != nil {
+			cancel()
+			group.Wait()
+			return failed(err)
+		}
+		group.Go(func() {
+			defer a.Close()
+			ended[i] = a.Serve(ctx)
+			cancel()
+		})
 	}
-	defer a.Close()
-	if err := a.Serve(ctx); err != nil {
-		return failed(elsewhere(err))
-	}
-	return nil
+	group.Wait()
+	return failed(elsewhere(errors.Join(ended...)))
 }
 
 // elsewhere adds what helps where an address is taken.
@@ -147,30 +192,92 @@ func elsewhere(err error) error {
 	return err
 }
 
-// writeDemo writes the demo's files and reads them as serve would.
-func writeDemo(ctx context.Context, folder string, at demoFlags, url, broker string) (*config.Settings, error) {
-	file := filepath.Join(folder, "aclgate.yaml")
+// kind is the kind of store that the flags name.
+func (at *demoFlags) kind() string {
+	if at.postgres != "" {
+		return string(config.StorePostgres)
+	}
+	return at.store
+}
+
+// settings returns those of the gateway of that number.
+func (at *demoFlags) settings(i int, url, broker string) string {
+	from := "kind: " + at.store + ", path: " + demoStores[at.store]
+	if at.postgres != "" {
+		from = fmt.Sprintf("kind: postgres, url_file: postgres.dsn, admin_url_file: postgres.dsn, replica: gateway-%d", i+1)
+	}
+	text := fmt.Sprintf(demoSettings, nth(at.listen, i), nth(at.admin, i), url, from)
+	if i == 0 {
+		text += fmt.Sprintf(demoMQTT, at.mqtt, broker)
+	}
+	return text
+}
+
+// nth returns an address so many ports further on.
+func nth(address string, n int) string {
+	host, text, err := net.SplitHostPort(address)
+	port, err2 := strconv.Atoi(text)
+	if err != nil || err2 != nil || port == 0 {
+		return address
+	}
+	return net.JoinHostPort(host, strconv.Itoa(port+n))
+}
+
+// writeDemo writes the demo's files and reads them as serve would: the settings of each gateway.
+func writeDemo(ctx context.Context, folder string, at demoFlags, url, broker string) (all []*config.Settings, err error) {
 	operator, _ := store.NewKey()
-	for name, text := range map[string]string{
-		"policy.yaml":    demoPolicy,
-		"upstream.token": demoKey + "\n",
-		"admin.token":    operator + "\n",
-		"aclgate.yaml":   fmt.Sprintf(demoSettings, at.listen, at.admin, url, at.store, demoStores[at.store], at.mqtt, broker),
-	} {
+	files := map[string]string{
+		"policy.yaml": demoPolicy, "upstream.token": demoKey + "\n", "admin.token": operator + "\n", "postgres.dsn": at.postgres + "\n",
+	}
+	var names []string
+	for i := range at.replicas {
+		name := "aclgate.yaml"
+		if i > 0 {
+			name = fmt.Sprintf("gateway-%d.yaml", i+1)
+		}
+		names = append(names, name)
+		files[name] = at.settings(i, url, broker)
+	}
+	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
 			return nil, err
 		}
 	}
-	s, faults := config.Load(file)
-	if err := faults.Err(); err != nil || at.store == demoFile {
-		return s, err
+	for i, name := range names {
+		s, faults := config.Load(filepath.Join(folder, name))
+		if err := faults.Err(); err != nil {
+			return nil, err
+		}
+		if i == 0 && at.kind() == string(config.StorePostgres) {
+			if err := app.NewStore(ctx, s); err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, s)
 	}
-	return s, fillDemo(ctx, s)
+	if at.kind() == demoFile {
+		return all, nil
+	}
+	return all, fillDemo(ctx, all[0])
+}
+
+// dropDemo takes the store of the demo away from its database.
+func (e *env) dropDemo(s *config.Settings) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := app.DropStore(ctx, s); err != nil {
+		fmt.Fprintln(e.stderr, "the store of the demo is left behind:", err)
+	}
 }
 
 // fillDemo makes the demo's database of its policy.
 func fillDemo(ctx context.Context, s *config.Settings) error {
-	db, err := app.NewDatabase(ctx, s.Store.Path.Path)
+	if s.Store.Kind == config.StoreSQLite {
+		if _, err := app.Migrate(ctx, s, ""); err != nil {
+			return err
+		}
+	}
+	db, err := app.OpenDatabase(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -236,3 +236,65 @@ func TestBenchStoreEnds(t *testing.T) {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
+
+// Several gateways of a demo obey one database: what is revoked by the line that it prints is refused
+// by all of them, and at the end nothing is left in the database. One that has a store is left alone.
+func TestDemoOfReplicas(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	d := newShared(t)
+	listen, admin := freePorts(t, 3), freePorts(t, 3)
+	args := []string{"demo", "--replicas", "3", "--postgres", d.URL(d.database, "root"), "--listen", listen[0], "--admin", admin[0], "--backend", freeAddr(t), "--mqtt", freeAddr(t)}
+	p := start(t, args...)
+	for _, a := range admin {
+		p.await("http://"+a+"/readyz", 200)
+	}
+	p.shows("Ctrl-C ends the demo")
+	ask := func(want int) {
+		t.Helper()
+		for i, a := range listen {
+			if got, body := call(t, "demo-storage", "GET", "http://"+a+"/storage/containers/all", ""); got != want {
+				t.Errorf("gateway %d: got %d %s, want %d", i+1, got, body, want)
+			}
+		}
+	}
+	ask(200)
+	line := regexp.MustCompile(`(?m)^  aclgate (-c .* token revoke 3 --wait)$`).FindStringSubmatch(p.stdout.String())
+	if line == nil {
+		t.Fatalf("got no line to try: %s", p.stdout.String())
+	}
+	if code, out, errs := once(t, strings.Fields(line[1])...); code != exitOK {
+		t.Errorf("%s: got %d %s%s", line[1], code, out, errs)
+	}
+	ask(401)
+	p.shows("3: demo-storage")
+	if code, _, errs := once(t, append(args, "--backend", freeAddr(t))...); code != exitFailed || !strings.Contains(errs, "there is a store in this database already") {
+		t.Errorf("a second demo there: got %d %s", code, errs)
+	}
+	if code := p.end(); code != exitOK {
+		t.Errorf("the demo ended with %d: %s", code, p.stderr.String())
+	}
+	if got := d.SQL(d.database, "SELECT to_regnamespace('aclgate') IS NULL"); got != "t" {
+		t.Error("the store of the demo is left behind")
+	}
+}
+
+// freePorts returns addresses one port apart that nobody listens on.
+func freePorts(t *testing.T, n int) (all []string) {
+	t.Helper()
+	for range 100 {
+		all = all[:0]
+		for first := freeAddr(t); len(all) < n; {
+			l, err := net.Listen("tcp", nth(first, len(all)))
+			if err != nil {
+				break
+			}
+			all = append(all, l.Addr().String())
+			l.Close()
+		}
+		if len(all) == n {
+			return all
+		}
+	}
+	t.Fatal("no free ports in a row")
+	return nil
+}

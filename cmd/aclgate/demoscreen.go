@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 
 	"aclgate/metrics/record"
@@ -11,19 +13,50 @@ import (
 	"aclgate/policy/topic"
 )
 
-// demoScreen shows requests as they are answered, and the steps of MQTT sessions.
+// demoScreen shows requests of one gateway as they are answered, and the steps of MQTT sessions.
 type demoScreen struct {
 	mu    sync.Mutex
 	w     io.Writer
+	name  string // in front of each line; "": there is one gateway
 	names map[int64]string
 }
 
-// demoIntro is what the intro says beside the addresses of the gateway.
+// demoIntro is what the intro says beside the addresses of the gateways.
 type demoIntro struct{ backend, mqtt, store, settings string }
 
-func (d *demoScreen) intro(listen, admin net.Addr, about demoIntro) {
+// demoStage is where all gateways of a demo are shown.
+type demoStage struct {
+	w     io.Writer
+	about demoIntro
+
+	mu    sync.Mutex
+	apis  []net.Addr // nil: not yet ready
+	admin net.Addr   // of the first
+}
+
+// screen returns that of the gateway of that number.
+func (d *demoStage) screen(i int) *demoScreen {
+	s := &demoScreen{w: d.w, names: map[int64]string{1: "demo-master", 2: "demo-channels", 3: "demo-storage", 4: "demo-containers"}}
+	if len(d.apis) > 1 {
+		s.name = fmt.Sprintf("%d: ", i+1)
+	}
+	return s
+}
+
+// ready notes that a gateway serves. When all do, it says what to try.
+func (d *demoStage) ready(i int, api, admin net.Addr) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if i == 0 {
+		d.admin = admin
+	}
+	if d.apis[i] = api; !slices.Contains(d.apis, nil) {
+		d.intro()
+	}
+}
+
+func (d *demoStage) intro() {
+	about, admin, listen := d.about, d.admin, d.apis[0]
 	api := "http://" + listen.String()
 	host, port, _ := net.SplitHostPort(about.mqtt)
 	client := fmt.Sprintf("-h %s -p %s -V 5", host, port)
@@ -53,17 +86,36 @@ Try, in another terminal:
   mosquitto_pub %[1]s -u demo-master -q 1 -t lamp -m on
   mosquitto_pub %[1]s -u demo-channels -q 1 -t lamp -m on
 `, client)
-	if about.store != demoFile {
-		fmt.Fprintf(d.w, `
+	d.introStore()
+	fmt.Fprint(d.w, "\nWhat becomes of each request (Ctrl-C ends the demo):\n")
+}
+
+// introStore says how tokens are changed while the demo runs.
+func (d *demoStage) introStore() {
+	if d.about.store == demoFile {
+		return
+	}
+	fmt.Fprintf(d.w, `
 Revoke a token: the request after it is a 401. Make one: it is valid at once.
   aclgate -c %[1]s token list
   aclgate -c %[1]s token disable 2     # demo-channels; enable gives it back
   aclgate -c %[1]s token revoke 4      # demo-containers
   aclgate -c %[1]s token new --cid 1 --access '{"type":2,"acl":[{"uri":"gw/channels","methods":["GET"],"ids":[2024]}]}'
   aclgate -c %[1]s changes
-`, about.settings)
+`, d.about.settings)
+	if len(d.apis) == 1 {
+		return
 	}
-	fmt.Fprint(d.w, "\nWhat becomes of each request (Ctrl-C ends the demo):\n")
+	var all []string
+	for _, a := range d.apis {
+		all = append(all, "http://"+a.String())
+	}
+	fmt.Fprintf(d.w, `
+%d gateways obey one database: %s
+When the first line here has returned, all of them refuse the token:
+  aclgate -c %s token revoke 3 --wait
+  for api in %s; do curl -s -H 'Authorization: FlespiToken demo-storage' $api/storage/containers/all; done
+`, len(all), strings.Join(all, ", "), d.about.settings, strings.Join(all, " "))
 }
 
 // show prints one request in one line: who asked for what, the verdict and why, and what the
@@ -84,7 +136,7 @@ func (d *demoScreen) show(r *record.Record, method, asked, sent []byte) {
 	case len(sent) > 0:
 		outcome = "as asked"
 	}
-	fmt.Fprintf(d.w, "%-15s %-6s %-36s %-6s %d  %s\n", who, shown(method), shown(asked), r.Verdict, r.Status, outcome)
+	fmt.Fprintf(d.w, d.name+"%-15s %-6s %-36s %-6s %d  %s\n", who, shown(method), shown(asked), r.Verdict, r.Status, outcome)
 }
 
 // showTopic prints one step of an MQTT session in one line: who did what, the verdict, the code that
@@ -110,7 +162,7 @@ func (d *demoScreen) showTopic(t *record.Topic, made *topic.Subscription) {
 	if text := t.AppendTopic(nil); len(text) > 0 {
 		about = shown(text)
 	}
-	fmt.Fprintf(d.w, "%-15s %-9s %-33s %-6s 0x%02x %s\n", who, t.Action, about, t.Verdict, t.Code, outcome)
+	fmt.Fprintf(d.w, d.name+"%-15s %-9s %-33s %-6s 0x%02x %s\n", who, t.Action, about, t.Verdict, t.Code, outcome)
 }
 
 // shown returns what a client asked for, fit for a terminal: "?" for what was not read, because the

@@ -56,6 +56,27 @@ func NewDatabase(ctx context.Context, path string) (store.Engine, error) {
 	return sqlite.Open(path)
 }
 
+// errOccupied says that a demo would be put beside somebody's records.
+var errOccupied = errors.New("there is a store in this database already: name one without")
+
+// NewStore makes the store of a demo in a PostgreSQL database that has none. Its login may do all.
+func NewStore(ctx context.Context, s *config.Settings) error {
+	empty, err := postgres.Empty(ctx, s.Store.URL.Path)
+	switch {
+	case err != nil:
+		return err
+	case !empty:
+		return errOccupied
+	}
+	_, err = postgres.Migrate(ctx, s.Store.URL.Path)
+	return err
+}
+
+// DropStore takes the store that NewStore has made away, with all that is in it.
+func DropStore(ctx context.Context, s *config.Settings) error {
+	return postgres.Drop(ctx, s.Store.URL.Path)
+}
+
 // BadStore says that a store cannot be used until somebody mends it or the settings.
 type BadStore struct{ err error }
 

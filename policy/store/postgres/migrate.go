@@ -113,6 +113,30 @@ func Migrate(ctx context.Context, urlFile string) (m Migration, err error) {
 	return m, e.explain(err)
 }
 
+// Empty reports whether a database has no store. The file holds the DSN of any login.
+func Empty(ctx context.Context, urlFile string) (empty bool, err error) {
+	return empty, asLogin(ctx, urlFile, func(c *pgx.Conn) error { return c.QueryRow(ctx, hasNoStore).Scan(&empty) })
+}
+
+// Drop takes the store away, with every record and its history. The file holds the DSN of a login in
+// aclgate_owner. It is for stores that were made for a while.
+func Drop(ctx context.Context, urlFile string) error {
+	return asLogin(ctx, urlFile, func(c *pgx.Conn) error {
+		_, err := c.Exec(ctx, dropStore)
+		return err
+	})
+}
+
+// asLogin does something with one connection.
+func asLogin(ctx context.Context, urlFile string, do func(*pgx.Conn) error) error {
+	e, err := Open(Options{URLFile: urlFile})
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	return e.on(ctx, e.read, do)
+}
+
 // prepare makes what has to be there before the schema, and returns the version of that.
 func prepare(ctx context.Context, tx pgx.Tx) (version int, err error) {
 	var namespace, head, all, utf8, standby bool

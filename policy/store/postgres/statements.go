@@ -181,6 +181,8 @@ const (
   (SELECT count(*) FROM pg_catalog.pg_roles WHERE rolname IN ('aclgate_owner', 'aclgate_admin', 'aclgate_replica')) = 3,
   current_setting('server_encoding') = 'UTF8', current_setting('server_version_num')::int, pg_is_in_recovery()`
 	selectVersion = `SELECT version FROM aclgate.head`
+	hasNoStore    = `SELECT to_regclass('aclgate.head') IS NULL`
+	dropStore     = `DROP SCHEMA aclgate CASCADE`
 	lockSchema    = `SELECT pg_advisory_xact_lock(7235421)`
 	asOwner       = `SET LOCAL ROLE aclgate_owner`
 
