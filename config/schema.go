@@ -70,6 +70,14 @@ func valueSchema(kind string) object {
 		return object{"type": "string", "pattern": "^$|" + strict.AddressPattern}
 	case kind == "mapping":
 		return object{"type": "object", "additionalProperties": object{"type": []string{"string", "number", "boolean"}}}
+	case kind == "list of issuers":
+		properties := object{}
+		for _, key := range issuerKeys {
+			properties[key] = object{"type": "string"}
+		}
+		properties["algorithms"] = object{"type": "array", "items": oneWordOf([]string{string(RS256), string(ES256), string(EdDSA)})}
+		item := object{"type": "object", "properties": properties, "required": []string{"name", "issuer"}, "additionalProperties": false}
+		return object{"type": "array", "items": item}
 	case strings.HasPrefix(kind, "list of "):
 		return object{"type": "array", "items": object{"type": []string{"string", "number"}}}
 	case strings.Contains(kind, " | "):

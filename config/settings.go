@@ -154,6 +154,16 @@ type Realms struct {
 	MaxSessions int           // of one user
 	Hashers     int           // passwords that are checked at one time; 0: half of the cores
 	BcryptCost  int
+	Issuers     []Issuer // of tokens from elsewhere; no two with one name or one URL
+}
+
+// Issuer is who signs tokens that are accepted from elsewhere (SPEC 10.10).
+type Issuer struct {
+	Name       string        // by which realms name it
+	URL        string        // https, as iss has it
+	Audience   string        // of realms that name none; "": those take no tokens
+	Algorithms []string      // of RS256, ES256, EdDSA
+	JWKSMaxAge time.Duration // how old its keys may be
 }
 
 // Switch turns something on.

@@ -163,6 +163,9 @@ func realmRows(s *Settings) []Setting {
 			"Passwords that are checked at one time. 0: half of the cores.", into(&r.Hashers, count(0, 1024))},
 		{"realms.bcrypt_cost", "number", "12",
 			"What checking a password costs: one more is twice the work. Older hashes are made anew at the next login.", into(&r.BcryptCost, count(4, 15))},
+		{"realms.issuers", "list of issuers", "[]",
+			"Who signs tokens that are accepted from elsewhere, each with name, issuer, audience, algorithms (of RS256, ES256, EdDSA) and jwks_max_age (1h); see [sign-in](signin.md).",
+			into(&r.Issuers, issuers)},
 	}
 }
 

@@ -86,6 +86,8 @@ const (
 	StoreInDoubt
 	Logins
 	Sessions
+	JWTVerifications
+	IssuerFailing
 	MQTTSessions
 	MQTTUpstreamUp
 	MQTTUpstreamFailures
@@ -272,8 +274,11 @@ var table = [familyCount]Desc{
 	StoreBadRows:    collected("store_bad_rows", Gauge, "Rows that do not read, each of which counts as missing; the log names them."),
 	StoreInDoubt: collected("store_in_doubt", Gauge,
 		"Records that a database which went back may hold again after they were taken away or changed; tokens among them are answered 503."),
-	Logins:         collected("logins_total", Counter, "Logins by password, by outcome.", "outcome"),
-	Sessions:       collected("sessions", Gauge, "Sessions of users that live in memory and have not ended; those in a database are tokens there."),
+	Logins:   collected("logins_total", Counter, "Logins by password, by outcome.", "outcome"),
+	Sessions: collected("sessions", Gauge, "Sessions of users that live in memory and have not ended; those in a database are tokens there."),
+	JWTVerifications: collected("jwt_verifications_total", Counter,
+		"Tokens from elsewhere that were verified; one that is remembered is not verified again.", "outcome"),
+	IssuerFailing:  collected("issuer_failing", Gauge, "1 while the keys of an issuer of tokens cannot be read.", "issuer"),
 	MQTTSessions:   collected("mqtt_sessions", Gauge, "Connections of MQTT clients."),
 	MQTTUpstreamUp: collected("mqtt_upstream_up", Gauge, "0 while the last attempt to connect to the broker has failed; missing without MQTT."),
 	MQTTUpstreamFailures: counted("mqtt_upstream_failures_total", Counter,

@@ -121,7 +121,8 @@ func everything(m *Metrics, cat *policy.Catalogue) {
 		}
 	})
 	m.CollectLogins(func() LoginStats {
-		return LoginStats{Outcomes: []string{"succeeded", "failed"}, Logins: []uint64{3, 2}, Sessions: 2}
+		return LoginStats{Outcomes: []string{"succeeded", "failed"}, Logins: []uint64{3, 2}, Sessions: 2,
+			Verdicts: []string{"accepted"}, Verified: []uint64{4}, Failing: map[string]bool{"corp": true}}
 	})
 	m.CollectMQTT(func() MQTTStats { return MQTTStats{Sessions: 2, Asked: 3, Printed: 4, Wide: 1, UpstreamUp: true} })
 	m.Topic(record.Publish, policy.Deny, policy.NoTopicEntry)

@@ -300,6 +300,10 @@ type LoginStats struct {
 	Outcomes []string // words
 	Logins   []uint64 // by them
 	Sessions int
+
+	Verdicts []string // words
+	Verified []uint64 // tokens from elsewhere, by them
+	Failing  map[string]bool
 }
 
 // CollectLogins exports what stats returns at every scrape.
@@ -310,5 +314,11 @@ func (m *Metrics) CollectLogins(stats func() LoginStats) {
 			emit(Logins, float64(s.Logins[i]), outcome)
 		}
 		emit(Sessions, float64(s.Sessions))
+		for i, verdict := range s.Verdicts {
+			emit(JWTVerifications, float64(s.Verified[i]), verdict)
+		}
+		for issuer, failing := range s.Failing {
+			emit(IssuerFailing, number(failing), issuer)
+		}
 	})
 }

@@ -56,7 +56,7 @@ func New(o Options) *Gateway {
 	g.parser = parser{marker: o.Marker, engine: o.Engine, metrics: o.Metrics, via: via}
 	g.health = health{heads: heads, ready: o.PublicHealth}
 	g.preflight = newPreflight(heads, &o)
-	g.authenticator = authenticator{engine: o.Engine, tokens: o.Tokens, limits: o.Limits, clock: clock}
+	g.authenticator = authenticator{engine: o.Engine, tokens: o.Tokens, realms: o.Realms, limits: o.Limits, clock: clock}
 	g.accountLimits = accountLimits{book: o.Quota}
 	if o.Engine.Mode.Index() {
 		g.accountLimits.index = o.Index

@@ -50,7 +50,7 @@ func scrape(t *testing.T) map[string]bool {
 	files := pems()
 	files["redis.url"] = "unix:///nowhere" // what is told to nobody is counted all the same
 	secure := newSite(t, siteOptions{
-		listen: ", tls: {cert_file: cert.pem, key_file: cert.key}", files: files, settings: "limits: {shared: redis, redis_url_file: redis.url}\n",
+		listen: ", tls: {cert_file: cert.pem, key_file: cert.key}", files: files, settings: "limits: {shared: redis, redis_url_file: redis.url}\nrealms: {issuers: [{name: corp, issuer: 'https://127.0.0.1:1'}]}\n",
 	})
 	start(t, "serve", "-c", secure.file()).await(secure.admin+"/readyz", 200)
 	for line := range strings.Lines(g.scrape() + database.scrape() + secure.scrape()) {

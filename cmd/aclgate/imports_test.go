@@ -166,8 +166,16 @@ var table = map[string]rule{
 		may: []string{"policy"}, reach: []string{fasthttp},
 		reason: "limits count; they know nothing of HTTP",
 	},
+	"proxy/login/jwt/jwttest": {
+		reach:  []string{fasthttp, module + "policy", module + "proxy/login"},
+		reason: "who signs tokens for tests must not share the reader that is tested",
+	},
+	"proxy/login/jwt": {
+		may: []string{"policy/record"}, reach: []string{fasthttp, module + "upstream", module + "policy/store"},
+		reason: "whether a token is an issuer's hangs on its bytes and the issuer's keys; who it is about, and what they may do, is others' concern",
+	},
 	"proxy/login": {
-		may: []string{"policy", "policy/realm", "policy/record", "policy/store"}, reach: []string{fasthttp, module + "upstream"},
+		may: []string{"policy", "policy/realm", "policy/record", "policy/store", "proxy/login/jwt"}, reach: []string{fasthttp, module + "upstream"},
 		reason: "who a user is hangs on records alone; how a login arrives, and what is behind the gateway, is others' concern",
 	},
 	"proxy/quota": {
@@ -187,7 +195,7 @@ var table = map[string]rule{
 		reason: "who starts servers for tests must not share the driver that is tested",
 	},
 	"proxy": {
-		may:    []string{"policy", "proxy/head", "proxy/body", "proxy/splice", "proxy/join", "proxy/limit", "proxy/login", "proxy/platform", "proxy/quota", "upstream", "upstream/listing", "upstream/index", "upstream/share", "metrics", "metrics/record", "config"},
+		may:    []string{"policy", "proxy/head", "proxy/body", "proxy/splice", "proxy/join", "proxy/limit", "proxy/login", "proxy/login/jwt", "proxy/platform", "proxy/quota", "upstream", "upstream/listing", "upstream/index", "upstream/share", "metrics", "metrics/record", "config"},
 		never:  []string{yaml, "encoding/json"},
 		reason: "the straight line parses neither settings nor JSON values on the hot path",
 	},

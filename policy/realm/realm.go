@@ -95,6 +95,9 @@ func enabled(doc record.Value) bool {
 	return v.Shape == record.Absent || v.True()
 }
 
+// ParamsOf returns token_params of a realm or a user, nil where there are none.
+func ParamsOf(doc record.Value) *Params { return paramsOf(doc.Get("token_params")) }
+
 // paramsOf returns token_params of a document, nil where there are none. Those that do not read
 // permit nothing, from nowhere.
 func paramsOf(v record.Value) *Params {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"aclgate/policy"
+	"aclgate/proxy/login/jwt"
 )
 
 // Outcomes are the words for what becomes of logins, in the order of Stats.Logins.
@@ -20,7 +21,25 @@ const (
 )
 
 // counts is what is counted.
-type counts struct{ logins [outcomeCount]atomic.Uint64 }
+type counts struct {
+	logins   [outcomeCount]atomic.Uint64
+	verified [len(Verdicts)]atomic.Uint64
+}
+
+// Verdicts are the words for what becomes of tokens from elsewhere, in the order of Stats.Verified.
+var Verdicts = [...]string{"accepted", "refused", "unavailable"}
+
+// verification counts the verification of a token from elsewhere.
+func (c *counts) verification(err error) {
+	switch {
+	case err == nil:
+		c.verified[0].Add(1)
+	case jwt.Unavailable(err):
+		c.verified[2].Add(1)
+	default:
+		c.verified[1].Add(1)
+	}
+}
 
 // answer counts the answer to a login, and returns it.
 func (c *counts) answer(a Answer) Answer {
@@ -43,6 +62,8 @@ func (c *counts) answer(a Answer) Answer {
 type Stats struct {
 	Logins   [outcomeCount]uint64 // by Outcomes
 	Sessions int
+	Verified [len(Verdicts)]uint64 // by Verdicts
+	Failing  map[string]bool       // issuers by name: whether their keys cannot be read
 }
 
 // Stats returns what was counted.
@@ -50,6 +71,12 @@ func (s *Service) Stats() Stats {
 	st := Stats{Sessions: s.sessions.count(time.Now().Unix())}
 	for i := range st.Logins {
 		st.Logins[i] = s.counts.logins[i].Load()
+	}
+	for i := range st.Verified {
+		st.Verified[i] = s.counts.verified[i].Load()
+	}
+	if s.verifier != nil {
+		st.Failing = s.verifier.Failing()
 	}
 	return st
 }

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"bytes"
 	"iter"
 	"sync"
 	"sync/atomic"
@@ -25,7 +26,8 @@ type Records interface {
 type directory struct {
 	records Records
 	tree    func() *policy.Tree
-	changes atomic.Uint64 // grows with every change of realms and users
+	issuer  func(name string) string // the audience of its tokens for realms that name none; nil: there is none
+	changes atomic.Uint64            // grows with every change of realms and users
 	making  sync.Mutex
 	names   atomic.Pointer[names]
 }
@@ -35,8 +37,11 @@ type names struct {
 	changes  uint64
 	realms   map[string]int64 // by public id
 	users    map[userName]int64
-	audience map[string]int64 // realms, by the aud of tokens from elsewhere
+	audience map[audience]int64 // realms that take tokens from elsewhere; -1: more than one, so none
 }
+
+// audience is whose tokens for whom a realm takes.
+type audience struct{ issuer, aud string }
 
 type userName struct {
 	realm  int64
@@ -56,12 +61,19 @@ func (d *directory) current() *names {
 	if n := d.names.Load(); n != nil && n.changes == d.changes.Load() {
 		return n
 	}
-	n := &names{changes: d.changes.Load(), realms: map[string]int64{}, users: map[userName]int64{}, audience: map[string]int64{}}
+	n := &names{changes: d.changes.Load(), realms: map[string]int64{}, users: map[userName]int64{}, audience: map[audience]int64{}}
 	for id, text := range d.records.Docs(store.Realms) {
 		if doc, err := record.Parse(text); err == nil {
 			n.realms[doc.Get("public_id").Text] = id
-			if aud := doc.Get("audience").Text; aud != "" {
-				n.audience[aud] = id
+			r := realm.RealmOf(doc)
+			if r.Audience == "" && d.issuer != nil {
+				r.Audience = d.issuer(r.Issuer)
+			}
+			if at := (audience{r.Issuer, r.Audience}); r.Issuer != "" && r.Audience != "" {
+				if n.audience[at] != 0 {
+					id = -1
+				}
+				n.audience[at] = id
 			}
 		}
 	}
@@ -107,4 +119,36 @@ func (d *directory) rights(id int64) (realm.Rights, bool) {
 	}
 	r := d.realm(u.RealmID)
 	return r.RightsOf(&u, d.tree())
+}
+
+// kinds yields what tokens of users there may be: the access of each realm, and of each user with one
+// of their own.
+func (d *directory) kinds(yield func(policy.Access, []policy.Entry) bool) {
+	for _, t := range []store.Table{store.Realms, store.Users} {
+		for _, text := range d.records.Docs(t) {
+			if !bytes.Contains(text, []byte(`"token_params"`)) {
+				continue
+			}
+			doc, err := record.Parse(text)
+			if err != nil {
+				continue
+			}
+			if p := realm.ParamsOf(doc); p != nil && p.HasAccess && !yield(p.Access, p.Entries) {
+				return
+			}
+		}
+	}
+}
+
+// Kinds yields what tokens there are: those of the store, and those that users may have. They must not
+// be changed.
+func (s *Store) Kinds(of iter.Seq2[policy.Access, []policy.Entry]) iter.Seq2[policy.Access, []policy.Entry] {
+	return func(yield func(policy.Access, []policy.Entry) bool) {
+		for access, entries := range of {
+			if !yield(access, entries) {
+				return
+			}
+		}
+		s.directory.kinds(yield)
+	}
 }

@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net/netip"
@@ -12,6 +13,7 @@ import (
 	"aclgate/policy/realm"
 	"aclgate/policy/record"
 	"aclgate/policy/store"
+	"aclgate/proxy/login/jwt"
 )
 
 // Options are what a Service is made of.
@@ -22,10 +24,12 @@ type Options struct {
 	// Write makes changes in the store; nil: it is a file, which nobody here writes.
 	Write func(ctx context.Context, actor string, change func(*store.Tx) error) error
 
-	MaxAge      time.Duration // realms.max_age
-	MaxSessions int           // realms.max_sessions
-	Hashers     int           // realms.hashers; 0: half of the cores
-	Cost        int           // realms.bcrypt_cost
+	MaxAge      time.Duration  // realms.max_age
+	MaxSessions int            // realms.max_sessions
+	Hashers     int            // realms.hashers; 0: half of the cores
+	Cost        int            // realms.bcrypt_cost
+	Issuers     []jwt.Issuer   // realms.issuers
+	Roots       *x509.CertPool // whom they have their certificates from; nil: the system's
 	Log         *slog.Logger
 }
 
@@ -37,7 +41,8 @@ type Service struct {
 	hashers   *hashers
 	addresses *tries
 	users     *tries
-	nobody    string // a verifier that no password matches
+	verifier  *jwt.Verifier // nil: there are no issuers
+	nobody    string        // a verifier that no password matches
 	counts    counts
 }
 
@@ -47,7 +52,11 @@ func New(o Options) *Service {
 		o.Hashers = max(1, runtime.GOMAXPROCS(0)/2)
 	}
 	s := &Service{o: o, sessions: newSessions(), hashers: newHashers(o.Hashers), nobody: nobodys(o.Cost)}
-	s.directory = directory{records: o.Records, tree: o.Tree}
+	s.directory.records, s.directory.tree = o.Records, o.Tree
+	if len(o.Issuers) > 0 {
+		s.verifier = jwt.New(jwt.Options{Issuers: o.Issuers, Roots: o.Roots, Log: o.Log, Withdrawn: s.sessions.withdraw})
+		s.directory.issuer = s.verifier.Audience
+	}
 	s.addresses = newTries(triesPerAddress, addressWindow)
 	s.users = newTries(triesPerUser, userWindow)
 	return s

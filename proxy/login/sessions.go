@@ -30,6 +30,8 @@ type session struct {
 	created int64 // unix seconds
 	ends    int64 // unix seconds, whatever is used in between
 	used    *atomic.Int64
+
+	issuer, kid string // of a token from elsewhere; "": a login
 }
 
 // sessions are those that live in memory.
@@ -65,19 +67,45 @@ func (s *sessions) find(d policy.Digest) *session {
 
 // add makes a session of a user. Where there are more than most the oldest go.
 func (s *sessions) add(d policy.Digest, user int64, now time.Time, age time.Duration, most int) *session {
+	n := &session{digest: d, user: user, created: now.Unix(), ends: now.Add(age).Unix(), used: new(atomic.Int64)}
+	s.put(n, now, most)
+	return n
+}
+
+// put adds a session, which gets its id. Of those of its kind only so many stay.
+func (s *sessions) put(n *session, now time.Time, most int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sweep(now)
+	if before := s.byDigest[n.digest]; before != nil {
+		s.drop(before)
+	}
 	// Ids follow the clock, so that none is given again after a start.
 	s.lastID = max(s.lastID+1, firstSession+now.UnixMicro())
-	n := &session{id: s.lastID, digest: d, user: user, created: now.Unix(), ends: now.Add(age).Unix(), used: new(atomic.Int64)}
-	s.byDigest[d] = n
-	s.byUser[user] = append(s.byUser[user], n)
-	for len(s.byUser[user]) > most {
-		s.drop(s.byUser[user][0])
+	n.id = s.lastID
+	s.byDigest[n.digest] = n
+	s.byUser[n.user] = append(s.byUser[n.user], n)
+	var alike []*session
+	for _, other := range s.byUser[n.user] {
+		if (other.issuer == "") == (n.issuer == "") {
+			alike = append(alike, other)
+		}
 	}
-	s.move(&d)
-	return n
+	for ; len(alike) > most; alike = alike[1:] {
+		s.drop(alike[0])
+	}
+	s.move(&n.digest)
+}
+
+// withdraw ends what a key has signed.
+func (s *sessions) withdraw(issuer, kid string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range s.byDigest {
+		if n.issuer == issuer && n.kid == kid && issuer != "" {
+			s.drop(n)
+		}
+	}
 }
 
 // drop forgets a session; the caller holds the lock.
@@ -133,7 +161,7 @@ func (s *sessions) count(now int64) (n int) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, session := range s.byDigest {
-		if session.ends > now {
+		if session.issuer == "" && session.ends > now {
 			n++
 		}
 	}
@@ -159,6 +187,9 @@ func (s *Store) Load(d policy.Digest) (*store.Record, error) {
 		rec := &store.Record{Made: store.Made{User: n.user}}
 		rec.Token = policy.Token{
 			ID: n.id, Digest: n.digest, Access: policy.NoAPI, Enabled: true, Info: sessionInfo, Created: n.created, Expire: n.ends, Used: n.used,
+		}
+		if n.issuer != "" {
+			rec.Token.Info = "from " + n.issuer
 		}
 		s.directory.bound(rec)
 		return rec, nil

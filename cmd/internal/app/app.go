@@ -8,6 +8,7 @@ package app
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +57,8 @@ type Options struct {
 	Served proxy.Served              // nil: no call
 
 	ServedMQTT mqtt.Served // called for what MQTT sessions do; nil: no call
+
+	IssuerRoots *x509.CertPool // whom issuers of tokens have their certificates from; nil: the system's
 
 	LogLost func() uint64 // lines of the log that were lost; nil: not counted
 	Upgrade bool          // bring a SQLite database with an older schema to date, after a copy beside it
@@ -233,7 +236,7 @@ func (a *App) Serve(ctx context.Context) error {
 // request was answered.
 func (a *App) loops() []func(context.Context) {
 	all := []func(context.Context){
-		a.policy.Run, a.countEnding, a.index.Run, a.gateway.WatchMemory, a.reloadOnHangup, a.notifier.run, a.watchKeys,
+		a.policy.Run, a.logins.Run, a.countEnding, a.index.Run, a.gateway.WatchMemory, a.reloadOnHangup, a.notifier.run, a.watchKeys,
 		func(ctx context.Context) {
 			a.watchFaults(ctx, faultTick, append(a.backgroundFaults(), a.fileFaults()...))
 		},

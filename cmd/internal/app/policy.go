@@ -115,6 +115,11 @@ func (p *policySource) Lookup(d policy.Digest, now time.Time) (*policy.Token, er
 // Revision implements proxy.Tokens.
 func (p *policySource) Revision(key uint64) uint64 { return p.sessions.Revision(key) }
 
+// Kinds yields what tokens there are, those of users too: the index has to know what they may ask for.
+func (p *policySource) Kinds() iter.Seq2[policy.Access, []policy.Entry] {
+	return p.sessions.Kinds(p.source.Kinds())
+}
+
 // Tree implements proxy.Accounts: the tree in force, wherever it comes from.
 func (p *policySource) Tree() *policy.Tree {
 	if p.accounts != nil {
@@ -159,8 +164,9 @@ func (a *App) policyChanged(s store.State, what store.What) {
 	if !s.Stale && (what.Tree || what.Tables.Has(store.Limits) || what.Tables.Has(store.Accounts)) {
 		a.useLimits()
 	}
-	if a.logins != nil && !s.Stale && (what.Tree || what.Tables.Has(store.Realms) || what.Tables.Has(store.Users) || what.Tables.Has(store.Roles)) {
+	if users := what.Tables.Has(store.Realms) || what.Tables.Has(store.Users) || what.Tables.Has(store.Roles); a.logins != nil && !s.Stale && (what.Tree || users) {
 		a.logins.Changed()
+		what.Kinds = what.Kinds || users
 	}
 	if s.Stale || !what.Tree && !what.Kinds {
 		return

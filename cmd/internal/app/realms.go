@@ -7,6 +7,7 @@ import (
 	"aclgate/policy/realm"
 	"aclgate/policy/store"
 	"aclgate/proxy/login"
+	"aclgate/proxy/login/jwt"
 )
 
 // withSessions puts the sessions of users in front of the store of a policy. The first policy is the
@@ -18,7 +19,10 @@ func (a *App) withSessions(p *policySource, st store.Store, r login.Records, liv
 	s := a.settings.Realms
 	o := login.Options{
 		Records: r, Tree: p.Tree, Blocked: a.closed, MaxAge: s.MaxAge, MaxSessions: s.MaxSessions, Hashers: s.Hashers,
-		Cost: s.BcryptCost, Log: a.log,
+		Cost: s.BcryptCost, Log: a.log, Roots: a.options.IssuerRoots,
+	}
+	for _, i := range s.Issuers {
+		o.Issuers = append(o.Issuers, jwt.NewIssuer(i.Name, i.URL, i.Audience, i.Algorithms, i.JWKSMaxAge))
 	}
 	if live != nil {
 		o.Write = func(ctx context.Context, actor string, change func(*store.Tx) error) error {
@@ -29,7 +33,7 @@ func (a *App) withSessions(p *policySource, st store.Store, r login.Records, liv
 	a.logins = login.New(o)
 	a.metrics.CollectLogins(func() metrics.LoginStats {
 		st := a.logins.Stats()
-		return metrics.LoginStats{Outcomes: login.Outcomes[:], Logins: st.Logins[:], Sessions: st.Sessions}
+		return metrics.LoginStats{Outcomes: login.Outcomes[:], Logins: st.Logins[:], Sessions: st.Sessions, Verdicts: login.Verdicts[:], Verified: st.Verified[:], Failing: st.Failing}
 	})
 	return a.logins.Store(st)
 }

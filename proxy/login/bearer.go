@@ -1,0 +1,159 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"aclgate/policy"
+	"aclgate/policy/realm"
+	"aclgate/policy/record"
+	"aclgate/policy/store"
+	"aclgate/proxy/login/jwt"
+)
+
+// maxBearers is how many tokens from elsewhere are remembered of one user. Beyond, the oldest is
+// forgotten, and verified again at its next use.
+const maxBearers = 100
+
+// Bearer verifies a token from elsewhere (SPEC 10.10) that nobody here knows by its digest, and reports
+// whether it is known now. It is remembered until it ends, so that the next request with it costs what
+// one with a token of ours does.
+func (s *Service) Bearer(ctx context.Context, token []byte, d policy.Digest) bool {
+	if s.verifier == nil {
+		return false
+	}
+	now := time.Now()
+	user, claims, err := s.subject(ctx, token, now)
+	s.counts.verification(err)
+	if err != nil {
+		s.o.Log.Debug("a token from elsewhere is not accepted", "digest", d.Short(), "error", err)
+		return false
+	}
+	ends := min(claims.Expires, claims.IssuedAt+int64(s.o.MaxAge/time.Second))
+	if ends <= now.Unix() { // clocks differ: it is good for this request
+		ends = now.Unix() + 1
+	}
+	s.sessions.put(&session{digest: d, user: user, created: claims.IssuedAt, ends: ends, issuer: claims.Issuer, kid: claims.KeyID}, now, maxBearers)
+	return true
+}
+
+var (
+	errNoRealm  = errors.New("no realm takes tokens of this issuer for this audience")
+	errNoUser   = errors.New("the realm has no such user, and makes none at first sight")
+	errTooOld   = errors.New("the token was issued longer than realms.max_age ago")
+	errNotLetIn = errors.New("the user, the realm or the account is closed")
+)
+
+// subject returns the user that a token is about.
+func (s *Service) subject(ctx context.Context, token []byte, now time.Time) (int64, *jwt.Claims, error) {
+	claims, err := s.verifier.Verify(ctx, token, now)
+	switch {
+	case err != nil:
+		return 0, nil, err
+	case now.Unix() >= claims.IssuedAt+int64(s.o.MaxAge/time.Second):
+		return 0, nil, errTooOld
+	}
+	names := s.directory.current()
+	r := s.realmOf(names, claims)
+	if r.ID == 0 {
+		return 0, nil, errNoRealm
+	}
+	id := names.users[userName{r.ID, realm.Fold(claims.Subject)}]
+	u := s.directory.user(id)
+	switch {
+	case u.ID == 0:
+		if u.ID, err = s.firstSight(ctx, &r, claims.Subject); err != nil {
+			return 0, nil, err
+		}
+	case u.Name != claims.Subject: // subjects that differ in case are two
+		return 0, nil, errNoUser
+	}
+	rights, in := s.directory.rights(u.ID)
+	if !in || s.o.Blocked != nil && s.o.Blocked(rights.CID) {
+		return 0, nil, errNotLetIn
+	}
+	return u.ID, claims, nil
+}
+
+// realmOf returns the realm that takes tokens of an issuer for an audience. The first audience that
+// somebody has decides: a token for two realms is the first one's.
+func (s *Service) realmOf(names *names, claims *jwt.Claims) realm.Realm {
+	for _, aud := range claims.Audience {
+		if id := names.audience[audience{claims.Issuer, aud}]; id > 0 {
+			return s.directory.realm(id)
+		}
+	}
+	return realm.Realm{}
+}
+
+// firstSight makes the user of a subject that nobody has seen, where the realm says so and has room.
+func (s *Service) firstSight(ctx context.Context, r *realm.Realm, subject string) (id int64, err error) {
+	if _, fault := record.Name.Read(record.NewText(subject)); fault != nil || !r.FirstSight || !r.Enabled || s.o.Write == nil {
+		return 0, errNoUser
+	}
+	err = s.o.Write(ctx, "sign-in", func(tx *store.Tx) error {
+		count := int64(0)
+		err := tx.Each(store.Users, func(row store.Row) error {
+			doc, err := record.Parse(row.Doc)
+			if err != nil || record.NumberOf(doc, "realm_id") != r.ID {
+				return nil // what does not read is no user
+			}
+			if count++; realm.Fold(doc.Get("name").Text) == realm.Fold(subject) {
+				return errNoUser // made meanwhile, or another one by case: the next request finds out
+			}
+			return nil
+		})
+		switch {
+		case err != nil:
+			return err
+		case r.MaxUsers >= 0 && count >= r.MaxUsers:
+			return errNoUser
+		}
+		if id, err = tx.NewID(store.Users); err != nil {
+			return err
+		}
+		home := r.HomeOf(&realm.User{})
+		if r.Home.Type == realm.HomeOwn {
+			if home, err = s.ownAccount(tx, r, subject); err != nil {
+				return err
+			}
+		}
+		doc := record.NewObject(
+			record.Member{Name: "id", Value: record.NewInt(id)}, record.Member{Name: "realm_id", Value: record.NewInt(r.ID)},
+			record.Member{Name: "cid", Value: record.NewInt(home)}, record.Member{Name: "name", Value: record.NewText(subject)},
+			record.Member{Name: "registration", Value: record.NewText("first-sight")},
+		)
+		return tx.PutDoc(store.Users, id, doc.Append(nil))
+	})
+	if err == nil {
+		s.o.Log.Info("a user was made at first sight", "realm", r.ID, "user", id)
+	}
+	return id, err
+}
+
+// ownAccount makes the account of a user.
+func (s *Service) ownAccount(tx *store.Tx, r *realm.Realm, name string) (int64, error) {
+	if !s.directory.tree().Contains(r.CID, r.Home.Subaccount) {
+		return 0, errNoUser
+	}
+	id, err := tx.NewID(store.Accounts)
+	if err != nil {
+		return 0, err
+	}
+	doc := record.NewObject(
+		record.Member{Name: "id", Value: record.NewInt(id)}, record.Member{Name: "parent", Value: record.NewInt(r.Home.Subaccount)},
+		record.Member{Name: "name", Value: record.NewText(name)}, record.Member{Name: "created", Value: record.NewInt(time.Now().Unix())},
+	)
+	if r.Home.Limit != 0 {
+		doc = doc.With("limit_id", record.NewInt(r.Home.Limit))
+	}
+	return id, tx.PutDoc(store.Accounts, id, doc.Append(nil))
+}
+
+// Run keeps the keys of issuers young, until ctx ends.
+func (s *Service) Run(ctx context.Context) {
+	if s.verifier != nil {
+		s.verifier.Run(ctx)
+	}
+}
