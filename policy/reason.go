@@ -97,6 +97,7 @@ const (
 	ListTooLong
 	IndexStale
 	ScopeIgnored
+	ScopeUnchecked
 	DeniedItems
 	NothingLeft
 	MatchRefused

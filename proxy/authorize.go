@@ -153,8 +153,8 @@ func (z *authorizer) verdict(c *call, ev *evaluation) policy.Reason {
 		return c.refuse(dec.Reason, tooWide(dec.Reach))
 	case dec.Verdict == policy.Deny:
 		return dec.Reason
-	case dec.OnlyAccountScope && z.probe != nil && z.probe.Ignored():
-		return policy.ScopeIgnored
+	case dec.OnlyAccountScope && z.probe != nil:
+		return z.probe.Refusal()
 	}
 	return policy.NotJudged
 }

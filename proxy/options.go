@@ -55,9 +55,11 @@ type Resolver interface {
 	Resolve(*index.Question) error
 }
 
-// ScopeProbe tells whether the backend ignores x-flespi-cid. Nil means that this is not checked.
+// ScopeProbe tells why nothing keeps accounts apart where x-flespi-cid alone would: the backend
+// ignores it, or nobody has checked yet. NotJudged: it is obeyed, or nothing tells. A nil ScopeProbe
+// means that this is not checked.
 type ScopeProbe interface {
-	Ignored() bool
+	Refusal() policy.Reason
 }
 
 // Index knows the account of every item, and is told of changes that pass through before the client

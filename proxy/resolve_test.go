@@ -69,15 +69,21 @@ func TestResolving(t *testing.T) {
 	}
 }
 
-// ignored is what is known of a backend that does not obey x-flespi-cid.
-type ignored struct{}
+// seen is what is known of a backend and x-flespi-cid.
+type seen policy.Reason
 
-func (ignored) Ignored() bool { return true }
+func (s seen) Refusal() policy.Reason { return policy.Reason(s) }
 
-// While the backend is known to ignore the scope, requests that nothing else limits get a 503;
-// tokens with ids go on, dictionaries too.
+// While the backend is known to ignore the scope, or nobody has checked yet, requests that nothing
+// else limits get a 503; tokens with ids go on, dictionaries too.
 func TestScopeIgnored(t *testing.T) {
-	w := textWired(t, plain(`{"result":[]}`), func(o *Options, _ *policy.Engine, _ *head.Config) { o.ScopeProbe = ignored{} })
+	for _, reason := range []policy.Reason{policy.ScopeIgnored, policy.ScopeUnchecked} {
+		t.Run(reason.String(), func(t *testing.T) { scopeRefused(t, seen(reason)) })
+	}
+}
+
+func scopeRefused(t *testing.T, s seen) {
+	w := textWired(t, plain(`{"result":[]}`), func(o *Options, _ *policy.Engine, _ *head.Config) { o.ScopeProbe = s })
 	w.token("all-devices-by-entry", "acl", 11, `[{"uri":"gw/devices","methods":["GET"],"ids":"all"}]`)
 	for _, row := range []struct {
 		key, target string

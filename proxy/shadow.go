@@ -74,7 +74,7 @@ func enforced(ended policy.Reason, ev *evaluation) (record.Outcome, bool) {
 	case policy.TokenUnknown, policy.TokenExpired, policy.TokenDisabled, policy.TokenAddress, policy.TokenOrigin,
 		policy.TokenNoAPI, policy.ForeignAccount, policy.BodyAccount, policy.BodyItem, policy.MoveNoEntry:
 		return record.Outcome{Known: true, Verdict: policy.Deny, Reason: ended}, true
-	case policy.IndexStale, policy.ScopeIgnored, policy.BodyTooLarge, policy.BodyCoding, policy.BadBody, policy.ClosedTopic,
+	case policy.IndexStale, policy.ScopeIgnored, policy.ScopeUnchecked, policy.BodyTooLarge, policy.BodyCoding, policy.BadBody, policy.ClosedTopic,
 		policy.Internal:
 		return record.Outcome{}, false
 	}

@@ -52,8 +52,14 @@ func (g *Gateway) RefusesRequest(in *policy.Input, dec *policy.Decision) (policy
 		return policy.StoreStale, "the account tree of the backend was not read for too long"
 	case z.tooOld(&evaluation{in: *in, dec: *dec}):
 		return policy.IndexStale, "what the gateway knows of the accounts of items is older than scope.max_staleness, or was not read yet"
-	case dec.Verdict != policy.Deny && dec.OnlyAccountScope && z.probe != nil && z.probe.Ignored():
-		return policy.ScopeIgnored, "nothing but x-flespi-cid keeps this request in its scope, and the backend was seen to ignore it"
+	case dec.Verdict == policy.Deny || !dec.OnlyAccountScope || z.probe == nil:
+		return policy.NotJudged, ""
+	}
+	switch reason := z.probe.Refusal(); reason {
+	case policy.ScopeIgnored:
+		return reason, "nothing but x-flespi-cid keeps this request in its scope, and the backend was seen to ignore it"
+	case policy.ScopeUnchecked:
+		return reason, "nothing but x-flespi-cid keeps this request in its scope, and the backend could not be asked yet whether it obeys it"
 	}
 	return policy.NotJudged, ""
 }

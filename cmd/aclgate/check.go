@@ -151,6 +151,16 @@ func plural(n int, one, many string) string {
 	return many
 }
 
+// oneAccount refuses a backend that shows items of several accounts where nothing keeps them apart.
+func (e *env) oneAccount(ctx context.Context, a *app.App) error {
+	found, err := a.Survey(ctx)
+	if err != nil || len(found.CIDs) < 2 {
+		return nil // what it cannot be asked is no list of items
+	}
+	return failed(fmt.Errorf("live: the backend shows items of %d accounts (such as %d and %d), and scope.mode none keeps nothing apart.\n"+
+		"Set scope.mode header if it obeys x-flespi-cid, ids if not", len(found.CIDs), found.CIDs[0], found.CIDs[1]))
+}
+
 // checkLive asks the backend what only it can say.
 func (e *env) checkLive(ctx context.Context, a *app.App, s *config.Settings, tree *policy.Tree) error {
 	found, err := a.ProbeScope(ctx)
@@ -160,6 +170,9 @@ func (e *env) checkLive(ctx context.Context, a *app.App, s *config.Settings, tre
 	case found == nil && s.Scope.Mode == config.ScopeNone:
 		if err := a.AskBackend(ctx); err != nil {
 			return failed(fmt.Errorf("live: cannot ask the backend: %w", err))
+		}
+		if err := e.oneAccount(ctx, a); err != nil {
+			return err
 		}
 		fmt.Fprintln(e.stdout, "live: the backend answers, and takes the gateway's credential")
 	case found == nil && s.Scope.Mode == config.ScopeHeader:

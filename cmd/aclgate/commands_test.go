@@ -338,7 +338,7 @@ func TestInitModes(t *testing.T) {
 		}
 	}
 	for mode, want := range map[string]struct{ one, two int }{
-		"": {exitOK, exitSettings}, "none": {exitOK, exitSettings}, "header": {exitOK, exitOK}, "ids": {exitOK, exitOK}, "both": {exitOK, exitOK},
+		"": {exitOK, exitOK}, "none": {exitOK, exitSettings}, "header": {exitOK, exitOK}, "ids": {exitOK, exitOK}, "both": {exitOK, exitOK},
 	} {
 		folder := t.TempDir()
 		file := filepath.Join(folder, "aclgate.yaml")

@@ -95,7 +95,7 @@ func (e *env) runInit(ctx context.Context, f *initFlags) error {
 	if f.mode == "" {
 		found = e.survey(ctx, f.url, key, keyErr, &start)
 	}
-	files, err := f.files(start, accountsOf(found))
+	files, err := f.files(start, accountsOf(found, start.Mode))
 	if err != nil {
 		return failed(err)
 	}
@@ -189,13 +189,16 @@ func (e *env) survey(ctx context.Context, url, key string, keyErr error, start *
 		if errors.Is(err, survey.ErrUnauthorized) && keyErr != nil {
 			why = "it wants a key, and " + upstreamName + " is not there"
 		}
-		fmt.Fprintf(e.stdout, "nothing was learnt of it: %s\n\n", why)
-		start.Why = "What the backend does with accounts is not known yet. none: one account for all; header: the\n" +
-			"backend keeps accounts apart; ids: the gateway does. \"aclgate check --live\" tells."
+		fmt.Fprintf(e.stdout, "nothing was learnt of it: %s\n", why)
+		fmt.Fprintf(e.stdout, "scope.mode is header until somebody knows better: it serves nothing that only accounts limit before\n"+
+			"the backend was seen to keep them apart. Better: mend this, remove what was written, and ask again.\n\n")
+		start.Mode = config.ScopeHeader
+		start.Why = "Not known yet: " + why + ". header: the backend keeps accounts apart, which the gateway checks;\n" +
+			"ids: the gateway does, by the cid of each row; none: there is one account, and nothing is kept apart."
 		return nil
 	}
 	start.Mode, start.Accounts, start.Why = fitting(found)
-	fmt.Fprintf(e.stdout, "%s\n\n", found)
+	fmt.Fprintf(e.stdout, "%s\nscope.mode: %s\n\n", start.Why, start.Mode)
 	return found
 }
 
@@ -223,16 +226,33 @@ func fitting(r *survey.Result) (config.ScopeMode, config.Accounts, string) {
 	return config.ScopeNone, "", "Seen: " + r.String() + ".\nOne account is all there is. For several: header if the backend obeys x-flespi-cid, else ids."
 }
 
-// accountsOf returns the accounts for the policy: those of the rows, below the operator, where the
-// backend names none. Of a tree that is the backend's the policy names the root alone.
-func accountsOf(r *survey.Result) []policy.Account {
+// mostNamed is how many accounts of the backend a policy names for a beginning.
+const mostNamed = 200
+
+// accountsOf returns the accounts for the policy: those of the rows where the backend names none, below
+// an operator's own where the gateway keeps them apart. Of a tree that is the backend's the root counts;
+// tokens can be of those that the policy names beside it.
+func accountsOf(r *survey.Result, mode config.ScopeMode) []policy.Account {
 	switch {
 	case r == nil:
 		return nil
 	case len(r.Accounts) > 0:
-		return []policy.Account{{ID: r.Accounts[0].ID, Name: cmp.Or(r.Accounts[0].Name, "operator")}}
-	case len(r.CIDs) == 0:
+		all := []policy.Account{{ID: r.Accounts[0].ID, Name: cmp.Or(r.Accounts[0].Name, "operator")}}
+		if mode != config.ScopeNone && len(r.Accounts) <= mostNamed {
+			for _, a := range r.Accounts[1:] {
+				all = append(all, policy.Account{ID: a.ID, Parent: a.Parent, Name: a.Name})
+			}
+		}
+		return all
+	case len(r.CIDs) == 0 || mode == config.ScopeNone:
 		return nil
+	}
+	if r.Obeys == survey.Yes { // the backend would refuse an account that it does not know
+		var all []policy.Account
+		for _, cid := range r.CIDs {
+			all = append(all, policy.Account{ID: cid, Parent: r.Above[cid]})
+		}
+		return all
 	}
 	const root = 1
 	all := []policy.Account{{ID: root, Name: "operator"}}

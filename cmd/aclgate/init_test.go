@@ -40,7 +40,7 @@ func TestInitFitsTheBackend(t *testing.T) {
 			"check --live", upstreamName, "live: read "},
 		"no accounts": {backend.Options{Key: upstreamKey, IgnoreCID: true, NoCIDField: true}, []string{"scope: {mode: none}", "rows have no cid", "0 have a cid"},
 			"token new", upstreamName, "the backend answers, and takes"},
-		"another key": {backend.Options{Key: "another-key-1"}, []string{"scope: {mode: none}", "not known yet"},
+		"another key": {backend.Options{Key: "another-key-1"}, []string{"scope: {mode: header}", "Not known yet: the backend answers 401"},
 			"nothing was learnt of it: the backend answers 401", "read ", ""},
 	} {
 		folder, stdout := initialised(t, row.options)

@@ -153,3 +153,35 @@ func startGate(t *testing.T, o siteOptions) *gate {
 	g.await(g.admin+"/readyz", 200)
 	return g
 }
+
+// A gateway that starts while its backend is down serves nothing that x-flespi-cid alone limits before
+// the backend was seen to obey it: one that ignores the header shows nobody's items to anybody.
+func TestNothingBeforeTheFirstCheck(t *testing.T) {
+	for _, obeys := range []bool{true, false} {
+		t.Run(fmt.Sprint("obeys ", obeys), func(t *testing.T) {
+			address := freeAddr(t)
+			s := newSite(t, siteOptions{upstream: fmt.Sprintf("urls: [%q]", "http://"+address), settings: "log: {level: error}\n"})
+			g := &gate{start(t, "serve", "-c", s.file()), s}
+			g.await(g.admin+"/healthz", 200)
+			if status, body := call(t, validKey, "GET", g.api+"/gw/devices/all", ""); status != 503 || !strings.Contains(body, "not known yet") {
+				t.Errorf("the backend is down: got %d %s, want 503", status, body)
+			}
+			b := backend.New(backend.DemoWorld(), backend.Options{Key: upstreamKey, IgnoreCID: !obeys})
+			if _, err := b.Start(address); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(b.Close)
+			for {
+				status, body := call(t, validKey, "GET", g.api+"/gw/devices/all", "")
+				switch {
+				case status == 200 && !obeys:
+					t.Fatalf("the header is ignored: got %s", body)
+				case status == 200, status == 503 && !obeys && strings.Contains(body, "does not obey"):
+					return
+				case status != 503:
+					t.Fatalf("got %d %s", status, body)
+				}
+			}
+		})
+	}
+}

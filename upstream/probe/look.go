@@ -29,6 +29,9 @@ type look struct {
 	own    map[int64]bool // leaves that showed rows: whether some were their own
 	odd    Result         // the first leaf without rows of its own
 	warned int
+
+	answered bool  // some page was a list, or an answer that says there is none for that account
+	refused  error // the first other answer
 }
 
 // maxWarnings bounds what one check says of rows that prove nothing.
@@ -54,7 +57,8 @@ type row struct {
 }
 
 // read reads one page. A backend that does not know the account or the collection has shown no
-// rows.
+// rows, and so has one that answers it with a fault. Where all it answers are faults, such as those of
+// a proxy in front of a backend that is down, nothing was seen.
 func (l *look) read(c *policy.Collection, leaf int64) (*page, error) {
 	q := listing.Query{
 		Target: []byte("/" + c.URI + "/all?fields=id%2Ccid"), CID: leaf, Columns: listing.Columns{Names: []string{"id", "cid"}},
@@ -68,7 +72,18 @@ func (l *look) read(c *policy.Collection, leaf int64) (*page, error) {
 		return len(p.rows) < listing.PageRows
 	})
 	var refused *listing.AnswerError
-	if errors.As(err, &refused) && refused.Status != 429 {
+	switch {
+	case err == nil:
+		l.answered = true
+	case errors.As(err, &refused) && refused.Status != 429:
+		switch refused.Status {
+		case 403, 404, 405: // not for this account, or no such collection
+			l.answered = true
+		default:
+			if l.refused == nil {
+				l.refused = err
+			}
+		}
 		return &page{collection: c, leaf: leaf}, nil
 	}
 	if err == nil && len(p.rows) > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -46,6 +47,7 @@ const (
 	againKnown   = time.Hour
 	againUnknown = time.Minute      // while nothing is known
 	againFailed  = 10 * time.Second // after a check that failed
+	againFirst   = time.Second      // after one that failed before the first has ended: meanwhile requests are refused
 )
 
 // Options say where to look.
@@ -69,12 +71,15 @@ type Probe struct {
 	at          int // where the next check begins
 	state       atomic.Uint32
 	checked     atomic.Bool
+	failed      string // why the last check failed, as it was logged; of Run
 	wake        wake.Signal
+	tried       chan struct{} // closed when a check has ended, whatever became of it
+	trying      sync.Once
 }
 
 // New returns a Watch that has not checked yet.
 func New(o Options) *Probe {
-	p := &Probe{lister: listing.Lister{Backend: o.Backend, Key: o.Key, Log: o.Log}, Options: o, wake: wake.New()}
+	p := &Probe{lister: listing.Lister{Backend: o.Backend, Key: o.Key, Log: o.Log}, Options: o, wake: wake.New(), tried: make(chan struct{})}
 	for _, c := range o.Catalogue.Collections {
 		// What a master sees of an account may be the account itself, which belongs to the account
 		// above.
@@ -90,19 +95,27 @@ func New(o Options) *Probe {
 	return p
 }
 
-// Ignored reports whether the backend was seen to ignore the header. Once seen, only a check that
-// sees it obeyed ends it.
-func (p *Probe) Ignored() bool { return p.State() == Ignored }
+// Refusal returns why requests are refused that nothing but the header limits: the backend was seen
+// to ignore it, which only a check that sees it obeyed ends, or no check has ended yet.
+func (p *Probe) Refusal() policy.Reason {
+	switch {
+	case p.State() == Ignored:
+		return policy.ScopeIgnored
+	case !p.checked.Load():
+		return policy.ScopeUnchecked
+	}
+	return policy.NotJudged
+}
 
 // State returns what is known.
 func (p *Probe) State() Support { return Support(p.state.Load()) }
 
 // Ready returns nil when a check has ended and did not see the header ignored; else why not.
 func (p *Probe) Ready() error {
-	switch {
-	case p.Ignored():
+	switch p.Refusal() {
+	case policy.ScopeIgnored:
 		return ErrHeaderIgnored
-	case !p.checked.Load():
+	case policy.ScopeUnchecked:
 		return ErrNotProbed
 	}
 	return nil
@@ -110,6 +123,9 @@ func (p *Probe) Ready() error {
 
 // PolicyLoaded makes Run check again: other accounts may be leaves now. It never blocks.
 func (p *Probe) PolicyLoaded() { p.wake.Wake() }
+
+// Tried is closed when the first check of Run has ended, whatever became of it.
+func (p *Probe) Tried() <-chan struct{} { return p.tried }
 
 // Run checks at once, after each policy load, every hour, and sooner while nothing is known. It
 // returns when ctx ends.
@@ -122,6 +138,7 @@ func (p *Probe) Run(ctx context.Context) {
 // check probes once, records and logs the outcome, and returns when to probe again.
 func (p *Probe) check(ctx context.Context) time.Duration {
 	f, err := p.Check(ctx)
+	defer p.trying.Do(func() { close(p.tried) })
 	switch {
 	case ctx.Err() != nil:
 		return againFailed
@@ -134,9 +151,16 @@ func (p *Probe) check(ctx context.Context) time.Duration {
 		// The accounts are not known yet. Whoever reads them logs what fails, and calls PolicyLoaded.
 		return againFailed
 	case err != nil:
-		p.Log.Warn("cannot look whether the backend obeys x-flespi-cid", "error", err)
+		if text := err.Error(); text != p.failed { // one line, however often the same fails
+			p.failed = text
+			p.Log.Warn("cannot look whether the backend obeys x-flespi-cid", "error", err)
+		}
+		if !p.checked.Load() {
+			return againFirst
+		}
 		return againFailed
 	}
+	p.failed = ""
 	p.note(&f)
 	if f.Support == Unknown {
 		return againUnknown
@@ -156,7 +180,7 @@ func (p *Probe) note(f *Result) {
 	case p.State() != Honoured:
 		p.Log.Info("the backend obeys x-flespi-cid", "collection", f.Collection, "account", f.Account)
 	}
-	if f.Support != Unknown || !p.Ignored() {
+	if f.Support != Unknown || p.State() != Ignored {
 		p.state.Store(uint32(f.Support))
 	}
 	p.checked.Store(true)
@@ -189,5 +213,8 @@ func (p *Probe) Check(ctx context.Context) (Result, error) {
 		wake.Signal(nil).Sleep(ctx, pagePause)
 	}
 	l.conclude()
+	if l.found.Support == Unknown && !l.answered && l.refused != nil {
+		return l.found, l.refused
+	}
 	return l.found, ctx.Err()
 }

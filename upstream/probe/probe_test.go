@@ -143,6 +143,8 @@ func TestProbeFailures(t *testing.T) {
 		{"too many questions", canned(429, ``), Unknown, &listing.AnswerError{Status: 429}},
 		{"no such account", canned(403, ``), Unknown, nil},
 		{"no such collection", canned(404, ``), Unknown, nil},
+		{"another protocol", canned(400, ``), Unknown, &listing.AnswerError{Status: 400}},
+		{"a fault of its own", canned(500, ``), Unknown, upstream.ErrBroken},
 		{"no listing", canned(200, `{"result":[{"cid":11}`), Unknown, listing.ErrRows},
 		{"foreign, then broken", canned(200, `{"result":[{"cid":12},x`), Unknown, listing.ErrRows},
 		{"a list without end", canned(200, `{"result":[`+strings.Repeat(`{"cid":11},`, 5000)), Ignored, nil},
@@ -211,7 +213,8 @@ func TestProbeRun(t *testing.T) {
 		done := make(chan struct{})
 		for i, step := range []probeStep{
 			{"the backend is down", 0, ``, time.Second, Unknown, ErrNotProbed},
-			{"no rows", 200, `{"result":[]}`, 11 * time.Second, Unknown, nil},
+			{"no rows", 200, `{"result":[]}`, 2 * time.Second, Unknown, nil}, // requests wait for the first check
+
 			{"foreign rows", 200, `{"result":[{"cid":1}]}`, 61 * time.Second, Ignored, ErrHeaderIgnored},
 			{"no rows again", 200, `{"result":[]}`, time.Hour + time.Minute, Ignored, ErrHeaderIgnored},
 			{"down again", 500, ``, time.Minute, Ignored, ErrHeaderIgnored},

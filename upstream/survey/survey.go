@@ -53,6 +53,10 @@ type Result struct {
 	CIDs        []int64  // of them, ascending
 	Obeys       Obeys
 	Accounts    []Account // root first; none: the backend has no such routes, or does not show them
+
+	// Above is, of CIDs, the account that each lies right below, as far as the rows tell which the
+	// backend shows under it. It is filled where the header is obeyed.
+	Above map[int64]int64
 }
 
 // ErrUnauthorized says that the backend does not take the key, or wants one.
@@ -203,30 +207,51 @@ func (s *surveyor) tryHeader(ctx context.Context) {
 		return
 	}
 	same := 0
+	shown := map[int64][]int64{} // accounts of the rows under each that was tried
 	for _, cid := range s.widestCIDs[:min(maxTries, len(s.widestCIDs))] {
 		rows, err := s.list(ctx, s.widest, cid)
 		if err != nil {
 			continue
 		}
-		if len(rows) < s.widestRows || len(cidsOf(rows)) < len(s.widestCIDs) {
+		shown[cid] = cidsOf(rows)
+		if len(rows) < s.widestRows || len(shown[cid]) < len(s.widestCIDs) {
 			s.result.Obeys = Yes
-			return
+		} else {
+			same++
 		}
-		same++
 	}
-	if same > 1 {
+	switch {
+	case s.result.Obeys == Yes:
+		s.result.Above = above(shown)
+	case same > 1:
 		s.result.Obeys = No
 	}
 }
 
+// above returns the nearest account above each: the one with the fewest accounts that shows its rows.
+func above(shown map[int64][]int64) map[int64]int64 {
+	up := map[int64]int64{}
+	for cid, below := range shown {
+		for _, b := range below {
+			if near, is := up[b]; b != cid && (!is || len(below) < len(shown[near])) && !slices.Contains(shown[b], cid) {
+				up[b] = cid
+			}
+		}
+	}
+	return up
+}
+
 // accounts reads the tree of the backend, where it has one.
 func (s *surveyor) accounts(ctx context.Context) {
-	root, err := s.root(ctx)
+	rows, err := s.ask(ctx, subaccount, 0)
 	if err != nil {
 		return
 	}
-	rows, err := s.ask(ctx, subaccount, 0)
+	root, err := s.root(ctx)
 	if err != nil {
+		root = topOf(rows)
+	}
+	if root.ID == 0 {
 		return
 	}
 	s.result.Accounts = append(s.result.Accounts, root)
@@ -239,6 +264,24 @@ func (s *surveyor) accounts(ctx context.Context) {
 			s.result.Accounts = append(s.result.Accounts, a)
 		}
 	}
+}
+
+// topOf returns the one account that others lie below and that is not among them: the key's own.
+func topOf(rows []row) (root Account) {
+	listed := map[int64]bool{}
+	for _, r := range rows {
+		listed[r.ID] = true
+	}
+	for _, r := range rows {
+		if r.CID == nil || listed[*r.CID] || *r.CID == root.ID {
+			continue
+		}
+		if root.ID != 0 {
+			return Account{}
+		}
+		root.ID = max(0, *r.CID)
+	}
+	return root
 }
 
 // root returns the account of the key itself.

@@ -202,6 +202,7 @@ func (a *App) Serve(ctx context.Context) error {
 		group.Go(func() { run(background) })
 	}
 	group.Go(func() { a.admin.Serve(a.private) })
+	a.awaitProbe(ctx)
 	ended := make(chan error, 1)
 	group.Go(func() { ended <- a.server.Serve() })
 	if a.redirect != nil {
@@ -230,6 +231,24 @@ func (a *App) Serve(ctx context.Context) error {
 	}
 	group.Wait()
 	return err
+}
+
+// firstProbe is how long clients of a gateway that starts wait for the first check of x-flespi-cid.
+const firstProbe = time.Second
+
+// awaitProbe waits for the first check of the backend, for a moment: until it has ended, requests that
+// nothing else limits are refused, and a client need not notice a start.
+func (a *App) awaitProbe(ctx context.Context) {
+	if a.probe == nil {
+		return
+	}
+	timer := time.NewTimer(firstProbe)
+	defer timer.Stop()
+	select {
+	case <-a.probe.Tried():
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // loops returns what runs beside the requests until its context ends, which is when the last
