@@ -23,7 +23,7 @@ func Quick(ctx context.Context, o Options) (*report.Result, error) {
 	for _, mix := range o.Mixes {
 		f, ok := result.Figures[mix+"/bare/cpu_ratio"]
 		if !ok {
-			parts = append(parts, mix+" invalid")
+			parts = append(parts, mix+" does not count ("+whyInvalid(result, mix)+")")
 			continue
 		}
 		parts = append(parts, fmt.Sprintf("%s %.2f (%.2f–%.2f)", mix, f.Value, f.Low, f.High))
@@ -31,6 +31,16 @@ func Quick(ctx context.Context, o Options) (*report.Result, error) {
 	say("CPU per request against the bare proxy: %s; %.0f leaks, %.0f wrong denials, %.0f errors in %.0f answers\n", strings.Join(parts, ", "),
 		result.Figures["leaks"].Value, result.Figures["wrong_denials"].Value, result.Figures["errors"].Value, result.Figures["requests"].Value)
 	return result, nil
+}
+
+// whyInvalid says why no run of a mix counts.
+func whyInvalid(r *report.Result, mix string) string {
+	for _, run := range r.Runs {
+		if run.Mix == mix && run.Invalid != "" {
+			return run.Invalid
+		}
+	}
+	return "it was not measured"
 }
 
 const (

@@ -20,6 +20,15 @@ import (
 // adminTimeout bounds a call of the admin listener. A reload of a large policy takes a while.
 const adminTimeout = 30 * time.Second
 
+// healthTimeout bounds a look at health: a gateway that does not answer in it is not well.
+const healthTimeout = 5 * time.Second
+
+// What everybody may ask of the admin listener.
+const (
+	healthPath = "/healthz"
+	readyPath  = "/readyz"
+)
+
 // maxAdminAnswer bounds an answer of the admin listener, in bytes: ten thousand tokens.
 const maxAdminAnswer = 256 << 20
 
@@ -36,7 +45,7 @@ func (e *env) askAdmin(ctx context.Context, s *config.Settings, method, path str
 	if err != nil {
 		return 0, "", err
 	}
-	if s.Admin.Token.IsSet() {
+	if s.Admin.Token.IsSet() && path != healthPath && path != readyPath { // who only looks shows no key
 		key, err := config.ReadKeyFile(s.Admin.Token.Path)
 		if err != nil {
 			return 0, "", fmt.Errorf("cannot read admin.token_file: %w", err)
@@ -45,7 +54,10 @@ func (e *env) askAdmin(ctx context.Context, s *config.Settings, method, path str
 	}
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)
-	if err != nil {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return 0, "", fmt.Errorf("the admin listener at %s does not answer: the gateway hangs, or something else listens there", s.Admin.Address)
+	case err != nil:
 		return 0, "", fmt.Errorf("cannot reach the admin listener at %s: is the gateway running?", s.Admin.Address)
 	}
 	defer resp.Body.Close()
@@ -137,10 +149,12 @@ func (e *env) runHealth(ctx context.Context, f healthFlags) error {
 	if err != nil {
 		return err
 	}
-	path := "/healthz"
+	path := healthPath
 	if f.ready {
-		path = "/readyz"
+		path = readyPath
 	}
+	ctx, stop := context.WithTimeout(ctx, healthTimeout)
+	defer stop()
 	status, body, err := e.callAdmin(ctx, s, http.MethodGet, path)
 	if err != nil {
 		return failed(err)

@@ -256,7 +256,7 @@ func (e *env) checkPeer(ctx context.Context, a *app.App, s *config.Settings) err
 func ignored(tree *policy.Tree, f *probe.Result) string {
 	text := fmt.Sprintf("live: under account %d the backend shows items of account %d (%s)", f.Account, f.Foreign, f.Collection)
 	if f.Foreign == 0 {
-		return fmt.Sprintf("live: the backend shows items without cid (%s): so their accounts cannot be told", f.Collection)
+		return fmt.Sprintf("live: items of %s have no \"cid\", so accounts cannot be kept apart.\nUse scope.mode none with one account, or scope.owners store", f.Collection)
 	}
 	if _, known := tree.Account(f.Foreign); known {
 		return text + ".\nIt ignores x-flespi-cid: set scope.mode to ids, so that the gateway keeps accounts apart itself."

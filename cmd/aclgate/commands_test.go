@@ -100,7 +100,7 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{"version", []string{"version"}, exitOK, "aclgate "},
 		{"help", []string{"help"}, exitOK, "Available Commands"},
-		{"no such command", []string{"serv"}, exitUsage, `did you mean "serve"?`},
+		{"no such command", []string{"serv"}, exitUsage, `aclgate has no command "serv": did you mean "serve"?`},
 		{"explain without a path", []string{"explain", "GET"}, exitUsage, "METHOD and PATH"},
 		{"no such verdict", []string{"audit", "tail", "--verdict", "dney"}, exitUsage, `did you mean "deny"?`},
 		{"no such verdict at all", []string{"audit", "tail", "--verdict", "foo"}, exitUsage, "deny, narrow, allow"},

@@ -165,7 +165,7 @@ func TestDashboard(t *testing.T) {
 		}
 		ids[p.ID] = true
 	}
-	want := []string{"Is it fine?", "Who is denied, and why", "Freshness", "Upstream", "Cache and limits", "MQTT", "Store", "Process"}
+	want := []string{"Is it fine?", "Who is denied, and why", "Freshness", "Item index", "Upstream", "Cache and limits", "MQTT", "Store", "Accounts", "Process"}
 	if !slices.Equal(rows, want) {
 		t.Errorf("got rows %q, want %q", rows, want)
 	}

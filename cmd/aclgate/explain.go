@@ -69,7 +69,7 @@ allowed or not; 1 that there is no such token.`,
 	flags.StringVar(&f.info, "info", "", "a piece of the token's info")
 	flags.StringVar(&f.keyFile, "key-file", "", "file that holds the token's key, - for stdin")
 	flags.StringVar(&f.cid, "cid", "", "account of x-flespi-cid")
-	flags.StringVar(&f.at, "at", "", "when: RFC 3339 or unix seconds (default now)")
+	flags.StringVar(&f.at, "at", "", "when: a day, a time of RFC 3339 or unix seconds (default now)")
 	flags.StringVar(&f.source, "source", "", "address of the client (default: not judged)")
 	flags.StringVar(&f.origin, "origin", "", "origin of the page that asks")
 	f.output.addJSON(c)
@@ -124,7 +124,7 @@ func (e *env) runExplain(cmd *cobra.Command, f *explainFlags, args []string) err
 		report.Notes = append(report.Notes, "The method is explained as "+ask.Method+": in a request its capitals count.")
 	}
 	if near := meant(pol.engine.Catalogue, ask.Target); near != "" && report.Reason == policy.UnknownRoute.String() {
-		report.Notes = append(report.Notes, strings.TrimPrefix(near, ": "))
+		report.Notes = append(report.Notes, "D"+strings.TrimPrefix(near, ": d"))
 	}
 	return e.print(report, f.output.json())
 }
@@ -171,14 +171,17 @@ func (f *explainFlags) ask(args []string) (ask explain.Ask, err error) {
 	return ask, err
 }
 
-// parseMoment reads unix seconds or a time of RFC 3339.
+// parseMoment reads unix seconds, a day, which means its beginning in UTC, or a time of RFC 3339.
 func parseMoment(text string) (int64, error) {
 	if unix, ok := strict.ParseID(text); ok {
 		return unix, nil
 	}
-	t, err := time.Parse(time.RFC3339, text)
+	t, err := time.Parse(time.DateOnly, text)
 	if err != nil {
-		return 0, fmt.Errorf("--at is unix seconds or a time such as 2027-01-01T00:00:00Z, not %q", text)
+		t, err = time.Parse(time.RFC3339, text)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("--at: expected a day such as 2027-01-01, a time such as 2027-01-01T08:00:00Z, or unix seconds, found %q", text)
 	}
 	return t.Unix(), nil
 }

@@ -221,7 +221,7 @@ func fitting(r *survey.Result) (config.ScopeMode, config.Accounts, string) {
 	case r.Items > r.Owned:
 		return config.ScopeIDs, accounts, seen + "Rows without a cid belong to nobody: no token reaches them."
 	case len(r.CIDs) > 1 || len(r.Accounts) > 1:
-		return config.ScopeHeader, accounts, seen + "Nothing showed yet whether it obeys x-flespi-cid; the gateway looks, and stops serving what only that protects."
+		return config.ScopeHeader, accounts, seen + "Nothing showed yet whether it obeys x-flespi-cid: aclgate verifies this at startup and hourly. If the backend ignores the header, requests protected only by it get 503."
 	}
 	return config.ScopeNone, "", "Seen: " + r.String() + ".\nOne account is all there is. For several: header if the backend obeys x-flespi-cid, else ids."
 }

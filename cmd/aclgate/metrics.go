@@ -49,7 +49,7 @@ type metricLine struct {
 
 func metricLines() (lines []metricLine) {
 	for _, d := range metrics.Documented() {
-		lines = append(lines, metricLine{d.Name, string(d.Kind), append([]string{}, d.Labels...), d.Help})
+		lines = append(lines, metricLine{d.Name, d.Kind.String(), append([]string{}, d.Labels...), d.Help})
 	}
 	return lines
 }

@@ -64,7 +64,7 @@ func TestOutputJSON(t *testing.T) {
 		{"health", 0, `"state":"ok"`},
 		{"health --ready", 0, `"name":"draining","state":"ok"`},
 		{"item list", 0, `"ids": "2024,2026-2029"`},
-		{"metrics", 0, `"name": "aclgate_requests_total"`},
+		{"metrics", 0, "\"name\": \"aclgate_requests_total\",\n    \"type\": \"counter\""},
 		{"routes", 0, `"route": "/gw/devices/{}"`},
 		{"routes /gw/devices/7/messages", 0, `"addresses": "submodule messages"`},
 		{"test", 4, `"failed": 1`},

@@ -68,7 +68,7 @@ func warnOfSecrets(s *config.Settings, log *slog.Logger) {
 func (e *env) settings() (*config.Settings, error) {
 	s, faults := config.Load(e.file)
 	if faults.Err() == nil {
-		faults = append(append(faults, config.CheckFiles(s)...), missingPolicies(s)...)
+		faults = append(append(append(faults, config.CheckFiles(s)...), auditFault(s)...), missingPolicies(s)...)
 	}
 	if err := faults.Err(); err != nil {
 		return nil, badSettings(err)

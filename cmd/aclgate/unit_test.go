@@ -61,3 +61,10 @@ func TestUnitWritesNoCore(t *testing.T) {
 		t.Errorf("got Environment=%s: more than Go's default may write a core", unit["Environment"])
 	}
 }
+
+// What cannot start is not started again and again: wrong usage and broken settings stay what they are.
+func TestUnitDoesNotRepeat(t *testing.T) {
+	if got := directives(t)["RestartPreventExitStatus"]; got != "2 3" {
+		t.Errorf("got RestartPreventExitStatus=%s, want 2 3", got)
+	}
+}

@@ -16,7 +16,10 @@ import (
 // it takes, and what was found. A command that only holds others prints its help.
 func strictUsage(c *cobra.Command) {
 	if !c.Runnable() {
-		c.Args, c.RunE = cobra.NoArgs, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
+	if c.Args == nil && c.HasSubCommands() {
+		c.Args = cobra.NoArgs
 	}
 	if count := c.Args; count != nil {
 		c.Args = func(cmd *cobra.Command, args []string) error { return explainArgs(cmd, args, count(cmd, args)) }

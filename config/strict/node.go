@@ -70,13 +70,15 @@ func (n *Node) KeyPos() Pos {
 }
 
 // Path returns the way to the value from the root of the file, such as
-// "tokens[2].access.acl[0].uri"; "" for the root. It is put together on each call, for messages.
+// "tokens[2].access.acl[entry 1].uri"; "" for the root. It is put together on each call, for messages.
 func (n *Node) Path() string {
 	if n == nil || n.up == nil {
 		return ""
 	}
 	up := n.up.Path()
 	switch {
+	case n.key == nil && n.up.key != nil && n.up.key.Value == "acl":
+		return up + "[entry " + strconv.Itoa(n.index+1) + "]" // as explain, why and the audit log count them
 	case n.key == nil:
 		return up + "[" + strconv.Itoa(n.index) + "]"
 	case up == "":

@@ -32,6 +32,7 @@ func TestParseFaults(t *testing.T) {
 		{"bad indent in a mapping", "a: 1\nb: 2\n c: 3\nd: 4\n", "3:2: this is not YAML: mapping values are not allowed in this context"},
 		{"less indent, on the first level of a section", "x: 1\na:\n  b: 1\n c: 2\nd: 1\ne: 1\n", "4:2: this is not YAML: did not find expected key"},
 		{"mapping in a list", "x: 1\na:\n  - 1\n  b: 2\nc: 3\nd: 3\n", "4:3: this is not YAML: did not find expected '-' indicator"},
+		{"a port without quotes", "listen: {address: :8080}\n", "1:1: this is not YAML: did not find expected node content: a value that begins with a colon needs quotes in {} and []"},
 		{"list not closed", "x: 1\na: [1, 2\nb: 3\nc: 4\n", "3:1: this is not YAML: did not find expected ',' or ']'"},
 		{"text not closed", "x: 1\na: \"open\nb: 3\n", "2:1: this is not YAML: found unexpected end of stream"},
 		{"list filled below its brackets", "a: 1\nb: [] # none\n\n# one\n  - c: 1\n    d: 2\n  - c: 3\n", "5:3: line 2 ends the list with []: remove the []"},

@@ -15,6 +15,10 @@ import (
 // begins with `*` or `&` and lacks its quotes is read as one.
 const noAliases = "anchors (&) and aliases (*) are not read here: write the value out, or quote a text that begins so"
 
+// bareColon finds a value such as :8080 in braces or brackets, where YAML takes its colon for that of a
+// key.
+var bareColon = regexp.MustCompile(`[{,\[][^"']*[:\[,] *:[^ ]`)
+
 // yamlMessage splits a message of the YAML library into its line, if it has one, and what it says.
 var yamlMessage = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
 
@@ -59,6 +63,9 @@ func reportSyntax(report *Report, lines *lineReader, err error) {
 	if at, ok := findTab(text, line); ok {
 		report.Fault(at, "a tab in the indentation: indent with spaces")
 		return
+	}
+	if bareColon.Match(text[line-1]) {
+		message += ": a value that begins with a colon needs quotes in {} and []"
 	}
 	if above := closedAbove(text, line); above > 0 {
 		message = fmt.Sprintf("line %d ends the list with []: remove the []", above)

@@ -60,16 +60,19 @@ func Seconds(lo, hi int64) func(*Node) (int64, bool) {
 	}
 }
 
-// Unix reads a moment, as unix seconds or as RFC 3339 with whole seconds ("2027-01-01T00:00:00Z"),
-// from 0 on. It returns unix seconds.
+// Unix reads a moment, as unix seconds, as a day, which means its beginning in UTC, or as RFC 3339
+// with whole seconds ("2027-01-01T00:00:00Z"), from 0 on. It returns unix seconds.
 func Unix(n *Node) (int64, bool) {
 	text, _ := textOf(n)
 	if v, ok := digits(text); ok {
 		return v, true
 	}
-	t, err := time.Parse(time.RFC3339, text)
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		t, err = time.Parse(time.RFC3339, text)
+	}
 	if err != nil || t.Nanosecond() != 0 || t.Unix() < 0 {
-		n.Expected("unix seconds or a time such as 2027-01-01T00:00:00Z")
+		n.Expected("a day such as 2027-01-01, a time such as 2027-01-01T00:00:00Z, or unix seconds")
 		return 0, false
 	}
 	return t.Unix(), true

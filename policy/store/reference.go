@@ -23,7 +23,7 @@ const (
 	typeBool    = "bool"
 	typeKey     = "key"
 	typeDigest  = "64 hexadecimal digits"
-	typeMoment  = "unix seconds or a time"
+	typeMoment  = "a day, a time or unix seconds"
 	typeSeconds = "duration or seconds"
 	typeIPs     = "text or list of addresses"
 	typeOrigins = `list of origins, or "*"`

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"aclgate/policy"
+	"aclgate/upstream"
 	"aclgate/upstream/listing"
 	"aclgate/upstream/wake"
 )
@@ -39,7 +40,29 @@ type Result struct {
 var (
 	ErrNotProbed     = errors.New("nobody has checked yet whether the backend obeys x-flespi-cid")
 	ErrHeaderIgnored = errors.New("the backend ignores x-flespi-cid: it shows items of other accounts")
+	ErrNoAccounts    = errors.New("items of the backend have no cid, so nothing keeps accounts apart: use scope.mode none with one account, or scope.owners store")
 )
+
+// unchecked is an ErrNotProbed that knows why the last try failed, in words that everybody may read.
+type unchecked string
+
+func (u unchecked) Error() string { return "not checked: " + string(u) }
+
+// Is makes every unchecked an ErrNotProbed.
+func (u unchecked) Is(target error) bool { return target == ErrNotProbed }
+
+// uncheckedBy puts the error of a check into words that name no address.
+func uncheckedBy(err error) unchecked {
+	switch {
+	case errors.Is(err, listing.ErrUnauthorized):
+		return "the backend rejected the key in upstream.token_file (401)"
+	case errors.Is(err, upstream.ErrDial):
+		return "the backend cannot be reached"
+	case errors.Is(err, upstream.ErrTimeout), errors.Is(err, upstream.ErrCanceled):
+		return "the backend does not answer in time"
+	}
+	return "the backend gives no answer that tells; the log has it"
+}
 
 const (
 	maxPages     = 200 // pages of one check
@@ -71,7 +94,8 @@ type Probe struct {
 	at          int // where the next check begins
 	state       atomic.Uint32
 	checked     atomic.Bool
-	failed      string // why the last check failed, as it was logged; of Run
+	noAccounts  atomic.Bool               // Ignored, since rows name no account
+	failed      atomic.Pointer[unchecked] // why the last check said nothing; nil: none has failed
 	wake        wake.Signal
 	tried       chan struct{} // closed when a check has ended, whatever became of it
 	trying      sync.Once
@@ -114,8 +138,14 @@ func (p *Probe) State() Support { return Support(p.state.Load()) }
 func (p *Probe) Ready() error {
 	switch p.Refusal() {
 	case policy.ScopeIgnored:
+		if p.noAccounts.Load() {
+			return ErrNoAccounts
+		}
 		return ErrHeaderIgnored
 	case policy.ScopeUnchecked:
+		if why := p.failed.Load(); why != nil {
+			return *why
+		}
 		return ErrNotProbed
 	}
 	return nil
@@ -151,8 +181,8 @@ func (p *Probe) check(ctx context.Context) time.Duration {
 		// The accounts are not known yet. Whoever reads them logs what fails, and calls PolicyLoaded.
 		return againFailed
 	case err != nil:
-		if text := err.Error(); text != p.failed { // one line, however often the same fails
-			p.failed = text
+		why := uncheckedBy(err)
+		if before := p.failed.Swap(&why); before == nil || before.Error() != why.Error() { // one line, however often the same fails
 			p.Log.Warn("cannot look whether the backend obeys x-flespi-cid", "error", err)
 		}
 		if !p.checked.Load() {
@@ -160,7 +190,7 @@ func (p *Probe) check(ctx context.Context) time.Duration {
 		}
 		return againFailed
 	}
-	p.failed = ""
+	p.failed.Store(nil)
 	p.note(&f)
 	if f.Support == Unknown {
 		return againUnknown
@@ -172,6 +202,9 @@ func (p *Probe) check(ctx context.Context) time.Duration {
 // ignore the header.
 func (p *Probe) note(f *Result) {
 	switch {
+	case f.Support == Ignored && f.Foreign == 0:
+		p.Log.Error("items of the backend have no cid, so nothing keeps accounts apart: requests that only the account scope limits are refused",
+			"collection", f.Collection, "asked_for_account", f.Account)
 	case f.Support == Ignored:
 		p.Log.Error("the backend ignores x-flespi-cid: requests that only the account scope limits are refused",
 			"collection", f.Collection, "asked_for_account", f.Account, "got_item_of_account", f.Foreign)
@@ -181,6 +214,7 @@ func (p *Probe) note(f *Result) {
 		p.Log.Info("the backend obeys x-flespi-cid", "collection", f.Collection, "account", f.Account)
 	}
 	if f.Support != Unknown || p.State() != Ignored {
+		p.noAccounts.Store(f.Support == Ignored && f.Foreign == 0)
 		p.state.Store(uint32(f.Support))
 	}
 	p.checked.Store(true)

@@ -228,7 +228,7 @@ func TestProbeRun(t *testing.T) {
 			}
 			time.Sleep(step.after)
 			synctest.Wait()
-			if b.asked.Load() == before || w.State() != step.want || told != step.want || w.Ready() != step.ready {
+			if b.asked.Load() == before || w.State() != step.want || told != step.want || !errors.Is(w.Ready(), step.ready) {
 				t.Errorf("%s: asked %d times, %v, told %v, %v", step.name, b.asked.Load()-before, w.State(), told, w.Ready())
 			}
 		}

@@ -31,7 +31,21 @@ func (a *App) ProbeScope(ctx context.Context) (*probe.Result, error) {
 		return nil, err
 	}
 	found, err := a.probe.Check(ctx)
-	return &found, err
+	return &found, a.unanswered(ctx, err)
+}
+
+// unanswered says in words that a backend did not answer in the time there is, or takes no key of
+// the gateway's.
+func (a *App) unanswered(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, listing.ErrUnauthorized):
+		return errors.New("the backend rejected the key in upstream.token_file (401)")
+	case ctx.Err() != nil, errors.Is(err, upstream.ErrTimeout):
+		return fmt.Errorf("the backend at %s takes the connection and does not answer", a.settings.Upstream.URLs[0])
+	}
+	return err
 }
 
 // AskBackend asks the backend for one item, without serving: it can be reached, and takes the
@@ -56,7 +70,7 @@ func (a *App) AskBackend(ctx context.Context) error {
 	if errors.As(err, &refused) && refused.Status != 401 && refused.Status != 429 {
 		return nil
 	}
-	return err
+	return a.unanswered(ctx, err)
 }
 
 // Survey asks the backend what it lists.
