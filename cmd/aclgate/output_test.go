@@ -21,6 +21,9 @@ var noTable = map[string]string{
 	"aclgate store migrate": "one line", "aclgate store prune": "one line",
 	"aclgate token new": "a key and YAML", "aclgate token show": "one record", "aclgate token edit": "one record",
 	"aclgate token revoke": "nothing", "aclgate token enable": "nothing", "aclgate token disable": "nothing",
+	"aclgate account": "help", "aclgate account new": "one line", "aclgate account show": "is JSON", "aclgate account edit": "nothing",
+	"aclgate account delete": "nothing", "aclgate account enable": "nothing", "aclgate account disable": "nothing",
+	"aclgate limit": "help", "aclgate limit new": "one line", "aclgate limit show": "is JSON", "aclgate limit edit": "nothing", "aclgate limit delete": "nothing",
 	"aclgate bench backend": "one line", "aclgate bench world": "nothing",
 }
 
