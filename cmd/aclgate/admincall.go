@@ -52,6 +52,7 @@ func (e *env) askAdmin(ctx context.Context, s *config.Settings, method, path str
 		}
 		req.Header.Set("Authorization", "Bearer "+key)
 	}
+	defer e.during("waiting for the gateway").end()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)
 	switch {

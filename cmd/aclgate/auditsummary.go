@@ -58,8 +58,11 @@ func (e *env) runSummary(since time.Duration, top int, output outputFlag) error 
 		from = time.Now().Add(-since)
 	}
 	sum := summary{groups: map[refusalKey]*refusals{}}
+	reading := e.during("reading the audit log")
+	defer reading.end()
 	for _, name := range auditFiles(s.Audit) {
 		err := eachLineOf(name, math.MaxInt64, func(l *record.Line, _ []byte) bool {
+			reading.add()
 			if !l.Time.Before(from) {
 				sum.add(l)
 			}

@@ -66,7 +66,10 @@ func (e *env) runTail(ctx context.Context, f *tailFlags) error {
 		return err
 	}
 	t := &tail{flags: f, out: e.stdout, since: time.Now().Add(-time.Duration(f.since))}
-	if err := t.past(s.Audit); err != nil {
+	reading := e.during("reading the audit log")
+	err = t.past(s.Audit)
+	reading.end()
+	if err != nil {
 		return failed(err)
 	}
 	for _, line := range t.last {

@@ -39,7 +39,9 @@ Exit code 3 says that there are faults; warnings alone are 0.`,
 }
 
 func (e *env) runCheck(ctx context.Context, live bool) error {
+	reading := e.during("reading the files")
 	s, pol, faults := readBoth(e.file)
+	reading.end()
 	for _, f := range faults {
 		fmt.Fprintln(e.stderr, f)
 	}
@@ -163,6 +165,7 @@ func (e *env) oneAccount(ctx context.Context, a *app.App) error {
 
 // checkLive asks the backend what only it can say.
 func (e *env) checkLive(ctx context.Context, a *app.App, s *config.Settings, tree *policy.Tree) error {
+	defer e.during("asking the backend").end()
 	found, err := a.ProbeScope(ctx)
 	switch {
 	case err != nil:

@@ -71,6 +71,8 @@ func (e *env) runDiff(f *diffFlags) error {
 	if len(files) == 0 {
 		return failed(errors.New("there is no audit log to replay: name one by --replay"))
 	}
+	r.progress = e.during("replaying the audit log")
+	defer r.progress.end()
 	for _, file := range files {
 		if err := r.file(file); err != nil {
 			return failed(err)
@@ -96,6 +98,7 @@ type replay struct {
 	count    int
 	skipped  map[string]int // why → lines
 	groups   map[group]*changed
+	progress *progress
 }
 
 // group is the key by which changes are counted.
@@ -119,6 +122,7 @@ func (r *replay) file(name string) error {
 		return fmt.Errorf("cannot read the audit log: %w", err)
 	}
 	return eachLineOf(name, info.Size(), func(l *record.Line, _ []byte) bool {
+		r.progress.add()
 		if l.Decision != "" {
 			r.line(l)
 		}

@@ -100,7 +100,9 @@ func (e *env) runExplain(cmd *cobra.Command, f *explainFlags, args []string) err
 	if err != nil {
 		return err
 	}
+	reading := e.during("reading the policy")
 	pol, err := policyInForce(s)
+	reading.end()
 	if err != nil {
 		return err
 	}

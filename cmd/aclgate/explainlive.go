@@ -37,6 +37,7 @@ func (e *env) explainLive(ctx context.Context, s *config.Settings, ask explain.A
 		return nil, badSettings(err)
 	}
 	defer a.Close()
+	defer e.during("asking the backend").end()
 	report, err = a.Explain(ctx, ask)
 	return report, failed(err)
 }

@@ -93,7 +93,9 @@ func (e *env) runInit(ctx context.Context, f *initFlags) error {
 	key, keyErr := config.ReadKeyFile(filepath.Join(folder, upstreamName))
 	var found *survey.Result
 	if f.mode == "" {
+		asking := e.during("asking the backend")
 		found = e.survey(ctx, f.url, key, keyErr, &start)
+		asking.end()
 	}
 	files, err := f.files(start, accountsOf(found, start.Mode))
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -11,10 +12,15 @@ type env struct {
 	file   string // -c
 	stdout io.Writer
 	stderr io.Writer
+
+	patience time.Duration // how long a command may be silent, whoever reads; 0: a second, if a person does
 }
 
 func newRoot(stdout, stderr io.Writer) *cobra.Command {
-	e := &env{stdout: stdout, stderr: stderr}
+	return newRootOf(&env{stdout: stdout, stderr: stderr})
+}
+
+func newRootOf(e *env) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "aclgate",
 		Short: "An API gateway that narrows requests to the items that the caller may touch",
@@ -28,8 +34,8 @@ Start with "aclgate demo". Put it in front of your own backend with
 		SilenceErrors: true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(e.stdout)
+	root.SetErr(e.stderr)
 	root.PersistentFlags().StringVarP(&e.file, "config", "c", "aclgate.yaml", "settings file")
 	root.AddCommand(e.demo(), e.init(), e.serve(), e.check(), e.explain(), e.token(), e.user(), e.item(), e.store(), e.account(), e.limit(), e.changes(), e.routes(),
 		e.reload(), e.health(), e.metrics(), e.test(), e.diff(), e.why(), e.audit(), e.schema(), e.bench(), e.version())

@@ -38,6 +38,7 @@ func (e *env) withDatabase(ctx context.Context, do func(*config.Settings, app.Da
 	if err != nil {
 		return err
 	}
+	defer e.during("working on the database").end()
 	db, err := app.OpenDatabase(ctx, s)
 	if bad := (*app.BadStore)(nil); errors.As(err, &bad) {
 		return badSettings(err)
@@ -69,6 +70,7 @@ all of them first, then migrate.`,
 			if err != nil {
 				return err
 			}
+			defer e.during("working on the database").end()
 			m, err := app.Migrate(cmd.Context(), s, owner)
 			name := app.StoreName(s)
 			switch bad := (*app.BadStore)(nil); {

@@ -48,6 +48,7 @@ func (e *env) runTest(f *testFlags, files []string) error {
 	if err != nil {
 		return err
 	}
+	defer e.during("testing the policy").end()
 	world, err := readWorld(s, f.policy)
 	if err != nil {
 		return err

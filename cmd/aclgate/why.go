@@ -69,6 +69,7 @@ func (e *env) findDecision(ctx context.Context, s *config.Settings, id record.ID
 	if !s.Audit.Path.IsSet() {
 		return nil, nil, fmt.Errorf("%w; and there is no audit log to search (audit.path)", missing)
 	}
+	defer e.during("searching the audit log").end()
 	line, raw, err := searchAudit(s.Audit, id.String())
 	if line == nil && err == nil {
 		err = fmt.Errorf("%w; and the audit log %s does not have it, which keeps every denial, but of the rest only the share audit.allow_sample",
