@@ -24,6 +24,8 @@ var noTable = map[string]string{
 	"aclgate account": "help", "aclgate account new": "one line", "aclgate account show": "is JSON", "aclgate account edit": "nothing",
 	"aclgate account delete": "nothing", "aclgate account enable": "nothing", "aclgate account disable": "nothing",
 	"aclgate limit": "help", "aclgate limit new": "one line", "aclgate limit show": "is JSON", "aclgate limit edit": "nothing", "aclgate limit delete": "nothing",
+	"aclgate grant": "help", "aclgate grant new": "one line", "aclgate grant show": "is JSON", "aclgate grant edit": "nothing", "aclgate grant delete": "nothing",
+	"aclgate grant enable": "nothing", "aclgate grant disable": "nothing", "aclgate grant link": "nothing", "aclgate grant unlink": "nothing",
 	"aclgate bench backend": "one line", "aclgate bench world": "nothing",
 }
 

@@ -6,6 +6,32 @@ import (
 	"testing"
 )
 
+// Grants at the command line: they are made, linked, shown, and end.
+func TestGrantCommands(t *testing.T) {
+	g := startPlatform(t, true, "scope: {owners: store, mode: ids}\n")
+	id := strings.TrimSpace(g.runs(exitOK, "grant", "new", "--cid", "11", "--name", "all", "--give", "gw/devices=all:view,edit", "--expire", "2099-01-01T00:00:00Z"))
+	g.runs(exitOK, "grant", "link", id, "12")
+	if out := g.runs(exitOK, "grant", "list"); !strings.Contains(out, "gw/devices view,edit") {
+		t.Errorf("got %s", out)
+	}
+	g.runs(exitOK, "grant", "edit", id, "--give", "account:operate-as")
+	if out := g.runs(exitOK, "grant", "show", id); !strings.Contains(out, `"operate-as"`) || !strings.Contains(out, `"expire": 4070908800`) {
+		t.Errorf("got %s", out)
+	}
+	if out := g.runs(exitFailed, "grant", "link", id, "1"); !strings.Contains(out, "lies above it") {
+		t.Errorf("got %s", out)
+	}
+	g.runs(exitOK, "grant", "disable", id)
+	g.runs(exitOK, "grant", "unlink", id, "12")
+	g.runs(exitFailed, "grant", "unlink", id, "12")
+	g.runs(exitOK, "grant", "delete", id)
+	for _, give := range []string{"gw/devices", "gw/devices=7", "gw/devices=x:view", ":view"} {
+		g.runs(exitUsage, "grant", "new", "--cid", "11", "--name", "x", "--give", give)
+	}
+	g.runs(exitUsage, "grant", "new", "--name", "x")
+	g.runs(exitUsage, "grant", "link", id, "x")
+}
+
 // Each task of docs/sharing.md is a policy and a test of it: they are run as they stand there.
 func TestDocsSharing(t *testing.T) {
 	page := readText(t, "..", "..", "docs", "sharing.md")

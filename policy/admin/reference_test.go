@@ -83,7 +83,9 @@ func TestPageOfAPI(t *testing.T) {
 	isPage(t, pageFile, b.String())
 }
 
-func anchor(k *record.Kind) string { return strings.ReplaceAll(k.Path, "/", "") }
+func anchor(k *record.Kind) string {
+	return strings.NewReplacer("/", "", "{", "", "}", "").Replace(k.Path)
+}
 
 func guestMethods(set policy.MethodSet) string {
 	if set == 0 {
@@ -234,9 +236,15 @@ func operation(r *admin.Route, m policy.Method, one bool) object {
 	if m == policy.GET {
 		parameters = append(parameters, ref("parameters", "limit"), ref("parameters", "offset"))
 	}
+	if k == record.GrantLinks {
+		parameters = append(parameters, ref("parameters", "grant"))
+	}
 	op["parameters"] = parameters
 	switch m {
 	case policy.POST:
+		if one {
+			break // the path says it all
+		}
 		made := ref("schemas", schemaName(k, "New"))
 		op["requestBody"] = object{"required": true, "content": jsonBody(object{"oneOf": []object{made, {"type": "array", "minItems": 1, "maxItems": 1000, "items": made}}})}
 	case policy.PUT, policy.PATCH:
@@ -255,7 +263,7 @@ func openapi(t *testing.T) object {
 			defs[schemaName(r.Kind, "New")] = schemaOf(t, r.Kind, true, func(f *record.Field) bool { return f.Write != record.Never })
 		}
 		for _, one := range []bool{false, true} {
-			path, set := "/"+r.Path, r.Whole
+			path, set := "/"+strings.Replace(r.Path, "{}", "{grant}", 1), r.Whole
 			if one {
 				path, set = path+"/{selector}", r.One
 			}
@@ -285,6 +293,7 @@ func openapi(t *testing.T) object {
 			"parameters": object{
 				"cid":      object{"name": "x-flespi-cid", "in": "header", "description": "the acting account", "schema": schemas[record.ID]},
 				"selector": object{"name": "selector", "in": "path", "required": true, "description": "all, ids, or field=value", "schema": object{"type": "string"}},
+				"grant":    object{"name": "grant", "in": "path", "required": true, "description": "all, or ids of grants", "schema": object{"type": "string"}},
 				"fields":   query("fields", "names with commas between, dots below objects; none: the default set", object{"type": "string"}),
 				"limit":    query("limit", "how many rows at most", object{"type": "integer", "minimum": 0}),
 				"offset":   query("offset", "how many rows to leave out", object{"type": "integer", "minimum": 0}),

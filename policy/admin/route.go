@@ -27,6 +27,8 @@ var routes = []Route{
 	{"platform/subaccounts", record.Subaccounts, makes, records, reads, true},
 	{"platform/limits", record.Limits, makes, records, reads, true},
 	{"platform/grants", record.Grants, makes, records, 0, true},
+	{"platform/grants/{}/subaccounts", record.GrantLinks, 0, policy.Methods(policy.GET, policy.POST, policy.DELETE), 0, false},
+	{"platform/grantors", record.Grantors, 0, policy.Methods(policy.GET, policy.DELETE), 0, false},
 	{"platform/customer", record.Customer, policy.Methods(policy.GET, policy.PUT, policy.PATCH), 0, reads, true},
 }
 

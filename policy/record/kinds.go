@@ -61,6 +61,20 @@ var (
 		Field{"created", Time, Never, 0, "unix seconds"},
 	)
 
+	// GrantLinks are whom a grant is for.
+	GrantLinks = newKind("links", "platform/grants/{}/subaccounts", "An account that a grant is for.",
+		Field{"grant_id", ID, Never, Default, "the grant"},
+		Field{"subaccount_id", ID, Never, Default, "the account"},
+	)
+
+	Grantors = newKind("grantors", "platform/grantors", "A grant that the acting account has got.",
+		Field{"id", ID, Never, Default, "of the grant"},
+		Field{"name", Name, Never, Default, "what the grantor calls it"},
+		Field{"access", GrantAccess, Never, Default, "uri, ids and levels"},
+		Field{"cid", ID, Never, Default, "the grantor: `x-flespi-cid` of a cross-account request"},
+		Field{"expire", Time, Never, 0, "unix seconds; 0: never"},
+	)
+
 	Realms = newKind("realms", "platform/realms", "A place where users log in.",
 		Field{"id", ID, Never, Default, "given by the gateway, never used twice"},
 		Field{"name", Name, Always, Default | Needed, "what people call it"},
@@ -140,5 +154,5 @@ func limitFields() []Field {
 
 // Kinds returns all kinds, in the order in which the reference shows them.
 func Kinds() []*Kind {
-	return []*Kind{Tokens, LegacyTokens, Subaccounts, Customer, Limits, Changes, Grants, Realms, Users, Roles}
+	return []*Kind{Tokens, LegacyTokens, Subaccounts, Customer, Limits, Changes, Grants, GrantLinks, Grantors, Realms, Users, Roles}
 }

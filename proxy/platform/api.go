@@ -251,6 +251,8 @@ func (x *call) serve() error {
 		return fault
 	}
 	switch {
+	case x.col.serve != nil:
+		return x.col.serve(x)
 	case x.logs:
 		return x.history()
 	case m == policy.POST:

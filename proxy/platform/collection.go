@@ -20,6 +20,7 @@ type collection struct {
 	make   func(x *call, asked record.Value) (record.Value, error)
 	judge  func(x *call, before, asked, after record.Value) *record.Fault // of PUT and PATCH
 	remove func(x *call, doc record.Value) error                          // judges, and takes along what belongs to it
+	serve  func(x *call) error                                            // instead of all of them; nil: they
 }
 
 // single reports whether there is one record, without a selector: the acting account.
@@ -35,6 +36,9 @@ func makeCollections() (all []*collection) {
 		record.Subaccounts:  subaccounts,
 		record.Customer:     customer,
 		record.Limits:       limits,
+		record.Grants:       grants,
+		record.GrantLinks:   {table: store.GrantLinks, serve: (*call).links},
+		record.Grantors:     {table: store.GrantLinks, serve: (*call).grantors},
 	}
 	routes := admin.Routes()
 	for i := range routes {

@@ -74,7 +74,10 @@ func removeAccount(x *call, doc record.Value) error {
 	if fault := x.law.DeleteAccount(id, release); fault != nil {
 		return fault
 	}
-	for _, t := range []store.Table{store.Tokens, store.Limits} {
+	if err := x.endGrants(id); err != nil {
+		return err
+	}
+	for _, t := range []store.Table{store.Tokens, store.Limits, store.Grants} {
 		if err := x.removeAll(t, id); err != nil {
 			return err
 		}

@@ -167,7 +167,7 @@ func (x *call) row(d document, counted bool) record.Value {
 		row = row.With("accessed", record.NewInt(record.NumberOf(d.doc, "accessed")))
 		cid = record.NumberOf(d.doc, "cid")
 	}
-	if x.api.o.Usage == nil || x.col.table == store.Limits {
+	if x.api.o.Usage == nil || x.col.table == store.Limits || x.col.table == store.Grants {
 		if counted {
 			row = row.With("counters", x.counters(cid, nil))
 		}

@@ -25,6 +25,8 @@ type Writer interface {
 	Delete(t store.Table, id int64) error
 	Seal(token int64, box []byte) error
 	DeleteOwner(collection string, id int64) error
+	Link(grant, account int64) error
+	Unlink(grant, account int64) error
 }
 
 // Store is where the records are.

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"aclgate/policy/record"
+)
+
+var grantKind = recordKind{"grants", "a grant", record.Grants, "id,cid,name,enabled,expire,access", []column{
+	field("ID", "id"), field("GRANTOR", "cid"), field("NAME", "name"),
+	{"GIVES", func(row map[string]any) string {
+		var parts []string
+		access, _ := row["access"].([]any)
+		for _, a := range access {
+			element, _ := a.(map[string]any)
+			var levels []string
+			all, _ := element["levels"].([]any)
+			for _, l := range all {
+				levels = append(levels, fmt.Sprint(l))
+			}
+			parts = append(parts, fmt.Sprint(element["uri"])+" "+strings.Join(levels, ","))
+		}
+		return strings.Join(parts, "; ")
+	}},
+}}
+
+func (e *env) grant() *cobra.Command {
+	c := &cobra.Command{Use: "grant", Short: "Let accounts use items of others: make, show, change, link and delete grants", Args: cobra.NoArgs,
+		Long: `Make, show, change, link and delete grants. A grant says what may be done with some
+items of its account; whom it is for is said by link. docs/sharing.md has examples.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	c.AddCommand(e.grantWrite("new"), e.recordList(&grantKind), e.recordShow(&grantKind), e.grantWrite("edit"), e.recordDelete(&grantKind, nil),
+		e.recordSwitch(&grantKind, "enable", true, "Let a grant give something again"),
+		e.recordSwitch(&grantKind, "disable", false, "Have a grant give nothing, at once"),
+		e.grantLink("link", http.MethodPost, "Make a grant one for an account"),
+		e.grantLink("unlink", http.MethodDelete, "Take an account out of a grant"))
+	return c
+}
+
+func (e *env) grantLink(verb, method, short string) *cobra.Command {
+	return &cobra.Command{
+		Use: verb + " ID ACCOUNT", Short: short, Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path, err := recordPath("grants", "a grant", args[0], false)
+			if err != nil {
+				return err
+			}
+			account, err := recordPath("subaccounts", "an account", args[1], false)
+			if err != nil {
+				return err
+			}
+			_, err = e.platform(cmd.Context(), method, path+"/"+account, nil)
+			return err
+		},
+	}
+}
+
+func (e *env) grantWrite(verb string) *cobra.Command {
+	var name, expire, file string
+	var cid int64
+	var gives []string
+	c := &cobra.Command{
+		Use: verb, Short: "Make a grant, and print its id", Args: cobra.NoArgs,
+		Long: `Make a grant of an account. It gives nothing to anybody before it is linked.
+
+  aclgate grant new --cid 11 --name vans --give gw/devices=7,9:view,command
+  aclgate grant link 1 12`,
+	}
+	if verb == "edit" {
+		c.Use, c.Short, c.Args = "edit ID", "Change fields of a grant", cobra.ExactArgs(1)
+		c.Long = "Change fields of a grant. --give replaces all that it gave."
+	}
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if verb == "new" && cid == 0 {
+			return errors.New("grant new needs --cid ACCOUNT, the account whose items it is about")
+		}
+		fields := map[string]any{}
+		if cmd.Flags().Changed("name") {
+			fields["name"] = name
+		}
+		if cmd.Flags().Changed("expire") {
+			at, err := parseMoment(expire)
+			if err != nil {
+				return err
+			}
+			fields["expire"] = at
+		}
+		var access []any
+		for _, text := range gives {
+			element, err := readGive(text)
+			if err != nil {
+				return err
+			}
+			access = append(access, element)
+		}
+		if access != nil {
+			fields["access"] = access
+		}
+		return e.writeRecord(cmd, &grantKind, args, cid, file, fields)
+	}
+	f := c.Flags()
+	f.StringVar(&name, "name", "", "what people call it")
+	f.StringArrayVar(&gives, "give", nil, "items and levels, such as gw/devices=7,9:view or account:operate-as; may be said again")
+	f.StringVar(&expire, "expire", "", "when it ends, such as 2027-01-01T00:00:00Z or unix seconds")
+	f.StringVar(&file, "json", "", "file with further fields, - for stdin")
+	if verb == "new" {
+		f.Int64Var(&cid, "cid", 0, "the account whose items it is about (required)")
+	}
+	return c
+}
+
+// readGive reads URI=IDS:LEVELS or account:LEVELS.
+func readGive(text string) (map[string]any, error) {
+	what, levels, found := strings.Cut(text, ":")
+	uri, ids, listed := strings.Cut(what, "=")
+	if !found || levels == "" || uri == "" {
+		return nil, fmt.Errorf("--give: expected items and levels, such as gw/devices=7,9:view or account:operate-as, found %q", text)
+	}
+	element := map[string]any{"uri": uri, "levels": strings.Split(levels, ",")}
+	switch {
+	case ids == "all":
+		element["ids"] = "all"
+	case listed:
+		var all []int64
+		for part := range strings.SplitSeq(ids, ",") {
+			var id int64
+			if _, err := fmt.Sscanf(part, "%d", &id); err != nil || id <= 0 {
+				return nil, fmt.Errorf("--give: expected ids or all, found %q", ids)
+			}
+			all = append(all, id)
+		}
+		element["ids"] = all
+	}
+	return element, nil
+}
