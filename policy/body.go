@@ -59,6 +59,9 @@ func (e *Engine) JudgeElement(d *Decision, in *Input, k Keys) Reason {
 	if !in.Tree.Contains(in.Scope, k.CID) {
 		return BodyAccount
 	}
+	if in.paths.roles {
+		return e.roleTakes(d, in, k.CID)
+	}
 	if !r.Route.Creates && !d.ownsAll(in) {
 		return MoveNoEntry
 	}
@@ -91,10 +94,10 @@ func (d *Decision) addresses(r *Request, id int64) bool {
 // mayMove reports whether the token may move every item that the request goes to: by the entry that
 // PUT …/cid would be judged by.
 func (e *Engine) mayMove(d *Decision, in *Input) bool {
-	if !e.acl(in.Token) {
+	if !e.acl(in) {
 		return true
 	}
-	entry := in.Token.ACL.Choose(in.Request.Route.Collection, SlotCID, PUT)
+	entry := in.acl().Choose(in.Request.Route.Collection, SlotCID, PUT)
 	if entry == nil || !entry.Limited() {
 		return entry != nil
 	}
@@ -103,7 +106,7 @@ func (e *Engine) mayMove(d *Decision, in *Input) bool {
 	}
 	col := in.Request.Route.Collection
 	var b bounds
-	e.addRight(&b, in, col, e.rightOn(in.Token.ACL, col, SlotCID, PUT))
+	e.addRight(&b, in, col, e.rightOn(in.acl(), col, SlotCID, PUT))
 	cur := b.walks()
 	for _, id := range d.Selectors[0].IDs {
 		if !b.permits(&cur, id) {

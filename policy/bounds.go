@@ -62,7 +62,7 @@ func intersection(a, b []int64) []int64 {
 // boundsOf returns what limits the caller on collection col: for the item's own selector the chosen
 // entry, for a linked one the entry for that collection.
 func (e *Engine) boundsOf(d *Decision, in *Input, col *Collection, own bool) (b bounds, reason Reason) {
-	if !e.acl(in.Token) {
+	if !e.acl(in) {
 		b.linked = !own
 		return b, NotJudged
 	}
@@ -77,7 +77,7 @@ func (e *Engine) boundsOf(d *Decision, in *Input, col *Collection, own bool) (b 
 // linkedBounds judges a linked selector for an acl token (SPEC 4.3): by its entry for that
 // collection, chosen as for a GET of the item.
 func (e *Engine) linkedBounds(in *Input, col *Collection) (bounds, Reason) {
-	acl, r := in.Token.ACL, in.Request
+	acl, r := in.acl(), in.Request
 	reads := e.rightOn(acl, col, SlotItem, GET)
 	b := bounds{linked: true, reads: reads.entry}
 	switch {
@@ -99,7 +99,7 @@ func (e *Engine) linkedBounds(in *Input, col *Collection) (bounds, Reason) {
 // what is linked. The members that a linked group will have are unknown, so the right has to be
 // there for every device [G].
 func (e *Engine) addMessageBounds(b *bounds, in *Input, col *Collection) Reason {
-	acl := in.Token.ACL
+	acl := in.acl()
 	if col.Role != RoleGroups {
 		messages := e.rightOn(acl, col, SlotMessages, GET)
 		if messages.entry == nil {

@@ -35,7 +35,20 @@ func (e *Engine) Decide(d *Decision, in *Input) Reason {
 }
 
 // acl reports whether the entries of the token are to be asked.
-func (e *Engine) acl(t *Token) bool { return t.Access == ACLAccess && !e.Unenforced }
+func (e *Engine) acl(in *Input) bool {
+	if in.Token.IsUser { // of a role with all rights none are
+		return in.paths.role == nil || in.paths.role.ACL != nil
+	}
+	return in.Token.Access == ACLAccess && !e.Unenforced
+}
+
+// acl returns the entries that count: those of the token, or of the role that is judged.
+func (in *Input) acl() *ACL {
+	if in.paths.role != nil {
+		return in.paths.role.ACL
+	}
+	return in.Token.ACL
+}
 
 // route judges steps 7 and 8 as far as no entry is asked: unknown and closed routes. NotJudged goes
 // on to the entries.
@@ -184,12 +197,24 @@ func (r *Route) Owned() bool { return r.Collection.Scoped && r.Collection.IDs ==
 // entry chooses the one entry that decides. Dictionaries, and tokens that have no ACL, need none.
 func (e *Engine) entry(in *Input) (right, Reason) {
 	r := in.Request
-	if r.Route.Collection.OpenTo(r.Method) || !e.acl(in.Token) {
+	if r.Route.Collection.OpenTo(r.Method) {
+		return right{}, NotJudged
+	}
+	if in.Token.IsUser {
+		return e.roleEntry(in)
+	}
+	return e.ownEntry(in)
+}
+
+// ownEntry chooses it among the entries that count now.
+func (e *Engine) ownEntry(in *Input) (right, Reason) {
+	r := in.Request
+	if !e.acl(in) {
 		return right{}, NotJudged
 	}
 	creates := r.Route.Creates && r.Method == POST
 	if creates { // members exist already: groups confer nothing here
-		entry := in.Token.ACL.Choose(r.Route.Collection, SlotItem, POST)
+		entry := in.acl().Choose(r.Route.Collection, SlotItem, POST)
 		switch {
 		case entry == nil:
 			return right{}, NoEntry
@@ -198,7 +223,7 @@ func (e *Engine) entry(in *Input) (right, Reason) {
 		}
 		return right{entry: entry}, NotJudged
 	}
-	found := e.rightOn(in.Token.ACL, r.Route.Collection, r.Route.Slot, r.Method)
+	found := e.rightOn(in.acl(), r.Route.Collection, r.Route.Slot, r.Method)
 	switch {
 	case found.entry == nil:
 		return right{}, NoEntry

@@ -107,12 +107,15 @@ func (e *Engine) Authenticate(in *Input) Reason {
 // ForeignAccount, whether it exists or not, unless it has granted something to the token's account
 // (SPEC 4.4). Where nothing keeps accounts apart there is one, or nobody is let in.
 func (e *Engine) Scope(in *Input) Reason {
-	if in.paths.grants != nil {
+	if in.paths.grants != nil || in.paths.roles || in.paths.role != nil {
 		in.paths = accessPaths{}
 	}
 	if e.Mode == ModeNone && len(in.Tree.Accounts()) > 1 {
 		in.Scope = 0
 		return ManyAccounts
+	}
+	if in.Token.IsUser {
+		return e.roleScope(in)
 	}
 	in.Scope = in.Token.CID
 	if in.AskedCID != 0 {

@@ -100,7 +100,7 @@ func (e *Engine) guards(acl *ACL, col *Collection) bool {
 func (e *Engine) fields(d *Decision, in *Input) Reason {
 	r := in.Request
 	col := r.Route.Rows
-	if col == nil || !e.acl(in.Token) || col.OpenTo(r.Method) || !e.guards(in.Token.ACL, col) {
+	if col == nil || !e.acl(in) || col.OpenTo(r.Method) || !e.guards(in.acl(), col) {
 		return NotJudged
 	}
 	asked, star, ok := col.readFields(r.param(paramFields))
@@ -130,14 +130,14 @@ func (e *Engine) fields(d *Decision, in *Input) Reason {
 // those of the lists where it names the rows of the answer.
 func (e *Engine) reachInto(p *SelectorDecision, b *bounds, d *Decision, in *Input, i int) Reason {
 	s := &in.Request.Selectors[i]
-	if !e.acl(in.Token) {
+	if !e.acl(in) {
 		return NotJudged
 	}
 	named := s.Collection.tested(s)
 	if i == in.Request.Route.RowsAt {
 		named |= d.fields
 	}
-	if named == 0 || !e.guards(in.Token.ACL, s.Collection) {
+	if named == 0 || !e.guards(in.acl(), s.Collection) {
 		return NotJudged
 	}
 	p.Fields = named
@@ -151,7 +151,7 @@ func (e *Engine) addFields(b *bounds, in *Input, col *Collection, named SlotSet)
 		if slot != SlotItem && !named.Has(slot) {
 			continue
 		}
-		g := e.rightOn(in.Token.ACL, col, slot, GET)
+		g := e.rightOn(in.acl(), col, slot, GET)
 		if g.entry == nil {
 			return FieldHidden
 		}

@@ -43,7 +43,7 @@ func (e *Engine) groupEntry(acl *ACL, col *Collection, m Method) *Entry {
 // in the scope, ascending. Groups that the token may add members to, by another entry, do not
 // count. Without an index there are none.
 func (e *Engine) members(in *Input, col *Collection, g *Entry) []int64 {
-	if g == nil || in.Items == nil || in.paths.cross && !in.paths.full {
+	if g == nil || in.Items == nil || in.paths.roles || in.paths.cross && !in.paths.full {
 		return nil
 	}
 	groups := e.Catalogue.WithRole(RoleGroups)
@@ -51,7 +51,7 @@ func (e *Engine) members(in *Input, col *Collection, g *Entry) []int64 {
 	if !g.Limited() {
 		candidates = in.Items.Of(groups, in.Scope)
 	}
-	mayAdd := in.Token.ACL.Choose(groups, groups.Slot(col.Type), POST)
+	mayAdd := in.acl().Choose(groups, groups.Slot(col.Type), POST)
 	var permitted []int64
 	for _, id := range candidates {
 		if in.inScope(groups, id) && !(mayAdd != nil && mayAdd.names(id)) {

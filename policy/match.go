@@ -7,7 +7,7 @@ import "slices"
 // and is then judged like "all", or like the list (SPEC 4.3).
 func (e *Engine) match(d *Decision, in *Input, i int, b *bounds) Reason {
 	s, p := &in.Request.Selectors[i], &d.Selectors[i]
-	if b.reads != nil && !readable(in.Token.ACL, s, b.reads) {
+	if b.reads != nil && !readable(in.acl(), s, b.reads) {
 		return MatchUnreadable
 	}
 	indexed, listed := e.scoped(s.Collection), s.Kind == SelectConditions
@@ -58,7 +58,7 @@ func (e *Engine) match(d *Decision, in *Input, i int, b *bounds) Reason {
 func (e *Engine) linkedMatch(in *Input, s *Selector, b *bounds) bool {
 	indexed := e.scoped(s.Collection)
 	switch {
-	case b.limited(), e.acl(in.Token) && b.reads == nil:
+	case b.limited(), e.acl(in) && b.reads == nil:
 		return true
 	case s.Kind == SelectConditions:
 		return indexed

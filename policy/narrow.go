@@ -89,6 +89,12 @@ func (e *Engine) narrow(d *Decision, in *Input, i int) Reason {
 		return NotJudged
 	}
 	own := i == 0 && r.Route.Item
+	if in.paths.roles {
+		if !e.scoped(s.Collection) {
+			return ClosedScope // whose items these are nobody knows
+		}
+		return e.unite(d, in, i, &bounds{linked: !own})
+	}
 	b, reason := e.boundsOf(d, in, s.Collection, own)
 	if reason != NotJudged {
 		return reason

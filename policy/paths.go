@@ -7,10 +7,12 @@ package policy
 
 // accessPaths are the access paths of a request. The zero value is the branch of Input.Scope.
 type accessPaths struct {
-	grants []*Grant // beside the branch, or instead of it; some may not be in force
-	cross  bool     // Input.Scope is a grantor outside of the branch of the token's account
-	full   bool     // cross: a grant says operate-as, so that the grantor's branch is the path
-	state  uint64   // which of the grants were in force
+	grants []*Grant  // beside the branch, or instead of it; some may not be in force
+	cross  bool      // Input.Scope is a grantor outside of the branch of the token's account
+	full   bool      // cross: a grant says operate-as, so that the grantor's branch is the path
+	roles  bool      // they are what the roles of the token reach, instead of the branch
+	role   *UserRole // whose entries count now; nil: the token's own
+	state  uint64    // which of the grants were in force
 }
 
 // PathState says on which grants a decision rests, to be compared later.
@@ -85,7 +87,7 @@ func (in *Input) CrossAccount() bool { return in.paths.cross }
 func (in *Input) OperatesAs() bool { return in.paths.full }
 
 // United reports whether there is more than the branch of in.Scope, or less.
-func (in *Input) United() bool { return in.paths.grants != nil && !in.paths.full }
+func (in *Input) United() bool { return in.paths.roles || in.paths.grants != nil && !in.paths.full }
 
 // crossRoute reports whether a cross-account request may use its route at all. Who operates as the
 // grantor may read its accounts and limits below /platform, and nothing else: a guest leaves no key
@@ -126,6 +128,8 @@ func guestReads(r *Route) bool {
 type reach struct {
 	top     int64 // the account above them
 	grant   *Grant
+	role    *UserRole
+	single  bool // of a role: the account itself, and not those below it
 	in, out int32
 	some    bool
 	roots   bool // and what waits at the roots
@@ -174,10 +178,15 @@ func (e *Engine) findReaches(d *Decision, in *Input, i int) []reach {
 	}
 	g := d.granted
 	from := len(g.reaches)
-	if !in.paths.cross {
+	switch {
+	case in.paths.roles:
+		e.addRoles(d, in, i)
+	case !in.paths.cross:
 		g.add(in, reach{top: in.Scope, roots: in.Tree.Root(in.Scope)})
+		fallthrough
+	default:
+		e.addGranted(g, in, i)
 	}
-	e.addGranted(g, in, i)
 	for len(g.at) <= i {
 		g.at = append(g.at, nil)
 	}
@@ -223,6 +232,9 @@ func (g *granted) add(in *Input, r reach) {
 		return
 	}
 	r.in, r.out = in.Tree.branches[n].in, in.Tree.branches[n].out
+	if r.single {
+		r.out = r.in
+	}
 	g.reaches = append(g.reaches, r)
 }
 
@@ -253,8 +265,10 @@ func opens(in *Input, col *Collection, reaches []reach, id int64) *reach {
 		return nil
 	}
 	if cid == AtRoots {
-		if len(reaches) > 0 && reaches[0].roots {
-			return &reaches[0]
+		for i := range reaches {
+			if reaches[i].roots {
+				return &reaches[i]
+			}
 		}
 		return nil
 	}

@@ -57,6 +57,7 @@ func (d Digest) Short() string { return hex.EncodeToString(d[:4]) }
 type Token struct {
 	Access  Access
 	Enabled bool
+	IsUser  bool     // it has roles, and nothing else: ACL has no entry
 	Expire  int64    // unix seconds; 0: unused
 	Sources *Sources // nil: any address
 	Origins []string // nil: any
@@ -75,6 +76,7 @@ type Token struct {
 	// Deadline ends a token that lives by its ttl, whatever its uses: unix seconds, 0: none.
 	Deadline int64
 	UserID   int64 // the user that it carries; 0: none
+	Roles    []UserRole
 }
 
 // Valid returns NotJudged while the token may be used at now (unix seconds) from addr by a page of

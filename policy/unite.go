@@ -96,6 +96,14 @@ func (u *union) everything() []int64 {
 	from := len(u.d.kept)
 	for i := range u.reaches {
 		switch r := &u.reaches[i]; {
+		case r.role != nil && (r.some || r.single):
+			for _, id := range u.in.Items.Of(u.col, r.top) {
+				if opens(u.in, u.col, u.reaches[i:i+1], id) != nil {
+					u.d.kept = append(u.d.kept, id)
+				}
+			}
+		case r.role != nil:
+			u.d.kept = append(u.d.kept, u.in.Items.Of(u.col, r.top)...)
 		case r.grant == nil:
 			branch = u.in.Items.Of(u.col, r.top)
 		case !r.some:
@@ -110,10 +118,10 @@ func (u *union) everything() []int64 {
 	}
 	granted := u.d.kept[from:]
 	if len(granted) == 0 {
-		u.p.Whole = !u.in.paths.cross
+		u.p.Whole = !u.in.paths.cross && !u.in.paths.roles
 		return branch
 	}
-	u.d.granted.used = true
+	u.d.granted.used = u.d.granted.used || !u.in.paths.roles
 	if !ascending(granted) {
 		slices.Sort(granted)
 		granted = slices.Compact(granted)
@@ -202,9 +210,9 @@ func (u *union) match(i int) Reason {
 	s, p, b := &u.in.Request.Selectors[i], u.p, &u.b
 	listed := s.Kind == SelectConditions
 	switch {
-	case b.reads != nil && !readable(u.in.Token.ACL, s, b.reads):
+	case b.reads != nil && !readable(u.in.acl(), s, b.reads):
 		return MatchUnreadable
-	case b.linked && (u.in.paths.cross || u.e.linkedMatch(u.in, s, b)):
+	case b.linked && (u.in.paths.cross || u.in.paths.roles || u.e.linkedMatch(u.in, s, b)):
 		return LinkedMatch
 	case b.linked:
 		p.As = AsAsked

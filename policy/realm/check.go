@@ -50,11 +50,12 @@ type Checker struct {
 	realms map[int64]Realm
 	users  map[int64]bool
 	names  map[string]bool
+	roles  []Role
 }
 
 // NewChecker returns a Checker that has seen nothing yet.
 func NewChecker(tree *policy.Tree) *Checker {
-	return &Checker{tree, map[string]bool{}, map[int64]Realm{}, map[int64]bool{}, map[string]bool{}}
+	return &Checker{tree, map[string]bool{}, map[int64]Realm{}, map[int64]bool{}, map[string]bool{}, nil}
 }
 
 func bad(path, text string) *record.Fault {
@@ -92,6 +93,32 @@ func (c *Checker) Realm(doc record.Value) *record.Fault {
 	return nil
 }
 
+// Role judges a role that Read has read. Roles come before users.
+func (c *Checker) Role(doc record.Value) *record.Fault {
+	r := RoleOf(doc)
+	for _, other := range c.roles {
+		switch {
+		case other.ID == r.ID:
+			return bad("id", "a role above has this id too")
+		case other.Name == r.Name && other.RealmID == r.RealmID:
+			return bad("name", "a role above has this name too")
+		}
+	}
+	for _, m := range doc.Get("when").Members {
+		if m.Name != "account_roles" || m.Value.Shape != record.List {
+			return bad("when", "expected account_roles, a list")
+		}
+	}
+	if r.Access == policy.NoAccess || r.Access == policy.NoAPI {
+		return bad("access", "expected an access of type acl, standard or master")
+	}
+	if r.RealmID != 0 && r.Reach == policy.ReachTree {
+		return bad("reach", "a role of a realm reaches at most the branch of its account: tree is the operator's")
+	}
+	c.roles = append(c.roles, r)
+	return nil
+}
+
 // User judges a user that Read has read, and returns the document with its home account.
 func (c *Checker) User(doc record.Value) (record.Value, *record.Fault) {
 	if fault := c.user(doc); fault != nil {
@@ -121,6 +148,11 @@ func (c *Checker) user(doc record.Value) *record.Fault {
 		return bad("cid", "expected an account in the branch of "+number(r.CID)+", the account of the realm")
 	case len(u.Roles) > 0 && u.Params != nil && u.Params.HasAccess:
 		return bad("token_params.access", "expected none beside roles: roles alone permit")
+	}
+	for _, name := range u.Roles {
+		if _, found := Find(c.roles, u.RealmID, name); !found {
+			return bad("roles", "there is no role called "+name)
+		}
 	}
 	return nil
 }

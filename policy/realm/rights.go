@@ -10,7 +10,8 @@ import (
 type Rights struct {
 	CID    int64
 	Params // the user's own, or the realm's
-	Roles  []string
+	User   *User
+	Realm  *Realm
 }
 
 // HomeOf returns the account of a user, 0 where nothing says it.
@@ -30,13 +31,16 @@ func (r *Realm) HomeOf(u *User) int64 {
 // in: the user or the realm is disabled, the user is another realm's, or the account is not in the
 // branch of the realm's.
 func (r *Realm) RightsOf(u *User, tree *policy.Tree) (Rights, bool) {
-	rights := Rights{CID: r.HomeOf(u), Params: r.Params, Roles: u.Roles}
+	rights := Rights{CID: r.HomeOf(u), Params: r.Params, User: u, Realm: r}
 	if u.Params != nil {
 		rights.Params = *u.Params
 	}
 	in := r.Enabled && u.Enabled && u.RealmID == r.ID && tree.Contains(r.CID, rights.CID)
 	return rights, in
 }
+
+// ByRoles reports whether roles alone permit: the user has some, or no access of another kind.
+func (r *Rights) ByRoles() bool { return len(r.User.Roles) > 0 || !r.HasAccess }
 
 // Fold returns a form of a name that is the same for all that differ in case alone.
 func Fold(name string) string {

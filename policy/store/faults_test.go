@@ -41,7 +41,7 @@ tokens:
           methods: [GET, FETCH]   # 18 FETCH
           ids: [7, 08]            # 19 08
         - methods: [GET]          # 20 uri
-roles: []                         # 21 roles
+rolls: []                         # 21 rolls
 `
 
 func TestTwentyFaultsAtOnce(t *testing.T) {

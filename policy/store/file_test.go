@@ -85,7 +85,7 @@ func TestReloadObeysTheNewFile(t *testing.T) {
 }
 
 func TestBrokenFileChangesNothing(t *testing.T) {
-	for _, broken := range []string{"", " \n", "tokens: [", tokenWith(0), head + "- {}\n", "roles: []", "\x00", "no such file"} {
+	for _, broken := range []string{"", " \n", "tokens: [", tokenWith(0), head + "- {}\n", "rolls: []", "\x00", "no such file"} {
 		f := open(t, tokenWith(1))
 		write(t, f.opts.Path, broken)
 		if broken == "no such file" {

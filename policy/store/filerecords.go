@@ -20,13 +20,20 @@ type listed struct {
 // document: no row can show it.
 const passwordHash = "password_hash"
 
-// readRecords reads realms and users. A user without cid gets the one that follows from the realm.
+// readRecords reads realms, users and roles. A user without cid gets the one that follows from the realm.
 func (r *reader) readRecords(m *strict.Map) {
 	realms, users := r.readList(m.Opt("realms"), record.Realms), r.readList(m.Opt("users"), record.Users)
+	roles := r.readList(m.Opt("roles"), record.Roles)
 	if len(r.faults) > 0 { // what does not read would bring faults of what refers to it
 		return
 	}
 	c := realm.NewChecker(r.policy.Tree)
+	for _, l := range roles {
+		if fault := c.Role(l.doc); fault != nil {
+			r.fault(l.at, "%s: %s", l.path, fault)
+		}
+		r.policy.keepDoc(Roles, record.NumberOf(l.doc, "id"), l.doc.Append(nil))
+	}
 	for _, l := range realms {
 		if fault := c.Realm(l.doc); fault != nil {
 			r.fault(l.at, "%s: %s", l.path, fault)

@@ -14,6 +14,14 @@ type Record struct {
 	Token   policy.Token // without ACL
 	Entries []policy.Entry
 	Made    Made
+	Roles   []Role // of a token that has roles, and no entries; no store keeps them
+}
+
+// Role is a role with the entries to compile its ACL from.
+type Role struct {
+	policy.UserRole
+	Entries []policy.Entry
+	All     bool // it asks no entries
 }
 
 // Made says by whom a token was made and whose rights bound it (SPEC 10.4). 0 is nobody.

@@ -104,6 +104,9 @@ func (j *Judge) enter(cid int64) policy.Reason {
 	if reason := e.Authenticate(&j.Input); reason != policy.NotJudged {
 		return reason
 	}
+	if j.Token.IsUser {
+		return policy.ClosedMQTT // topics have no roles [G]
+	}
 	j.AskedCID = cid
 	reason := e.Scope(&j.Input)
 	if reason == policy.NotJudged && j.CrossAccount() {

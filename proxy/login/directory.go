@@ -37,6 +37,8 @@ type names struct {
 	changes  uint64
 	realms   map[string]int64 // by public id
 	users    map[userName]int64
+	roles    []realm.Role
+	clients  map[int64][]int64  // accounts, by the one that consults them
 	audience map[audience]int64 // realms that take tokens from elsewhere; -1: more than one, so none
 }
 
@@ -61,7 +63,7 @@ func (d *directory) current() *names {
 	if n := d.names.Load(); n != nil && n.changes == d.changes.Load() {
 		return n
 	}
-	n := &names{changes: d.changes.Load(), realms: map[string]int64{}, users: map[userName]int64{}, audience: map[audience]int64{}}
+	n := &names{changes: d.changes.Load(), realms: map[string]int64{}, users: map[userName]int64{}, clients: map[int64][]int64{}, audience: map[audience]int64{}}
 	for id, text := range d.records.Docs(store.Realms) {
 		if doc, err := record.Parse(text); err == nil {
 			n.realms[doc.Get("public_id").Text] = id
@@ -80,6 +82,20 @@ func (d *directory) current() *names {
 	for id, text := range d.records.Docs(store.Users) {
 		if doc, err := record.Parse(text); err == nil {
 			n.users[userName{record.NumberOf(doc, "realm_id"), realm.Fold(doc.Get("name").Text)}] = id
+		}
+	}
+	for _, text := range d.records.Docs(store.Roles) {
+		if doc, err := record.Parse(text); err == nil {
+			n.roles = append(n.roles, realm.RoleOf(doc))
+		}
+	}
+	for id, text := range d.records.Docs(store.Accounts) {
+		if !bytes.Contains(text, []byte(`"consultancy_account_id"`)) {
+			continue
+		}
+		if doc, err := record.Parse(text); err == nil {
+			by := record.NumberOf(doc, "consultancy_account_id")
+			n.clients[by] = append(n.clients[by], id)
 		}
 	}
 	d.names.Store(n)
@@ -121,9 +137,43 @@ func (d *directory) rights(id int64) (realm.Rights, bool) {
 	return r.RightsOf(&u, d.tree())
 }
 
+// rolesOf returns the roles of a user as a token carries them.
+func (d *directory) rolesOf(rights *realm.Rights) (all []store.Role) {
+	names := d.current()
+	var accountRoles []string
+	if doc, ok := d.doc(store.Accounts, rights.CID); ok {
+		for _, role := range doc.Get("account_roles").Items {
+			accountRoles = append(accountRoles, role.Text)
+		}
+	}
+	for _, r := range rights.Realm.RolesOf(rights.User, names.roles, accountRoles, d.tree()) {
+		role := store.Role{UserRole: policy.UserRole{Name: r.Name, Reach: r.Reach}, Entries: r.Entries}
+		role.All = r.Access == policy.Standard || r.Access == policy.Master
+		if r.Reach == policy.ReachClients {
+			for _, cid := range names.clients[rights.CID] {
+				// A realm's own role reaches at most the branch of the realm's account.
+				if r.RealmID == 0 || d.tree().Contains(rights.Realm.CID, cid) {
+					role.Clients = append(role.Clients, cid)
+				}
+			}
+		}
+		if role.All || r.Access == policy.ACLAccess {
+			all = append(all, role)
+		}
+	}
+	return all
+}
+
 // kinds yields what tokens of users there may be: the access of each realm, and of each user with one
 // of their own.
 func (d *directory) kinds(yield func(policy.Access, []policy.Entry) bool) {
+	if d.needsRoles() {
+		for _, r := range append(realm.BuiltIn(), d.current().roles...) {
+			if !yield(r.Access, r.Entries) {
+				return
+			}
+		}
+	}
 	for _, t := range []store.Table{store.Realms, store.Users} {
 		for _, text := range d.records.Docs(t) {
 			if !bytes.Contains(text, []byte(`"token_params"`)) {
@@ -138,6 +188,25 @@ func (d *directory) kinds(yield func(policy.Access, []policy.Entry) bool) {
 			}
 		}
 	}
+}
+
+// needsRoles reports whether there are users who have what their roles say.
+func (d *directory) needsRoles() bool {
+	for _, text := range d.records.Docs(store.Users) {
+		if bytes.Contains(text, []byte(`"roles"`)) {
+			return true
+		}
+	}
+	for _, text := range d.records.Docs(store.Realms) {
+		doc, err := record.Parse(text)
+		if err != nil {
+			continue
+		}
+		if r := realm.RealmOf(doc); r.Enabled && !r.Params.HasAccess {
+			return true
+		}
+	}
+	return false
 }
 
 // Kinds yields what tokens there are: those of the store, and those that users may have. They must not

@@ -229,6 +229,9 @@ func (d *directory) bound(rec *store.Record) {
 	rec.Entries = rights.Entries
 	t.Enabled = t.Enabled && in
 	t.CID, t.Access, t.Sources, t.Origins = rights.CID, rights.Access, rights.Sources, rights.Origins
+	if in && rights.ByRoles() { // roles alone permit, and the token has no entry of its own
+		t.Access, t.IsUser, rec.Entries, rec.Roles = policy.ACLAccess, true, nil, d.rolesOf(&rights)
+	}
 	if rights.TTL > 0 { // which can only end it sooner
 		t.Expire, t.Deadline, t.TTL = 0, t.Expire, rights.TTL
 	} else {
@@ -240,6 +243,6 @@ func (d *directory) bound(rec *store.Record) {
 // entries, or of addresses, nobody says which is the smaller one.
 func (d *directory) within(t *policy.Token, user *realm.Rights) bool {
 	rank := map[policy.Access]int{policy.ACLAccess: 1, policy.Standard: 2, policy.Master: 3}
-	return d.tree().Contains(user.CID, t.CID) && user.Access != policy.ACLAccess && rank[t.Access] <= rank[user.Access] &&
+	return d.tree().Contains(user.CID, t.CID) && !user.ByRoles() && user.Access != policy.ACLAccess && rank[t.Access] <= rank[user.Access] &&
 		(user.Sources == nil || t.Sources == nil) && (user.Origins == nil || t.Origins == nil)
 }

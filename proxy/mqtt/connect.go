@@ -164,6 +164,9 @@ func (x *session) identify(key string) refusal {
 		}
 		return refusal{wire.NotAuthorized, reason}
 	}
+	if token.IsUser {
+		return refusal{wire.NotAuthorized, policy.ClosedMQTT} // topics have no roles [G]
+	}
 	if o.Blocked != nil && o.Blocked(token) {
 		return refusal{wire.QuotaExceeded, policy.AccountBlocked}
 	}
