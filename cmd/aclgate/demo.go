@@ -142,7 +142,7 @@ func (e *env) runDemo(ctx context.Context, at demoFlags) error {
 	defer messages.Close()
 	all, err := writeDemo(ctx, folder, at, url, messages.Addr())
 	if at.postgres != "" && len(all) > 0 {
-		defer func() { e.dropDemo(all[0]) }()
+		defer func() { e.dropStore(all[0]) }()
 	}
 	if err != nil {
 		return failed(err)
@@ -261,12 +261,12 @@ func writeDemo(ctx context.Context, folder string, at demoFlags, url, broker str
 	return all, fillDemo(ctx, all[0])
 }
 
-// dropDemo takes the store of the demo away from its database.
-func (e *env) dropDemo(s *config.Settings) {
+// dropStore takes a store away that was made for a while.
+func (e *env) dropStore(s *config.Settings) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if err := app.DropStore(ctx, s); err != nil {
-		fmt.Fprintln(e.stderr, "the store of the demo is left behind:", err)
+		fmt.Fprintln(e.stderr, "the store is left behind:", err)
 	}
 }
 

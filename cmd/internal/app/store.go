@@ -48,18 +48,10 @@ func OpenDatabase(ctx context.Context, s *config.Settings) (Database, error) {
 	return e, nil
 }
 
-// NewDatabase makes a SQLite database that is not there yet, and opens it.
-func NewDatabase(ctx context.Context, path string) (store.Engine, error) {
-	if _, err := sqlite.Migrate(ctx, path); err != nil {
-		return nil, err
-	}
-	return sqlite.Open(path)
-}
-
 // errOccupied says that a demo would be put beside somebody's records.
 var errOccupied = errors.New("there is a store in this database already: name one without")
 
-// NewStore makes the store of a demo in a PostgreSQL database that has none. Its login may do all.
+// NewStore makes a store for a while in a PostgreSQL database that has none. Its login may do all.
 func NewStore(ctx context.Context, s *config.Settings) error {
 	empty, err := postgres.Empty(ctx, s.Store.URL.Path)
 	switch {
