@@ -60,6 +60,7 @@ type outlook struct {
 	tooDeep                   bool
 	unknownRoutes             bool
 	backendKeys, gadgets      bool
+	noPlatform                bool
 	passesFoo, refusesQuery   bool
 	perToken, perAccount      bound
 	strangers                 bound

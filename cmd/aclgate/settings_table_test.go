@@ -103,7 +103,7 @@ var choices = map[string][]choice{
 	"realms.max_sessions":   alone("1"),
 	"realms.hashers":        alone("1"),
 	"realms.bcrypt_cost":    alone("4"),
-	"platform.serve":        alone("off"), // TestPlatformOff
+	"platform.serve":        {{value: "off", means: func(o *outlook) { o.noPlatform = true }}},
 	"platform.keys":         nil,          // TestKeysAreShownAgain
 	"platform.keys_file":    nil,
 	"platform.max_ttl":      alone("30d"), // TestBoundsOfTokens
