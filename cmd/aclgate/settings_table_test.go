@@ -104,7 +104,7 @@ var choices = map[string][]choice{
 	"realms.hashers":        alone("1"),
 	"realms.bcrypt_cost":    alone("4"),
 	"platform.serve":        {{value: "off", means: func(o *outlook) { o.noPlatform = true }}},
-	"platform.keys":         nil,          // TestKeysAreShownAgain
+	"platform.keys":         nil, // TestKeysAreShownAgain
 	"platform.keys_file":    nil,
 	"platform.max_ttl":      alone("30d"), // TestBoundsOfTokens
 	"platform.max_expire":   alone("365d"),
