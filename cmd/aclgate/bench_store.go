@@ -69,26 +69,27 @@ func (f *benchStoreFlags) settings(folder string) (*config.Settings, error) {
 	return s, faults.Err()
 }
 
-// open makes the database that is measured. end takes it away.
-func (f *benchStoreFlags) open(ctx context.Context, e *env, folder string) (db app.Database, end func(), err error) {
+// open makes the database that is measured. The function that it returns takes it away.
+func (f *benchStoreFlags) open(ctx context.Context, e *env, folder string) (app.Database, func(), error) {
 	s, err := f.settings(folder)
 	if err != nil {
 		return nil, nil, err
 	}
-	end = func() {}
+	drop := func() {}
 	if f.postgres == "" {
 		_, err = app.Migrate(ctx, s, "")
 	} else if err = app.NewStore(ctx, s); err == nil {
-		end = func() { e.dropStore(s) }
-	}
-	if err == nil {
-		db, err = app.OpenDatabase(ctx, s)
+		drop = func() { e.dropStore(s) }
 	}
 	if err != nil {
-		end()
 		return nil, nil, err
 	}
-	return db, func() { db.Close(); end() }, nil
+	db, err := app.OpenDatabase(ctx, s)
+	if err != nil {
+		drop()
+		return nil, nil, err
+	}
+	return db, func() { db.Close(); drop() }, nil
 }
 
 func (e *env) runBenchStore(ctx context.Context, f benchStoreFlags) error {

@@ -32,15 +32,23 @@ func (s *safeBuffer) String() string {
 	return s.b.String()
 }
 
-// freeAddr returns an address that nobody listens on.
+// handedOut are the addresses that tests of this process were given: a port that was closed again may
+// come a second time.
+var handedOut sync.Map
+
+// freeAddr returns an address on which nobody listens, another one each time.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ln.Close()
+		if _, taken := handedOut.LoadOrStore(ln.Addr().String(), true); !taken {
+			return ln.Addr().String()
+		}
 	}
-	defer ln.Close()
-	return ln.Addr().String()
 }
 
 // program is the whole program, running in the test's process.

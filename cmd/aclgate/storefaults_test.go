@@ -107,6 +107,7 @@ func TestBadSQLite(t *testing.T) {
 			"DB: another process holds it locked: end that one (`fuser` shows which), then try again"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // some wait for a lock
 			path := filepath.Join(t.TempDir(), "bad.db")
 			s := sqliteSite(t, path)
 			if row.migrate {

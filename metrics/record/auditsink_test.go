@@ -172,6 +172,9 @@ func TestAuditBlockedForEver(t *testing.T) {
 	far := os.NewFile(uintptr(pair[1]), "far")
 	a, end := auditing(t, AuditOptions{Path: filepath.Join(t.TempDir(), "a"), MaxSize: 1 << 20})
 	a.Reopen()
+	for deadline := time.Now().Add(10 * time.Second); len(a.reopen) > 0 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond) // or the file would be opened again behind what follows
+	}
 	a.Add(denial())
 	settled(t, a, 1)
 	a.file.close() // its goroutine waits for the next record
