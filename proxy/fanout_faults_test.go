@@ -180,9 +180,11 @@ func TestGiveUp(t *testing.T) {
 		t.Errorf("got %d requests", len(log))
 	}
 	// One that judges is asked on: it is alive.
+	b.mu.Lock() // what was given up above may still be asked for
 	for id := range b.fail {
 		b.fail[id] = writes(reply("403 Forbidden", `{"errors":[{"code":7}]}`, "Content-Type: application/json"))
 	}
+	b.mu.Unlock()
 	l = decodeList(t, f.call(longKey, "GET", "/gw/devices/all", ""))
 	asked := map[string]bool{} // the backend may only now log what was given up above
 	for _, r := range b.take() {

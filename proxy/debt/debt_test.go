@@ -24,6 +24,13 @@ type board struct {
 	down  bool
 }
 
+// set makes every round fail, or work again.
+func (b *board) set(down bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.down = down
+}
+
 type amount struct {
 	n  int64
 	at time.Time
@@ -219,7 +226,7 @@ func TestDegraded(t *testing.T) {
 			return admitted
 		}
 		run(20 * time.Second)
-		b.down = true
+		b.set(true)
 		run(10 * time.Second) // debts are paid off
 		if got := run(100 * time.Second); got < 2990 || got > 3010 {
 			t.Errorf("without the peer: %d in 100 s, want three times 1000", got)
@@ -227,7 +234,7 @@ func TestDegraded(t *testing.T) {
 		if s := r.x[0].Stats(); s.Degraded == 0 || s.Worked == 0 {
 			t.Errorf("got %+v", s)
 		}
-		b.down = false
+		b.set(false)
 		run(time.Second)
 		if got := run(100 * time.Second); got < 960 || got > 1010 {
 			t.Errorf("with it again: %d in 100 s, want 1000", got)
