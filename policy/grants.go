@@ -43,7 +43,7 @@ func (a *GrantAccess) Names(c *Collection, id int64) bool {
 
 // Grants are the grants of one state of the world by who gets something by them. They are immutable;
 // nil are none. What comes with time, their expiry and a grantor that is blocked, is judged when
-// they are used, and so is whose an item is.
+// they are used, and so is the account of an item.
 type Grants struct {
 	all    []Grant
 	to     map[int64][]*Grant // by grantee, ascending

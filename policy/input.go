@@ -25,10 +25,6 @@ type Input struct {
 	paths accessPaths // beside the branch of Scope, or instead of it; Engine.Scope finds them
 }
 
-// Cross reports whether the request is a cross-account one: its scope lies outside the branch of the
-// token's account, which was granted something there. Engine.Scope finds it.
-func (in *Input) Cross() bool { return in.paths.cross }
-
 // Items knows the account of each item: one snapshot for one request. Implementations are in
 // upstream.
 type Items interface {

@@ -90,7 +90,7 @@ func linkedLevels(r *Route, m Method, col *Collection) LevelSet {
 	return 0
 }
 
-// Keeps reports whether view of an item of the collection does not give its logs.
+// keepsLogs reports whether view of an item of the collection does not give its logs.
 func (c *Collection) keepsLogs() bool { return slices.Contains(levelRows[0].butOf, c.Type) }
 
 // ParseLevel reads a word of `levels`: a level, or the type of the collection that it permits to

@@ -24,7 +24,7 @@ func (m *managed) answer(c *call, ev *evaluation, b *requestBody, resp *response
 		return c.refuse(policy.BodyTooLarge, "the body is longer than 1MiB")
 	}
 	ask := platform.Call{
-		Request: ev.in.Request, IfMatch: ifMatch(c.head), Token: ev.in.Token, Scope: ev.in.Scope, Guest: ev.in.Cross(),
+		Request: ev.in.Request, IfMatch: ifMatch(c.head), Token: ev.in.Token, Scope: ev.in.Scope, Guest: ev.in.CrossAccount(),
 		Now: time.Now(), Decision: c.id(), Source: addressText(c),
 	}
 	if len(b.text) > 0 {

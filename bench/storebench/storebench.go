@@ -28,7 +28,7 @@ type Options struct {
 	Engine    store.Engine // empty
 	Catalogue *policy.Catalogue
 	Tokens    int
-	Replicas  int          // gateways that are told of a change; 0: that is not measured
+	Replicas  int          // number of gateways that follow the changes; 0: propagation is not measured
 	Row       func(Figure) // takes each figure as it is measured
 }
 

@@ -43,7 +43,7 @@ commit to the last of --replicas gateways. URL may name a pooler.`,
 	f.output.add(c)
 	c.Flags().IntVar(&f.tokens, "tokens", f.tokens, "how many")
 	c.Flags().StringVar(&f.postgres, "postgres", "", "DSN of an empty PostgreSQL database, in the place of SQLite")
-	c.Flags().IntVar(&f.replicas, "replicas", 3, "gateways that are told of a change, with --postgres")
+	c.Flags().IntVar(&f.replicas, "replicas", 3, "number of gateways that follow the changes, with --postgres")
 	return c
 }
 

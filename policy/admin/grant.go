@@ -16,13 +16,9 @@ func (l *Law) SeesGrant(doc record.Value) bool { return l.InScope(record.NumberO
 
 // NewGrant judges the grant that a POST asks for, and returns its document with the grantor.
 func (l *Law) NewGrant(asked record.Value) (record.Value, *record.Fault) {
-	doc := asked
-	if doc.Get("cid").Shape == record.Absent {
-		cid, fault := l.acting()
-		if fault != nil {
-			return record.Value{}, fault
-		}
-		doc = doc.With("cid", record.NewInt(cid))
+	doc, fault := l.withAccount(asked)
+	if fault != nil {
+		return record.Value{}, fault
 	}
 	doc = doc.With("created", record.NewInt(l.Now))
 	cid := record.NumberOf(doc, "cid")

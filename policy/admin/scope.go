@@ -57,3 +57,15 @@ func (l *Law) acting() (int64, *record.Fault) {
 	}
 	return l.Caller.Scope, nil
 }
+
+// withAccount returns a document that names an account: its own, or else the acting one.
+func (l *Law) withAccount(doc record.Value) (record.Value, *record.Fault) {
+	if doc.Get("cid").Shape != record.Absent {
+		return doc, nil
+	}
+	cid, fault := l.acting()
+	if fault != nil {
+		return record.Value{}, fault
+	}
+	return doc.With("cid", record.NewInt(cid)), nil
+}

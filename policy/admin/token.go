@@ -14,13 +14,9 @@ func (l *Law) SeesToken(doc record.Value) bool { return l.InScope(record.NumberO
 // NewToken judges the token that a POST asks for and returns its document: with its account, who
 // made it and whose user it carries. The id, the digest and the change record are the caller's.
 func (l *Law) NewToken(asked record.Value) (record.Value, *record.Fault) {
-	doc := asked
-	if doc.Get("cid").Shape == record.Absent {
-		cid, fault := l.acting()
-		if fault != nil {
-			return record.Value{}, fault
-		}
-		doc = doc.With("cid", record.NewInt(cid))
+	doc, fault := l.withAccount(asked)
+	if fault != nil {
+		return record.Value{}, fault
 	}
 	for name, id := range map[string]int64{
 		"created": l.Now, "created_by": l.Caller.Token.ID, "user_id": l.Caller.Token.UserID, "realm_id": l.Caller.Token.RealmID,

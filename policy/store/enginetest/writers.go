@@ -20,9 +20,9 @@ const writers = 50
 // errBack makes a transaction be rolled back.
 var errBack = errors.New("roll back")
 
-// Writers has 50 write tokens at once, each transaction so often as each says; of 20 one is rolled back
-// after it has written. Who follows is told of every change that was acknowledged, once and in its
-// order, reads everything only once, and obeys what a plain map says in the end.
+// Writers has 50 goroutines write tokens at once, each of them the given number of transactions; one in
+// 20 is rolled back after it has written. The follower gets every acknowledged change once and in
+// order, reads everything only once, and ends with what a plain map holds.
 func Writers(t *testing.T, e store.Engine, each int) {
 	first := write(t, e, "operator", func(w store.Writer) error { return w.Put(store.Accounts, 1, account(1, 0)) })
 	var told []store.Change

@@ -237,7 +237,7 @@ func TestIssuerThatHangs(t *testing.T) {
 	}
 }
 
-// A key that an issuer has withdrawn, or changed, is told of, and signs nothing any more.
+// A key that an issuer has withdrawn or changed is reported, and what it signs is refused from then on.
 func TestWithdrawnKeys(t *testing.T) {
 	i := jwttest.New(t)
 	told := make(chan string, 10)

@@ -38,7 +38,7 @@ type Options struct {
 	Issuers []Issuer
 	Roots   *x509.CertPool // nil: those of the system
 	Log     *slog.Logger
-	// Withdrawn is told of a key that an issuer does not have any more: what it has signed has ended.
+	// Withdrawn is called for each key that an issuer no longer has: the tokens that it signed have ended.
 	Withdrawn func(issuer, kid string)
 }
 
