@@ -85,8 +85,8 @@ func TestSoak(t *testing.T) {
 		*soak, sent.Load(), rss, rssAfter, fds, fdsAfter, goroutines, goroutinesAfter, seen)
 	// The goal of the collector is twice what lives: it tells a leak from garbage, which fills the
 	// heap up to the goal and no further. A short run has not yet filled its pools and its ring by
-	// the first look.
-	if after := c.metric("go_memstats_next_gc_bytes"); after > goal*1.3+16<<20 || rssAfter > rss+24<<10 {
+	// the first look, and how far it got depends on the machine: only a long one tells growth.
+	if after := c.metric("go_memstats_next_gc_bytes"); *soak >= 30*time.Second && (after > goal*1.3+16<<20 || rssAfter > rss+24<<10) {
 		t.Errorf("memory grows: %d → %d KiB, the collector's goal %v → %v", rss, rssAfter, goal, after)
 	}
 	for line := range seen {
