@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -17,12 +18,16 @@ import (
 	"aclgate/bench/backend"
 	"aclgate/cmd/internal/app"
 	"aclgate/config"
+	"aclgate/policy/record"
 	"aclgate/policy/routes"
 	"aclgate/policy/store"
 )
 
 // demoKey is the gateway's own credential at the demo's backend.
 const demoKey = "demo-upstream-credential"
+
+// demoNames are the keys of the demo's tokens, by their ids. On the screen they are names.
+var demoNames = map[int64]string{1: "demo-master", 2: "demo-channels", 3: "demo-storage", 4: "demo-containers"}
 
 // demoPolicy holds the tokens of the vendor's published ACL tutorial.
 const demoPolicy = `accounts:
@@ -58,6 +63,9 @@ store: {%s}
 log: {level: error}
 `
 
+// demoReveal has the database keep keys, sealed: the tutorial lists them.
+const demoReveal = "platform: {keys: reveal, keys_file: seal.key}\n"
+
 const demoMQTT = `mqtt: {address: %q, upstream: {url: "mqtt://%s", token_file: upstream.token}, dialect: flespi, namespace: cid}
 `
 
@@ -84,8 +92,8 @@ them and the four tokens of the vendor's ACL tutorial, all on this machine. Each
 request that you send, and each step of an MQTT session, shows in one line what
 became of it. Ctrl-C ends it; nothing is left behind.
 
-With --store sqlite the tokens are in a database, and the demo prints commands
-that revoke and make tokens while it runs.
+The tokens are in a database, and the demo prints commands that list, revoke and
+make tokens while it runs. With --store file they are in a policy file.
 
 With --postgres URL several gateways obey one PostgreSQL database, at addresses
 one port apart: what is revoked at one is refused by all. The database has to be
@@ -100,7 +108,7 @@ deploy/postgres/roles.sql. The store is taken away at the end, the roles stay.
 				return errors.New("--store: expected file or sqlite")
 			case at.postgres == "" && at.replicas != 1:
 				return errors.New("--replicas: several gateways need --postgres, a database that they share")
-			case at.postgres != "" && at.store != demoFile:
+			case at.postgres != "" && cmd.Flags().Changed("store"):
 				return errors.New("--postgres and --store: expected one of them")
 			case at.replicas < 1 || at.replicas > 10:
 				return errors.New("--replicas: expected 1 to 10")
@@ -119,7 +127,7 @@ deploy/postgres/roles.sql. The store is taken away at the end, the roles stay.
 	c.Flags().StringVar(&at.admin, "admin", "127.0.0.1:9090", "address of the admin listener")
 	c.Flags().IntVar(&at.replicas, "replicas", 1, "how many gateways, with --postgres")
 	c.Flags().StringVar(&at.postgres, "postgres", "", "DSN of an empty PostgreSQL database for the tokens")
-	c.Flags().StringVar(&at.store, "store", demoFile, "where the tokens are: file, or sqlite for a database")
+	c.Flags().StringVar(&at.store, "store", string(config.StoreSQLite), "where the tokens are: sqlite for a database, or file")
 	return c
 }
 
@@ -207,6 +215,9 @@ func (at *demoFlags) settings(i int, url, broker string) string {
 		from = fmt.Sprintf("kind: postgres, url_file: postgres.dsn, admin_url_file: postgres.dsn, replica: gateway-%d", i+1)
 	}
 	text := fmt.Sprintf(demoSettings, nth(at.listen, i), nth(at.admin, i), url, from)
+	if at.kind() != demoFile {
+		text += demoReveal
+	}
 	if i == 0 {
 		text += fmt.Sprintf(demoMQTT, at.mqtt, broker)
 	}
@@ -226,8 +237,11 @@ func nth(address string, n int) string {
 // writeDemo writes the demo's files and reads them as serve would: the settings of each gateway.
 func writeDemo(ctx context.Context, folder string, at demoFlags, url, broker string) (all []*config.Settings, err error) {
 	operator, _ := store.NewKey()
+	var seal [32]byte
+	rand.Read(seal[:])
 	files := map[string]string{
 		"policy.yaml": demoPolicy, "upstream.token": demoKey + "\n", "admin.token": operator + "\n", "postgres.dsn": at.postgres + "\n",
+		"seal.key": string(seal[:]),
 	}
 	var names []string
 	for i := range at.replicas {
@@ -290,8 +304,32 @@ func fillDemo(ctx context.Context, s *config.Settings) error {
 		return errors.Join(err, db.Close())
 	}
 	_, err = store.Write(ctx, app.LiveOptions(s, db), "demo", func(tx *store.Tx) error {
-		_, err := t.Import(tx, true, nil)
-		return err
+		if _, err := t.Import(tx, true, nil); err != nil {
+			return err
+		}
+		return sealDemo(s, tx)
 	})
 	return errors.Join(err, db.Close())
+}
+
+// sealDemo keeps the keys of the demo's tokens, so that they are listed as in the tutorial.
+func sealDemo(s *config.Settings, tx *store.Tx) error {
+	ring, err := app.OpenRing(s)
+	if err != nil {
+		return err
+	}
+	for id, key := range demoNames {
+		row, err := tx.Get(store.Tokens, id)
+		if err != nil {
+			return err
+		}
+		doc, err := record.Parse(row.Doc)
+		if err != nil {
+			return err
+		}
+		if err := tx.Seal(id, ring.Seal(doc, key)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -86,8 +86,14 @@ func (p *program) shows(want string) {
 	p.tb.Errorf("the screen does not show %q:\n%s", want, p.stdout.String())
 }
 
-// The vendor's published tutorial plays on the demo word for word, and each request shows in one
-// line what became of it (SPEC 8).
+// tutorialListing is how the tutorial's master lists its tokens.
+const tutorialListing = `{"result":[{"acl":[],"key":"demo-master"},` +
+	`{"acl":[{"ids":[2025,2026],"methods":["GET","PUT"],"uri":"gw/channels"}],"key":"demo-channels"},` +
+	`{"acl":[{"methods":["GET"],"uri":"storage"}],"key":"demo-storage"},` +
+	`{"acl":[{"methods":["GET","POST","PUT","DELETE"],"uri":"storage/containers"}],"key":"demo-containers"}]}`
+
+// The vendor's published tutorial plays on the demo word for word, its list of tokens too (SPEC 10.4),
+// and each request shows in one line what became of it (SPEC 8).
 func TestDemoPlaysTheTutorial(t *testing.T) {
 	text, err := os.ReadFile("../../proxy/testdata/tutorial.jsonl")
 	if err != nil {
@@ -105,7 +111,10 @@ func TestDemoPlaysTheTutorial(t *testing.T) {
 		}
 	}
 	intro := strings.Count(p.stdout.String(), "\n")
-	played := 0
+	if _, got := call(t, "demo-master", "GET", "http://"+listen+"/platform/customer/tokens/all?fields=key,acl", ""); got != tutorialListing {
+		t.Errorf("the list of tokens: got %s, want %s", got, tutorialListing)
+	}
+	played := 1
 	for line := range strings.Lines(string(text)) {
 		var row struct {
 			ID, Token, Method, URL, Answer string
@@ -158,7 +167,7 @@ func TestDemoPlaysTheTutorial(t *testing.T) {
 func TestDemoRevokes(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	listen, admin := freeAddr(t), freeAddr(t)
-	p := start(t, "demo", "--store", "sqlite", "--listen", listen, "--backend", freeAddr(t), "--admin", admin, "--mqtt", freeAddr(t))
+	p := start(t, "demo", "--listen", listen, "--backend", freeAddr(t), "--admin", admin, "--mqtt", freeAddr(t))
 	p.await("http://"+admin+"/readyz", 200)
 	p.shows("Ctrl-C ends the demo")
 	lines := regexp.MustCompile(`(?m)^  aclgate (-c .*)$`).FindAllStringSubmatch(p.stdout.String(), -1)

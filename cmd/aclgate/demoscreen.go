@@ -15,10 +15,9 @@ import (
 
 // demoScreen shows requests of one gateway as they are answered, and the steps of MQTT sessions.
 type demoScreen struct {
-	mu    sync.Mutex
-	w     io.Writer
-	name  string // in front of each line; "": there is one gateway
-	names map[int64]string
+	mu   sync.Mutex
+	w    io.Writer
+	name string // in front of each line; "": there is one gateway
 }
 
 // demoIntro is what the intro says beside the addresses of the gateways.
@@ -36,7 +35,7 @@ type demoStage struct {
 
 // screen returns that of the gateway of that number.
 func (d *demoStage) screen(i int) *demoScreen {
-	s := &demoScreen{w: d.w, names: map[int64]string{1: "demo-master", 2: "demo-channels", 3: "demo-storage", 4: "demo-containers"}}
+	s := &demoScreen{w: d.w}
 	if len(d.apis) > 1 {
 		s.name = fmt.Sprintf("%d: ", i+1)
 	}
@@ -96,13 +95,16 @@ func (d *demoStage) introStore() {
 		return
 	}
 	fmt.Fprintf(d.w, `
+List the tokens as the tutorial does: the demo keeps their keys, sealed, and shows them to their master.
+  curl -s -H 'Authorization: FlespiToken demo-master' '%[2]s/platform/customer/tokens/all?fields=key,acl'
+
 Revoke a token: the request after it is a 401. Make one: it is valid at once.
   aclgate -c %[1]s token list
   aclgate -c %[1]s token disable 2     # demo-channels; enable gives it back
   aclgate -c %[1]s token revoke 4      # demo-containers
   aclgate -c %[1]s token new --cid 1 --access '{"type":2,"acl":[{"uri":"gw/channels","methods":["GET"],"ids":[2024]}]}'
   aclgate -c %[1]s changes
-`, d.about.settings)
+`, d.about.settings, "http://"+d.apis[0].String())
 	if len(d.apis) == 1 {
 		return
 	}
@@ -123,10 +125,7 @@ When the first line here has returned, all of them refuse the token:
 func (d *demoScreen) show(r *record.Record, method, asked, sent []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	who := d.names[r.TokenID]
-	if who == "" {
-		who = "-"
-	}
+	who := demoName(r.TokenID)
 	outcome := r.Reason.String()
 	switch {
 	case len(sent) > 0 && r.Denied > 0:
@@ -147,10 +146,7 @@ func (d *demoScreen) showTopic(t *record.Topic, made *topic.Subscription) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	who := d.names[t.TokenID]
-	if who == "" {
-		who = "-"
-	}
+	who := demoName(t.TokenID)
 	outcome := t.Reason.String()
 	if made != nil && len(made.Printed) > 0 {
 		outcome = "broker gets " + made.Printed[0].Filter
@@ -163,6 +159,17 @@ func (d *demoScreen) showTopic(t *record.Topic, made *topic.Subscription) {
 		about = shown(text)
 	}
 	fmt.Fprintf(d.w, d.name+"%-15s %-9s %-33s %-6s 0x%02x %s\n", who, t.Action, about, t.Verdict, t.Code, outcome)
+}
+
+// demoName returns what the screen calls a token; "-" for none.
+func demoName(token int64) string {
+	switch name := demoNames[token]; {
+	case name != "":
+		return name
+	case token != 0:
+		return fmt.Sprint("token ", token)
+	}
+	return "-"
 }
 
 // shown returns what a client asked for, fit for a terminal: "?" for what was not read, because the
