@@ -75,6 +75,7 @@ type demoFlags struct {
 
 	postgres string // DSN of an empty database; "": there is none
 	replicas int    // gateways
+	tour     bool   // play steps of administration
 }
 
 // demoStores are the kinds of store that the demo has, and their paths.
@@ -95,6 +96,10 @@ became of it. Ctrl-C ends it; nothing is left behind.
 The tokens are in a database, and the demo prints commands that list, revoke and
 make tokens while it runs. With --store file they are in a policy file.
 
+With --tour it first plays a day of administration, and shows each request with its
+answer: the tokens are listed, an account is made with a limit, and a token in it;
+the token is used, meets the limit, and is revoked.
+
 With --postgres URL several gateways obey one PostgreSQL database, at addresses
 one port apart: what is revoked at one is refused by all. The database has to be
 without a store; its login is a superuser, or in the three roles of
@@ -110,6 +115,8 @@ deploy/postgres/roles.sql. The store is taken away at the end, the roles stay.
 				return errors.New("--replicas: several gateways need --postgres, a database that they share")
 			case at.postgres != "" && cmd.Flags().Changed("store"):
 				return errors.New("--postgres and --store: expected one of them")
+			case at.tour && (at.postgres != "" || at.store == demoFile):
+				return errors.New("--tour: it needs the database of the demo itself, without --store file and --postgres")
 			case at.replicas < 1 || at.replicas > 10:
 				return errors.New("--replicas: expected 1 to 10")
 			}
@@ -125,6 +132,7 @@ deploy/postgres/roles.sql. The store is taken away at the end, the roles stay.
 	c.Flags().StringVar(&at.backend, "backend", "127.0.0.1:9000", "address of the fake backend")
 	c.Flags().StringVar(&at.mqtt, "mqtt", "127.0.0.1:1885", "address for MQTT: many a machine has a broker at 1883")
 	c.Flags().StringVar(&at.admin, "admin", "127.0.0.1:9090", "address of the admin listener")
+	c.Flags().BoolVar(&at.tour, "tour", false, "first play steps of administration, live")
 	c.Flags().IntVar(&at.replicas, "replicas", 1, "how many gateways, with --postgres")
 	c.Flags().StringVar(&at.postgres, "postgres", "", "DSN of an empty PostgreSQL database for the tokens")
 	c.Flags().StringVar(&at.store, "store", string(config.StoreSQLite), "where the tokens are: sqlite for a database, or file")
@@ -155,7 +163,7 @@ func (e *env) runDemo(ctx context.Context, at demoFlags) error {
 	if err != nil {
 		return failed(err)
 	}
-	return e.serveDemo(ctx, all, demoIntro{url, at.mqtt, at.kind(), all[0].Name()})
+	return e.serveDemo(ctx, all, demoIntro{url, at.mqtt, at.kind(), all[0].Name(), at.tour})
 }
 
 // serveDemo serves with gateways until the context or the first of them ends.
@@ -168,9 +176,9 @@ func (e *env) serveDemo(ctx context.Context, all []*config.Settings, about demoI
 	hasten := make(chan os.Signal, 1)
 	ctx, stop := untilSignal(ctx, hasten) // the folder has to be taken away
 	defer stop()
-	stage := &demoStage{w: shown, about: about, apis: make([]net.Addr, len(all))}
+	stage := &demoStage{w: shown, about: about, apis: make([]net.Addr, len(all)), served: make(chan struct{})}
 	var group sync.WaitGroup
-	ended := make([]error, len(all))
+	ended := make([]error, len(all)+1)
 	for i, s := range all {
 		screen := stage.screen(i)
 		a, err := app.New(s, newLogger(s.Log, logs, terminal(e.stderr)), app.Options{
@@ -186,6 +194,13 @@ func (e *env) serveDemo(ctx context.Context, all []*config.Settings, about demoI
 			defer a.Close()
 			ended[i] = a.Serve(ctx)
 			cancel()
+		})
+	}
+	if about.tour {
+		group.Go(func() {
+			if ended[len(all)] = stage.tour(ctx); ended[len(all)] != nil {
+				cancel()
+			}
 		})
 	}
 	group.Wait()
@@ -217,6 +232,9 @@ func (at *demoFlags) settings(i int, url, broker string) string {
 	text := fmt.Sprintf(demoSettings, nth(at.listen, i), nth(at.admin, i), url, from)
 	if at.kind() != demoFile {
 		text += demoReveal
+	}
+	if at.tour {
+		text += demoTourSettings
 	}
 	if i == 0 {
 		text += fmt.Sprintf(demoMQTT, at.mqtt, broker)

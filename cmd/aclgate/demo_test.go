@@ -246,6 +246,47 @@ func TestBenchStoreEnds(t *testing.T) {
 	}
 }
 
+// The tour plays a customer's life, shows each request with its answer and nothing of it twice, and
+// the demo goes on.
+func TestDemoTour(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	listen := freeAddr(t)
+	p := start(t, "demo", "--tour", "--listen", listen, "--backend", freeAddr(t), "--admin", freeAddr(t), "--mqtt", freeAddr(t))
+	p.shows("The demo goes on (Ctrl-C ends it):\n")
+	shown := p.stdout.String()
+	for _, want := range []string{
+		"\n  demo-master: GET /platform/customer/tokens/all?fields=key,acl\n  200 " + tutorialListing + "\n",
+		"\n    {\"name\":\"Corner Shop\",\"limit_id\":1}\n  200 {\"result\":[{\"cid\":1,\"id\":13,\"limit_id\":1,\"name\":\"Corner Shop\"}]}\n",
+		"\n  demo-master for account 13: POST /platform/tokens?fields=id,cid,info\n",
+		"\n  token 5: GET /gw/devices/all?fields=id,name\n  200 {\"result\":[]}\n",
+		"\n  403 {\"errors\":[{\"code\":403,\"reason\":\"limit devices_count of account 13 is reached (1)\"}]}\n",
+		"\n  403 {\"errors\":[{\"code\":403,\"reason\":\"limit tokens_count of account 13 is reached (1)\"}]}\n",
+		"\n  demo-master: DELETE /platform/tokens/5\n  200 {\"result\":[{\"id\":5}]}\n  token 5: GET /gw/devices/all?fields=id,name\n  401 ",
+		`{"by":"token","event":"deleted","id":5,"token_id":1}`,
+	} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("the tour does not show %q:\n%s", want, shown)
+		}
+	}
+	key := regexp.MustCompile(`"key":"([A-Za-z0-9]{64})"`).FindStringSubmatch(shown)
+	if key == nil {
+		t.Fatalf("the tour shows no new key: %s", shown)
+	}
+	if got, body := call(t, key[1], "GET", "http://"+listen+"/gw/devices/all", ""); got != 401 {
+		t.Errorf("the revoked token: got %d %s", got, body)
+	}
+	p.shows("/gw/devices/all ") // a request that is not the tour's has its line
+	if rest := strings.TrimPrefix(p.stdout.String(), shown); strings.Count(rest, "\n") != 1 {
+		t.Errorf("one request, and %q", rest)
+	}
+	if code := p.end(); code != exitOK {
+		t.Errorf("the demo ended with %d: %s", code, p.stderr.String())
+	}
+	if code, _, errs := once(t, "demo", "--tour", "--store", "file"); code != exitUsage || !strings.Contains(errs, "--tour") {
+		t.Errorf("got %d %s", code, errs)
+	}
+}
+
 // Several gateways of a demo obey one database: what is revoked by the line that it prints is refused
 // by all of them, and at the end nothing is left in the database. One that has a store is left alone.
 func TestDemoOfReplicas(t *testing.T) {

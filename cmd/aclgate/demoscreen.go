@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -18,15 +19,22 @@ type demoScreen struct {
 	mu   sync.Mutex
 	w    io.Writer
 	name string // in front of each line; "": there is one gateway
+	skip int    // how many requests are shown by the tour
 }
 
 // demoIntro is what the intro says beside the addresses of the gateways.
-type demoIntro struct{ backend, mqtt, store, settings string }
+type demoIntro struct {
+	backend, mqtt, store, settings string
+	tour                           bool
+}
 
 // demoStage is where all gateways of a demo are shown.
 type demoStage struct {
 	w     io.Writer
 	about demoIntro
+
+	served chan struct{} // closed when all gateways serve and the intro is shown
+	first  *demoScreen   // of the first gateway
 
 	mu    sync.Mutex
 	apis  []net.Addr // nil: not yet ready
@@ -38,6 +46,9 @@ func (d *demoStage) screen(i int) *demoScreen {
 	s := &demoScreen{w: d.w}
 	if len(d.apis) > 1 {
 		s.name = fmt.Sprintf("%d: ", i+1)
+	}
+	if i == 0 {
+		d.first = s
 	}
 	return s
 }
@@ -51,14 +62,26 @@ func (d *demoStage) ready(i int, api, admin net.Addr) {
 	}
 	if d.apis[i] = api; !slices.Contains(d.apis, nil) {
 		d.intro()
+		close(d.served)
 	}
 }
 
+// tour plays the tour once all gateways serve.
+func (d *demoStage) tour(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-d.served:
+	}
+	t := &tour{w: d.w, api: "http://" + d.apis[0].String(), admin: "http://" + d.admin.String(), skip: d.first.skipOne}
+	if err := t.play(ctx); ctx.Err() == nil {
+		return err
+	}
+	return nil // somebody has seen enough
+}
+
 func (d *demoStage) intro() {
-	about, admin, listen := d.about, d.admin, d.apis[0]
-	api := "http://" + listen.String()
-	host, port, _ := net.SplitHostPort(about.mqtt)
-	client := fmt.Sprintf("-h %s -p %s -V 5", host, port)
+	about, api := d.about, "http://"+d.apis[0].String()
 	fmt.Fprintf(d.w, `aclgate demo
   API      %s
   MQTT     %s
@@ -71,22 +94,32 @@ What the tokens may do:
   demo-channels    GET and PUT of the channels 2025 and 2026
   demo-storage     GET of all that is stored: containers, abques
   demo-containers  GET, POST, PUT and DELETE of containers
+`, api, about.mqtt, about.backend, demoKey, d.admin)
+	if about.tour {
+		return
+	}
+	d.introRequests(api)
+	d.introStore()
+	fmt.Fprint(d.w, "\nWhat becomes of each request (Ctrl-C ends the demo):\n")
+}
 
+// introRequests says what to try as a client.
+func (d *demoStage) introRequests(api string) {
+	fmt.Fprintf(d.w, `
 Try, in another terminal:
-  curl -s -H 'Authorization: FlespiToken demo-master'     '%s/gw/channels/all?fields=id'
-  curl -s -H 'Authorization: FlespiToken demo-channels'   '%s/gw/channels/all?fields=id'
-  curl -s -H 'Authorization: FlespiToken demo-channels'   '%s/gw/channels/2024?fields=id'
-  curl -s -H 'Authorization: FlespiToken demo-storage'    '%s/gw/channels/all?fields=id'
-  curl -s -H 'Authorization: FlespiToken demo-containers' '%s/storage/containers' -d '[{"name": "container 42"}]'
-`, api, about.mqtt, about.backend, demoKey, admin, api, api, api, api, api)
+  curl -s -H 'Authorization: FlespiToken demo-master'     '%[1]s/gw/channels/all?fields=id'
+  curl -s -H 'Authorization: FlespiToken demo-channels'   '%[1]s/gw/channels/all?fields=id'
+  curl -s -H 'Authorization: FlespiToken demo-channels'   '%[1]s/gw/channels/2024?fields=id'
+  curl -s -H 'Authorization: FlespiToken demo-storage'    '%[1]s/gw/channels/all?fields=id'
+  curl -s -H 'Authorization: FlespiToken demo-containers' '%[1]s/storage/containers' -d '[{"name": "container 42"}]'
+`, api)
+	host, port, _ := net.SplitHostPort(d.about.mqtt)
 	fmt.Fprintf(d.w, `  mosquitto_sub %[1]s -u demo-channels -v -t 'flespi/state/gw/channels/+/name'
   mosquitto_sub %[1]s -u demo-channels -v -t 'flespi/state/gw/channels/2024/name'
   mosquitto_sub %[1]s -u demo-master -v -t '#'
   mosquitto_pub %[1]s -u demo-master -q 1 -t lamp -m on
   mosquitto_pub %[1]s -u demo-channels -q 1 -t lamp -m on
-`, client)
-	d.introStore()
-	fmt.Fprint(d.w, "\nWhat becomes of each request (Ctrl-C ends the demo):\n")
+`, fmt.Sprintf("-h %s -p %s -V 5", host, port))
 }
 
 // introStore says how tokens are changed while the demo runs.
@@ -120,11 +153,22 @@ When the first line here has returned, all of them refuse the token:
 `, len(all), strings.Join(all, ", "), d.about.settings, strings.Join(all, " "))
 }
 
+// skipOne leaves one request out, which is shown by who sends it.
+func (d *demoScreen) skipOne() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.skip++
+}
+
 // show prints one request in one line: who asked for what, the verdict and why, and what the
 // backend got.
 func (d *demoScreen) show(r *record.Record, method, asked, sent []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.skip > 0 {
+		d.skip--
+		return
+	}
 	who := demoName(r.TokenID)
 	outcome := r.Reason.String()
 	switch {
