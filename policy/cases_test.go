@@ -44,9 +44,9 @@ func runCase(t *testing.T, c policyCase) {
 	t.Run(fmt.Sprintf("%d", c.line), func(t *testing.T) {
 		got, want := newEngine(t, c.w).ask(c.ask), c.want
 		if got.verdict != want.verdict || got.reason != want.reason || got.target != want.target || !slices.Equal(got.denied, want.denied) ||
-			want.under != 0 && got.under != want.under {
-			t.Errorf("%v\n got %v %v %v under %d %v\nwant %v %v %v under %d %v", c.ask, got.verdict, got.reason, got.target, got.under, got.denied,
-				want.verdict, want.reason, want.target, want.under, want.denied)
+			want.under != 0 && got.under != want.under || !slices.Equal(got.parts, want.parts) {
+			t.Errorf("%v\n got %v %v %v under %d %v %v\nwant %v %v %v under %d %v %v", c.ask, got.verdict, got.reason, got.target, got.under, got.parts, got.denied,
+				want.verdict, want.reason, want.target, want.under, want.parts, want.denied)
 		}
 		if fault := differs(want, judge(c.w, c.ask)); fault != "" {
 			t.Errorf("%v\nthe oracle disagrees with the case: %v", c.ask, fault)
@@ -195,7 +195,7 @@ func (r *caseReader) request(words []string) {
 	r.cases = append(r.cases, c)
 }
 
-// expect reads: => verdict reason [/target] [under account] [denied type/id …]
+// expect reads: => verdict reason [/target] [under account] [account:ids …] [denied type/id …]
 func (r *caseReader) expect(words []string) {
 	c := &r.cases[len(r.cases)-1]
 	c.want.verdict, c.want.reason = words[0], words[1]
@@ -207,6 +207,8 @@ func (r *caseReader) expect(words []string) {
 		case word == "" || word == "denied":
 		case strings.HasPrefix(word, "/"):
 			c.want.target = word
+		case strings.Contains(word, ":"):
+			c.want.parts = append(c.want.parts, word)
 		default:
 			c.want.denied = append(c.want.denied, word)
 		}

@@ -30,6 +30,7 @@ type answer struct {
 	verdict, reason string
 	target          string // "" when nothing is forwarded
 	under           int64  // the account that it is forwarded under
+	parts           []string
 	denied          []string
 	unresolved      bool // an answer of the backend was needed
 }
@@ -156,8 +157,23 @@ func (e *engine) answer() answer {
 	forwarded := e.d.Verdict == policy.Narrow || e.d.Verdict == policy.Allow
 	if forwarded && e.d.Reason != policy.OwnAnswer {
 		got.target, got.under = string(policy.AppendTarget(nil, &e.r, &e.d)), e.d.Account(&e.c)
+		got.parts = e.parts()
 	}
 	return got
+}
+
+// parts are the parts that a request goes out in whose items no account is above: account:ids each.
+func (e *engine) parts() (parts []string) {
+	if !e.d.Apart() {
+		return nil
+	}
+	ids := e.d.ByRoot(&e.c, e.d.FanOutIDs(&e.r))
+	for len(ids) > 0 {
+		n, cid := e.d.Under(&e.c, ids)
+		parts = append(parts, strconv.FormatInt(cid, 10)+":"+joinIDs(ids[:n]))
+		ids = ids[n:]
+	}
+	return parts
 }
 
 // fakeItems is an index made of maps; known is what look-ups of this request have added.
@@ -211,6 +227,8 @@ func differs(got answer, want opinion) string {
 		return ""
 	case want.under != 0 && got.under != 0 && got.under != want.under:
 		return fmt.Sprintf("goes out under account %d, want %d", got.under, want.under)
+	case !slices.Equal(got.parts, want.parts):
+		return fmt.Sprintf("goes out in parts %v, want %v", got.parts, want.parts)
 	}
 	return targetDiffers(got.target, want)
 }

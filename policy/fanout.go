@@ -43,8 +43,8 @@ func (d *Decision) FanOutIDs(r *Request) []int64 {
 	return nil
 }
 
-// Remaining returns those of ids that d permits: ascending ids that FanOutIDs returned of an earlier
-// decision about the same request.
+// Remaining returns those of ids that d permits: ids, in any order, that FanOutIDs returned of an
+// earlier decision about the same request.
 func (d *Decision) Remaining(ids []int64) []int64 {
 	p := &d.Selectors[0]
 	if p.As == AsAsked {

@@ -40,6 +40,31 @@ func TestOracleAgrees(t *testing.T) {
 	}
 }
 
+// TestOracleAgreesInParts is the same where both the backend and the index know accounts, several roots
+// have granted all that they have, and much of what is asked for has no common account.
+func TestOracleAgreesInParts(t *testing.T) {
+	in := map[int]int{} // requests by their number of parts
+	for seed := range uint64(8000) {
+		d := newDice(spread(seed))
+		w, a := d.world()
+		w.settings.mode, a.method = "both", "GET"
+		a.target = "/gw/devices/" + d.selector("gw/devices") + d.one("", "", "/telemetry", "/messages", "/settings/all") + d.one("", "", "?fields=id", "?limit=2", `?data={"count":1}`)
+		for _, cid := range w.order {
+			if w.parent[cid] == 0 {
+				w.grants = append(w.grants, worldGrant{id: 90 + cid, cid: cid, to: []int64{w.tokens["t"].cid}, access: []worldAccess{{uri: "account", levels: []string{"view"}}}})
+			}
+		}
+		in[len(agreeAbout(t, w, a).parts)]++
+		if t.Failed() {
+			return
+		}
+	}
+	t.Log(in)
+	if in[1] > 0 || in[2] < 100 || in[3] == 0 {
+		t.Errorf("got requests by their number of parts %v: that shows little", in)
+	}
+}
+
 // spread makes different bytes of near seeds.
 func spread(seed uint64) []byte {
 	return binary.BigEndian.AppendUint64(nil, rand.New(rand.NewPCG(seed, 3)).Uint64())
@@ -48,6 +73,11 @@ func spread(seed uint64) []byte {
 func agree(t *testing.T, data []byte) answer {
 	t.Helper()
 	w, a := newDice(data).world()
+	return agreeAbout(t, w, a)
+}
+
+func agreeAbout(t *testing.T, w *world, a ask) answer {
+	t.Helper()
 	got := newEngine(t, w).ask(a)
 	if fault := differs(got, judge(w, a)); fault != "" {
 		t.Errorf("%v: %v\n got %v %v %v %v\n%v", a, fault, got.verdict, got.reason, got.target, got.denied, w.describe())

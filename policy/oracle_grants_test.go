@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -228,12 +229,13 @@ func (t *trial) boundByGrants(i int, s selection, b *bound) {
 	b.lists = append(b.lists, sortedCopy(named))
 }
 
-// under is the account that a request goes out under (SPEC 11, both).
-func (t *trial) under(bounds []bound) (cid int64, fault string) {
+// under is the account that a request goes out under (SPEC 11, both); or the parts that it goes out in.
+func (t *trial) under(bounds []bound) (cid int64, parts []string, fault string) {
 	if t.mode != "both" || !t.cross && len(t.granted) == 0 {
-		return t.scope, ""
+		return t.scope, nil, ""
 	}
 	var accounts []int64
+	of := map[int64]int64{} // of the items at the first place
 	forwarded := false
 	for i, s := range t.r.sels {
 		if !isInt(s.collection) || !collectionOf(s.collection).Scoped {
@@ -243,23 +245,73 @@ func (t *trial) under(bounds []bound) (cid int64, fault string) {
 		forwarded = forwarded || o.asked
 		for _, id := range o.ids {
 			accounts = append(accounts, t.account(s, id))
+			if i == 0 {
+				of[id] = t.account(s, id)
+			}
 		}
 	}
 	outside := func(cid int64) bool { return t.cross || !t.w.inBranch(t.scope, cid) }
 	switch {
 	case !slices.ContainsFunc(accounts, outside):
-		return t.scope, ""
+		return t.scope, nil, ""
 	case forwarded:
-		return 0, "linked-match"
+		return 0, nil, "linked-match"
 	case t.method != "GET" && slices.Max(accounts) != slices.Min(accounts):
-		return 0, "mixed-accounts"
+		return 0, nil, "mixed-accounts"
 	}
+	if top := t.above(accounts); top != 0 {
+		return top, nil, ""
+	}
+	if !t.divides() {
+		return 0, nil, "mixed-accounts"
+	}
+	return 0, t.partsOf(of), ""
+}
+
+// above is the nearest account above all of some, or 0.
+func (t *trial) above(accounts []int64) int64 {
 	for top := accounts[0]; top != 0; top = t.w.parent[top] {
 		if !slices.ContainsFunc(accounts, func(cid int64) bool { return !t.w.inBranch(top, cid) }) {
-			return top, ""
+			return top
 		}
 	}
-	return 0, "mixed-accounts"
+	return 0
+}
+
+// divides tells whether the answer is the sum of the answers for some of the items (SPEC 4.5): rows of
+// items or one for each item, of one list, and nothing that sorts or counts.
+func (t *trial) divides() bool {
+	route := t.r.route
+	if t.method != "GET" || !route.own || len(t.r.sels) > 1 && slices.ContainsFunc(t.r.sels[1:], func(s selection) bool { return isInt(s.collection) }) {
+		return false
+	}
+	if len(route.pattern) > 3 && !route.perItem {
+		return false
+	}
+	return !slices.ContainsFunc(t.query, func(pair [2]string) bool { return !slices.Contains([]string{"fields", "limit", "offset"}, pair[0]) })
+}
+
+// partsOf divides items by root, in the order in which the accounts were made, each part under the
+// nearest account above its items.
+func (t *trial) partsOf(of map[int64]int64) (parts []string) {
+	for _, root := range t.w.order {
+		var ids, accounts []int64
+		inside := true
+		for id, cid := range of {
+			if t.w.parent[root] == 0 && t.w.inBranch(root, cid) {
+				ids, accounts = append(ids, id), append(accounts, cid)
+				inside = inside && !t.cross && t.w.inBranch(t.scope, cid)
+			}
+		}
+		switch {
+		case len(ids) == 0:
+		case inside:
+			parts = append(parts, fmt.Sprintf("%d:%s", t.scope, joinIDs(sortedCopy(ids))))
+		default:
+			parts = append(parts, fmt.Sprintf("%d:%s", t.above(accounts), joinIDs(sortedCopy(ids))))
+		}
+	}
+	return parts
 }
 
 // grantsOf adds grants, mostly to the token's account.

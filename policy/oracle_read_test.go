@@ -34,6 +34,7 @@ type yamlCollection struct {
 		Closed  string
 		Slash   bool
 		Public  bool
+		PerItem bool `yaml:"per_item"`
 		Query   []string
 	}
 }
@@ -51,6 +52,7 @@ type route struct {
 	closed   string
 	slash    bool
 	public   bool
+	perItem  bool // the answer has one element per item
 	query    []string
 }
 
@@ -67,7 +69,7 @@ var oracleRoutes = sync.OnceValue(func() []*route {
 	for _, col := range c.Collections {
 		for _, y := range col.Routes {
 			path := col.URI + strings.TrimSuffix(y.Path, "/")
-			r := &route{of: col, pattern: strings.Split(path, "/"), methods: y.Methods, closed: y.Closed, slash: y.Slash, public: y.Public, query: y.Query}
+			r := &route{of: col, pattern: strings.Split(path, "/"), methods: y.Methods, closed: y.Closed, slash: y.Slash, public: y.Public, perItem: y.PerItem, query: y.Query}
 			r.creates = y.Path == "/" && col.ID != "none"
 			r.own = strings.HasPrefix(y.Path, "/{}") && col.ID != "none"
 			if r.own {

@@ -118,7 +118,7 @@ func (t *trial) conclude(bounds []bound) opinion {
 		refused = refused || o.refused
 		narrowed = narrowed || s.kind != "ids" || len(o.denied) > 0
 	}
-	under, fault := t.under(bounds)
+	under, parts, fault := t.under(bounds)
 	switch {
 	case empty && len(denied) > 0:
 		return opinion{verdicts: []string{"deny"}, reasons: []string{"denied-items"}, denied: denied}
@@ -129,9 +129,9 @@ func (t *trial) conclude(bounds []bound) opinion {
 	case fault != "":
 		return deny(fault)
 	case narrowed:
-		return opinion{verdicts: []string{"narrow"}, reasons: []string{"narrowed"}, segments: printed, query: t.query, denied: denied, under: under}
+		return opinion{verdicts: []string{"narrow"}, reasons: []string{"narrowed"}, segments: printed, query: t.query, denied: denied, under: under, parts: parts}
 	}
-	return opinion{verdicts: []string{"allow"}, reasons: []string{"permitted"}, segments: printed, query: t.query, under: under}
+	return opinion{verdicts: []string{"allow"}, reasons: []string{"permitted"}, segments: printed, query: t.query, under: under, parts: parts}
 }
 
 // bound finds what limits the token at selector i.

@@ -14,6 +14,7 @@ type opinion struct {
 	query    [][2]string
 	denied   []string // type/id, in path order, then order asked
 	under    int64    // the account that it goes out under; 0: not told
+	parts    []string // or those that it goes out under in parts, with the ids of each
 }
 
 func deny(reasons ...string) opinion {

@@ -142,20 +142,12 @@ type granted struct {
 	reaches []reach
 	at      [][]reach // by selector; nil: it is judged by the branch, or holds no ids
 	account int64     // under which the request goes out; 0: that of the scope
+	apart   bool      // no account is above all its items, so that it goes out in parts
 	used    bool      // some item is permitted by a grant
 }
 
 func (g *granted) reset() {
 	*g = granted{reaches: g.reaches[:0], at: g.at[:0]}
-}
-
-// Account returns the account under which the request goes out to the backend: that of the scope,
-// unless it reaches beyond (SPEC 11).
-func (d *Decision) Account(in *Input) int64 {
-	if d.granted != nil && d.granted.account != 0 {
-		return d.granted.account
-	}
-	return in.Scope
 }
 
 // Granted reports whether some of the items are permitted by a grant.

@@ -260,67 +260,6 @@ func (u *union) ofAccount(listed bool, cid int64) {
 	})
 }
 
-// chooseAccount finds the account that a request which may reach beyond the branch goes out under, where
-// both the backend and the index know accounts (SPEC 11): that of the scope if all its items are
-// there. Else a GET goes out under the nearest account above them all, and a write under the one that
-// they all belong to: ids in its body are the backend's to judge.
-func (e *Engine) chooseAccount(d *Decision, in *Input) Reason {
-	if !e.Mode.Header() || !e.Mode.Index() {
-		return NotJudged
-	}
-	s := span{tree: in.Tree}
-	links := false
-	for i := range d.Selectors {
-		sel, p := &in.Request.Selectors[i], &d.Selectors[i]
-		switch _, united := d.reachesAt(i); {
-		case !united:
-		case p.As == AsAsked && sel.Match():
-			links = true
-		default:
-			for _, id := range p.IDs {
-				cid, _ := in.Items.Account(sel.Collection, id)
-				s.add(cid)
-			}
-		}
-	}
-	switch {
-	case s.first == 0 || !in.paths.cross && in.Tree.Contains(in.Scope, s.top):
-		return NotJudged
-	case links:
-		return LinkedMatch
-	case in.Request.Method.Write() && s.several, s.apart:
-		return MixedAccounts
-	}
-	d.granted.account = s.top
-	return NotJudged
-}
-
-// span is the nearest account above some accounts.
-type span struct {
-	tree    *Tree
-	first   int64 // one of them; 0: there is none
-	top     int64
-	several bool
-	apart   bool // nothing is above them all
-}
-
-func (s *span) add(cid int64) {
-	switch {
-	case s.first == 0:
-		s.first, s.top = cid, cid
-		return
-	case cid == s.first:
-		return
-	}
-	s.several = true
-	if s.apart || s.tree.Contains(s.top, cid) {
-		return
-	}
-	top, found := s.tree.common(s.top, cid)
-	s.apart = !found
-	s.top = top
-}
-
 // ownsAll reports whether the items that a request goes to are all in the branch of in.Scope: what a
 // grant lets somebody do never moves an item.
 func (d *Decision) ownsAll(in *Input) bool {

@@ -34,9 +34,10 @@ type fanOut struct {
 	confirmer *confirmer
 
 	printed *printed
-	ids     []int64 // all of them, ascending
+	ids     []int64 // all of them, ascending; where apart, those below one root together
 	from    int     // those not asked for yet
 	room    int     // bytes of a target that ids may take
+	apart   bool    // each shard goes out under an account of its own (SPEC 11)
 
 	shards  [shardsAtOnce]shard // a ring
 	asked   int                 // shards that were asked for, ever
@@ -69,6 +70,7 @@ type shard struct {
 	from, to int // its ids
 	basis    basis
 	target   []byte
+	head     []byte // where apart
 	out      upstream.Request
 	ans      upstream.Answer
 	err      error

@@ -44,8 +44,16 @@ func (f *fanOut) confirm() error {
 		return reason
 	}
 	f.call.conn.OnGone(f.stop)
-	f.ids = append(f.ids[:f.from], f.eval.dec.Remaining(f.ids[f.from:])...)
+	f.ids = append(f.ids[:f.from], f.order(f.eval.dec.Remaining(f.ids[f.from:]))...)
 	return nil
+}
+
+// order brings ids into the order in which they are asked for.
+func (f *fanOut) order(ids []int64) []int64 {
+	if !f.apart {
+		return ids
+	}
+	return f.eval.dec.ByRoot(&f.eval.in, ids)
 }
 
 // shard returns the place of shard number n.
@@ -55,13 +63,20 @@ func (f *fanOut) shard(n int) *shard { return &f.shards[n%shardsAtOnce] }
 func (f *fanOut) ask() {
 	p := f.shard(f.asked)
 	p.from, p.to = f.from, f.cut()
+	head := f.out.head
+	if f.apart {
+		n, cid := f.eval.dec.Under(&f.eval.in, f.ids[p.from:p.to])
+		p.to = p.from + n
+		p.head = appendAccount(append(p.head[:0], head...), cid)
+		head = p.head
+	}
 	f.from = p.to
 	f.asked++
 	f.printed.dec.SetIDs(f.ids[p.from:p.to])
 	p.target = f.printed.append(p.target[:0])
 	p.basis = f.eval.basis()
 	p.out = upstream.Request{
-		Method: f.printed.req.Method.String(), Target: p.target, Head: f.out.head, Repeatable: true, Holder: f.eval.holder(),
+		Method: f.printed.req.Method.String(), Target: p.target, Head: head, Repeatable: true, Holder: f.eval.holder(),
 		Confirm: func() error { return f.confirmShard(p) },
 	}
 	f.note(p)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 
 	"aclgate/policy"
@@ -207,13 +208,13 @@ func appendFault(b []byte, reason policy.Reason, text string) []byte {
 	return append(b, text...)
 }
 
-// appendRange says how many items stand from one place of the list to another.
+// appendRange says how many items stand from one place of the list to another, and between which ids.
 func (f *fanOut) appendRange(b []byte, from, to int) []byte {
 	b = append(b, ": "...)
 	b = strconv.AppendInt(b, int64(to-from), 10)
 	b = append(b, " items, "...)
-	b = strconv.AppendInt(b, f.ids[from], 10)
+	b = strconv.AppendInt(b, slices.Min(f.ids[from:to]), 10)
 	b = append(b, " to "...)
-	b = strconv.AppendInt(b, f.ids[to-1], 10)
+	b = strconv.AppendInt(b, slices.Max(f.ids[from:to]), 10)
 	return append(b, ',')
 }

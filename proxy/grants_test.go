@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -103,6 +104,63 @@ func TestGrantsOnTheWire(t *testing.T) {
 			t.Errorf("%v %s %s under %q: got %d %s, the backend %s under %q, want %d %s, %s under %q", row.mode, row.method, row.target, row.cid,
 				got.status, got.body, target, under, row.status, row.body, row.sent, row.under)
 		}
+	}
+}
+
+// In both mode a GET of items that no account is above goes out in parts, each under an account of its
+// own, whether they fit one target or not, and the answers are joined. A write does not.
+func TestGrantsInParts(t *testing.T) {
+	w, items := granting(t, policy.ModeBoth)
+	two := aGrant().All()
+	two = append(two, policy.Grant{ID: 6, CID: 777, Enabled: true, Grantees: []int64{600}, Access: []policy.GrantAccess{
+		{URI: "gw/devices", All: true, Levels: policy.LevelView | policy.LevelCommand},
+	}})
+	w.grants.Store(policy.NewGrants(two))
+	const foreign = `{"code":6,"id":103,"reason":"access denied to '\/devices\/103'"}`
+	for _, row := range []struct {
+		method, target string
+		status         int
+		sent           []string // account and target
+		body           string
+	}{
+		{"GET", "/gw/devices/all", 200, []string{"400 /gw/devices/101,201,601", "777 /gw/devices/999"}, ""},
+		{"GET", "/gw/devices/all?fields=id&limit=2&offset=2", 200, []string{"600 /gw/devices/601?fields=id", "777 /gw/devices/999?fields=id"}, ""},
+		{"GET", "/gw/devices/999,103,201", 200, []string{"501 /gw/devices/201", "777 /gw/devices/999"}, foreign},
+		{"GET", "/gw/devices/name=t*", 200, []string{"400 /gw/devices/101,201,601", "777 /gw/devices/999"}, ""},
+		{"GET", "/gw/devices/999", 200, []string{"777 /gw/devices/999"}, ""},
+		{"GET", "/gw/devices/all/messages", 400, nil, "several accounts"},
+		{"POST", "/gw/devices/101,999/commands", 400, nil, "several accounts"},
+	} {
+		body := ""
+		if row.method != "GET" {
+			body = `{"a":1}`
+		}
+		got := w.raw(request(allKey, row.method, row.target, body))
+		var sent []string
+		for _, r := range w.backend.take() {
+			if strings.Contains(r.target(), "name=") || strings.Contains(r.target(), "cid") {
+				continue // what had to be resolved
+			}
+			sent = append(sent, strings.Join(r.all("x-flespi-cid"), "+")+" "+r.target())
+		}
+		slices.Sort(sent)
+		if got.status != row.status || !strings.Contains(got.body, row.body) || !slices.Equal(sent, row.sent) {
+			t.Errorf("%s %s: got %d %s, the backend %q, want %d %s, %q", row.method, row.target, got.status, got.body, sent, row.status, row.body, row.sent)
+		}
+		for _, part := range row.sent {
+			for id := range strings.SplitSeq(part[strings.LastIndexAny(part, "/")+1:], ",") {
+				id, _, _ = strings.Cut(id, "?")
+				if strings.Count(got.body, `"id":`+id) != 1 {
+					t.Errorf("%s: got %s, want %s once", row.target, got.body, id)
+				}
+			}
+		}
+	}
+	// An item that has left a grantor's branch is in no part.
+	items.Moved(w.gateway.Engine.Catalogue.Collection("gw/devices"), []int64{201}, 777)
+	w.grants.Store(aGrant())
+	if got := w.raw(request(allKey, "GET", "/gw/devices/all", "")); strings.Contains(got.body, `"id":201`) || got.status != 200 {
+		t.Errorf("got %d %s", got.status, got.body)
 	}
 }
 

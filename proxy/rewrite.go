@@ -88,7 +88,7 @@ func (r *rewriter) print(c *call, ev *evaluation, b *requestBody, out *outgoing)
 	} else {
 		out.target, out.req.Segment = policy.AppendTargetSegment(out.target[:0], req, &ev.dec)
 	}
-	if len(out.target)+out.req.Segment.IDs.Len() > r.maxURL {
+	if len(out.target)+out.req.Segment.IDs.Len() > r.maxURL || ev.dec.Apart() {
 		out.req.Segment = policy.Segment{}
 		if reason := r.fit(c, ev, out); reason != policy.NotJudged {
 			return reason
@@ -103,7 +103,7 @@ func (r *rewriter) print(c *call, ev *evaluation, b *requestBody, out *outgoing)
 	} else {
 		out.req.Body = b.text
 	}
-	out.head = r.appendHead(out.head[:0], c, ev, b)
+	out.head = r.appendHead(out.head[:0], c, ev, b, out.fan)
 	out.head = r.appendPassed(out.head, c, c.rec.Denied > 0 || out.fan != nil)
 	out.req.Head = out.head
 	return policy.NotJudged
@@ -123,10 +123,15 @@ func (r *rewriter) unchanged(ev *evaluation, out *outgoing) bool {
 	return segment.At == was.At && bytes.Equal(target, out.target) && bytes.Equal(segment.IDs.Bytes(), was.IDs.Bytes())
 }
 
-// appendHead prints the header lines that are the gateway's own.
-func (r *rewriter) appendHead(dst []byte, c *call, ev *evaluation, b *requestBody) []byte {
+// appendHead prints the header lines that are the gateway's own. Where a fan-out asks under several
+// accounts, each of its shards adds its own.
+func (r *rewriter) appendHead(dst []byte, c *call, ev *evaluation, b *requestBody, fan *fanOut) []byte {
 	if !ev.in.Request.Route.ForAnyone() {
-		dst = r.appendCredential(dst, c, ev)
+		dst = r.appendCredential(dst, c)
+		if r.engine.Mode.Header() && (fan == nil || !fan.apart) {
+			dst = appendAccount(dst, ev.dec.Account(&ev.in))
+		}
+		dst = r.appendIdentity(dst, ev)
 	}
 	if ev.in.Source.IsValid() {
 		dst = append(dst, "X-Forwarded-For: "...)
@@ -146,25 +151,32 @@ func (r *rewriter) appendHead(dst []byte, c *call, ev *evaluation, b *requestBod
 	return dst
 }
 
-// appendCredential prints what the backend knows the request by: a credential, the account where the
-// backend enforces it, and who asks where it wants to know.
-func (r *rewriter) appendCredential(dst []byte, c *call, ev *evaluation) []byte {
+// appendCredential prints what the backend knows the request by.
+func (r *rewriter) appendCredential(dst []byte, c *call) []byte {
 	dst = append(dst, "Authorization: FlespiToken "...)
 	if key := r.key(); key != "" {
 		dst = append(dst, key...)
 	} else {
 		dst = append(dst, c.auth.key...)
 	}
-	if r.engine.Mode.Header() {
-		dst = append(dst, "\r\nx-flespi-cid: "...)
-		dst = strconv.AppendInt(dst, ev.dec.Account(&ev.in), 10)
+	return append(dst, "\r\n"...)
+}
+
+// appendAccount prints the account that the backend is to keep to, where it enforces it.
+func appendAccount(dst []byte, cid int64) []byte {
+	dst = append(dst, "x-flespi-cid: "...)
+	return append(strconv.AppendInt(dst, cid, 10), "\r\n"...)
+}
+
+// appendIdentity prints who asks, where the backend wants to know.
+func (r *rewriter) appendIdentity(dst []byte, ev *evaluation) []byte {
+	if !r.identity {
+		return dst
 	}
-	if r.identity {
-		dst = append(dst, "\r\nx-aclgate-token: "...)
-		dst = strconv.AppendInt(dst, ev.in.Token.ID, 10)
-		dst = append(dst, "\r\nx-aclgate-account: "...)
-		dst = strconv.AppendInt(dst, ev.in.Token.CID, 10)
-	}
+	dst = append(dst, "x-aclgate-token: "...)
+	dst = strconv.AppendInt(dst, ev.in.Token.ID, 10)
+	dst = append(dst, "\r\nx-aclgate-account: "...)
+	dst = strconv.AppendInt(dst, ev.in.Token.CID, 10)
 	return append(dst, "\r\n"...)
 }
 
@@ -218,13 +230,14 @@ func appendPassable(dst []byte, name string, value []byte) []byte {
 
 // fit finds another way to ask for permitted ids that do not fit one target (SPEC 4.5): as "all"
 // where that says the same, as one page, or by a fan-out. What it cannot shorten it refuses: never
-// are fewer items asked for than permitted. Request and decision stay as they were judged; what is
-// printed is a copy.
+// are fewer items asked for than permitted. Those that no account is above are fanned out whether they
+// fit or not (SPEC 11). Request and decision stay as they were judged; what is printed is a copy.
 func (r *rewriter) fit(c *call, ev *evaluation, out *outgoing) policy.Reason {
 	p := &printed{req: *ev.in.Request, dec: ev.dec.Copy()}
 	p.req.Query = slices.Clone(p.req.Query)
 	p.dec.UseAll(r.engine.Mode)
-	if out.target = p.append(out.target[:0]); len(out.target) <= r.maxURL {
+	apart := ev.dec.Apart()
+	if out.target = p.append(out.target[:0]); len(out.target) <= r.maxURL && !apart {
 		return policy.NotJudged
 	}
 	ids := p.dec.FanOutIDs(&p.req)
@@ -240,12 +253,14 @@ func (r *rewriter) fit(c *call, ev *evaluation, out *outgoing) policy.Reason {
 	p.dec.SetIDs(ids)
 	out.target = p.append(out.target[:0])
 	switch {
-	case len(out.target) <= r.maxURL:
+	case len(out.target) <= r.maxURL && !apart:
 		return policy.NotJudged
 	case room < digits(ids[len(ids)-1]): // the query alone is too long
 		return r.tooLong(c, ev, out)
 	}
 	out.fan = newFanOut(c, ev, out, p, ids, room)
+	out.fan.apart = ev.in.United() && r.engine.Mode.Header() && r.engine.Mode.Index()
+	out.fan.ids = out.fan.order(ids)
 	out.fan.backend, out.fan.faults, out.fan.confirmer = r.backend, r.faults, r.confirmer
 	return policy.NotJudged
 }

@@ -68,9 +68,23 @@ func (x *explainer) backend() *Backend {
 		b.Key = "the caller's"
 	}
 	if x.engine.Mode.Header() && !public {
-		b.CID = x.dec.Account(&x.in)
+		b.CID, b.Parts = x.dec.Account(&x.in), x.parts()
 	}
 	return b
+}
+
+// parts returns the requests that one goes out as whose items have no common account.
+func (x *explainer) parts() (parts []Part) {
+	if !x.dec.Apart() {
+		return nil
+	}
+	ids := x.dec.ByRoot(&x.in, x.dec.FanOutIDs(&x.req))
+	for len(ids) > 0 {
+		n, cid := x.dec.Under(&x.in, ids)
+		parts = append(parts, Part{cid, ids[:n]})
+		ids = ids[n:]
+	}
+	return parts
 }
 
 // open says what has to be asked before the request can be judged.

@@ -109,6 +109,11 @@ var situations = []situation{
 	{"grant-level", "standard", "PUT", "/gw/devices/9", withGrants(policy.ModeIDs, 0)},
 	{"grant-entry", "viewer", "GET", "/gw/devices/all", withGrants(policy.ModeIDs, 0)},
 	{"grant-cross", "standard", "GET", "/gw/devices/all", withGrants(policy.ModeBoth, 12)},
+	{"grant-parts", "standard", "GET", "/gw/devices/all", func(w *world, ask *explain.Ask) {
+		withGrants(policy.ModeBoth, 0)(w, ask)
+		w.tree, _ = policy.NewTree([]policy.Account{{ID: 11, Name: "ACME Fleet"}, {ID: 111, Parent: 11}, {ID: 12, Name: "Rival Cars"}}, 4)
+		ask.Tree, ask.Items = w.tree, &index{w.tree, map[int64]int64{3: 11, 7: 11, 9: 12, 10: 111}, []int64{7, 9}}
+	}},
 	{"grant-create", "standard", "POST", "/gw/devices", withGrants(policy.ModeIDs, 12)},
 	{"closed-keys", "root", "GET", "/platform/tokens/all", nil},
 	{"closed-platform", "standard", "GET", "/platform/customer", nil},

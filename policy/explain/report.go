@@ -112,6 +112,13 @@ type Answer struct {
 type Backend struct {
 	Method string `json:"method"`
 	Target string `json:"target"`
-	CID    int64  `json:"x_flespi_cid,omitempty"` // 0: the header is not sent
+	CID    int64  `json:"x_flespi_cid,omitempty"` // 0: the header is not sent, or there are Parts
+	Parts  []Part `json:"parts,omitempty"`        // the requests that it goes out as, where no account is above all items
 	Key    string `json:"credential"`             // the owner of it, never the key
+}
+
+// Part is one of several requests for items that have no common account.
+type Part struct {
+	CID int64   `json:"x_flespi_cid"`
+	IDs []int64 `json:"ids"`
 }

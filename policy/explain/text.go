@@ -70,7 +70,16 @@ func (r *Report) outcome(p *page) {
 
 func (b *Backend) headers() string {
 	text := "with " + b.Key + " credential"
-	if b.CID != 0 {
+	switch {
+	case len(b.Parts) > 0:
+		for i, part := range b.Parts {
+			sep := ", and "
+			if i == 0 {
+				sep = ", in parts: "
+			}
+			text += fmt.Sprintf("%s%s with x-flespi-cid: %d", sep, shortIDs(part.IDs), part.CID)
+		}
+	case b.CID != 0:
 		text = fmt.Sprintf("with x-flespi-cid: %d and %s credential", b.CID, b.Key)
 	}
 	return text
