@@ -33,6 +33,7 @@ func TestAccountOfATokenIsNamed(t *testing.T) {
 // Ensure that with the accounts of the backend a gateway starts, serves and checks in every mode, and
 // that a scope may be an account that the policy does not name.
 func TestAccountsOfTheBackend(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		scope   string
 		options backend.Options

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -38,6 +39,12 @@ func TestMain(m *testing.M) {
 	if address := os.Getenv(backendVariable); address != "" {
 		serveBackend(address)
 		return
+	}
+	// Tests wait for processes far longer than they compute: more of them run at once than there
+	// are cores, unless the command line says how many.
+	flag.Parse()
+	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		flag.Set("test.parallel", "6")
 	}
 	os.Exit(m.Run())
 }

@@ -142,6 +142,7 @@ func keeper(address string, quit *atomic.Bool, served, failed *atomic.Int64) {
 // SIGTERM under load, behind a balancer that honours readiness: one of two gateways ends and comes
 // back, again and again, and no request fails.
 func TestTermFailsNothing(t *testing.T) {
+	t.Parallel()
 	rounds := 3
 	if *long {
 		rounds = 20

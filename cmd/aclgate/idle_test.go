@@ -17,6 +17,7 @@ const maxIdleKiB = 10
 // Idle keep-alive connections, each behind one served request, cost little memory, and others are
 // served beside them.
 func TestIdleConnections(t *testing.T) {
+	t.Parallel()
 	// A process grows by megabytes at a time: what that is for each of a thousand connections is no
 	// figure, only a guard.
 	count, limit := 1000, 2*maxIdleKiB

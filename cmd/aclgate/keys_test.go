@@ -75,6 +75,7 @@ func (g *rotating) comes(what string, ok func() bool) {
 
 // Both keys are read again when their files change, without a reload.
 func TestKeysRotate(t *testing.T) {
+	t.Parallel()
 	g := startRotating(t)
 	if !g.served(validKey) {
 		t.Fatal("a request is refused from the start")
@@ -123,6 +124,7 @@ func TestReloadSaysWhatItCannotDo(t *testing.T) {
 
 // A policy that is put back as it was mends a reload that failed, and the log says so.
 func TestMendedPolicyIsLogged(t *testing.T) {
+	t.Parallel()
 	g := startRotating(t)
 	g.policy("tokens: [")
 	if got := g.reload(); got != 422 {

@@ -11,6 +11,7 @@ import (
 // A policy goes from the file to SQLite, on to PostgreSQL and back to a file: whatever it says, the last
 // export equals the first one, and nothing is left to be imported. -long has 100,000 tokens.
 func TestFromFileToFileByTwoDatabases(t *testing.T) {
+	t.Parallel()
 	d := newShared(t)
 	n := 300
 	if *long {

@@ -100,6 +100,7 @@ func showsSoon(t *testing.T, what string, ask func() string, want string) {
 // again, and can soon; log, readiness and metrics say what it is, and that it is over. The API is
 // served meanwhile.
 func TestMQTTBrokenBroker(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		fault  broker.Fault
 		down   bool

@@ -169,6 +169,7 @@ func TestMQTTTLSProtocols(t *testing.T) {
 // TestMQTTTLSHostile: neither MQTT in the clear, nor bytes at random, nor clients that do not finish
 // their handshake keep others out; they are gone after timeouts.connect.
 func TestMQTTTLSHostile(t *testing.T) {
+	t.Parallel()
 	g := startMQTTS(t, "")
 	silent := []net.Conn{tcp(t, g.plain), tcp(t, g.ws), tcp(t, g.plain), tcp(t, g.ws)}
 	for _, c := range silent[2:] {

@@ -82,6 +82,7 @@ func (g *gate) want(key, method, target, body string, status int, part string) {
 // Whose items are is what the gateway has recorded: creations, deletions and moves that pass through,
 // before their answer; what nobody owns is seen at the roots alone.
 func TestOwnersOfADatabase(t *testing.T) {
+	t.Parallel()
 	g, world := startOwners(t, "")
 	g.sees(ownersRoot, 1, 2, 3, 4)
 	g.sees(ownersFleet)
@@ -134,6 +135,7 @@ func TestOwnersOfADatabase(t *testing.T) {
 // What nobody owned when the backend was first read belongs to scope.unowned; what appears later waits
 // at the roots, also after a restart, and a creation whose answer was lost does so too.
 func TestUnownedItems(t *testing.T) {
+	t.Parallel()
 	g, _ := startOwners(t, ", unowned: 12")
 	g.sees(ownersDepot, 1, 2, 3, 4)
 	g.backend.SetFault(func(r *backend.Request) *backend.Canned {
@@ -160,6 +162,7 @@ func TestUnownedItems(t *testing.T) {
 // An item that two whole readings do not show loses its owner: who makes the number again is a
 // stranger to those who had it.
 func TestOwnersOfWhatIsGone(t *testing.T) {
+	t.Parallel()
 	g, world := startOwners(t, "")
 	g.want(ownersRoot, "PUT", "/gw/devices/4/cid", `{"cid":11}`, 200, "")
 	g.sees(ownersFleet, 4)

@@ -42,6 +42,7 @@ func (d *shared) fill(s *site) {
 
 // The commands work on PostgreSQL as they do on SQLite.
 func TestPostgresCommands(t *testing.T) {
+	t.Parallel()
 	d := newShared(t)
 	o := d.options(d.Port, "")
 	o.settings = "log: {level: error}\n"
@@ -74,6 +75,7 @@ func TestPostgresCommands(t *testing.T) {
 
 // What is wrong with a database is said with what to do, and never with the DSN.
 func TestBadPostgres(t *testing.T) {
+	t.Parallel()
 	d := newShared(t)
 	good := newSite(t, d.options(d.Port, ""))
 	d.fill(good)
@@ -122,6 +124,7 @@ func TestBadPostgres(t *testing.T) {
 
 // A gateway starts before its database: 503 until it was read, then it serves.
 func TestPostgresComesLater(t *testing.T) {
+	t.Parallel()
 	d := newShared(t)
 	o := d.options(d.Port, "")
 	o.settings = "log: {level: error}\n"

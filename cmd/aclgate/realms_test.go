@@ -65,6 +65,7 @@ func (g *gate) login(realm, name, password string) (status int, key, answer stri
 
 // Users of a policy file log in, and have what the file says of them at that moment.
 func TestRealmOfAPolicyFile(t *testing.T) {
+	t.Parallel()
 	hash := realmHash(t)
 	s := newSite(t, siteOptions{settings: "scope: {mode: ids}\nrealms: {bcrypt_cost: 4}\n", policy: fmt.Sprintf(realmPolicy, hash, ""), backend: realmBackend(t)})
 	g := &gate{start(t, "serve", "-c", s.file()), s}

@@ -43,6 +43,7 @@ func (g *gate) load(workers int) (stop func() int64) {
 // 1,000 reloads under load: no request fails, and a token that a reload revokes is refused by every
 // request that starts after the reload returned (SPEC 6).
 func TestReloadsUnderLoad(t *testing.T) {
+	t.Parallel()
 	reloads := 1000
 	if testing.Short() {
 		reloads = 100
@@ -108,6 +109,7 @@ func TestBrokenPolicyChangesNothing(t *testing.T) {
 
 // A file that somebody saves is obeyed without a reload.
 func TestSavedPolicyIsObeyed(t *testing.T) {
+	t.Parallel()
 	g := startGate(t, siteOptions{})
 	g.policy(fmt.Sprintf(gatePolicy, fmt.Sprintf(gateToken, 2, "second-token")))
 	for range 100 {

@@ -221,6 +221,7 @@ func (f *fleet) soon(do func()) {
 // database: that is read off the ledgers of clients and backend (SPEC 15.5, rows 2 and 3). (Jumps of
 // clocks are played in policy/store, where they are an argument: TestClocksThatJump.)
 func TestRevokeWaitHoldsInEveryPartition(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t)
 	for _, fault := range faults {
 		if !*long && !fault.always {

@@ -173,6 +173,7 @@ func (f *foretold) diff(q *rollRequest, was, is *record.Line) {
 // TestShadowAndDiffForetell: what policy.shadow says of a request, and what `diff` says when it is
 // replayed, is what becomes of it once the new policy is enforced.
 func TestShadowAndDiffForetell(t *testing.T) {
+	t.Parallel()
 	n := 10000
 	if testing.Short() {
 		n = 1000

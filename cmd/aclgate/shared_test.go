@@ -18,6 +18,7 @@ const sharedLimits = "log: {level: error}\nlimits: {per_token: {rate: 1/m, burst
 // Two gateways at one Redis, or one PostgreSQL, obey limits together: a token that has used its burst
 // at one of them gets no second one at the other (SPEC 15.7).
 func TestLimitsAreShared(t *testing.T) {
+	t.Parallel()
 	t.Run("redis", func(t *testing.T) {
 		r := redistest.Start(t)
 		o := siteOptions{settings: fmt.Sprintf(sharedLimits, "redis, redis_url_file: redis.url"), files: map[string]string{"redis.url": "unix://" + r.Socket}}

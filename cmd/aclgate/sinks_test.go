@@ -55,6 +55,7 @@ func TestLogThatNobodyReads(t *testing.T) {
 
 // Whatever a command waits for, a signal ends it at once.
 func TestSignalsEndCommands(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts processes")
 	}
@@ -102,6 +103,7 @@ func TestSignalsEndCommands(t *testing.T) {
 
 // A second SIGTERM ends a gateway that waits for its requests.
 func TestSecondSignalHastens(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts processes")
 	}

@@ -157,6 +157,7 @@ func startGate(t *testing.T, o siteOptions) *gate {
 // A gateway that starts while its backend is down serves nothing that x-flespi-cid alone limits before
 // the backend was seen to obey it: one that ignores the header shows nobody's items to anybody.
 func TestNothingBeforeTheFirstCheck(t *testing.T) {
+	t.Parallel()
 	for _, obeys := range []bool{true, false} {
 		t.Run(fmt.Sprint("obeys ", obeys), func(t *testing.T) {
 			address := freeAddr(t)

@@ -133,6 +133,7 @@ func (c *child) soakClient(quit *atomic.Bool, sent *atomic.Int64) {
 // A process that was stopped for a while serves on: what it waited for has gone meanwhile, and
 // nothing else is cut.
 func TestStoppedForAWhile(t *testing.T) {
+	t.Parallel()
 	c := newChild(t, childOptions{siteOptions: siteOptions{listen: ", timeouts: {read: 1s, idle: 1s}"}})
 	conn := c.dial("GET ")
 	c.cmd.Process.Signal(syscall.SIGSTOP)

@@ -41,6 +41,7 @@ const channel = "/gw/channels/2025?fields=id"
 // What a token command has answered is true of every request that begins later, while others are
 // served without a fault.
 func TestTokensOfADatabase(t *testing.T) {
+	t.Parallel()
 	g := startDatabase(t)
 	key := regexp.MustCompile(`(?m)^[A-Za-z0-9]{64}$`)
 	stop := g.load(2)
@@ -80,6 +81,7 @@ func TestTokensOfADatabase(t *testing.T) {
 // The commands of the store work beside a running gateway, which obeys what they change, and say
 // what is wrong.
 func TestStoreCommands(t *testing.T) {
+	t.Parallel()
 	g := startDatabase(t)
 	exported := g.runs(exitOK, "store", "export")
 	g.replace("exported.yaml", exported)

@@ -163,6 +163,7 @@ func TestOlderSQLite(t *testing.T) {
 // A database that is locked at the start keeps no gateway from running: it answers 503, is not
 // ready, and serves once the lock is gone.
 func TestLockedAtTheStart(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "locked.db")
 	s := sqliteSite(t, path)
 	s.runs(exitOK, "store", "migrate")
@@ -269,6 +270,7 @@ var brokenFields = []string{
 // A row that a hand broke, in whatever field, costs its own token: 401, a count, a line in the log.
 // All others go on, and so do changes; a row that is mended is obeyed again.
 func TestRowsBrokenByHand(t *testing.T) {
+	t.Parallel()
 	policy := fmt.Sprintf(gatePolicy, "")
 	for i := range brokenFields {
 		policy += fmt.Sprintf(gateToken, 100+i, fmt.Sprintf("broken-key-%d", i))

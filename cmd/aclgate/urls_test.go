@@ -102,6 +102,7 @@ func (w *crowd) end() { w.quit.Store(true); w.clients.Wait() }
 // arrived is not sent again, and a read is. Nothing fails while the dead one is left out, and it is
 // asked again when it is back.
 func TestKilledBackend(t *testing.T) {
+	t.Parallel()
 	const clients = 4
 	addresses := []string{freeAddr(t), freeAddr(t), freeAddr(t)}
 	var kill func()
