@@ -257,6 +257,7 @@ func TestClientLeavesParts(t *testing.T) {
 // So it is when the client leaves in the middle of the joined answer: as soon as
 // the sockets are full, nothing more is asked for.
 func TestClientLeavesJoinedAnswer(t *testing.T) {
+	t.Parallel()
 	b := startList(t)
 	wide := strings.Repeat("x", 100<<10)
 	b.row = func(id string) string { return `{"id":` + id + `,"a":"` + wide + `"}` }

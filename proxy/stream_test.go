@@ -156,6 +156,7 @@ func TestFirstBytesAtOnce(t *testing.T) {
 // When the client goes away in the middle of an answer, or while the backend is
 // still thinking about a read, the backend's connection ends.
 func TestClientGoesAway(t *testing.T) {
+	t.Parallel()
 	arrived := make(chan struct{}, 8)
 	endless := startWire(t, func(c net.Conn, r *wireRequest) {
 		arrived <- struct{}{}
@@ -190,6 +191,7 @@ func TestClientGoesAway(t *testing.T) {
 // A request of a client that went away leaves nothing behind for the next one,
 // which is served by the same pooled call.
 func TestCanceledCallIsClean(t *testing.T) {
+	t.Parallel()
 	arrived := make(chan struct{}, 8)
 	w := newWired(t, startWire(t, func(c net.Conn, r *wireRequest) {
 		arrived <- struct{}{}

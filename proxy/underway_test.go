@@ -36,6 +36,7 @@ func trickle(c net.Conn, stop <-chan struct{}) {
 // A streamed answer ends when its token, or its right to one of the items, has ended, and does not
 // look whole then. Changes that concern others, and more rights, end nothing.
 func TestStreamsAreCut(t *testing.T) {
+	t.Parallel()
 	entries := func(ids string) string {
 		return `[{"uri":"gw/devices","methods":["GET"],"ids":[` + ids + `]},{"uri":"gw/groups","methods":["GET"]}]`
 	}
@@ -208,6 +209,7 @@ const halfWay = "Content-Length: 200000"
 // request begins at the backend after that, and what was under way has ended soon after. Whoever was
 // not revoked is served.
 func TestRevocationUnderWay(t *testing.T) {
+	t.Parallel()
 	const callers = 200
 	var revoked, late atomic.Bool
 	stop := make(chan struct{})

@@ -164,6 +164,7 @@ func TestReloadAgainstLoads(t *testing.T) {
 }
 
 func TestRunNoticesChanges(t *testing.T) {
+	t.Parallel()
 	f := open(t, tokenWith(1))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

@@ -259,6 +259,7 @@ func TestVerify(t *testing.T) {
 
 // Wait returns at once when all have applied a change, and by the bound when one was not heard of.
 func TestWait(t *testing.T) {
+	t.Parallel()
 	e := memory.New()
 	l := newLive(t, e, func(o *store.LiveOptions) { o.MaxStaleness = 2 * time.Second })
 	head, err := l.Write(context.Background(), "operator", func(tx *store.Tx) error { return tx.PutAccount(l.Tree().Accounts()[0]) })

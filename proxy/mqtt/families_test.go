@@ -47,6 +47,7 @@ func (w *world) familyTokens() map[string]*policy.Token {
 // TestFamilies goes through the table of SPEC 16.4.1 over the wire: each token asks for each topic by
 // its name and by wildcards, and is shown, live and retained, exactly what the row says.
 func TestFamilies(t *testing.T) {
+	t.Parallel()
 	w, f := fakeWorld(t, func(o *Options) { o.MaxSessions = 1000 })
 	tokens := w.familyTokens()
 	rows := []struct{ topic, shown string }{

@@ -55,6 +55,7 @@ type play struct {
 // for each of its identifiers, and nobody else is. Retained messages, and rights, items, groups and
 // accounts that change, are part of it.
 func TestLeak(t *testing.T) {
+	t.Parallel()
 	worlds, rounds := 2, 6
 	if *long {
 		worlds, rounds = 60, 15

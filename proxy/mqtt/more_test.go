@@ -74,6 +74,7 @@ func TestTakeover(t *testing.T) {
 
 // TestKeepAlive: a client that is silent for too long is ended, and its will works.
 func TestKeepAlive(t *testing.T) {
+	t.Parallel()
 	w, _ := fakeWorld(t, nil)
 	p := w.dial(wire.V5, "acl-key-1", func(c *wire.Connect) { c.KeepAlive = 1 })
 	p.want("CONNACK 0x00 <nil>")

@@ -13,6 +13,7 @@ import (
 
 // TestPanic: wherever one session panics, it ends, without its will, and no other one notices.
 func TestPanic(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name string
 		do   func(w *world, f *fake.Broker, p *peer)

@@ -51,6 +51,7 @@ var goodAtFirst = map[string][]wire.Type{
 // to end in a disconnect no byte reaches the broker; the rest is answered as by mosquitto alone, but
 // for the differences.
 func TestSequences(t *testing.T) {
+	t.Parallel()
 	dir, err := sequences.Find()
 	if err != nil {
 		t.Skip(err)

@@ -92,26 +92,30 @@ func TestStalledBroker(t *testing.T) {
 			w.server.end(list, time.Second, nil)
 		}},
 	} {
-		w := newWorld(t, deafBroker(t), func(o *Options) {
-			if row.name != "watch" {
-				o.Revoke = time.Hour
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, deafBroker(t), func(o *Options) {
+				if row.name != "watch" {
+					o.Revoke = time.Hour
+				}
+			})
+			_, others := w.stalled(4, 8)
+			begin := time.Now()
+			row.change(w, w.server.all())
+			for _, p := range others {
+				p.want("DISCONNECT 0x87 <nil>")
+			}
+			if took := time.Since(begin); took > 4*time.Second {
+				t.Errorf("it took %v", took)
 			}
 		})
-		_, others := w.stalled(4, 8)
-		begin := time.Now()
-		row.change(w, w.server.all())
-		for _, p := range others {
-			p.want("DISCONNECT 0x87 <nil>")
-		}
-		if took := time.Since(begin); took > 4*time.Second {
-			t.Errorf("%s: it took %v", row.name, took)
-		}
 	}
 }
 
 // TestUnreadClient: nothing is queued for a client that does not read: the broker has to wait. What it was
 // sent comes, complete and in order, when the client reads again.
 func TestUnreadClient(t *testing.T) {
+	t.Parallel()
 	const size, most = 64 << 10, 64 << 20 // what the kernel may hold on the way is far less than most
 	pushed := make(chan int, 1)
 	s, address := startAnswering(t, nil)

@@ -69,6 +69,7 @@ func TestDSN(t *testing.T) {
 // Neither login can touch the numbering or the history, and the one that reads writes no record and
 // reads no secret.
 func TestRights(t *testing.T) {
+	t.Parallel()
 	s := pgtest.Start(t)
 	_, database := fresh(t, s)
 	for _, row := range []struct {
@@ -120,6 +121,7 @@ func finds(l *store.Live, id int64, salt string) bool {
 
 // A row that a hand breaks, in whatever field, costs its own token and nothing else.
 func TestRowsBrokenByHand(t *testing.T) {
+	t.Parallel()
 	s := pgtest.Start(t)
 	e, database := fresh(t, s)
 	_, err := e.Write(t.Context(), "operator", func(w store.Writer) error {
@@ -160,6 +162,7 @@ func TestRowsBrokenByHand(t *testing.T) {
 // A standby that lacks what was acknowledged and is promoted has the same numbers soon, and other
 // marks: that is noticed, and what was revoked in the lost revisions is not served.
 func TestPromotedStandbyThatIsBehind(t *testing.T) {
+	t.Parallel()
 	s := pgtest.Start(t)
 	e, database := fresh(t, s)
 	put := func(e *Engine, id int64) store.Head {
@@ -234,6 +237,7 @@ type turning struct{ *Engine }
 // Writers at once, of which some give up, and a server that is killed in the middle of it: what was
 // acknowledged is there, numbers have no gaps, and who follows has seen every change in its order.
 func TestKilledServerLosesNothing(t *testing.T) {
+	t.Parallel()
 	s := pgtest.Start(t)
 	e, database := fresh(t, s)
 	rounds, writers := 4, 50

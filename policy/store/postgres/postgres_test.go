@@ -50,6 +50,7 @@ func reopen(t testing.TB, port int, database string) *Engine {
 }
 
 func TestEngine(t *testing.T) {
+	t.Parallel()
 	s := pgtest.Start(t)
 	enginetest.Run(t, func(t *testing.T) store.Engine {
 		e, _ := fresh(t, s)

@@ -11,6 +11,7 @@ import (
 // Several gateways add up debts and sums, in whatever order each names them; debts pass with time, sums
 // do not; what says nothing any more is forgotten.
 func TestExchangeOfRates(t *testing.T) {
+	t.Parallel()
 	s := pgtest.Start(t)
 	e, database := fresh(t, s)
 	hour := time.Hour.Microseconds()

@@ -149,6 +149,7 @@ func TestFullDisk(t *testing.T) {
 
 // Somebody who holds the database locked is said to, and readers do not wait for them.
 func TestLocked(t *testing.T) {
+	t.Parallel()
 	e, path := fresh(t)
 	db, err := sql.Open("sqlite", dsn(path, "foreign_keys(0)", "immediate"))
 	if err != nil {
@@ -182,6 +183,7 @@ func upgrade(path string) (m Migration, err error) {
 // A database that is locked when a gateway starts is looked at again, and is then used, brought to
 // date too. Whoever cannot wait for a look ends in time.
 func TestOpenLater(t *testing.T) {
+	t.Parallel()
 	was := steps
 	defer func() { steps = was }()
 	steps = was[:1:1]

@@ -47,6 +47,7 @@ func TestChildWrites(t *testing.T) {
 // A process that is killed while it writes has lost nothing that it acknowledged, torn nothing, and
 // left no gap. (That a commit survives the end of the machine, this cannot show.)
 func TestKilledWhileWriting(t *testing.T) {
+	t.Parallel()
 	kills := 12
 	if testing.Short() {
 		kills = 3
