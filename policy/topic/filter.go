@@ -90,7 +90,7 @@ func (p *parsing) parse(text string, lists bool, most int) (f Filter, fault stri
 			f = append(f, anyLevel)
 		case l == "#" && i == n-1:
 			f = append(f, allLevels)
-		case strings.ContainsAny(l, "+#"):
+		case strings.IndexByte(l, '+') >= 0 || strings.IndexByte(l, '#') >= 0:
 			return nil, "+ and # are a level of their own, and # is the last"
 		case lists && strings.Contains(l, ","):
 			list := distinct(strings.Split(l, ","))

@@ -1,7 +1,6 @@
 package topic
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 
@@ -84,9 +83,28 @@ func (s *part) pieces(name string, tail Filter, properties bool) (all []piece) {
 // cells are what is to be printed of a place: for each id, 0 for +, the tails behind it.
 type cells struct {
 	tails  map[int64][]cell
+	order  []int64 // keys of tails, as they came
 	count  int
-	pieces int // that the filter has here
+	pieces int    // that the filter has here
+	room   []cell // one piece of memory for the cells of many ids
 }
+
+// add adds a cell of an id.
+func (c *cells) add(id int64, x cell) {
+	of := c.tails[id]
+	if of == nil {
+		if len(c.room) < c.pieces {
+			c.room = make([]cell, c.pieces*blockOf)
+		}
+		of, c.room = c.room[:0:c.pieces], c.room[c.pieces:]
+		c.order = append(c.order, id)
+	}
+	c.tails[id] = append(of, x)
+	c.count++
+}
+
+// blockOf is how many small slices share one piece of memory.
+const blockOf = 64
 
 type cell struct {
 	part *part
@@ -112,7 +130,7 @@ func (n *narrowing) place(p *place, id level, tail Filter) bool {
 	if len(pieces) == 0 || id.kind == words && len(ids) == 0 {
 		return false
 	}
-	c := &cells{tails: map[int64][]cell{}, pieces: len(pieces)}
+	c := &cells{pieces: len(pieces)}
 	for _, x := range pieces {
 		n.gather(c, &x, id, ids)
 		if c.full(n.room) {
@@ -138,13 +156,13 @@ func (n *narrowing) gather(c *cells, x *piece, id level, ids []int64) {
 		return // all linked items, or none
 	}
 	tails := n.linked(x, r)
+	if c.tails == nil {
+		some := min(max(len(r.items.ids), len(ids)), maxCells*(n.room+1))
+		c.tails, c.order = make(map[int64][]cell, some), make([]int64, 0, some)
+	}
 	add := func(id int64) {
 		for i := 0; i < len(tails) && !c.full(n.room); i++ {
-			if c.tails[id] == nil {
-				c.tails[id] = make([]cell, 0, c.pieces)
-			}
-			c.tails[id] = append(c.tails[id], cell{x.part, tails[i], x.at})
-			c.count++
+			c.add(id, cell{x.part, tails[i], x.at})
 		}
 	}
 	switch {
@@ -221,13 +239,15 @@ func (n *narrowing) linked(x *piece, r *right) (tails []Filter) {
 // that were asked for as a list, and of which the same is permitted, stay one where the broker knows
 // lists.
 func (n *narrowing) printPlace(p *place, id level, tail Filter, c *cells) {
-	order := slices.Sorted(maps.Keys(c.tails))
+	order := c.order
+	slices.Sort(order)
 	if id.kind == words {
 		order = slices.DeleteFunc(id.parseIDs(), func(id int64) bool { return len(c.tails[id]) == 0 })
 	}
 	beside := len(c.tails[0]) > 0 && !anyProperty(p, c.tails[0])
 	listed := n.j.permit.law.Dialect == Flespi && n.asksList()
-	texts := make([]string, len(order)) // of the ids: one piece of memory for all of them
+	texts := decimals(order)
+	n.out = slices.Grow(n.out, min(c.count, n.room)) // at most, but for lists
 	var groups []*idGroup
 	var same []cell
 	var tails []Filter
@@ -241,7 +261,6 @@ func (n *narrowing) printPlace(p *place, id level, tail Filter, c *cells) {
 		}
 		l := anyLevel
 		if id != 0 {
-			texts[i] = strconv.FormatInt(id, 10)
 			l = level{kind: words, words: texts[i : i+1 : i+1]}
 		}
 		if g := groups[len(groups)-1]; listed {
@@ -275,7 +294,7 @@ func (c cell) equal(d cell) bool {
 // the name of it once more.
 func (n *narrowing) printItem(p *place, id level, tails []Filter, beside bool) {
 	for _, tail := range tails {
-		f := append(make(Filter, 0, len(p.path)+1+len(tail)), p.path...)
+		f := append(n.levels(len(p.path)+1+len(tail)), p.path...)
 		from := len(n.out)
 		n.add(append(append(f, id), tail...), fromItems)
 		if beside && len(tail) == 1 && tail[0].kind == plus {
@@ -284,6 +303,30 @@ func (n *narrowing) printItem(p *place, id level, tails []Filter, beside bool) {
 			}
 		}
 	}
+}
+
+// levels returns an empty filter with room for some levels. Many share one piece of memory.
+func (n *narrowing) levels(some int) Filter {
+	if len(n.spare) < some {
+		n.spare = make(Filter, some*blockOf)
+	}
+	f := n.spare[:0:some]
+	n.spare = n.spare[some:]
+	return f
+}
+
+// decimals prints ids, all into one piece of memory.
+func decimals(ids []int64) []string {
+	digits, texts := make([]byte, 0, 8*len(ids)), make([]string, len(ids))
+	for _, id := range ids {
+		digits = appendInt(digits, id)
+	}
+	all := string(digits)
+	for i, id := range ids {
+		n := len(appendInt(digits[:0], id))
+		texts[i], all = all[:n], all[n:]
+	}
+	return texts
 }
 
 // asksList reports whether the filter names ids, one or more.

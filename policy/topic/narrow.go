@@ -27,6 +27,7 @@ type narrowing struct {
 	reason  policy.Reason  // why nothing fits, as far as it is known
 
 	buf   []byte
+	spare Filter // see levels
 	again parsing
 	last  struct { // what exact found out about the filter before
 		place  *place

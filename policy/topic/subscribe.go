@@ -104,6 +104,7 @@ func (j *Judge) print(s *Subscription, p *prefix, n *narrowing, reason policy.Re
 			return policy.ForeignAccount
 		}
 	}
+	s.Printed = make([]Printed, 0, len(accounts)*len(n.out))
 	for _, cid := range accounts {
 		for i := range n.out {
 			o := &n.out[i]
