@@ -81,12 +81,18 @@ func (a *Answer) headEnd() (int, error) {
 	return 0, errors.New("a head of too many lines")
 }
 
+// tlsAlert is the type of the record by which a TLS server answers what is no handshake (RFC 8446, 5.1).
+const tlsAlert = 21
+
 // moreHead reads once more. What does not begin as HTTP is refused at once: other protocols may
 // wait for us to speak.
 func (a *Answer) moreHead() error {
 	const begin = "HTTP/1."
 	s := &a.stream
 	if n := min(s.w, len(begin)); string(s.buf[:n]) != begin[:n] {
+		if s.w > 1 && s.buf[0] == tlsAlert && s.buf[1] == 3 {
+			return errors.New("not HTTP but TLS: the backend's URL begins with https://")
+		}
 		return errors.New("not HTTP")
 	}
 	if s.w >= maxHead {

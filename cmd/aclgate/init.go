@@ -216,7 +216,8 @@ func fitting(r *survey.Result) (config.ScopeMode, config.Accounts, string) {
 	case r.Obeys == survey.Yes:
 		return config.ScopeHeader, accounts, seen + "It obeys x-flespi-cid, so it keeps accounts apart itself."
 	case r.Obeys == survey.No:
-		return config.ScopeIDs, accounts, seen + "It ignores x-flespi-cid, so the gateway keeps accounts apart, by the cid of each row."
+		return config.ScopeIDs, accounts, seen + "It ignores x-flespi-cid, so the gateway keeps accounts apart, by the cid of each row.\n" +
+			"A creation gets the cid of its account in its body; a backend that ignores it there needs scope.owners store."
 	case r.Items > 0 && r.Owned == 0:
 		return config.ScopeNone, "", "Seen: " + r.String() + ".\n" +
 			"Its rows have no cid, so accounts cannot be kept apart by them: one account for all.\nFor several: scope.mode ids with scope.owners store."

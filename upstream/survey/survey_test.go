@@ -87,6 +87,24 @@ func TestRunFails(t *testing.T) {
 	}
 }
 
+// A URL with http for a backend that speaks TLS is named as such.
+func TestTLSIsNamed(t *testing.T) {
+	s := httptest.NewTLSServer(http.NotFoundHandler())
+	defer s.Close()
+	plain := strings.Replace(s.URL, "https://", "http://", 1)
+	if _, err := Run(context.Background(), plain, "", catalogue(t), nil); !errors.Is(err, ErrTLS) {
+		t.Errorf("got %v, want %v", err, ErrTLS)
+	}
+	if WantsTLS(context.Background(), s.URL) {
+		t.Error("https is what it should be")
+	}
+	bare := httptest.NewServer(http.NotFoundHandler())
+	defer bare.Close()
+	if WantsTLS(context.Background(), bare.URL) {
+		t.Error("a backend without TLS is said to have it")
+	}
+}
+
 // The accounts of a backend that has them come with their tree, the root first.
 func TestAccounts(t *testing.T) {
 	answers := map[string]string{

@@ -42,6 +42,8 @@ func (a *App) unanswered(ctx context.Context, err error) error {
 		return nil
 	case errors.Is(err, listing.ErrUnauthorized):
 		return errors.New("the backend rejected the key in upstream.token_file (401)")
+	case survey.WantsTLS(ctx, a.settings.Upstream.URLs[0].String()):
+		return fmt.Errorf("%w in upstream.urls", survey.ErrTLS)
 	case ctx.Err() != nil, errors.Is(err, upstream.ErrTimeout):
 		return fmt.Errorf("the backend at %s takes the connection and does not answer", a.settings.Upstream.URLs[0])
 	}
@@ -67,7 +69,7 @@ func (a *App) AskBackend(ctx context.Context) error {
 	}
 	err := lister.Page(&answer, &q, 1, func(*listing.Row) bool { return false })
 	var refused *listing.AnswerError
-	if errors.As(err, &refused) && refused.Status != 401 && refused.Status != 429 {
+	if errors.As(err, &refused) && refused.Status != 401 && refused.Status != 429 && !survey.WantsTLS(ctx, a.settings.Upstream.URLs[0].String()) {
 		return nil
 	}
 	return a.unanswered(ctx, err)
