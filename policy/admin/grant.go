@@ -64,7 +64,8 @@ func (l *Law) DeleteGrant(before record.Value) *record.Fault {
 
 // grants judges what a grant gives: the caller, a master over the grantor, holds all that is in its
 // branch; but a grant has neither addresses nor pages, and lasts as long as it says, so a caller who is
-// bound by such can give none that is not [G].
+// bound by such can give none that is not [G]. A user gives none at all: a grant does not end with a
+// user who goes, as their tokens do (SPEC 10.4, rule 5).
 func (l *Law) grants(was, doc record.Value) *record.Fault {
 	is := GrantOf(doc, nil)
 	if fault := l.mayGrant(&is); fault != nil {
@@ -88,11 +89,13 @@ func (l *Law) mayGrant(g *policy.Grant) *record.Fault {
 	switch t := &c.Token; {
 	case c.Operator:
 		return nil
+	case t.UserID != 0:
+		return stronger("", "a grant would outlive the user whose token makes it: use a token that carries no user")
 	case t.Sources != nil:
 		return stronger("ips", "a grant is used from anywhere, and this token is not")
 	case t.Origins != nil:
 		return stronger("origins", "a grant is used by any page, and this token is not")
-	case t.Expire > 0 && t.TTL == 0 && t.UserID == 0 && (g.Expire == 0 || g.Expire > t.Expire):
+	case t.Expire > 0 && t.TTL == 0 && (g.Expire == 0 || g.Expire > t.Expire):
 		return stronger("expire", "a grant may not last longer than the token that makes it")
 	}
 	return nil
