@@ -157,7 +157,16 @@ func (s *rig) gateway(ctx context.Context, w *workload.Workload) (*proxy, error)
 	if s.Against != "" {
 		return &proxy{name: "aclgate", addr: s.target, checks: true}, nil
 	}
-	files := gatewayFiles{dir: filepath.Join(s.dir, "aclgate"), backend: s.backend}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return s.gatewayOf(ctx, w, "aclgate", self)
+}
+
+// gatewayOf starts the gateway of a binary on a workload.
+func (s *rig) gatewayOf(ctx context.Context, w *workload.Workload, name, binary string) (*proxy, error) {
+	files := gatewayFiles{dir: filepath.Join(s.dir, name), backend: s.backend}
 	var err error
 	if files.listen, err = freePort(); err != nil {
 		return nil, err
@@ -169,13 +178,8 @@ func (s *rig) gateway(ctx context.Context, w *workload.Workload) (*proxy, error)
 	if err := errors.Join(os.MkdirAll(files.dir, 0o700), files.write(w)); err != nil {
 		return nil, err
 	}
-	wrote := time.Since(began)
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	p := &proxy{name: "aclgate", addr: files.listen, checks: true, files: files, wrote: wrote}
-	return p, s.start(ctx, p, []string{self, "serve", "-c", filepath.Join(files.dir, "aclgate.yaml")})
+	p := &proxy{name: name, addr: files.listen, checks: true, files: files, wrote: time.Since(began)}
+	return p, s.start(ctx, p, []string{binary, "serve", "-c", filepath.Join(files.dir, "aclgate.yaml")})
 }
 
 // competitor starts a competitor on a workload.

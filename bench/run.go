@@ -20,7 +20,8 @@ const openRate = 5000
 // play is one pair to measure.
 type play struct {
 	mix        string
-	competitor *competitors.Competitor // nil: the gateway alone
+	competitor *competitors.Competitor // nil: another aclgate, or the gateway alone
+	binary     string                  // of the other aclgate; "": none
 	rate       float64
 }
 
@@ -75,15 +76,18 @@ func (o *Options) plays() ([]play, []report.Competitor, error) {
 		for _, r := range here {
 			// The mixes after the first four show how the gateway does, not the other proxies.
 			if r.Can(mix) && (len(o.Mixes) > 0 || i < 4 || r.Name == "bare") {
-				plays = append(plays, play{name, r, o.Rate})
+				plays = append(plays, play{mix: name, competitor: r, rate: o.Rate})
 			}
 		}
+		for _, binary := range o.binaries() {
+			plays = append(plays, play{mix: name, binary: binary, rate: o.Rate})
+		}
 		if len(plays) == n {
-			plays = append(plays, play{name, nil, o.Rate})
+			plays = append(plays, play{mix: name, rate: o.Rate})
 		}
 	}
 	if bare, ok := competitors.Named("bare"); ok && len(o.Mixes) == 0 && o.Rate == 0 {
-		plays = append(plays, play{"one-id", bare, openRate})
+		plays = append(plays, play{mix: "one-id", competitor: bare, rate: openRate})
 	}
 	return plays, roster, nil
 }
@@ -106,16 +110,35 @@ func (o *Options) Check(ctx context.Context) error {
 // asked returns the competitors that were asked for, or all.
 func (o *Options) asked() (asked []*competitors.Competitor, err error) {
 	for _, name := range o.Competitors {
+		if isBinary(name) {
+			if _, err := os.Stat(name); err != nil {
+				return nil, fmt.Errorf("cannot use another aclgate: %w", err)
+			}
+			continue
+		}
 		r, ok := competitors.Named(name)
 		if !ok {
-			return nil, fmt.Errorf("no rival is called %q; there are bare, nginx, lua, lua-set, lua-full and haproxy", name)
+			return nil, fmt.Errorf("no rival is called %q; there are bare, nginx, lua, lua-set, lua-full and haproxy, and ./FILE is another aclgate", name)
 		}
 		asked = append(asked, r)
 	}
-	if asked == nil {
+	if len(o.Competitors) == 0 {
 		asked = competitors.All()
 	}
 	return asked, nil
+}
+
+// isBinary reports whether the name of a competitor is the path of another aclgate.
+func isBinary(name string) bool { return strings.Contains(name, "/") }
+
+// binaries returns the other aclgates that were asked for.
+func (o *Options) binaries() (paths []string) {
+	for _, name := range o.Competitors {
+		if isBinary(name) {
+			paths = append(paths, name)
+		}
+	}
+	return paths
 }
 
 // found returns the competitors that were asked for and are installed, and what there is to say of
@@ -151,8 +174,13 @@ func (s *rig) play(ctx context.Context, p play, result *report.Result) error {
 	}
 	defer gateway.stop()
 	proxies := []*proxy{gateway}
-	if p.competitor != nil {
-		other, err := s.competitor(ctx, p.competitor, w)
+	if p.competitor != nil || p.binary != "" {
+		var other *proxy
+		if p.binary != "" {
+			other, err = s.gatewayOf(ctx, w, "other", p.binary)
+		} else {
+			other, err = s.competitor(ctx, p.competitor, w)
+		}
 		if err != nil {
 			return err
 		}

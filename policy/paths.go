@@ -162,6 +162,9 @@ func (d *Decision) reachesAt(i int) (reaches []reach, united bool) {
 	return d.granted.at[i], true
 }
 
+// united reports whether some selector is judged by more than the branch, or less.
+func (d *Decision) united() bool { return d.granted != nil && len(d.granted.at) > 0 }
+
 // findReaches finds what the paths open at selector i. A path that does not permit the request's method
 // opens nothing.
 func (e *Engine) findReaches(d *Decision, in *Input, i int) []reach {
@@ -250,8 +253,14 @@ func (in *Input) readsLogs(i int) bool {
 	return logs > 0 && named.Has(logs)
 }
 
-// opens returns the first reach that holds an item, or nil.
-func opens(in *Input, col *Collection, reaches []reach, id int64) *reach {
+// place is where in the walk through the tree an account is: neighbours in a list mostly have the same.
+type place struct {
+	cid int64
+	at  int32
+}
+
+// opens returns the first reach that holds an item, or nil. last is reused from item to item.
+func opens(in *Input, col *Collection, reaches []reach, id int64, last *place) *reach {
 	cid, known := in.Items.Account(col, id)
 	if !known {
 		return nil
@@ -264,13 +273,15 @@ func opens(in *Input, col *Collection, reaches []reach, id int64) *reach {
 		}
 		return nil
 	}
-	n, found := in.Tree.Ordinal(cid)
-	if !found {
-		return nil
+	if cid != last.cid {
+		n, found := in.Tree.Ordinal(cid)
+		if !found {
+			return nil
+		}
+		*last = place{cid, in.Tree.branches[n].in}
 	}
-	at := in.Tree.branches[n].in
 	for i := range reaches {
-		if r := &reaches[i]; r.in <= at && at <= r.out && (!r.some || r.ids.has(id)) {
+		if r := &reaches[i]; r.in <= last.at && last.at <= r.out && (!r.some || r.ids.has(id)) {
 			return r
 		}
 	}
@@ -285,7 +296,7 @@ func (d *Decision) Admits(in *Input, i int, id int64) (by *Grant, ok bool) {
 	if !united {
 		return nil, in.inScope(col, id)
 	}
-	r := opens(in, col, reaches, id)
+	r := opens(in, col, reaches, id, new(place))
 	if r == nil {
 		return nil, false
 	}

@@ -29,15 +29,15 @@ func (d *Decision) Apart() bool { return d.granted != nil && d.granted.apart }
 // under the nearest account above them all, or in parts where there is none, and a write under the
 // one that they all belong to: ids in its body are the backend's to judge.
 func (e *Engine) chooseAccount(d *Decision, in *Input) Reason {
-	if !e.Mode.Header() || !e.Mode.Index() {
+	if !e.Mode.Header() || !e.Mode.Index() || !d.united() {
 		return NotJudged
 	}
 	s := span{tree: in.Tree}
 	links := false
 	for i := range d.Selectors {
 		sel, p := &in.Request.Selectors[i], &d.Selectors[i]
-		switch _, united := d.reachesAt(i); {
-		case !united:
+		switch {
+		case !sel.ByID() || !e.scoped(sel.Collection):
 		case p.As == AsAsked && sel.Match():
 			links = true
 		default:

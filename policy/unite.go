@@ -6,16 +6,37 @@ import "slices"
 // path what narrow does.
 func (e *Engine) unite(d *Decision, in *Input, i int, b *bounds) Reason {
 	s, p := &in.Request.Selectors[i], &d.Selectors[i]
-	u := union{e: e, d: d, in: in, p: p, reaches: e.findReaches(d, in, i), col: s.Collection, b: *b, cur: b.walks()}
+	u := union{e: e, d: d, in: in, p: p, col: s.Collection, b: *b, cur: b.walks()}
+	own := 0
+	if s.Kind == SelectIDs {
+		if own = u.own(s.IDs); own == len(s.IDs) { // the common case: no other path is asked
+			p.As, p.IDs = AsAsked, s.IDs
+			return NotJudged
+		}
+	}
+	u.reaches = e.findReaches(d, in, i)
 	switch {
 	case s.Match():
 		return u.match(i)
 	case s.Kind == SelectAll:
 		u.all()
 	default:
-		u.list(s)
+		u.list(s, own)
 	}
 	return NotJudged
+}
+
+// own returns how many of ids, from the first on, the branch permits.
+func (u *union) own(ids []int64) int {
+	if u.in.paths.cross || u.in.paths.roles {
+		return 0
+	}
+	for i, id := range ids {
+		if !u.in.inScope(u.col, id) || !u.b.permits(&u.cur, id) {
+			return i
+		}
+	}
+	return len(ids)
 }
 
 // boundByGrants narrows b to what the grants of a cross-account request name, where the index has no
@@ -52,11 +73,12 @@ type union struct {
 	reaches []reach
 	b       bounds
 	cur     [2]cursor
+	last    place
 }
 
 // opens reports whether an access path holds an item.
 func (u *union) opens(id int64) bool {
-	r := opens(u.in, u.col, u.reaches, id)
+	r := opens(u.in, u.col, u.reaches, id, &u.last)
 	u.d.granted.used = u.d.granted.used || r != nil && r.grant != nil
 	return r != nil
 }
@@ -98,7 +120,7 @@ func (u *union) everything() []int64 {
 		switch r := &u.reaches[i]; {
 		case r.role != nil && (r.some || r.single):
 			for _, id := range u.in.Items.Of(u.col, r.top) {
-				if opens(u.in, u.col, u.reaches[i:i+1], id) != nil {
+				if opens(u.in, u.col, u.reaches[i:i+1], id, &u.last) != nil {
 					u.d.kept = append(u.d.kept, id)
 				}
 			}
@@ -110,7 +132,7 @@ func (u *union) everything() []int64 {
 			u.d.kept = append(u.d.kept, u.in.Items.Of(u.col, r.top)...)
 		default:
 			for _, id := range r.ids.set {
-				if opens(u.in, u.col, u.reaches[i:i+1], id) != nil {
+				if opens(u.in, u.col, u.reaches[i:i+1], id, &u.last) != nil {
 					u.d.kept = append(u.d.kept, id)
 				}
 			}
@@ -172,13 +194,14 @@ func (u *union) doubts() {
 	u.p.Unknown = slices.Compact(u.p.Unknown)
 }
 
-// list judges an id list, in the order asked: an id that no path holds waits for a look-up, wherever
-// it is, and is denied after it.
-func (u *union) list(s *Selector) {
+// list judges an id list, in the order asked, of which the first ones are permitted: an id that no path
+// holds waits for a look-up, wherever it is, and is denied after it.
+func (u *union) list(s *Selector, from int) {
 	d, p := u.d, u.p
 	p.As, p.IDs = AsAsked, s.IDs
 	kept, denied, unknown := len(d.kept), len(d.denied), len(d.unknown)
-	for i, id := range s.IDs {
+	for i := from; i < len(s.IDs); i++ {
+		id := s.IDs[i]
 		ok := u.b.permits(&u.cur, id)
 		if ok && !u.opens(id) {
 			ok = false
@@ -220,7 +243,7 @@ func (u *union) match(i int) Reason {
 	case b.limited() && u.e.DenyMatch:
 		return MatchDenied
 	case listed:
-		u.list(s)
+		u.list(s, 0)
 	default:
 		u.doubts()
 	}
