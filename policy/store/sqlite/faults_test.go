@@ -20,7 +20,7 @@ import (
 // byHand changes a database as an operator with sqlite3 would.
 func byHand(t *testing.T, path string, statements ...string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", dsn(path, "foreign_keys(0)", "deferred"))
+	db, err := sql.Open("sqlite", dsn(path, "deferred", "foreign_keys(0)"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestWhatIsNoDatabase(t *testing.T) {
 }
 
 func byHandErr(path string, statement string) error {
-	db, err := sql.Open("sqlite", dsn(path, "foreign_keys(0)", "deferred"))
+	db, err := sql.Open("sqlite", dsn(path, "deferred", "foreign_keys(0)"))
 	if err == nil {
 		_, err = db.Exec(statement)
 		err = errors.Join(err, db.Close())
@@ -151,7 +151,7 @@ func TestFullDisk(t *testing.T) {
 func TestLocked(t *testing.T) {
 	t.Parallel()
 	e, path := fresh(t)
-	db, err := sql.Open("sqlite", dsn(path, "foreign_keys(0)", "immediate"))
+	db, err := sql.Open("sqlite", dsn(path, "immediate", "foreign_keys(0)"))
 	if err != nil {
 		t.Fatal(err)
 	}

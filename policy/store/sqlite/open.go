@@ -40,11 +40,13 @@ func Open(path string) (*Engine, error) {
 // each time in vain. An older schema is brought to that of this program, after a copy beside it, and
 // upgraded is told; nil: it is an error.
 func OpenLater(path string, upgraded func(Migration)) *Engine {
-	e := &Engine{path: path}
+	e := &Engine{path: path, named: tokensNamed}
 	e.door.upgraded = upgraded
 	// These open no file yet, and have no error.
-	e.read, _ = sql.Open("sqlite", dsn(path, "query_only(1)", "deferred"))
-	e.write, _ = sql.Open("sqlite", dsn(path, "synchronous(full)", "immediate"))
+	e.read, _ = sql.Open("sqlite", dsn(path, "deferred", "query_only(1)"))
+	// What a statement with triggers has to take back if it fails is kept in memory: in a file it was half of
+	// all work.
+	e.write, _ = sql.Open("sqlite", dsn(path, "immediate", "synchronous(full)", "temp_store(memory)"))
 	e.write.SetMaxOpenConns(1)
 	return e
 }

@@ -215,11 +215,17 @@ func scanChange(rows *sql.Rows, more ...any) (c store.Change, err error) {
 type writer struct {
 	*reader
 	owners owners
+	bulk   bulk
 }
 
 func newWriter(ctx context.Context, tx *sql.Tx) *writer {
 	w := &writer{reader: newReader(ctx, tx)}
-	w.flush = w.flushOwners
+	w.flush = func() error {
+		if err := w.flushOwners(); err != nil {
+			return err
+		}
+		return w.flushBulk()
+	}
 	return w
 }
 
@@ -235,6 +241,11 @@ func (w *writer) exec(query string, args ...any) error {
 func (w *writer) Put(t store.Table, id int64, doc []byte) error {
 	if !t.HasDocs() {
 		return errNoDocs
+	}
+	if t == store.Tokens {
+		if err := w.countToken(id); err != nil {
+			return err
+		}
 	}
 	err := w.exec(tables[t].put, id, string(doc))
 	if code(err) == constraintUnique {

@@ -31,6 +31,7 @@ type Engine struct {
 	read  *sql.DB // cannot change anything
 	write *sql.DB // one connection
 	door  door
+	named int // tokens of one transaction that are a change each
 
 	mu       sync.Mutex // of what follows
 	feed     *sql.Conn  // always the same one: data_version counts for a connection
@@ -43,10 +44,10 @@ type Engine struct {
 var _ store.Engine = (*Engine)(nil)
 
 // dsn names a file to the driver.
-func dsn(path, pragma, lock string) string {
-	q := url.Values{"_txlock": {lock}, "_pragma": {
-		fmt.Sprintf("busy_timeout(%d)", busyFor.Milliseconds()), "journal_mode(wal)", "foreign_keys(1)", "trusted_schema(0)", pragma,
-	}}
+func dsn(path, lock string, pragmas ...string) string {
+	q := url.Values{"_txlock": {lock}, "_pragma": append([]string{
+		fmt.Sprintf("busy_timeout(%d)", busyFor.Milliseconds()), "journal_mode(wal)", "foreign_keys(1)", "trusted_schema(0)",
+	}, pragmas...)}
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
 
@@ -183,7 +184,7 @@ func (e *Engine) Write(ctx context.Context, actor string, change func(store.Writ
 		if err := change(w); err != nil {
 			return err
 		}
-		if err := w.endOwners(); err != nil {
+		if err := errors.Join(w.endOwners(), w.endBulk()); err != nil {
 			return err
 		}
 		if err := w.exec(setActor, ""); err != nil {
@@ -210,8 +211,11 @@ func (e *Engine) commit(ctx context.Context, change func(*writer) error) error {
 	if err != nil {
 		return e.explain(err)
 	}
+	w := newWriter(ctx, tx)
+	w.bulk.named = e.named
+	defer e.giveBack(&w.bulk)
 	defer tx.Rollback()
-	if err := change(newWriter(ctx, tx)); err != nil {
+	if err := change(w); err != nil {
 		return e.explain(err)
 	}
 	return e.explain(tx.Commit())

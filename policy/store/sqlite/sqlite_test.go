@@ -68,10 +68,16 @@ func TestTriggersComeBack(t *testing.T) {
 		return all
 	}
 	before := triggers()
+	e.named = 5
 	for _, undone := range []error{nil, errors.New("undone")} {
 		_, err := e.Write(t.Context(), "operator", func(w store.Writer) error {
 			for id := range int64(ownersNamed + 1) {
 				if err := w.PutOwner(store.Owner{Collection: "gw/devices", ID: id + 1, CID: 1}); err != nil {
+					return err
+				}
+			}
+			for id := range int64(10) {
+				if err := w.Put(store.Tokens, id+1, enginetest.Token(id+1, 1, "a")); err != nil {
 					return err
 				}
 			}
