@@ -95,7 +95,7 @@ func (e *Engine) manages(r *Route) bool {
 // read (policy/admin).
 func (e *Engine) managed(in *Input) (Reason, Verdict) {
 	switch {
-	case in.Token.Access != Master:
+	case in.Token.Access != Master && !slices.ContainsFunc(in.Token.Roles, func(r UserRole) bool { return r.Administers }):
 		return ClosedPlatform, Deny
 	case in.paths.cross && !e.crossRoute(in):
 		return NoGrant, Deny

@@ -23,6 +23,10 @@ type UserRole struct {
 	Reach   Reach
 	Clients []int64 // of ReachClients: the accounts at their tops
 	ACL     *ACL    // nil: every item, and everything with it
+
+	// Administers says that the role is about managed records too. About which is judged where they are
+	// read (policy/admin).
+	Administers bool
 }
 
 // Several roles are an OR, and within one the entry is chosen as ever (SPEC 4.1). So a request is

@@ -1,6 +1,7 @@
 package realm
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -104,18 +105,32 @@ func (c *Checker) Role(doc record.Value) *record.Fault {
 			return bad("name", "a role above has this name too")
 		}
 	}
-	for _, m := range doc.Get("when").Members {
-		if m.Name != "account_roles" || m.Value.Shape != record.List {
-			return bad("when", "expected account_roles, a list")
-		}
-	}
-	if r.Access == policy.NoAccess || r.Access == policy.NoAPI {
-		return bad("access", "expected an access of type acl, standard or master")
+	if fault := SoundRole(doc); fault != nil {
+		return fault
 	}
 	if r.RealmID != 0 && r.Reach == policy.ReachTree {
 		return bad("reach", "a role of a realm reaches at most the branch of its account: tree is the operator's")
 	}
 	c.roles = append(c.roles, r)
+	return nil
+}
+
+// SoundRole judges what a role says by itself.
+func SoundRole(doc record.Value) *record.Fault {
+	for _, m := range doc.Get("when").Members {
+		if m.Name != "account_roles" || m.Value.Shape != record.List || slices.ContainsFunc(m.Value.Items, func(v record.Value) bool { return v.Shape != record.Text }) {
+			return bad("when", "expected account_roles, a list of names")
+		}
+	}
+	r := RoleOf(doc)
+	for _, p := range r.Platform {
+		if !slices.Contains(PlatformWords(), p.Word) {
+			return bad("platform", "expected uris out of "+strings.Join(PlatformWords(), ", "))
+		}
+	}
+	if r.Access == policy.NoAccess || r.Access == policy.NoAPI {
+		return bad("access", "expected an access of type acl, standard or master")
+	}
 	return nil
 }
 

@@ -1,10 +1,6 @@
 package realm
 
-import (
-	"unicode"
-
-	"aclgate/policy"
-)
+import "unicode"
 
 // Rights are what a token of a user may do, by the records as they are now.
 type Rights struct {
@@ -30,7 +26,7 @@ func (r *Realm) HomeOf(u *User) int64 {
 // RightsOf returns what a token of the user may do. It reports false where the user must not be let
 // in: the user or the realm is disabled, the user is another realm's, or the account is not in the
 // branch of the realm's.
-func (r *Realm) RightsOf(u *User, tree *policy.Tree) (Rights, bool) {
+func (r *Realm) RightsOf(u *User, tree Tree) (Rights, bool) {
 	rights := Rights{CID: r.HomeOf(u), Params: r.Params, User: u, Realm: r}
 	if u.Params != nil {
 		rights.Params = *u.Params

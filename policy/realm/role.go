@@ -16,6 +16,37 @@ type Role struct {
 	Access  policy.Access
 	Entries []policy.Entry
 	When    []string // account roles that the user's account must all have
+
+	Platform     []PlatformRight // what it may administer
+	AssignableBy []string        // names of roles whose bearers may give it, beside masters
+}
+
+// PlatformRight is what a role may do with one kind of managed record.
+type PlatformRight struct {
+	Word    string // one of PlatformWords
+	Methods policy.MethodSet
+}
+
+// Words of platform rights that are no kind of record.
+const (
+	PlatformAll  = "all"  // every kind, and the change records
+	PlatformLogs = "logs" // the change records of the kinds whose GET the role has
+)
+
+// PlatformWords are the kinds that a right may name, ascending.
+func PlatformWords() []string {
+	return []string{PlatformAll, "customer", "grantors", "grants", "limits", PlatformLogs, "realms", "roles", "subaccounts", "tokens", "users"}
+}
+
+// Administers reports whether the role may use a method on records of a kind.
+func (r *Role) Administers(word string, m policy.Method) bool {
+	return slices.ContainsFunc(r.Platform, func(p PlatformRight) bool { return (p.Word == word || p.Word == PlatformAll) && p.Methods.Has(m) })
+}
+
+// Tree is where accounts lie: a policy.Tree, or what a transaction sees.
+type Tree interface {
+	Contains(top, cid int64) bool // whether cid is top or lies below it
+	Root(cid int64) bool
 }
 
 // RoleOf returns a role of a stored document.
@@ -37,7 +68,20 @@ func RoleOf(doc record.Value) Role {
 	for _, name := range doc.Get("when").Get("account_roles").Items {
 		r.When = append(r.When, name.Text)
 	}
+	for _, v := range doc.Get("platform").Items {
+		r.Platform = append(r.Platform, PlatformRight{v.Get("uri").Text, methodsOf(v.Get("methods"))})
+	}
+	for _, name := range doc.Get("assignable_by").Items {
+		r.AssignableBy = append(r.AssignableBy, name.Text)
+	}
 	return r
+}
+
+func methodsOf(v record.Value) (set policy.MethodSet) {
+	for _, m := range v.Items {
+		set |= policy.Methods(policy.ParseMethod([]byte(m.Text)))
+	}
+	return set
 }
 
 // Names of the built-in roles (SPEC 13).
@@ -57,12 +101,25 @@ func BuiltIn() []Role {
 		}
 		return entries
 	}
+	can := func(word string, methods ...policy.Method) PlatformRight {
+		return PlatformRight{word, policy.Methods(methods...)}
+	}
+	read, logs := can("customer", policy.GET), can(PlatformLogs, policy.GET)
 	return []Role{
-		{Name: RoleMember, Access: policy.ACLAccess, Entries: on(policy.IDsAll, policy.GET, policy.PUT, policy.PATCH, policy.POST)},
-		{Name: RoleAccountAdmin, Access: policy.ACLAccess, Entries: on(policy.IDsAbsent, policy.GET, policy.POST, policy.PUT, policy.PATCH, policy.DELETE)},
-		{Name: RoleConsultant, Reach: policy.ReachClients, Access: policy.ACLAccess, Entries: on(policy.IDsAbsent, policy.GET)},
-		{Name: RoleAdminReader, Reach: policy.ReachTree, Access: policy.ACLAccess, Entries: on(policy.IDsAbsent, policy.GET)},
-		{Name: RoleAdmin, Reach: policy.ReachTree, Access: policy.Standard},
+		{Name: RoleMember, Access: policy.ACLAccess, Entries: on(policy.IDsAll, policy.GET, policy.PUT, policy.PATCH, policy.POST), Platform: []PlatformRight{read}},
+		{
+			Name: RoleAccountAdmin, Access: policy.ACLAccess, Entries: on(policy.IDsAbsent, policy.GET, policy.POST, policy.PUT, policy.PATCH, policy.DELETE),
+			Platform: []PlatformRight{can("customer", policy.GET, policy.PUT), can("users", policy.GET, policy.POST, policy.PUT, policy.PATCH), logs},
+		},
+		{
+			Name: RoleConsultant, Reach: policy.ReachClients, Access: policy.ACLAccess, Entries: on(policy.IDsAbsent, policy.GET),
+			Platform: []PlatformRight{read, can("users", policy.GET), logs}, AssignableBy: []string{RoleAccountAdmin},
+		},
+		{Name: RoleAdminReader, Reach: policy.ReachTree, Access: policy.ACLAccess, Entries: on(policy.IDsAbsent, policy.GET), Platform: []PlatformRight{can(PlatformAll, policy.GET)}},
+		{
+			Name: RoleAdmin, Reach: policy.ReachTree, Access: policy.Standard,
+			Platform: []PlatformRight{can(PlatformAll, policy.GET, policy.POST, policy.PUT, policy.PATCH, policy.DELETE)},
+		},
 	}
 }
 
@@ -86,7 +143,7 @@ func Find(roles []Role, realm int64, name string) (Role, bool) {
 
 // RolesOf returns the roles of a user, a member's among them. A role that is not there, whose condition
 // is not met, or that reaches further than its realm may, gives nothing.
-func (r *Realm) RolesOf(u *User, roles []Role, accountRoles []string, tree *policy.Tree) (all []Role) {
+func (r *Realm) RolesOf(u *User, roles []Role, accountRoles []string, tree Tree) (all []Role) {
 	names := append([]string{RoleMember}, u.Roles...)
 	for i, name := range names {
 		role, found := Find(roles, r.ID, name)

@@ -147,7 +147,7 @@ func (d *directory) rolesOf(rights *realm.Rights) (all []store.Role) {
 		}
 	}
 	for _, r := range rights.Realm.RolesOf(rights.User, names.roles, accountRoles, d.tree()) {
-		role := store.Role{UserRole: policy.UserRole{Name: r.Name, Reach: r.Reach}, Entries: r.Entries}
+		role := store.Role{UserRole: policy.UserRole{Name: r.Name, Reach: r.Reach, Administers: len(r.Platform) > 0}, Entries: r.Entries}
 		role.All = r.Access == policy.Standard || r.Access == policy.Master
 		if r.Reach == policy.ReachClients {
 			for _, cid := range names.clients[rights.CID] {
