@@ -25,7 +25,8 @@ func (m *managed) answer(c *call, ev *evaluation, b *requestBody, resp *response
 	}
 	ask := platform.Call{
 		Request: ev.in.Request, IfMatch: ifMatch(c.head), Token: ev.in.Token, Scope: ev.in.Scope, Guest: ev.in.CrossAccount(),
-		Now: time.Now(), Decision: c.id(), Source: addressText(c),
+		Narrowed: ev.in.AskedCID != 0,
+		Now:      time.Now(), Decision: c.id(), Source: addressText(c),
 	}
 	if len(b.text) > 0 {
 		ask.Body = b.text

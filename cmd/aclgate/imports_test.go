@@ -90,7 +90,7 @@ var table = map[string]rule{
 		reason: "documents are read and printed from bytes to bytes, without an idea of who asks or where they are kept",
 	},
 	"policy/admin": {
-		may: []string{"policy", "policy/record"}, never: []string{"net", "net/http", "os", "io", "io/fs", "time", "log", "log/slog", "encoding/json", yaml},
+		may: []string{"policy", "policy/realm", "policy/record"}, never: []string{"net", "net/http", "os", "io", "io/fs", "time", "log", "log/slog", "encoding/json", yaml},
 		reach:  []string{fasthttp, module + "policy/store", module + "upstream", module + "proxy"},
 		reason: "who may administer what is pure: a caller, a state of the world and a time in, a fault out",
 	},
@@ -212,7 +212,7 @@ var table = map[string]rule{
 		reason: "a door: who may come in, and what passes, is decided behind it",
 	},
 	"proxy/platform": {
-		may:    []string{"policy", "policy/admin", "policy/record", "policy/store"},
+		may:    []string{"policy", "policy/admin", "policy/realm", "policy/record", "policy/store"},
 		never:  []string{"net", "net/http", "os", "encoding/json", yaml},
 		reach:  []string{fasthttp, driver, pgx, module + "upstream", module + "proxy"},
 		reason: "the administration API is calls in and answers out, over a small interface of the store; HTTP, settings and databases are others'",

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"aclgate/policy"
+	"aclgate/policy/realm"
 	"aclgate/policy/record"
 )
 
@@ -22,13 +23,17 @@ type Token struct {
 	CreatedBy int64           // the token that made it; 0: the operator, or not known
 }
 
-// Caller is who asks. The rights of roles have no field yet: a caller whose rights come from roles
-// is no master, and so may do nothing here.
+// Caller is who asks.
 type Caller struct {
 	Operator bool  // the holder of the admin listener's token: a master above all roots
 	Token    Token // of everybody else
 	Scope    int64 // the acting account: that of x-flespi-cid, else the token's. Of the operator 0: above all roots
 	Guest    bool  // in a cross-account request, by operate-as
+
+	Roles    []realm.Role // of the user whom the token carries, if roles alone permit: then never nil
+	RealmCID int64        // with Roles: the account of the user's realm
+	Narrowed bool         // with Roles: x-flespi-cid named Scope. Else all that they reach is the scope
+	permits  []realm.Role // those of Roles that permit the call: see MayCall
 }
 
 // Account is an account as the law sees it.
@@ -37,6 +42,7 @@ type Account struct {
 	LimitID     int64 // 0: none
 	Consultancy int64 // 0: none
 	Disabled    bool
+	Roles       []string // account_roles
 }
 
 // Limit is a limit as the law sees it. Bounds are in the order of record.Bounds; -1: none.
@@ -66,6 +72,18 @@ type World interface {
 	// Owners returns the accounts of the items called id in the collections that the uri of an entry
 	// covers. kept is false where no index is kept of any of these collections.
 	Owners(uri string, id int64) (cids []int64, kept bool)
+	// Realm and User return the documents of a realm and a user.
+	Realm(id int64) (record.Value, bool)
+	User(id int64) (record.Value, bool)
+	// UsersOf returns the documents of the users of a realm.
+	UsersOf(realm int64) []record.Value
+	// Roles returns the roles of a realm, and those of no realm, the operator's; of realm 0 the latter.
+	Roles(realm int64) []realm.Role
+	// Clients returns the accounts whose consultancy is an account.
+	Clients(cid int64) []int64
+	// TakesTokens returns the realm that takes tokens of an issuer for an audience, as far as its
+	// record names both; 0: none.
+	TakesTokens(issuer, audience string) (realm int64)
 	// ItemsOf returns how many items account cid itself owns, where owners are managed records.
 	ItemsOf(cid int64) int64
 }
@@ -75,6 +93,9 @@ type Settings struct {
 	MaxDepth  int   // policy.max_depth
 	MaxTTL    int64 // platform.max_ttl, seconds; 0: any
 	MaxExpire int64 // platform.max_expire, seconds from now; 0: any
+
+	MakesAccounts bool              // accounts are made here: users may have some of their own
+	Audiences     map[string]string // realms.issuers by name, with the audience of realms that name none
 }
 
 // Law judges the calls of one caller, in one state of the world, at one time.
@@ -114,8 +135,12 @@ func TokenOf(doc record.Value) Token {
 // AccountOf returns an account of a stored document.
 func AccountOf(doc record.Value) Account {
 	enabled := doc.Get("enabled")
+	var roles []string
+	for _, v := range doc.Get("account_roles").Items {
+		roles = append(roles, v.Text)
+	}
 	return Account{
-		ID: record.NumberOf(doc, "id"), Parent: record.NumberOf(doc, "parent"), LimitID: record.NumberOf(doc, "limit_id"),
+		Roles: roles, ID: record.NumberOf(doc, "id"), Parent: record.NumberOf(doc, "parent"), LimitID: record.NumberOf(doc, "limit_id"),
 		Consultancy: record.NumberOf(doc, "consultancy_account_id"), Disabled: enabled.Shape != record.Absent && !enabled.True(),
 	}
 }

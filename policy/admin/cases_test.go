@@ -127,7 +127,7 @@ func (s *story) call(line string) string {
 	if fault := s.law.NotBlocked(); fault != nil {
 		return said(fault)
 	}
-	if fault := s.law.MayCall(s.route, m); fault != nil {
+	if fault := s.law.MayCall(s.route, m, false); fault != nil {
 		return said(fault)
 	}
 	if words[1] == "links" {

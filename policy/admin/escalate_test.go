@@ -358,7 +358,7 @@ func (w *world) randomCaller(t *testing.T, r *rand.Rand) (admin.Caller, bool) {
 	if got, want := l.NotBlocked() != nil, w.blocked(token.CID); got != want {
 		t.Fatalf("account %d is blocked: %v, want %v", token.CID, got, want)
 	}
-	return c, l.NotBlocked() == nil && l.MayCall(&admin.Routes()[0], numbered[1]) == nil
+	return c, l.NotBlocked() == nil && l.MayCall(&admin.Routes()[0], numbered[1], false) == nil
 }
 
 // gained returns what some token can do now that neither it nor the caller could before.

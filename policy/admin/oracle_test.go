@@ -332,7 +332,7 @@ func TestOracle(t *testing.T) {
 			o := newOracle(w, c)
 			l := w.law(c)
 			for _, route := range admin.Routes() {
-				if got := l.MayCall(&route, policy.POST) == nil; got != o.mayCall() {
+				if got := l.MayCall(&route, policy.POST, false) == nil; got != o.mayCall() {
 					t.Fatalf("%s by %s: %v", route.Path, o.self, got)
 				}
 			}

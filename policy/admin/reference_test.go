@@ -12,6 +12,7 @@ import (
 
 	"aclgate/policy"
 	"aclgate/policy/admin"
+	"aclgate/policy/realm"
 	"aclgate/policy/record"
 )
 
@@ -49,7 +50,7 @@ it, the default set. ` + "`limit` and `offset`" + ` page through the rows, which
 
 ## Routes
 
-A master may call them in its scope, the operator on the admin listener above all roots. Other tokens may not. A guest came by the level ` + "`operate-as`" + ` of a grant.
+A master may call them in its scope, the operator on the admin listener above all roots, and users as ` + "`platform`" + ` of their [roles](roles.md) says. Other tokens may not. A guest came by the level ` + "`operate-as`" + ` of a grant.
 
 | path | methods | guest | rows |
 |---|---|---|---|
@@ -152,6 +153,20 @@ var schemas = map[record.Type]object{
 		"ids":    object{"oneOf": []object{{"type": "array", "items": object{"type": "integer", "minimum": 1}}, {"const": "all"}}},
 		"levels": object{"type": "array", "minItems": 1, "items": object{"type": "string"}, "description": "view, edit, delete, command; of an account view, operate-as, create-devices and similar"},
 	}}},
+	record.Home: {"type": "object", "required": []string{"type"}, "additionalProperties": false, "properties": object{
+		"type":          object{"type": "integer", "enum": []int{0, 1, 2}, "description": "0 the realm's account, 1 one account, 2 an account for each"},
+		"subaccount_id": object{"type": "integer", "minimum": 1}, "limit_id": object{"type": "integer", "minimum": 1},
+	}},
+	record.TokenParams: {"type": "object", "additionalProperties": false, "properties": object{
+		"access": object{"type": "object"}, "ttl": object{"type": "integer", "minimum": 0},
+		"ips": object{"type": []string{"string", "array"}}, "origins": object{"type": []string{"string", "array"}},
+	}},
+	record.Registration: {"type": "string", "enum": []string{"immediate", "first-sight"}},
+	record.Password:     {"type": "string", "minLength": 12, "maxLength": 1024},
+	record.Reach:        {"type": "string", "enum": []string{"own", "branch", "clients", "tree"}},
+	record.PlatformRights: {"type": "array", "items": object{"type": "object", "required": []string{"uri", "methods"}, "additionalProperties": false, "properties": object{
+		"uri": object{"enum": realm.PlatformWords()}, "methods": methodNames,
+	}}},
 	record.Access: {"type": "object", "required": []string{"type"}, "additionalProperties": false, "properties": object{
 		"type": object{"type": "integer", "enum": []int{0, 1, 2, 3}, "description": "0 standard, 1 master, 2 acl, 3 noapi"},
 		"acl":  object{"type": "array", "items": object{"$ref": "#/components/schemas/Entry"}},
@@ -205,8 +220,11 @@ func schemaOf(t *testing.T, k *record.Kind, needed bool, keep func(*record.Field
 
 func schemaName(k *record.Kind, prefix string) string {
 	name := strings.ToUpper(k.Word[:1]) + k.Word[1:]
-	if k == record.LegacyTokens {
+	switch k {
+	case record.LegacyTokens:
 		name = "Legacy" + name
+	case record.Logins, record.Logouts, record.Passwords:
+		name += k.Path[strings.LastIndexByte(k.Path, '/')+1:]
 	}
 	return prefix + name
 }
@@ -214,6 +232,19 @@ func schemaName(k *record.Kind, prefix string) string {
 func ref(kind, name string) object { return object{"$ref": "#/components/" + kind + "/" + name} }
 
 func jsonBody(schema object) object { return object{"application/json": object{"schema": schema}} }
+
+// parents are the names of what the path of a route has before its own selector.
+func parents(r *admin.Route) []string {
+	switch n := strings.Count(r.Path, "{}"); {
+	case r.Kind == record.GrantLinks:
+		return []string{"grant"}
+	default:
+		return []string{"realm", "user"}[:n]
+	}
+}
+
+// bodiless reports whether the path of a POST says all, so that there is no body.
+func bodiless(k *record.Kind) bool { return k == record.Logins || k == record.Logouts }
 
 // operation describes one method of a route.
 func operation(r *admin.Route, m policy.Method, one bool) object {
@@ -236,13 +267,13 @@ func operation(r *admin.Route, m policy.Method, one bool) object {
 	if m == policy.GET {
 		parameters = append(parameters, ref("parameters", "limit"), ref("parameters", "offset"))
 	}
-	if k == record.GrantLinks {
-		parameters = append(parameters, ref("parameters", "grant"))
+	for _, name := range parents(r) {
+		parameters = append(parameters, ref("parameters", name))
 	}
 	op["parameters"] = parameters
 	switch m {
 	case policy.POST:
-		if one {
+		if one || bodiless(k) {
 			break // the path says it all
 		}
 		made := ref("schemas", schemaName(k, "New"))
@@ -259,11 +290,14 @@ func openapi(t *testing.T) object {
 	for _, r := range admin.Routes() {
 		defs[schemaName(r.Kind, "Row")] = schemaOf(t, r.Kind, false, (*record.Field).Readable)
 		defs[schemaName(r.Kind, "Change")] = schemaOf(t, r.Kind, false, func(f *record.Field) bool { return f.Write == record.Always })
-		if r.Whole.Has(policy.POST) {
+		if r.Whole.Has(policy.POST) && !bodiless(r.Kind) {
 			defs[schemaName(r.Kind, "New")] = schemaOf(t, r.Kind, true, func(f *record.Field) bool { return f.Write != record.Never })
 		}
 		for _, one := range []bool{false, true} {
-			path, set := "/"+strings.Replace(r.Path, "{}", "{grant}", 1), r.Whole
+			path, set := "/"+r.Path, r.Whole
+			for _, name := range parents(&r) {
+				path = strings.Replace(path, "{}", "{"+name+"}", 1)
+			}
 			if one {
 				path, set = path+"/{selector}", r.One
 			}
@@ -283,7 +317,7 @@ func openapi(t *testing.T) object {
 	}
 	return object{
 		"openapi":  "3.1.0",
-		"info":     object{"title": "aclgate: administration", "version": "1", "description": "Tokens, accounts and limits, as the gateway keeps them."},
+		"info":     object{"title": "aclgate: administration", "version": "1", "description": "Tokens, accounts, limits, grants, realms, users and roles, as the gateway keeps them."},
 		"security": []object{{"token": []string{}}},
 		"paths":    paths,
 		"components": object{
@@ -294,6 +328,8 @@ func openapi(t *testing.T) object {
 				"cid":      object{"name": "x-flespi-cid", "in": "header", "description": "the acting account", "schema": schemas[record.ID]},
 				"selector": object{"name": "selector", "in": "path", "required": true, "description": "all, ids, or field=value", "schema": object{"type": "string"}},
 				"grant":    object{"name": "grant", "in": "path", "required": true, "description": "all, or ids of grants", "schema": object{"type": "string"}},
+				"realm":    object{"name": "realm", "in": "path", "required": true, "description": "all, or ids of realms; of a POST one id", "schema": object{"type": "string"}},
+				"user":     object{"name": "user", "in": "path", "required": true, "description": "all, ids, or field=value", "schema": object{"type": "string"}},
 				"fields":   query("fields", "names with commas between, dots below objects; none: the default set", object{"type": "string"}),
 				"limit":    query("limit", "how many rows at most", object{"type": "integer", "minimum": 0}),
 				"offset":   query("offset", "how many rows to leave out", object{"type": "integer", "minimum": 0}),

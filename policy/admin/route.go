@@ -2,6 +2,7 @@ package admin
 
 import (
 	"aclgate/policy"
+	"aclgate/policy/realm"
 	"aclgate/policy/record"
 )
 
@@ -29,20 +30,52 @@ var routes = []Route{
 	{"platform/grants", record.Grants, makes, records, 0, true},
 	{"platform/grants/{}/subaccounts", record.GrantLinks, 0, policy.Methods(policy.GET, policy.POST, policy.DELETE), 0, false},
 	{"platform/grantors", record.Grantors, 0, policy.Methods(policy.GET, policy.DELETE), 0, false},
+	{"platform/realms", record.Realms, makes, records, 0, true},
+	{"platform/realms/{}/users", record.Users, makes, records, 0, false},
+	{"platform/realms/{}/users/{}/login", record.Logins, makes, 0, 0, false},
+	{"platform/realms/{}/users/{}/logout", record.Logouts, makes, 0, 0, false},
+	{"platform/realms/{}/users/{}/password", record.Passwords, policy.Methods(policy.DELETE), 0, 0, false},
+	{"platform/realms/{}/roles", record.Roles, makes, records, 0, false},
 	{"platform/customer", record.Customer, policy.Methods(policy.GET, policy.PUT, policy.PATCH), 0, reads, true},
 }
 
 // Routes returns the routes that are served, in the order of the reference. It must not be changed.
 func Routes() []Route { return routes }
 
-// MayCall judges whether a caller may use a route at all. Which records is judged one by one.
-func (l *Law) MayCall(r *Route, m policy.Method) *record.Fault {
-	switch c := &l.Caller; {
+// word is the kind as rights of roles name it.
+func (r *Route) word() string {
+	if r.Kind == record.GrantLinks {
+		return record.Grants.Word
+	}
+	return r.Kind.Word
+}
+
+// MayCall judges whether a caller may use a route at all, or, with logs, read the change records of what
+// it names. Which records is judged one by one; of a caller with roles by those that permit the call.
+func (l *Law) MayCall(r *Route, m policy.Method, logs bool) *record.Fault {
+	c := &l.Caller
+	switch {
 	case c.Operator:
 		return nil
+	case c.Roles != nil && c.Scope != 0 && !c.Guest:
+		return l.permitRoles(r.word(), m, logs)
 	case c.Token.Access != policy.Master || c.Scope == 0:
 		return record.NotForThis()
 	case c.Guest && !r.Guest.Has(m):
+		return record.NotForThis()
+	}
+	return nil
+}
+
+func (l *Law) permitRoles(word string, m policy.Method, logs bool) *record.Fault {
+	c := &l.Caller
+	c.permits = nil
+	for _, role := range c.Roles {
+		if role.Administers(word, m) && (!logs || role.Administers(realm.PlatformLogs, m)) {
+			c.permits = append(c.permits, role)
+		}
+	}
+	if c.permits == nil {
 		return record.NotForThis()
 	}
 	return nil

@@ -16,14 +16,14 @@ func TestMayCall(t *testing.T) {
 				for _, guest := range []bool{false, true} {
 					l := admin.Law{Caller: admin.Caller{Token: admin.Token{Access: access}, Scope: 1, Guest: guest}}
 					want := access == policy.Master && (!guest || guestReads[r.Path] && m == policy.GET)
-					if got := l.MayCall(&r, m) == nil; got != want {
+					if got := l.MayCall(&r, m, false) == nil; got != want {
 						t.Errorf("%s %s by %s, guest %v: %v, want %v", m, r.Path, access, guest, got, want)
 					}
 				}
 			}
 		}
 	}
-	if l := (admin.Law{}); l.MayCall(&admin.Routes()[0], policy.GET) == nil {
+	if l := (admin.Law{}); l.MayCall(&admin.Routes()[0], policy.GET, false) == nil {
 		t.Error("the zero caller may call")
 	}
 }

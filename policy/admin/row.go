@@ -15,6 +15,14 @@ func (l *Law) Row(k *record.Kind, doc record.Value) record.Value {
 		if cid, found := l.World.TokenCID(by); by != 0 && (!found || !l.InScope(cid)) {
 			row = row.With("created_by", null)
 		}
+	case record.Realms:
+		if !l.SeesRealm(doc) { // that of users in scope: no more than its names (SPEC 13)
+			for _, m := range row.Members {
+				if m.Name != "id" && m.Name != "name" && m.Name != "public_id" {
+					row = row.With(m.Name, null)
+				}
+			}
+		}
 	case record.Subaccounts, record.Customer:
 		a := AccountOf(doc)
 		row = row.With("blocked", record.NewInt(int64(l.State(a.ID))))

@@ -1,6 +1,12 @@
 package admin
 
-import "aclgate/policy/record"
+import (
+	"slices"
+
+	"aclgate/policy"
+	"aclgate/policy/realm"
+	"aclgate/policy/record"
+)
 
 // maxAncestors ends a walk up the tree that a broken store would make endless.
 const maxAncestors = 64
@@ -32,12 +38,63 @@ func (l *Law) InScope(cid int64) bool {
 		_, found := l.World.Account(cid)
 		return found
 	}
-	return l.Caller.Scope != 0 && l.Within(l.Caller.Scope, cid)
+	if l.Caller.Scope == 0 || l.Caller.Roles == nil {
+		return l.Caller.Scope != 0 && l.Within(l.Caller.Scope, cid)
+	}
+	if l.Caller.Narrowed && !l.Within(l.Caller.Scope, cid) {
+		return false
+	}
+	return slices.ContainsFunc(l.Caller.permits, func(r realm.Role) bool { return l.roleReaches(&r, cid) })
+}
+
+// roleReaches reports whether a role of the caller reaches an account that there is.
+func (l *Law) roleReaches(r *realm.Role, cid int64) bool {
+	if _, found := l.World.Account(cid); !found {
+		return false
+	}
+	h := l.rolePowerOf(r)
+	return l.reaches(&h, &power{reach: policy.ReachOwn, cid: cid})
+}
+
+// Reaches reports whether some role of the caller reaches an account, whatever it may do there.
+func (l *Law) Reaches(cid int64) bool {
+	return slices.ContainsFunc(l.Caller.Roles, func(r realm.Role) bool { return l.roleReaches(&r, cid) })
+}
+
+// Tops returns the accounts in whose branches all that is in scope lies; 0 is above all roots. Not all
+// there has to be in scope.
+func (l *Law) Tops() (tops []int64) {
+	c := &l.Caller
+	if c.Roles == nil || c.Narrowed {
+		return []int64{c.Scope}
+	}
+	for i := range c.permits {
+		switch c.permits[i].Reach {
+		case policy.ReachTree:
+			return []int64{0}
+		case policy.ReachClients:
+			tops = append(tops, l.World.Clients(c.Token.CID)...)
+		default:
+			tops = append(tops, c.Token.CID)
+		}
+	}
+	return tops
 }
 
 // Below reports whether an account lies in the scope and is not the acting account itself: only
 // from there may it be written.
-func (l *Law) Below(cid int64) bool { return cid != l.Caller.Scope && l.InScope(cid) }
+func (l *Law) Below(cid int64) bool {
+	if l.Caller.Roles == nil {
+		return cid != l.Caller.Scope && l.InScope(cid)
+	}
+	a, found := l.World.Account(cid)
+	return found && l.InScope(cid) && (a.Parent != 0 && l.InScope(a.Parent) && !(l.Caller.Narrowed && cid == l.Caller.Scope) || l.everywhere())
+}
+
+// everywhere reports whether a role that permits the call reaches everything.
+func (l *Law) everywhere() bool {
+	return !l.Caller.Narrowed && slices.ContainsFunc(l.Caller.permits, func(r realm.Role) bool { return r.Reach == policy.ReachTree })
+}
 
 // above reports whether the caller acts above all roots.
 func (l *Law) above() bool { return l.Caller.Operator && l.Caller.Scope == 0 }

@@ -14,6 +14,9 @@ func (l *Law) SeesToken(doc record.Value) bool { return l.InScope(record.NumberO
 // NewToken judges the token that a POST asks for and returns its document: with its account, who
 // made it and whose user it carries. The id, the digest and the change record are the caller's.
 func (l *Law) NewToken(asked record.Value) (record.Value, *record.Fault) {
+	if l.Caller.Roles != nil {
+		return record.Value{}, stronger("", rolesAlone)
+	}
 	doc, fault := l.withAccount(asked)
 	if fault != nil {
 		return record.Value{}, fault
@@ -34,6 +37,10 @@ func (l *Law) NewToken(asked record.Value) (record.Value, *record.Fault) {
 	}
 	return doc, l.room("tokens", after.CID, 1)
 }
+
+// rolesAlone says why users with roles write no rights of tokens: what is left of a token's own access
+// and several roles no entry can say.
+const rolesAlone = "roles permit, and a token cannot say less than they do"
 
 // harmless are the fields of a token that give no right to anybody.
 var harmless = []string{"info", "metadata"}
@@ -67,8 +74,12 @@ func (l *Law) changesRights(was *Token, is Token) *record.Fault {
 	switch {
 	case was.CID != is.CID || was.UserID != is.UserID || was.ID != is.ID:
 		return &record.Fault{Class: record.BadField, Text: "account, user and id of a token never change"}
+	case was.UserID != 0 && was.Access == policy.NoAPI && was.CreatedBy == 0:
+		return stronger("", "a session is what its user may do: log out and in again")
 	case c.Operator:
 		return l.within(*was, is)
+	case c.Roles != nil:
+		return stronger("", rolesAlone)
 	case was.ID == c.Token.ID:
 		return stronger("", "of itself it may write info and metadata, disable itself and delete itself")
 	case c.Token.UserID != 0 && is.UserID != c.Token.UserID:

@@ -10,6 +10,7 @@ import (
 
 	"aclgate/policy"
 	"aclgate/policy/admin"
+	"aclgate/policy/realm"
 	"aclgate/policy/record"
 )
 
@@ -33,6 +34,8 @@ type world struct {
 
 	grants map[int64]record.Value
 	links  map[int64]map[int64]bool // by grant: its grantees
+
+	realms, users, roles map[int64]record.Value
 }
 
 var _ admin.World = (*world)(nil)
@@ -89,6 +92,12 @@ func (w *world) InBranch(word string, cid int64) (n int64) {
 				n++
 			}
 		}
+	case "realms":
+		for _, doc := range w.realms {
+			if branch[record.NumberOf(doc, "cid")] {
+				n++
+			}
+		}
 	case "limits":
 		for _, doc := range w.limits {
 			if branch[record.NumberOf(doc, "cid")] {
@@ -109,6 +118,46 @@ func (w *world) Owners(uri string, id int64) (cids []int64, kept bool) {
 		}
 	}
 	return cids, kept
+}
+
+func (w *world) Realm(id int64) (record.Value, bool) { doc, found := w.realms[id]; return doc, found }
+
+func (w *world) User(id int64) (record.Value, bool) { doc, found := w.users[id]; return doc, found }
+
+func (w *world) UsersOf(of int64) (all []record.Value) {
+	for _, id := range ids(w.users) {
+		if num(w.users[id], "realm_id") == of {
+			all = append(all, w.users[id])
+		}
+	}
+	return all
+}
+
+func (w *world) Roles(of int64) (all []realm.Role) {
+	for _, id := range ids(w.roles) {
+		if r := realm.RoleOf(w.roles[id]); r.RealmID == of || r.RealmID == 0 {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+func (w *world) Clients(cid int64) (all []int64) {
+	for _, id := range ids(w.accounts) {
+		if num(w.accounts[id], "consultancy_account_id") == cid {
+			all = append(all, id)
+		}
+	}
+	return all
+}
+
+func (w *world) TakesTokens(issuer, audience string) int64 {
+	for id, doc := range w.realms {
+		if doc.Get("claims").Get("issuer").Text == issuer && doc.Get("audience").Text == audience {
+			return id
+		}
+	}
+	return 0
 }
 
 func (w *world) ItemsOf(cid int64) (n int64) {
@@ -154,6 +203,7 @@ func emptyWorld(next int64) *world {
 	return &world{
 		map[int64]record.Value{}, map[int64]record.Value{}, map[int64]record.Value{}, map[item]int64{}, next,
 		map[int64]record.Value{}, map[int64]map[int64]bool{},
+		map[int64]record.Value{}, map[int64]record.Value{}, map[int64]record.Value{},
 	}
 }
 
@@ -162,9 +212,7 @@ func (w *world) id() int64 { w.next++; return w.next }
 func (w *world) clone() *world {
 	copied := emptyWorld(w.next)
 	copied.items = w.items
-	for id, doc := range w.grants {
-		copied.grants[id] = doc
-	}
+	copied.grants, copied.realms, copied.users, copied.roles = maps.Clone(w.grants), maps.Clone(w.realms), maps.Clone(w.users), maps.Clone(w.roles)
 	for id, to := range w.links {
 		copied.links[id] = maps.Clone(to)
 	}

@@ -87,7 +87,7 @@ var (
 		Field{"registration", Registration, Always, 0, "how users come to be"},
 		Field{"max_users", Bound, Always, 0, "how many users there may be; -1: any number"},
 		Field{"audience", Line, Always, 0, "the `aud` of tokens from elsewhere"},
-		Field{"claims", Metadata, Always, 0, "which claims give which roles"},
+		Field{"claims", Metadata, Always, 0, "`issuer`: the name out of `realms.issuers` whose tokens it takes"},
 		Field{"metadata", Metadata, Always, 0, "anything, for its clients"},
 	)
 
@@ -103,6 +103,18 @@ var (
 		Field{"roles", Texts, Always, 0, "names of roles"},
 		Field{"metadata", Metadata, Always, 0, "anything, for its clients"},
 		Field{"password", Password, Always, Secret | WriteOnly, "12 to 1024 bytes; never read"},
+	)
+
+	// Logins, Logouts and Passwords are what a master does with the sessions and the password of users.
+	Logins = newKind("users", "platform/realms/{}/users/{}/login", "A session of a user, made without the password. It is said once.",
+		Field{"token", Line, Never, Default, "the key of the session"},
+	)
+	Logouts = newKind("users", "platform/realms/{}/users/{}/logout", "A user whose sessions, and the tokens made with them, have ended.",
+		Field{"id", ID, Never, Default, "of the user"},
+		Field{"ended", Time, Never, Default, "how many tokens have ended"},
+	)
+	Passwords = newKind("users", "platform/realms/{}/users/{}/password", "A user whose password was taken away: nobody logs in with it any more, and the sessions have ended.",
+		Field{"id", ID, Never, Default, "of the user"},
 	)
 
 	Roles = newKind("roles", "platform/realms/{}/roles", "A named template of rights.",
@@ -154,5 +166,5 @@ func limitFields() []Field {
 
 // Kinds returns all kinds, in the order in which the reference shows them.
 func Kinds() []*Kind {
-	return []*Kind{Tokens, LegacyTokens, Subaccounts, Customer, Limits, Changes, Grants, GrantLinks, Grantors, Realms, Users, Roles}
+	return []*Kind{Tokens, LegacyTokens, Subaccounts, Customer, Limits, Changes, Grants, GrantLinks, Grantors, Realms, Users, Logins, Logouts, Passwords, Roles}
 }

@@ -33,6 +33,12 @@ func Hash(password string, cost int) (string, error) {
 	return realm.OwnMark + string(b), nil
 }
 
+// Hash returns a verifier of a password when a hasher is free, or an error where too many wait for one.
+func (s *Service) Hash(password string) (verifier string, err error) {
+	busy := s.hashers.do(func() { verifier, err = Hash(password, s.o.Cost) })
+	return verifier, errors.Join(busy, err)
+}
+
 // matches reports whether a password is the one that a verifier was made of.
 func matches(verifier, password string) bool {
 	switch realm.FormOf(verifier) {

@@ -1,15 +1,12 @@
 package login
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
-	"slices"
 	"time"
 
 	"aclgate/policy"
 	"aclgate/policy/realm"
-	"aclgate/policy/record"
 	"aclgate/policy/store"
 )
 
@@ -21,71 +18,33 @@ func (s *Service) keep(ctx context.Context, d policy.Digest, user int64, rights 
 	if s.o.Write == nil {
 		return s.sessions.add(d, user, now, s.o.MaxAge, s.o.MaxSessions).id, nil
 	}
-	err = s.o.Write(ctx, actor(user), func(tx *store.Tx) error {
-		all, err := sessionsOf(tx, user, rights.CID)
-		if err != nil {
-			return err
-		}
-		// Those that have ended go, and the oldest where there are too many.
-		ended := func(rec *store.Record) bool { return rec.Token.Expire <= now.Unix() }
-		slices.SortStableFunc(all, func(a, b *store.Record) int { return order(!ended(a), !ended(b)) })
-		for i, rec := range all {
-			if !ended(rec) && len(all)-i < s.o.MaxSessions {
-				break
-			}
-			if err := tx.Delete(store.Tokens, rec.Token.ID); err != nil {
-				return err
-			}
-		}
-		if id, err = tx.NewID(store.Tokens); err != nil {
-			return err
-		}
-		doc := record.NewObject(
-			record.Member{Name: "id", Value: record.NewInt(id)}, record.Member{Name: "key_sha256", Value: record.NewText(hex.EncodeToString(d[:]))},
-			record.Member{Name: "cid", Value: record.NewInt(rights.CID)}, record.Member{Name: "info", Value: record.NewText(sessionInfo)},
-			record.Member{Name: "created", Value: record.NewInt(now.Unix())}, record.Member{Name: "expire", Value: record.NewInt(now.Add(s.o.MaxAge).Unix())},
-			record.Member{Name: "user_id", Value: record.NewInt(user)},
-			record.Member{Name: "access", Value: record.NewObject(record.Member{Name: "type", Value: record.NewInt(3)})},
-		)
-		if rights.TTL > 0 { // its last use is counted
-			doc = doc.With("ttl", record.NewInt(rights.TTL))
-		}
-		return tx.PutDoc(store.Tokens, id, doc.Append(nil))
+	err = s.o.Write(ctx, actor(user), func(tx *store.Tx) (err error) {
+		id, err = store.PutSession(tx, &store.Session{
+			User: user, CID: rights.CID, Digest: hex.EncodeToString(d[:]), Now: now.Unix(), Ends: now.Add(s.o.MaxAge).Unix(), TTL: rights.TTL, Most: s.o.MaxSessions,
+		})
+		return err
 	})
 	return id, err
 }
 
-// order has false come before true.
-func order(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
+// tokensOf yields the tokens that carry a user: they lie in the branch of the home account. What does
+// not read carries nobody: it is no token.
+func (s *Service) tokensOf(tx *store.Tx, user, cid int64, yield func(*store.Record)) error {
+	for _, a := range s.directory.tree().Accounts() {
+		if !s.directory.tree().Contains(cid, a.ID) {
+			continue
+		}
+		err := tx.EachOf(store.Tokens, a.ID, func(row store.Row) error {
+			if rec, _, err := tx.Read(row); err == nil && rec.Made.User == user {
+				yield(rec)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
 	}
-	return 1
-}
-
-// sessionsOf returns the sessions of a user in an account, the oldest first.
-func sessionsOf(tx *store.Tx, user, cid int64) (all []*store.Record, err error) {
-	err = tokensOf(tx, user, cid, func(rec *store.Record) {
-		if isSession(rec) {
-			all = append(all, rec)
-		}
-	})
-	slices.SortFunc(all, func(a, b *store.Record) int { return cmp.Compare(a.Token.ID, b.Token.ID) })
-	return all, err
-}
-
-// tokensOf yields the tokens of an account that carry a user. What does not read carries nobody: it is
-// no token.
-func tokensOf(tx *store.Tx, user, cid int64, yield func(*store.Record)) error {
-	return tx.EachOf(store.Tokens, cid, func(row store.Row) error {
-		if rec, _, err := tx.Read(row); err == nil && rec.Made.User == user {
-			yield(rec)
-		}
-		return nil
-	})
+	return nil
 }
 
 // end ends the sessions of a user, and the tokens that were made with them, but for the token called
@@ -97,7 +56,7 @@ func (s *Service) end(ctx context.Context, actor string, user, keep int64) (ende
 	rights, _ := s.directory.rights(user)
 	err = s.o.Write(ctx, actor, func(tx *store.Tx) error {
 		var gone []int64
-		err := tokensOf(tx, user, rights.CID, func(rec *store.Record) {
+		err := s.tokensOf(tx, user, rights.CID, func(rec *store.Record) {
 			if rec.Token.ID != keep {
 				gone = append(gone, rec.Token.ID)
 			}

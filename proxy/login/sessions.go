@@ -186,7 +186,7 @@ func (s *Store) Load(d policy.Digest) (*store.Record, error) {
 	if n := s.sessions.find(d); n != nil {
 		rec := &store.Record{Made: store.Made{User: n.user}}
 		rec.Token = policy.Token{
-			ID: n.id, Digest: n.digest, Access: policy.NoAPI, Enabled: true, Info: sessionInfo, Created: n.created, Expire: n.ends, Used: n.used,
+			ID: n.id, Digest: n.digest, Access: policy.NoAPI, Enabled: true, Info: store.SessionName, Created: n.created, Expire: n.ends, Used: n.used,
 		}
 		if n.issuer != "" {
 			rec.Token.Info = "from " + n.issuer
@@ -200,9 +200,6 @@ func (s *Store) Load(d policy.Digest) (*store.Record, error) {
 	}
 	return rec, err
 }
-
-// sessionInfo is what a session is called.
-const sessionInfo = "login"
 
 // isSession reports whether a token is a login's: it has no access of its own. One that a token made
 // has, or is for nobody.
@@ -228,7 +225,8 @@ func (d *directory) bound(rec *store.Record) {
 	}
 	rec.Entries = rights.Entries
 	t.Enabled = t.Enabled && in
-	t.CID, t.Access, t.Sources, t.Origins = rights.CID, rights.Access, rights.Sources, rights.Origins
+	t.CID, t.Access = rights.CID, rights.Access
+	d.narrow(t, &rights)
 	if in && rights.ByRoles() { // roles alone permit, and the token has no entry of its own
 		t.Access, t.IsUser, rec.Entries, rec.Roles = policy.ACLAccess, true, nil, d.rolesOf(&rights)
 	}
@@ -236,6 +234,18 @@ func (d *directory) bound(rec *store.Record) {
 		t.Expire, t.Deadline, t.TTL = 0, t.Expire, rights.TTL
 	} else {
 		t.TTL, t.Used = 0, nil
+	}
+}
+
+// narrow has a session come from where its user may. One that a master made is bound as the master was,
+// where the user was not; if both are bound now, nobody says what is left.
+func (d *directory) narrow(t *policy.Token, user *realm.Rights) {
+	t.Enabled = t.Enabled && (t.Sources == nil || user.Sources == nil) && (t.Origins == nil || user.Origins == nil)
+	if t.Sources == nil {
+		t.Sources = user.Sources
+	}
+	if t.Origins == nil {
+		t.Origins = user.Origins
 	}
 }
 

@@ -54,6 +54,8 @@ func (x *call) answer(head store.Head, err error) Answer {
 		return fail(policy.InTheWay, 409, err.Error())
 	case store.IsFault(err):
 		return refuse(&record.Fault{Class: record.BadField, Text: strings.Join(strings.Fields(err.Error()), " ")})
+	case errors.Is(err, errBusy):
+		return fail(policy.LoginBusy, 503, errBusy.Error())
 	case errors.Is(err, store.ErrUnheard):
 		a := fail(policy.StoreAway, 503, store.ErrUnheard.Error())
 		a.Err = err

@@ -43,6 +43,12 @@ type Options struct {
 	// it is blocked for a while (admin.NotBlocked, …). nil: nobody counts.
 	Usage func(cid int64) (used map[string]int64, blocked int)
 
+	// Hash returns a verifier of a password. It takes its time, and may say that too many wait. nil:
+	// nobody has passwords.
+	Hash        func(password string) (string, error)
+	MaxAge      time.Duration // realms.max_age
+	MaxSessions int           // realms.max_sessions
+
 	Ring *Ring // of keys: platform.keys reveal; nil: a key is said once
 }
 
@@ -65,6 +71,7 @@ type Call struct {
 	Token    *policy.Token // of everybody else
 	Scope    int64         // the acting account; 0: above all roots, of the operator alone
 	Guest    bool          // in a cross-account request: the acting account lets the token operate as it
+	Narrowed bool          // the request names the acting account
 
 	Now      time.Time
 	Decision string // the id of the decision, for the history
@@ -98,6 +105,11 @@ type call struct {
 	from, cut int64 // offset and limit; cut -1: none
 	paged     bool
 
+	realms   []document        // that the path names, of a collection below realms
+	password record.Value      // that is asked for; Absent: none
+	hashes   map[string]string // verifiers of passwords that run asked for
+	missing  []string          // passwords whose verifier is to be made before run can do the call
+
 	rows     []record.Value
 	denied   []*record.Fault
 	warnings []string
@@ -126,11 +138,21 @@ func (a *API) Serve(ctx context.Context, c *Call) Answer {
 		err := a.store.View(ctx, func(r Reader) error { return x.run(r, nil) })
 		return x.answer(store.Head{}, err)
 	}
-	head, err := a.store.Write(ctx, x.actor(), func(w Writer) error { return x.run(w, w) })
+	head, err := x.do(ctx)
+	if errors.Is(err, errHashFirst) {
+		if err = x.hash(); err == nil {
+			head, err = x.do(ctx)
+		}
+	}
 	if errors.Is(err, store.ErrReadOnly) && !writes { // no key is shown where that cannot be written down
 		err = a.store.View(ctx, func(r Reader) error { return x.run(r, nil) })
 	}
 	return x.answer(head, err)
+}
+
+// do does the call in a transaction.
+func (x *call) do(ctx context.Context) (store.Head, error) {
+	return x.api.store.Write(ctx, x.actor(), func(w Writer) error { return x.run(w, w) })
 }
 
 // fixed answers what only somebody else can change.
@@ -160,6 +182,9 @@ func (x *call) actor() string {
 	if x.shows() {
 		text += " shown=key"
 	}
+	if x.writesPassword() {
+		text += " wrote=password"
+	}
 	if x.Decision != "" {
 		text += " decision=" + x.Decision
 	}
@@ -175,6 +200,7 @@ const operator = "operator"
 func (x *call) run(r Reader, w Writer) error {
 	x.w = w
 	x.rows, x.denied, x.warnings, x.count, x.etag = nil, nil, nil, 0, ""
+	x.realms, x.password, x.missing = nil, record.Value{}, nil
 	x.view = &world{r: r, api: x.api, now: x.Now.Unix()}
 	x.view.forget()
 	x.law = &admin.Law{World: x.view, Settings: x.api.o.Settings, Now: x.Now.Unix()}
@@ -182,8 +208,11 @@ func (x *call) run(r Reader, w Writer) error {
 	if err == nil {
 		err = x.serve()
 	}
-	if x.view.err != nil {
+	switch {
+	case x.view.err != nil:
 		return x.view.err // whatever was judged rests on what could not be read
+	case err == nil && x.missing != nil:
+		return errHashFirst
 	}
 	return err
 }
@@ -193,7 +222,8 @@ var errNobody = errors.New("the token is not valid any more")
 
 // caller finds who asks, as the store has it now.
 func (x *call) caller() error {
-	x.law.Caller = admin.Caller{Operator: x.Operator, Scope: x.Scope, Guest: x.Guest}
+	x.law.Caller = admin.Caller{Operator: x.Operator, Scope: x.Scope, Guest: x.Guest, Narrowed: x.Narrowed}
+	session := false
 	if x.Operator {
 		return faultOf(x.inTree())
 	}
@@ -209,10 +239,16 @@ func (x *call) caller() error {
 		if doc.Shape == record.Absent || now.CID != t.CID || !now.Enabled || !now.Alive(x.Now.Unix()) {
 			return errNobody
 		}
+		session = now.UserID != 0 && now.CreatedBy == 0 && now.Access == policy.NoAPI
 		if now.UserID != 0 { // then they are the user's
-			now.Access, now.Sources, now.Origins = t.Access, t.Sources, t.Origins
+			now.Sources, now.Origins = t.Sources, t.Origins
 		}
 		x.law.Caller.Token = now
+	} else if x.law.Caller.Token.UserID = t.UserID; t.UserID != 0 {
+		session = true // a file has no tokens that others made
+	}
+	if x.law.Caller.Token.UserID != 0 && !x.law.Session(session) {
+		return errNobody
 	}
 	return faultOf(x.inTree())
 }
@@ -223,6 +259,13 @@ func (x *call) inTree() *record.Fault {
 		return nil
 	}
 	_, found := x.view.Account(x.Scope)
+	if x.law.Caller.Roles != nil && found {
+		found = x.Scope == x.law.Caller.Token.CID || x.law.Reaches(x.Scope)
+		if !found {
+			return record.DeniedRecord("accounts", x.Scope)
+		}
+		return nil
+	}
 	if !found || !x.Operator && !x.Guest && !x.law.Within(x.law.Caller.Token.CID, x.Scope) {
 		return record.DeniedRecord("accounts", x.Scope)
 	}
@@ -244,7 +287,7 @@ func (x *call) serve() error {
 	if fault := x.law.NotBlocked(); fault != nil {
 		return fault
 	}
-	if fault := x.law.MayCall(x.col.route, m); fault != nil {
+	if fault := x.law.MayCall(x.col.route, m, x.logs); fault != nil {
 		return fault
 	}
 	if fault := x.readQuery(); fault != nil {

@@ -15,16 +15,18 @@ import (
 type collection struct {
 	route *admin.Route
 	table store.Table
+	realm bool // it is below a realm: the first selector names realms, the second one the records
 
 	sees   func(l *admin.Law, doc record.Value) bool
 	make   func(x *call, asked record.Value) (record.Value, error)
 	judge  func(x *call, before, asked, after record.Value) *record.Fault // of PUT and PATCH
 	remove func(x *call, doc record.Value) error                          // judges, and takes along what belongs to it
+	after  func(x *call, before, after record.Value) error                // what else there is to do when a record was put; nil: nothing
 	serve  func(x *call) error                                            // instead of all of them; nil: they
 }
 
 // single reports whether there is one record, without a selector: the acting account.
-func (c *collection) single() bool { return c.route.One == 0 }
+func (c *collection) single() bool { return c.route.One == 0 && !c.realm }
 
 // collections are all that are served.
 var collections = makeCollections()
@@ -39,6 +41,12 @@ func makeCollections() (all []*collection) {
 		record.Grants:       grants,
 		record.GrantLinks:   {table: store.GrantLinks, serve: (*call).links},
 		record.Grantors:     {table: store.GrantLinks, serve: (*call).grantors},
+		record.Realms:       realms,
+		record.Users:        users,
+		record.Roles:        roles,
+		record.Logins:       {table: store.Users, realm: true, sees: (*admin.Law).SeesUser, serve: (*call).logins},
+		record.Logouts:      {table: store.Users, realm: true, sees: (*admin.Law).SeesUser, serve: (*call).logouts},
+		record.Passwords:    {table: store.Users, realm: true, sees: (*admin.Law).SeesUser, serve: (*call).passwords},
 	}
 	routes := admin.Routes()
 	for i := range routes {

@@ -77,7 +77,10 @@ func removeAccount(x *call, doc record.Value) error {
 	if err := x.endGrants(id); err != nil {
 		return err
 	}
-	for _, t := range []store.Table{store.Tokens, store.Limits, store.Grants} {
+	if err := x.endRealms(id); err != nil {
+		return err
+	}
+	for _, t := range []store.Table{store.Tokens, store.Users, store.Limits, store.Grants} {
 		if err := x.removeAll(t, id); err != nil {
 			return err
 		}
@@ -93,7 +96,7 @@ func (x *call) removeAll(t store.Table, account int64) error {
 	var ids []int64
 	x.view.inAccounts(t, []int64{account}, func(row store.Row) { ids = append(ids, row.ID) })
 	for _, id := range ids {
-		if err := x.w.Delete(t, id); err != nil {
+		if err := x.delete(t, id); err != nil {
 			return err
 		}
 	}
@@ -137,8 +140,20 @@ func newKey(doc record.Value) (with record.Value, key string) {
 	return doc.With("key_sha256", record.NewText(hex.EncodeToString(digest[:]))), key
 }
 
+// delete takes a row away.
+func (x *call) delete(t store.Table, id int64) error {
+	defer x.view.forget()
+	if t == store.Users {
+		x.view.keepUser(id, record.Value{})
+	}
+	return x.w.Delete(t, id)
+}
+
 // put writes a document, without what is only there while it is judged.
 func (x *call) put(t store.Table, doc record.Value) error {
 	defer x.view.forget()
+	if t == store.Users {
+		x.view.keepUser(record.NumberOf(doc, "id"), doc)
+	}
 	return x.w.PutDoc(t, record.NumberOf(doc, "id"), doc.Without("accessed").Append(nil))
 }

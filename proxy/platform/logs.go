@@ -106,6 +106,9 @@ func byID(text []byte) map[int64]record.Value {
 func (x *call) changeRow(c *store.Change, id int64, before, after record.Value) (row record.Value, told bool) {
 	who := readActor(c.Actor)
 	fields := x.changed(before, after)
+	if who.words["wrote"] != "" && x.col.table == store.Users {
+		fields = append(fields, who.words["wrote"])
+	}
 	event := "changed"
 	switch {
 	case before.Shape == record.Absent && after.Shape != record.Absent:

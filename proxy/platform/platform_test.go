@@ -24,6 +24,8 @@ type site struct {
 	api    *platform.API
 	engine *policy.Engine
 	now    time.Time
+
+	sessions map[string]string // keys of sessions, by what callers are called
 }
 
 // siteFile is the world of the tests: two roots, four levels, and a master on each account that calls.
@@ -64,7 +66,8 @@ func newSite(t testing.TB, text string, change func(*platform.Options)) *site {
 	if err := s.live.Follow(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	po := platform.Options{Store: platform.Database{Live: s.live}, Settings: admin.Settings{MaxDepth: 4}, Release: true}
+	po := platform.Options{Store: platform.Database{Live: s.live}, Settings: admin.Settings{MaxDepth: 4, MakesAccounts: true}, Release: true}
+	po.MaxAge, po.MaxSessions, po.Hash = 6*time.Hour, 3, func(password string) (string, error) { return "$hash of " + password, nil }
 	if change != nil {
 		change(&po)
 	}
@@ -91,13 +94,17 @@ func (s *site) answer(who, method, target, body, ifMatch string) platform.Answer
 		c.Body = []byte(body)
 	}
 	name, scope, narrowed := strings.Cut(who, " for ")
-	if narrowed {
+	if c.Narrowed = narrowed; narrowed {
 		fmt.Sscan(scope, &c.Scope)
 	}
 	if name == "operator" {
 		c.Operator = true
 	} else {
-		rec, err := s.live.Load(store.DigestOf([]byte("key-of-token-" + name)))
+		key := "key-of-token-" + name
+		if session, found := s.sessions[name]; found {
+			key = session
+		}
+		rec, err := s.live.Load(store.DigestOf([]byte(key)))
 		if err != nil {
 			return platform.Answer{Status: 401, Reason: policy.TokenUnknown}
 		}

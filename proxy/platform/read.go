@@ -107,10 +107,17 @@ func (x *call) pick() ([]document, *record.Fault) {
 	if x.col.single() {
 		return x.pickOwn()
 	}
-	s := &x.Request.Selectors[0]
+	s, fault := x.selector()
+	if fault != nil {
+		return nil, fault
+	}
+	if x.col.realm {
+		if fault := x.pickRealms(); fault != nil {
+			return nil, fault
+		}
+	}
 	var conditions []record.Condition
 	if s.Match() {
-		var fault *record.Fault
 		if conditions, fault = x.col.route.Kind.ReadMatch(string(s.Text)); fault != nil {
 			return nil, fault
 		}
@@ -119,17 +126,43 @@ func (x *call) pick() ([]document, *record.Fault) {
 	if s.Kind == policy.SelectIDs || s.Kind == policy.SelectConditions {
 		found = x.pickIDs(s.IDs)
 	} else {
-		for _, d := range x.view.inScope(x.col.table, x.law.Caller.Scope) {
-			if x.col.sees(x.law, d.doc) {
-				found = append(found, d)
-			}
-		}
+		found = slices.DeleteFunc(x.candidates(), func(d document) bool { return !x.sees(d.doc) })
 	}
 	if conditions == nil {
 		return found, nil
 	}
 	counted := slices.ContainsFunc(conditions, func(c record.Condition) bool { return c.Path[0] == "counters" })
 	return slices.DeleteFunc(found, func(d document) bool { return !record.Match(x.row(d, counted), conditions) }), nil
+}
+
+// selector returns the one that names the records of the call.
+func (x *call) selector() (s policy.Selector, fault *record.Fault) {
+	if !x.col.realm {
+		return x.Request.Selectors[0], nil
+	}
+	return readSelector(string(x.Request.Selectors[1].Text))
+}
+
+// candidates returns the records that may be in scope.
+func (x *call) candidates() []document {
+	switch x.col.route.Kind {
+	case record.Roles:
+		return x.rolesOfRealms()
+	case record.Realms:
+		return x.knownRealms()
+	}
+	return x.view.inBranches(x.col.table, x.law.Tops())
+}
+
+// sees reports whether the call may be about a record.
+func (x *call) sees(doc record.Value) bool {
+	switch {
+	case x.col.route.Kind == record.Realms && x.Request.Method == policy.GET && !x.logs:
+		return x.law.KnowsRealm(doc)
+	case x.col.realm && !slices.ContainsFunc(x.realms, func(d document) bool { return d.id == record.NumberOf(doc, "realm_id") }):
+		return false
+	}
+	return x.col.sees(x.law, doc)
 }
 
 // pickOwn returns the acting account.
@@ -148,7 +181,7 @@ func (x *call) pickOwn() ([]document, *record.Fault) {
 func (x *call) pickIDs(ids []int64) (found []document) {
 	for _, id := range ids {
 		doc, mark := x.view.doc(x.col.table, id)
-		if doc.Shape == record.Absent || !x.col.sees(x.law, doc) {
+		if doc.Shape == record.Absent || !x.sees(doc) {
 			x.denied = append(x.denied, record.DeniedRecord(x.col.route.Kind.Word, id))
 			continue
 		}

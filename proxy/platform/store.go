@@ -27,6 +27,7 @@ type Writer interface {
 	DeleteOwner(collection string, id int64) error
 	Link(grant, account int64) error
 	Unlink(grant, account int64) error
+	SetSecret(user int64, verifier string) error
 }
 
 // Store is where the records are.

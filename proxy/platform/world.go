@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"aclgate/policy/admin"
+	"aclgate/policy/realm"
 	"aclgate/policy/record"
 	"aclgate/policy/store"
 )
@@ -20,7 +21,8 @@ type world struct {
 	now      int64
 	accounts map[int64]record.Value // absent ones are Absent
 	limits   map[int64]record.Value
-	err      error // the first error of the store
+	users    map[int64][]record.Value // of realms that were asked for; kept up to date by call.put
+	err      error                    // the first error of the store
 }
 
 var _ admin.World = (*world)(nil)
@@ -216,6 +218,90 @@ func (w *world) inAccounts(t store.Table, accounts []int64, yield func(store.Row
 	}))
 }
 
+// Realm implements admin.World.
+func (w *world) Realm(id int64) (record.Value, bool) {
+	doc, _ := w.doc(store.Realms, id)
+	return doc, doc.Shape != record.Absent
+}
+
+// User implements admin.World.
+func (w *world) User(id int64) (record.Value, bool) {
+	doc, _ := w.doc(store.Users, id)
+	return doc, doc.Shape != record.Absent
+}
+
+// UsersOf implements admin.World. Users live in the branch of the realm's account.
+func (w *world) UsersOf(of int64) []record.Value {
+	if known, found := w.users[of]; found {
+		return known
+	}
+	all := []record.Value{}
+	if r, found := w.Realm(of); found {
+		for _, d := range w.usersIn([]int64{record.NumberOf(r, "cid")}) {
+			if record.NumberOf(d.doc, "realm_id") == of {
+				all = append(all, d.doc)
+			}
+		}
+	}
+	if w.users == nil {
+		w.users = map[int64][]record.Value{}
+	}
+	w.users[of] = all
+	return all
+}
+
+// keepUser has UsersOf know a user as it is written; Absent: one who goes.
+func (w *world) keepUser(id int64, doc record.Value) {
+	is := func(d record.Value) bool { return record.NumberOf(d, "id") == id }
+	for of, all := range w.users {
+		w.users[of] = slices.DeleteFunc(slices.Clone(all), is)
+	}
+	of := record.NumberOf(doc, "realm_id")
+	if all, known := w.users[of]; known && doc.Shape != record.Absent {
+		w.users[of] = append(all, doc)
+	}
+}
+
+// usersIn returns the users who live in the branches of accounts; 0: everywhere.
+func (w *world) usersIn(tops []int64) []document { return w.inBranches(store.Users, tops) }
+
+// Roles implements admin.World.
+func (w *world) Roles(of int64) (all []realm.Role) {
+	w.failed(w.r.Each(store.Roles, func(row store.Row) error {
+		if r := realm.RoleOf(w.parse(row)); r.ID != 0 && (r.RealmID == of || r.RealmID == 0) {
+			all = append(all, r)
+		}
+		return nil
+	}))
+	return all
+}
+
+// Clients implements admin.World.
+func (w *world) Clients(cid int64) (all []int64) {
+	w.failed(w.r.Each(store.Accounts, func(row store.Row) error {
+		if bytes.Contains(row.Doc, []byte("consultancy_account_id")) && record.NumberOf(w.parse(row), "consultancy_account_id") == cid {
+			all = append(all, row.ID)
+		}
+		return nil
+	}))
+	return all
+}
+
+// TakesTokens implements admin.World.
+func (w *world) TakesTokens(issuer, audience string) (of int64) {
+	w.failed(w.r.Each(store.Realms, func(row store.Row) error {
+		r := realm.RealmOf(w.parse(row))
+		if r.Audience == "" {
+			r.Audience = w.api.o.Settings.Audiences[r.Issuer]
+		}
+		if r.Issuer == issuer && r.Audience == audience {
+			of = r.ID
+		}
+		return nil
+	}))
+	return of
+}
+
 // Owners implements admin.World.
 func (w *world) Owners(uri string, id int64) (cids []int64, kept bool) {
 	if w.api.o.Owners == nil {
@@ -234,30 +320,39 @@ func (w *world) ItemsOf(cid int64) int64 {
 	return 0
 }
 
-// belongsTo returns the account that a row of a table belongs to: of accounts the one right above.
+// belongsTo returns the account that a row of a table belongs to: of accounts the one right above, of
+// roles the realm.
 func belongsTo(t store.Table, text []byte) int64 {
 	doc, err := record.Parse(text)
 	if err != nil {
 		return -1
 	}
-	if t == store.Accounts {
+	switch t {
+	case store.Accounts:
 		return record.NumberOf(doc, "parent")
+	case store.Roles:
+		return record.NumberOf(doc, "realm_id")
 	}
 	return record.NumberOf(doc, "cid")
 }
 
-// inScope returns the documents of a table that lie in the caller's scope, by ascending id: of
-// accounts those strictly below it.
-func (w *world) inScope(t store.Table, scope int64) (found []document) {
+// inBranches returns the documents of a table that lie in the branches of accounts, by ascending id: of
+// accounts those strictly below them; 0 is above all roots.
+func (w *world) inBranches(t store.Table, tops []int64) (found []document) {
 	add := func(row store.Row) {
 		if doc := w.parse(row); doc.Shape != record.Absent {
 			found = append(found, document{id: row.ID, doc: doc})
 		}
 	}
-	if scope == 0 { // above all roots
+	if slices.Contains(tops, 0) {
 		w.failed(w.r.Each(t, func(row store.Row) error { add(row); return nil }))
 	} else {
-		w.inAccounts(t, w.branch(scope), add)
+		var accounts []int64
+		for _, top := range tops {
+			accounts = append(accounts, w.branch(top)...)
+		}
+		slices.Sort(accounts)
+		w.inAccounts(t, slices.Compact(accounts), add)
 	}
 	slices.SortFunc(found, func(a, b document) int { return cmp.Compare(a.id, b.id) })
 	return found

@@ -24,8 +24,14 @@ func (x *call) post() error {
 	}
 	var made []document
 	var keys []string
+	if x.col.realm {
+		if err := x.oneRealm(); err != nil {
+			return err
+		}
+	}
 	for i, doc := range asked {
-		if doc, err = x.col.make(x, doc); err != nil {
+		x.password = doc.Get(passwordField)
+		if doc, err = x.col.make(x, doc.Without(passwordField)); err != nil {
 			return inElement(err, body, i)
 		}
 		id, err := x.w.NewID(x.col.table)
@@ -37,8 +43,8 @@ func (x *call) post() error {
 		if x.col.table == store.Tokens {
 			doc, key = newKey(doc)
 		}
-		if err := x.put(x.col.table, doc); err != nil {
-			return err
+		if err := x.write(record.Value{}, doc); err != nil {
+			return inElement(err, body, i)
 		}
 		if key != "" && x.api.o.Ring != nil {
 			if err := x.w.Seal(id, x.api.o.Ring.Seal(doc, key)); err != nil {
@@ -86,7 +92,11 @@ func (x *call) named() ([]document, error) {
 	if fault != nil {
 		return nil, fault
 	}
-	byName := x.col.single() || x.Request.Selectors[0].Kind == policy.SelectIDs
+	s := policy.Selector{Kind: policy.SelectIDs}
+	if !x.col.single() {
+		s, _ = x.selector() // pick has read it
+	}
+	byName := s.Kind == policy.SelectIDs
 	if most := x.api.o.MaxWrite; most > 0 && len(found) > most && !byName {
 		return nil, &record.Fault{Class: record.BadField, Text: "this would change " + strconv.Itoa(len(found)) + " records: name them"}
 	}
@@ -115,6 +125,9 @@ func (x *call) change() error {
 	if x.Request.Method == policy.PATCH {
 		join = kind.Patch
 	}
+	if asked, fault = x.takePassword(asked); fault != nil {
+		return fault
+	}
 	for i := range found {
 		d := &found[i]
 		after, fault := join(d.doc, asked)
@@ -124,8 +137,8 @@ func (x *call) change() error {
 		if fault != nil {
 			return fault
 		}
-		if !same(kind, d.doc, after) {
-			if err := x.put(x.col.table, after); err != nil {
+		if !same(kind, d.doc, after) || x.password.Shape != record.Absent {
+			if err := x.write(d.doc, after); err != nil {
 				return err
 			}
 		}
@@ -139,14 +152,16 @@ func (x *call) change() error {
 	return nil
 }
 
-// same reports whether a change changes nothing, so that no history is made of it. What rows never show
-// is not compared.
-func same(kind *record.Kind, before, after record.Value) bool {
-	for i := range kind.Fields {
-		if f := &kind.Fields[i]; !f.Readable() && after.Get(f.Name).Shape != record.Absent {
-			return false
-		}
+// write puts a record of the collection, and does what else there is to do.
+func (x *call) write(before, after record.Value) error {
+	if err := x.put(x.col.table, after); err != nil || x.col.after == nil {
+		return err
 	}
+	return x.col.after(x, before, after)
+}
+
+// same reports whether a change changes nothing, so that no history is made of it.
+func same(kind *record.Kind, before, after record.Value) bool {
 	return kind.Row(before).Equal(kind.Row(after))
 }
 
@@ -171,10 +186,9 @@ func (x *call) remove() error {
 		if err := x.col.remove(x, d.doc); err != nil {
 			return err
 		}
-		if err := x.w.Delete(x.col.table, d.id); err != nil {
+		if err := x.delete(x.col.table, d.id); err != nil {
 			return err
 		}
-		x.view.forget()
 	}
 	return nil
 }

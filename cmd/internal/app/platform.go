@@ -38,10 +38,17 @@ func (a *App) openPlatform() error {
 	s := a.settings
 	o := platform.Options{
 		Settings: admin.Settings{
+			MakesAccounts: s.Scope.Owners == config.OwnersStore, Audiences: map[string]string{},
 			MaxDepth: s.Policy.MaxDepth, MaxTTL: int64(s.Platform.MaxTTL / time.Second), MaxExpire: int64(s.Platform.MaxExpire / time.Second),
 		},
 		MaxWrite: s.Policy.MaxWrite, Ring: ring, OneAccount: s.Scope.Mode == config.ScopeNone,
 		Release: a.engine.Owners == policy.OwnersStore, Owners: a.ownersOf, Usage: a.usage,
+	}
+	for _, i := range s.Realms.Issuers {
+		o.Settings.Audiences[i.Name] = i.Audience
+	}
+	if a.logins != nil {
+		o.Hash, o.MaxAge, o.MaxSessions = a.logins.Hash, s.Realms.MaxAge, s.Realms.MaxSessions
 	}
 	if s.Scope.Mode != config.ScopeNone && s.Scope.Owners != config.OwnersStore {
 		o.FixedAccounts = "the backend knows accounts: make and delete them there, and here with scope.owners store alone"
