@@ -86,7 +86,7 @@ func TestRealms(t *testing.T) {
 }
 
 // Users: selectors of both parts of the path, the home account, roles, and what their answers never
-// hold (SPEC 10.6, 14.2).
+// hold (SPEC 10.6; 14, 2).
 func TestUsers(t *testing.T) {
 	s := realmSite(t)
 	const password = "correct horse battery"
@@ -132,7 +132,7 @@ func (s *site) secret(user int64, want string) {
 	}
 }
 
-// No password and no verifier is in an answer, a row, or the history (SPEC 14.2).
+// No password and no verifier is in an answer, a row, or the history (SPEC 14, 2).
 func TestPasswordsAreNeverSaid(t *testing.T) {
 	s := realmSite(t)
 	var said strings.Builder
@@ -158,7 +158,7 @@ func TestPasswordsAreNeverSaid(t *testing.T) {
 }
 
 // A session that a master makes is bound as the master is and ends with the user, a logout, another
-// password, a disabled record (SPEC 10.6, 14.5).
+// password, a disabled record (SPEC 10.6; 14, 5).
 func TestSessionsOfMasters(t *testing.T) {
 	s := realmSite(t)
 	lives := func(name string) bool {
@@ -211,7 +211,7 @@ func TestSessionsOfMasters(t *testing.T) {
 	}
 }
 
-// Nobody hands out more than they hold by realm, user or role (SPEC 14.1): whoever is bound, ends, or
+// Nobody hands out more than they hold by realm, user or role (SPEC 14, 1): whoever is bound, ends, or
 // lacks a right, and every detour by two steps.
 func TestNobodyHandsOutMoreByRealms(t *testing.T) {
 	s := realmSite(t)
