@@ -11,6 +11,7 @@ import (
 	"aclgate/config"
 	"aclgate/config/strict"
 	"aclgate/config/tlsfiles"
+	"aclgate/policy/record"
 	"aclgate/policy/store"
 )
 
@@ -39,6 +40,9 @@ func advise(s *config.Settings, pol *policyFile, now time.Time) strict.Faults {
 	if pol != nil && s.Store.Kind == config.StoreFile {
 		a.tokens(s.Store.Path.Path, pol.Policy)
 		a.owners(pol.Policy)
+	}
+	if pol != nil && s.Scope.Mode == config.ScopeHeader {
+		a.oneHeader(pol.Policy)
 	}
 	return a.faults
 }
@@ -155,6 +159,32 @@ func (a *adviser) owners(pol *store.Policy) {
 	}
 	a.warn("scope.owners", "the policy file has no owners: every item waits at the roots, and accounts below see nothing: write "+
 		"owners: {gw/devices: {11: [1, \"100-199\"]}}, or use store.kind sqlite, which records what is created")
+}
+
+// oneHeader warns where the backend enforces the tree by one header, and somebody has more than one
+// branch (SPEC 11): what they have beside it, no list of theirs shows.
+func (a *adviser) oneHeader(pol *store.Policy) {
+	if n := len(pol.Grants().All()); n > 0 {
+		a.warn("scope.mode", "header unites nothing across accounts, and there %s %d %s: a grantee sees what was granted with x-flespi-cid: GRANTOR alone, and its own without; "+
+			"ids and both show them in one list", plural(n, "is", "are"), n, plural(n, "grant", "grants"))
+	}
+	n := 0
+	for _, doc := range pol.Docs(store.Users) {
+		if user, err := record.Parse(doc); err == nil && a.byRoles(pol, user) {
+			n++
+		}
+	}
+	if n > 0 {
+		a.warn("scope.mode", "header unites nothing across accounts, and %d %s rights by roles: the first role counts that reaches the whole branch of the account and permits the request; "+
+			"reach own opens nothing where accounts lie below, and who consults clients names one in x-flespi-cid", n, plural(n, "user has", "users have"))
+	}
+}
+
+// byRoles reports whether a user has rights by roles: their own, or that of every member of a realm
+// which says no access.
+func (a *adviser) byRoles(pol *store.Policy, user record.Value) bool {
+	realm, err := record.Parse(pol.Doc(store.Realms, record.NumberOf(user, "realm_id")))
+	return len(user.Get("roles").Items) > 0 || err == nil && realm.Get("token_params").Get("access").Shape == record.Absent
 }
 
 // tokens warns of those that have ended: whoever calls with one gets a 401.

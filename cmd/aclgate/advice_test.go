@@ -147,3 +147,39 @@ func TestAdviceOfOwners(t *testing.T) {
 		t.Errorf("got %d %s", code, stderr)
 	}
 }
+
+// Where there is one header nothing is united, and check says so of grants and of roles: of a file and
+// of a database. Where an index unites, it is silent.
+func TestAdviceOfOneHeader(t *testing.T) {
+	const (
+		grants = "header unites nothing across accounts, and there is 1 grant: a grantee sees what was granted with x-flespi-cid: GRANTOR alone"
+		roles  = "header unites nothing across accounts, and 2 users have rights by roles: "
+	)
+	with := fmt.Sprintf(gatePolicy, "") + `grants:
+- {id: 5, cid: 11, name: vans, grantees: [12], access: [{uri: gw/devices, ids: [7], levels: [view]}]}
+realms:
+- {id: 1, cid: 11, public_id: acme, name: ACME}
+- {id: 2, cid: 11, public_id: rich, name: rich, token_params: {access: {type: 0}}}
+users:
+- {id: 1, realm_id: 1, name: a}
+- {id: 2, realm_id: 2, name: b, roles: [consultant]}
+- {id: 3, realm_id: 2, name: c}
+`
+	s := newSite(t, siteOptions{policy: with})
+	if code, _, stderr := once(t, "check", "-c", s.file()); code != exitOK || !strings.Contains(stderr, grants) || !strings.Contains(stderr, roles) {
+		t.Errorf("got %d %s", code, stderr)
+	}
+	db := newSite(t, siteOptions{store: "kind: sqlite, path: aclgate.db"})
+	for _, args := range [][]string{{"migrate"}, {"import", filepath.Join(s.folder, "policy.yaml")}} {
+		if code, _, stderr := once(t, append(append([]string{"store"}, args...), "-c", db.file())...); code != exitOK {
+			t.Fatalf("store %s: got %d %s", args[0], code, stderr)
+		}
+	}
+	if code, _, stderr := once(t, "check", "-c", db.file()); code != exitOK || !strings.Contains(stderr, grants) || !strings.Contains(stderr, roles) {
+		t.Errorf("of a database: got %d %s", code, stderr)
+	}
+	s.policy(fmt.Sprintf(gatePolicy, ""))
+	if code, _, stderr := once(t, "check", "-c", s.file()); code != exitOK || strings.Contains(stderr, "unites nothing") {
+		t.Errorf("got %d %s", code, stderr)
+	}
+}

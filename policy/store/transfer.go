@@ -308,6 +308,9 @@ func LoadPolicy(ctx context.Context, e Engine, cat *policy.Catalogue, maxDepth i
 				bad(err)
 			}
 			r.accounts = append(r.accounts, accountAt{account: a})
+			r.policy.keepDoc(row.Table, row.ID, bytes.Clone(row.Doc))
+		case Realms, Users, Roles:
+			r.policy.keepDoc(row.Table, row.ID, bytes.Clone(row.Doc))
 		case Tokens:
 			rec, _, warnings, err := rows.token(row.ID, row.Doc)
 			if err != nil {
