@@ -148,7 +148,7 @@ func (o *oracle) changeToken(before, after record.Value) string {
 	for _, f := range record.Tokens.Fields {
 		was, is := before.Get(f.Name), after.Get(f.Name)
 		switch {
-		case was.Equal(is) || f.Name == "info" || f.Name == "metadata":
+		case was.Equal(is) || nothing(was) && nothing(is) || f.Name == "info" || f.Name == "metadata":
 		case f.Name == "enabled" && (is.Text == "false" || was.Shape == record.Absent):
 		default:
 			rights = true
@@ -168,6 +168,11 @@ func (o *oracle) changeToken(before, after record.Value) string {
 		}
 	}
 	return o.lastMaster(before, after)
+}
+
+// nothing reports whether a value means what an absent one does.
+func nothing(v record.Value) bool {
+	return v.Shape == record.Absent || v.Shape == record.Text && v.Text == "" || v.Text == "0" || v.Text == "*"
 }
 
 func (o *oracle) lastMaster(before, after record.Value) string {

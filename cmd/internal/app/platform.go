@@ -119,5 +119,8 @@ func (a *App) usage(cid int64) (used map[string]int64, blocked int) {
 			used[b.Name] = int64(len(view.Of(c, cid)))
 		}
 	}
+	if state.Until.IsZero() { // a block without end is the records' to say: an answer may be about to lift it
+		return used, admin.NotBlocked
+	}
 	return used, state.Blocked
 }
