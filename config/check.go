@@ -28,6 +28,7 @@ func (s *Settings) check(report *strict.Report) {
 	s.checkLimits(report)
 	s.checkMQTT(report)
 	s.checkStore(report)
+	s.checkMetrics(report)
 	if len(s.Listen.CORS.Origins) > 1 && slices.Contains(s.Listen.CORS.Origins, "*") {
 		s.warn(report, "listen.cors.origins", "* allows every origin: the others have no effect")
 	}

@@ -23,6 +23,7 @@ type Settings struct {
 	Limits   Limits
 	Audit    Audit
 	Log      Log
+	Metrics  Metrics
 	Shutdown Shutdown
 	MQTT     MQTT
 

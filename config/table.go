@@ -33,7 +33,7 @@ func table(s *Settings) []Setting {
 	var rows []Setting
 	for _, section := range []func(*Settings) []Setting{
 		listenRows, listenBoundRows, adminRows, upstreamRows, upstreamBoundRows, scopeRows, storeRows, policyRows,
-		limitRows, platformRows, realmRows, auditRows, processRows, mqttRows, mqttBoundRows,
+		limitRows, platformRows, realmRows, auditRows, metricsRows, processRows, mqttRows, mqttBoundRows,
 	} {
 		rows = append(rows, section(s)...)
 	}

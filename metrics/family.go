@@ -84,6 +84,14 @@ const (
 	StoreRewinds
 	StoreBadRows
 	StoreInDoubt
+	TokensMade
+	RootsWithoutMaster
+	AccountsBlocked
+	AccountCalls
+	AccountTraffic
+	AccountUsed
+	AccountLimit
+	AccountBlocked
 	Logins
 	Sessions
 	JWTVerifications
@@ -274,8 +282,18 @@ var table = [familyCount]Desc{
 	StoreBadRows:    collected("store_bad_rows", Gauge, "Rows that do not read, each of which counts as missing; the log names them."),
 	StoreInDoubt: collected("store_in_doubt", Gauge,
 		"Records that a database which went back may hold again after they were taken away or changed; tokens among them are answered 503."),
-	Logins:   collected("logins_total", Counter, "Logins by password, by outcome.", "outcome"),
-	Sessions: collected("sessions", Gauge, "Sessions of users that live in memory and have not ended; those in a database are tokens there."),
+	TokensMade: collected("tokens_made_total", Counter,
+		"Tokens that were made in the database, and those that got another access type, by the one that they have since; those that carry a user are not among them.", "access"),
+	RootsWithoutMaster: collected("roots_without_master", Gauge,
+		"Root accounts without a master token that can be used in a week, as counted every minute: there only the operator administers."),
+	AccountsBlocked: collected("accounts_blocked", Gauge, "Accounts that are blocked by a limit of their own, or by hand; those below them are not counted.", "by"),
+	AccountCalls:    collected("account_calls_total", Counter, "Requests in the branch of an account of metrics.accounts, as api_calls counts them.", "account"),
+	AccountTraffic:  collected("account_traffic_bytes_total", Counter, "Bytes of bodies in the branch of an account of metrics.accounts, as api_traffic counts them.", "account"),
+	AccountUsed:     collected("account_used", Gauge, "What the branch of an account of metrics.accounts uses of a bound now, as far as the gateway counts it itself.", "account", "bound"),
+	AccountLimit:    collected("account_limit", Gauge, "What bounds that: the smallest number on the way to the root; missing where there is none.", "account", "bound"),
+	AccountBlocked:  collected("account_blocked", Gauge, "Whether an account of metrics.accounts is blocked: 0 no, 1 by a limit, 2 by hand.", "account"),
+	Logins:          collected("logins_total", Counter, "Logins by password, by outcome.", "outcome"),
+	Sessions:        collected("sessions", Gauge, "Sessions of users that live in memory and have not ended; those in a database are tokens there."),
 	JWTVerifications: collected("jwt_verifications_total", Counter,
 		"Tokens from elsewhere that were verified; one that is remembered is not verified again.", "outcome"),
 	IssuerFailing:  collected("issuer_failing", Gauge, "1 while the keys of an issuer of tokens cannot be read.", "issuer"),

@@ -120,6 +120,11 @@ func everything(m *Metrics, cat *policy.Catalogue) {
 			Resyncs: map[string]uint64{"start": 1, "rewind": 2, "pruned": 3, "gap": 4, "many": 5}, Rewinds: 2, BadRows: 6, InDoubt: 7,
 		}
 	})
+	m.CollectAdministration(func() AdministrationStats {
+		return AdministrationStats{Made: map[policy.Access]uint64{policy.Master: 2}, Masterless: 1, ByLimit: 3, ByHand: 1, Accounts: []AccountStats{
+			{ID: 11, Calls: 70, Traffic: 900, Used: map[string]int64{"api_calls": 7, "devices_count": 2}, Limits: map[string]int64{"api_calls": 600}, Blocked: 1},
+		}}
+	})
 	m.CollectLogins(func() LoginStats {
 		return LoginStats{Outcomes: []string{"succeeded", "failed"}, Logins: []uint64{3, 2}, Sessions: 2,
 			Verdicts: []string{"accepted"}, Verified: []uint64{4}, Failing: map[string]bool{"corp": true}}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -50,7 +51,8 @@ func scrape(t *testing.T) map[string]bool {
 	files := pems()
 	files["redis.url"] = "unix:///nowhere" // what is told to nobody is counted all the same
 	secure := newSite(t, siteOptions{
-		listen: ", tls: {cert_file: cert.pem, key_file: cert.key}", files: files, settings: "limits: {shared: redis, redis_url_file: redis.url}\nrealms: {issuers: [{name: corp, issuer: 'https://127.0.0.1:1'}]}\n",
+		listen: ", tls: {cert_file: cert.pem, key_file: cert.key}", files: files, settings: "limits: {shared: redis, redis_url_file: redis.url}\nrealms: {issuers: [{name: corp, issuer: 'https://127.0.0.1:1'}]}\nmetrics: {accounts: [11]}\n",
+		policy: strings.Replace(fmt.Sprintf(gatePolicy, ""), "name: fleet", "name: fleet, limit_id: 5", 1) + "limits: [{id: 5, cid: 1, name: small, api_calls: 600}]\n",
 	})
 	start(t, "serve", "-c", secure.file()).await(secure.admin+"/readyz", 200)
 	for line := range strings.Lines(g.scrape() + database.scrape() + secure.scrape()) {

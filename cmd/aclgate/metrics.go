@@ -105,8 +105,10 @@ func labelRows() [][2]string {
 	}
 	return [][2]string{
 		{"access", "`master`, `standard`, `acl`, `noapi`"},
+		{"account", "an id of `metrics.accounts`"},
 		{"action", "`" + strings.Join(record.Actions(), "`, `") + "`"},
-		{"bound", "`total`: `listen.max_connections`, `per_ip`: `listen.max_connections_per_ip`"},
+		{"bound", "of connections `total`: `listen.max_connections`, `per_ip`: `listen.max_connections_per_ip`; of an account a name such as `api_calls` or `devices_count`"},
+		{"by", "`limit`: of all zeros, or for a while, `hand`: `enabled` is false"},
 		{"class", "`2xx` to `5xx`, `1xx`, `none`"},
 		{"code", "a status such as `403`; rare ones under their class"},
 		{"collection", "module and type such as `gw/devices`, see `aclgate routes`; `unknown`"},

@@ -166,8 +166,9 @@ var choices = map[string][]choice{
 	"audit.allow_sample": {
 		{value: "1", with: map[string]string{"audit.path": "audit.jsonl"}, means: func(o *outlook) { o.auditsAll = true }},
 	},
-	"audit.max_size": alone("1MiB"),
-	"audit.keep":     alone("0"),
+	"audit.max_size":   alone("1MiB"),
+	"audit.keep":       alone("0"),
+	"metrics.accounts": nil, // TestMetricsOfAccounts
 	"log.level": {
 		{value: "debug", means: func(o *outlook) { o.level = "debug" }}, {value: "warn", means: func(o *outlook) { o.level = "warn" }},
 		{value: "error", means: func(o *outlook) { o.level = "error" }},

@@ -123,14 +123,16 @@ func (l *Live) change(tokens []tokenChange) (kinds bool) {
 	l.mu.Lock()
 	for _, c := range tokens {
 		l.written(rowKey{Tokens, c.id})
+		var was *Record
 		if d, found := l.tokens.digestOf(c.id); found {
-			digests = append(digests, d)
+			digests, was = append(digests, d), l.tokens.policy.Find(d)
 		}
 		if c.rec == nil {
 			kinds = l.tokens.remove(c.id) || kinds
 			l.uses.forget(c.id)
 			continue
 		}
+		l.stats.made.count(was, c.rec)
 		digests = append(digests, c.rec.Token.Digest)
 		kinds = l.tokens.put(c.rec) || kinds
 	}

@@ -60,6 +60,7 @@ type liveStats struct {
 	poll, apply   atomic.Int64 // nanoseconds of the last ones
 	resyncs       [resyncCount]atomic.Uint64
 	bad, doubt    atomic.Int64
+	made          madeTokens
 }
 
 // Stats is how the following goes.
@@ -71,6 +72,7 @@ type Stats struct {
 	Resyncs       map[string]uint64
 	BadRows       int64
 	InDoubt       int64
+	Made          map[policy.Access]uint64 // see madeTokens
 }
 
 // Stats returns how the following goes.
@@ -79,7 +81,7 @@ func (l *Live) Stats() Stats {
 	all := Stats{
 		Up: s.up.Load(), Head: s.head.Load(), Applied: s.applied.Load(), Lease: l.lease.left(l.o.Now()),
 		Poll: time.Duration(s.poll.Load()), Apply: time.Duration(s.apply.Load()),
-		Resyncs: map[string]uint64{}, BadRows: s.bad.Load(), InDoubt: s.doubt.Load(),
+		Resyncs: map[string]uint64{}, BadRows: s.bad.Load(), InDoubt: s.doubt.Load(), Made: s.made.counts(),
 	}
 	for r := range resyncCount {
 		all.Resyncs[r.String()] = s.resyncs[r].Load()

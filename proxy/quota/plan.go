@@ -20,6 +20,7 @@ type Account struct {
 	Traffic  int64            // bytes of bodies in a window; None: no bound
 	BlockFor time.Duration    // how long an excess of these two blocks
 	Items    map[string]int64 // by the URI of a collection; nil: no bound
+	Named    bool             // what it uses is added up for ever, for metrics
 }
 
 // bounds reports whether there is anything to enforce.
@@ -118,6 +119,8 @@ type counter struct {
 	calls, traffic windowed
 	until          atomic.Int64 // unix nanoseconds at which a block ends; in the past: there is none
 	told           [2]windowed  // of calls and traffic, what all gateways are known to have counted
+
+	allCalls, allTraffic atomic.Uint64 // of an account that is Named, since it is
 }
 
 // windowed is a sum in the current window: 24 bits of the number of the window above 40 bits of the sum,

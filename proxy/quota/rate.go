@@ -42,6 +42,7 @@ func (b *Book) Admit(h *Hold, cid int64, now time.Time) (r Refusal) {
 	h.node = own
 	window := b.windowAt(now)
 	calls := own.calls.add(window, 1)
+	own.addUp(1, 0)
 	if r = own.blocked(); r.Reason != policy.NotJudged {
 		return r
 	}
@@ -123,7 +124,9 @@ func (b *Book) Release(h *Hold, denied bool, bytes int64, now time.Time) {
 				return
 			}
 			n.calls.add(window, 1)
+			n.addUp(1, 0)
 		}
+		n.addUp(0, bytes)
 		if used := n.traffic.add(window, bytes); n.Traffic >= 0 && used > n.Traffic {
 			n.block(now)
 		}

@@ -107,6 +107,7 @@ type App struct {
 	draining        atomic.Bool
 	reloadFailed    atomic.Bool  // the last one
 	ending          atomic.Int64 // tokens that end soon
+	masterless      atomic.Int64 // root accounts without a master, and 1; 0: they were not counted
 	notifier        *notifier
 	marker          string // of this process, in requests to the backend
 }
@@ -255,7 +256,7 @@ func (a *App) awaitProbe(ctx context.Context) {
 // request was answered.
 func (a *App) loops() []func(context.Context) {
 	all := []func(context.Context){
-		a.policy.Run, a.logins.Run, a.countEnding, a.index.Run, a.gateway.WatchMemory, a.reloadOnHangup, a.notifier.run, a.watchKeys,
+		a.policy.Run, a.logins.Run, a.countEnding, a.countMasters, a.index.Run, a.gateway.WatchMemory, a.reloadOnHangup, a.notifier.run, a.watchKeys,
 		func(ctx context.Context) {
 			a.watchFaults(ctx, faultTick, append(a.backgroundFaults(), a.fileFaults()...))
 		},

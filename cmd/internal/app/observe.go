@@ -51,6 +51,7 @@ func (a *App) openAdmin() error {
 		l := a.server.Listener()
 		return metrics.ListenerStats{Open: l.Open(), Refused: l.RefusedConns(), RefusedPerIP: l.RefusedPerIP()}
 	})
+	a.metrics.CollectAdministration(a.administrationStats)
 	a.metrics.CollectExpiry(a.certificates, func() int { return int(a.ending.Load()) })
 	a.metrics.CollectAudit(a.audit)
 	a.metrics.CollectLost(func() metrics.LostStats {

@@ -34,9 +34,11 @@ func (a *App) useLimits() {
 		}
 		of := admin.AccountOf(v)
 		limit, found := limits[of.LimitID]
-		accounts = append(accounts, quotaOf(&of, limit, found))
+		bounds := quotaOf(&of, limit, found)
+		bounds.Named = a.named(of.ID)
+		accounts = append(accounts, bounds)
 	}
-	a.quota.Use(a.policy.Tree(), accounts, false)
+	a.quota.Use(a.policy.Tree(), accounts, len(a.settings.Metrics.Accounts) > 0)
 }
 
 // docs yields the documents of accounts or limits that are obeyed.
