@@ -120,7 +120,9 @@ func (l *Live) replaceTree() {
 // had. It reports whether the kinds of tokens changed.
 func (l *Live) change(tokens []tokenChange) (kinds bool) {
 	digests := make([]policy.Digest, 0, 2*len(tokens))
+	install := l.tokens.room(len(tokens), l.pacer().step)
 	l.mu.Lock()
+	install()
 	for _, c := range tokens {
 		l.written(rowKey{Tokens, c.id})
 		var was *Record

@@ -5,6 +5,8 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -78,4 +80,42 @@ func BenchmarkCompact(b *testing.B) {
 		l.newTokens().copyOf(l.tokens, func() {})
 	}
 	b.ReportMetric(float64((processTime()-cpu).Microseconds())/float64(n), "cpu-µs/op")
+}
+
+// BenchmarkStall looks tokens up while ten thousand among 1,000,000 change again and again, and are
+// copied away: the longest look-up, and the longest of as much work that waits for nobody.
+func BenchmarkStall(b *testing.B) {
+	const tokens, batch = 1_000_000, 1000
+	l := liveOf(tokens)
+	var stop atomic.Bool
+	var looking sync.WaitGroup
+	var longest, idle time.Duration
+	looking.Go(func() {
+		for !stop.Load() {
+			d := DigestOf(fmt.Appendf(nil, "%d", rand.Int64N(tokens)+1))
+			began := time.Now()
+			_, _ = l.Load(d)
+			looked := time.Now()
+			DigestOf(fmt.Appendf(nil, "%d", 1))
+			longest, idle = max(longest, looked.Sub(began)), max(idle, time.Since(looked))
+			time.Sleep(50 * time.Microsecond)
+		}
+	})
+	rev := int64(0)
+	for b.Loop() {
+		first := rand.Int64N(tokens-10*batch) + 1
+		for part := range int64(10) {
+			all := &Batch{}
+			for id := first + part*batch; id < first+part*batch+batch; id++ {
+				rev++
+				all.Changes = append(all.Changes, Change{Rev: rev, Table: Tokens, IDs: []int64{id}})
+				all.Rows = append(all.Rows, Row{Table: Tokens, ID: id, Doc: benchDoc(id, rev)})
+			}
+			l.apply(all)
+		}
+	}
+	stop.Store(true)
+	looking.Wait()
+	b.ReportMetric(float64(longest.Microseconds()), "longest-µs")
+	b.ReportMetric(float64(idle.Microseconds()), "idle-µs")
 }

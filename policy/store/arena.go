@@ -56,6 +56,23 @@ func (x *hashIndex) reserve(n int) {
 	x.slots = make([]uint64, size)
 }
 
+// larger returns slots with room for n records more, if those in use have none; else nil. Nobody may
+// change the index meanwhile; step stands after each record.
+func (x *hashIndex) larger(n int, step func()) []uint64 {
+	if x.used+n <= len(x.slots)/4*3 {
+		return nil
+	}
+	more := hashIndex{arena: x.arena, hash: x.hash, slots: make([]uint64, 8)}
+	more.reserve(x.used + n)
+	for _, entry := range x.slots {
+		if entry != 0 {
+			more.place(entry)
+			step()
+		}
+	}
+	return more.slots
+}
+
 // slot returns the slot where the search for a hash begins. The multiplication spreads ids that
 // follow each other, and digests that somebody made up.
 func (x *hashIndex) slot(hash uint64) int {

@@ -18,7 +18,7 @@ import (
 const (
 	maxAnswer  = 2 * time.Second // for one answer of the engine, unless a quarter of the bound is less
 	maxPause   = 5 * time.Second // between two polls while they fail
-	applyChunk = 64              // tokens that are changed in one go: misses of the cache wait for that
+	applyChunk = 16              // tokens that are changed in one go: misses of the cache wait for that
 	maxResyncs = 3               // of one poll
 	knownFor   = 3               // parts of the bound: how old a beat may be for a question to renew the lease
 	pruneEvery = time.Hour

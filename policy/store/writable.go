@@ -48,6 +48,27 @@ func (w *writable) put(rec *Record) (kinds bool) {
 	return len(p.kinds.list) != before || present(counts) != present(p.tokens)
 }
 
+// room makes room for n tokens more, beside the tables that are in use: a table of a million tokens that
+// grows takes a tenth of a second, in which nobody could look a token up. It only reads; what it returns
+// puts the tables in force. step stands after every few microseconds of work.
+func (w *writable) room(n int, step func()) (install func()) {
+	p := w.policy
+	ids, digests := w.ids.larger(n, step), p.digests.larger(n, step)
+	lasts := p.lasts
+	if w.counter != nil && cap(lasts)-len(lasts) < n {
+		lasts = append(make([]*atomic.Int64, 0, len(lasts)+len(lasts)/4+n), lasts...)
+	}
+	return func() {
+		if ids != nil {
+			w.ids.slots = ids
+		}
+		if digests != nil {
+			p.digests.slots = digests
+		}
+		p.lasts = lasts
+	}
+}
+
 // remove takes a token away. It reports whether the kinds of tokens changed.
 func (w *writable) remove(id int64) (kinds bool) {
 	p := w.policy

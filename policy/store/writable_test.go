@@ -49,6 +49,7 @@ func checkWritable(t *testing.T, ops []byte) {
 		rec := tokenOf(id, shape)
 		before := present(w.policy.tokens)
 		var moved bool
+		w.room(1, func() {})()
 		switch holder := plain.find(rec.Token.Digest); {
 		case ops[0]&0x60 == 0x60:
 			moved = w.remove(id)
@@ -171,5 +172,41 @@ func TestCopyOf(t *testing.T) {
 		if ids := differing(l.tokens, fresh); len(ids) > 0 {
 			t.Errorf("%d tokens: %v differ in the copy", n, ids)
 		}
+	}
+}
+
+// Tables grow beside those in use: whoever puts a token in waits for none of it.
+func TestRoom(t *testing.T) {
+	w, grown := newWritable(), 0
+	w.counter = func(int64) *atomic.Int64 { return new(atomic.Int64) }
+	for id := int64(1); id <= 1000; id += 10 {
+		install := w.room(10, func() { grown++ })
+		for known := int64(1); known < id; known++ {
+			if w.ids.withID(known) == nil {
+				t.Fatalf("token %d is not found while the tables grow", known)
+			}
+		}
+		install()
+		ids, digests, lasts := len(w.ids.slots), len(w.policy.digests.slots), cap(w.policy.lasts)
+		for more := range int64(10) {
+			rec := tokenOf(id+more, 16)
+			binary.LittleEndian.PutUint64(rec.Token.Digest[:], uint64(id+more))
+			w.put(rec)
+		}
+		if len(w.ids.slots) != ids || len(w.policy.digests.slots) != digests || cap(w.policy.lasts) != lasts {
+			t.Fatalf("with %d tokens a table grew after it had room", id)
+		}
+		for known := int64(1); known < id+10; known++ {
+			record := w.ids.withID(known)
+			if record == nil {
+				t.Fatalf("token %d is lost", known)
+			}
+			if d := policy.Digest(record[:32]); w.policy.Find(d) == nil {
+				t.Fatalf("token %d is not found by its digest", known)
+			}
+		}
+	}
+	if grown == 0 {
+		t.Error("nothing grew")
 	}
 }
