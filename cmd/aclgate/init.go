@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,13 +86,20 @@ func (e *env) runInit(ctx context.Context, f *initFlags) error {
 	if err := oneOf("--mode", f.mode, []string{"none", "header", "ids", "both"}); err != nil {
 		return err
 	}
+	if f.systemd && f.compose {
+		return errors.New("--systemd and --compose exclude each other: a unit and a container have their files elsewhere")
+	}
 	f.url = strings.TrimSuffix(f.url, "/") // as a browser shows the address of a host
 	start := f.start()
 	if _, faults := config.Parse(e.file, config.Smallest(start)); faults.Err() != nil {
-		return fmt.Errorf("--upstream %q cannot be used: expected http://HOST:PORT or https://HOST:PORT", f.url)
+		return fmt.Errorf("--upstream %q cannot be used: expected http://HOST:PORT or https://HOST:PORT, without a path", f.url)
 	}
 	folder := filepath.Dir(e.file)
-	key, keyErr := config.ReadKeyFile(filepath.Join(folder, upstreamName))
+	keyFile := filepath.Join(folder, upstreamName)
+	key, keyErr := config.ReadKeyFile(keyFile)
+	if keyErr != nil && !errors.Is(keyErr, os.ErrNotExist) {
+		return failed(fmt.Errorf("%s: %w; nothing was written", keyFile, keyErr))
+	}
 	var found *survey.Result
 	if f.mode == "" {
 		asking := e.during("asking the backend")
@@ -105,8 +114,20 @@ func (e *env) runInit(ctx context.Context, f *initFlags) error {
 	if err := e.writeAll(folder, files); err != nil {
 		return failed(err)
 	}
+	if found == nil && f.mode == "" {
+		e.sayAgain(folder, files)
+	}
 	e.sayNext(folder, f, keyErr == nil, found)
 	return nil
+}
+
+// sayAgain prints how init is run again where the backend could not be asked.
+func (e *env) sayAgain(folder string, files []newFile) {
+	var names []string
+	for _, f := range files {
+		names = append(names, filepath.Join(folder, f.name))
+	}
+	fmt.Fprintf(e.stdout, "\nBetter: mend what kept the backend from being asked, then: rm %s\nand run the same init again.\n", strings.Join(names, " "))
 }
 
 // start returns the settings as far as the flags say.
@@ -174,26 +195,26 @@ func (f *initFlags) files(start config.Start, accounts []policy.Account) ([]newF
 
 // survey asks the backend what it is, and has the settings say so. It returns nil where nothing was
 // seen.
-func (e *env) survey(ctx context.Context, url, key string, keyErr error, start *config.Start) *survey.Result {
-	if keyErr != nil && !errors.Is(keyErr, os.ErrNotExist) {
-		fmt.Fprintf(e.stderr, "%s: %v\n", upstreamName, keyErr)
-	}
+func (e *env) survey(ctx context.Context, backend, key string, keyErr error, start *config.Start) *survey.Result {
 	cat, err := routes.Load("")
 	if err != nil {
 		panic(err) // the catalogue is built in, and tests load it
 	}
 	ctx, stop := context.WithTimeout(ctx, surveyFor)
 	defer stop()
-	fmt.Fprintf(e.stdout, "asking %s …\n", url)
-	found, err := survey.Run(ctx, url, key, cat, nil)
+	fmt.Fprintf(e.stdout, "asking %s …\n", backend)
+	found, err := survey.Run(ctx, backend, key, cat, nil)
 	if err != nil {
 		why := err.Error()
-		if errors.Is(err, survey.ErrUnauthorized) && keyErr != nil {
+		switch {
+		case errors.Is(err, survey.ErrUnauthorized) && keyErr != nil:
 			why = "it wants a key, and " + upstreamName + " is not there"
+		case errors.Is(err, survey.ErrUnauthorized):
+			why += ": it does not take the key in " + upstreamName
 		}
 		fmt.Fprintf(e.stdout, "nothing was learnt of it: %s\n", why)
 		fmt.Fprintf(e.stdout, "scope.mode is header until somebody knows better: it serves nothing that only accounts limit before\n"+
-			"the backend was seen to keep them apart. Better: mend this, remove what was written, and ask again.\n\n")
+			"the backend was seen to keep them apart.\n\n")
 		start.Mode = config.ScopeHeader
 		start.Why = "Not known yet: " + why + ". header: the backend keeps accounts apart, which the gateway checks;\n" +
 			"ids: the gateway does, by the cid of each row; none: there is one account, and nothing is kept apart."
@@ -295,27 +316,37 @@ func (e *env) sayNext(folder string, f *initFlags, hasKey bool, found *survey.Re
 	}
 	steps = append(steps, "aclgate token new --into "+at(policyName))
 	switch {
-	case found == nil && f.mode != string(config.ScopeNone):
+	case f.mode == "" && found == nil:
 		steps = append(steps, `Name the accounts of your backend under "accounts:", and choose scope.mode.`)
+	case found == nil && f.mode != string(config.ScopeNone):
+		steps = append(steps, `Name the accounts of your backend under "accounts:".`)
 	case found != nil && len(found.Accounts) == 0 && len(found.CIDs) > 1:
 		steps = append(steps, `Look at "accounts:" in the policy: names and parents are yours to say.`)
 	}
 	if f.tls != "" {
 		steps = append(steps, "Replace "+at(certName)+" and "+at(certKeyName)+" by your certificate; until then: curl --cacert "+at(certName))
 	}
-	steps = append(steps, "aclgate check --live")
-	switch {
-	case f.systemd:
-		steps = append(steps, "Put the files where "+at(unitName)+" says, and: systemctl enable --now aclgate")
-	case f.compose:
-		steps = append(steps, "docker compose up")
-	default:
-		steps = append(steps, "aclgate serve")
-	}
+	steps = append(steps, f.starting(at)...)
 	fmt.Fprint(e.stdout, "\nNext:\n")
 	for i, step := range steps {
 		fmt.Fprintf(e.stdout, "  %d. %s\n", i+1, step)
 	}
+}
+
+// starting returns the steps that check the files and start the gateway.
+func (f *initFlags) starting(at func(name string) string) []string {
+	const check = "aclgate check --live"
+	switch {
+	case f.systemd: // the settings name folders that the unit makes
+		return []string{"Put the files where " + at(unitName) + " says.", "systemctl enable --now aclgate", check + " -c /etc/aclgate/aclgate.yaml"}
+	case f.compose:
+		steps := []string{check}
+		if u, err := url.Parse(f.url); err == nil && isPrivate(net.JoinHostPort(u.Hostname(), "")) {
+			steps = append(steps, "In upstream.urls name the backend as the container reaches it: "+u.Hostname()+" is the container itself there.")
+		}
+		return append(steps, "Let the container read and write the folder: chown -R 65532:65532 "+at(""), "docker compose up")
+	}
+	return []string{check, "aclgate serve"}
 }
 
 // writeNew writes a file that must not exist yet: nothing of the operator's is ever overwritten.

@@ -41,7 +41,7 @@ func TestInitFitsTheBackend(t *testing.T) {
 		"no accounts": {backend.Options{Key: upstreamKey, IgnoreCID: true, NoCIDField: true}, []string{"scope: {mode: none}", "rows have no cid", "0 have a cid"},
 			"token new", upstreamName, "the backend answers, and takes"},
 		"another key": {backend.Options{Key: "another-key-1"}, []string{"scope: {mode: header}", "Not known yet: the backend answers 401"},
-			"nothing was learnt of it: the backend answers 401", "read ", ""},
+			"nothing was learnt of it: the backend answers 401: it does not take the key in upstream.token", "read ", ""},
 	} {
 		folder, stdout := initialised(t, row.options)
 		settings := readText(t, folder, "aclgate.yaml")
@@ -106,6 +106,52 @@ func TestInitWithoutKey(t *testing.T) {
 	code, stdout, _ := once(t, "init", "-c", filepath.Join(t.TempDir(), "aclgate.yaml"), "--upstream", url)
 	if want := "it wants a key, and upstream.token is not there"; code != exitOK || !strings.Contains(stdout, want) || !strings.Contains(stdout, "Put the backend's key") {
 		t.Errorf("got %d\n%s\nwant %q", code, stdout, want)
+	}
+}
+
+// A key file that holds no key is named, and nothing is written that would have to be removed again.
+func TestInitWithBrokenKey(t *testing.T) {
+	folder := write(t, map[string]string{upstreamName: "short\n"})
+	code, _, stderr := once(t, "init", "-c", filepath.Join(folder, "aclgate.yaml"), "--upstream", "http://127.0.0.1:1")
+	if want := "upstream.token: the key file has 5 characters"; code != exitFailed || !strings.Contains(stderr, want) {
+		t.Errorf("got %d %s, want %q", code, stderr, want)
+	}
+	if _, err := os.Stat(filepath.Join(folder, "aclgate.yaml")); err == nil {
+		t.Error("the settings were written")
+	}
+}
+
+// The steps that init names are in an order in which each of them works.
+func TestInitNext(t *testing.T) {
+	for name, row := range map[string]struct {
+		args, says []string
+		not        string
+	}{
+		"nobody answers": {nil, []string{"Better: mend what kept the backend from being asked, then: rm ", "aclgate.yaml", "policy.yaml", "choose scope.mode"}, "admin.token"},
+		"a mode":         {[]string{"--mode", "ids"}, []string{`Name the accounts of your backend under "accounts:".`}, "Better"},
+		"a unit":         {[]string{"--mode", "none", "--systemd"}, []string{"Put the files where", "systemctl enable", "check --live -c /etc/aclgate/aclgate.yaml"}, "serve"},
+		"a container":    {[]string{"--mode", "none", "--compose"}, []string{"check --live\n", "127.0.0.1 is the container itself", "chown -R 65532:65532 ", "docker compose up"}, "serve"},
+	} {
+		folder := write(t, map[string]string{upstreamName: upstreamKey + "\n"})
+		code, stdout, stderr := once(t, append([]string{"init", "-c", filepath.Join(folder, "aclgate.yaml"), "--upstream", "http://127.0.0.1:1"}, row.args...)...)
+		rest := stdout
+		for _, want := range row.says {
+			at := strings.Index(rest, want)
+			if code != exitOK || at < 0 {
+				t.Fatalf("%s: got %d\n%s%s\nwant %q after what comes before", name, code, stdout, stderr, want)
+			}
+			rest = rest[at:]
+		}
+		if strings.Contains(rest, row.not) {
+			t.Errorf("%s: got\n%s\nwant no %q", name, stdout, row.not)
+		}
+	}
+	for _, args := range [][]string{{"--systemd", "--compose"}, {"--upstream", "http://127.0.0.1:1/gw"}} {
+		folder := write(t, nil)
+		code, _, stderr := once(t, append([]string{"init", "-c", filepath.Join(folder, "aclgate.yaml"), "--upstream", "http://127.0.0.1:1"}, args...)...)
+		if code != exitUsage || !strings.Contains(stderr, "exclude each other") && !strings.Contains(stderr, "without a path") {
+			t.Errorf("%v: got %d %s", args, code, stderr)
+		}
 	}
 }
 
