@@ -44,10 +44,10 @@ func (x *explainer) hint() string {
 func (x *explainer) hintOpen() string {
 	for i := range x.dec.Selectors {
 		if x.dec.Selectors[i].Match {
-			return "Explain the request with the items named by id, or send it to the running gateway."
+			return "Explain the request with the items named by id, or add --live: the running gateway is asked then."
 		}
 	}
-	return "Send the request to the running gateway: it has the index."
+	return "Add --live: the running gateway is asked then, which has the index."
 }
 
 // at returns a place in brackets.
