@@ -181,6 +181,9 @@ func (e *env) checkLive(ctx context.Context, a *app.App, s *config.Settings, tre
 	case found == nil && s.Scope.Mode == config.ScopeHeader:
 		fmt.Fprintln(e.stdout, "live: nothing to ask the backend with these settings: scope.trust_header, or no upstream.token_file")
 	case found == nil:
+		if err := a.AskBackend(ctx); err != nil { // before the index tries again and again
+			return failed(fmt.Errorf("live: cannot ask the backend: %w", err))
+		}
 		if err := a.ReadIndex(ctx); err != nil {
 			return failed(fmt.Errorf("live: %w", err))
 		}
@@ -190,7 +193,8 @@ func (e *env) checkLive(ctx context.Context, a *app.App, s *config.Settings, tre
 	case found.Support == probe.Ignored:
 		return failed(errors.New(ignored(tree, found)))
 	case found.Support == probe.Unknown:
-		fmt.Fprintf(e.stdout, "live: the backend answers, but shows nothing that tells whether it obeys x-flespi-cid (%d pages)\n", found.Probes)
+		fmt.Fprintf(e.stdout, "live: the backend answers, but shows nothing that tells whether it obeys x-flespi-cid (%d pages)\n"+
+			"It takes items of two accounts that the policy names: look at its accounts\n", found.Probes)
 	default:
 		fmt.Fprintf(e.stdout, "live: the backend obeys x-flespi-cid (%s under account %d)\n", found.Collection, found.Account)
 	}

@@ -48,6 +48,7 @@ var stumbled = []struct{ fault, file, test, says string }{
 	{"26: links of alerts", "deploy_test.go", "TestRunbooks", "runbook_url"},
 	{"27: check says little", "advice_test.go", "TestAdviceOfTokens", "OK: "},
 	{"28: a refused key at the backend", "newcomer_test.go", "TestNewcomerRefusedKey", "the backend rejected the key in upstream.token_file (401)"},
+	{"28: a refused key in mode ids, named after 20 seconds", "newcomer_test.go", "TestNewcomerRefusedKey", "scope: {mode: ids}"},
 	{"29: a key file that holds no key", "../../config/files_test.go", "TestReadKeyFile", "keep the key only"},
 	{"30: units and ranges", "newcomer_test.go", "TestNewcomerMessages", `unknown unit "MB": use KiB, MiB or GiB`},
 	{"30: units and ranges", "newcomer_test.go", "TestNewcomerMessages", "not a valid IP address or CIDR range"},
@@ -183,6 +184,10 @@ func TestNewcomerRefusedKey(t *testing.T) {
 	const want = "the backend rejected the key in upstream.token_file (401)"
 	if code, _, stderr := once(t, "check", "--live", "-c", s.file()); code != exitFailed || !strings.Contains(stderr, "live: cannot ask the backend: "+want) {
 		t.Errorf("check --live: got %d %s", code, stderr)
+	}
+	ids := newSite(t, siteOptions{policy: livePolicy, backend: fake, settings: "scope: {mode: ids}\nlog: {level: error}\n"})
+	if code, _, stderr := once(t, "check", "--live", "-c", ids.file()); code != exitFailed || !strings.Contains(stderr, "live: cannot ask the backend: "+want) {
+		t.Errorf("check --live in mode ids: got %d %s", code, stderr)
 	}
 	g := &gate{start(t, "serve", "-c", s.file()), s}
 	g.await(g.admin+"/healthz", http.StatusOK)
