@@ -71,6 +71,9 @@ func TestAccountsOfTheBackend(t *testing.T) {
 		if code != exitOK || !strings.Contains(stdout, row.live) {
 			t.Errorf("%s: check --live: got %d %s%s", row.scope, code, stdout, stderr)
 		}
+		if out := g.runs(exitFailed, "account", "list"); !strings.Contains(out, "accounts and limits are the backend's (scope.accounts: backend)") {
+			t.Errorf("%s: account list: got %s", row.scope, out)
+		}
 		g.end()
 	}
 }

@@ -65,9 +65,22 @@ func (e *env) askAdmin(ctx context.Context, s *config.Settings, method, path str
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAdminAnswer))
 	text := strings.TrimSpace(string(answer))
 	if resp.StatusCode == http.StatusNotFound && reasons(text) == "no such resource" {
-		return 0, "", errors.New("the running gateway was started without admin.token_file: restart it")
+		return 0, "", errors.New(notServed(s, path))
 	}
 	return resp.StatusCode, text, err
+}
+
+// notServed says why the running gateway does not know a path of its admin listener.
+func notServed(s *config.Settings, path string) string {
+	records, administration := strings.CutPrefix(path, "/platform/")
+	backends := s.Scope.Accounts == config.AccountsBackend && (strings.HasPrefix(records, "subaccounts") || strings.HasPrefix(records, "limits"))
+	switch {
+	case administration && s.Platform.Serve == config.Off:
+		return "platform.serve is off: the gateway administers nothing"
+	case administration && backends:
+		return "accounts and limits are the backend's (scope.accounts: backend): ask it for them"
+	}
+	return "the running gateway was started without admin.token_file: restart it"
 }
 
 // dialable turns an address to listen on into one to call: a listener on every address is called on

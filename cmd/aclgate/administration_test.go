@@ -61,6 +61,17 @@ func TestAccountAndLimitCommands(t *testing.T) {
 	if out := g.runs(exitFailed, "account", "delete", "11"); !strings.Contains(out, "has accounts below it") {
 		t.Errorf("got %s", out)
 	}
+	g.runs(exitOK, "item", "assign", "gw/devices", "1", "--cid", "111")
+	for said, args := range map[string][]string{
+		"there is no token 99 here":   {"token", "revoke", "99"},
+		"there is no account 99 here": {"account", "new", "--parent", "99", "--name", "x"},
+		"there is no limit 99 here":   {"account", "edit", "11", "--limit", "99"},
+		"delete it with --release":    {"account", "delete", "111"},
+	} {
+		if out := g.runs(exitFailed, args...); !strings.Contains(out, said) {
+			t.Errorf("%v: got %s, want %q", args, out, said)
+		}
+	}
 	g.runs(exitUsage, "limit", "new", "--name", "x")
 	g.runs(exitUsage, "limit", "edit", "1", "--set", "api_call=3")
 	g.runs(exitUsage, "account", "show", "x")

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,6 +30,15 @@ var grantKind = recordKind{"grants", "a grant", record.Grants, "id,cid,name,enab
 		}
 		return strings.Join(parts, "; ")
 	}},
+	{"STATE", func(row map[string]any) string {
+		if enabled, said := row["enabled"].(bool); said && !enabled {
+			return "disabled"
+		}
+		if end := number(row, "expire"); end > 0 {
+			return "until " + time.Unix(end, 0).UTC().Format(time.RFC3339)
+		}
+		return "enabled"
+	}},
 }}
 
 func (e *env) grant() *cobra.Command {
@@ -34,11 +46,50 @@ func (e *env) grant() *cobra.Command {
 		Long: `Make, show, change, link and delete grants. A grant says what may be done with some
 items of its account; whom it is for is said by link. docs/sharing.md has examples.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	c.AddCommand(e.grantWrite("new"), e.recordList(&grantKind), e.recordShow(&grantKind), e.grantWrite("edit"), e.recordDelete(&grantKind, nil),
+	c.AddCommand(e.grantWrite("new"), e.recordList(&grantKind), e.grantShow(), e.grantWrite("edit"), e.recordDelete(&grantKind, nil),
 		e.recordSwitch(&grantKind, "enable", true, "Let a grant give something again"),
 		e.recordSwitch(&grantKind, "disable", false, "Have a grant give nothing, at once"),
 		e.grantLink("link", http.MethodPost, "Make a grant one for an account"),
 		e.grantLink("unlink", http.MethodDelete, "Take an account out of a grant"))
+	return c
+}
+
+// grantShow prints a grant with the accounts that it is for.
+func (e *env) grantShow() *cobra.Command {
+	c := e.recordShow(&grantKind)
+	c.Short = "Print all fields as JSON, and the accounts that it is for"
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		path, err := recordPath(grantKind.collection, grantKind.name, args[0], false)
+		if err != nil {
+			return err
+		}
+		text, err := e.recordAt(cmd.Context(), path, grantKind.kind)
+		if err != nil {
+			return err
+		}
+		links, err := e.rows(cmd.Context(), path+"/subaccounts", "all", url.Values{})
+		if err != nil {
+			return err
+		}
+		var grant map[string]json.RawMessage
+		if err := json.Unmarshal(text, &grant); err != nil {
+			return failed(err)
+		}
+		grantees := []json.RawMessage{}
+		for _, link := range links {
+			var of struct {
+				Account json.RawMessage `json:"subaccount_id"`
+			}
+			if err := json.Unmarshal(link, &of); err != nil {
+				return failed(err)
+			}
+			grantees = append(grantees, of.Account)
+		}
+		if grant["grantees"], err = json.Marshal(grantees); err != nil {
+			return failed(err)
+		}
+		return e.printJSON(grant)
+	}
 	return c
 }
 

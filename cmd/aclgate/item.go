@@ -100,7 +100,7 @@ func each(spans []store.Span, do func(int64) error) error {
 }
 
 // noOwnersAsked warns of whose items are where the backend says so.
-const noOwnersAsked = "warning: scope.owners is not store: nobody asks for this"
+const noOwnersAsked = "warning: scope.owners is not store: whose items are, the backend says, and nobody asks for this"
 
 // putOwners writes whose items are, all of it or nothing.
 func (e *env) putOwners(ctx context.Context, rows func(func(store.Owner) error) error) error {
@@ -215,6 +215,9 @@ func (e *env) eachOwner(ctx context.Context, yield func(store.Owner) error) erro
 	s, err := e.loadSettings()
 	if err != nil {
 		return err
+	}
+	if s.Scope.Owners != config.OwnersStore {
+		fmt.Fprintln(e.stderr, noOwnersAsked)
 	}
 	if s.Store.Kind == config.StoreFile {
 		pol, err := policyInForce(s)

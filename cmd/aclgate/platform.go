@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -46,7 +47,7 @@ func (e *env) platform(ctx context.Context, method, path string, body []byte) (*
 	}
 	var a platformAnswer
 	if status != http.StatusOK {
-		return nil, failed(errors.New(reasons(text)))
+		return nil, failed(errors.New(inCommands(reasons(text))))
 	}
 	if err := json.Unmarshal([]byte(text), &a); err != nil {
 		return nil, failed(fmt.Errorf("the admin listener answered what is no answer: %w", err))
@@ -55,9 +56,22 @@ func (e *env) platform(ctx context.Context, method, path string, body []byte) (*
 		fmt.Fprintln(e.stderr, "warning: "+w.Reason)
 	}
 	if len(a.Errors) > 0 {
-		return nil, failed(errors.New(reasons(text)))
+		return nil, failed(errors.New(inCommands(reasons(text))))
 	}
 	return &a, e.heard(&a)
+}
+
+// deniedRecord is the one answer for a record that is not there and for one that is not the caller's.
+var deniedRecord = regexp.MustCompile(`access denied to '/([a-z_]+)s/([0-9]+)'`)
+
+// inCommands returns a reason of the API in the words of the commands. The operator is above all
+// accounts: what is denied to them is not there, or not where it was named.
+func inCommands(reason string) string {
+	reason = deniedRecord.ReplaceAllStringFunc(reason, func(denied string) string {
+		m := deniedRecord.FindStringSubmatch(denied)
+		return "there is no " + strings.TrimPrefix(m[1], "sub") + " " + m[2] + " here (" + denied + ")"
+	})
+	return strings.ReplaceAll(reason, "items=release", "--release")
 }
 
 // heard says which gateways were not heard of.
@@ -116,14 +130,23 @@ func (e *env) written() error {
 	return err
 }
 
-// showRecord prints one record with all that can be read of it.
-func (e *env) showRecord(ctx context.Context, path string, kind *record.Kind) error {
+// recordAt returns one record with all that can be read of it.
+func (e *env) recordAt(ctx context.Context, path string, kind *record.Kind) (json.RawMessage, error) {
 	names := kind.Names(func(f *record.Field) bool { return f.Readable() && !f.Has(record.Secret) })
 	a, err := e.platform(ctx, http.MethodGet, path+"?fields="+strings.Join(names, ","), nil)
 	if err != nil {
+		return nil, err
+	}
+	return a.Result[0], nil
+}
+
+// showRecord prints what recordAt returns.
+func (e *env) showRecord(ctx context.Context, path string, kind *record.Kind) error {
+	text, err := e.recordAt(ctx, path, kind)
+	if err != nil {
 		return err
 	}
-	return e.printJSON(a.Result[0])
+	return e.printJSON(text)
 }
 
 // printRows prints rows as JSON, one a line, or as a table with these columns.

@@ -163,6 +163,9 @@ func TestPlatformOff(t *testing.T) {
 	if status, body := g.asOperator("GET", "/platform/tokens/all", ""); status != 404 {
 		t.Errorf("the operator got %d %s", status, body)
 	}
+	if out := g.runs(exitFailed, "account", "list"); !strings.Contains(out, "platform.serve is off") {
+		t.Errorf("got %s", out)
+	}
 }
 
 // platform.keys reveal shows new keys to masters who could make the token, each showing is in the

@@ -11,17 +11,20 @@ func TestGrantCommands(t *testing.T) {
 	g := startPlatform(t, true, "scope: {owners: store, mode: ids}\n")
 	id := strings.TrimSpace(g.runs(exitOK, "grant", "new", "--cid", "11", "--name", "all", "--give", "gw/devices=all:view,edit", "--expire", "2099-01-01T00:00:00Z"))
 	g.runs(exitOK, "grant", "link", id, "12")
-	if out := g.runs(exitOK, "grant", "list"); !strings.Contains(out, "gw/devices view,edit") {
+	if out := g.runs(exitOK, "grant", "list"); !strings.Contains(out, "gw/devices view,edit") || !strings.Contains(out, "until 2099-01-01") {
 		t.Errorf("got %s", out)
 	}
 	g.runs(exitOK, "grant", "edit", id, "--give", "account:operate-as")
-	if out := g.runs(exitOK, "grant", "show", id); !strings.Contains(out, `"operate-as"`) || !strings.Contains(out, `"expire": 4070908800`) {
+	if out := g.runs(exitOK, "grant", "show", id); !strings.Contains(out, `"operate-as"`) || !strings.Contains(out, `"expire": 4070908800`) || !strings.Contains(out, "\"grantees\": [\n    12\n  ]") {
 		t.Errorf("got %s", out)
 	}
 	if out := g.runs(exitFailed, "grant", "link", id, "1"); !strings.Contains(out, "lies above it") {
 		t.Errorf("got %s", out)
 	}
 	g.runs(exitOK, "grant", "disable", id)
+	if out := g.runs(exitOK, "grant", "list"); !strings.Contains(out, "disabled") {
+		t.Errorf("got %s", out)
+	}
 	g.runs(exitOK, "grant", "unlink", id, "12")
 	g.runs(exitFailed, "grant", "unlink", id, "12")
 	g.runs(exitOK, "grant", "delete", id)

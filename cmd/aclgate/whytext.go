@@ -28,7 +28,7 @@ func (e *env) explainLine(ctx context.Context, s *config.Settings, l *record.Lin
 	pol.adoptUses(s, ask.At)
 	tok := tokenOf(pol, l)
 	if tok == nil {
-		return e.printReason(l, fmt.Sprintf("token %d is not in the policy any more", l.Token))
+		return e.printReason(l, fmt.Sprintf("token %d is not in the policy: it was removed, or is the session of a user (realms), which only the gateway knows", l.Token))
 	}
 	ask.File, ask.Tree, ask.Grants, ask.Token = s.Store.Path.Text, pol.Tree, pol.Grants(), tok
 	report, away := e.askExplain(ctx, s, ask)
