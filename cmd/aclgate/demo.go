@@ -19,7 +19,6 @@ import (
 	"aclgate/cmd/internal/app"
 	"aclgate/config"
 	"aclgate/policy/record"
-	"aclgate/policy/routes"
 	"aclgate/policy/store"
 )
 
@@ -309,25 +308,7 @@ func fillDemo(ctx context.Context, s *config.Settings) error {
 			return err
 		}
 	}
-	db, err := app.OpenDatabase(ctx, s)
-	if err != nil {
-		return err
-	}
-	cat, err := routes.Default()
-	if err != nil {
-		return errors.Join(err, db.Close())
-	}
-	t, faults := store.ReadTransfer("policy.yaml", []byte(demoPolicy), cat, s.Policy.MaxDepth)
-	if err := faults.Err(); err != nil {
-		return errors.Join(err, db.Close())
-	}
-	_, err = store.Write(ctx, app.LiveOptions(s, db), "demo", func(tx *store.Tx) error {
-		if _, err := t.Import(tx, true, nil); err != nil {
-			return err
-		}
-		return sealDemo(s, tx)
-	})
-	return errors.Join(err, db.Close())
+	return importInto(ctx, s, "policy.yaml", []byte(demoPolicy), func(tx *store.Tx) error { return sealDemo(s, tx) })
 }
 
 // sealDemo keeps the keys of the demo's tokens, so that they are listed as in the tutorial.
