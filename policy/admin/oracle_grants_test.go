@@ -114,9 +114,7 @@ func TestOracleOfGrants(t *testing.T) {
 		r := rand.New(rand.NewPCG(17, seed))
 		w := newWorld(r)
 		for id, doc := range w.limits {
-			if r.IntN(2) == 0 {
-				w.limits[id] = doc.With("grants_count", record.NewInt(int64(r.IntN(4))))
-			}
+			w.limits[id] = doc.With("grants_count", record.NewInt(int64(r.IntN(3))))
 		}
 		for range 8 {
 			id := w.id()
@@ -132,7 +130,7 @@ func TestOracleOfGrants(t *testing.T) {
 				check(t, o, what, subject, got, want)
 				verdicts[what+" "+want]++
 			}
-			for range 3 {
+			for range 6 {
 				asked := first(record.Grants.ReadNew(w.randomGrant(r)))
 				_, fault := l.NewGrant(asked)
 				verdict("POST", asked, fault, o.newGrant(asked))

@@ -31,7 +31,7 @@ var routes = []Route{
 	{"platform/grants/{}/subaccounts", record.GrantLinks, 0, policy.Methods(policy.GET, policy.POST, policy.DELETE), 0, false},
 	{"platform/grantors", record.Grantors, 0, policy.Methods(policy.GET, policy.DELETE), 0, false},
 	{"platform/realms", record.Realms, makes, records, 0, true},
-	{"platform/realms/{}/users", record.Users, makes, records, 0, false},
+	{"platform/realms/{}/users", record.Users, makes, records, 0, true},
 	{"platform/realms/{}/users/{}/login", record.Logins, makes, 0, 0, false},
 	{"platform/realms/{}/users/{}/logout", record.Logouts, makes, 0, 0, false},
 	{"platform/realms/{}/users/{}/password", record.Passwords, policy.Methods(policy.DELETE), 0, 0, false},

@@ -40,7 +40,7 @@ type Difference struct {
 
 // transferred are the tables of which policy files have records, in an order in which what is referred
 // to comes first.
-var transferred = []Table{Accounts, Limits, Grants, Realms, Users, Tokens}
+var transferred = []Table{Accounts, Limits, Grants, Realms, Roles, Users, Tokens}
 
 func newDifference() *Difference {
 	return &Difference{map[Table]int{}, map[Table]int{}, map[Table]int{}, map[Table]int{}}
@@ -83,6 +83,7 @@ func (t *Transfer) Import(tx *Tx, replace bool, progress func()) (*Difference, e
 			return tx.Delete(op.table, op.id)
 		case op.table == Accounts:
 			tx.accounts = true
+		case op.table == Roles: // of a realm, which is there
 		default:
 			tx.needed[op.cid] = op.table
 		}
@@ -155,7 +156,7 @@ func (t *Transfer) compare(r Reader, replace bool, do func(operation) error) (*D
 	if err != nil {
 		return nil, err
 	}
-	seen := map[Table]map[int64]bool{Accounts: {}, Limits: {}, Grants: {}, Realms: {}, Users: {}, Tokens: {}}
+	seen := map[Table]map[int64]bool{Accounts: {}, Limits: {}, Grants: {}, Realms: {}, Roles: {}, Users: {}, Tokens: {}}
 	var written []operation
 	t.rows(func(op operation) {
 		seen[op.table][op.id] = true
@@ -171,7 +172,7 @@ func (t *Transfer) compare(r Reader, replace bool, do func(operation) error) (*D
 		}
 		written = append(written, op)
 	})
-	for _, table := range []Table{Tokens, Users, Realms, Grants, Limits, Accounts} {
+	for _, table := range []Table{Tokens, Users, Roles, Realms, Grants, Limits, Accounts} {
 		for id := range before[table] {
 			if replace && !seen[table][id] {
 				d.Removed[table]++
@@ -195,7 +196,7 @@ func (t *Transfer) rows(yield func(operation)) {
 	for id, doc := range t.Policy.Docs(Accounts) {
 		yield(operation{table: Accounts, id: id, doc: doc})
 	}
-	for _, table := range []Table{Limits, Realms, Users} {
+	for _, table := range []Table{Limits, Realms, Roles, Users} {
 		for id, doc := range t.Policy.Docs(table) {
 			v, _ := record.Parse(doc) // it was made of one
 			yield(operation{table: table, id: id, cid: record.NumberOf(v, "cid"), doc: doc})
@@ -265,7 +266,7 @@ func (r *rowReader) yaml(b []byte, row Row) ([]byte, error) {
 			return nil, err
 		}
 		return yamlDoc(b, row.Doc)
-	case Limits, Realms, Users:
+	case Limits, Realms, Roles, Users:
 		return yamlDoc(b, row.Doc)
 	case Grants:
 		return grantYAML(b, row.Doc, r.links[row.ID])

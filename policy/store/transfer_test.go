@@ -278,3 +278,42 @@ func TestWait(t *testing.T) {
 		t.Errorf("a silent gateway: got %+v, %v after %v, want to wait for the bound", all, err, time.Since(began))
 	}
 }
+
+// Realms, users and roles go through a database and back too.
+func TestRoundTripOfRoles(t *testing.T) {
+	const text = `accounts:
+  - {id: 1}
+  - {id: 11, parent: 1}
+realms:
+  - {id: 2, cid: 11, public_id: acme, name: ACME}
+roles:
+  - {id: 3, name: HR, reach: own, access: {type: acl, acl: []}}
+  - {id: 4, realm_id: 2, name: dispatcher, reach: branch, when: {account_roles: [agent]}, platform: [{uri: users, methods: [GET]}], access: {type: acl, acl: [{uri: gw/devices, methods: [GET]}]}}
+users:
+  - {id: 5, realm_id: 2, name: anna, roles: [dispatcher, HR]}
+tokens: []
+`
+	e := imported(t, "p.yaml", text)
+	first := exported(t, e)
+	if second := exported(t, imported(t, "p.yaml", first)); first != second {
+		t.Errorf("the first export\n%s\nthe second\n%s", first, second)
+	}
+	before, _ := store.ReadPolicy("p.yaml", []byte(text), nil, 4)
+	after, faults := store.ReadPolicy("p.yaml", []byte(first), nil, 4)
+	loaded, more := store.LoadPolicy(context.Background(), e, nil, 4)
+	if before == nil || after == nil || loaded == nil {
+		t.Fatal(faults, more)
+	}
+	for _, table := range []store.Table{store.Realms, store.Roles, store.Users} {
+		n := 0
+		for id, doc := range before.Docs(table) {
+			n++
+			if got := after.Doc(table, id); string(got) != string(doc) || string(loaded.Doc(table, id)) != string(doc) {
+				t.Errorf("%s/%d: got %s, loaded %s, want %s", table, id, got, loaded.Doc(table, id), doc)
+			}
+		}
+		if n == 0 {
+			t.Errorf("%s: none was compared", table)
+		}
+	}
+}

@@ -18,7 +18,7 @@ const maxRead = 1000
 // fields, never their values (SPEC 9). By all, those of records that were deleted are among them.
 func (x *call) history() error {
 	s := policy.Selector{Kind: policy.SelectIDs}
-	if !x.col.single() {
+	if !x.col.single() && !x.col.realm { // of a realm those that are there now
 		s = x.Request.Selectors[0]
 	}
 	var rows []record.Value
