@@ -1,9 +1,11 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
+	"strconv"
 	"time"
 
 	"aclgate/policy/store"
@@ -177,6 +179,10 @@ func (r *reader) named(b *store.Batch) error {
 		table store.Table
 		id    int64
 	}
+	tokens, err := r.namedTokens(b)
+	if err != nil {
+		return err
+	}
 	seen := make(map[key]bool, len(b.Changes))
 	for _, c := range b.Changes {
 		if len(c.IDs) == 0 {
@@ -188,6 +194,11 @@ func (r *reader) named(b *store.Batch) error {
 		}
 		seen[k] = true
 		row := store.Row{Table: k.table, ID: k.id}
+		if k.table == store.Tokens {
+			row.Doc = tokens[k.id]
+			b.Rows = append(b.Rows, row)
+			continue
+		}
 		var doc string
 		switch err := r.row(tables[k.table].get, k.id).Scan(&doc); {
 		case err == nil:
@@ -198,6 +209,29 @@ func (r *reader) named(b *store.Batch) error {
 		b.Rows = append(b.Rows, row)
 	}
 	return nil
+}
+
+// namedTokens reads the tokens that a batch names by one statement: they may be thousands.
+func (r *reader) namedTokens(b *store.Batch) (docs map[int64][]byte, err error) {
+	var list []byte
+	for _, c := range b.Changes {
+		if c.Table == store.Tokens && len(c.IDs) > 0 {
+			list = strconv.AppendInt(append(list, ','), c.IDs[0], 10)
+		}
+	}
+	if list == nil {
+		return nil, nil
+	}
+	list[0] = '['
+	rows, err := r.query(selectNamed, string(append(list, ']')))
+	if err != nil {
+		return nil, err
+	}
+	docs = make(map[int64][]byte, len(b.Changes))
+	return docs, yieldRows(store.Tokens, rows, func(row store.Row) error {
+		docs[row.ID] = bytes.Clone(row.Doc)
+		return nil
+	})
 }
 
 // scanChange reads a change, and what else the row has.

@@ -84,6 +84,7 @@ const (
 	selectLast   = `SELECT mark FROM changes WHERE kind = ? AND id IN (?, 0) ORDER BY rev DESC LIMIT 1`
 	selectSince  = `SELECT rev, mark, kind, id, at, actor FROM changes WHERE rev > ? ORDER BY rev LIMIT ?`
 	selectChange = `SELECT rev, mark, kind, id, at, actor, before, after FROM changes WHERE rev > ?1 AND (?2 = 0 OR kind = ?2) AND (?3 = 0 OR id IN (?3, 0)) ORDER BY rev LIMIT ?4`
+	selectNamed  = `SELECT id, doc FROM tokens WHERE id IN (SELECT value FROM json_each(?))`
 	selectOwner  = `SELECT cid FROM items WHERE collection = ? AND id = ?`
 	selectSealed = `SELECT box FROM sealed WHERE token_id = ?`
 	selectSecret = `SELECT verifier FROM secrets WHERE user_id = ?`
