@@ -142,3 +142,17 @@ func TestPostgresComesLater(t *testing.T) {
 		t.Errorf("with it: got %d %s", status, body)
 	}
 }
+
+// The benchmark measures a PostgreSQL database, and takes what it made there away.
+func TestBenchOfPostgres(t *testing.T) {
+	t.Parallel()
+	d := newShared(t)
+	s := newSite(t, siteOptions{})
+	out := s.runs(exitOK, "bench", "store", "--tokens", "50", "--replicas", "2", "--postgres", d.URL(d.database, "root"))
+	for _, want := range []string{"50 tokens", "written in one transaction", "10,000 changes at once: read and applied", "obeyed by the last of 2 gateways, p99"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the table has no %q:\n%s", want, out)
+		}
+	}
+	d.SQL(d.database, "CREATE SCHEMA aclgate") // there is none any more
+}

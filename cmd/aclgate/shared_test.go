@@ -44,14 +44,59 @@ func TestLimitsAreShared(t *testing.T) {
 	})
 }
 
-func shareLimits(t *testing.T, sites ...*site) {
+// Two gateways at one Redis add up the traffic of an account: what the one has passed blocks it at the
+// other (SPEC 15.7).
+func TestTrafficIsShared(t *testing.T) {
+	t.Parallel()
+	r := redistest.Start(t)
+	o := siteOptions{
+		settings: "log: {level: error}\nplatform: {limit_window: 1h}\nlimits: {shared: redis, redis_url_file: redis.url}\n",
+		files:    map[string]string{"redis.url": "unix://" + r.Socket},
+		policy: `accounts: [{id: 1, name: operator}, {id: 11, name: fleet, parent: 1, limit_id: 1}]
+limits: [{id: 1, cid: 1, name: few, api_traffic: 700, blocking_duration: 600}]
+tokens:
+  - {id: 1, key: stays-valid, cid: 11, expire: 4102444800, access: {type: standard}}
+`,
+	}
+	gates := serveAll(t, newSite(t, o), newSite(t, o))
+	sizes := 0
+	for sizes <= 700 {
+		status, body := call(t, validKey, "GET", gates[0].api+"/gw/channels/all?fields=id", "")
+		if status == http.StatusTooManyRequests {
+			break
+		}
+		if status != 200 {
+			t.Fatalf("got %d %s", status, body)
+		}
+		sizes += len(body)
+	}
+	for other := range 10 { // a block is with the next request that comes after a round
+		status, body := call(t, validKey, "GET", gates[1].api+"/gw/channels/all?fields=id", "")
+		switch {
+		case status == http.StatusTooManyRequests && other > 0:
+			return
+		case status != 200:
+			t.Fatalf("after %d bytes of the first gateway and %d requests to the other: got %d %s", sizes, other, status, body)
+		}
+		gates[1].exchanged(t, other+1)
+	}
+	t.Errorf("after %d bytes of the first gateway the other one passes 10 answers", sizes)
+}
+
+// serveAll starts a gateway on each site.
+func serveAll(t *testing.T, sites ...*site) (gates []*gate) {
 	t.Helper()
-	var gates []*gate
 	for _, s := range sites {
 		g := &gate{start(t, "serve", "-c", s.file()), s}
 		g.await(g.admin+"/readyz", 200)
 		gates = append(gates, g)
 	}
+	return gates
+}
+
+func shareLimits(t *testing.T, sites ...*site) {
+	t.Helper()
+	gates := serveAll(t, sites...)
 	passed := 0
 	for passed < 30 {
 		if status, _ := call(t, validKey, "GET", gates[0].api+channel, ""); status == http.StatusTooManyRequests {

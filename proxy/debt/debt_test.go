@@ -268,6 +268,36 @@ func TestCallsAreAddedUp(t *testing.T) {
 	})
 }
 
+// So is the traffic of an account: what one gateway has passed blocks it at all of them.
+func TestTrafficIsAddedUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newReplicas(t, &board{rows: map[string]amount{}}, 3, limit.Limit{Rate: 10, Burst: 10})
+		defer r.stop()
+		for _, b := range r.book {
+			b.Use(r.tree, []quota.Account{{ID: 1, Calls: quota.None, Traffic: 10_000, BlockFor: time.Minute}}, false)
+		}
+		passed := 0
+		for i := range 300 {
+			var h quota.Hold
+			if r.book[i%3].Admit(&h, 1, time.Now()).Reason == policy.NotJudged {
+				passed += 100
+				r.book[i%3].Release(&h, false, 100, time.Now())
+			} else {
+				r.book[i%3].Release(&h, true, 0, time.Now())
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		if passed < 10_000 || passed > 11_500 {
+			t.Errorf("%d bytes passed, want 10000 and those of one round", passed)
+		}
+		for i, b := range r.book {
+			if s := b.StateOf(1, time.Now()); s.Blocked != 1 {
+				t.Errorf("gateway %d: got %+v", i, s)
+			}
+		}
+	})
+}
+
 // Only what was used is told, and only so much of it in one round.
 func TestRound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
