@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aclgate/policy"
 	"aclgate/policy/record"
 )
 
@@ -141,15 +142,11 @@ func (e *env) grantWrite(verb string) *cobra.Command {
 			}
 			fields["expire"] = at
 		}
-		var access []any
-		for _, text := range gives {
-			element, err := readGive(text)
+		if len(gives) > 0 {
+			access, err := e.readGives(gives)
 			if err != nil {
 				return err
 			}
-			access = append(access, element)
-		}
-		if access != nil {
 			fields["access"] = access
 		}
 		return e.writeRecord(cmd, &grantKind, args, cid, file, fields)
@@ -163,6 +160,28 @@ func (e *env) grantWrite(verb string) *cobra.Command {
 		f.Int64Var(&cid, "cid", 0, "the account whose items it is about (required)")
 	}
 	return c
+}
+
+// readGives reads what a grant gives.
+func (e *env) readGives(gives []string) (access []map[string]any, err error) {
+	cat, err := e.catalogue()
+	if err != nil {
+		return nil, err
+	}
+	known := itemCollections(cat)
+	for _, text := range gives {
+		element, err := readGive(text)
+		if err != nil {
+			return nil, err
+		}
+		if uri := element["uri"].(string); uri != policy.AccountURI {
+			if err := known(uri); err != nil {
+				return nil, fmt.Errorf("--give: %w", err)
+			}
+		}
+		access = append(access, element)
+	}
+	return access, nil
 }
 
 // readGive reads URI=IDS:LEVELS or account:LEVELS.

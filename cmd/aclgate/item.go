@@ -102,6 +102,29 @@ func each(spans []store.Span, do func(int64) error) error {
 // noOwnersAsked warns of whose items are where the backend says so.
 const noOwnersAsked = "warning: scope.owners is not store: whose items are, the backend says, and nobody asks for this"
 
+// itemCollections returns a function that says whether items of a collection have accounts: an error
+// with the name that was meant, or nil.
+func itemCollections(cat *policy.Catalogue) func(uri string) error {
+	known := map[string]bool{}
+	var all []string
+	for _, c := range cat.Collections {
+		if c.Scoped && c.IDs == policy.IDInt {
+			known[c.URI] = true
+			all = append(all, c.URI)
+		}
+	}
+	return func(uri string) error {
+		if known[uri] {
+			return nil
+		}
+		text := fmt.Sprintf("no collection of items with accounts is called %q", uri)
+		if near, found := strict.Nearest(uri, all); found {
+			text += fmt.Sprintf(": did you mean %q?", near)
+		}
+		return errors.New(text)
+	}
+}
+
 // putOwners writes whose items are, all of it or nothing.
 func (e *env) putOwners(ctx context.Context, rows func(func(store.Owner) error) error) error {
 	return e.withDatabase(ctx, func(s *config.Settings, db app.Database) error {
@@ -109,18 +132,15 @@ func (e *env) putOwners(ctx context.Context, rows func(func(store.Owner) error) 
 		if err != nil {
 			return badSettings(err)
 		}
-		known := map[string]bool{}
-		for _, c := range cat.Collections {
-			known[c.URI] = c.Scoped && c.IDs == policy.IDInt
-		}
 		if s.Scope.Owners != config.OwnersStore {
 			fmt.Fprintln(e.stderr, noOwnersAsked)
 		}
+		known := itemCollections(cat)
 		n, progress := 0, e.progress()
 		_, err = store.Write(ctx, app.LiveOptions(s, db), "operator", func(tx *store.Tx) error {
 			return rows(func(o store.Owner) error {
-				if !known[o.Collection] {
-					return fmt.Errorf("no collection of items with accounts is called %q", o.Collection)
+				if err := known(o.Collection); err != nil {
+					return err
 				}
 				n++
 				progress()

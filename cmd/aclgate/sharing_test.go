@@ -28,7 +28,7 @@ func TestGrantCommands(t *testing.T) {
 	g.runs(exitOK, "grant", "unlink", id, "12")
 	g.runs(exitFailed, "grant", "unlink", id, "12")
 	g.runs(exitOK, "grant", "delete", id)
-	for _, give := range []string{"gw/devices", "gw/devices=7", "gw/devices=x:view", ":view"} {
+	for _, give := range []string{"gw/devices", "gw/devices=7", "gw/devices=x:view", ":view", "gw/device=7:view"} {
 		g.runs(exitUsage, "grant", "new", "--cid", "11", "--name", "x", "--give", give)
 	}
 	g.runs(exitUsage, "grant", "new", "--name", "x")

@@ -38,6 +38,28 @@ func startDatabase(t *testing.T) *gate {
 
 const channel = "/gw/channels/2025?fields=id"
 
+// An entry that can permit nothing is warned of when its token is made or changed, as check does of a file.
+func TestTokenEntriesAreJudged(t *testing.T) {
+	const access = `{"type":2,"acl":[{"uri":"gw/devices","methods":["GET"]},{"uri":"gw/chanels","methods":["GET"]}]}`
+	const want = `warning: access.acl[entry 2].uri: no route has the uri "gw/chanels", so the entry matches nothing: did you mean "gw/channels"?`
+	g := startDatabase(t)
+	g.replace("edit.json", `{"access":`+access+`}`)
+	g.replace("empty.yaml", "accounts: [{id: 1}]\ntokens: []\n")
+	for _, args := range [][]string{
+		{"token", "new", "--cid", "1", "--access", access},
+		{"token", "edit", "1", "--json", filepath.Join(g.folder, "edit.json")},
+	} {
+		if out := g.runs(exitOK, args...); strings.Count(out, "warning: ") != 1 || !strings.Contains(out, want) {
+			t.Errorf("%v: got %s, want %s", args, out, want)
+		}
+	}
+	g.runs(exitUsage, "token", "new", "--cid", "1", "--access", `{"type":2,"acl":[{"uri":"gw/devices","method":["GET"]}]}`)
+	code, _, stderr := once(t, "token", "new", "--access", access, "--into", filepath.Join(g.folder, "empty.yaml"), "-c", filepath.Join(g.folder, "none.yaml"))
+	if code != exitOK || !strings.Contains(stderr, want) {
+		t.Errorf("a policy file: got %d %s", code, stderr)
+	}
+}
+
 // What a token command has answered is true of every request that begins later, while others are
 // served without a fault.
 func TestTokensOfADatabase(t *testing.T) {

@@ -100,6 +100,17 @@ func withAccess(rec *store.Record, access string) (*store.Record, error) {
 	return rec, nil
 }
 
+// warnOfEntries warns of entries that say what they cannot mean, such as a misspelled uri.
+func (e *env) warnOfEntries(rec *store.Record) {
+	cat, err := e.catalogue()
+	if err != nil {
+		return // check names what is wrong with the catalogue
+	}
+	for _, text := range store.Findings(rec, cat) {
+		fmt.Fprintln(e.stderr, "warning: "+text)
+	}
+}
+
 func (e *env) newToken(ctx context.Context, f newFlags) error {
 	if f.id < 0 || f.cid < 1 {
 		return errors.New("--id and --cid are ids: numbers from 1 on")
@@ -120,6 +131,7 @@ func (e *env) newToken(ctx context.Context, f newFlags) error {
 		if rec, err = withAccess(rec, f.access); err != nil {
 			return err
 		}
+		e.warnOfEntries(rec)
 	}
 	if f.into != "" {
 		if err := e.insertToken(f.into, rec); err != nil {

@@ -217,6 +217,9 @@ func (e *env) editToken(cmd *cobra.Command, id string, f *editFlags) error {
 	case err != nil:
 		return err
 	case !isFile:
+		if access := fields["access"]; len(access) > 0 {
+			_ = e.judgeAccess(string(access)) // what does not read the gateway refuses
+		}
 		_, err := e.platform(cmd.Context(), http.MethodPut, path, body)
 		return err
 	}
@@ -228,7 +231,17 @@ func (e *env) editToken(cmd *cobra.Command, id string, f *editFlags) error {
 	if err != nil {
 		return failed(err)
 	}
+	e.warnOfEntries(changed)
 	_, err = e.stdout.Write(store.TokenYAML(changed))
+	return err
+}
+
+// judgeAccess judges an access before it is sent to the gateway, which warns of nothing.
+func (e *env) judgeAccess(access string) error {
+	rec, err := withAccess(sample(newFlags{id: 1, cid: 1}, policy.Digest{}), access)
+	if err == nil {
+		e.warnOfEntries(rec)
+	}
 	return err
 }
 
@@ -293,8 +306,8 @@ func (e *env) makeToken(ctx context.Context, f newFlags) error {
 		delete(fields, given)
 	}
 	if f.access != "" {
-		if !json.Valid([]byte(f.access)) {
-			return errors.New(`--access is JSON such as '{"type":2,"acl":[…]}'`)
+		if err := e.judgeAccess(f.access); err != nil {
+			return err
 		}
 		fields["access"] = json.RawMessage(f.access)
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"slices"
 
 	"aclgate/config/strict"
@@ -33,6 +34,17 @@ func (r *reader) readEntries(rec *Record, nodes []*strict.Node) {
 		n := [...]*strict.Node{aboutEntry: p.entry, aboutURI: p.uri, aboutMethods: p.methods, aboutSubmodules: p.submodules}[f.about]
 		r.warnAbout(n, "%s", f.message)
 	}
+}
+
+// Findings returns what the entries of a token say and cannot mean, each with its place, such as
+// `access.acl[entry 1].uri: no route has the uri "gw/device", so the entry matches nothing`.
+func Findings(rec *Record, cat *policy.Catalogue) (all []string) {
+	parts := [...]string{aboutEntry: "", aboutURI: ".uri", aboutMethods: ".methods", aboutSubmodules: ".submodules"}
+	l := lint{cat}
+	for _, f := range l.find(rec.Entries) {
+		all = append(all, fmt.Sprintf("access.acl[entry %d]%s: %s", f.entry+1, parts[f.about], f.message))
+	}
+	return all
 }
 
 func (r *reader) readEntry(m *strict.Map) (e policy.Entry, ok bool) {
