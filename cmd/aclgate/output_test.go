@@ -26,6 +26,11 @@ var noTable = map[string]string{
 	"aclgate limit": "help", "aclgate limit new": "one line", "aclgate limit show": "is JSON", "aclgate limit edit": "nothing", "aclgate limit delete": "nothing",
 	"aclgate grant": "help", "aclgate grant new": "one line", "aclgate grant show": "is JSON", "aclgate grant edit": "nothing", "aclgate grant delete": "nothing",
 	"aclgate grant enable": "nothing", "aclgate grant disable": "nothing", "aclgate grant link": "nothing", "aclgate grant unlink": "nothing",
+	"aclgate realm": "help", "aclgate realm new": "one line", "aclgate realm show": "is JSON", "aclgate realm edit": "nothing", "aclgate realm delete": "nothing",
+	"aclgate realm enable": "nothing", "aclgate realm disable": "nothing",
+	"aclgate role": "help", "aclgate role new": "one line", "aclgate role show": "is JSON", "aclgate role edit": "nothing", "aclgate role delete": "nothing",
+	"aclgate user new": "one line", "aclgate user show": "is JSON", "aclgate user edit": "nothing", "aclgate user delete": "nothing",
+	"aclgate user enable": "nothing", "aclgate user disable": "nothing", "aclgate user password": "nothing", "aclgate user login": "a key", "aclgate user logout": "nothing",
 	"aclgate bench backend": "one line", "aclgate bench world": "nothing",
 }
 

@@ -37,7 +37,7 @@ Start with "aclgate demo". Put it in front of your own backend with
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
 	root.PersistentFlags().StringVarP(&e.file, "config", "c", "aclgate.yaml", "settings file")
-	root.AddCommand(e.demo(), e.init(), e.serve(), e.check(), e.explain(), e.token(), e.user(), e.item(), e.store(), e.account(), e.limit(), e.grant(), e.changes(), e.routes(),
+	root.AddCommand(e.demo(), e.init(), e.serve(), e.check(), e.explain(), e.token(), e.realm(), e.user(), e.role(), e.item(), e.store(), e.account(), e.limit(), e.grant(), e.changes(), e.routes(),
 		e.reload(), e.health(), e.metrics(), e.test(), e.diff(), e.why(), e.audit(), e.schema(), e.bench(), e.version())
 	root.SetFlagErrorFunc(flagError)
 	root.InitDefaultHelpCmd()
