@@ -47,10 +47,50 @@ roles are.`,
 	return c
 }
 
+// roleFlags are what flags say of a role.
+type roleFlags struct {
+	name, access, reach      string
+	administers, gives, when []string
+}
+
+// fields returns the fields that are said.
+func (f *roleFlags) fields(set func(flag string) bool) (map[string]any, error) {
+	fields := map[string]any{}
+	for flag, value := range map[string]any{"name": f.name, "reach": f.reach} {
+		if set(flag) {
+			fields[flag] = value
+		}
+	}
+	if set("access") {
+		if !json.Valid([]byte(f.access)) {
+			return nil, errors.New(`--access: expected JSON such as {"type":0}`)
+		}
+		fields["access"] = json.RawMessage(f.access)
+	}
+	if set("administers") {
+		rights := []any{}
+		for _, text := range f.administers {
+			uri, methods, found := strings.Cut(text, "=")
+			if !found {
+				return nil, fmt.Errorf("--administers: expected a kind of record and methods, such as users=GET,PUT, found %q", text)
+			}
+			rights = append(rights, map[string]any{"uri": uri, "methods": strings.Split(methods, ",")})
+		}
+		fields["platform"] = rights
+	}
+	if set("given-by") {
+		fields["assignable_by"] = f.gives
+	}
+	if set("when") {
+		fields["when"] = map[string]any{"account_roles": f.when}
+	}
+	return fields, nil
+}
+
 func (e *env) roleWrite(verb string) *cobra.Command {
-	var name, access, reach, file string
+	var said roleFlags
+	var file string
 	var of int64
-	var administers, givers, when []string
 	c := &cobra.Command{
 		Use: verb, Short: "Make a role of a realm, and print its id", Args: cobra.NoArgs,
 		Long: `Make a role of a realm.
@@ -66,35 +106,9 @@ func (e *env) roleWrite(verb string) *cobra.Command {
 		if verb == "new" && of == 0 {
 			return errors.New("role new needs --realm ID")
 		}
-		fields := map[string]any{}
-		set := cmd.Flags().Changed
-		for flag, value := range map[string]any{"name": name, "reach": reach} {
-			if set(flag) {
-				fields[flag] = value
-			}
-		}
-		if set("access") {
-			if !json.Valid([]byte(access)) {
-				return errors.New(`--access: expected JSON such as {"type":0}`)
-			}
-			fields["access"] = json.RawMessage(access)
-		}
-		if set("administers") {
-			rights := []any{}
-			for _, text := range administers {
-				uri, methods, found := strings.Cut(text, "=")
-				if !found {
-					return fmt.Errorf("--administers: expected a kind of record and methods, such as users=GET,PUT, found %q", text)
-				}
-				rights = append(rights, map[string]any{"uri": uri, "methods": strings.Split(methods, ",")})
-			}
-			fields["platform"] = rights
-		}
-		if set("given-by") {
-			fields["assignable_by"] = givers
-		}
-		if set("when") {
-			fields["when"] = map[string]any{"account_roles": when}
+		fields, err := said.fields(cmd.Flags().Changed)
+		if err != nil {
+			return err
 		}
 		kind := roleKind
 		if len(args) == 0 {
@@ -103,12 +117,12 @@ func (e *env) roleWrite(verb string) *cobra.Command {
 		return e.writeRecord(cmd, &kind, args, 0, file, fields)
 	}
 	f := c.Flags()
-	f.StringVar(&name, "name", "", "as users have it")
-	f.StringVar(&access, "access", "", "what it permits, as JSON")
-	f.StringVar(&reach, "reach", "own", "the accounts: own, branch or clients")
-	f.StringArrayVar(&administers, "administers", nil, "records and methods, such as users=GET,PUT; may be said again")
-	f.StringSliceVar(&givers, "given-by", nil, "roles whose bearers may give it, beside masters")
-	f.StringSliceVar(&when, "when", nil, "account roles that the account of the user must all have")
+	f.StringVar(&said.name, "name", "", "as users have it")
+	f.StringVar(&said.access, "access", "", "what it permits, as JSON")
+	f.StringVar(&said.reach, "reach", "own", "the accounts: own, branch or clients")
+	f.StringArrayVar(&said.administers, "administers", nil, "records and methods, such as users=GET,PUT; may be said again")
+	f.StringSliceVar(&said.gives, "given-by", nil, "roles whose bearers may give it, beside masters")
+	f.StringSliceVar(&said.when, "when", nil, "account roles that the account of the user must all have")
 	f.StringVar(&file, "json", "", "file with further fields, - for stdin")
 	if verb == "new" {
 		f.Int64Var(&of, "realm", 0, "the realm (required)")
