@@ -89,6 +89,9 @@ func (in *Input) OperatesAs() bool { return in.paths.full }
 // United reports whether there is more than the branch of in.Scope, or less.
 func (in *Input) United() bool { return in.paths.roles || in.paths.grants != nil && !in.paths.full }
 
+// HasGrants reports whether something is granted to the acting account beside what it has, or in its place.
+func (in *Input) HasGrants() bool { return in.paths.grants != nil && !in.paths.full }
+
 // crossRoute reports whether a cross-account request may use its route at all. Who operates as the
 // grantor may read its accounts and limits below /platform, and nothing else: a guest leaves no key
 // behind [G].
@@ -197,12 +200,9 @@ func (e *Engine) findReaches(d *Decision, in *Input, i int) []reach {
 var noReach [0]reach
 
 func (e *Engine) addGranted(d *granted, in *Input, i int) {
-	r, s := in.Request, &in.Request.Selectors[i]
-	need := linkedLevels(r.Route, r.Method, s.Collection)
-	if i == 0 && r.Route.Item {
-		need = r.Route.levels[r.Method]
-	}
-	if need == 0 || s.Collection.keepsLogs() && in.readsLogs(i) {
+	s := &in.Request.Selectors[i]
+	need := in.levelsAt(i)
+	if need == 0 {
 		return
 	}
 	for _, g := range in.paths.grants {
@@ -210,14 +210,31 @@ func (e *Engine) addGranted(d *granted, in *Input, i int) {
 			continue
 		}
 		for j := range g.Access {
-			a := &g.Access[j]
-			// What a match compares it reads.
-			if !a.gives(s.Collection, need) || s.Match() && !a.gives(s.Collection, LevelView) {
-				continue
+			if a := &g.Access[j]; a.givesAt(s, need) {
+				d.add(in, reach{top: g.CID, grant: g, some: !a.All && a.URI != AccountURI, ids: cursor{set: a.IDs.sorted}})
 			}
-			d.add(in, reach{top: g.CID, grant: g, some: !a.All && a.URI != AccountURI, ids: cursor{set: a.IDs.sorted}})
 		}
 	}
+}
+
+// levelsAt returns the levels one of which has to be granted on the items of selector i; 0: no grant
+// gives what is asked for there.
+func (in *Input) levelsAt(i int) LevelSet {
+	r, s := in.Request, &in.Request.Selectors[i]
+	need := linkedLevels(r.Route, r.Method, s.Collection)
+	if i == 0 && r.Route.Item {
+		need = r.Route.levels[r.Method]
+	}
+	if need != 0 && s.Collection.keepsLogs() && in.readsLogs(i) {
+		return 0
+	}
+	return need
+}
+
+// givesAt reports whether an element gives one of some levels on the items that a selector names. What a
+// match compares it reads.
+func (a *GrantAccess) givesAt(s *Selector, need LevelSet) bool {
+	return a.gives(s.Collection, need) && (!s.Match() || a.gives(s.Collection, LevelView))
 }
 
 // add appends a reach; top has to be in the tree.

@@ -47,6 +47,9 @@ func (e *Engine) roleScope(in *Input) Reason {
 		in.Scope = 0
 		return ForeignAccount
 	}
+	if in.Grants != nil {
+		e.findPaths(in)
+	}
 	in.paths.roles = e.Mode.Index()
 	return NotJudged
 }
@@ -152,6 +155,7 @@ func (e *Engine) addRoles(d *Decision, in *Input, i int) {
 				role.tops(in, func(top int64, whole bool) {
 					d.granted.addRole(in, role, reach{top: top, single: !whole, some: b.limited(), ids: cursor{set: ids}})
 				})
+				d.granted.addGrantsOf(in, i, role, b.limited(), ids)
 			}
 		}
 	}
@@ -195,6 +199,34 @@ func (g *granted) addRole(in *Input, role *UserRole, r reach) {
 	}
 	r.roots = role.Reach == ReachTree && !r.some && in.Tree.Root(r.top)
 	g.add(in, r)
+}
+
+// addGrantsOf appends what was granted to the acting account and a role lets its bearer use: the role has to
+// reach that account, and its entries narrow what they name to ids.
+func (g *granted) addGrantsOf(in *Input, i int, role *UserRole, limited bool, ids []int64) {
+	if in.paths.grants == nil || !role.covers(in, in.Scope) {
+		return
+	}
+	need := in.levelsAt(i)
+	for _, from := range in.paths.grants {
+		if need == 0 || !in.InForce(from) {
+			continue
+		}
+		for j := range from.Access {
+			a := &from.Access[j]
+			if !a.givesAt(&in.Request.Selectors[i], need) {
+				continue
+			}
+			r := reach{top: from.CID, grant: from, role: role, some: limited, ids: cursor{set: ids}}
+			switch named := !a.All && a.URI != AccountURI; {
+			case named && limited:
+				r.ids.set = intersection(a.IDs.sorted, ids)
+			case named:
+				r.some, r.ids.set = true, a.IDs.sorted
+			}
+			g.add(in, r)
+		}
+	}
 }
 
 // roleTakes judges an account that a body names: one role has to reach it and, for a move, to permit

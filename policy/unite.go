@@ -143,7 +143,7 @@ func (u *union) everything() []int64 {
 		u.p.Whole = !u.in.paths.cross && !u.in.paths.roles
 		return branch
 	}
-	u.d.granted.used = u.d.granted.used || !u.in.paths.roles
+	u.d.granted.used = u.d.granted.used || !u.in.paths.roles || slices.ContainsFunc(u.reaches, func(r reach) bool { return r.grant != nil })
 	if !ascending(granted) {
 		slices.Sort(granted)
 		granted = slices.Compact(granted)

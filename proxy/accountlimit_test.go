@@ -112,7 +112,7 @@ func TestCountLimit(t *testing.T) {
 	f = newFixture(t, wire.url, inMode(policy.ModeIDs), func(o *Options, engine *policy.Engine, _ *head.Config) {
 		items = index.New(index.Options{
 			Backend: o.Backend, Key: o.Key, Mode: engine.Mode, Catalogue: engine.Catalogue, Log: o.Log, MaxTarget: o.MaxURL,
-			Tree: func() *policy.Tree { return f.tree }, Refresh: 100 * time.Millisecond, MaxStaleness: time.Hour,
+			Tree: func() *policy.Tree { return f.Tree() }, Refresh: 100 * time.Millisecond, MaxStaleness: time.Hour,
 			Demand: func() index.Demand {
 				return index.Demand{Collections: []*policy.Collection{engine.Catalogue.Collection("gw/devices")}}
 			},
@@ -131,7 +131,7 @@ func TestCountLimit(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	book.Use(f.tree, []quota.Account{{ID: 1, Calls: quota.None, Traffic: quota.None, Items: map[string]int64{"gw/devices": bound}}}, false)
+	book.Use(f.Tree(), []quota.Account{{ID: 1, Calls: quota.None, Traffic: quota.None, Items: map[string]int64{"gw/devices": bound}}}, false)
 	create := func() answer { return f.raw(request(allKey, "POST", "/gw/devices", `[{"name":"x"}]`)) }
 	const reached = `{"errors":[{"code":403,"reason":"limit devices_count of account 1 is reached (10)"}]}`
 

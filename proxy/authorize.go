@@ -83,7 +83,7 @@ func pathOf(in *policy.Input) record.Path {
 	switch {
 	case in.CrossAccount():
 		return record.Cross
-	case in.United():
+	case in.HasGrants():
 		return record.Granted
 	}
 	return record.Branch

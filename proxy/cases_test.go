@@ -101,7 +101,7 @@ func newIndexedCourt(t *testing.T, rows []rawCase) *court {
 		engine.Mode = policy.ModeBoth
 		items = index.New(index.Options{
 			Backend: o.Backend, Key: o.Key, Mode: engine.Mode, Catalogue: engine.Catalogue, Log: o.Log, MaxTarget: o.MaxURL,
-			Tree: func() *policy.Tree { return c.tree }, Refresh: time.Hour, MaxStaleness: 2 * time.Hour,
+			Tree: func() *policy.Tree { return c.Tree() }, Refresh: time.Hour, MaxStaleness: 2 * time.Hour,
 			Demand: func() index.Demand { return index.DemandOf(engine, c.holders) },
 		})
 		o.Index = items

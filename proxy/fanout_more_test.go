@@ -63,7 +63,7 @@ func withIndex(t *testing.T, b *wireBackend, mode policy.Mode, accounts ...[2]in
 		engine.Mode = mode
 		items = index.New(index.Options{
 			Backend: o.Backend, Key: o.Key, Mode: mode, Catalogue: engine.Catalogue, Log: o.Log, MaxTarget: o.MaxURL,
-			Tree: func() *policy.Tree { return f.tree }, Refresh: time.Hour, MaxStaleness: 2 * time.Hour,
+			Tree: func() *policy.Tree { return f.Tree() }, Refresh: time.Hour, MaxStaleness: 2 * time.Hour,
 			Demand: func() index.Demand {
 				return index.Demand{Collections: []*policy.Collection{engine.Catalogue.Collection("gw/devices")}}
 			},

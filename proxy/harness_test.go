@@ -36,7 +36,7 @@ type fixture struct {
 	server  *Server
 	metrics *prometheus.Registry
 	tokens  map[policy.Digest]*policy.Token
-	tree    *policy.Tree
+	tree    atomic.Pointer[policy.Tree]
 	grants  atomic.Pointer[policy.Grants]
 	blocked sync.Map // accounts
 
@@ -44,7 +44,7 @@ type fixture struct {
 	revision atomic.Uint64 // of tokens and tree
 }
 
-func (f *fixture) Tree() *policy.Tree { return f.tree }
+func (f *fixture) Tree() *policy.Tree { return f.tree.Load() }
 
 func (f *fixture) Grants() *policy.Grants { return f.grants.Load() }
 
@@ -140,7 +140,7 @@ func (f *fixture) accounts(pairs ...[2]int64) {
 	if len(faults) > 0 {
 		f.t.Fatal(faults)
 	}
-	f.tree = tree
+	f.tree.Store(tree)
 }
 
 // jsonACE is an entry as the cases spell it.

@@ -47,7 +47,7 @@ func groupedBy(t *testing.T, answer func(*wireRequest) string) (*fixture, *index
 	f = newFixture(t, b.url, func(o *Options, engine *policy.Engine, _ *head.Config) {
 		items = index.New(index.Options{
 			Backend: o.Backend, Key: o.Key, Mode: engine.Mode, Catalogue: engine.Catalogue, Log: o.Log, MaxTarget: o.MaxURL,
-			Tree: func() *policy.Tree { return f.tree }, Refresh: time.Hour, MaxStaleness: 2 * time.Hour,
+			Tree: func() *policy.Tree { return f.Tree() }, Refresh: time.Hour, MaxStaleness: 2 * time.Hour,
 			Demand: func() index.Demand {
 				return index.Demand{Collections: []*policy.Collection{engine.Catalogue.Collection("gw/groups")}}
 			},
@@ -93,7 +93,7 @@ func TestLearnsOnlyOfItsScope(t *testing.T) {
 	} {
 		f, items := grouped(t, row.status)
 		f.call("grouped-standard", row.method, "/gw/groups/"+row.selector, row.body)
-		view, groups := items.View(f.tree), f.gateway.Engine.Catalogue.Collection("gw/groups")
+		view, groups := items.View(f.Tree()), f.gateway.Engine.Catalogue.Collection("gw/groups")
 		for id, want := range row.want {
 			if cid, _ := view.Account(groups, id); cid != want {
 				t.Errorf("%s: group %d: got account %d, want %d", row.name, id, cid, want)
@@ -139,7 +139,7 @@ func TestAsksForWhatIsOpen(t *testing.T) {
 			return ""
 		})
 		f.call("grouped-standard", row.method, "/gw/groups"+row.selector, row.body)
-		view, groups := items.View(f.tree), f.gateway.Engine.Catalogue.Collection("gw/groups")
+		view, groups := items.View(f.Tree()), f.gateway.Engine.Catalogue.Collection("gw/groups")
 		for id, want := range row.want {
 			if cid, _ := view.Account(groups, id); cid != want {
 				t.Errorf("%s: group %d: got account %d, want %d", row.name, id, cid, want)

@@ -1,0 +1,123 @@
+package proxy
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"aclgate/policy"
+)
+
+const userKey = "key-of-a-session-of-a-user"
+
+// consultant is a session of a user of account 500, whose account consults 777, by change.
+func consultant(w *wired, change ...func(*policy.Token)) *policy.Token {
+	get := func(rule policy.IDRule) *policy.ACL {
+		return policy.NewACL([]policy.Entry{{URI: "gw", Methods: policy.Methods(policy.GET), Rule: rule}}, w.gateway.Engine.Catalogue)
+	}
+	tok := &policy.Token{ID: 70, CID: 500, Access: policy.ACLAccess, IsUser: true, Enabled: true, Expire: 4102444800, Digest: digestOf(userKey), Roles: []policy.UserRole{
+		{Name: "member", Reach: policy.ReachOwn, ACL: get(policy.IDsAll)},
+		{Name: "consultant", Reach: policy.ReachClients, Clients: []int64{777}, ACL: get(policy.IDsAbsent)},
+	}}
+	for _, apply := range change {
+		apply(tok)
+	}
+	return tok
+}
+
+// Requests run while a role, a consultancy, a user and an account end and come back, and the item moves:
+// what begins after a change was answered obeys it, in every mode (SPEC 14, 5).
+func TestNobodyActsAfterARoleHasEnded(t *testing.T) {
+	for _, mode := range []policy.Mode{policy.ModeIDs, policy.ModeBoth, policy.ModeHeader} {
+		w, items := granting(t, mode)
+		w.grants.Store(nil)
+		whole := func(change ...func(*policy.Token)) { w.tokens[digestOf(userKey)] = consultant(w, change...) }
+		w.reload(func() { whole() })
+		ends := []func(){
+			func() { w.reload(func() { whole(func(t *policy.Token) { t.Roles = t.Roles[:1] }) }) },
+			func() { w.reload(func() { whole(func(t *policy.Token) { t.Roles[1].Clients = nil }) }) },
+			func() { w.reload(func() { whole(func(t *policy.Token) { t.Enabled = false }) }) },
+			func() { w.revoke(userKey) },
+			func() {
+				w.reload(func() { w.accounts([2]int64{400, 0}, [2]int64{500, 400}, [2]int64{501, 500}, [2]int64{600, 400}) })
+			},
+		}
+		if items != nil {
+			devices := w.gateway.Engine.Catalogue.Collection("gw/devices")
+			ends = append(ends, func() { items.Moved(devices, []int64{999}, 600) })
+		}
+		var headers []string
+		if mode == policy.ModeHeader {
+			headers = append(headers, "x-flespi-cid: 777")
+		}
+		var state, leaks, served atomic.Int64 // even: nothing is reached, and was not since that number was written
+		stop := make(chan struct{})
+		var running sync.WaitGroup
+		for i := range 4 {
+			running.Go(func() {
+				for n := 0; ; n++ {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					before := state.Load()
+					got := w.raw(request(userKey, "GET", "/gw/devices/999?limit="+strconv.Itoa(1+i+4*n), "", headers...))
+					switch {
+					case got.status != 200 || !strings.Contains(got.body, `"id":999`):
+					case before%2 == 0 && state.Load() == before:
+						leaks.Add(1)
+					default:
+						served.Add(1)
+					}
+				}
+			})
+		}
+		for round := range 8 * len(ends) {
+			state.Add(1)
+			w.reload(func() {
+				whole()
+				w.accounts([2]int64{400, 0}, [2]int64{500, 400}, [2]int64{501, 500}, [2]int64{600, 400}, [2]int64{777, 0})
+			})
+			if items != nil {
+				items.Moved(w.gateway.Engine.Catalogue.Collection("gw/devices"), []int64{999}, 777)
+			}
+			time.Sleep(2 * time.Millisecond)
+			ends[round%len(ends)]()
+			state.Add(1)
+			time.Sleep(2 * time.Millisecond)
+		}
+		close(stop)
+		running.Wait()
+		if leaks.Load() > 0 || served.Load() == 0 {
+			t.Errorf("%v: %d answers to what no role reached, %d to what one did", mode, leaks.Load(), served.Load())
+		}
+	}
+}
+
+// What was granted to the account of a user is in their lists too, as far as a role that reaches the
+// account permits it.
+func TestGrantsOfUsers(t *testing.T) {
+	w, _ := granting(t, policy.ModeIDs)
+	w.grants.Store(policy.NewGrants([]policy.Grant{{ID: 5, CID: 600, Enabled: true, Grantees: []int64{500}, Access: []policy.GrantAccess{
+		{URI: "gw/devices", IDs: policy.NewIDSet([]int64{601, 999}), Levels: policy.LevelView | policy.LevelCommand}}}}))
+	w.reload(func() { w.tokens[digestOf(userKey)] = consultant(w) })
+	got := w.raw(request(userKey, "GET", "/gw/devices/all", ""))
+	for id, want := range map[string]bool{"101": true, "601": true, "999": true, "201": false} { // own, granted, a client's, below the own
+		if strings.Contains(got.body, `"id":`+id) != want {
+			t.Errorf("got %d %s, want %s in it: %v", got.status, got.body, id, want)
+		}
+	}
+	if got := w.raw(request(userKey, "POST", "/gw/devices/601/commands", `{"a":1}`)); got.status != 403 {
+		t.Errorf("no role permits commands: got %d %s", got.status, got.body)
+	}
+	w.reload(func() {
+		w.tokens[digestOf(userKey)] = consultant(w, func(t *policy.Token) { t.Roles = t.Roles[1:] }) // which does not reach 500
+	})
+	if got := w.raw(request(userKey, "GET", "/gw/devices/601", "")); got.status != 403 {
+		t.Errorf("no role reaches the grantee: got %d %s", got.status, got.body)
+	}
+}
