@@ -112,6 +112,9 @@ func TestSmallest(t *testing.T) {
 				s.Listen.Address, s.Admin.Address, s.Admin.Token = ":8443", ":9090", file("c")
 				s.Listen.TLS.Cert, s.Listen.TLS.Key, s.Audit.Path, s.Store.Path = file("a"), file("b"), file("d"), file("e")
 			}},
+		{Start{Upstream: "http://h", Mode: ScopeIDs, Owners: OwnersStore}, func(s *Settings) {
+			s.Scope.Mode, s.Scope.Owners, s.Store.Kind, s.Store.Path = ScopeIDs, OwnersStore, StoreSQLite, file("aclgate.db")
+		}},
 	}
 	for _, row := range rows {
 		s, faults := Parse("aclgate.yaml", Smallest(row.start))

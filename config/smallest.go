@@ -14,14 +14,15 @@ type Start struct {
 	Mode      ScopeMode
 	Why       string // why this mode, for a comment
 	Accounts  Accounts
-	Schema    string // the JSON Schema of the file, for editors
+	Owners    ScopeOwners // OwnersStore: the accounts of items are kept in a SQLite database
+	Schema    string      // the JSON Schema of the file, for editors
 
 	Listen, Admin string // addresses; "": on loopback
 	CertFile      string // of TLS, with KeyFile
 	KeyFile       string
 	AdminToken    string // file
 	Audit         string // file
-	Policy        string // file; "": policy.yaml beside the settings
+	Policy        string // the policy file, or the database; "": beside the settings
 }
 
 // Smallest returns the settings that s asks for, with comments. The values are quoted, not checked:
@@ -54,8 +55,15 @@ func Smallest(s Start) []byte {
 	if s.Accounts != "" {
 		scope += ", accounts: " + string(s.Accounts)
 	}
+	if s.Owners != "" {
+		scope += ", owners: " + string(s.Owners)
+	}
 	line("scope: {%s}", scope)
-	line("store: {kind: file, path: %s}   # accounts and tokens", quoted(cmp.Or(s.Policy, "policy.yaml")))
+	if s.Owners == OwnersStore {
+		line("store: {kind: sqlite, path: %s}   # accounts, tokens and whose items are", quoted(cmp.Or(s.Policy, "aclgate.db")))
+	} else {
+		line("store: {kind: file, path: %s}   # accounts and tokens", quoted(cmp.Or(s.Policy, "policy.yaml")))
+	}
 	if s.Audit != "" {
 		line("audit: {path: %s}   # what was denied, one JSON object a line", quoted(s.Audit))
 	}

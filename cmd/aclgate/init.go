@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,6 +44,7 @@ type initFlags struct {
 	tls              string // host
 	systemd, compose bool
 	schema           bool
+	owners           bool // the gateway keeps whose items are, in a database
 }
 
 func (e *env) init() *cobra.Command {
@@ -63,7 +62,11 @@ with --mode, it is not asked.
 
   echo 'THE-BACKENDS-OWN-KEY' > upstream.token && chmod 600 upstream.token
   aclgate init --upstream http://127.0.0.1:9000
-  aclgate init --upstream https://flespi.io --admin-token --audit --systemd`,
+  aclgate init --upstream https://flespi.io --admin-token --audit --systemd
+
+With --owners the gateway keeps whose items are, in a database: for a backend
+whose rows have no cid, and several accounts. See docs/item-index.md. The backend
+is not asked then.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.runInit(cmd.Context(), &f) },
 	}
@@ -75,6 +78,7 @@ with --mode, it is not asked.
 	flags.StringVar(&f.tls, "tls", "", "serve TLS as this host, with a certificate that signs itself, to be replaced by yours")
 	flags.BoolVar(&f.systemd, "systemd", false, "write aclgate.service, too")
 	flags.BoolVar(&f.compose, "compose", false, "write compose.yaml, too, and listen as a container does")
+	flags.BoolVar(&f.owners, "owners", false, "keep whose items are in a database, for a backend that knows no accounts: --mode ids, --admin-token")
 	flags.BoolVar(&f.schema, "schema", false, "write JSON Schemas of both files, too, for editors")
 	return c
 }
@@ -85,6 +89,12 @@ func (e *env) runInit(ctx context.Context, f *initFlags) error {
 	}
 	if err := oneOf("--mode", f.mode, []string{"none", "header", "ids", "both"}); err != nil {
 		return err
+	}
+	if f.owners {
+		if f.mode != "" && f.mode != string(config.ScopeIDs) {
+			return errors.New("--owners takes --mode ids: the gateway keeps accounts apart")
+		}
+		f.mode, f.admin = string(config.ScopeIDs), true // who makes tokens asks the running gateway
 	}
 	if f.systemd && f.compose {
 		return errors.New("--systemd and --compose exclude each other: a unit and a container have their files elsewhere")
@@ -121,15 +131,6 @@ func (e *env) runInit(ctx context.Context, f *initFlags) error {
 	return nil
 }
 
-// sayAgain prints how init is run again where the backend could not be asked.
-func (e *env) sayAgain(folder string, files []newFile) {
-	var names []string
-	for _, f := range files {
-		names = append(names, filepath.Join(folder, f.name))
-	}
-	fmt.Fprintf(e.stdout, "\nBetter: mend what kept the backend from being asked, then: rm %s\nand run the same init again.\n", strings.Join(names, " "))
-}
-
 // start returns the settings as far as the flags say.
 func (f *initFlags) start() config.Start {
 	s := config.Start{Upstream: f.url, TokenFile: upstreamName, Mode: config.ScopeMode(cmp.Or(f.mode, string(config.ScopeNone)))}
@@ -148,14 +149,26 @@ func (f *initFlags) start() config.Start {
 	if f.compose {
 		s.Listen, s.Admin = ":8080", ":9090"
 	}
+	if f.owners {
+		s.Owners, s.Why = config.OwnersStore, "The backend knows no accounts: the gateway keeps whose items are, and keeps accounts apart."
+	}
 	if f.systemd {
 		s.Policy = "/var/lib/aclgate/" + policyName
+		if f.owners {
+			s.Policy = "/var/lib/aclgate/aclgate.db"
+		}
 		if f.audit {
 			s.Audit = "/var/log/aclgate/" + auditName
 		}
 	}
 	return s
 }
+
+// ownersHint is in a policy that goes into a database with whose items are.
+const ownersHint = `
+# Whose items are, as far as you know it; "aclgate item assign" says it later, too.
+# owners: {gw/devices: {11: [101, "102-103"]}}
+`
 
 // newFile is a file to be written.
 type newFile struct {
@@ -166,6 +179,9 @@ type newFile struct {
 // files returns everything that is written, the settings first.
 func (f *initFlags) files(start config.Start, accounts []policy.Account) ([]newFile, error) {
 	pol := store.Template(accounts)
+	if f.owners {
+		pol = append(pol, ownersHint...)
+	}
 	if f.schema {
 		pol = append([]byte("# yaml-language-server: $schema="+policySchema+"\n"), pol...)
 	}
@@ -241,7 +257,7 @@ func fitting(r *survey.Result) (config.ScopeMode, config.Accounts, string) {
 			"A creation gets the cid of its account in its body; a backend that ignores it there needs scope.owners store."
 	case r.Items > 0 && r.Owned == 0:
 		return config.ScopeNone, "", "Seen: " + r.String() + ".\n" +
-			"Its rows have no cid, so accounts cannot be kept apart by them: one account for all.\nFor several: scope.mode ids with scope.owners store."
+			"Its rows have no cid, so accounts cannot be kept apart by them: one account for all.\nFor several: aclgate init --owners."
 	case r.Items > r.Owned:
 		return config.ScopeIDs, accounts, seen + "Rows without a cid belong to nobody: no token reaches them."
 	case len(r.CIDs) > 1 || len(r.Accounts) > 1:
@@ -305,48 +321,6 @@ func (e *env) writeAll(folder string, files []newFile) error {
 		fmt.Fprintln(e.stdout, "wrote", path)
 	}
 	return nil
-}
-
-// sayNext prints what is left to be done.
-func (e *env) sayNext(folder string, f *initFlags, hasKey bool, found *survey.Result) {
-	var steps []string
-	at := func(name string) string { return filepath.Join(folder, name) }
-	if !hasKey {
-		steps = append(steps, "Put the backend's key, which the gateway uses, into "+at(upstreamName)+".")
-	}
-	steps = append(steps, "aclgate token new --into "+at(policyName))
-	switch {
-	case f.mode == "" && found == nil:
-		steps = append(steps, `Name the accounts of your backend under "accounts:", and choose scope.mode.`)
-	case found == nil && f.mode != string(config.ScopeNone):
-		steps = append(steps, `Name the accounts of your backend under "accounts:".`)
-	case found != nil && len(found.Accounts) == 0 && len(found.CIDs) > 1:
-		steps = append(steps, `Look at "accounts:" in the policy: names and parents are yours to say.`)
-	}
-	if f.tls != "" {
-		steps = append(steps, "Replace "+at(certName)+" and "+at(certKeyName)+" by your certificate; until then: curl --cacert "+at(certName))
-	}
-	steps = append(steps, f.starting(at)...)
-	fmt.Fprint(e.stdout, "\nNext:\n")
-	for i, step := range steps {
-		fmt.Fprintf(e.stdout, "  %d. %s\n", i+1, step)
-	}
-}
-
-// starting returns the steps that check the files and start the gateway.
-func (f *initFlags) starting(at func(name string) string) []string {
-	const check = "aclgate check --live"
-	switch {
-	case f.systemd: // the settings name folders that the unit makes
-		return []string{"Put the files where " + at(unitName) + " says.", "systemctl enable --now aclgate", check + " -c /etc/aclgate/aclgate.yaml"}
-	case f.compose:
-		steps := []string{check}
-		if u, err := url.Parse(f.url); err == nil && isPrivate(net.JoinHostPort(u.Hostname(), "")) {
-			steps = append(steps, "In upstream.urls name the backend as the container reaches it: "+u.Hostname()+" is the container itself there.")
-		}
-		return append(steps, "Let the container read and write the folder: chown -R 65532:65532 "+at(""), "docker compose up")
-	}
-	return []string{check, "aclgate serve"}
 }
 
 // writeNew writes a file that must not exist yet: nothing of the operator's is ever overwritten.

@@ -130,7 +130,9 @@ func TestInitNext(t *testing.T) {
 		"nobody answers": {nil, []string{"Better: mend what kept the backend from being asked, then: rm ", "aclgate.yaml", "policy.yaml", "choose scope.mode"}, "admin.token"},
 		"a mode":         {[]string{"--mode", "ids"}, []string{`Name the accounts of your backend under "accounts:".`}, "Better"},
 		"a unit":         {[]string{"--mode", "none", "--systemd"}, []string{"Put the files where", "systemctl enable", "check --live -c /etc/aclgate/aclgate.yaml"}, "serve"},
-		"a container":    {[]string{"--mode", "none", "--compose"}, []string{"check --live\n", "127.0.0.1 is the container itself", "chown -R 65532:65532 ", "docker compose up"}, "serve"},
+		"a unit with a database": {[]string{"--owners", "--systemd"}, []string{"whose items are", "Put the files where", "store migrate -c /etc", "store import ", "systemctl enable", "check --live -c /etc",
+			"item assign"}, "serve"},
+		"a container": {[]string{"--mode", "none", "--compose"}, []string{"check --live\n", "127.0.0.1 is the container itself", "chown -R 65532:65532 ", "docker compose up"}, "serve"},
 	} {
 		folder := write(t, map[string]string{upstreamName: upstreamKey + "\n"})
 		code, stdout, stderr := once(t, append([]string{"init", "-c", filepath.Join(folder, "aclgate.yaml"), "--upstream", "http://127.0.0.1:1"}, row.args...)...)
@@ -146,10 +148,10 @@ func TestInitNext(t *testing.T) {
 			t.Errorf("%s: got\n%s\nwant no %q", name, stdout, row.not)
 		}
 	}
-	for _, args := range [][]string{{"--systemd", "--compose"}, {"--upstream", "http://127.0.0.1:1/gw"}} {
+	for _, args := range [][]string{{"--systemd", "--compose"}, {"--owners", "--mode", "header"}, {"--upstream", "http://127.0.0.1:1/gw"}} {
 		folder := write(t, nil)
 		code, _, stderr := once(t, append([]string{"init", "-c", filepath.Join(folder, "aclgate.yaml"), "--upstream", "http://127.0.0.1:1"}, args...)...)
-		if code != exitUsage || !strings.Contains(stderr, "exclude each other") && !strings.Contains(stderr, "without a path") {
+		if code != exitUsage || !strings.Contains(stderr, "exclude each other") && !strings.Contains(stderr, "without a path") && !strings.Contains(stderr, "--owners takes") {
 			t.Errorf("%v: got %d %s", args, code, stderr)
 		}
 	}
@@ -162,6 +164,40 @@ func TestLiveCountsOwners(t *testing.T) {
 	for _, want := range []string{"live: read ", ": 0 have a cid.", "scope.mode ids needs a cid in every item. Use scope.mode none with one account, or scope.owners store"} {
 		if code != exitFailed || !strings.Contains(stderr, want) {
 			t.Errorf("got %d %s%s, want %q", code, stdout, stderr, want)
+		}
+	}
+}
+
+// In front of a backend that knows no accounts, what init --owners writes serves two customers, by the
+// steps that it names.
+func TestInitOwners(t *testing.T) {
+	folder, stdout := initialised(t, backend.Options{Key: upstreamKey, IgnoreCID: true, NoCIDField: true}, "--owners")
+	file, policyFile := filepath.Join(folder, "aclgate.yaml"), filepath.Join(folder, policyName)
+	policyText := readText(t, folder, policyName)
+	for was, becomes := range map[string]string{"  # - {id: 11,": "  - {id: 11,", "# owners: {gw/devices: {11: [101,": "owners: {gw/devices: {11: [101,"} {
+		if !strings.Contains(policyText, was) {
+			t.Fatalf("got\n%s\nwant %q", policyText, was)
+		}
+		policyText = strings.Replace(policyText, was, becomes, 1)
+	}
+	if err := os.WriteFile(policyFile, []byte(policyText), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"store", "migrate"}, "store import"},
+		{[]string{"store", "import", policyFile}, "owners: 3 new"},
+		{[]string{"check", "--live"}, "whose they are, the store says"},
+		{[]string{"item", "list", "gw/devices"}, "account 11\t3 items\t101-103"},
+	} {
+		line := "aclgate " + strings.Join(step.args[:2], " ")
+		if !strings.Contains(stdout, line) && step.args[0] != "item" {
+			t.Errorf("init does not name %q:\n%s", line, stdout)
+		}
+		if code, out, stderr := once(t, append(step.args, "-c", file)...); code != exitOK || !strings.Contains(out, step.says) {
+			t.Errorf("%v: got %d %s%s, want %q", step.args, code, out, stderr, step.says)
 		}
 	}
 }
