@@ -67,7 +67,7 @@ of a backend that knows accounts they are the backend's.`,
 	c.AddCommand(e.accountWrite("new"), e.recordList(&accountKind), e.recordShow(&accountKind), e.accountWrite("edit"), e.accountDelete(),
 		e.recordSwitch(&accountKind, "enable", true, "Let an account, and all below it, be used again"),
 		e.recordSwitch(&accountKind, "disable", false, "Block an account and all below it, at once"))
-	return c
+	return e.offlineFlag(c)
 }
 
 func (e *env) limit() *cobra.Command {
@@ -76,7 +76,7 @@ func (e *env) limit() *cobra.Command {
 and bounds accounts strictly below that one: aclgate account edit 11 --limit 5.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	c.AddCommand(e.limitWrite("new"), e.recordList(&limitKind), e.recordShow(&limitKind), e.limitWrite("edit"), e.recordDelete(&limitKind, nil))
-	return c
+	return e.offlineFlag(c)
 }
 
 func (e *env) recordList(k *recordKind) *cobra.Command {
@@ -100,6 +100,7 @@ func (e *env) recordList(k *recordKind) *cobra.Command {
 	}
 	output.add(c)
 	c.Flags().Int64Var(&cid, "cid", 0, "as this account sees them")
+	e.completeFlag(c, "cid", &accountKind)
 	return c
 }
 
@@ -108,6 +109,8 @@ func (e *env) recordShow(k *recordKind) *cobra.Command {
 		Use:   "show ID",
 		Short: "Print all fields as JSON",
 		Args:  cobra.ExactArgs(1),
+
+		ValidArgsFunction: e.completeIDs(k),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path, err := recordPath(k.collection, k.name, args[0], false)
 			if err != nil {
@@ -123,6 +126,8 @@ func (e *env) recordDelete(k *recordKind, query func() string) *cobra.Command {
 		Use:   "delete ID",
 		Short: "Delete " + k.name,
 		Args:  cobra.ExactArgs(1),
+
+		ValidArgsFunction: e.completeIDs(k),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path, err := recordPath(k.collection, k.name, args[0], false)
 			if err != nil {
@@ -158,6 +163,8 @@ func (e *env) recordSwitch(k *recordKind, verb string, on bool, short string) *c
 		Use:   verb + " ID",
 		Short: short,
 		Args:  cobra.ExactArgs(1),
+
+		ValidArgsFunction: e.completeIDs(k),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path, err := recordPath(k.collection, k.name, args[0], wait)
 			if err != nil {
@@ -182,6 +189,7 @@ func (e *env) accountWrite(verb string) *cobra.Command {
 	}
 	if verb == "edit" {
 		c.Use, c.Short, c.Args = "edit ID", "Change fields of an account", cobra.ExactArgs(1)
+		c.ValidArgsFunction = e.completeIDs(&accountKind)
 		c.Long = "Change fields of an account. 0 for --limit or --consultancy takes that away."
 	}
 	c.RunE = func(cmd *cobra.Command, args []string) error {
@@ -209,7 +217,10 @@ func (e *env) accountWrite(verb string) *cobra.Command {
 	f.StringVar(&file, "json", "", "file with further fields, - for stdin")
 	if verb == "new" {
 		f.Int64Var(&parent, "parent", 0, "the account right above it (default: none, a root)")
+		e.completeFlag(c, "parent", &accountKind)
 	}
+	e.completeFlag(c, "limit", &limitKind)
+	e.completeFlag(c, "consultancy", &accountKind)
 	return c
 }
 
@@ -225,6 +236,7 @@ func (e *env) limitWrite(verb string) *cobra.Command {
 	}
 	if verb == "edit" {
 		c.Use, c.Short, c.Args = "edit ID", "Change fields of a limit", cobra.ExactArgs(1)
+		c.ValidArgsFunction = e.completeIDs(&limitKind)
 		c.Long = "Change fields of a limit. A bound of -1 is none."
 	}
 	c.RunE = func(cmd *cobra.Command, args []string) error {
@@ -254,6 +266,7 @@ func (e *env) limitWrite(verb string) *cobra.Command {
 	f.StringVar(&file, "json", "", "file with further fields, - for stdin")
 	if verb == "new" {
 		f.Int64Var(&cid, "cid", 0, "the account that it belongs to (required)")
+		e.completeFlag(c, "cid", &accountKind)
 	}
 	return c
 }

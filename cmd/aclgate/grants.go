@@ -52,7 +52,7 @@ items of its account; whom it is for is said by link. docs/sharing.md has exampl
 		e.recordSwitch(&grantKind, "disable", false, "Have a grant give nothing, at once"),
 		e.grantLink("link", http.MethodPost, "Make a grant one for an account"),
 		e.grantLink("unlink", http.MethodDelete, "Take an account out of a grant"))
-	return c
+	return e.offlineFlag(c)
 }
 
 // grantShow prints a grant with the accounts that it is for.

@@ -34,16 +34,9 @@ type platformAnswer struct {
 // platform calls the administration API of the running gateway. Warnings, and gateways that were not
 // heard of, are printed; what was refused is an error.
 func (e *env) platform(ctx context.Context, method, path string, body []byte) (*platformAnswer, error) {
-	s, err := e.loadSettings()
-	switch {
-	case err != nil:
-		return nil, err
-	case !s.Admin.Token.IsSet():
-		return nil, failed(errors.New("this needs admin.token_file in the settings: the administration of the gateway is behind it"))
-	}
-	status, text, err := e.askAdmin(ctx, s, method, "/platform/"+path, body)
+	status, text, err := e.askPlatform(ctx, method, "/platform/"+path, body)
 	if err != nil {
-		return nil, failed(err)
+		return nil, err
 	}
 	var a platformAnswer
 	if status != http.StatusOK {
@@ -59,6 +52,22 @@ func (e *env) platform(ctx context.Context, method, path string, body []byte) (*
 		return nil, failed(errors.New(inCommands(reasons(text))))
 	}
 	return &a, e.heard(&a)
+}
+
+// askPlatform asks the running gateway, or with --offline the database itself.
+func (e *env) askPlatform(ctx context.Context, method, path string, body []byte) (status int, text string, err error) {
+	if e.offline {
+		return e.askDatabase(ctx, method, path, body)
+	}
+	s, err := e.loadSettings()
+	switch {
+	case err != nil:
+		return 0, "", err
+	case !s.Admin.Token.IsSet():
+		return 0, "", failed(errors.New("this needs admin.token_file in the settings: the administration of the gateway is behind it; or say --offline"))
+	}
+	status, text, err = e.askAdmin(ctx, s, method, path, body)
+	return status, text, failed(err)
 }
 
 // deniedRecord is the one answer for a record that is not there and for one that is not the caller's.

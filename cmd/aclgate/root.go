@@ -9,9 +9,10 @@ import (
 
 // env is what every command shares.
 type env struct {
-	file   string // -c
-	stdout io.Writer
-	stderr io.Writer
+	file    string // -c
+	offline bool   // of the commands that administer: work on the database itself
+	stdout  io.Writer
+	stderr  io.Writer
 
 	patience time.Duration // how long a command may be silent, whoever reads; 0: a second, if a person does
 }
@@ -37,7 +38,7 @@ Start with "aclgate demo". Put it in front of your own backend with
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
 	root.PersistentFlags().StringVarP(&e.file, "config", "c", "aclgate.yaml", "settings file")
-	root.AddCommand(e.demo(), e.init(), e.serve(), e.check(), e.explain(), e.token(), e.realm(), e.user(), e.role(), e.item(), e.store(), e.account(), e.limit(), e.grant(), e.changes(), e.routes(),
+	root.AddCommand(e.demo(), e.init(), e.serve(), e.check(), e.explain(), e.token(), e.realm(), e.user(), e.role(), e.item(), e.store(), e.account(), e.limit(), e.grant(), e.undelete(), e.changes(), e.routes(),
 		e.reload(), e.health(), e.metrics(), e.test(), e.diff(), e.why(), e.audit(), e.schema(), e.bench(), e.version())
 	root.SetFlagErrorFunc(flagError)
 	root.InitDefaultHelpCmd()

@@ -35,7 +35,7 @@ that begins later. With a policy file list and show read the file, new and edit
 print YAML for it, and the others are done in an editor.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	token.AddCommand(e.tokenNew(), e.tokenList(), e.tokenShow(), e.tokenEdit(), e.tokenRevoke(), e.tokenSwitch("enable", true), e.tokenSwitch("disable", false))
-	return token
+	return e.offlineFlag(token)
 }
 
 func (e *env) tokenNew() *cobra.Command {
@@ -63,6 +63,7 @@ and --expire, while either lets it. Without them it ends in a year.
 	flags := c.Flags()
 	flags.Int64Var(&f.id, "id", 0, "id of the token (default: one above the highest in the policy)")
 	flags.Int64Var(&f.cid, "cid", 1, "account of the token")
+	e.completeFlag(c, "cid", &accountKind)
 	flags.StringVar(&f.info, "info", "who uses it and for what", "what the token is for")
 	flags.Var(&f.expire, "expire", "day or time at which the token ends, such as 2099-01-01")
 	flags.Var(&f.ttl, "ttl", "how long the token may go unused, such as 30d")

@@ -99,6 +99,8 @@ func (e *env) tokenShow() *cobra.Command {
 		Use:   "show ID",
 		Short: "Print a token: the YAML of a policy file, or the JSON of the database",
 		Args:  cobra.ExactArgs(1),
+
+		ValidArgsFunction: e.completeIDs(&tokenKind),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path, err := recordPath("tokens", "a token", args[0], false)
 			if err != nil {
@@ -152,11 +154,14 @@ YAML with the changes, to be put in its place.
 
   echo '{"access":{"type":2,"acl":[{"uri":"gw/devices","methods":["GET"],"ids":[7]}]}}' | aclgate token edit 17 --json -`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return e.editToken(cmd, args[0], &f) },
+
+		ValidArgsFunction: e.completeIDs(&tokenKind),
+		RunE:              func(cmd *cobra.Command, args []string) error { return e.editToken(cmd, args[0], &f) },
 	}
 	flags := c.Flags()
 	flags.StringVar(&f.info, "info", "", "what the token is for")
 	flags.Int64Var(&f.cid, "cid", 0, "account of the token")
+	e.completeFlag(c, "cid", &accountKind)
 	flags.Var(&f.expire, "expire", "day or time at which the token ends, such as 2099-01-01")
 	flags.Var(&f.ttl, "ttl", "how long the token may go unused, such as 30d")
 	flags.StringVar(&f.json, "json", "", "file with further fields, - for stdin")
@@ -254,6 +259,8 @@ func (e *env) tokenRevoke() *cobra.Command {
 with it any more. With --wait, no other gateway at the same database does either;
 exit code 1 says that one was not heard of, and that its time has run out.`,
 		Args: cobra.ExactArgs(1),
+
+		ValidArgsFunction: e.completeIDs(&tokenKind),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			err := e.changeToken(cmd.Context(), http.MethodDelete, args[0], nil, wait)
 			if err == nil {
@@ -272,6 +279,8 @@ func (e *env) tokenSwitch(verb string, on bool) *cobra.Command {
 		Use:   verb + " ID",
 		Short: map[bool]string{true: "Let a token be used again", false: "Keep a token from being used, and keep it"}[on],
 		Args:  cobra.ExactArgs(1),
+
+		ValidArgsFunction: e.completeIDs(&tokenKind),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return e.changeToken(cmd.Context(), http.MethodPut, args[0], fmt.Appendf(nil, `{"enabled":%t}`, on), wait)
 		},

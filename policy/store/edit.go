@@ -183,6 +183,13 @@ func (readOnly) Unlink(int64, int64) error       { return errReadOnly }
 func (readOnly) Seal(int64, []byte) error        { return errReadOnly }
 func (readOnly) SetSecret(int64, string) error   { return errReadOnly }
 
+// View reads in one snapshot of an engine that nobody here follows.
+func View(ctx context.Context, o LiveOptions, read func(*Tx) error) error {
+	return o.Engine.View(ctx, func(r Reader) error {
+		return read(&Tx{w: readOnly{r}, o: &o, rows: rowReader{maxDepth: o.MaxDepth}})
+	})
+}
+
 // Write makes changes in an engine that nobody here follows, judged as Live.Write does.
 func Write(ctx context.Context, o LiveOptions, actor string, change func(*Tx) error) (Head, error) {
 	return o.Engine.Write(ctx, actor, func(w Writer) error { return checked(w, &o, change) })

@@ -238,11 +238,7 @@ func buildTree(all map[int64]policy.Account, maxDepth int, fault func(id int64, 
 }
 
 // View reads in one snapshot.
-func (l *Live) View(ctx context.Context, read func(*Tx) error) error {
-	return l.o.Engine.View(ctx, func(r Reader) error {
-		return read(&Tx{w: readOnly{r}, o: &l.o, rows: rowReader{maxDepth: l.o.MaxDepth}})
-	})
-}
+func (l *Live) View(ctx context.Context, read func(*Tx) error) error { return View(ctx, l.o, read) }
 
 // LastUse returns the unix second of the last use of a token with a ttl; 0: none is known.
 func (l *Live) LastUse(id int64) int64 { return l.uses.lastUse(id) }

@@ -31,35 +31,42 @@ func (a *App) openPlatform() error {
 	if a.settings.Platform.Serve != config.On {
 		return nil
 	}
-	ring, err := OpenRing(a.settings)
+	o, err := platformOptions(a.settings, a.engine)
 	if err != nil {
 		return err
 	}
-	s := a.settings
+	o.Owners, o.Usage = a.ownersOf, a.usage
+	if a.logins != nil {
+		r := a.settings.Realms
+		o.Hash, o.MaxAge, o.MaxSessions = a.logins.Hash, r.MaxAge, r.MaxSessions
+	}
+	if a.policy.live != nil {
+		o.Store = platform.Database{Live: a.policy.live}
+	} else {
+		o.Store = platform.PolicyFile{Policy: a.policy.source.(*store.File).Policy, Name: a.settings.Store.Path.Text}
+	}
+	a.platform = platform.New(o)
+	return nil
+}
+
+// platformOptions returns what the settings say of the administration API.
+func platformOptions(s *config.Settings, engine *policy.Engine) (platform.Options, error) {
+	ring, err := OpenRing(s)
 	o := platform.Options{
 		Settings: admin.Settings{
 			MakesAccounts: s.Scope.Owners == config.OwnersStore, Audiences: map[string]string{},
 			MaxDepth: s.Policy.MaxDepth, MaxTTL: int64(s.Platform.MaxTTL / time.Second), MaxExpire: int64(s.Platform.MaxExpire / time.Second),
 		},
 		MaxWrite: s.Policy.MaxWrite, Ring: ring, OneAccount: s.Scope.Mode == config.ScopeNone,
-		Release: a.engine.Owners == policy.OwnersStore, Owners: a.ownersOf, Usage: a.usage,
+		Release: engine.Owners == policy.OwnersStore,
 	}
 	for _, i := range s.Realms.Issuers {
 		o.Settings.Audiences[i.Name] = i.Audience
 	}
-	if a.logins != nil {
-		o.Hash, o.MaxAge, o.MaxSessions = a.logins.Hash, s.Realms.MaxAge, s.Realms.MaxSessions
-	}
 	if s.Scope.Mode != config.ScopeNone && s.Scope.Owners != config.OwnersStore {
 		o.FixedAccounts = "the backend knows accounts: make and delete them there, and here with scope.owners store alone"
 	}
-	if a.policy.live != nil {
-		o.Store = platform.Database{Live: a.policy.live}
-	} else {
-		o.Store = platform.PolicyFile{Policy: a.policy.source.(*store.File).Policy, Name: s.Store.Path.Text}
-	}
-	a.platform = platform.New(o)
-	return nil
+	return o, err
 }
 
 // OpenRing reads platform.keys_file; nil where keys are not kept.

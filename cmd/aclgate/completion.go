@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// completionTime bounds how long a shell waits for ids.
+const completionTime = 2 * time.Second
+
+// tokenKind is what completion has to know of tokens; their commands are their own.
+var tokenKind = recordKind{collection: "tokens", name: "a token", fields: "id,info"}
+
+// completeIDs has the shell offer the ids of records of the running gateway, with their names beside
+// them, for the first argument.
+func (e *env) completeIDs(k *recordKind) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return e.idsOf(cmd.Context(), k), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// completeFlag does so for the value of a flag.
+func (e *env) completeFlag(c *cobra.Command, flag string, k *recordKind) {
+	complete := func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return e.idsOf(cmd.Context(), k), cobra.ShellCompDirectiveNoFileComp
+	}
+	if err := c.RegisterFlagCompletionFunc(flag, complete); err != nil {
+		panic(err) // the flag is not there, or has one: a mistake of the program
+	}
+}
+
+// idsOf returns ids with names. A shell shows no errors, so that there are none: whatever is wrong, nothing
+// is offered.
+func (e *env) idsOf(ctx context.Context, k *recordKind) (all []cobra.Completion) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	ctx, cancel := context.WithTimeout(ctx, completionTime)
+	defer cancel()
+	quiet := *e
+	quiet.stdout, quiet.stderr = io.Discard, io.Discard
+	rows, err := quiet.rowsToComplete(ctx, k)
+	if err != nil {
+		return nil
+	}
+	for _, text := range rows {
+		var row struct {
+			ID         int64
+			Name, Info string
+		}
+		if json.Unmarshal(text, &row) == nil {
+			all = append(all, cobra.CompletionWithDesc(strconv.FormatInt(row.ID, 10), printable(row.Name+row.Info)))
+		}
+	}
+	return all
+}
+
+func (e *env) rowsToComplete(ctx context.Context, k *recordKind) ([]json.RawMessage, error) {
+	if k == &tokenKind {
+		return e.tokens(ctx) // a policy file has them, too
+	}
+	return e.rows(ctx, k.collection, "all", url.Values{"fields": {"id,name"}})
+}
