@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"aclgate/policy/store"
 )
 
 // naiveSite is a gateway that is compared with the naive law, call by call.
@@ -22,9 +25,10 @@ type naiveSite struct {
 	r     *rand.Rand
 	calls int
 	wrote int
+	keys  []string // that were made
 }
 
-const naiveSettings = "log: {level: error}\nscope: {mode: ids, owners: store}\nplatform: {max_ttl: 1h}\n"
+const naiveSettings = "log: {level: debug}\naudit: {path: audit.jsonl, allow_sample: 1}\nscope: {mode: ids, owners: store}\nplatform: {max_ttl: 1h}\n"
 
 func newNaiveSite(t *testing.T, seed uint64) *naiveSite {
 	t.Helper()
@@ -209,6 +213,7 @@ func (s *naiveSite) adopt(q *naiveCall, id int64, row json.RawMessage) int64 {
 	default:
 		token := s.w.tokens[id]
 		token.key = made.Key
+		s.keys = append(s.keys, made.Key)
 		s.w.tokens[made.ID] = token
 		delete(s.w.tokens, id)
 	}
@@ -249,11 +254,35 @@ func TestNaiveLaw(t *testing.T) {
 		if *long {
 			s.every()
 		}
+		s.nowhere()
 		calls, wrote = calls+s.calls, wrote+s.wrote
 	}
 	t.Logf("%d requests, %d writes that were done", calls, wrote)
 	if wrote < longRounds(30, 500) {
 		t.Errorf("only %d writes were done: that shows nothing", wrote)
+	}
+}
+
+// nowhere looks for keys and their digests where only answers to a POST may have some (SPEC 14, 2).
+func (s *naiveSite) nowhere() {
+	s.t.Helper()
+	for id := range int64(18) {
+		s.keys = append(s.keys, fmt.Sprint("key-of-naive-", id+1))
+	}
+	_, changes := s.g.asOperator("GET", "/store/changes?after=0", "")
+	_, logs := s.g.asOperator("GET", "/platform/tokens/all/logs", "")
+	for name, text := range map[string]string{
+		"metrics": s.g.scrape(), "changes": changes, "logs": logs, "the audit log": readText(s.t, s.g.folder, "audit.jsonl"), "the log": s.g.stderr.String() + s.g.stdout.String(),
+	} {
+		for _, key := range s.keys {
+			digest := store.DigestOf([]byte(key))
+			if strings.Contains(text, key+`"`) || strings.Contains(text, hex.EncodeToString(digest[:])) {
+				s.t.Errorf("%s: a key or its digest is there", name)
+			}
+		}
+		if len(text) == 0 && name != "the log" {
+			s.t.Errorf("%s: nothing is there", name)
+		}
 	}
 }
 

@@ -79,9 +79,10 @@ var tables = map[store.Table]statements{
 
 // The statements of all tables together.
 const (
-	selectHead   = `SELECT rev, floor, version FROM head`
-	selectMark   = `SELECT mark FROM changes WHERE rev = ?`
-	selectLast   = `SELECT mark FROM changes WHERE kind = ? AND id IN (?, 0) ORDER BY rev DESC LIMIT 1`
+	selectHead = `SELECT rev, floor, version FROM head`
+	selectMark = `SELECT mark FROM changes WHERE rev = ?`
+	selectLast = `SELECT mark FROM changes WHERE rev = max(coalesce((SELECT max(rev) FROM changes WHERE kind = ?1 AND id = ?2), 0),
+  coalesce((SELECT max(rev) FROM changes WHERE kind = ?1 AND id = 0), 0))`
 	selectSince  = `SELECT rev, mark, kind, id, at, actor FROM changes WHERE rev > ? ORDER BY rev LIMIT ?`
 	selectChange = `SELECT rev, mark, kind, id, at, actor, before, after FROM changes WHERE rev > ?1 AND (?2 = 0 OR kind = ?2) AND (?3 = 0 OR id IN (?3, 0)) ORDER BY rev LIMIT ?4`
 	selectNamed  = `SELECT id, doc FROM tokens WHERE id IN (SELECT value FROM json_each(?))`
