@@ -12,6 +12,8 @@
 // that had seen all requests at their time. The price is that a burst right before a round is booked
 // up to T × rate too cheap, once.
 //
+// A gateway reads at its start what all owe, so that a start gives nobody a second burst.
+//
 // A round that fails is forgotten: whether the peer has booked it nobody knows, and to tell it twice
 // would refuse who is below the rate. Until a round works again every gateway is bounded by its own
 // buckets, as without a peer, and never less.
@@ -21,12 +23,16 @@ import (
 	"context"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"aclgate/proxy/limit"
 	"aclgate/proxy/quota"
 )
+
+// maxLearnt is how many debts a gateway reads at its start.
+const maxLearnt = 100_000
 
 // maxRows is how many buckets one round tells; what others of the round admitted stays here alone.
 const maxRows = 10_000
@@ -46,6 +52,8 @@ type Peer interface {
 	// order. A debt decreases with time, by the clock of the peer, to nothing; what is added counts
 	// from Round.Since ago on.
 	Exchange(ctx context.Context, r *Round) ([]int64, error)
+	// Debts yields the debts of all gateways that are not paid off, in microseconds, most at most.
+	Debts(ctx context.Context, most int, yield func(name string, amount int64)) error
 }
 
 // Limits are buckets to exchange.
@@ -89,13 +97,38 @@ func New(o Options) *Exchanger {
 	return &Exchanger{o: o, limits: make([][]limit.Use, len(o.Limits)), round: Round{Keep: 2 * o.Book.Window()}, last: time.Now()}
 }
 
-// Run exchanges until ctx ends.
+// Begin reads what all gateways owe, before the first request: a gateway that starts would else admit
+// a burst anew to whoever has just had theirs. It waits for the peer a second at most. Without it the
+// gateway begins with full buckets, as each does with a caller that it did not see before.
+func (x *Exchanger) Begin(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, maxBegin)
+	defer cancel()
+	err := x.o.Peer.Debts(ctx, maxLearnt, func(name string, amount int64) {
+		for _, l := range x.o.Limits {
+			if rest, found := strings.CutPrefix(name, l.Name); found && l.On != nil {
+				scope, text, _ := strings.Cut(rest, ":")
+				if key, err := strconv.ParseUint(text, 10, 64); err == nil {
+					l.On.Learn(scope, key, min(amount, maxDebt)*1000, l.Clock())
+				}
+			}
+		}
+	})
+	if err != nil {
+		x.o.Log.Warn("what is owed by limits is not known at the start: buckets begin full", "error", err)
+	}
+}
+
+// maxBegin bounds what a start waits for.
+const maxBegin = time.Second
+
+// Run exchanges until ctx ends, and then once more: what was admitted last is not forgotten.
 func (x *Exchanger) Run(ctx context.Context) {
 	tick := time.NewTicker(x.o.Every)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
+			x.Exchange(context.WithoutCancel(ctx))
 			return
 		case <-tick.C:
 			x.Exchange(ctx)

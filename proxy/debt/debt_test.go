@@ -38,9 +38,9 @@ type amount struct {
 
 func (b *board) Exchange(ctx context.Context, r *Round) ([]int64, error) {
 	time.Sleep(b.takes / 2)
+	defer time.Sleep(b.takes / 2) // without the lock: time stands still in a bubble while somebody waits for one
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	defer time.Sleep(b.takes / 2)
 	if b.down {
 		return nil, errors.New("down")
 	}
@@ -58,6 +58,21 @@ func (b *board) Exchange(ctx context.Context, r *Round) ([]int64, error) {
 		b.rows[name], totals[i] = row, max(row.n, 0)
 	}
 	return totals, nil
+}
+
+func (b *board) Debts(ctx context.Context, most int, yield func(name string, amount int64)) error {
+	time.Sleep(b.takes)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.down {
+		return errors.New("down")
+	}
+	for name, row := range b.rows {
+		if owed := row.n - time.Since(row.at).Microseconds(); owed > 0 {
+			yield(name, owed)
+		}
+	}
+	return nil
 }
 
 // replicas are gateways that share limits.
@@ -167,6 +182,48 @@ func TestBound(t *testing.T) {
 				}
 				t.Logf("excess %.1f of %.1f, %d admitted of %.0f", e.max, burst+extra*(burst+rate*every.Seconds()), admitted, long)
 			})
+		})
+	}
+}
+
+// A gateway that restarts gives nobody a second burst: it tells what it admitted last, and reads what is
+// owed before it serves. Where the peer is away it begins with full buckets.
+func TestRestart(t *testing.T) {
+	for _, down := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			b := &board{rows: map[string]amount{}, takes: time.Millisecond}
+			tree, _ := policy.NewTree([]policy.Account{{ID: 1}}, 4)
+			zero, passed := time.Now().Add(-time.Second), 0
+			for life := range 5 {
+				l := limit.Limit{Rate: 1, Burst: 20}
+				on := limit.New(limit.Options{Token: l, Account: limit.Limit{Rate: 100, Burst: 100}, Shared: true})
+				clock := func() int64 { return int64(time.Since(zero)) }
+				x := New(Options{
+					Peer: b, Every: every, Book: quota.New(time.Hour), Log: slog.New(slog.DiscardHandler),
+					Limits: []Limits{{Name: "", On: nil, Clock: clock}, {Name: "http-", On: on, Clock: clock}},
+				})
+				b.set(down && life > 0)
+				x.Begin(t.Context())
+				b.set(false)
+				ctx, cancel := context.WithCancel(t.Context())
+				var run sync.WaitGroup
+				run.Go(func() { x.Run(ctx) })
+				for range 30 {
+					var h limit.Hold
+					if on.Admit(&h, &policy.Token{ID: 17, CID: 1}, tree, clock()) == policy.NotJudged {
+						passed++
+					}
+					h.Release()
+				}
+				cancel()
+				run.Wait()
+			}
+			if want := 20; !down && passed != want {
+				t.Errorf("%d passed in five lives, want %d", passed, want)
+			}
+			if want := 100; down && passed != want {
+				t.Errorf("with the peer away: %d passed in five lives, want %d", passed, want)
+			}
 		})
 	}
 }

@@ -94,6 +94,16 @@ func (t *table) enter(key uint64, now int64) (*bucket, bool) {
 	return b, b.enter(t.rule.concurrent) == entered
 }
 
+// reach returns the bucket of key, which is made at need, or the one of those for whom there is no
+// room.
+func (t *table) reach(key uint64, now int64) *bucket {
+	hash := t.hash(key)
+	s := &t.shards[hash>>shardShift]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.make(t, hash, key, now)
+}
+
 // find returns the slot of key and what was in it, or the slot where it belongs and nil. Who looked
 // without the lock must not look at that slot again: another key may have come to stand there.
 func (all *slots) find(hash, key uint64) (*atomic.Pointer[bucket], *bucket) {

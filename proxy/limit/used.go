@@ -104,6 +104,24 @@ func (u *Use) Owe(debt int64) {
 	}
 }
 
+// Learn has a bucket obey what all gateways together owe before its first request comes here: the
+// shared bucket lacks debt nanoseconds to be full at now. Where nothing is told of such buckets, or
+// there is no room for one more, it does nothing.
+func (l *Limiter) Learn(name string, key uint64, debt, now int64) {
+	if l == nil || key == 0 {
+		return
+	}
+	for _, s := range l.scopes() {
+		if s.name == name && s.table.rule.used != nil {
+			b := s.table.reach(key, now)
+			if b.key == key {
+				u := Use{bucket: b, interval: s.table.rule.interval, at: now}
+				u.Owe(debt)
+			}
+		}
+	}
+}
+
 // cost returns n intervals, and never so many that sums of times overflow.
 func cost(n, interval int64) int64 {
 	if n > math.MaxInt64/4/interval {

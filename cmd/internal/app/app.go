@@ -203,6 +203,9 @@ func (a *App) Serve(ctx context.Context) error {
 		group.Go(func() { run(background) })
 	}
 	group.Go(func() { a.admin.Serve(a.private) })
+	if a.exchange != nil {
+		a.exchange.Begin(ctx)
+	}
 	a.awaitProbe(ctx)
 	ended := make(chan error, 1)
 	group.Go(func() { ended <- a.server.Serve() })

@@ -63,6 +63,11 @@ func (p *databasePeer) Exchange(ctx context.Context, r *debt.Round) ([]int64, er
 	return totals, err
 }
 
+// Debts implements debt.Peer.
+func (p *databasePeer) Debts(ctx context.Context, most int, yield func(name string, amount int64)) error {
+	return p.engine.Debts(ctx, most, yield)
+}
+
 // shareLimits has what a limiter admits told to other gateways. name tells it from other limiters.
 func (a *App) shareLimits(name string, l *limit.Limiter, clock func() int64) {
 	if a.peer != nil {

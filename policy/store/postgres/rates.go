@@ -53,6 +53,26 @@ func (e *Engine) Exchange(ctx context.Context, r *Rates) ([]int64, error) {
 	return totals, err
 }
 
+// Debts yields the debts of all gateways that are not paid off, in microseconds, most at most.
+func (e *Engine) Debts(ctx context.Context, most int, yield func(name string, amount int64)) error {
+	return e.on(ctx, e.read, func(c *pgx.Conn) error {
+		rows, err := c.Query(ctx, selectDebts, most)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var name string
+			var amount int64
+			if err := rows.Scan(&name, &amount); err != nil {
+				return err
+			}
+			yield(name, amount)
+		}
+		return rows.Err()
+	})
+}
+
 // PruneRates forgets rates that say nothing any more: debts that were paid off, and sums that were not
 // told for so long.
 func (e *Engine) PruneRates(ctx context.Context, keep time.Duration) error {

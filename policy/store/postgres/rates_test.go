@@ -36,6 +36,20 @@ func TestExchangeOfRates(t *testing.T) {
 	if err != nil || got[0] != 501 || got[1] > 200*hour || got[1] < 199*hour || got[2] > 100*hour || got[2] < 99*hour || got[3] != 0 {
 		t.Errorf("got %v, %v", got, err)
 	}
+	owed := map[string]int64{}
+	debts := func(most int) {
+		t.Helper()
+		clear(owed)
+		if err := e.Debts(t.Context(), most, func(name string, amount int64) { owed[name] = amount }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if debts(9); len(owed) != 2 || owed["b"] > 200*hour || owed["b"] < 199*hour || owed["a"] > 100*hour || owed["a"] < 99*hour {
+		t.Errorf("got %v owed", owed)
+	}
+	if debts(1); len(owed) != 1 || owed["b"] == 0 {
+		t.Errorf("got %v owed, want the most", owed)
+	}
 	s.SQL(database, "UPDATE aclgate.rates SET at = at - 99 * 3600000000 WHERE name IN ('a', 'b', 'sum')")
 	if got, err = e.Exchange(t.Context(), &r); err != nil || got[0] != 502 || got[1] > 101*hour || got[2] > hour {
 		t.Errorf("99 hours later: got %v, %v", got, err)

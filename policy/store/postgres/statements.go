@@ -158,6 +158,8 @@ const (
   ON CONFLICT (name) DO UPDATE SET at = excluded.at, amount = excluded.amount + CASE WHEN r.drains
     THEN greatest(r.amount - greatest(excluded.at - r.at, 0) + $4::bigint, 0) ELSE r.amount END
   RETURNING name, greatest(amount, 0)`
+	selectDebts = `SELECT name, owed FROM (SELECT name, amount - greatest((extract(epoch FROM clock_timestamp()) * 1000000)::bigint - at, 0) AS owed
+  FROM aclgate.rates WHERE drains) d WHERE owed > 0 ORDER BY owed DESC LIMIT $1`
 	pruneRates = `DELETE FROM aclgate.rates
   WHERE at + CASE WHEN drains THEN greatest(amount, 0) + 60000000 ELSE $1::bigint END < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
 

@@ -140,11 +140,49 @@ func (p *Peer) exchange(ctx context.Context, r *debt.Round, from, to int) ([]int
 	return totals, err
 }
 
+// Debts implements debt.Peer. Keys that come or go meanwhile may be missing.
+func (p *Peer) Debts(ctx context.Context, most int, yield func(name string, amount int64)) error {
+	now, err := p.client.Time(ctx).Result()
+	for cursor := uint64(0); err == nil && most > 0; {
+		var keys []string
+		if keys, cursor, err = p.client.Scan(ctx, cursor, prefix+"*", chunk).Result(); err != nil {
+			break
+		}
+		got := make([]*redis.StringCmd, len(keys))
+		_, err = p.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+			for i, key := range keys {
+				got[i] = pipe.Get(ctx, key)
+			}
+			return nil
+		})
+		if errors.Is(err, redis.Nil) { // one has gone
+			err = nil
+		}
+		for i, value := range got {
+			var owed, at int64
+			if n, _ := fmt.Sscanf(value.Val(), "%d %d", &owed, &at); n != 2 {
+				continue // a sum
+			}
+			if owed -= max(now.UnixMicro()-at, 0); owed > 0 && most > 0 {
+				yield(strings.TrimPrefix(keys[i], prefix), owed)
+				most--
+			}
+		}
+		if cursor == 0 {
+			break
+		}
+	}
+	if err != nil {
+		return p.explain(err)
+	}
+	return nil
+}
+
 // advice says what an answer of Redis means and what to do, by its first word.
 var advice = map[string]string{
 	"NOAUTH":    "it wants a password: put it into the URL",
 	"WRONGPASS": "it refuses the user or the password",
-	"NOPERM":    "this user may not: it needs +@scripting +get +set +incrby +pexpire +time and ~aclgate:*",
+	"NOPERM":    "this user may not: it needs +@scripting +get +set +incrby +pexpire +scan +time and ~aclgate:*",
 	"READONLY":  "this is a replica: name the primary",
 	"OOM":       "its memory is full: raise maxmemory, or let it evict (allkeys-lru)",
 	"MISCONF":   "it takes no writes, because its disk is full or broken",

@@ -100,6 +100,38 @@ func TestManyBuckets(t *testing.T) {
 	}
 }
 
+// What is owed is read back: no sums, nothing that was paid off, nothing of others, and not more than
+// wanted.
+func TestDebts(t *testing.T) {
+	p := open(t, "unix://"+redistest.Start(t).Socket)
+	r := debt.Round{Keep: time.Hour, Names: []string{"sum", "paid"}, Drains: []bool{false, true}, Amounts: []int64{5, 0}}
+	const n = 2*chunk + 7
+	for i := range n {
+		r.Names, r.Drains, r.Amounts = append(r.Names, fmt.Sprint("token:", i)), append(r.Drains, true), append(r.Amounts, int64(i+1)*1e9)
+	}
+	if _, err := p.Exchange(t.Context(), &r); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.client.Set(t.Context(), "another", "7 7", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, most := range []int{n + 1, 5} {
+		got := map[string]int64{}
+		if err := p.Debts(t.Context(), most, func(name string, amount int64) { got[name] = amount }); err != nil {
+			t.Fatal(err)
+		}
+		if len(got) != min(most, n) {
+			t.Errorf("got %d debts, want %d", len(got), min(most, n))
+		}
+		for name, amount := range got {
+			var i int64
+			if _, err := fmt.Sscanf(name, "token:%d", &i); err != nil || amount > (i+1)*1e9 || amount < (i+1)*1e9-1e9 {
+				t.Errorf("%s: got %d", name, amount)
+			}
+		}
+	}
+}
+
 // What is wrong with a Redis is said in words, and never with its password.
 func TestFaults(t *testing.T) {
 	socket := redistest.Start(t, "--requirepass", "hunter2").Socket
@@ -135,7 +167,7 @@ func TestFaults(t *testing.T) {
 	if _, err := p.Exchange(t.Context(), round()); err != nil {
 		t.Error(err)
 	}
-	p.client.Do(t.Context(), "ACL", "SETUSER", "gate", "on", ">hunter2", "~aclgate:*", "+eval", "+evalsha", "+get", "+set", "+incrby", "+pexpire", "+time")
+	p.client.Do(t.Context(), "ACL", "SETUSER", "gate", "on", ">hunter2", "~aclgate:*", "+eval", "+evalsha", "+get", "+set", "+incrby", "+pexpire", "+scan", "+time")
 	if _, err := open(t, "unix://gate:hunter2@"+socket).Exchange(t.Context(), round()); err != nil {
 		t.Errorf("a user with no more rights than the docs name: %v", err)
 	}
