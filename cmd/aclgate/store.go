@@ -182,18 +182,23 @@ func (e *env) progress() func() {
 }
 
 func (e *env) storeExport() *cobra.Command {
-	return &cobra.Command{
+	var secrets bool
+	c := &cobra.Command{
 		Use:   "export",
-		Short: "Print the accounts and tokens of the database as a policy file",
-		Long: `Print the accounts and tokens of the database as YAML that reads back as the same
-policy, by ascending id. It holds digests, and no key.`,
+		Short: "Print the records of the database as a policy file",
+		Long: `Print the records of the database as YAML that reads back as the same policy, by
+ascending id. It holds digests of keys, and no key. With --secrets it also holds the
+hashes of passwords: keep it as you keep the database. Without, users do not log in
+where it is read before a password is written.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return e.withDatabase(cmd.Context(), func(s *config.Settings, db app.Database) error {
-				return store.Export(cmd.Context(), db, e.stdout, s.Policy.MaxDepth)
+				return store.Export(cmd.Context(), db, e.stdout, s.Policy.MaxDepth, secrets)
 			})
 		},
 	}
+	c.Flags().BoolVar(&secrets, "secrets", false, "with the hashes of passwords")
+	return c
 }
 
 func (e *env) storeBackup() *cobra.Command {

@@ -76,7 +76,8 @@ func TestFaultsOfRealms(t *testing.T) {
 
 // Realms and users go into a database with their hashes, and come out as they were, without.
 func TestRealmsAreTransferred(t *testing.T) {
-	tr, faults := store.ReadTransfer("p.yaml", []byte(realmFile), nil, 4)
+	const roles = "roles:\n  - {id: 7, realm_id: 1, name: hr, access: {type: 2}, platform: [{uri: users, methods: [GET]}]}\n  - {id: 8, name: theirs, access: {type: 0}, reach: tree}\n"
+	tr, faults := store.ReadTransfer("p.yaml", []byte(realmFile+roles), nil, 4)
 	if err := faults.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +85,7 @@ func TestRealmsAreTransferred(t *testing.T) {
 	for _, want := range []int{1, 0} {
 		_, err := store.Write(ctx, store.LiveOptions{Engine: e, MaxDepth: 4}, "test", func(tx *store.Tx) error {
 			d, err := tr.Import(tx, true, nil)
-			if err == nil && (d.Added[store.Realms] != want || d.Added[store.Users] != want || d.Changed[store.Users] != 0) {
+			if err == nil && (d.Added[store.Realms] != want || d.Added[store.Roles] != 2*want || d.Added[store.Users] != want || d.Changed[store.Users] != 0) {
 				t.Errorf("got %s", d)
 			}
 			return err
@@ -104,11 +105,26 @@ func TestRealmsAreTransferred(t *testing.T) {
 		t.Error(err)
 	}
 	var b bytes.Buffer
-	if err := store.Export(ctx, e, &b, 4); err != nil {
+	if err := store.Export(ctx, e, &b, 4, false); err != nil {
 		t.Fatal(err)
 	}
 	p, faults := store.ReadPolicy("q.yaml", b.Bytes(), nil, 4)
 	if faults.Err() != nil || string(p.Doc(store.Users, 5)) != string(tr.Policy.Doc(store.Users, 5)) || strings.Contains(b.String(), "$2b$") {
 		t.Errorf("got %v\n%s", faults, &b)
+	}
+	if string(p.Doc(store.Roles, 7)) != string(tr.Policy.Doc(store.Roles, 7)) || string(p.Doc(store.Roles, 8)) != string(tr.Policy.Doc(store.Roles, 8)) {
+		t.Errorf("the roles are others:\n%s", &b)
+	}
+	if err := store.Export(ctx, e, &b, 4, true); err != nil { // the verifiers, where they are asked for
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(b.String(), "tokens: []\n")
+	again, faults := store.ReadPolicy("r.yaml", []byte(text), nil, 4)
+	if faults.Err() != nil {
+		t.Fatal(faults)
+	}
+	was, _ := tr.Policy.Secret(5)
+	if is, err := again.Secret(5); err != nil || is != was {
+		t.Errorf("got %v\n%s", err, text)
 	}
 }

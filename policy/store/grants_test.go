@@ -60,7 +60,7 @@ func TestGrantsOfAFile(t *testing.T) {
 	}
 	load()
 	var b strings.Builder
-	if err := store.Export(ctx, e, &b, 4); err != nil {
+	if err := store.Export(ctx, e, &b, 4, false); err != nil {
 		t.Fatal(err)
 	}
 	again, faults := store.ReadTransfer("q.yaml", []byte(b.String()), cat, 4)

@@ -37,7 +37,7 @@ func TestManagedRecordsAreTransferred(t *testing.T) {
 			t.Errorf("a second import: %v, %v", again, err)
 		}
 		var b bytes.Buffer
-		if err := store.Export(ctx, e, &b, 4); err != nil {
+		if err := store.Export(ctx, e, &b, 4, false); err != nil {
 			t.Fatal(err)
 		}
 		return e, b.String()

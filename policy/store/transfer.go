@@ -226,8 +226,9 @@ func (t *Transfer) Uses(now int64) (uses []Use, warnings strict.Faults) {
 }
 
 // Export writes the records of an engine as a policy file that reads as the same again, by ascending
-// id, without verifiers of passwords. A row that does not read is an error: it would be missing.
-func Export(ctx context.Context, e Engine, w io.Writer, maxDepth int) error {
+// id. With secrets it has the verifiers of passwords; without, users do not log in before a password is
+// written. A row that does not read is an error: it would be missing.
+func Export(ctx context.Context, e Engine, w io.Writer, maxDepth int, secrets bool) error {
 	rows := rowReader{maxDepth: maxDepth}
 	section := Table(0)
 	return e.View(ctx, func(r Reader) (err error) {
@@ -240,7 +241,10 @@ func Export(ctx context.Context, e Engine, w io.Writer, maxDepth int) error {
 				if section != table {
 					b, section = append(b, table.String()+":\n"...), table
 				}
-				b, err := rows.yaml(b, row)
+				err := withSecret(r, &row, secrets)
+				if err == nil {
+					b, err = rows.yaml(b, row)
+				}
 				if err == nil {
 					_, err = w.Write(b)
 				}
@@ -256,6 +260,22 @@ func Export(ctx context.Context, e Engine, w io.Writer, maxDepth int) error {
 		}
 		return nil
 	})
+}
+
+// withSecret puts the verifier of a user's password into a row, as policy files have it.
+func withSecret(r Reader, row *Row, secrets bool) error {
+	if !secrets || row.Table != Users {
+		return nil
+	}
+	verifier, err := r.Secret(row.ID)
+	if errors.Is(err, ErrNoRow) {
+		return nil
+	}
+	doc, parsed := record.Parse(row.Doc)
+	if parsed == nil {
+		row.Doc = doc.With(passwordHash, record.NewText(verifier)).Append(nil)
+	}
+	return errors.Join(err, parsed)
 }
 
 // yaml appends a row as an element of its list.

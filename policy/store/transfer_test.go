@@ -43,7 +43,7 @@ func imported(t *testing.T, file, text string) *memory.Engine {
 func exported(t *testing.T, e store.Engine) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := store.Export(context.Background(), e, &b, 4); err != nil {
+	if err := store.Export(context.Background(), e, &b, 4, false); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()

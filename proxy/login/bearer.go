@@ -137,6 +137,11 @@ func (s *Service) ownAccount(tx *store.Tx, r *realm.Realm, name string) (int64, 
 	if !s.directory.tree().Contains(r.CID, r.Home.Subaccount) {
 		return 0, errNoUser
 	}
+	if s.o.Fits != nil {
+		if err := s.o.Fits(tx, r.Home.Subaccount); err != nil {
+			return 0, errors.Join(errNoUser, err)
+		}
+	}
 	id, err := tx.NewID(store.Accounts)
 	if err != nil {
 		return 0, err

@@ -114,6 +114,19 @@ func TestFirstSightWithAnAccount(t *testing.T) {
 	}
 }
 
+// An account of their own is made where limits have room for it: else nobody is made.
+func TestFirstSightObeysLimits(t *testing.T) {
+	f, i := signIn(t, strings.Replace(jwtRealm, `"audience"`, `"home":{"type":2,"subaccount_id":11},"audience"`, 1))
+	f.o.Fits = func(_ *store.Tx, parent int64) error { return fmt.Errorf("no room below %d", parent) }
+	if _, ok := f.bearer(token(t, i, "driver", 0, time.Hour)); ok {
+		t.Error("a user was made beyond a limit")
+	}
+	f.o.Fits = nil
+	if _, ok := f.bearer(token(t, i, "driver", 0, time.Hour)); !ok {
+		t.Error("no user was made")
+	}
+}
+
 // A realm that does not say so makes nobody, and takes nothing for another audience or issuer.
 func TestRealmsThatTakeNoToken(t *testing.T) {
 	for _, change := range [][2]string{

@@ -24,6 +24,9 @@ type Options struct {
 	// Write makes changes in the store; nil: it is a file, which nobody here writes.
 	Write func(ctx context.Context, actor string, change func(*store.Tx) error) error
 
+	// Fits returns an error unless one more account fits below another one; nil: any number does.
+	Fits func(tx *store.Tx, parent int64) error
+
 	MaxAge      time.Duration  // realms.max_age
 	MaxSessions int            // realms.max_sessions
 	Hashers     int            // realms.hashers; 0: half of the cores

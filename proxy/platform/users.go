@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"strconv"
+	"time"
 
 	"aclgate/policy"
 	"aclgate/policy/admin"
@@ -79,6 +80,19 @@ func makeUser(x *call, asked record.Value) (record.Value, error) {
 	}
 	doc, fault := x.law.NewUser(of, asked, own)
 	return doc, faultOf(fault)
+}
+
+// AccountFits returns an error unless one more account fits below another one: for users who are made
+// where they are first seen, by no call.
+func (a *API) AccountFits(r Reader, parent int64, now time.Time) error {
+	w := &world{r: r, api: a, now: now.Unix()}
+	w.forget()
+	l := &admin.Law{Caller: admin.Caller{Operator: true}, World: w, Settings: a.o.Settings, Now: now.Unix()}
+	fault := l.AccountFits(parent)
+	if w.err != nil {
+		return w.err
+	}
+	return faultOf(fault)
 }
 
 // takePassword takes the password out of a change.

@@ -22,12 +22,16 @@ type world struct {
 	accounts map[int64]record.Value // absent ones are Absent
 	limits   map[int64]record.Value
 	users    map[int64][]record.Value // of realms that were asked for; kept up to date by call.put
+	roles    map[int64][]realm.Role   // by realm
+	clients  map[int64][]int64        // by consultancy
 	err      error                    // the first error of the store
 }
 
 var _ admin.World = (*world)(nil)
 
-func (w *world) forget() { w.accounts, w.limits = map[int64]record.Value{}, map[int64]record.Value{} }
+func (w *world) forget() {
+	w.accounts, w.limits, w.roles, w.clients = map[int64]record.Value{}, map[int64]record.Value{}, map[int64][]realm.Role{}, nil
+}
 
 // failed notes an error of the store. That there is no row is none.
 func (w *world) failed(err error) {
@@ -267,6 +271,10 @@ func (w *world) usersIn(tops []int64) []document { return w.inBranches(store.Use
 
 // Roles implements admin.World.
 func (w *world) Roles(of int64) (all []realm.Role) {
+	if known, found := w.roles[of]; found {
+		return known
+	}
+	defer func() { w.roles[of] = all }()
 	w.failed(w.r.Each(store.Roles, func(row store.Row) error {
 		if r := realm.RoleOf(w.parse(row)); r.ID != 0 && (r.RealmID == of || r.RealmID == 0) {
 			all = append(all, r)
@@ -277,14 +285,18 @@ func (w *world) Roles(of int64) (all []realm.Role) {
 }
 
 // Clients implements admin.World.
-func (w *world) Clients(cid int64) (all []int64) {
-	w.failed(w.r.Each(store.Accounts, func(row store.Row) error {
-		if bytes.Contains(row.Doc, []byte("consultancy_account_id")) && record.NumberOf(w.parse(row), "consultancy_account_id") == cid {
-			all = append(all, row.ID)
-		}
-		return nil
-	}))
-	return all
+func (w *world) Clients(cid int64) []int64 {
+	if w.clients == nil {
+		w.clients = map[int64][]int64{}
+		w.failed(w.r.Each(store.Accounts, func(row store.Row) error {
+			if bytes.Contains(row.Doc, []byte("consultancy_account_id")) {
+				by := record.NumberOf(w.parse(row), "consultancy_account_id")
+				w.clients[by] = append(w.clients[by], row.ID)
+			}
+			return nil
+		}))
+	}
+	return w.clients[cid]
 }
 
 // TakesTokens implements admin.World.

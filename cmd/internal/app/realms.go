@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"aclgate/metrics"
 	"aclgate/policy/realm"
@@ -29,6 +31,12 @@ func (a *App) withSessions(p *policySource, st store.Store, r login.Records, liv
 			_, err := live.Write(ctx, actor, change)
 			return err
 		}
+		o.Fits = func(tx *store.Tx, parent int64) error {
+			if a.platform == nil {
+				return errNoPlatform
+			}
+			return a.platform.AccountFits(tx, parent, time.Now())
+		}
 	}
 	a.logins = login.New(o)
 	a.metrics.CollectLogins(func() metrics.LoginStats {
@@ -37,6 +45,9 @@ func (a *App) withSessions(p *policySource, st store.Store, r login.Records, liv
 	})
 	return a.logins.Store(st)
 }
+
+// errNoPlatform says that nobody knows how many accounts there may be.
+var errNoPlatform = errors.New("platform.serve is off: users get no accounts of their own")
 
 // closed reports whether an account is blocked without end, by itself or by one above it. Nobody is
 // kept from logging in by a block that ends.
