@@ -66,10 +66,16 @@ func (l *Law) HomeAccount(of, asked record.Value) (record.Value, *record.Fault) 
 		doc = doc.With("limit_id", record.NewInt(r.Home.Limit))
 	}
 	doc = doc.With("parent", record.NewInt(r.Home.Subaccount)).With("created", record.NewInt(l.Now))
-	if l.Settings.MaxDepth > 0 && l.depth(r.Home.Subaccount) >= l.Settings.MaxDepth {
-		return record.Value{}, &record.Fault{Class: record.BadField, Text: "accounts have at most " + strconv.Itoa(l.Settings.MaxDepth) + " levels"}
+	return doc, l.AccountFits(r.Home.Subaccount)
+}
+
+// AccountFits judges whether one more account fits below another one: by depth, and by what limits say
+// up to the root.
+func (l *Law) AccountFits(parent int64) *record.Fault {
+	if l.Settings.MaxDepth > 0 && l.depth(parent) >= l.Settings.MaxDepth {
+		return &record.Fault{Class: record.BadField, Text: "accounts have at most " + strconv.Itoa(l.Settings.MaxDepth) + " levels"}
 	}
-	return doc, l.room("subaccounts", r.Home.Subaccount, 1)
+	return l.room("subaccounts", parent, 1)
 }
 
 // NewUser judges the user that a POST asks for, and returns the document with realm and home account.

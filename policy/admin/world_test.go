@@ -36,6 +36,7 @@ type world struct {
 	links  map[int64]map[int64]bool // by grant: its grantees
 
 	realms, users, roles map[int64]record.Value
+	near                 map[int64]bool // accounts that calls are more often about
 }
 
 var _ admin.World = (*world)(nil)
@@ -203,7 +204,7 @@ func emptyWorld(next int64) *world {
 	return &world{
 		map[int64]record.Value{}, map[int64]record.Value{}, map[int64]record.Value{}, map[item]int64{}, next,
 		map[int64]record.Value{}, map[int64]map[int64]bool{},
-		map[int64]record.Value{}, map[int64]record.Value{}, map[int64]record.Value{},
+		map[int64]record.Value{}, map[int64]record.Value{}, map[int64]record.Value{}, nil,
 	}
 }
 
@@ -334,7 +335,28 @@ func (w *world) anyAccount(r *rand.Rand) int64 {
 	if r.IntN(12) == 0 {
 		return 9999
 	}
+	if near := sorted(w.near); len(near) > 0 && r.IntN(3) > 0 {
+		return pick(r, near...)
+	}
 	return pick(r, ids(w.accounts)...)
+}
+
+// nearID is anyID, more often of a record of an account that is near.
+func (w *world) nearID(r *rand.Rand, m map[int64]record.Value) int64 {
+	var near []int64
+	for _, id := range ids(m) {
+		cid := num(m[id], "cid")
+		if of := num(m[id], "realm_id"); cid == 0 && of != 0 {
+			cid = num(w.realms[of], "cid")
+		}
+		if w.near[cid] {
+			near = append(near, id)
+		}
+	}
+	if len(near) > 0 && r.IntN(4) > 0 {
+		return pick(r, near...)
+	}
+	return anyID(r, m)
 }
 
 func anyID(r *rand.Rand, m map[int64]record.Value) int64 {
@@ -458,7 +480,7 @@ func (w *world) callers() []admin.Caller {
 }
 
 func (w *world) law(c admin.Caller) *admin.Law {
-	return &admin.Law{Caller: c, World: w, Settings: admin.Settings{MaxDepth: maxDepth, MaxTTL: 3600, MaxExpire: 30 * 86400}, Now: now}
+	return &admin.Law{Caller: c, World: w, Settings: admin.Settings{MaxDepth: maxDepth, MaxTTL: 3600, MaxExpire: 30 * 86400, MakesAccounts: true}, Now: now}
 }
 
 // sorted returns a set of numbers in order, for messages.
