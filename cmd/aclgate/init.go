@@ -116,7 +116,8 @@ func (e *env) runInit(ctx context.Context, f *initFlags) error {
 		found = e.survey(ctx, f.url, key, keyErr, &start)
 		asking.end()
 	}
-	files, err := f.files(start, accountsOf(found, start.Mode))
+	accounts := accountsOf(found, start.Mode)
+	files, err := f.files(start, accounts)
 	if err != nil {
 		return failed(err)
 	}
@@ -127,7 +128,7 @@ func (e *env) runInit(ctx context.Context, f *initFlags) error {
 	if found == nil && f.mode == "" {
 		e.sayAgain(folder, files)
 	}
-	e.sayNext(folder, f, keyErr == nil, found)
+	e.sayNext(folder, f, keyErr == nil, found, accounts)
 	return nil
 }
 

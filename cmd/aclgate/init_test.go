@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"aclgate/bench/backend"
+	"aclgate/policy"
+	"aclgate/upstream/survey"
 )
 
 // initialised runs init in front of a backend and returns the folder.
@@ -92,6 +94,30 @@ func TestInitWritesAll(t *testing.T) {
 	}
 	if readText(t, unit, unitName) != readText(t, deployFolder, "systemd", "aclgate.service") {
 		t.Error("the unit is another one")
+	}
+}
+
+// The first token that init names is made, of an account that the policy has, and does something.
+func TestInitNamesAFirstToken(t *testing.T) {
+	for name, o := range map[string]backend.Options{"a tree": {Key: upstreamKey}, "one account": {Key: upstreamKey, IgnoreCID: true, NoCIDField: true}} {
+		folder, stdout := initialised(t, o)
+		_, line, found := strings.Cut(stdout, "1. aclgate ")
+		line, access, quoted := strings.Cut(line, " '")
+		access, _, ends := strings.Cut(access, "'\n")
+		if !found || !quoted || !ends {
+			t.Fatalf("%s: got\n%s", name, stdout)
+		}
+		file := filepath.Join(folder, "aclgate.yaml")
+		if code, out, stderr := once(t, append(strings.Fields(line), access, "-c", file)...); code != exitOK || strings.Contains(stderr, "warning") {
+			t.Errorf("%s: %s: got %d %s%s", name, line, code, out, stderr)
+		}
+		if code, out, stderr := once(t, "explain", "--token", "1", "GET", "/gw/devices/all", "-c", file); code != exitOK || !strings.Contains(out, "Verdict   ALLOW") {
+			t.Errorf("%s: got %d %s%s", name, code, out, stderr)
+		}
+	}
+	const want = `aclgate token new --into p.yaml --cid 500 --access '{"type":2,"acl":[{"uri":"gw/channels","methods":["GET"]}]}'`
+	if got := firstToken("p.yaml", &survey.Result{Collections: []string{"gw/channels"}}, []policy.Account{{ID: 500}}); got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

@@ -5,9 +5,11 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"aclgate/config"
+	"aclgate/policy"
 	"aclgate/upstream/survey"
 )
 
@@ -20,15 +22,28 @@ func (e *env) sayAgain(folder string, files []newFile) {
 	fmt.Fprintf(e.stdout, "\nBetter: mend what kept the backend from being asked, then: rm %s\nand run the same init again.\n", strings.Join(names, " "))
 }
 
+// firstToken returns the command that makes the first token, of the first account of the policy: it
+// reads what the backend was seen to have.
+func firstToken(policyFile string, found *survey.Result, accounts []policy.Account) string {
+	line, uri := "aclgate token new --into "+policyFile, "gw/devices"
+	if len(accounts) > 0 && accounts[0].ID != defaultAccount {
+		line += fmt.Sprintf(" --cid %d", accounts[0].ID)
+	}
+	if found != nil && len(found.Collections) > 0 && !slices.Contains(found.Collections, uri) {
+		uri = found.Collections[0]
+	}
+	return line + fmt.Sprintf(` --access '{"type":2,"acl":[{"uri":%q,"methods":["GET"]}]}'`, uri)
+}
+
 // sayNext prints what is left to be done.
-func (e *env) sayNext(folder string, f *initFlags, hasKey bool, found *survey.Result) {
+func (e *env) sayNext(folder string, f *initFlags, hasKey bool, found *survey.Result, accounts []policy.Account) {
 	var steps []string
 	at := func(name string) string { return filepath.Join(folder, name) }
 	if !hasKey {
 		steps = append(steps, "Put the backend's key, which the gateway uses, into "+at(upstreamName)+".")
 	}
 	if !f.owners {
-		steps = append(steps, "aclgate token new --into "+at(policyName))
+		steps = append(steps, firstToken(at(policyName), found, accounts))
 	}
 	switch {
 	case f.owners:

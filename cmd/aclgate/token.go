@@ -62,7 +62,7 @@ and --expire, while either lets it. Without them it ends in a year.
 	}
 	flags := c.Flags()
 	flags.Int64Var(&f.id, "id", 0, "id of the token (default: one above the highest in the policy)")
-	flags.Int64Var(&f.cid, "cid", 1, "account of the token")
+	flags.Int64Var(&f.cid, "cid", defaultAccount, "account of the token")
 	e.completeFlag(c, "cid", &accountKind)
 	flags.StringVar(&f.info, "info", "who uses it and for what", "what the token is for")
 	flags.Var(&f.expire, "expire", "day or time at which the token ends, such as 2099-01-01")
@@ -87,6 +87,9 @@ func sample(f newFlags, digest policy.Digest) *store.Record {
 	}
 	return &store.Record{Token: t}
 }
+
+// defaultAccount is the account of a token that names none.
+const defaultAccount = 1
 
 // withAccess returns the record with an access given as JSON.
 func withAccess(rec *store.Record, access string) (*store.Record, error) {
