@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -225,5 +227,20 @@ func TestInitOwners(t *testing.T) {
 		if code, out, stderr := once(t, append(step.args, "-c", file)...); code != exitOK || !strings.Contains(out, step.says) {
 			t.Errorf("%v: got %d %s%s, want %q", step.args, code, out, stderr, step.says)
 		}
+	}
+}
+
+// A backend that sends the gateway elsewhere is mostly the wrong URL, and check --live says so.
+func TestLiveNamesARedirect(t *testing.T) {
+	s := httptest.NewServer(http.RedirectHandler("https://elsewhere.example/", http.StatusFound))
+	defer s.Close()
+	folder := write(t, map[string]string{upstreamName: upstreamKey + "\n"})
+	file := filepath.Join(folder, "aclgate.yaml")
+	if code, stdout, stderr := once(t, "init", "-c", file, "--upstream", s.URL); code != exitOK || !strings.Contains(stdout, "so this may be the wrong URL: it answers 302") {
+		t.Errorf("init: got %d %s%s", code, stdout, stderr)
+	}
+	want := "live: cannot ask the backend: the backend at " + s.URL + " redirects: name in upstream.urls where it leads"
+	if code, stdout, stderr := once(t, "check", "--live", "-c", file); code != exitFailed || !strings.Contains(stderr, want) {
+		t.Errorf("check --live: got %d %s%s, want %q", code, stdout, stderr, want)
 	}
 }

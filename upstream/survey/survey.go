@@ -91,19 +91,18 @@ func Run(ctx context.Context, origin, key string, cat *policy.Catalogue, trust *
 		case errors.Is(err, ErrUnauthorized):
 			return nil, err
 		case errors.As(err, &status):
-			answered = answered || status == http.StatusNotFound
 			last = err
 		case WantsTLS(ctx, origin):
 			return nil, ErrTLS
 		default:
-			return nil, fmt.Errorf("cannot ask the backend: %w", err)
+			return nil, fmt.Errorf("cannot ask the backend: %w", inWords(err))
 		}
 	}
 	if !answered && WantsTLS(ctx, origin) { // some answer 400 in the clear
 		return nil, ErrTLS
 	}
 	if !answered {
-		return nil, fmt.Errorf("the backend lists nothing that this gateway knows: %w", last)
+		return nil, fmt.Errorf("the backend lists nothing that this gateway knows, so this may be the wrong URL: %w", last)
 	}
 	s.tryHeader(ctx)
 	s.accounts(ctx)
@@ -153,7 +152,24 @@ type row struct {
 // statusError is an answer that is no list.
 type statusError int
 
-func (e statusError) Error() string { return "it answers " + strconv.Itoa(int(e)) }
+func (e statusError) Error() string {
+	if e == http.StatusOK {
+		return "it answers 200, and something else than a list of this API"
+	}
+	return "it answers " + strconv.Itoa(int(e))
+}
+
+// inWords returns why a request got no answer, without the request itself.
+func inWords(err error) error {
+	var request *url.Error
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("it takes the connection and does not answer within %s", askFor)
+	case errors.As(err, &request):
+		return request.Err
+	}
+	return err
+}
 
 // list returns the rows of a collection, under an account unless cid is 0.
 func (s *surveyor) list(ctx context.Context, uri string, cid int64) ([]row, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -102,6 +103,30 @@ func TestTLSIsNamed(t *testing.T) {
 	defer bare.Close()
 	if WantsTLS(context.Background(), bare.URL) {
 		t.Error("a backend without TLS is said to have it")
+	}
+}
+
+// What is no backend of this API is said to be none: it may be the wrong URL, and "no items yet" would
+// have one account made of whatever comes later.
+func TestNoBackend(t *testing.T) {
+	for want, answer := range map[string]http.HandlerFunc{
+		"the wrong URL: it answers 404": http.NotFound,
+		"the wrong URL: it answers 302": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) },
+		"something else than a list":    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>hello</html>")) },
+	} {
+		s := httptest.NewServer(answer)
+		found, err := Run(context.Background(), s.URL, "", catalogue(t), nil)
+		s.Close()
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, %v, want %q", found, err, want)
+		}
+	}
+	_, err := Run(context.Background(), "http://127.0.0.1:1", "", catalogue(t), nil)
+	if err == nil || !strings.HasPrefix(err.Error(), "cannot ask the backend: dial tcp 127.0.0.1:1") {
+		t.Errorf("got %v", err)
+	}
+	if err := inWords(&url.Error{Op: "Get", URL: "http://a/b", Err: context.DeadlineExceeded}); !strings.Contains(err.Error(), "does not answer within 10s") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -42,6 +42,8 @@ func (a *App) unanswered(ctx context.Context, err error) error {
 		return nil
 	case errors.Is(err, listing.ErrUnauthorized):
 		return errors.New("the backend rejected the key in upstream.token_file (401)")
+	case errors.Is(err, listing.ErrRedirect):
+		return fmt.Errorf("the backend at %s redirects: name in upstream.urls where it leads", a.settings.Upstream.URLs[0])
 	case survey.WantsTLS(ctx, a.settings.Upstream.URLs[0].String()):
 		return fmt.Errorf("%w in upstream.urls", survey.ErrTLS)
 	case ctx.Err() != nil, errors.Is(err, upstream.ErrTimeout):
