@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -131,6 +132,8 @@ func TestPasswordsAreSaidNowhere(t *testing.T) {
 	_, key, _ := g.login(realm, "anna", realmPassword)
 	g.wants(200, key, "PUT", "/realm/"+realm+"/user", `{"current_password":"`+realmPassword+`","password":"another horse battery"}`, `"id":1`)
 	_, made := call(t, masterKey, "POST", g.api+"/platform/realms/1/users/1/login", "")
+	g.wants(200, masterKey, "PUT", "/platform/realms/1/users/1?data="+url.QueryEscape(`{"password":"a third horse battery"}`), "", `"id":1`)
+	g.wants(400, masterKey, "PUT", "/platform/realms/1/users/1?data="+url.QueryEscape(`{"password":"horse battery staple","x":1}`), "", `"code":2`)
 	said := map[string]string{
 		"changes": g.runs(exitOK, "changes", "--output", "json"), "metrics": g.scrape(), "audit": g.auditText(`"table":"users"`, 1),
 		"export": g.runs(exitOK, "store", "export"), "user": g.runs(exitOK, "user", "show", "1"),

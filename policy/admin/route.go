@@ -35,7 +35,7 @@ var routes = []Route{
 	{"platform/realms/{}/users/{}/login", record.Logins, makes, 0, 0, false},
 	{"platform/realms/{}/users/{}/logout", record.Logouts, makes, 0, 0, false},
 	{"platform/realms/{}/users/{}/password", record.Passwords, policy.Methods(policy.DELETE), 0, 0, false},
-	{"platform/realms/{}/roles", record.Roles, makes, records, 0, false},
+	{"platform/realms/{}/roles", record.Roles, makes, records, 0, true},
 	{"platform/customer", record.Customer, policy.Methods(policy.GET, policy.PUT, policy.PATCH), 0, reads, true},
 }
 

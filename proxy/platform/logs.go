@@ -18,13 +18,21 @@ const maxRead = 1000
 // fields, never their values (SPEC 9). By all, those of records that were deleted are among them.
 func (x *call) history() error {
 	s := policy.Selector{Kind: policy.SelectIDs}
-	if !x.col.single() && !x.col.realm { // of a realm those that are there now
-		s = x.Request.Selectors[0]
+	if !x.col.single() {
+		var fault *record.Fault
+		if s, fault = x.selector(); fault != nil {
+			return fault
+		}
 	}
 	var rows []record.Value
 	if s.Kind == policy.SelectAll {
+		if x.col.realm {
+			if fault := x.pickRealms(); fault != nil {
+				return fault
+			}
+		}
 		err := x.eachChange(0, func(id int64, row record.Value, doc record.Value) {
-			if x.col.sees(x.law, doc) {
+			if x.sees(doc) {
 				rows = append(rows, row)
 			}
 		})

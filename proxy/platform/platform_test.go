@@ -94,6 +94,7 @@ func (s *site) answer(who, method, target, body, ifMatch string) platform.Answer
 		c.Body = []byte(body)
 	}
 	name, scope, narrowed := strings.Cut(who, " for ")
+	name, c.Guest = strings.CutPrefix(name, "guest ")
 	if c.Narrowed = narrowed; narrowed {
 		fmt.Sscan(scope, &c.Scope)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -118,6 +120,10 @@ func TestUsers(t *testing.T) {
 		{"17", "PUT", "/platform/realms/1/users/10?fields=id", `{"password":"another horse battery"}`, 200, `{"result":[{"id":10}]}`},
 		{"operator", "PUT", "/platform/realms/3/users/8?fields=roles", `{"roles":["admin-reader"]}`, 200, `{"result":[{"roles":["admin-reader"]}]}`},
 		{"17", "DELETE", "/platform/realms/1/users/10", "", 200, `{"result":[{"id":10}]}`},
+		{"17", "GET", "/platform/realms/1/users/all/logs?fields=id,event,fields&offset=4", "", 200, `{"pagination":{"count":7,"limit":3,"offset":4},"result":[{"event":"changed","fields":["email","roles"],"id":10},{"event":"changed","fields":["password"],"id":10},{"event":"deleted","fields":["cid","email","id","name","realm_id","roles"],"id":10}]}`},
+		{"17", "GET", "/platform/realms/1/users/6/logs?fields=event", "", 200, `{"result":[{"event":"created"}]}`},
+		{"17", "GET", "/platform/realms/1/users/8/logs", "", 403, `…access denied to '\/users\/8'`},
+		{"17", "GET", "/platform/realms/3/users/all/logs", "", 403, `…access denied to '\/realms\/3'`},
 	})
 	s.secret(10, "")
 }
@@ -242,6 +248,8 @@ func TestNobodyHandsOutMoreByRealms(t *testing.T) {
 		{"anna", "GET", "/platform/customer", "", 200, `…"id":11`},
 		{"anna", "GET", "/platform/tokens/all", "", 403, `…"code":8`},
 		{"anna", "GET", "/platform/realms/1/users/all?fields=id", "", 200, `…{"id":5},{"id":6}`},
+		{"anna", "GET", "/platform/realms/1/users/6/logs?fields=id", "", 200, `{"result":[{"id":6}]}`},
+		{"anna", "GET", "/platform/realms/1/logs", "", 403, `…"code":8`},
 		{"anna", "GET", "/platform/realms/1/users/9", "", 403, `…access denied to '\/users\/9'`},
 		{"anna", "POST", "/platform/realms/1/users?fields=name", `{"name":"new","roles":["consultant"],"password":"correct horse battery"}`, 200, `{"result":[{"name":"new"}]}`},
 		{"anna", "POST", "/platform/realms/1/users", `{"name":"new2","roles":["account-admin"]}`, 403, `…may not give the role account-admin`},
@@ -346,4 +354,87 @@ func TestHashing(t *testing.T) {
 	})
 	s.now = s.now.Add(time.Hour)
 	s.secret(6, "$v")
+}
+
+// The points of SPEC 14 that calls at once are about: of realms beside each other none is beyond the
+// limit, and of two changes of a user none is lost (14, 9 and 11).
+func TestRealmsAtOnce(t *testing.T) {
+	s := realmSite(t) // 3 realms_count, of which 11 has two
+	var work sync.WaitGroup
+	var made atomic.Int64
+	for i := range 12 {
+		work.Go(func() {
+			if status, _ := s.call("17", "POST", "/platform/realms", `{"name":"x"}`); status == 200 {
+				made.Add(1)
+			}
+			if status, body := s.call("17", "PATCH", "/platform/realms/1/users/6", fmt.Sprintf(`{"metadata":{"k%d":1}}`, i)); status != 200 {
+				t.Errorf("got %d %s", status, body)
+			}
+		})
+	}
+	work.Wait()
+	_, body := s.call("17", "GET", "/platform/realms/1/users/6?fields=metadata", "")
+	if made.Load() != 1 || strings.Count(body, `"k`) != 12 {
+		t.Errorf("%d realms were made, want 1; the user has %s", made.Load(), body)
+	}
+}
+
+// A guest leaves no realm, user, role or session (SPEC 14, 7).
+func TestGuestsLeaveNoRealms(t *testing.T) {
+	s := realmSite(t)
+	for _, row := range [][3]string{
+		{"POST", "/platform/realms", `{"name":"x"}`}, {"GET", "/platform/realms/all", ""}, {"PUT", "/platform/realms/1", `{"name":"x"}`}, {"DELETE", "/platform/realms/1", ""},
+		{"POST", "/platform/realms/1/users", `{"name":"x"}`}, {"PUT", "/platform/realms/1/users/6", `{"password":"correct horse battery"}`}, {"GET", "/platform/realms/1/users/all", ""},
+		{"POST", "/platform/realms/1/users/6/login", ""}, {"POST", "/platform/realms/1/users/6/logout", ""}, {"DELETE", "/platform/realms/1/users/6/password", ""},
+		{"POST", "/platform/realms/1/roles", `{"name":"x","access":{"type":2}}`}, {"GET", "/platform/realms/1/logs", ""},
+	} {
+		if status, body := s.call("guest 19 for 11", row[0], row[1], row[2]); status != 403 || !strings.Contains(body, `"code":8`) {
+			t.Errorf("%v: got %d %s", row, status, body)
+		}
+	}
+}
+
+// Records of a policy file are read, and not written (SPEC 14, 8).
+func TestRealmsOfAPolicyFile(t *testing.T) {
+	p, faults := store.ReadPolicy("p.yaml", []byte(realmFile), nil, 4)
+	if err := faults.Err(); err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(t, realmFile, func(o *platform.Options) {
+		o.Store = platform.PolicyFile{Policy: func() *store.Policy { return p }, Name: "p.yaml"}
+	})
+	s.want(rows{
+		{"17", "GET", "/platform/realms/all?fields=id", "", 200, `{"result":[{"id":1},{"id":2}]}`},
+		{"17", "GET", "/platform/realms/1/users/all?fields=id", "", 200, `{"result":[{"id":5},{"id":6},{"id":9}]}`},
+		{"17", "GET", "/platform/realms/1/roles/all", "", 200, `{"result":[]}`},
+		{"17", "POST", "/platform/realms", `{"name":"x"}`, 405, `…edit p.yaml`},
+		{"17", "PUT", "/platform/realms/1/users/6", `{"password":"correct horse battery"}`, 405, `…edit p.yaml`},
+		{"17", "POST", "/platform/realms/1/users/6/login", "", 405, `…edit p.yaml`},
+		{"17", "DELETE", "/platform/realms/1/users/6/password", "", 405, `…edit p.yaml`},
+	})
+}
+
+// A token that a user made with the rights of a moment does no more than the user may later (SPEC 10.4,
+// 5; 14, 1): the role or the access is lost, and with it what the token administers.
+func TestTokensOfUsersLoseWithThem(t *testing.T) {
+	s := realmSite(t)
+	s.login("17", "2", "7", "nora")
+	made := s.answer("nora", "POST", "/platform/tokens?fields=id", `{"access":{"type":1},"ttl":600}`, "")
+	key := string(keyForm.Find(made.Body))
+	if made.Status != 200 || key == "" {
+		t.Fatalf("got %d %s", made.Status, made.Body)
+	}
+	s.sessions["made"] = key[len(`"key":"`) : len(key)-1]
+	s.want(rows{
+		{"made", "GET", "/platform/customer?fields=id", "", 200, `{"result":[{"id":111}]}`},
+		{"17", "PUT", "/platform/realms/2?fields=id", `{"token_params":{"access":{"type":0}}}`, 200, `{"result":[{"id":2}]}`},
+		{"made", "GET", "/platform/customer", "", 401, ``},
+		{"nora", "GET", "/platform/customer", "", 403, `…"code":8`},
+		{"17", "PUT", "/platform/realms/2/users/7?fields=roles", `{"roles":["account-admin"]}`, 200, `{"result":[{"roles":["account-admin"]}]}`},
+		{"nora", "GET", "/platform/realms/2/users/all?fields=id", "", 200, `{"result":[{"id":7}]}`},
+		{"nora", "POST", "/platform/tokens", `{"access":{"type":0},"ttl":60}`, 403, `…"code":8`},
+		{"made", "GET", "/platform/customer", "", 401, ``},
+		{"17", "PUT", "/platform/realms/2/users/7?fields=roles", `{"roles":[]}`, 200, `{"result":[{"roles":[]}]}`},
+		{"nora", "GET", "/platform/realms/2/users/all", "", 403, `…"code":8`},
+	})
 }
