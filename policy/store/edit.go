@@ -89,6 +89,9 @@ func (tx *Tx) checkTokens() error {
 // Get returns a row as it is now.
 func (tx *Tx) Get(t Table, id int64) (Row, error) { return tx.w.Get(t, id) }
 
+// Doc returns the document of a row, or ErrNoRow.
+func (tx *Tx) Doc(t Table, id int64) ([]byte, error) { return tx.w.Doc(t, id) }
+
 // Each calls yield with every row of a table by ascending id. Doc is valid during the call.
 func (tx *Tx) Each(t Table, yield func(Row) error) error { return tx.w.Each(t, yield) }
 

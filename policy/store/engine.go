@@ -163,6 +163,8 @@ var (
 type Reader interface {
 	// Get returns a row with the mark of its last change, or ErrNoRow.
 	Get(t Table, id int64) (Row, error)
+	// Doc is Get without the mark, which costs more than the document.
+	Doc(t Table, id int64) ([]byte, error)
 	// Each calls yield with every row of a table, by ascending id, until it returns an error, which
 	// Each then returns. Doc is valid during the call. Mark is not set.
 	Each(t Table, yield func(Row) error) error

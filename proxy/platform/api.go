@@ -233,7 +233,7 @@ func (x *call) caller() error {
 		Accessed: x.Now.Unix(), Sources: t.Sources, Origins: t.Origins,
 	}
 	if x.api.store.File() == "" {
-		doc, _ := x.view.doc(store.Tokens, t.ID)
+		doc := x.view.read(store.Tokens, t.ID)
 		now := admin.TokenOf(doc)
 		now.Accessed = x.Now.Unix()
 		if doc.Shape == record.Absent || now.CID != t.CID || !now.Enabled || !now.Alive(x.Now.Unix()) {

@@ -11,6 +11,7 @@ import (
 // Reader reads records in one snapshot: see store.Reader.
 type Reader interface {
 	Get(t store.Table, id int64) (store.Row, error)
+	Doc(t store.Table, id int64) ([]byte, error)
 	Each(t store.Table, yield func(store.Row) error) error
 	EachOf(t store.Table, account int64, yield func(store.Row) error) error
 	Holds(t store.Table, account int64) (bool, error)
@@ -124,6 +125,12 @@ func (r fileReader) Get(t store.Table, id int64) (store.Row, error) {
 		}
 	}
 	return store.Row{}, store.ErrNoRow
+}
+
+// Doc implements Reader.
+func (r fileReader) Doc(t store.Table, id int64) ([]byte, error) {
+	row, err := r.Get(t, id)
+	return row.Doc, err
 }
 
 // Each implements Reader. Tokens come in the order of the file.

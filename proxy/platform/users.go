@@ -170,7 +170,7 @@ func (x *call) endUser(user record.Value) error {
 		return err
 	}
 	r := realm.RealmOf(realmOf(x.law, user))
-	home, _ := x.view.doc(store.Accounts, record.NumberOf(user, "cid"))
+	home := x.view.read(store.Accounts, record.NumberOf(user, "cid"))
 	if r.Home.Type != realm.HomeOwn || home.Shape == record.Absent || record.NumberOf(home, "parent") != r.Home.Subaccount {
 		return nil
 	}

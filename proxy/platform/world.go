@@ -50,6 +50,16 @@ func (w *world) doc(t store.Table, id int64) (record.Value, store.Mark) {
 	return w.parse(row), row.Mark
 }
 
+// read returns the document of a record, Absent if there is none.
+func (w *world) read(t store.Table, id int64) record.Value {
+	doc, err := w.r.Doc(t, id)
+	if err != nil {
+		w.failed(err)
+		return record.Value{}
+	}
+	return w.parse(store.Row{Table: t, ID: id, Doc: doc})
+}
+
 // parse reads a row. One that does not read is a broken one of a hand in the database: it is shown to
 // nobody.
 func (w *world) parse(row store.Row) record.Value {
@@ -68,7 +78,7 @@ func (w *world) parse(row store.Row) record.Value {
 func (w *world) cached(t store.Table, known map[int64]record.Value, id int64) (record.Value, bool) {
 	doc, seen := known[id]
 	if !seen {
-		doc, _ = w.doc(t, id)
+		doc = w.read(t, id)
 		known[id] = doc
 	}
 	return doc, doc.Shape != record.Absent
@@ -91,7 +101,7 @@ func (w *world) TokenCID(id int64) (int64, bool) {
 	if id == 0 {
 		return 0, false
 	}
-	doc, _ := w.doc(store.Tokens, id)
+	doc := w.read(store.Tokens, id)
 	return record.NumberOf(doc, "cid"), doc.Shape != record.Absent
 }
 
@@ -224,13 +234,13 @@ func (w *world) inAccounts(t store.Table, accounts []int64, yield func(store.Row
 
 // Realm implements admin.World.
 func (w *world) Realm(id int64) (record.Value, bool) {
-	doc, _ := w.doc(store.Realms, id)
+	doc := w.read(store.Realms, id)
 	return doc, doc.Shape != record.Absent
 }
 
 // User implements admin.World.
 func (w *world) User(id int64) (record.Value, bool) {
-	doc, _ := w.doc(store.Users, id)
+	doc := w.read(store.Users, id)
 	return doc, doc.Shape != record.Absent
 }
 

@@ -99,6 +99,12 @@ func rows(t *testing.T, e store.Engine) {
 		if err != nil || string(row.Doc) != string(unicode) || row.Mark == (store.Mark{}) {
 			t.Errorf("got %+v, %v", row, err)
 		}
+		if doc, err := r.Doc(store.Tokens, 7); err != nil || string(doc) != string(row.Doc) {
+			t.Errorf("the document alone: got %s, %v", doc, err)
+		}
+		if _, err := r.Doc(store.Tokens, 8); !errors.Is(err, store.ErrNoRow) {
+			t.Errorf("the document of no row: got %v", err)
+		}
 		if _, err := r.Get(store.Tokens, 8); !errors.Is(err, store.ErrNoRow) {
 			t.Errorf("a row that is not there: got %v", err)
 		}

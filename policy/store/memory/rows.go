@@ -29,6 +29,15 @@ func (s *state) Get(t store.Table, id int64) (store.Row, error) {
 	return row, nil
 }
 
+// Doc implements store.Reader.
+func (s *state) Doc(t store.Table, id int64) ([]byte, error) {
+	doc, found := s.rows[t][id]
+	if !found {
+		return nil, store.ErrNoRow
+	}
+	return doc, nil
+}
+
 // Each implements store.Reader.
 func (s *state) Each(t store.Table, yield func(store.Row) error) error {
 	for _, id := range slices.Sorted(maps.Keys(s.rows[t])) {

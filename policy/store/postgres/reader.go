@@ -95,8 +95,9 @@ func page[T any](r *reader, read func(pgx.Rows) (T, error), query string, args .
 // Get implements store.Reader.
 func (r *reader) Get(t store.Table, id int64) (store.Row, error) {
 	row := store.Row{Table: t, ID: id}
-	if err := r.one(tables[t].get, []any{id}, (*text)(&row.Doc)); err != nil {
-		return store.Row{Table: t, ID: id}, err
+	var err error
+	if row.Doc, err = r.Doc(t, id); err != nil {
+		return row, err
 	}
 	var mark [16]byte
 	switch err := r.one(selectLast, []any{int64(t), id}, &mark); {
@@ -106,6 +107,12 @@ func (r *reader) Get(t store.Table, id int64) (store.Row, error) {
 		return row, err
 	}
 	return row, nil
+}
+
+// Doc implements store.Reader.
+func (r *reader) Doc(t store.Table, id int64) (doc []byte, err error) {
+	err = r.one(tables[t].get, []any{id}, (*text)(&doc))
+	return doc, err
 }
 
 // Each implements store.Reader.

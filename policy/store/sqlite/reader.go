@@ -87,18 +87,20 @@ func (r *reader) mark(query string, args ...any) (store.Mark, error) {
 	return markOf(n), nil
 }
 
+// Doc implements store.Reader.
+func (r *reader) Doc(t store.Table, id int64) ([]byte, error) {
+	var doc string
+	err := r.row(tables[t].get, id).Scan(&doc)
+	return []byte(doc), found(err)
+}
+
 // Get implements store.Reader.
 func (r *reader) Get(t store.Table, id int64) (store.Row, error) {
 	row := store.Row{Table: t, ID: id}
-	var doc string
-	switch err := r.row(tables[t].get, id).Scan(&doc); {
-	case errors.Is(err, sql.ErrNoRows):
-		return row, store.ErrNoRow
-	case err != nil:
+	var err error
+	if row.Doc, err = r.Doc(t, id); err != nil {
 		return row, err
 	}
-	row.Doc = []byte(doc)
-	var err error
 	row.Mark, err = r.mark(selectLast, int64(t), id)
 	return row, err
 }
