@@ -143,16 +143,26 @@ func TestPostgresComesLater(t *testing.T) {
 	}
 }
 
-// The benchmark measures a PostgreSQL database, and takes what it made there away.
+// The benchmark measures a PostgreSQL database, directly and behind a pooler in transaction mode, and
+// takes what it made there away. With -long and -v it shows how long a change takes to the last gateway.
 func TestBenchOfPostgres(t *testing.T) {
 	t.Parallel()
 	d := newShared(t)
 	s := newSite(t, siteOptions{})
-	out := s.runs(exitOK, "bench", "store", "--tokens", "50", "--replicas", "2", "--postgres", d.URL(d.database, "root"))
-	for _, want := range []string{"50 tokens", "written in one transaction", "10,000 changes at once: read and applied", "obeyed by the last of 2 gateways, p99"} {
-		if !strings.Contains(out, want) {
-			t.Errorf("the table has no %q:\n%s", want, out)
-		}
+	d.SQL(d.database, "ALTER ROLE t_owner SUPERUSER")
+	ports, tokens := map[string]int{"directly": d.Port}, "50"
+	if *long {
+		ports["by pgbouncer"], tokens = d.Pooler(), "5000"
 	}
-	d.SQL(d.database, "CREATE SCHEMA aclgate") // there is none any more
+	for name, port := range ports {
+		out := s.runs(exitOK, "bench", "store", "--tokens", tokens, "--replicas", "3", "--postgres", pgtest.URL(port, d.database, "t_owner"))
+		for _, want := range []string{tokens + " tokens", "written in one transaction", "10,000 changes at once: read and applied", "obeyed by the last of 3 gateways, p99"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s: the table has no %q:\n%s", name, want, out)
+			}
+		}
+		_, spread, _ := strings.Cut(out, "obeyed by the last")
+		t.Logf("%s: obeyed by the last%s", name, spread)
+		d.SQL(d.database, "CREATE SCHEMA aclgate; DROP SCHEMA aclgate") // there is none any more
+	}
 }
