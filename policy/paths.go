@@ -320,6 +320,18 @@ func (d *Decision) Admits(in *Input, i int, id int64) (by *Grant, ok bool) {
 	return r.grant, true
 }
 
+// RoleOf returns the role by which an item at selector i is reached, nil where none is or the token has none.
+func (d *Decision) RoleOf(in *Input, i int, id int64) *UserRole {
+	reaches, united := d.reachesAt(i)
+	if !united {
+		return nil
+	}
+	if r := opens(in, in.Request.Selectors[i].Collection, reaches, id, new(place)); r != nil {
+		return r.role
+	}
+	return nil
+}
+
 // Tops returns the accounts under which the items are found that the match at selector i may name: one
 // for each root above the access paths, as near to them as can be.
 func (d *Decision) Tops(in *Input, i int) (tops []int64) {

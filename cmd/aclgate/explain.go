@@ -28,6 +28,7 @@ const keyVariable = "ACLGATE_KEY"
 // explainFlags say who asks, from where and when.
 type explainFlags struct {
 	token, digest, info, keyFile string
+	user                         string
 	cid, at, source, origin      string
 	live, mqtt                   bool
 	output                       outputFlag
@@ -44,7 +45,7 @@ does not, what becomes of every id, what client and backend get, and what to do.
 
 Name the token by its id, by 8 or more hex digits of its digest, or by a piece of
 its info. Or give the key itself, in a file, on stdin (--key-file -) or in the
-environment variable ` + keyVariable + `.
+environment variable ` + keyVariable + `. With --user, it is what a session of that user could do.
 
   aclgate explain --token 17 GET '/gw/devices/7/messages'
 
@@ -65,6 +66,7 @@ allowed or not; 1 that there is no such token.`,
 	}
 	flags := c.Flags()
 	flags.StringVar(&f.token, "token", "", "id of the token")
+	flags.StringVar(&f.user, "user", "", "id of the user who is logged in")
 	flags.StringVar(&f.digest, "digest", "", "first 8 or more hex digits of the token's digest")
 	flags.StringVar(&f.info, "info", "", "a piece of the token's info")
 	flags.StringVar(&f.keyFile, "key-file", "", "file that holds the token's key, - for stdin")
@@ -76,7 +78,8 @@ allowed or not; 1 that there is no such token.`,
 	flags.BoolVar(&f.live, "live", false, "ask the running gateway: the accounts of items, what a match names, limits and blocks")
 	flags.BoolVar(&f.mqtt, "mqtt", false, "explain subscribe FILTER, publish TOPIC or deliver TOPIC")
 	c.MarkFlagsMutuallyExclusive("live", "mqtt")
-	c.MarkFlagsMutuallyExclusive("token", "digest", "info", "key-file")
+	c.MarkFlagsMutuallyExclusive("token", "digest", "info", "key-file", "user")
+	c.MarkFlagsMutuallyExclusive("live", "user")
 	return c
 }
 
@@ -107,7 +110,7 @@ func (e *env) runExplain(cmd *cobra.Command, f *explainFlags, args []string) err
 		return err
 	}
 	pol.adoptUses(s, ask.At)
-	rec, err := f.find(cmd.InOrStdin(), pol)
+	rec, err := f.find(cmd.InOrStdin(), pol, ask.At+int64(s.Realms.MaxAge/time.Second))
 	if err != nil {
 		return failed(err)
 	}
@@ -150,8 +153,8 @@ func (f *explainFlags) ask(args []string) (ask explain.Ask, err error) {
 		return ask, errors.New("a path begins with / and comes without the address: /gw/devices/7")
 	}
 	switch {
-	case f.token == "" && f.digest == "" && f.info == "" && f.keyFile == "" && os.Getenv(keyVariable) == "":
-		return ask, errors.New("name a token: --token, --digest, --info or --key-file, or a key in " + keyVariable)
+	case f.token == "" && f.user == "" && f.digest == "" && f.info == "" && f.keyFile == "" && os.Getenv(keyVariable) == "":
+		return ask, errors.New("name a token: --token, --digest, --info, --key-file or --user, or a key in " + keyVariable)
 	case f.digest != "" && (len(f.digest) < 8 || strings.Trim(strings.ToLower(f.digest), "0123456789abcdef") != ""):
 		return ask, errors.New("--digest is 8 or more hex digits")
 	}
@@ -189,8 +192,15 @@ func parseMoment(text string) (int64, error) {
 }
 
 // find returns the one token that the flags, or the environment, name.
-func (f *explainFlags) find(stdin io.Reader, pol *policyFile) (*store.Record, error) {
+func (f *explainFlags) find(stdin io.Reader, pol *policyFile, ends int64) (*store.Record, error) {
 	switch {
+	case f.user != "":
+		id, _ := strict.ParseID(f.user) // no user has id 0
+		rec := app.UserSession(pol.Policy, id, ends)
+		if rec == nil {
+			return nil, fmt.Errorf("no user has the id %s", f.user)
+		}
+		return rec, nil
 	case f.token != "":
 		id, _ := strict.ParseID(f.token) // no token has id 0
 		return one(pol, "the id "+f.token, func(t *policy.Token) bool { return t.ID == id })

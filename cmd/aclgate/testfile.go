@@ -16,7 +16,7 @@ import (
 // suiteReader reads one file of policy tests.
 type suiteReader struct {
 	suite  *cases.Suite
-	tokens map[string]int64 // by the names that the file gives them
+	tokens map[string]int64 // by the names that the file gives them; of a user the negative id
 }
 
 // readSuite reads a file of policy tests. now is the moment of the cases where the file names none.
@@ -31,12 +31,16 @@ func readSuite(file string, now time.Time) (*cases.Suite, strict.Faults) {
 	strict.Into(&r.suite.Name, m.Get("suite"), strict.Word)
 	strict.Into(&r.suite.Now, m.Get("now"), strict.Unix)
 	for _, n := range m.Opt("tokens").List() {
-		t := n.Map("name", "id")
+		t := n.Map("name", "id", "user")
 		var name string
-		var id int64
+		var id, user int64
 		strict.Into(&name, t.Need("name"), strict.Word)
-		strict.Into(&id, t.Need("id"), strict.ID)
-		r.tokens[name] = id
+		if strict.Into(&user, t.Get("user"), strict.ID); user == 0 {
+			strict.Into(&id, t.Need("id"), strict.ID)
+		} else if t.Get("id") != nil {
+			n.Fault("expected id, of a token, or user, not both")
+		}
+		r.tokens[name] = id - user
 	}
 	for _, n := range m.Opt("items").List() {
 		r.readItems(n)

@@ -123,14 +123,10 @@ func (c *Cache) newValue(d policy.Digest, revision uint64, rec *store.Record) *v
 		token.ACL = policy.NewACL(rec.Entries, c.catalogue)
 	}
 	size := int(unsafe.Sizeof(*v)) + len(token.Info)
-	for _, r := range rec.Roles {
-		role := r.UserRole
-		if !r.All {
-			role.ACL = policy.NewACL(r.Entries, c.catalogue)
-			size += role.ACL.Size()
-		}
-		token.Roles = append(token.Roles, role)
-		size += int(unsafe.Sizeof(role)) + 8*len(role.Clients)
+	token.Roles = rec.UserRoles(c.catalogue)
+	for i := range token.Roles {
+		role := &token.Roles[i]
+		size += role.ACL.Size() + int(unsafe.Sizeof(*role)) + 8*len(role.Clients)
 	}
 	for _, o := range token.Origins {
 		size += len(o) + int(unsafe.Sizeof(o))

@@ -38,7 +38,7 @@ func (r *Result) Shadowed() (found []Finding) {
 func (r *Result) eachEntry(visit func(*policy.Token, *policy.Entry)) {
 	for _, id := range slices.Sorted(maps.Keys(r.used)) {
 		t := r.world.Token(id)
-		if t.Access != policy.ACLAccess {
+		if t.Access != policy.ACLAccess || t.IsUser { // a user's entries are those of roles
 			continue
 		}
 		entries := t.ACL.Entries()

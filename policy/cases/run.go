@@ -53,6 +53,10 @@ func (r *Result) Run(s *Suite) {
 func (r *Result) run(s *Suite, c *Case, items *index) Check {
 	check := Check{File: s.File, Line: c.Line, Suite: s.Name, Name: fmt.Sprintf("%s: %s as %s", c.Name, c.Request, c.As)}
 	tok := r.world.Token(c.Token)
+	if tok == nil && c.Token < 0 {
+		check.Failure = fmt.Sprintf("the policy %s has no user %d", r.world.File, -c.Token)
+		return check
+	}
 	if tok == nil {
 		check.Failure = fmt.Sprintf("the policy %s has no token %d", r.world.File, c.Token)
 		return check

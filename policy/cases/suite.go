@@ -13,9 +13,11 @@ import (
 type World struct {
 	Engine *policy.Engine
 	Tree   *policy.Tree
-	Grants *policy.Grants               // nil: there are none
-	Token  func(id int64) *policy.Token // nil: there is none
-	File   string                       // name of the policy file, for places
+	Grants *policy.Grants // nil: there are none
+	// Token returns a token by its id, and a session of a user by the negative of the user's; nil: there is
+	// none.
+	Token func(id int64) *policy.Token
+	File  string // name of the policy file, for places
 }
 
 // Suite is one test file.

@@ -14,7 +14,7 @@ func (x *explainer) acl() bool { return x.in.Token.Access == policy.ACLAccess &&
 func (x *explainer) questions() (qs []question) {
 	r := x.req.Route
 	open := r != nil && r.Collection.OpenTo(x.req.Method)
-	if x.in.Scope == 0 || r == nil || open || !x.acl() || x.endedAtRoute() {
+	if x.in.Scope == 0 || r == nil || open || !x.acl() || x.in.Token.IsUser || x.endedAtRoute() { // each role has entries of its own
 		return nil
 	}
 	qs = append(qs, x.ownQuestion())

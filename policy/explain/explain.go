@@ -113,6 +113,10 @@ func (x *explainer) evaluate() {
 	}
 	// In header mode no index is asked but about groups. An index of accounts could only take items
 	// away; one of groups could also give some.
+	if x.in.Token != nil && x.in.Token.IsUser { // roles permit items of accounts, which have to be known
+		x.indexMissing = x.dec.Verdict == policy.Unresolved || x.dec.Reason == policy.NothingLeft
+		return
+	}
 	entries := *x.engine
 	entries.Mode = policy.ModeHeader
 	entries.Decide(&x.dec, &x.in)

@@ -114,6 +114,14 @@ var situations = []situation{
 		w.tree, _ = policy.NewTree([]policy.Account{{ID: 11, Name: "ACME Fleet"}, {ID: 111, Parent: 11}, {ID: 12, Name: "Rival Cars"}}, 4)
 		ask.Tree, ask.Items = w.tree, &index{w.tree, map[int64]int64{3: 11, 7: 11, 9: 12, 10: 111}, []int64{7, 9}}
 	}},
+	{"roles", "standard", "GET", "/gw/devices/7,9,8", func(w *world, ask *explain.Ask) {
+		withIndex(policy.ModeIDs)(w, ask)
+		user := *w.tokens["standard"]
+		get := policy.NewACL([]policy.Entry{{Number: 1, URI: "gw", Methods: get, Rule: policy.IDsAbsent}}, w.engine.Catalogue)
+		user.IsUser, user.Access, user.Info, user.CID = true, policy.ACLAccess, "a session of user 5", 111
+		user.Roles = []policy.UserRole{{Name: "member", ACL: get}, {Name: "consultant", Reach: policy.ReachClients, Clients: []int64{12}, ACL: get}}
+		w.tokens["standard"], ask.Resolved = &user, &policy.Resolved{LookedUp: true}
+	}},
 	{"grant-create", "standard", "POST", "/gw/devices", withGrants(policy.ModeIDs, 12)},
 	{"closed-keys", "root", "GET", "/platform/tokens/all", nil},
 	{"closed-platform", "standard", "GET", "/platform/customer", nil},

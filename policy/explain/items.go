@@ -189,6 +189,8 @@ func (x *explainer) whyPermitted(s *policy.Selector, b limits) string {
 	switch {
 	case len(b.grants) > 0:
 		text = namedBy(b.grants)
+	case x.in.Token.IsUser:
+		text = "a user has what their roles permit"
 	case !b.asked:
 		text = fmt.Sprintf("a %s token reaches every item of its scope", x.in.Token.Access)
 		if x.in.Token.Access == policy.ACLAccess {
@@ -243,6 +245,9 @@ func (x *explainer) whyDenied(i int, b limits, id int64) string {
 		return "not permitted"
 	}
 	cid, known := x.ask.Items.Account(x.req.Selectors[i].Collection, id)
+	if x.in.Token.IsUser && known {
+		return fmt.Sprintf("it belongs to account %s, and no role that reaches it permits this", x.accountName(cid)) + x.ungranted(i, id, cid)
+	}
 	switch {
 	case !known:
 		return "no such item is known"

@@ -9,7 +9,8 @@ import (
 
 // Path is one access path of the request (SPEC 11).
 type Path struct {
-	Grant int64  `json:"grant,omitempty"` // 0: the branch
+	Grant int64  `json:"grant,omitempty"` // 0: the branch, or a role
+	Role  string `json:"role,omitempty"`
 	Says  string `json:"says"`
 	Ended string `json:"ended,omitempty"` // why it gives nothing now
 }
@@ -17,10 +18,15 @@ type Path struct {
 // paths lists the access paths of the request; none where it has the branch alone.
 func (x *explainer) paths() (all []Path) {
 	grants := x.received()
-	if len(grants) == 0 {
+	switch {
+	case x.in.Token != nil && x.in.Token.IsUser && x.in.Scope != 0:
+		for i := range x.in.Token.Roles {
+			r := &x.in.Token.Roles[i]
+			all = append(all, Path{Role: r.Name, Says: fmt.Sprintf("the role %s, which reaches %s: %s", clean(r.Name), x.reachOf(r), permits(r))})
+		}
+	case len(grants) == 0:
 		return nil
-	}
-	if !x.in.CrossAccount() {
+	case !x.in.CrossAccount():
 		all = append(all, Path{Says: "the branch of account " + x.accountName(x.in.Scope)})
 	}
 	for _, g := range grants {
@@ -31,6 +37,36 @@ func (x *explainer) paths() (all []Path) {
 		all = append(all, p)
 	}
 	return all
+}
+
+// reachOf says what a role reaches.
+func (x *explainer) reachOf(r *policy.UserRole) string {
+	home := x.accountName(x.in.Token.CID)
+	switch r.Reach {
+	case policy.ReachBranch:
+		return "account " + home + " and all below it"
+	case policy.ReachClients:
+		if len(r.Clients) == 0 {
+			return "the clients of account " + home + ", which has none"
+		}
+		return fmt.Sprintf("the clients of account %s: %s", home, shortIDs(r.Clients))
+	case policy.ReachTree:
+		return "every account"
+	}
+	return "account " + home
+}
+
+// permits says what the entries of a role permit, in one line.
+func permits(r *policy.UserRole) string {
+	if r.ACL == nil {
+		return "everything"
+	}
+	var parts []string
+	entries := r.ACL.Entries()
+	for i := range entries {
+		parts = append(parts, says(&entries[i]))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // received returns the grants that the request may use, in force or not.
@@ -88,6 +124,10 @@ func (x *explainer) scopeOf(i int, id int64) string {
 	if x.ask.Items != nil && x.engine.Mode.Index() && s.Collection.Scoped {
 		if g, ok := x.dec.Admits(&x.in, i, id); ok && g != nil {
 			return fmt.Sprintf("; %s of account %s lets it in", grantName(g), x.accountName(g.CID))
+		}
+		if r := x.dec.RoleOf(&x.in, i, id); r != nil {
+			cid, _ := x.ask.Items.Account(s.Collection, id)
+			return fmt.Sprintf("; the role %s reaches account %s", clean(r.Name), x.accountName(cid))
 		}
 	}
 	return x.scopeClause(s, id)

@@ -24,6 +24,18 @@ type Role struct {
 	All     bool // it asks no entries
 }
 
+// UserRoles compiles the roles of a token.
+func (r *Record) UserRoles(cat *policy.Catalogue) (roles []policy.UserRole) {
+	for _, from := range r.Roles {
+		role := from.UserRole
+		if !from.All {
+			role.ACL = policy.NewACL(from.Entries, cat)
+		}
+		roles = append(roles, role)
+	}
+	return roles
+}
+
 // Made says by whom a token was made and whose rights bound it (SPEC 10.4). 0 is nobody.
 type Made struct {
 	By    int64 // the token that made it

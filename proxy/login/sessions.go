@@ -201,6 +201,19 @@ func (s *Store) Load(d policy.Digest) (*store.Record, error) {
 	return rec, err
 }
 
+// SessionOf returns what a session of a user could do at this moment, by records without a running gateway. It
+// has no digest, so nobody logs in with it; false: there is no such user.
+func SessionOf(r Records, tree *policy.Tree, user, ends int64) (*store.Record, bool) {
+	d := &directory{records: r, tree: func() *policy.Tree { return tree }}
+	if d.user(user).ID == 0 {
+		return nil, false
+	}
+	rec := &store.Record{Made: store.Made{User: user}}
+	rec.Token = policy.Token{Access: policy.NoAPI, Enabled: true, Info: store.SessionName, Expire: ends}
+	d.bound(rec)
+	return rec, true
+}
+
 // isSession reports whether a token is a login's: it has no access of its own. One that a token made
 // has, or is for nobody.
 func isSession(rec *store.Record) bool {

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"aclgate/metrics"
@@ -52,6 +53,17 @@ var errNoPlatform = errors.New("platform.serve is off: users get no accounts of 
 // closed reports whether an account is blocked without end, by itself or by one above it. Nobody is
 // kept from logging in by a block that ends.
 func (a *App) closed(cid int64) bool { return a.quota.Closed(cid) }
+
+// UserSession returns what a session of a user could do until it ends, by the records of a policy; nil:
+// there is no such user.
+func UserSession(p *store.Policy, user, ends int64) *store.Record {
+	rec, found := login.SessionOf(p, p.Tree, user, ends)
+	if !found {
+		return nil
+	}
+	rec.Token.Info = fmt.Sprintf("a session of user %d", user)
+	return rec
+}
 
 // HashPassword returns the verifier of a password that will do.
 func HashPassword(password string, cost int) (string, error) {

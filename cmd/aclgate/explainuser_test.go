@@ -1,0 +1,64 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// advisers is a world with a consultant, user 5, whose account has a client.
+const advisers = `accounts:
+  - {id: 1, name: operator}
+  - {id: 11, name: ACME Fleet, parent: 1}
+  - {id: 12, name: Advisers, parent: 1}
+  - {id: 13, name: Client, parent: 11, consultancy_account_id: 12}
+realms: [{id: 1, cid: 1, public_id: ours, name: Ours}]
+users:
+  - {id: 5, realm_id: 1, cid: 12, name: anna, roles: [consultant]}
+  - {id: 6, realm_id: 1, cid: 12, name: off, enabled: false}
+tokens: []
+`
+
+// What a session of a user could do is explained and tested by their id, of a file and of a database, and
+// the page about roles has a test that passes.
+func TestExplainUser(t *testing.T) {
+	s := newSite(t, siteOptions{policy: advisers, settings: "scope: {mode: ids}\n"})
+	db := newSite(t, siteOptions{store: "kind: sqlite, path: gate.db", policy: advisers, settings: "scope: {mode: ids}\n"})
+	db.runs(exitOK, "store", "migrate")
+	db.runs(exitOK, "store", "import", filepath.Join(db.folder, "policy.yaml"))
+	page := readText(t, "../../docs", "roles.md")
+	_, suite, _ := strings.Cut(page, "suite: advisers")
+	suite, _, _ = strings.Cut(suite, "```")
+	file := filepath.Join(s.folder, "advisers_test.yaml")
+	if err := os.WriteFile(file, []byte("suite: advisers"+suite), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range []*site{s, db} {
+		for _, row := range []struct {
+			args []string
+			code int
+			want string
+		}{
+			{[]string{"explain", "--user", "5", "--cid", "13", "DELETE", "/gw/devices/7"}, exitOK, "DENY (no-entry)"},
+			{[]string{"explain", "--user", "5", "GET", "/gw/devices/7"}, exitOK, "the role consultant, which reaches the clients of account 12 (Advisers): 13: gw GET, no"},
+			{[]string{"explain", "--user", "5", "--cid", "11", "GET", "/gw/devices/7"}, exitOK, "DENY (foreign-account)"},
+			{[]string{"explain", "--user", "6", "GET", "/gw/devices/7"}, exitOK, "DENY (token-disabled)"},
+			{[]string{"explain", "--user", "9", "GET", "/gw/devices/7"}, exitFailed, "no user has the id 9"},
+			{[]string{"explain", "--user", "5", "--token", "1", "GET", "/gw/devices/7"}, exitUsage, "user"},
+			{[]string{"test", file}, exitOK, "3 cases, 0 failed"},
+		} {
+			code, stdout, stderr := once(t, append(row.args, "-c", of.file())...)
+			if code != row.code || !strings.Contains(strings.Join(strings.Fields(stdout+stderr), " "), row.want) {
+				t.Errorf("%v: got %d %s %s, want %d %s", row.args, code, stdout, stderr, row.code, row.want)
+			}
+		}
+	}
+	bad := filepath.Join(s.folder, "bad_test.yaml")
+	if err := os.WriteFile(bad, []byte("suite: s\ntokens: [{name: a, user: 9}]\ncases:\n  - {name: x, as: a, request: GET /gw/devices/1, expect: allow}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, stdout, stderr := once(t, "test", bad, "-c", s.file()); code == exitOK || !strings.Contains(stdout+stderr, "has no user 9") {
+		t.Errorf("got %d %s %s", code, stdout, stderr)
+	}
+}
