@@ -244,6 +244,9 @@ func (g *granted) add(in *Input, r reach) {
 		return
 	}
 	r.in, r.out = in.Tree.branches[n].in, in.Tree.branches[n].out
+	if r.single && r.in == r.out {
+		r.single = false // nothing is below it
+	}
 	if r.single {
 		r.out = r.in
 	}

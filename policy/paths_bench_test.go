@@ -78,6 +78,50 @@ func TestPathsAllocateNothing(t *testing.T) {
 	}
 }
 
+// roleScene is pathScene with one path for a user with one role, which reads their own account.
+func roleScene(t testing.TB, target string) *scene {
+	s := pathScene(t, target, 1)
+	user := *s.c.Token
+	acl := policy.NewACL([]policy.Entry{{URI: "gw", Methods: policy.Methods(policy.GET, policy.PUT), Rule: policy.IDsAll}}, s.engine.Catalogue)
+	user.IsUser, user.Access, user.Roles = true, policy.ACLAccess, []policy.UserRole{{Name: "member", ACL: acl}}
+	s.c.Token = &user
+	return s
+}
+
+// BenchmarkRole shows what a user with one role costs beside a token with the same entries.
+func BenchmarkRole(b *testing.B) {
+	for _, target := range []string{"/gw/devices/7", "/gw/devices/" + numbers(1, 1000, 1), "/gw/devices/all"} {
+		name := target[:min(len(target), 15)]
+		b.Run(name+"/role", func(b *testing.B) {
+			s := roleScene(b, target)
+			b.ReportAllocs()
+			for b.Loop() {
+				s.run()
+			}
+		})
+		b.Run(name+"/acl", func(b *testing.B) {
+			s := roleScene(b, target)
+			token := *s.c.Token
+			token.IsUser, token.ACL, token.Roles = false, token.Roles[0].ACL, nil
+			s.c.Token = &token
+			b.ReportAllocs()
+			for b.Loop() {
+				s.run()
+			}
+		})
+	}
+}
+
+func TestRolesAllocateNothing(t *testing.T) {
+	for _, target := range []string{"/gw/devices/7", "/gw/devices/7,8,9", "/gw/devices/all", "/gw/devices/7,9999"} {
+		s := roleScene(t, target)
+		s.run()
+		if got := testing.AllocsPerRun(50, func() { s.run() }); got != 0 {
+			t.Errorf("%s: got %v allocations, want 0", target, got)
+		}
+	}
+}
+
 // Twenty grants in one list: each item once, in order.
 func TestManyPaths(t *testing.T) {
 	s := pathScene(t, "/gw/devices/all", 9)

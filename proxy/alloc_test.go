@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"strings"
 	"testing"
+
+	"aclgate/policy"
 )
 
 // startLean starts a backend that allocates nothing per request: it knows the end of a request
@@ -94,8 +97,13 @@ var leanRequests = []struct {
 	{"denied", "GET /gw/devices/3,4 HTTP/1.1\r\nHost: a\r\nAuthorization: FlespiToken " + readerKey + "\r\n\r\n", 0},
 	{"not permitted", "DELETE /gw/devices/1 HTTP/1.1\r\nHost: a\r\nAuthorization: FlespiToken " + readerKey + "\r\n\r\n", 0},
 	{"no token", "GET /gw/devices/1 HTTP/1.1\r\nHost: a\r\n\r\n", 0},
+	{"role", "GET /gw/devices/1 HTTP/1.1\r\nHost: a\r\nAuthorization: FlespiToken " + userKey + "\r\nAccept: */*\r\n\r\n", 0},
+	{"JWT", "GET /gw/devices/1 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + rememberedJWT + "\r\nAccept: */*\r\n\r\n", 0},
 	{"narrow", "GET /gw/devices/1,3 HTTP/1.1\r\nHost: a\r\nAuthorization: FlespiToken " + readerKey + "\r\n\r\n", 0},
 }
+
+// rememberedJWT is as long as those of common issuers.
+var rememberedJWT = "eyJhbGciOiJSUzI1NiJ9." + strings.Repeat("a", 450) + "." + strings.Repeat("b", 342)
 
 func leanWorld(t testing.TB) *fixture {
 	b := startLean(t, []byte(plain(`{"result":[{"id":1,"name":"truck"}]}`)))
@@ -104,6 +112,12 @@ func leanWorld(t testing.TB) *fixture {
 	f.token(longKey, "acl", 11, `[{"uri":"gw/devices","methods":["GET"],"ids":[`+numbered(1000, 5000)+`]}]`)
 	f.token(allKey, "standard", 11, "")
 	f.token(readerKey, "acl", 11, `[{"uri":"gw/devices","methods":["GET","PUT"],"ids":[1,2]}]`)
+	f.token(userKey, "acl", 11, `[{"uri":"gw","methods":["GET","PUT"],"ids":"all"}]`)
+	f.token(rememberedJWT, "acl", 11, `[{"uri":"gw","methods":["GET","PUT"],"ids":"all"}]`)
+	for _, key := range []string{userKey, rememberedJWT} {
+		tok := f.tokens[digestOf(key)]
+		tok.IsUser, tok.Roles, tok.ACL = true, []policy.UserRole{{Name: "member", ACL: tok.ACL}}, nil
+	}
 	return f
 }
 

@@ -107,8 +107,8 @@ func keyOf(value []byte) ([]byte, bool) {
 	case !head.EqualFold(scheme, "FlespiToken") && !head.EqualFold(scheme, "Bearer"):
 		return nil, false
 	}
-	if len(key) < 8 || len(key) > 256 && !jwt.Looks(key) {
-		return nil, false
+	if len(key) < 8 || len(key) > 256 {
+		return key, jwt.Looks(key) // its bytes are read where it is verified
 	}
 	sound := true
 	for _, b := range key {
