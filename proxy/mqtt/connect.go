@@ -139,11 +139,18 @@ func keyOf(c *wire.Connect) string {
 	return key
 }
 
+// isJWT reports whether a key is a token from elsewhere. Such are taken in Authorization alone
+// (SPEC 10.10), so one that was remembered there is none here.
+func isJWT(key string) bool { return strings.HasPrefix(key, "eyJ") && strings.Count(key, ".") == 2 }
+
 // identify finds the token. Whatever is wrong with it, the client gets one answer.
 func (x *session) identify(key string) refusal {
 	o, r := &x.server.o, &x.rights
 	if key == "" {
 		return refusal{wire.BadUserNameOrPassword, policy.TokenMissing}
+	}
+	if isJWT(key) {
+		return refusal{wire.BadUserNameOrPassword, policy.TokenUnknown}
 	}
 	r.digest = sha256.Sum256([]byte(key))
 	now := time.Now()

@@ -16,6 +16,8 @@ func TestConnect(t *testing.T) {
 	expired := w.acl(3, policy.Publish, "a", 7)
 	expired.Expire = 1
 	w.set("expired-key", expired)
+	const remembered = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln"
+	w.set(remembered, w.acl(5, policy.Subscribe, "a", 7))
 	w.set("noapi-key", &policy.Token{ID: 4, CID: 1, Access: policy.NoAPI, Enabled: true, Expire: 1 << 40})
 	user := func(user, password string) func(*wire.Connect) {
 		return func(c *wire.Connect) {
@@ -43,6 +45,8 @@ func TestConnect(t *testing.T) {
 		{"nothing", user("", ""), "0x86", "0x05"},
 		{"unknown", user("unknown-key", ""), "0x86", "0x05"},
 		{"expired", user("expired-key", ""), "0x86", "0x05"},
+		{"a token from elsewhere", user(remembered, ""), "0x86", "0x05"},
+		{"one as a password", user("", "Bearer "+remembered), "0x86", "0x05"},
 		{"noapi", user("noapi-key", ""), "0x87", "0x05"},
 		{"will", will("a/will"), "0x00", "0x00"},
 		{"denied will", will("b/will"), "0x87", "0x05"},
