@@ -117,9 +117,14 @@ UNION ALL SELECT 2, n.kind, n.id, 0, NULL, NULL, NULL, (SELECT json_build_object
 UNION ALL SELECT 2, n.kind, n.id, 0, NULL, NULL, NULL, (SELECT json_agg(t.cid ORDER BY t.cid)::text
   FROM aclgate.grant_links t WHERE t.grant_id = n.id) FROM named n WHERE n.kind = 9`
 
+	// Changes that name nothing are looked for behind the last one that names the row: no index has them,
+	// and together with it they would be a scan of all history.
 	selectLast = `WITH named AS MATERIALIZED (
-  SELECT c.rev, c.mark FROM aclgate.changes c WHERE c.kind = $1 AND (c.ids @> ARRAY[$2::bigint] OR c.ids = '{}'))
-SELECT mark FROM named ORDER BY rev DESC LIMIT 1`
+  SELECT c.rev, c.mark FROM aclgate.changes c WHERE c.kind = $1 AND c.ids @> ARRAY[$2::bigint]),
+last AS MATERIALIZED (SELECT n.rev, n.mark FROM named n ORDER BY n.rev DESC LIMIT 1)
+SELECT x.mark FROM (SELECT l.rev, l.mark FROM last l UNION ALL
+  SELECT c.rev, c.mark FROM aclgate.changes c WHERE c.kind = $1 AND cardinality(c.ids) = 0 AND c.rev > coalesce((SELECT l.rev FROM last l), 0)) x
+ORDER BY x.rev DESC LIMIT 1`
 
 	selectChanges = `SELECT c.rev, c.mark, c.kind, c.ids, c.at, c.actor, c.before, c.after FROM aclgate.changes c
   WHERE c.rev > $1 AND ($2::smallint = 0 OR c.kind = $2::smallint) AND ($3::bigint = 0 OR c.ids @> ARRAY[$3::bigint] OR c.ids = '{}') ORDER BY c.rev LIMIT $4`
