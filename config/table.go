@@ -129,7 +129,7 @@ func upstreamRows(s *Settings) []Setting {
 		{"upstream.headers", "list of header names", "[]",
 			"Further headers of clients that are passed on.", into(&u.Headers, headers)},
 		{"upstream.identity", "bool", "false",
-			"Tells the backend who asks: x-aclgate-token and -account, which no client can set.", into(&u.Identity, strict.Bool)},
+			"Tells the backend who asks: x-aclgate-token and -account, and of users -user and -roles, which no client can set.", into(&u.Identity, strict.Bool)},
 		{"upstream.tls.ca_file", "file", `""`,
 			"The CA of the backend's certificate, in PEM. Empty: those of the system.", into(&u.TLS.CA, s.path)},
 		{"upstream.tls.cert_file", "file", `""`,

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,13 +32,20 @@ func (o *outgoing) reset() {
 }
 
 // caller is who asks, as the backend may be told (SPEC 2, Printed upstream).
-type caller struct{ token, account int64 }
+type caller struct {
+	token, account, user int64
+	roles                *policy.UserRole // the first of them: other roles are another list
+}
 
 func callerOf(t *policy.Token) caller {
 	if t == nil {
 		return caller{}
 	}
-	return caller{t.ID, t.CID}
+	c := caller{token: t.ID, account: t.CID, user: t.UserID}
+	if len(t.Roles) > 0 {
+		c.roles = &t.Roles[0]
+	}
+	return c
 }
 
 // passHeader is one client header that may reach the backend.
@@ -162,12 +170,6 @@ func (r *rewriter) appendCredential(dst []byte, c *call) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// appendAccount prints the account that the backend is to keep to, where it enforces it.
-func appendAccount(dst []byte, cid int64) []byte {
-	dst = append(dst, "x-flespi-cid: "...)
-	return append(strconv.AppendInt(dst, cid, 10), "\r\n"...)
-}
-
 // appendIdentity prints who asks, where the backend wants to know.
 func (r *rewriter) appendIdentity(dst []byte, ev *evaluation) []byte {
 	if !r.identity {
@@ -177,6 +179,18 @@ func (r *rewriter) appendIdentity(dst []byte, ev *evaluation) []byte {
 	dst = strconv.AppendInt(dst, ev.in.Token.ID, 10)
 	dst = append(dst, "\r\nx-aclgate-account: "...)
 	dst = strconv.AppendInt(dst, ev.in.Token.CID, 10)
+	if user := ev.in.Token.UserID; user != 0 {
+		dst = append(dst, "\r\nx-aclgate-user: "...)
+		dst = strconv.AppendInt(dst, user, 10)
+	}
+	for i := range ev.in.Token.Roles {
+		sep := ","
+		if i == 0 {
+			sep = "\r\nx-aclgate-roles: "
+		}
+		dst = append(dst, sep...)
+		dst = append(dst, url.PathEscape(ev.in.Token.Roles[i].Name)...)
+	}
 	return append(dst, "\r\n"...)
 }
 

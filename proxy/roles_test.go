@@ -121,3 +121,25 @@ func TestGrantsOfUsers(t *testing.T) {
 		t.Errorf("no role reaches the grantee: got %d %s", got.status, got.body)
 	}
 }
+
+// With upstream.identity a backend learns who asks, and by which roles; names that no header may hold are
+// escaped (SPEC 2, Printed upstream).
+func TestRolesAreToldToTheBackend(t *testing.T) {
+	w, _ := granting(t, policy.ModeIDs)
+	w.gateway.rewriter.identity = true
+	w.reload(func() {
+		w.tokens[digestOf(userKey)] = consultant(w, func(t *policy.Token) { t.UserID, t.Roles[1].Name = 5, "bérater, 2\r\nx: y" })
+	})
+	w.raw(request(userKey, "GET", "/gw/devices/101", "", "x-aclgate-roles: admin", "x-aclgate-user: 1"))
+	sent := w.backend.take()
+	if len(sent) != 1 {
+		t.Fatalf("the backend got %d requests", len(sent))
+	}
+	for name, want := range map[string]string{
+		"x-aclgate-token": "70", "x-aclgate-account": "500", "x-aclgate-user": "5", "x-aclgate-roles": "member,b%C3%A9rater%2C%202%0D%0Ax:%20y",
+	} {
+		if got := strings.Join(sent[0].all(name), "|"); got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
+	}
+}

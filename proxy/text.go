@@ -61,3 +61,9 @@ func actor(t *policy.Token) string {
 func appendAllow(lines []byte, methods policy.MethodSet) []byte {
 	return append(methods.Append(append(lines, "Allow: "...)), "\r\n"...)
 }
+
+// appendAccount prints the account that the backend is to keep to, where it enforces it.
+func appendAccount(dst []byte, cid int64) []byte {
+	dst = append(dst, "x-flespi-cid: "...)
+	return append(strconv.AppendInt(dst, cid, 10), "\r\n"...)
+}
