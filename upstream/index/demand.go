@@ -111,9 +111,13 @@ func (b *demandBuilder) addReachable(c *policy.Collection) {
 	}
 }
 
-// closed reports whether no token reaches a route: what lists keys is not read either.
+// closed reports whether no token reaches a route at the backend: what lists keys is not read either,
+// nor what the gateway keeps itself.
 func (b *demandBuilder) closed(r *policy.Route) bool {
+	_, ours := b.engine.Managed[r]
 	switch {
+	case ours:
+		return true
 	case r.Closed == policy.NotClosed || b.engine.CallersKey:
 		return false
 	case r.Closed == policy.ByKeys:

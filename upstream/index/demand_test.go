@@ -77,6 +77,14 @@ func TestDemandOfAccess(t *testing.T) {
 	if !strings.Contains(master, "platform/subaccounts") || !strings.Contains(master, "storage/cdns") {
 		t.Errorf("a master token: got %q", master)
 	}
+	ours := map[*policy.Route]bool{} // what the gateway keeps itself is not the backend's to list
+	for _, r := range cat.Collection("platform/limits").Routes {
+		ours[r] = true
+	}
+	master = uris(demandOf(&policy.Engine{Catalogue: cat, Mode: policy.ModeIDs, Managed: ours}, TokenShape{Access: policy.Master}).Collections)
+	if strings.Contains(master, "platform/limits") || !strings.Contains(master, "platform/subaccounts") {
+		t.Errorf("a master token, limits kept here: got %q", master)
+	}
 	engine := &policy.Engine{Catalogue: cat, Unenforced: true, Mode: policy.ModeIDs}
 	if got := uris(demandOf(engine, TokenShape{Access: policy.ACLAccess}).Collections); got != standard {
 		t.Errorf("entries that are not enforced: got %q", got)
