@@ -88,7 +88,7 @@ func (l *Live) Links(grant int64) []int64 {
 
 // readLinks reads a row of grant links.
 func readLinks(doc []byte) (cids []int64, err error) {
-	if doc == nil {
+	if len(doc) == 0 {
 		return nil, nil
 	}
 	err = json.Unmarshal(doc, &cids)

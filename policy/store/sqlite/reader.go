@@ -90,8 +90,10 @@ func (r *reader) mark(query string, args ...any) (store.Mark, error) {
 // Doc implements store.Reader.
 func (r *reader) Doc(t store.Table, id int64) ([]byte, error) {
 	var doc string
-	err := r.row(tables[t].get, id).Scan(&doc)
-	return []byte(doc), found(err)
+	if err := r.row(tables[t].get, id).Scan(&doc); err != nil {
+		return nil, found(err)
+	}
+	return []byte(doc), nil
 }
 
 // Get implements store.Reader.
