@@ -37,6 +37,9 @@ type Options struct {
 	// their account goes.
 	Release bool
 
+	// Tree is that of accounts that are the backend's (scope.accounts: backend); nil: they are records.
+	Tree func() *policy.Tree
+
 	// Owners is that of admin.World; nil: nobody knows.
 	Owners func(uri string, id int64) (cids []int64, kept bool)
 	// Usage returns what an account uses now of the bounds that others count, by their names, and how

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"aclgate/policy"
 	"aclgate/policy/store"
 	"aclgate/proxy/platform"
 )
@@ -436,5 +437,20 @@ func TestTokensOfUsersLoseWithThem(t *testing.T) {
 		{"made", "GET", "/platform/customer", "", 401, ``},
 		{"17", "PUT", "/platform/realms/2/users/7?fields=roles", `{"roles":[]}`, 200, `{"result":[{"roles":[]}]}`},
 		{"nora", "GET", "/platform/realms/2/users/all", "", 403, `…"code":8`},
+	})
+}
+
+// Where accounts are the backend's, tokens and realms are administered by its tree (SPEC 9).
+func TestRealmsOfForeignAccounts(t *testing.T) {
+	tree, faults := policy.NewTree([]policy.Account{{ID: 7}, {ID: 11, Parent: 7}, {ID: 12, Parent: 11}}, 4)
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	s := newSite(t, realmFile, func(o *platform.Options) { o.Tree = func() *policy.Tree { return tree } })
+	s.want(rows{
+		{"17", "GET", "/platform/tokens/all,cid=12?fields=id", "", 200, `{"result":[{"id":19}]}`},
+		{"17", "POST", "/platform/realms?fields=cid", `{"name":"x","cid":12}`, 200, `{"result":[{"cid":12}]}`},
+		{"17", "POST", "/platform/realms", `{"name":"x","cid":111}`, 403, `…access denied to '\/accounts\/111'`},
+		{"17", "GET", "/platform/realms/all/users/all?fields=id", "", 200, `{"result":[{"id":5},{"id":6}]}`},
 	})
 }

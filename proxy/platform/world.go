@@ -86,6 +86,10 @@ func (w *world) cached(t store.Table, known map[int64]record.Value, id int64) (r
 
 // Account implements admin.World.
 func (w *world) Account(id int64) (admin.Account, bool) {
+	if w.api.o.Tree != nil {
+		a, found := w.api.o.Tree().Account(id)
+		return admin.Account{ID: a.ID, Parent: a.Parent}, found
+	}
 	doc, found := w.cached(store.Accounts, w.accounts, id)
 	return admin.AccountOf(doc), found
 }
@@ -182,6 +186,15 @@ const manyAccounts = 64
 func (w *world) branch(top int64) (ids []int64) {
 	if _, found := w.Account(top); !found {
 		return nil
+	}
+	if w.api.o.Tree != nil {
+		tree := w.api.o.Tree()
+		for _, a := range tree.Accounts() {
+			if tree.Contains(top, a.ID) {
+				ids = append(ids, a.ID)
+			}
+		}
+		return ids
 	}
 	ids = []int64{top}
 	for i := 0; i < len(ids); i++ {
