@@ -3,6 +3,7 @@ package platform
 import (
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -283,4 +284,16 @@ func (x *call) writesPassword() bool {
 		body = body.Items[0]
 	}
 	return err == nil && body.Get(passwordField).Shape != record.Absent
+}
+
+// keepUser has UsersOf know a user as it is written; Absent: one who goes.
+func (w *world) keepUser(id int64, doc record.Value) {
+	is := func(d record.Value) bool { return record.NumberOf(d, "id") == id }
+	for of, all := range w.users {
+		w.users[of] = slices.DeleteFunc(slices.Clone(all), is)
+	}
+	of := record.NumberOf(doc, "realm_id")
+	if all, known := w.users[of]; known && doc.Shape != record.Absent {
+		w.users[of] = append(all, doc)
+	}
 }

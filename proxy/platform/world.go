@@ -277,18 +277,6 @@ func (w *world) UsersOf(of int64) []record.Value {
 	return all
 }
 
-// keepUser has UsersOf know a user as it is written; Absent: one who goes.
-func (w *world) keepUser(id int64, doc record.Value) {
-	is := func(d record.Value) bool { return record.NumberOf(d, "id") == id }
-	for of, all := range w.users {
-		w.users[of] = slices.DeleteFunc(slices.Clone(all), is)
-	}
-	of := record.NumberOf(doc, "realm_id")
-	if all, known := w.users[of]; known && doc.Shape != record.Absent {
-		w.users[of] = append(all, doc)
-	}
-}
-
 // usersIn returns the users who live in the branches of accounts; 0: everywhere.
 func (w *world) usersIn(tops []int64) []document { return w.inBranches(store.Users, tops) }
 
