@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -36,8 +37,15 @@ func InsertToken(file string, text []byte, rec *Record, maxDepth int) ([]byte, e
 	return out, nil
 }
 
+// bareReturn is what ends a line for YAML and for no editor: the positions of nodes count it, the
+// lines of the text do not.
+var bareReturn = regexp.MustCompile(`\r([^\n]|$)`)
+
 // insertLines puts the lines of a token behind the last element of the list.
 func insertLines(file string, text []byte, list *strict.Node, token []byte) ([]byte, error) {
+	if bareReturn.Match(text) {
+		return nil, fmt.Errorf("%s: some lines end with a carriage return alone: %w", file, errByHand)
+	}
 	lines := slices.Collect(bytes.Lines(text))
 	elements := list.List()
 	switch {
