@@ -238,6 +238,7 @@ func TestNobodyActsAfterAGrantHasEnded(t *testing.T) {
 		}
 		// Even: nothing is granted, and has not been since that number was written.
 		var state, leaks, served atomic.Int64
+		state.Store(1)
 		stop := make(chan struct{})
 		var running sync.WaitGroup
 		for i := range 4 {
@@ -260,7 +261,7 @@ func TestNobodyActsAfterAGrantHasEnded(t *testing.T) {
 			})
 		}
 		for round := range 60 {
-			state.Add(1)
+			state.Store(int64(2*round + 1))
 			w.grants.Store(aGrant())
 			w.blocked.Delete(int64(500))
 			if items != nil {
@@ -275,7 +276,7 @@ func TestNobodyActsAfterAGrantHasEnded(t *testing.T) {
 			default:
 				items.Moved(devices, []int64{999}, 777)
 			}
-			state.Add(1)
+			state.Store(int64(2*round + 2))
 			time.Sleep(2 * time.Millisecond)
 		}
 		close(stop)

@@ -83,27 +83,31 @@ func (f *loginFlood) read(t *testing.T, length time.Duration) (took []time.Durat
 	return took
 }
 
-// begin begins the flood and returns what ends it.
+// begin begins the flood, a thousand a second whether or not those before were answered, and returns
+// what ends it.
 func (f *loginFlood) begin() (end func()) {
 	quit := make(chan struct{})
+	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	var clients sync.WaitGroup
-	for range 8 {
-		clients.Go(func() {
-			client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}}
-			defer client.CloseIdleConnections()
-			tick := time.NewTicker(8 * time.Millisecond)
-			defer tick.Stop()
-			for {
-				select {
-				case <-quit:
-					return
-				case <-tick.C:
-					f.try(&client)
+	clients.Go(func() {
+		tick := time.NewTicker(4 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-quit:
+				return
+			case <-tick.C:
+				for range 4 {
+					clients.Go(func() { f.try(client) })
 				}
 			}
-		})
+		}
+	})
+	return func() {
+		close(quit)
+		clients.Wait()
+		client.CloseIdleConnections()
 	}
-	return func() { close(quit); clients.Wait() }
 }
 
 func (f *loginFlood) try(client *http.Client) {

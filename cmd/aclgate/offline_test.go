@@ -70,6 +70,9 @@ func TestUndelete(t *testing.T) {
 	s.runs(exitOK, "account", "edit", "111", "--limit", "1", "--offline")
 	s.runs(exitOK, "account", "delete", "111", "--offline")
 	s.runs(exitOK, "limit", "delete", "1", "--offline")
+	if out := s.runs(exitOK, "undelete", "--output", "json"); !strings.Contains(out, `{"kind":"account","id":111,"name":"North","deleted":"`) {
+		t.Errorf("got %s", out)
+	}
 	listed := regexp.MustCompile(`(?m)^(account  111  North  |limit    1    small  )`).FindAllString(s.runs(exitOK, "undelete"), -1)
 	if len(listed) != 2 {
 		t.Errorf("got %q", listed)

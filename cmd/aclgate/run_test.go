@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -34,19 +36,23 @@ func (s *safeBuffer) String() string {
 // come a second time.
 var handedOut sync.Map
 
-// freeAddr returns an address on which nobody listens, another one each time.
+// freeAddr returns an address on which nobody listens, another one each time. Its port is below those
+// that systems give to whoever names none (from 32768 on): connections of other tests do not take it
+// before its test does.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	for {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
+	for range 10_000 {
+		address := "127.0.0.1:" + strconv.Itoa(10_000+rand.IntN(22_000))
+		if _, taken := handedOut.LoadOrStore(address, true); taken {
+			continue
 		}
-		ln.Close()
-		if _, taken := handedOut.LoadOrStore(ln.Addr().String(), true); !taken {
-			return ln.Addr().String()
+		if ln, err := net.Listen("tcp", address); err == nil {
+			ln.Close()
+			return address
 		}
 	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 // program is the whole program, running in the test's process.

@@ -27,6 +27,7 @@ var undeletable = map[string]store.Table{
 }
 
 func (e *env) undelete() *cobra.Command {
+	var output outputFlag
 	c := &cobra.Command{
 		Use:   "undelete [KIND ID]",
 		Short: "Put back a record that was deleted in the last 30 days, or list them",
@@ -47,7 +48,7 @@ works on the database, beside a gateway that runs or not.
 		ValidArgs: slices.Sorted(maps.Keys(undeletable)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return e.listDeleted(cmd.Context())
+				return e.listDeleted(cmd.Context(), output)
 			}
 			table, known := undeletable[args[0]]
 			id, ok := strict.ParseID(args[1])
@@ -62,6 +63,7 @@ works on the database, beside a gateway that runs or not.
 			return e.putBack(cmd.Context(), args[0], table, id)
 		},
 	}
+	output.add(c)
 	return c
 }
 
@@ -115,20 +117,27 @@ func references(tx *store.Tx, word string, table store.Table, id int64) error {
 	return nil
 }
 
+// deletedRow is a record that can come back.
+type deletedRow struct {
+	Kind    string    `json:"kind"`
+	ID      int64     `json:"id"`
+	Name    string    `json:"name"`
+	Deleted time.Time `json:"deleted"`
+}
+
 // listDeleted prints what can come back.
-func (e *env) listDeleted(ctx context.Context) error {
-	return e.withDatabase(ctx, func(s *config.Settings, db app.Database) error {
-		w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "KIND\tID\tNAME\tDELETED\t")
-		err := db.View(ctx, func(r store.Reader) error {
+func (e *env) listDeleted(ctx context.Context, output outputFlag) error {
+	rows := []deletedRow{}
+	err := e.withDatabase(ctx, func(s *config.Settings, db app.Database) error {
+		return db.View(ctx, func(r store.Reader) error {
 			for _, word := range slices.Sorted(maps.Keys(undeletable)) {
 				err := r.EachDeleted(undeletable[word], func(d store.Deleted) error {
 					var doc struct{ Name string }
 					if err := json.Unmarshal(d.Doc, &doc); err != nil {
 						return nil // of a broken row there is no name, and nothing to put back
 					}
-					_, err := fmt.Fprintf(w, "%s\t%d\t%s\t%s\t\n", word, d.ID, printable(doc.Name), d.At.UTC().Format(time.RFC3339))
-					return err
+					rows = append(rows, deletedRow{word, d.ID, doc.Name, d.At.UTC()})
+					return nil
 				})
 				if err != nil {
 					return err
@@ -136,6 +145,17 @@ func (e *env) listDeleted(ctx context.Context) error {
 			}
 			return nil
 		})
-		return errors.Join(err, w.Flush())
 	})
+	if err != nil {
+		return err
+	}
+	if output.json() {
+		return json.NewEncoder(e.stdout).Encode(rows)
+	}
+	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "KIND\tID\tNAME\tDELETED\t")
+	for _, r := range rows {
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t\n", r.Kind, r.ID, printable(r.Name), r.Deleted.Format(time.RFC3339))
+	}
+	return w.Flush()
 }

@@ -64,7 +64,7 @@ func TestUsageErrorsInWords(t *testing.T) {
 		{"schema yaml", `aclgate schema takes settings|policy: found "yaml"`},
 		{"item assign gw/devices", `aclgate item assign takes COLLECTION IDS --cid ACCOUNT: found "gw/devices"`},
 		{"explain GET", `explain takes METHOD and PATH, such as: aclgate explain --token 17 GET /gw/devices/7`},
-		{"explain GET /gw/devices/7", `name a token: --token, --digest, --info or --key-file, or a key in ` + keyVariable},
+		{"explain GET /gw/devices/7", `name a token: --token, --digest, --info, --key-file or --user, or a key in ` + keyVariable},
 		{"explain --digest 12 GET /gw/devices/7", `--digest is 8 or more hex digits`},
 		{"audit tail --token x", `invalid argument "x" for "--token" flag: expected a number`},
 		{"demo --listen 11081", `--listen: expected host:port such as 127.0.0.1:8080, found "11081"`},

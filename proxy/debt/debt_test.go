@@ -107,7 +107,8 @@ func newReplicas(t *testing.T, b *board, n int, l limit.Limit) *replicas {
 		})
 		r.all, r.book, r.x = append(r.all, on), append(r.book, book), append(r.x, x)
 		group.Go(func() {
-			time.Sleep(time.Duration(i) * every / time.Duration(n))
+			// Never at an instant at which somebody asks: which came first would be a matter of luck.
+			time.Sleep(time.Duration(i)*every/time.Duration(n) + 500*time.Microsecond)
 			x.Run(ctx)
 		})
 	}
