@@ -154,6 +154,9 @@ func (o *oracle) changeToken(before, after record.Value) string {
 			rights = true
 		}
 	}
+	if rights && session(before) {
+		return "stronger"
+	}
 	if rights && !o.c.Operator {
 		if num(before, "id") == num(o.self, "id") {
 			return "stronger"
@@ -168,6 +171,11 @@ func (o *oracle) changeToken(before, after record.Value) string {
 		}
 	}
 	return o.lastMaster(before, after)
+}
+
+// session reports whether a record is a login: it is of a user, and no token made it.
+func session(doc record.Value) bool {
+	return num(doc, "user_id") != 0 && num(doc, "created_by") == 0 && num(doc.Get("access"), "type") == 3 // noapi
 }
 
 // nothing reports whether a value means what an absent one does.
