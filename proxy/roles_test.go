@@ -3,10 +3,7 @@ package proxy
 import (
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"aclgate/policy"
 )
@@ -53,33 +50,12 @@ func TestNobodyActsAfterARoleHasEnded(t *testing.T) {
 		if mode == policy.ModeHeader {
 			headers = append(headers, "x-flespi-cid: 777")
 		}
-		leaked := make([]atomic.Int64, len(ends)) // answers to what was no longer reached, by what had ended
-		var state, served atomic.Int64            // even: nothing is reached, and was not since that number was written
-		state.Store(1)
-		stop := make(chan struct{})
-		var running sync.WaitGroup
-		for i := range 4 {
-			running.Go(func() {
-				for n := 0; ; n++ {
-					select {
-					case <-stop:
-						return
-					default:
-					}
-					before := state.Load()
-					got := w.raw(request(userKey, "GET", "/gw/devices/999?limit="+strconv.Itoa(1+i+4*n), "", headers...))
-					switch {
-					case got.status != 200 || !strings.Contains(got.body, `"id":999`):
-					case before%2 == 0 && state.Load() == before:
-						leaked[(before/2-1)%int64(len(ends))].Add(1)
-					default:
-						served.Add(1)
-					}
-				}
-			})
+		target := func(n int) string {
+			return request(userKey, "GET", "/gw/devices/999?limit="+strconv.Itoa(n), "", headers...)
 		}
-		for round := range 8 * len(ends) {
-			state.Store(int64(2*round + 1))
+		c := &changing{rounds: 8 * len(ends), request: target, ends: func(round int) { ends[round%len(ends)]() }}
+		c.reached = func(got answer) bool { return got.status == 200 && strings.Contains(got.body, `"id":999`) }
+		c.opens = func() {
 			w.reload(func() {
 				whole()
 				w.accounts([2]int64{400, 0}, [2]int64{500, 400}, [2]int64{501, 500}, [2]int64{600, 400}, [2]int64{777, 0})
@@ -87,19 +63,12 @@ func TestNobodyActsAfterARoleHasEnded(t *testing.T) {
 			if items != nil {
 				items.Moved(w.gateway.Engine.Catalogue.Collection("gw/devices"), []int64{999}, 777)
 			}
-			time.Sleep(2 * time.Millisecond)
-			ends[round%len(ends)]()
-			state.Store(int64(2*round + 2))
-			time.Sleep(2 * time.Millisecond)
 		}
-		close(stop)
-		running.Wait()
-		for i := range leaked {
-			if n := leaked[i].Load(); n > 0 {
-				t.Errorf("mode %v, end %d: %d answers to what no role reached any more", mode, i, n)
-			}
+		leaks, served := c.run(w)
+		for round, n := range leaks {
+			t.Errorf("mode %v, end %d: %d answers to what no role reached any more", mode, round%int64(len(ends)), n)
 		}
-		if served.Load() == 0 {
+		if served == 0 {
 			t.Errorf("mode %v: nothing was served", mode)
 		}
 	}
