@@ -104,9 +104,9 @@ func (u *Use) Owe(debt int64) {
 	}
 }
 
-// Learn has a bucket obey what all gateways together owe before its first request comes here: the
-// shared bucket lacks debt nanoseconds to be full at now. Where nothing is told of such buckets, or
-// there is no room for one more, it does nothing.
+// Learn sets a bucket to what all gateways together have used, before the first request for it comes
+// here. Debt is how many nanoseconds after now the shared bucket is full again. Learn does nothing if
+// buckets of this name are not shared, or if there is no room for another bucket.
 func (l *Limiter) Learn(name string, key uint64, debt, now int64) {
 	if l == nil || key == 0 {
 		return

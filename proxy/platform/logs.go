@@ -76,7 +76,7 @@ func (x *call) eachChange(id int64, yield func(id int64, row, doc record.Value))
 				if id != 0 && of != id {
 					continue
 				}
-				if row, told := x.changeRow(&c, of, before[of], after[of]); told {
+				if row, shown := x.changeRow(&c, of, before[of], after[of]); shown {
 					doc := after[of]
 					if doc.Shape == record.Absent {
 						doc = before[of]
@@ -109,9 +109,10 @@ func byID(text []byte) map[int64]record.Value {
 	return docs
 }
 
-// changeRow returns a change of one record as a row, and whether the caller is told of it: of an
-// account's own record only what the account sees of it.
-func (x *call) changeRow(c *store.Change, id int64, before, after record.Value) (row record.Value, told bool) {
+// changeRow returns the row that the log has for a change of one record. Shown is false if no row is
+// due: the change is only of fields that the rows of this collection do not have, such as what the
+// record of an account holds beside them.
+func (x *call) changeRow(c *store.Change, id int64, before, after record.Value) (row record.Value, shown bool) {
 	who := readActor(c.Actor)
 	fields := x.changed(before, after)
 	if who.words["wrote"] != "" && x.col.table == store.Users {

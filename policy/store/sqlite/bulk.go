@@ -21,7 +21,7 @@ type bulk struct {
 	most  int64 // the highest id since the triggers are gone; 0: they are there
 }
 
-// countToken is told of each token before it is written.
+// countToken counts a token. Each token is counted right before it is written.
 func (w *writer) countToken(id int64) error {
 	b := &w.bulk
 	b.n++
