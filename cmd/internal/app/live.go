@@ -44,12 +44,22 @@ func (a *App) unanswered(ctx context.Context, err error) error {
 		return errors.New("the backend rejected the key in upstream.token_file (401)")
 	case errors.Is(err, listing.ErrRedirect):
 		return fmt.Errorf("the backend at %s redirects: name in upstream.urls where it leads", a.settings.Upstream.URLs[0])
-	case survey.WantsTLS(ctx, a.settings.Upstream.URLs[0].String()):
-		return fmt.Errorf("%w in upstream.urls", survey.ErrTLS)
-	case ctx.Err() != nil, errors.Is(err, upstream.ErrTimeout):
+	}
+	if err := a.wantsTLS(ctx); err != nil {
+		return err
+	}
+	if ctx.Err() != nil || errors.Is(err, upstream.ErrTimeout) {
 		return fmt.Errorf("the backend at %s takes the connection and does not answer", a.settings.Upstream.URLs[0])
 	}
 	return err
+}
+
+// wantsTLS returns an error if the settings name an http URL for a backend that speaks TLS.
+func (a *App) wantsTLS(ctx context.Context) error {
+	if survey.WantsTLS(ctx, a.settings.Upstream.URLs[0].String()) {
+		return fmt.Errorf("%w in upstream.urls", survey.ErrTLS)
+	}
+	return nil
 }
 
 // AskBackend asks the backend for one item, without serving: it can be reached, and takes the
@@ -71,8 +81,8 @@ func (a *App) AskBackend(ctx context.Context) error {
 	}
 	err := lister.Page(&answer, &q, 1, func(*listing.Row) bool { return false })
 	var refused *listing.AnswerError
-	if errors.As(err, &refused) && refused.Status != 401 && refused.Status != 429 && !survey.WantsTLS(ctx, a.settings.Upstream.URLs[0].String()) {
-		return nil
+	if errors.As(err, &refused) && refused.Status != 401 && refused.Status != 429 {
+		return a.wantsTLS(ctx) // some that speak TLS answer 400 in the clear
 	}
 	return a.unanswered(ctx, err)
 }
