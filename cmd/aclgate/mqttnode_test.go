@@ -46,6 +46,9 @@ type answer struct {
 	Properties map[string]any
 }
 
+// nodeExpiry is the expiry that messages are published with, in seconds.
+const nodeExpiry = 1000
+
 // nodeMessage is a message as mqtt shows it.
 type nodeMessage struct {
 	Topic, Payload string
@@ -55,9 +58,12 @@ type nodeMessage struct {
 }
 
 // String returns all of a message but the identifiers of subscriptions, which come in one copy or in
-// several.
+// several, and the seconds that it has waited at the server, which are taken from its expiry.
 func (m nodeMessage) String() string {
 	delete(m.Properties, "subscriptionIdentifier")
+	if left, ok := m.Properties["messageExpiryInterval"].(float64); ok && left < nodeExpiry && left > nodeExpiry-60 {
+		m.Properties["messageExpiryInterval"] = nodeExpiry
+	}
 	properties, _ := json.Marshal(m.Properties) // keys in their order
 	return fmt.Sprintf("%s %q QoS %d retain %v %s", m.Topic, strings.TrimRight(m.Payload, "."), m.QoS, m.Retain, properties)
 }
@@ -297,7 +303,7 @@ func (p *nodePlay) playQoS() {
 			o := map[string]any{"qos": qos}
 			if p.v5 {
 				o["properties"] = map[string]any{
-					"payloadFormatIndicator": true, "messageExpiryInterval": 1000, "contentType": "text/plain", "correlationData": "c-7",
+					"payloadFormatIndicator": true, "messageExpiryInterval": nodeExpiry, "contentType": "text/plain", "correlationData": "c-7",
 					"responseTopic": "own/answer", "userProperties": map[string]any{"one": "1", "many": []string{"2", "3"}},
 				}
 			}
