@@ -15,7 +15,7 @@ import (
 const settings = `listen: {address: %q, max_connections: 20000}
 admin: {address: %q, token_file: admin.token}
 upstream: {urls: ["http://%s"], token_file: upstream.token%s}
-scope: {mode: header, trust_header: true}
+scope: {%s}
 store: {kind: file, path: policy.json}
 %slimits:
   per_token: {rate: 1000000/s, burst: 1000000, concurrent: 100000}
@@ -37,7 +37,10 @@ type gatewayFiles struct {
 
 // write writes what `serve -c` reads.
 func (g gatewayFiles) write(w *workload.Workload) error {
-	url, cache := "", ""
+	url, cache, scope := "", "", "mode: header, trust_header: true"
+	if w.Mix.Paths > 0 {
+		scope = "mode: ids, owners: store"
+	}
 	if w.Mix.MaxURL > 0 {
 		url = fmt.Sprintf(", max_url_bytes: %d", w.Mix.MaxURL)
 	}
@@ -45,7 +48,7 @@ func (g gatewayFiles) write(w *workload.Workload) error {
 		cache = fmt.Sprintf("cache: {max_bytes: %d}\n", w.Mix.Cache)
 	}
 	for name, text := range map[string]string{
-		"aclgate.yaml":   fmt.Sprintf(settings, g.listen, g.admin, g.backend, url, cache),
+		"aclgate.yaml":   fmt.Sprintf(settings, g.listen, g.admin, g.backend, url, scope, cache),
 		"upstream.token": strings.Repeat("u", 64) + "\n",
 		"admin.token":    adminKey + "\n",
 	} {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,10 @@ import (
 	"aclgate/bench/report"
 	"aclgate/bench/workload"
 )
+
+// unshared is what --rival calls the gateway itself on the same workload, where every device is its
+// account's own: what access paths cost.
+const unshared = "unshared"
 
 // openRate is the rate of the open loop of a whole bench, per proxy.
 const openRate = 5000
@@ -22,6 +27,7 @@ type play struct {
 	mix        string
 	competitor *competitors.Competitor // nil: another aclgate, or the gateway alone
 	binary     string                  // of the other aclgate; "": none
+	unshared   bool                    // the other one is this aclgate, on a world in which nobody shares
 	rate       float64
 }
 
@@ -64,7 +70,7 @@ func (o *Options) plays() ([]play, []report.Competitor, error) {
 	}
 	names := o.Mixes
 	if len(names) == 0 {
-		names = []string{"one-id", "all-rewrite", "long-lists", "deny-flood", "telematics", "messages", "hot-token", "cold-cache"}
+		names = []string{"one-id", "all-rewrite", "long-lists", "deny-flood", "telematics", "messages", "hot-token", "cold-cache", "shared-one", "shared-list", "shared-all"}
 	}
 	var plays []play
 	for i, name := range names {
@@ -81,6 +87,9 @@ func (o *Options) plays() ([]play, []report.Competitor, error) {
 		}
 		for _, binary := range o.binaries() {
 			plays = append(plays, play{mix: name, binary: binary, rate: o.Rate})
+		}
+		if mix.Paths > 1 && (len(o.Competitors) == 0 || slices.Contains(o.Competitors, unshared)) {
+			plays = append(plays, play{mix: name, unshared: true, rate: o.Rate})
 		}
 		if len(plays) == n {
 			plays = append(plays, play{mix: name, rate: o.Rate})
@@ -110,6 +119,9 @@ func (o *Options) Check(ctx context.Context) error {
 // asked returns the competitors that were asked for, or all.
 func (o *Options) asked() (asked []*competitors.Competitor, err error) {
 	for _, name := range o.Competitors {
+		if name == unshared {
+			continue
+		}
 		if isBinary(name) {
 			if _, err := os.Stat(name); err != nil {
 				return nil, fmt.Errorf("cannot use another aclgate: %w", err)
@@ -118,7 +130,7 @@ func (o *Options) asked() (asked []*competitors.Competitor, err error) {
 		}
 		r, ok := competitors.Named(name)
 		if !ok {
-			return nil, fmt.Errorf("no rival is called %q; there are bare, nginx, lua, lua-set, lua-full and haproxy, and ./FILE is another aclgate", name)
+			return nil, fmt.Errorf("no rival is called %q; there are bare, nginx, lua, lua-set, lua-full, haproxy and unshared, and ./FILE is another aclgate", name)
 		}
 		asked = append(asked, r)
 	}
@@ -174,16 +186,11 @@ func (s *rig) play(ctx context.Context, p play, result *report.Result) error {
 	}
 	defer gateway.stop()
 	proxies := []*proxy{gateway}
-	if p.competitor != nil || p.binary != "" {
-		var other *proxy
-		if p.binary != "" {
-			other, err = s.gatewayOf(ctx, w, "other", p.binary)
-		} else {
-			other, err = s.competitor(ctx, p.competitor, w)
-		}
-		if err != nil {
-			return err
-		}
+	other, err := s.other(ctx, &p, w)
+	if err != nil {
+		return err
+	}
+	if other != nil {
 		defer other.stop()
 		proxies = append(proxies, other)
 	}
@@ -196,6 +203,23 @@ func (s *rig) play(ctx context.Context, p play, result *report.Result) error {
 	result.Add(run)
 	s.Say("%s\n", run.Line())
 	return nil
+}
+
+// other starts what the gateway is measured beside, nil for nothing.
+func (s *rig) other(ctx context.Context, p *play, w *workload.Workload) (*proxy, error) {
+	switch {
+	case p.unshared:
+		self, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		return s.gatewayOf(ctx, w.Unshared(), unshared, self)
+	case p.binary != "":
+		return s.gatewayOf(ctx, w, "other", p.binary)
+	case p.competitor != nil:
+		return s.competitor(ctx, p.competitor, w)
+	}
+	return nil, nil
 }
 
 // output returns what the children wrote, which says why a run broke off.

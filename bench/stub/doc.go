@@ -5,6 +5,7 @@
 //	up to 8 ids   {"result":[{"id":7},{"id":9,"pad":"…"}]}   one row per id, in the order asked
 //	more          {"result":[{"ids":5000,"sum":"9f86d081884c7d65","pad":"…"}]}   their number and the Sum of the list
 //	no id list    {"result":[{"selector":"all","pad":"…"}]}
+//	with offset=  {"result":[{"id":1000000},…]}   a page of up to 1,000 of the Listed items, which a gateway's index reads
 //
 // A path that ends in "messages" is answered with 16 KiB. Whatever else a request says, its
 // credential and its body too, is skipped. So an answer shows which ids reached the backend, and
@@ -27,6 +28,11 @@ const (
 	MessagesLen = 16 << 10
 	// maxRows is how many ids get a row of their own.
 	maxRows = 8
+	// FirstListed is the id of the first item that listings show; Listed is how many there are.
+	FirstListed = 1_000_000
+	Listed      = 120_000
+	// page is how many rows an answer of a listing has at most.
+	page = 1000
 )
 
 // Sum returns 64 bits over b. It is fast and nothing more: b must not come from anyone who wants a
@@ -64,6 +70,9 @@ func AppendSum(dst, list []byte) []byte {
 
 // appendBody appends the answer to a request for target.
 func appendBody(dst, target []byte) []byte {
+	if _, offset, listing := bytes.Cut(target, []byte("offset=")); listing {
+		return appendPage(dst, offset)
+	}
 	selector, messages := split(target)
 	start, want := len(dst), BodyLen
 	if messages {
@@ -77,6 +86,26 @@ func appendBody(dst, target []byte) []byte {
 		dst = append(dst, padding[:min(missing, len(padding))]...)
 	}
 	return append(dst, end...)
+}
+
+// appendPage appends the rows of a listing from an offset on, which digits begin with.
+func appendPage(dst, digits []byte) []byte {
+	at := 0
+	for _, c := range digits {
+		if c < '0' || c > '9' || at > Listed {
+			break
+		}
+		at = 10*at + int(c-'0')
+	}
+	dst = append(dst, `{"result":[`...)
+	for i := at; i < min(at+page, Listed); i++ {
+		if i > at {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"id":`...)
+		dst = append(strconv.AppendInt(dst, FirstListed+int64(i), 10), '}')
+	}
+	return append(dst, `]}`...)
 }
 
 // padding is what fills answers up.

@@ -51,6 +51,9 @@ func TestAnswers(t *testing.T) {
 		{"/gw/devices/1,,2", `{"selector":"1,,2",`, BodyLen},
 		{"/gw/devices", `{"selector":"",`, BodyLen},
 		{"/gw/calcs/3/devices/9/intervals/all", `{"id":9,`, BodyLen},
+		{"/gw/devices/all?fields=id&limit=1000&offset=119999", `{"result":[{"id":1119999}]}`, 27},
+		{"/gw/devices/all?offset=120000&fields=id", `{"result":[]}`, 13},
+		{"/gw/devices/all?fields=id&limit=1000&offset=0", `{"id":1000000},{"id":1000001},`, 12 + 999 + 1000*len(`{"id":1000000}`) + 1},
 		{"/gw/devices/7/messages", `{"id":7,`, MessagesLen},
 		{"/gw/devices/" + long, fmt.Sprintf(`{"ids":5001,"sum":"%016x",`, Sum([]byte(long))), BodyLen},
 	} {

@@ -12,9 +12,16 @@
 //	mixed    own ids and one foreign one, last
 //
 // and what must come back follows from that, never from a gateway.
+//
+// In a mix with paths every token has an account of its own. One of so many of its devices is the
+// account's own; the others belong to paths-1 other accounts, which share them by grants. The gateway
+// then judges by ids, and has to know whose each device is.
 package workload
 
-import "aclgate/bench/oracle"
+import (
+	"aclgate/bench/oracle"
+	"aclgate/bench/stub"
+)
 
 // Call is one request as it goes on the wire, and the right answer to it.
 type Call struct {
@@ -39,6 +46,7 @@ type Workload struct {
 	Seed   uint64
 	Tokens []Token
 	Calls  []Call
+	own    bool // nothing is shared: see Unshared
 }
 
 const (
@@ -47,7 +55,7 @@ const (
 	// accounts is how many accounts share the tokens.
 	accounts = 100
 	// firstDevice begins the ids of devices: 7 digits, as they are at the vendor.
-	firstDevice = 1_000_000
+	firstDevice = stub.FirstListed
 	// firstForeign begins ids that no token may see.
 	firstForeign = 9_000_000
 	foreignIDs   = 900_000

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"aclgate/bench/stub"
 	"aclgate/config/strict"
 )
 
@@ -26,6 +27,10 @@ type Mix struct {
 	Devices int     // the median per token
 	Spread  float64 // sigma of the log-normal distribution around it; 0: all tokens equal
 	Most    int     // per token
+
+	// Paths is how many access paths lead to the devices of a token: its account's own, and grants. 0:
+	// the policy says nothing of whose devices are.
+	Paths int
 
 	MaxURL   int64 // upstream.max_url_bytes; 0: the default
 	Cache    int64 // cache.max_bytes; 0: the default
@@ -99,13 +104,14 @@ const (
 	mostTokens  = 1_000_000
 	mostDevices = 100_000
 	mostWeight  = 1000
+	mostPaths   = 10
 )
 
 // Read reads a mix. name is the file's, for messages.
 func Read(name string, text []byte) (*Mix, error) {
 	mix := &Mix{Pick: Uniform, Skew: 1.1, Most: mostDevices}
 	root, report := strict.Parse(name, text)
-	m := root.Map("name", "about", "tokens", "devices", "max_url", "cache", "requests")
+	m := root.Map("name", "about", "tokens", "devices", "max_url", "cache", "paths", "requests")
 	strict.Into(&mix.Name, m.Need("name"), strict.Word)
 	strict.Into(&mix.About, m.Get("about"), strict.Str)
 	tokens := m.Need("tokens").Map("count", "pick", "skew")
@@ -118,6 +124,10 @@ func Read(name string, text []byte) (*Mix, error) {
 	into(&mix.Most, devices.Get("most"), mostDevices)
 	strict.Into(&mix.MaxURL, m.Get("max_url"), strict.Bytes(1<<10, 1<<20))
 	strict.Into(&mix.Cache, m.Get("cache"), strict.Bytes(1<<20, 1<<40))
+	into(&mix.Paths, m.Get("paths"), mostPaths)
+	if mix.Paths > 0 && (mix.Spread > 0 || mix.Tokens*mix.Devices > stub.Listed) {
+		m.Get("paths").Fault("expected no spread, and at most %d devices in all: the backend lists no more", stub.Listed)
+	}
 	strict.Into(&mix.Requests, m.Need("requests"), strict.ListOf(readAsk))
 	if requests := m.Get("requests"); requests.Kind() == strict.List && len(requests.List()) == 0 {
 		requests.Fault("expected at least one request")

@@ -20,6 +20,10 @@ func New(mix *Mix, seed uint64) *Workload {
 		w.Tokens[i] = newToken(mix, random, keyOf(seed, i))
 		w.Tokens[i].Calc = firstCalc + int64(i)
 		w.Tokens[i].Account = rootAccount + 1 + int64(i%accounts)
+		if mix.Paths > 0 {
+			w.Tokens[i].Account = rootAccount + 1 + int64(i)
+			w.Tokens[i].setDevices(block(i*mix.Devices, mix.Devices))
+		}
 	}
 	w.plan(rand.New(rand.NewPCG(seed, 1)))
 	return w
@@ -47,9 +51,44 @@ func newToken(mix *Mix, random *rand.Rand, key string) Token {
 		id += 1 + random.Int64N(20)
 		t.Devices[i] = id
 	}
-	t.printed = printIDs(t.Devices)
-	t.sum = string(stub.AppendSum(nil, []byte(t.printed)))
+	t.setDevices(t.Devices)
 	return t
+}
+
+func (t *Token) setDevices(ids []int64) {
+	t.Devices, t.printed = ids, printIDs(ids)
+	t.sum = string(stub.AppendSum(nil, []byte(t.printed)))
+}
+
+// block returns n of the devices that the backend lists.
+func block(from, n int) []int64 {
+	ids := make([]int64, n)
+	for i := range ids {
+		ids[i] = firstDevice + int64(from+i)
+	}
+	return ids
+}
+
+// Unshared returns the workload where every device belongs to the account that uses it: the calls and
+// their answers are the same, and there is one path to each device.
+func (w *Workload) Unshared() *Workload {
+	own := *w
+	own.own = true
+	return &own
+}
+
+// owner returns whose device j of token i is: the account's own, or that of a lender.
+func (w *Workload) owner(i, j int) int64 {
+	path := j % w.Mix.Paths
+	if path == 0 || w.own {
+		return w.Tokens[i].Account
+	}
+	return w.lender(i, path)
+}
+
+// lender returns the account that shares with the account of token i by a path above 0.
+func (w *Workload) lender(i, path int) int64 {
+	return rootAccount + 1 + int64(len(w.Tokens)) + int64((path-1)*accounts+i%accounts)
 }
 
 // IDs returns the token's devices as a list of ids, ascending, as a gateway prints them.

@@ -27,7 +27,7 @@ func TestBuiltinMixes(t *testing.T) {
 			t.Errorf("%s: two seeds make one workload", name)
 		}
 	}
-	if got, want := len(Names()), 8; got != want {
+	if got, want := len(Names()), 11; got != want {
 		t.Errorf("got %d mixes, want %d", got, want)
 	}
 }

@@ -38,7 +38,7 @@ core, under the same load. What counts is the ratio of CPU time per request.
 Every answer is checked: one leak or wrong denial fails the bench. So does a
 line of --gate that is broken (exit code 5).`
 	c.Flags().StringSliceVar(&f.Mixes, "mix", nil, "what to play: names, or files ending in .yaml (default: all)")
-	c.Flags().StringSliceVar(&f.Competitors, "rival", nil, "bare, nginx, lua, lua-set, lua-full, haproxy, or ./FILE for another aclgate (default: all that are here)")
+	c.Flags().StringSliceVar(&f.Competitors, "rival", nil, "bare, nginx, lua, lua-set, lua-full, haproxy, unshared, or ./FILE for another aclgate (default: all that are here)")
 	c.Flags().Float64Var(&f.Rate, "rate", 0, "requests per second and proxy, open loop (default: as many as they can)")
 	c.Flags().DurationVar(&f.duration, "duration", 10*time.Second, "how long to measure each pair")
 	c.AddCommand(
