@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"aclgate/bench/broker/mosquitto"
+	"aclgate/policy"
 	"aclgate/proxy/mqtt/wire"
 )
 
@@ -21,18 +22,50 @@ type kind struct {
 	held  int                    // connections at once
 	more  int                    // that are opened a second, each in the place of the oldest
 	then  func(net.Conn)         // reads and answers, until the connection ends; nil: nothing is read
+	limit float64                // messages that the gateway lets the token of the flood publish in a second; 0: any number
 }
 
 // floods are what strangers do, or a token.
 var floods = []kind{
-	{"nobody", text(""), 0, 0, nil},
-	{"slow CONNECTs", text("\x10\x20\x00\x04MQTT"), 1000, 0, nil},
-	{"no CONNECT", text(""), 1000, 0, nil},
-	{"256 MiB", text("\x10\xff\xff\xff\x7f\x00\x04MQTT"), 1, 100, nil},
-	{"unknown keys", text("\x10\x10\x00\x04MQTT\x05\x82\x00\x00\x00\x00\x00\x00\x01k"), 1, 100, nil},
-	{"QoS 2 without an end", messages(200), 10, 20, nil},
-	{"QoS 2 as fast as it goes", messages(atOnce), 2, 0, finishing},
+	{"nobody", text(""), 0, 0, nil, 0},
+	{"slow CONNECTs", text("\x10\x20\x00\x04MQTT"), 1000, 0, nil, 0},
+	{"no CONNECT", text(""), 1000, 0, nil, 0},
+	{"256 MiB", text("\x10\xff\xff\xff\x7f\x00\x04MQTT"), 1, 100, nil, 0},
+	{"unknown keys", text("\x10\x10\x00\x04MQTT\x05\x82\x00\x00\x00\x00\x00\x00\x01k"), 1, 100, nil, 0},
+	{"QoS 2 without an end", messages(200), 10, 20, nil, 0},
+	{"QoS 2 as fast as it goes", messages(atOnce), 2, 0, finishing, 0},
+	{"QoS 2 as fast as it goes, with mqtt_publish", messages(atOnce), 2, 10, finishing, 100},
 }
+
+// publishing is a limit of the messages that the token of the flood publishes: of 1 second at once.
+type publishing struct {
+	mu    sync.Mutex
+	rate  float64 // per second
+	left  float64
+	since time.Time
+}
+
+func (p *publishing) Begin(*policy.Token, *policy.Tree) (func(), policy.Reason) {
+	return func() {}, policy.NotJudged
+}
+
+func (p *publishing) Publish(t *policy.Token, _ *policy.Tree) policy.Reason {
+	if t.ID != floodToken || p.rate == 0 {
+		return policy.NotJudged
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	p.left = min(p.rate, p.left+p.rate*now.Sub(p.since).Seconds())
+	p.since = now
+	if p.left < 1 {
+		return policy.LimitToken
+	}
+	p.left--
+	return policy.NotJudged
+}
+
+const floodToken = 18 // what its key, flood-key-1, is of
 
 // atOnce is how many messages mosquitto takes from one client at once.
 const atOnce = 20
@@ -42,7 +75,7 @@ func text(first string) func() (string, error) { return func() (string, error) {
 // messages has a CONNECT and as many messages of QoS 2.
 func messages(n uint16) func() (string, error) {
 	return func() (string, error) {
-		c := wire.Connect{Version: wire.V5, CleanStart: true, ClientID: []byte(rand.Text()), HasUser: true, User: []byte("acl-key-1")}
+		c := wire.Connect{Version: wire.V5, CleanStart: true, ClientID: []byte(rand.Text()), HasUser: true, User: []byte("flood-key-1")}
 		all, err := c.Append(nil, wire.V5)
 		for id := uint16(1); id <= n && err == nil; id++ {
 			all, err = flooding(id).Append(all, wire.V5)
@@ -139,7 +172,10 @@ func TestFloodLatency(t *testing.T) {
 				t.Skip(err)
 			}
 			defer b.Close()
-			w := newWorld(t, b.Addr(), func(o *Options) { o.MaxWaiting, o.MaxSessions, o.Connect = 1000, 10_000, time.Minute })
+			w := newWorld(t, b.Addr(), func(o *Options) {
+				o.MaxWaiting, o.MaxSessions, o.Connect, o.Limits = 1000, 10_000, time.Minute, &publishing{rate: row.limit}
+			})
+			w.set("flood-key-1", w.acl(floodToken, policy.Publish|policy.Subscribe, "a/#"))
 			honest := w.in("acl-key-1", "honest")
 			honest.subscribe(1, 0, "a/x")
 			honest.want("SUBACK 1 [0x01] <nil>")
