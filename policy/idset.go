@@ -100,7 +100,8 @@ func NewIDSet(ids []int64) IDSet {
 	if len(ids) == 0 {
 		return IDSet{}
 	}
-	printed := appendIDs(nil, ids)
+	var room [256]byte // most are shorter
+	printed := appendIDs(room[:0], ids)
 	s := IDSet{sorted: make([]int64, len(ids)), text: make([]byte, len(printed))} // without room to spare
 	copy(s.sorted, ids)
 	copy(s.text, printed)

@@ -32,6 +32,29 @@ func TestDocuments(t *testing.T) {
 			if g, w := string(got.AppendJSON(nil)), string(want.AppendJSON(nil)); g != w || got.LastLine() != want.LastLine() || got.Pos() != want.Pos() {
 				t.Errorf("%d, round %d: got %s, want %s", i, round, g, w)
 			}
+			if g, w := walked(got), walked(want); g != w {
+				t.Errorf("%d, round %d: got the values %s, want %s", i, round, g, w)
+			}
 		}
 	}
+}
+
+// walked says what lists and mappings hold, as readers find it: all of a list at once, and then each
+// of its elements.
+func walked(n *Node) string {
+	switch n.Kind() {
+	case List:
+		var b strings.Builder
+		for _, element := range n.List() {
+			fmt.Fprintf(&b, "%s=%s,", element.Path(), walked(element))
+		}
+		return "[" + b.String() + "]"
+	case Mapping:
+		m := n.Map("a", "b", "id", "info", "list", "more")
+		return fmt.Sprint(m.Get("id").Path(), walked(m.Get("id")), walked(m.Get("list")), walked(m.Get("more")), walked(m.Get("a")), walked(m.Get("b")), m.Get("info").Pos())
+	case Text:
+		text, _ := Str(n)
+		return text
+	}
+	return n.Path()
 }

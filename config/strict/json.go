@@ -74,6 +74,8 @@ type jsonReader struct {
 	used   int
 	pause  func()
 	words  map[string]string // one copy of each short text: keys and words come again and again
+	whole  string            // the text, of which values are parts; "": they are copied one by one
+	input  bytes.Buffer      // what the decoder reads, of a text that is reused
 }
 
 // Bounds of what words holds.
@@ -83,17 +85,18 @@ const (
 )
 
 func newJSONReader(report *Report, text []byte, at cursor) *jsonReader {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(text[at.at:]), twice)
+	dec := jsontext.NewDecoder(bytes.NewBuffer(text[at.at:]), twice...)
 	return &jsonReader{report: report, text: text, base: at.at, dec: dec, place: at, words: make(map[string]string)}
 }
 
 // twice lets keys come twice: strict reports them by itself, with both places.
-var twice = jsontext.AllowDuplicateNames(true)
+var twice = []jsontext.Options{jsontext.AllowDuplicateNames(true)}
 
 // reuse puts the reader before another text. Nodes that it made are not valid any more.
-func (r *jsonReader) reuse(report *Report, text []byte) {
-	r.dec.Reset(bytes.NewBuffer(text), twice)
-	r.report, r.text, r.base, r.place, r.used = report, text, 0, cursor{line: 1, col: 1}, 0
+func (r *jsonReader) reuse(text []byte) {
+	r.input = *bytes.NewBuffer(text)
+	r.dec.Reset(&r.input, twice...)
+	r.text, r.base, r.place, r.used = text, 0, cursor{line: 1, col: 1}, 0
 	if len(r.nodes) > maxKept {
 		r.nodes = nil
 	}
@@ -121,8 +124,11 @@ func (r *jsonReader) node(kind yaml.Kind, at Pos) *yaml.Node {
 
 // document reads the whole text, but for the value of the key stream.
 func (r *jsonReader) document(stream string) *Node {
+	root := &r.report.nodes.take(1)[0]
+	*root = Node{report: r.report}
 	if len(bytes.TrimSpace(r.text)) == 0 {
-		return &Node{y: &yaml.Node{Kind: yaml.MappingNode, Line: 1, Column: 1}, report: r.report}
+		root.y = r.node(yaml.MappingNode, Pos{1, 1})
+		return root
 	}
 	at := r.next()
 	if r.dec.PeekKind() != '{' {
@@ -130,9 +136,10 @@ func (r *jsonReader) document(stream string) *Node {
 		if err != nil || r.end() != nil {
 			return r.fault(err)
 		}
-		return &Node{y: y, report: r.report}
+		root.y = y
+		return root
 	}
-	root := &Node{y: &yaml.Node{Kind: yaml.MappingNode, Line: at.Line, Column: at.Col}, report: r.report}
+	root.y = r.node(yaml.MappingNode, at)
 	_, err := r.dec.ReadToken()
 	for err == nil && r.dec.PeekKind() != '}' {
 		var key, value *yaml.Node
@@ -246,16 +253,22 @@ func (r *jsonReader) value(depth int) (*yaml.Node, error) {
 		}
 		y.Value, y.Style = string(text), yaml.DoubleQuotedStyle
 	case raw[0] == '"':
-		y.Value, y.Style = r.word(raw[1:len(raw)-1]), yaml.DoubleQuotedStyle
+		y.Value, y.Style = r.word(raw, 1), yaml.DoubleQuotedStyle
 	case raw[0] == 'n':
 		y.Value, y.Tag = "null", "!!null"
 	default:
-		y.Value = r.word(raw)
+		y.Value = r.word(raw, 0)
 	}
 	return y, nil
 }
 
-func (r *jsonReader) word(text []byte) string {
+// word returns the value that the decoder just read, without its quotes.
+func (r *jsonReader) word(raw []byte, quotes int) string {
+	text := raw[quotes : len(raw)-quotes]
+	if r.whole != "" {
+		end := r.base + int(r.dec.InputOffset()) - quotes
+		return r.whole[end-len(text) : end]
+	}
 	if len(text) > maxShared {
 		return string(text)
 	}

@@ -22,18 +22,25 @@ const manyKeys = 16
 // that come twice and keys that are not text are reported at their place; of two equal ones the
 // first counts.
 func (n *Node) Map(known ...string) *Map {
-	m := &Map{node: n}
+	m := &Map{node: n} // here, so that a caller who does not keep it has it without an allocation
+	m.read(known)
+	return m
+}
+
+// read takes the pairs of the node.
+func (m *Map) read(known []string) {
+	n := m.node
 	switch n.Kind() {
 	case Absent:
-		return m
+		return
 	case Mapping:
 	default:
 		n.mismatch("a mapping")
-		return m
+		return
 	}
 	m.needs = true
 	size := len(n.y.Content) / 2
-	m.values = make([]Node, 0, size)
+	m.values = n.report.nodes.take(size)[:0]
 	if size > manyKeys {
 		m.byKey = make(map[string]*Node, size)
 	}
@@ -46,7 +53,6 @@ func (n *Node) Map(known ...string) *Map {
 			m.unknown(child.key, known)
 		}
 	}
-	return m
 }
 
 // Pairs returns the values of a mapping whose keys are free, each of which knows its Key, in their

@@ -133,7 +133,7 @@ func (n *Node) List() []*Node {
 		n.mismatch("a list")
 		return nil
 	}
-	items, nodes := make([]*Node, len(n.y.Content)), make([]Node, len(n.y.Content))
+	items, nodes := n.report.lists.take(len(n.y.Content)), n.report.nodes.take(len(n.y.Content))
 	for i, y := range n.y.Content {
 		nodes[i] = Node{y: y, report: n.report, up: n, index: i}
 		items[i] = &nodes[i]

@@ -21,19 +21,26 @@ func Into[T any](dst *T, n *Node, read func(*Node) (T, bool)) {
 // reported, and with one of them the list is not taken: a shorter list is another list.
 func ListOf[T any](read func(*Node) (T, bool)) func(*Node) ([]T, bool) {
 	return func(n *Node) ([]T, bool) {
-		if n.Kind() != List {
-			n.mismatch("a list")
-			return nil, false
-		}
-		nodes := n.List()
-		items := make([]T, 0, len(nodes))
-		for _, node := range nodes {
-			if v, ok := read(node); ok {
-				items = append(items, v)
-			}
-		}
-		return items, len(items) == len(nodes)
+		return AppendList(nil, n, read)
 	}
+}
+
+// AppendList is ListOf for who has room for the elements. What it returns is not nil.
+func AppendList[T any](items []T, n *Node, read func(*Node) (T, bool)) ([]T, bool) {
+	if n.Kind() != List {
+		n.mismatch("a list")
+		return nil, false
+	}
+	nodes, before := n.List(), len(items)
+	if items == nil {
+		items = make([]T, 0, len(nodes))
+	}
+	for _, node := range nodes {
+		if v, ok := read(node); ok {
+			items = append(items, v)
+		}
+	}
+	return items, len(items)-before == len(nodes)
 }
 
 // Parsed returns the reader of a text that parse accepts. What a text should be is said by what;

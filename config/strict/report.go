@@ -10,10 +10,19 @@ const maxFaults = 1000
 type Report struct {
 	file   string
 	faults Faults
+	nodes  slab[Node]  // for lists and mappings of its nodes
+	lists  slab[*Node] // the same
 }
 
 // NewReport returns an empty report on the named file.
 func NewReport(file string) *Report { return &Report{file: file} }
+
+// reuse empties a report. Nodes that report to it are not valid any more.
+func (r *Report) reuse(file string) {
+	r.file, r.faults = file, nil
+	r.nodes.reuse()
+	r.lists.reuse()
+}
 
 // Fault reports what makes the file unusable.
 func (r *Report) Fault(at Pos, format string, args ...any) {

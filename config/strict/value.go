@@ -104,15 +104,24 @@ func ParseDocument(name string, text []byte) (*Node, *Report) {
 }
 
 // Documents parses one JSON value after the other in the same room. It belongs to one goroutine.
-type Documents struct{ reader *jsonReader }
+type Documents struct {
+	reader *jsonReader
+	report *Report
+}
+
+func nobody() {}
 
 // maxKept is how many nodes are kept for the next value: a giant is not.
 const maxKept = 1024
 
-// Parse is ParseDocument. The node is valid until the next call, what was read of it for ever.
+// Parse is ParseDocument. Node and report are valid until the next call, what was read of them for
+// ever; it keeps the text alive.
 func (d *Documents) Parse(name string, text []byte) (*Node, *Report) {
-	report := NewReport(name)
-	nobody := func() {}
+	if d.report == nil {
+		d.report = &Report{}
+	}
+	report := d.report
+	report.reuse(name)
 	if !screenText(report, text, nobody) {
 		return nil, report
 	}
@@ -120,8 +129,9 @@ func (d *Documents) Parse(name string, text []byte) (*Node, *Report) {
 		d.reader = newJSONReader(report, text, cursor{line: 1, col: 1})
 		d.reader.pause = nobody
 	} else {
-		d.reader.reuse(report, text)
+		d.reader.reuse(text)
 	}
+	d.reader.whole = string(text)
 	root := d.reader.document("\x00") // no key is streamed
 	if root == nil {
 		return nil, report

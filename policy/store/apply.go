@@ -125,16 +125,16 @@ func (l *Live) change(tokens []tokenChange) (kinds bool) {
 	install()
 	for _, c := range tokens {
 		l.written(rowKey{Tokens, c.id})
-		var was *Record
 		if d, found := l.tokens.digestOf(c.id); found {
-			digests, was = append(digests, d), l.tokens.policy.Find(d)
+			digests = append(digests, d)
 		}
 		if c.rec == nil {
 			kinds = l.tokens.remove(c.id) || kinds
 			l.uses.forget(c.id)
 			continue
 		}
-		l.stats.made.count(was, c.rec)
+		was, known := l.tokens.accessOf(c.id)
+		l.stats.made.count(was, known, c.rec)
 		digests = append(digests, c.rec.Token.Digest)
 		kinds = l.tokens.put(c.rec) || kinds
 	}

@@ -119,3 +119,23 @@ func BenchmarkStall(b *testing.B) {
 	b.ReportMetric(float64(longest.Microseconds()), "longest-µs")
 	b.ReportMetric(float64(idle.Microseconds()), "idle-µs")
 }
+
+// BenchmarkReadRow reads the rows of 100,000 tokens, as a load does.
+func BenchmarkReadRow(b *testing.B) {
+	l := NewLive(LiveOptions{MaxDepth: 4, MaxStaleness: time.Minute, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	rows := make([]Row, 100_000)
+	for i := range rows {
+		rows[i] = Row{Table: Tokens, ID: int64(i) + 1, Doc: benchDoc(int64(i)+1, 0)}
+	}
+	fresh := &loaded{l.newTokens(), map[int64]policy.Account{}, &documents{}, &ownerTable{}, map[rowKey]string{}}
+	b.ReportAllocs()
+	n, cpu := 0, processTime()
+	for b.Loop() {
+		if n%len(rows) == 0 {
+			fresh.tokens = l.newTokens()
+		}
+		l.readAll(fresh, rows[n%len(rows)])
+		n++
+	}
+	b.ReportMetric(float64((processTime()-cpu).Nanoseconds())/float64(n), "cpu-ns/op")
+}

@@ -10,28 +10,30 @@ import (
 )
 
 // methodNames are the five methods, in policy's order from GET on.
-var methodNames = []string{"GET", "POST", "PUT", "PATCH", "DELETE"}
-
-// entryPlaces says where the parts of an entry stand, for warnings.
-type entryPlaces struct{ entry, uri, methods, submodules *strict.Node }
+var (
+	methodNames = []string{"GET", "POST", "PUT", "PATCH", "DELETE"}
+	methodName  = strict.Enum(methodNames...)
+)
 
 // readEntries reads an ACL and warns about what it cannot mean.
 func (r *reader) readEntries(rec *Record, nodes []*strict.Node) {
-	places := make([]entryPlaces, 0, len(nodes))
+	if len(nodes) > 0 {
+		rec.Entries = make([]policy.Entry, 0, len(nodes))
+	}
 	sound := true
 	for _, n := range nodes {
-		m := n.Map(entryKeys...)
-		e, ok := r.readEntry(m)
+		e, ok := r.readEntry(n.Map(entryKeys...))
 		sound = sound && ok
 		rec.Entries = append(rec.Entries, e)
-		places = append(places, entryPlaces{n, m.Get("uri"), m.Get("methods"), m.Get("submodules")})
 	}
 	if !sound || r.kindOf(rec.Entries).findings == 0 {
 		return
 	}
 	for _, f := range r.lint.find(rec.Entries) {
-		p := places[f.entry]
-		n := [...]*strict.Node{aboutEntry: p.entry, aboutURI: p.uri, aboutMethods: p.methods, aboutSubmodules: p.submodules}[f.about]
+		n := nodes[f.entry]
+		if key := [...]string{aboutURI: "uri", aboutMethods: "methods", aboutSubmodules: "submodules"}[f.about]; key != "" {
+			n = n.Member(key)
+		}
 		r.warnAbout(n, "%s", f.message)
 	}
 }
@@ -96,7 +98,8 @@ func readIfThere[T any](n *strict.Node, read func(*strict.Node) (T, bool)) (v T,
 }
 
 func readMethods(n *strict.Node) (policy.MethodSet, bool) {
-	names, ok := strict.ListOf(strict.Enum(methodNames...))(n)
+	var room [8]string
+	names, ok := strict.AppendList(room[:0], n, methodName)
 	var set policy.MethodSet
 	for _, name := range names {
 		set |= methodNamed(name)
@@ -117,7 +120,8 @@ func readIDs(e *policy.Entry, n *strict.Node) bool {
 	case n == nil:
 		return true
 	case n.Kind() == strict.List:
-		ids, ok := strict.ListOf(strict.ID)(n)
+		var room [64]int64
+		ids, ok := strict.AppendList(room[:0], n, strict.ID)
 		e.Rule, e.IDs = policy.IDsList, policy.NewIDSet(ids)
 		return ok
 	case isText && text == "all":

@@ -13,9 +13,10 @@ import (
 // have since. Those that carry a user are not among them, nor what a reading of everything brought.
 type madeTokens [policy.NoAPI + 1]atomic.Uint64
 
-// count counts a token that is now as is says. was is the one before; nil: it is new.
-func (m *madeTokens) count(was, is *Record) {
-	if is.Token.UserID == 0 && (was == nil || was.Token.Access != is.Token.Access) {
+// count counts a token that is now as is says. was is the access type before; known says whether it
+// had one.
+func (m *madeTokens) count(was policy.Access, known bool, is *Record) {
+	if is.Token.UserID == 0 && (!known || was != is.Token.Access) {
 		m[is.Token.Access].Add(1)
 	}
 }

@@ -16,25 +16,41 @@ import (
 // differences, and of an mqtt entry its actions and its topic. A token of one entry with two ids
 // takes 60 bytes.
 
+// packedHead is what stands behind the digest, in this order.
+type packedHead struct {
+	id, line, access, cid, expire, ttl, created int64
+	sources, origins, kind, info                int64
+}
+
+// Bits of packedHead.access, above which is the access type.
+const (
+	isEnabled = 1 << iota
+	isMade
+	accessShift = iota
+)
+
+func (h *packedHead) append(b []byte) []byte {
+	for _, v := range [...]int64{h.id, h.line, h.access, h.cid, h.expire, h.ttl, h.created, h.sources, h.origins, h.kind, h.info} {
+		b = binary.AppendUvarint(b, uint64(v))
+	}
+	return b
+}
+
 // pack appends a record of this kind.
 func (p *Policy) pack(b []byte, rec *Record, kind int) []byte {
 	t := &rec.Token
-	b = append(b, t.Digest[:]...)
-	access := int64(t.Access) << 2
+	h := packedHead{
+		id: t.ID, line: int64(t.Line), access: int64(t.Access) << accessShift, cid: t.CID, expire: t.Expire, ttl: t.TTL, created: t.Created,
+		sources: p.sourcesOf(t.Sources), origins: p.originsOf(t.Origins), kind: int64(kind), info: int64(len(t.Info)),
+	}
 	if t.Enabled {
-		access |= 1
+		h.access |= isEnabled
 	}
 	made := rec.Made != Made{}
 	if made {
-		access |= 2
+		h.access |= isMade
 	}
-	for _, v := range [...]int64{
-		t.ID, int64(t.Line), access, t.CID, t.Expire, t.TTL, t.Created,
-		p.sourcesOf(t.Sources), p.originsOf(t.Origins), int64(kind), int64(len(t.Info)),
-	} {
-		b = binary.AppendUvarint(b, uint64(v))
-	}
-	b = append(b, t.Info...)
+	b = append(h.append(append(b, t.Digest[:]...)), t.Info...)
 	if made {
 		for _, v := range [...]int64{rec.Made.By, rec.Made.User, rec.Made.Realm} {
 			b = binary.AppendUvarint(b, uint64(v))
@@ -98,6 +114,54 @@ func (u *unpacker) bytes(n int64) []byte {
 	return b
 }
 
+// head takes the head of a record.
+func (u *unpacker) head() packedHead {
+	return packedHead{
+		id: u.number(), line: u.number(), access: u.number(), cid: u.number(), expire: u.number(), ttl: u.number(), created: u.number(),
+		sources: u.number(), origins: u.number(), kind: u.number(), info: u.number(),
+	}
+}
+
+// skip goes on to the number of the counter, or where there is no ttl to the entries.
+func (h *packedHead) skip(u *unpacker) {
+	u.bytes(h.info)
+	if h.access&isMade != 0 {
+		u.number()
+		u.number()
+		u.number()
+	}
+}
+
+// skipEntries goes behind the entries of a record of this kind.
+func (p *Policy) skipEntries(u *unpacker, kind int64) {
+	entries := p.kinds.list[kind].entries
+	for i := range entries {
+		u.signed()
+		if entries[i].Rule == policy.IDsList {
+			for range u.number() {
+				u.number()
+			}
+		}
+		if entries[i].URI == topic.EntryURI {
+			u.number()
+			u.bytes(u.number())
+		}
+	}
+}
+
+// measure returns the access type and the length of the record at the front of u.
+func (p *Policy) measure(u unpacker) (policy.Access, int) {
+	whole := len(u)
+	u.bytes(int64(len(policy.Digest{})))
+	h := u.head()
+	h.skip(&u)
+	if h.ttl > 0 {
+		u.number()
+	}
+	p.skipEntries(&u, h.kind)
+	return policy.Access(h.access >> accessShift), whole - len(u)
+}
+
 // ids takes a list of ids. Short ones, which most are, take no memory but that of the set.
 func (u *unpacker) ids() policy.IDSet {
 	var room [64]int64
@@ -115,14 +179,13 @@ func (p *Policy) unpack(u *unpacker) *Record {
 	rec := &Record{}
 	t := &rec.Token
 	t.Digest = policy.Digest(u.bytes(int64(len(t.Digest))))
-	t.ID, t.Line = u.number(), int(u.number())
-	access := u.number()
-	t.Access, t.Enabled = policy.Access(access>>2), access&1 != 0
-	t.CID, t.Expire, t.TTL, t.Created = u.number(), u.number(), u.number(), u.number()
-	t.Sources, t.Origins = p.sources[u.number()], p.origins[u.number()]
-	kind := p.kinds.list[u.number()]
-	t.Info = string(u.bytes(u.number()))
-	if access&2 != 0 {
+	h := u.head()
+	t.ID, t.Line = h.id, int(h.line)
+	t.Access, t.Enabled = policy.Access(h.access>>accessShift), h.access&isEnabled != 0
+	t.CID, t.Expire, t.TTL, t.Created = h.cid, h.expire, h.ttl, h.created
+	t.Sources, t.Origins = p.sources[h.sources], p.origins[h.origins]
+	t.Info = string(u.bytes(h.info))
+	if h.access&isMade != 0 {
 		rec.Made = Made{By: u.number(), User: u.number(), Realm: u.number()}
 	}
 	if t.TTL > 0 {
@@ -130,7 +193,7 @@ func (p *Policy) unpack(u *unpacker) *Record {
 			t.Used = p.lasts[counter]
 		}
 	}
-	rec.Entries = slices.Clone(kind.entries)
+	rec.Entries = slices.Clone(p.kinds.list[h.kind].entries)
 	line := t.Line
 	for i := range rec.Entries {
 		e := &rec.Entries[i]

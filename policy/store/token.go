@@ -23,6 +23,12 @@ var accessWords = map[string]policy.Access{
 	"1": policy.Master, "0": policy.Standard, "2": policy.ACLAccess, "3": policy.NoAPI,
 }
 
+// Readers that are made once: a load reads a million tokens.
+var (
+	accessWord = strict.Enum("master", "standard", "acl", "noapi", "1", "0", "2", "3")
+	idle       = strict.Seconds(0, maxTTL)
+)
+
 // readToken reads one token of the list. What is faulty is reported and left out of the draft.
 func (r *reader) readToken(n *strict.Node, index int) draft {
 	m := n.Map(tokenKeys...)
@@ -103,7 +109,7 @@ func parseDigest(text []byte) (policy.Digest, bool) {
 func (r *reader) readTimes(t *policy.Token, m *strict.Map) {
 	var ok [3]bool
 	t.Expire, ok[0] = readIfThere(m.Get("expire"), moment)
-	t.TTL, ok[1] = readIfThere(m.Get("ttl"), strict.Seconds(0, maxTTL))
+	t.TTL, ok[1] = readIfThere(m.Get("ttl"), idle)
 	t.Created, ok[2] = readIfThere(m.Get("created"), moment)
 	switch {
 	case m.Node().Kind() != strict.Mapping:
@@ -180,7 +186,7 @@ func (r *reader) readOrigins(t *policy.Token, n *strict.Node) {
 func (r *reader) readAccess(rec *Record, n *strict.Node) {
 	m := n.Map(accessKeys...)
 	var word string
-	strict.Into(&word, m.Need("type"), strict.Enum("master", "standard", "acl", "noapi", "1", "0", "2", "3"))
+	strict.Into(&word, m.Need("type"), accessWord)
 	rec.Token.Access = accessWords[word]
 	entries := m.Opt("acl").List()
 	if rec.Token.Access == policy.ACLAccess || word == "" {

@@ -32,7 +32,6 @@ func (w *writable) put(rec *Record) (kinds bool) {
 	before, counts := len(p.kinds.list), p.tokens
 	old, found := w.ids.refOf(uint64(rec.Token.ID), func(record []byte) bool { return idOf(record) == rec.Token.ID })
 	place := p.add(rec, p.kinds.of(rec.Entries, &w.lint))
-	w.size += len(p.scratch)
 	if rec.Token.TTL > 0 && w.counter != nil {
 		p.lasts = append(p.lasts, w.counter(rec.Token.ID))
 	}
@@ -43,9 +42,17 @@ func (w *writable) put(rec *Record) (kinds bool) {
 		}
 		w.ids.drop(old)
 	}
-	p.digests.set(place, func(record []byte) bool { return policy.Digest(record[:len(policy.Digest{})]) == rec.Token.Digest })
-	w.ids.add(place)
+	w.insert(place)
 	return len(p.kinds.list) != before || present(counts) != present(p.tokens)
+}
+
+// insert makes the record at a place, the last that was packed, the one that is found.
+func (w *writable) insert(place ref) {
+	p := w.policy
+	digest := policy.Digest(p.scratch[:len(policy.Digest{})])
+	p.digests.set(place, func(record []byte) bool { return policy.Digest(record[:len(digest)]) == digest })
+	w.ids.add(place)
+	w.size += len(p.scratch)
 }
 
 // room makes room for n tokens more, beside the tables that are in use: a table of a million tokens that
@@ -83,6 +90,16 @@ func (w *writable) remove(id int64) (kinds bool) {
 	return present(counts) != present(p.tokens)
 }
 
+// accessOf returns the access type of the token with this id.
+func (w *writable) accessOf(id int64) (a policy.Access, found bool) {
+	if record := w.ids.withID(id); record != nil {
+		u := unpacker(record[len(policy.Digest{}):])
+		h := u.head()
+		return policy.Access(h.access >> accessShift), true
+	}
+	return a, false
+}
+
 // digestOf returns the digest of the token with this id.
 func (w *writable) digestOf(id int64) (d policy.Digest, found bool) {
 	if record := w.ids.withID(id); record != nil {
@@ -94,11 +111,9 @@ func (w *writable) digestOf(id int64) (d policy.Digest, found bool) {
 // forget counts a record as dead.
 func (w *writable) forget(old ref) {
 	p := w.policy
-	record := unpacker(p.arena.at(old))
-	behind := len(record)
-	rec := p.unpack(&record)
-	p.tokens[rec.Token.Access]--
-	w.dead += behind - len(record)
+	access, size := p.measure(p.arena.at(old))
+	p.tokens[access]--
+	w.dead += size
 }
 
 // worn reports whether so much is dead that a copy without it is worth its time.
@@ -115,19 +130,6 @@ func (w *writable) each(yield func(*Record)) {
 			yield(w.policy.unpack(&u))
 		}
 	}
-}
-
-// copyOf fills an empty writable with the tokens of another one, with a step after each. The room is
-// made first: they come in the order of their slots, and in a table that grows with them they would
-// pile up at its beginning, each search longer than the one before.
-func (w *writable) copyOf(other *writable, step func()) {
-	n := other.ids.used
-	w.ids.reserve(n)
-	w.policy.digests.reserve(n)
-	other.each(func(rec *Record) {
-		w.put(rec)
-		step()
-	})
 }
 
 // present says of which access types there is a token.

@@ -72,7 +72,7 @@ func checkWritable(t *testing.T, ops []byte) {
 		if ops[0]&0x80 != 0 { // as compact does
 			fresh := newWritable()
 			fresh.counter = w.counter
-			w.each(func(rec *Record) { fresh.put(rec) })
+			fresh.copyOf(w, func() {})
 			if fresh.dead != 0 || fresh.size > w.size {
 				t.Fatalf("a copy has %d dead of %d bytes, of %d", fresh.dead, fresh.size, w.size)
 			}
@@ -142,7 +142,7 @@ func TestOneTokenManyTimes(t *testing.T) {
 		w.put(rec)
 		if w.worn() {
 			fresh := newWritable()
-			w.each(func(rec *Record) { fresh.put(rec) })
+			fresh.copyOf(w, func() {})
 			w = fresh
 		}
 	}
