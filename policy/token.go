@@ -40,8 +40,8 @@ func (a Access) Number() int {
 	return 3
 }
 
-// Digest is the SHA-256 digest of a token's key: the only form in which store, cache and logs know
-// a key.
+// Digest is the SHA-256 digest of a token's key, or the mark of a token from elsewhere: the only form
+// in which store, cache and logs know a key.
 type Digest [32]byte
 
 // Key returns the slice of the digest by which caches choose places and stores keep revisions. Who
@@ -58,6 +58,7 @@ type Token struct {
 	Access  Access
 	Enabled bool
 	IsUser  bool     // it has roles, and nothing else: ACL has no entry
+	Shown   [4]byte  // of its digest, where it is found by a mark; zero: the first of Digest
 	Expire  int64    // unix seconds; 0: unused
 	Sources *Sources // nil: any address
 	Origins []string // nil: any
@@ -104,6 +105,14 @@ func (t *Token) Alive(now int64) bool {
 		return false
 	}
 	return now < max(t.Created, t.LastUsed())+t.TTL
+}
+
+// ShownDigest returns the part of the key's SHA-256 digest that logs may show.
+func (t *Token) ShownDigest() [4]byte {
+	if t.Shown != [4]byte{} {
+		return t.Shown
+	}
+	return [4]byte(t.Digest[:])
 }
 
 // LastUsed returns the unix second of the last use that is remembered, or 0.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io"
 	"net"
-	"strings"
 	"testing"
 
 	"aclgate/policy"
@@ -102,20 +101,15 @@ var leanRequests = []struct {
 	{"narrow", "GET /gw/devices/1,3 HTTP/1.1\r\nHost: a\r\nAuthorization: FlespiToken " + readerKey + "\r\n\r\n", 0},
 }
 
-// rememberedJWT is as long as those of common issuers.
-var rememberedJWT = "eyJhbGciOiJSUzI1NiJ9." + strings.Repeat("a", 450) + "." + strings.Repeat("b", 342)
-
 func leanWorld(t testing.TB) *fixture {
 	b := startLean(t, []byte(plain(`{"result":[{"id":1,"name":"truck"}]}`)))
-	f := newFixture(t, b.url, maxURL(64<<10))
+	f := newFixture(t, b.url, maxURL(64<<10), remembers(marks()))
 	f.accounts([2]int64{1, 0}, [2]int64{11, 1})
 	f.token(longKey, "acl", 11, `[{"uri":"gw/devices","methods":["GET"],"ids":[`+numbered(1000, 5000)+`]}]`)
 	f.token(allKey, "standard", 11, "")
 	f.token(readerKey, "acl", 11, `[{"uri":"gw/devices","methods":["GET","PUT"],"ids":[1,2]}]`)
 	f.token(userKey, "acl", 11, `[{"uri":"gw","methods":["GET","PUT"],"ids":"all"}]`)
-	f.token(rememberedJWT, "acl", 11, `[{"uri":"gw","methods":["GET","PUT"],"ids":"all"}]`)
-	for _, key := range []string{userKey, rememberedJWT} {
-		tok := f.tokens[digestOf(key)]
+	for _, tok := range []*policy.Token{f.tokens[digestOf(userKey)], f.remember(`[{"uri":"gw","methods":["GET","PUT"],"ids":"all"}]`)} {
 		tok.IsUser, tok.Roles, tok.ACL = true, []policy.UserRole{{Name: "member", ACL: tok.ACL}}, nil
 	}
 	return f

@@ -63,13 +63,24 @@ func (a *authenticator) identify(c *call, ev *evaluation) policy.Reason {
 	if !ok {
 		return policy.TokenMalformed
 	}
-	c.auth = auth{key: key, digest: sha256.Sum256(key)}
+	c.auth.key = key
+	a.digest(&c.auth)
 	reason := a.lookUp(c, ev, c.began)
-	// One from elsewhere is verified once, and found by its digest from then on.
+	// One from elsewhere is verified once, and found by its digest or mark from then on.
 	if reason == policy.TokenUnknown && a.realms != nil && jwt.Looks(key) && a.realms.Bearer(context.Background(), key, c.auth.digest) {
 		reason = a.lookUp(c, ev, time.Now())
 	}
 	return reason
+}
+
+// digest says what a key is found by: its digest, or what the login has for keys that only tokens from
+// elsewhere are as long as.
+func (a *authenticator) digest(c *auth) {
+	if len(c.key) > maxKey && a.realms != nil {
+		a.realms.Mark(c.key, &c.digest)
+		return
+	}
+	c.digest = sha256.Sum256(c.key)
 }
 
 // lookUp takes the token as the store has it at now.
@@ -97,6 +108,12 @@ func (a *authenticator) again(c *call, ev *evaluation) policy.Reason {
 	return a.lookUp(c, ev, now)
 }
 
+// How long keys of ours are (SPEC 3).
+const (
+	minKey = 8
+	maxKey = 256
+)
+
 // keyOf returns the key of an Authorization value: FlespiToken or Bearer in any case, one space and
 // the key, or the key alone.
 func keyOf(value []byte) ([]byte, bool) {
@@ -107,7 +124,7 @@ func keyOf(value []byte) ([]byte, bool) {
 	case !head.EqualFold(scheme, "FlespiToken") && !head.EqualFold(scheme, "Bearer"):
 		return nil, false
 	}
-	if len(key) < 8 || len(key) > 256 {
+	if len(key) < minKey || len(key) > maxKey {
 		return key, jwt.Looks(key) // its bytes are read where it is verified
 	}
 	sound := true

@@ -107,8 +107,10 @@ type Realms interface {
 	// Login checks a password and makes a session. Where it fails it takes its time, but no longer
 	// than ctx lets it.
 	Login(ctx context.Context, a login.Attempt) login.Answer
-	// Bearer verifies a token from elsewhere that Tokens does not know by its digest, and reports
-	// whether it does now.
+	// Mark writes to d what a token from elsewhere is found by, which costs less than its digest.
+	Mark(token []byte, d *policy.Digest)
+	// Bearer verifies a token from elsewhere that Tokens does not know by its digest or mark, and
+	// reports whether it does now.
 	Bearer(ctx context.Context, token []byte, d policy.Digest) bool
 	// User returns the record of the user whose token asks, or changes it by a body. The answer has
 	// the reason NoEntry where the token is of no user of the realm.

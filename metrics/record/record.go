@@ -160,7 +160,7 @@ func (r *Record) AppendID(dst []byte) []byte { return r.ID.Append(dst) }
 // SetToken remembers who called, by the token's id and the part of its digest that logs may show.
 func (r *Record) SetToken(t *policy.Token) {
 	r.TokenID, r.CID = t.ID, t.CID
-	copy(r.Digest[:], t.Digest[:])
+	r.Digest = t.ShownDigest()
 }
 
 // SetRequest remembers what was asked, as it was read: the path with its ids decoded and printed, or

@@ -68,7 +68,7 @@ type Caller struct {
 // CallerOf returns the holder of a token.
 func CallerOf(t *policy.Token) Caller {
 	c := Caller{TokenID: t.ID, CID: t.CID}
-	copy(c.Digest[:], t.Digest[:])
+	c.Digest = t.ShownDigest()
 	return c
 }
 

@@ -86,7 +86,7 @@ func (c *Conn) readTrailers() error {
 		c.msg.chunk.trailers += len(line)
 		f, ok := splitField(line)
 		n := classify(f.Name)
-		if !ok || !textByte.all(f.Value) || n.protected() || n == nameOverride || c.msg.chunk.trailers > maxTrailers {
+		if !ok || !textByte.allText(f.Value) || n.protected() || n == nameOverride || c.msg.chunk.trailers > maxTrailers {
 			return errTrailer
 		}
 	}

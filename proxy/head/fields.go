@@ -70,13 +70,13 @@ func (r *rules) known(h *Head, n name, v []byte) *Fault {
 		return unless(number(v) > 0, errCID)
 	case nameContentType:
 		h.ContentType = v
-		return unless(plainByte.all(v), errValue)
+		return unless(plainByte.allText(v), errValue)
 	case nameContentEncoding:
 		h.ContentEncoding = v
-		return unless(plainByte.all(v), errValue)
+		return unless(plainByte.allText(v), errValue)
 	case nameOrigin:
 		h.Origin = v
-		return unless(plainByte.all(v), errValue)
+		return unless(plainByte.allText(v), errValue)
 	case nameApp:
 		return unless(len(v) <= maxApp, errApp)
 	case nameTrace:

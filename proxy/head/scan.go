@@ -66,7 +66,7 @@ func (s *scan) pending(window []byte, bound int) *Fault {
 	if seen > s.next && window[seen-1] == '\r' {
 		seen--
 	}
-	if !textByte.all(window[s.next:seen]) {
+	if !textByte.allText(window[s.next:seen]) {
 		return errControl
 	}
 	s.next = seen
@@ -87,7 +87,7 @@ func (s *scan) complete(window []byte, i int) *Fault {
 		return errCRLF // pending leaves a CR unread, so there is none before this LF
 	}
 	switch last := window[i-1]; {
-	case !textByte.all(window[s.next : i-1]):
+	case !textByte.allText(window[s.next : i-1]):
 		return errControl
 	case last == '\r':
 		return nil

@@ -1,6 +1,9 @@
 package head
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // class is a set of bytes.
 type class [256]bool
@@ -75,6 +78,24 @@ func (c *class) all(b []byte) bool {
 		}
 	}
 	return true
+}
+
+// allText is all for a class that holds every byte from 0x20 to 0x7e. Nearly all of a head are such
+// bytes, and a token from elsewhere is a thousand of them, so it looks at eight at a time.
+func (c *class) allText(b []byte) bool {
+	for ; len(b) >= 8; b = b[8:] {
+		if !visible(binary.LittleEndian.Uint64(b)) && !c.all(b[:8]) {
+			return false
+		}
+	}
+	return c.all(b)
+}
+
+// visible reports whether all eight bytes of x lie from 0x20 to 0x7e. Of bytes below 0x80 the first
+// that is less than 0x20 borrows, and 0x7f and one more sets the highest bit.
+func visible(x uint64) bool {
+	const ones = 0x0101010101010101
+	return (x|(x-0x20*ones)|(x+ones))&(0x80*ones) == 0
 }
 
 // EqualFold reports whether a and b are equal but for the case of ASCII letters. bytes.EqualFold

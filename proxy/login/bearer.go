@@ -16,8 +16,11 @@ import (
 // forgotten, and verified again at its next use.
 const maxBearers = 100
 
-// Bearer verifies a token from elsewhere (SPEC 10.10) that nobody here knows by its digest, and reports
-// whether it is known now. It is remembered until it ends, so that the next request with it costs what
+// Mark writes to d what a token from elsewhere is found by.
+func (s *Service) Mark(token []byte, d *policy.Digest) { s.marker.Mark(token, (*[32]byte)(d)) }
+
+// Bearer verifies a token from elsewhere (SPEC 10.10) that nobody here knows by d, its digest or mark,
+// and reports whether it is known now. It is remembered until it ends, so that the next request with it costs what
 // one with a token of ours does.
 func (s *Service) Bearer(ctx context.Context, token []byte, d policy.Digest) bool {
 	if s.verifier == nil {
@@ -27,14 +30,17 @@ func (s *Service) Bearer(ctx context.Context, token []byte, d policy.Digest) boo
 	user, claims, err := s.subject(ctx, token, now)
 	s.counts.verification(err)
 	if err != nil {
-		s.o.Log.Debug("a token from elsewhere is not accepted", "digest", d.Short(), "error", err)
+		s.o.Log.Debug("a token from elsewhere is not accepted", "digest", store.DigestOf(token).Short(), "error", err)
 		return false
 	}
 	ends := min(claims.Expires, claims.IssuedAt+int64(s.o.MaxAge/time.Second))
 	if ends <= now.Unix() { // clocks differ: it is good for this request
 		ends = now.Unix() + 1
 	}
-	s.sessions.put(&session{digest: d, user: user, created: claims.IssuedAt, ends: ends, issuer: claims.Issuer, kid: claims.KeyID}, now, maxBearers)
+	sum := store.DigestOf(token)
+	s.sessions.put(&session{
+		digest: d, shown: [4]byte(sum[:]), user: user, created: claims.IssuedAt, ends: ends, issuer: claims.Issuer, kid: claims.KeyID,
+	}, now, maxBearers)
 	return true
 }
 

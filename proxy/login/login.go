@@ -45,7 +45,8 @@ type Service struct {
 	addresses *tries
 	users     *tries
 	verifier  *jwt.Verifier // nil: there are no issuers
-	nobody    string        // a verifier that no password matches
+	marker    *jwt.Marker
+	nobody    string // a verifier that no password matches
 	counts    counts
 }
 
@@ -54,7 +55,7 @@ func New(o Options) *Service {
 	if o.Hashers <= 0 {
 		o.Hashers = max(1, runtime.GOMAXPROCS(0)/2)
 	}
-	s := &Service{o: o, sessions: newSessions(), hashers: newHashers(o.Hashers), nobody: nobodys(o.Cost)}
+	s := &Service{o: o, sessions: newSessions(), hashers: newHashers(o.Hashers), marker: jwt.NewMarker(), nobody: nobodys(o.Cost)}
 	s.directory.records, s.directory.tree = o.Records, o.Tree
 	if len(o.Issuers) > 0 {
 		s.verifier = jwt.New(jwt.Options{Issuers: o.Issuers, Roots: o.Roots, Log: o.Log, Withdrawn: s.sessions.withdraw})

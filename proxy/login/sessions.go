@@ -31,7 +31,9 @@ type session struct {
 	ends    int64 // unix seconds, whatever is used in between
 	used    *atomic.Int64
 
-	issuer, kid string // of a token from elsewhere; "": a login
+	// Of a token from elsewhere; else zero.
+	issuer, kid string
+	shown       [4]byte // of its digest
 }
 
 // sessions are those that live in memory.
@@ -189,7 +191,7 @@ func (s *Store) Load(d policy.Digest) (*store.Record, error) {
 			ID: n.id, Digest: n.digest, Access: policy.NoAPI, Enabled: true, Info: store.SessionName, Created: n.created, Expire: n.ends, Used: n.used,
 		}
 		if n.issuer != "" {
-			rec.Token.Info = "from " + n.issuer
+			rec.Token.Info, rec.Token.Shown = "from "+n.issuer, n.shown
 		}
 		s.directory.bound(rec)
 		return rec, nil
