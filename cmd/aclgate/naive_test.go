@@ -25,10 +25,12 @@ type naiveSite struct {
 	r     *rand.Rand
 	calls int
 	wrote int
-	keys  []string // that were made
+	made  int64          // the id of the record that was made last
+	did   map[string]int // calls that were permitted, by method and collection; those of users and guests
+	keys  []string       // that were made
 }
 
-const naiveSettings = "log: {level: debug}\naudit: {path: audit.jsonl, allow_sample: 1}\nscope: {mode: ids, owners: store}\nplatform: {max_ttl: 1h}\n"
+const naiveSettings = "realms: {bcrypt_cost: 4}\nlog: {level: debug}\naudit: {path: audit.jsonl, allow_sample: 1}\nscope: {mode: ids, owners: store}\nplatform: {max_ttl: 1h}\n"
 
 func newNaiveSite(t *testing.T, seed uint64) *naiveSite {
 	t.Helper()
@@ -39,7 +41,9 @@ func newNaiveSite(t *testing.T, seed uint64) *naiveSite {
 	s.runs(exitOK, "store", "import", filepath.Join(s.folder, "policy.yaml"))
 	g := &gate{start(t, "serve", "-c", s.file()), s}
 	g.await(g.admin+"/readyz", 200)
-	return &naiveSite{t: t, g: g, w: w, r: r}
+	n := &naiveSite{t: t, g: g, w: w, r: r, did: map[string]int{}}
+	n.populate()
+	return n
 }
 
 // naiveReply is an answer as it came.
@@ -56,7 +60,17 @@ type naiveReply struct {
 // path prints the target of a call.
 func (q *naiveCall) path() string {
 	path := "/platform/" + q.collection
-	if q.selector != nil {
+	switch first, rest, below := strings.Cut(q.collection, "/"); {
+	case q.collection == "links":
+		path = "/platform/grants/" + q.selector.text + "/subaccounts/" + q.second.text
+	case q.collection == "login" || q.collection == "logout" || q.collection == "password":
+		path = "/platform/realms/" + q.selector.text + "/users/" + q.second.text + "/" + q.collection
+	case below && first == "realms":
+		path = "/platform/realms/" + q.selector.text + "/" + rest
+		if q.second != nil {
+			path += "/" + q.second.text
+		}
+	case q.selector != nil:
 		path += "/" + q.selector.text
 	}
 	if q.logs {
@@ -75,7 +89,7 @@ func (q *naiveCall) path() string {
 // text prints the body of a call.
 func (q *naiveCall) text() string {
 	switch {
-	case q.method == "GET" || q.method == "DELETE":
+	case q.method == "GET" || q.method == "DELETE" || q.body == nil:
 		return ""
 	case q.badBody == 400:
 		return `{"name"`
@@ -94,7 +108,7 @@ func (q *naiveCall) String() string {
 // send sends a call to the listener of its caller.
 func (s *naiveSite) send(q *naiveCall) *naiveReply {
 	s.t.Helper()
-	base, key := s.g.api, "FlespiToken "+s.w.tokens[q.token].key
+	base, key := s.g.api, s.w.tokens[q.token].authorization()
 	if q.operator {
 		base, key = s.g.admin, "Bearer "+adminKey
 	} else if q.token == 0 {
@@ -131,6 +145,9 @@ func (s *naiveSite) send(q *naiveCall) *naiveReply {
 	return &naiveReply{resp.StatusCode, string(text), body.Errors, body.Result}
 }
 
+// authorization is the header by which a client shows a key.
+func (t naiveToken) authorization() string { return "FlespiToken " + t.key }
+
 var naiveSecrets = regexp.MustCompile(`[A-Za-z0-9]{64}|key-of-naive`)
 
 // compare sends a call and compares its answer with the law's. A write is done in the world, too.
@@ -145,6 +162,7 @@ func (s *naiveSite) compare(q *naiveCall) {
 			s.t.Fatalf("%v\ngot  %d %s\nwant one of %v", q, got.status, got.text, want.faults)
 		}
 	} else {
+		s.note(q)
 		s.permitted(q, &want, got)
 	}
 	if key := naiveSecrets.FindString(got.text); key != "" && q.method != "POST" {
@@ -152,6 +170,18 @@ func (s *naiveSite) compare(q *naiveCall) {
 	}
 	if want.after != nil || q.method != "GET" && s.r.IntN(4) == 0 {
 		s.same(q)
+	}
+}
+
+// note counts a call that is permitted.
+func (s *naiveSite) note(q *naiveCall) {
+	s.did[q.method+" "+q.collection]++
+	if l := s.w.lawOf(q); l.holders != nil {
+		s.did["by roles"]++
+	} else if l.self.user != 0 && !q.operator {
+		s.did["by a user"]++
+	} else if guest, _ := l.reachable(); guest != "" {
+		s.did["by a guest"]++
 	}
 }
 
@@ -168,6 +198,7 @@ func (s *naiveSite) permitted(q *naiveCall, want *naiveAnswer, got *naiveReply) 
 	if q.logs {
 		return
 	}
+	law := s.w.lawOf(q)
 	before := s.w
 	if want.after != nil {
 		s.w = want.after
@@ -175,14 +206,21 @@ func (s *naiveSite) permitted(q *naiveCall, want *naiveAnswer, got *naiveReply) 
 	}
 	var rows []string
 	for i, id := range want.rows {
-		if q.method == "POST" && i < len(got.rows) {
+		if want.makes(q) && i < len(got.rows) {
 			id = s.adopt(q, id, got.rows[i])
 		}
 		world := s.w
 		if q.method == "DELETE" {
 			world = before
 		}
-		rows = append(rows, world.row(q, id))
+		rows = append(rows, world.row(law, id))
+	}
+	for _, link := range want.links {
+		rows = append(rows, link.row())
+	}
+	if q.collection == "login" {
+		s.sessions(want.rows, got.rows)
+		return
 	}
 	var is []string
 	for _, row := range got.rows {
@@ -191,6 +229,11 @@ func (s *naiveSite) permitted(q *naiveCall, want *naiveAnswer, got *naiveReply) 
 	if !slices.Equal(is, rows) {
 		s.t.Fatalf("%v\ngot  %v\nwant %v", q, is, rows)
 	}
+}
+
+// makes reports whether the rows of an answer are records that the call made.
+func (a *naiveAnswer) makes(q *naiveCall) bool {
+	return q.method == "POST" && q.collection != "login" && q.collection != "logout"
 }
 
 // adopt gives a record that was made the id and the key that the answer says.
@@ -205,31 +248,93 @@ func (s *naiveSite) adopt(q *naiveCall, id int64, row json.RawMessage) int64 {
 	}
 	switch q.collection {
 	case "subaccounts":
-		s.w.accounts[made.ID] = s.w.accounts[id]
-		delete(s.w.accounts, id)
+		move(s.w.accounts, id, made.ID)
 	case "limits":
-		s.w.limits[made.ID] = s.w.limits[id]
-		delete(s.w.limits, id)
+		move(s.w.limits, id, made.ID)
+	case "grants":
+		move(s.w.grants, id, made.ID)
+	case "realms":
+		move(s.w.realms, id, made.ID)
+	case "realms/users":
+		move(s.w.users, id, made.ID)
+	case "realms/roles":
+		move(s.w.roles, id, made.ID)
 	default:
 		token := s.w.tokens[id]
 		token.key = made.Key
 		s.keys = append(s.keys, made.Key)
-		s.w.tokens[made.ID] = token
-		delete(s.w.tokens, id)
+		s.w.tokens[id] = token
+		move(s.w.tokens, id, made.ID)
 	}
+	s.made = made.ID
 	return made.ID
+}
+
+func move[T any](m map[int64]T, from, to int64) {
+	m[to] = m[from]
+	delete(m, from)
+}
+
+// sessions gives sessions that were made for users the keys that the answer says, and their ids and ends,
+// which the operator sees.
+func (s *naiveSite) sessions(users []int64, rows []json.RawMessage) {
+	s.t.Helper()
+	resp := s.send(&naiveCall{naiveCaller: naiveCaller{operator: true}, method: "GET", collection: "tokens", selector: &naiveSelector{text: "all"}})
+	for i, user := range users {
+		var made struct{ Token string }
+		if i >= len(rows) || json.Unmarshal(rows[i], &made) != nil || len(made.Token) != 64 {
+			s.t.Fatalf("got %s for users %v", rows, users)
+		}
+		token := s.w.tokens[fresh+user]
+		token.key = made.Token
+		s.keys = append(s.keys, made.Token)
+		var is struct{ ID, Expire int64 }
+		for _, row := range resp.rows {
+			var t struct {
+				ID, Expire int64
+				User       int64 `json:"user_id"`
+			}
+			if err := json.Unmarshal(row, &t); err != nil {
+				s.t.Fatal(err)
+			}
+			if _, known := s.w.tokens[t.ID]; !known && t.User == user {
+				is.ID, is.Expire = t.ID, t.Expire
+			}
+		}
+		if is.ID == 0 || is.Expire > naiveNow+7*3600 {
+			s.t.Fatalf("no session of user %d is there, or one that lasts: %+v", user, is)
+		}
+		token.expire = is.Expire
+		s.w.tokens[fresh+user] = token
+		move(s.w.tokens, fresh+user, is.ID)
+	}
 }
 
 // same compares all records of a collection with the world, as the operator sees them.
 func (s *naiveSite) same(after *naiveCall) {
 	s.t.Helper()
-	collection := after.collection
-	if collection == "customer" {
-		collection = "subaccounts"
+	all := &naiveSelector{text: "all"}
+	ask := func(collection string, first, second *naiveSelector) {
+		q := &naiveCall{naiveCaller: naiveCaller{operator: true}, method: "GET", collection: collection, selector: first, second: second}
+		want, got := s.w.ask(q), s.send(q)
+		s.permitted(q, &want, got)
 	}
-	all := &naiveCall{naiveCaller: naiveCaller{operator: true}, method: "GET", collection: collection, selector: &naiveSelector{text: "all"}}
-	want, got := s.w.ask(all), s.send(all)
-	s.permitted(all, &want, got)
+	switch c := after.collection; c {
+	case "customer":
+		ask("subaccounts", all, nil)
+	case "links", "grantors":
+		ask("links", all, all)
+	case "login", "logout", "password", "realms/users":
+		ask("realms/users", all, all)
+		ask("tokens", all, nil)
+	case "realms/roles":
+		ask(c, all, all)
+	case "realms":
+		ask(c, all, nil)
+		ask("tokens", all, nil)
+	default:
+		ask(c, all, nil)
+	}
 	if s.t.Failed() {
 		s.t.Logf("after %v", after)
 	}
@@ -239,7 +344,7 @@ func (s *naiveSite) same(after *naiveCall) {
 // random callers, the operator among them, and in full to every caller for every account by every
 // selector (SPEC 10.1 to 10.5, 10.8, 12).
 func TestNaiveLaw(t *testing.T) {
-	calls, wrote := 0, 0
+	calls, wrote, did := 0, 0, map[string]int{}
 	for seed := range uint64(longRounds(1, 12)) {
 		s := newNaiveSite(t, seed)
 		if *long {
@@ -256,7 +361,11 @@ func TestNaiveLaw(t *testing.T) {
 		}
 		s.nowhere()
 		calls, wrote = calls+s.calls, wrote+s.wrote
+		for what, n := range s.did {
+			did[what] += n
+		}
 	}
+	t.Logf("%v", did)
 	t.Logf("%d requests, %d writes that were done", calls, wrote)
 	if wrote < longRounds(30, 500) {
 		t.Errorf("only %d writes were done: that shows nothing", wrote)
@@ -294,8 +403,9 @@ func (s *naiveSite) every() {
 		for _, cid := range append(naiveIDs(s.w.accounts), 0, 7777) {
 			c := naiveCaller{token < 0, max(token, 0), cid}
 			for collection := range naiveFields {
-				for _, selector := range s.selectors(collection) {
-					s.compare(&naiveCall{naiveCaller: c, method: "GET", collection: collection, selector: selector})
+				for _, q := range s.reads(collection) {
+					q.naiveCaller = c
+					s.compare(q)
 				}
 			}
 		}

@@ -1,10 +1,9 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // What bodies say, and what rows show, for the naive law.
@@ -32,7 +31,7 @@ func textOr(body map[string]any, name, or string) string {
 
 func boundsOf(body map[string]any, or map[string]int64) map[string]int64 {
 	bounds := maps.Clone(or)
-	for _, name := range []string{"tokens_count", "subaccounts_count", "limits_count"} {
+	for _, name := range naiveBounds {
 		if n := numberOr(body, name, -1); n >= 0 {
 			if bounds == nil {
 				bounds = map[string]int64{}
@@ -86,6 +85,9 @@ func (l *naiveLaw) post() (a naiveAnswer) {
 	if l.q.badBody != 0 {
 		return refused(naiveFault{400, l.q.badBody})
 	}
+	if l.q.second != nil || strings.HasPrefix(l.q.collection, "realms/") {
+		return l.below()
+	}
 	for i, body := range l.q.body {
 		id := fresh + int64(i)
 		if faults := l.postOne(id, body); len(faults) > 0 {
@@ -102,18 +104,30 @@ func (l *naiveLaw) postOne(id int64, body map[string]any) (faults []naiveFault) 
 	switch l.q.collection {
 	case "subaccounts":
 		bound = "subaccounts_count"
+		if cid != 0 && !l.scope[cid] {
+			return []naiveFault{faultDenied}
+		}
 		if len(l.chain(l.acting)) >= 4 {
 			faults = append(faults, faultField)
 		}
 		faults = append(faults, l.accountFaults(0, l.acting, body)...)
 	case "limits":
-		if bound = "limits_count"; cid == 0 {
+		switch bound = "limits_count"; {
+		case cid == 0:
 			return []naiveFault{faultField}
+		case !l.scope[cid]:
+			return []naiveFault{faultDenied}
 		}
+	case "grants":
+		return l.postGrant(id, body)
+	case "realms":
+		return l.postRealm(id, body)
 	default:
 		bound, cid = "tokens_count", numberOr(body, "cid", cid)
-		is := naiveToken{cid: cid, by: l.q.token, key: "new"}.with(body)
+		is := l.newToken(cid, body)
 		switch {
+		case l.holders != nil:
+			return []naiveFault{faultACL}
 		case cid == 0:
 			return []naiveFault{faultField}
 		case !l.scope[cid]:
@@ -130,62 +144,14 @@ func (l *naiveLaw) postOne(id int64, body map[string]any) (faults []naiveFault) 
 	case "limits":
 		l.limits[id] = naiveLimit{cid: cid, name: textOr(body, "name", ""), bounds: boundsOf(body, nil)}
 	default:
-		l.tokens[id] = naiveToken{cid: cid, by: l.q.token, key: "new"}.with(body)
+		l.tokens[id] = l.newToken(cid, body)
 	}
 	return faults
 }
 
-// The fields that rows are compared by.
-var naiveFields = map[string]string{
-	"tokens":          "access.type,blocked,cid,created_by,enabled,expire,id,info,ips,ttl",
-	"customer/tokens": "access.type,blocked,cid,created_by,enabled,expire,id,info,ips,ttl",
-	"subaccounts":     "blocked,cid,consultancy_account_id,enabled,id,limit_id,name",
-	"limits":          "cid,id,limits_count,name,subaccounts_count,tokens_count",
-	"customer":        "blocked,cid,counters.limits_count,counters.subaccounts_count,counters.tokens_count,id,limits.limits_count,limits.tokens_count,name",
-}
-
-// row is what a caller sees of a record. What names a record out of scope is null.
-func (w *naiveWorld) row(q *naiveCall, id int64) string {
-	acting := q.cid
-	if !q.operator && acting == 0 {
-		acting = w.tokens[q.token].cid
-	}
-	scope := w.branch(acting)
-	seen := func(id int64, in bool) any {
-		if id == 0 || !in {
-			return nil
-		}
-		return id
-	}
-	var row map[string]any
-	switch a := w.accounts[id]; q.collection {
-	case "subaccounts":
-		row = map[string]any{"blocked": w.state(id), "cid": a.parent, "consultancy_account_id": seen(a.consultancy, scope[a.consultancy]), "enabled": !a.disabled,
-			"id": id, "limit_id": seen(a.limit, scope[w.limits[a.limit].cid]), "name": a.name}
-	case "customer":
-		counts := map[string]any{"limits_count": w.used("limits_count", id), "subaccounts_count": w.used("subaccounts_count", id), "tokens_count": w.used("tokens_count", id)}
-		row = map[string]any{"blocked": w.state(id), "cid": seen(a.parent, scope[a.parent]), "counters": counts, "id": id, "name": a.name,
-			"limits": map[string]any{"limits_count": w.least("limits_count", id), "tokens_count": w.least("tokens_count", id)}}
-	case "limits":
-		l := w.limits[id]
-		row = map[string]any{"cid": l.cid, "id": id, "name": l.name}
-		for _, name := range []string{"tokens_count", "subaccounts_count", "limits_count"} {
-			row[name] = -1
-			if n, says := l.bounds[name]; says || l.zero {
-				row[name] = n
-			}
-		}
-	default:
-		t := w.tokens[id]
-		maker, found := w.tokens[t.by]
-		row = map[string]any{"access": map[string]any{"type": t.kind}, "blocked": w.state(t.cid), "cid": t.cid, "created_by": seen(t.by, found && scope[maker.cid]),
-			"enabled": !t.disabled, "expire": t.expire, "id": id, "info": t.info, "ips": t.ips, "ttl": t.ttl}
-	}
-	text, err := json.Marshal(row)
-	if err != nil {
-		return fmt.Sprint(err)
-	}
-	return string(text)
+// newToken is the token that a body asks for: it carries the caller's user.
+func (l *naiveLaw) newToken(cid int64, body map[string]any) naiveToken {
+	return naiveToken{cid: cid, by: l.q.token, user: l.self.user, key: "new"}.with(body)
 }
 
 // least is the smallest bound up the tree.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -12,13 +13,17 @@ func (s *naiveSite) selectors(collection string) []*naiveSelector {
 	}
 	ids, word := naiveIDs(s.w.tokens), "info"
 	switch collection {
+	case "grants", "links", "grantors":
+		ids, word = naiveIDs(s.w.grants), "name"
+	case "realms":
+		ids, word = naiveIDs(s.w.realms), "name"
 	case "subaccounts":
 		ids, word = naiveIDs(s.w.accounts), "name"
 	case "limits":
 		ids, word = naiveIDs(s.w.limits), "name"
 	}
 	one := func() int64 { return pickOne(s.r, append(ids, 99999)...) }
-	cid, first := pickOne(s.r, append(naiveIDs(s.w.accounts), 7777)...), pickOne(s.r, "a", "t1", "l", "x")
+	cid, first := pickOne(s.r, append(naiveIDs(s.w.accounts), 7777)...), pickOne(s.r, "a", "t1", "l", "x", "g", "r")
 	list := []int64{one()}
 	for range 1 + s.r.IntN(3) {
 		if id := one(); id != list[len(list)-1] {
@@ -53,20 +58,9 @@ func (s *naiveSite) selectors(collection string) []*naiveSelector {
 func (s *naiveSite) randomCall() *naiveCall {
 	r := s.r
 	q := &naiveCall{method: pickOne(r, "GET", "GET", "POST", "POST", "PUT", "PATCH", "DELETE")}
-	switch r.IntN(12) {
-	case 0, 1:
-		q.operator = true
-	case 2:
-		q.token = pickOne(r, 0, naiveIDs(s.w.tokens)[0])
-	default:
-		for range 4 { // masters ask most
-			if q.token = pickOne(r, naiveIDs(s.w.tokens)...); s.w.tokens[q.token].kind == 1 {
-				break
-			}
-		}
-	}
+	q.naiveCaller = s.randomCaller()
 	if r.IntN(2) == 0 {
-		q.cid = pickOne(r, append(naiveIDs(s.w.accounts), 7777)...)
+		return s.randomPeople(q)
 	}
 	q.collection = pickOne(r, "tokens", "tokens", "tokens", "customer/tokens", "subaccounts", "subaccounts", "limits", "customer")
 	if q.method != "POST" || r.IntN(12) == 0 {
@@ -92,6 +86,41 @@ func (s *naiveSite) randomCall() *naiveCall {
 	return q
 }
 
+// randomCaller returns who asks: masters and users most, and mostly for accounts that they see, or that
+// have granted them something.
+func (s *naiveSite) randomCaller() (c naiveCaller) {
+	r, w := s.r, s.w
+	switch n := r.IntN(12); {
+	case n < 2:
+		c.operator = true
+	case n == 2:
+		c.token = pickOne(r, 0, naiveIDs(w.tokens)[0])
+	default:
+		for range 6 {
+			c.token = pickOne(r, naiveIDs(w.tokens)...)
+			if t := w.tokens[c.token]; n < 6 && t.user != 0 || n >= 6 && t.kind == 1 && !t.disabled {
+				break
+			}
+		}
+	}
+	own := w.tokens[c.token].cid
+	switch r.IntN(6) {
+	case 0:
+		c.cid = pickOne(r, append(naiveIDs(w.accounts), 7777)...)
+	case 1, 2:
+		if below := naiveIDs(w.branch(own)); len(below) > 0 {
+			c.cid = pickOne(r, below...)
+		}
+	case 3:
+		for _, id := range naiveIDs(w.grants) {
+			if slices.Contains(w.grants[id].to, own) {
+				c.cid = w.grants[id].cid
+			}
+		}
+	}
+	return c
+}
+
 // randomBody returns a body, and notes in the call where any reader of it finds a fault.
 func (s *naiveSite) randomBody(q *naiveCall) map[string]any {
 	r := s.r
@@ -108,7 +137,7 @@ func (s *naiveSite) randomBody(q *naiveCall) map[string]any {
 	case "limits":
 		body := map[string]any{"name": name}
 		if q.method == "POST" || !s.anyZero() {
-			body[pickOne(r, "tokens_count", "subaccounts_count", "limits_count")] = 3 + r.IntN(25)
+			body[pickOne(r, "tokens_count", "subaccounts_count", "limits_count", "grants_count", "realms_count")] = 3 + r.IntN(25)
 		}
 		return body
 	case "subaccounts":

@@ -21,6 +21,7 @@ type naiveCall struct {
 	naiveCaller
 	method, collection string
 	selector           *naiveSelector // nil: the path alone
+	second             *naiveSelector // of what is below a realm or a grant
 	logs               bool
 	fields             string // "": those that rows are compared by
 	body               []map[string]any
@@ -53,6 +54,7 @@ var (
 type naiveAnswer struct {
 	faults []naiveFault // any of them may be the one that is found; none: it is permitted
 	rows   []int64      // the records, in order
+	links  []naiveLink  // instead of rows
 	denied []int64
 	after  *naiveWorld // of a write: as if the new records had the ids from fresh on
 }
@@ -62,80 +64,29 @@ const fresh = int64(1_000_000)
 
 func refused(all ...naiveFault) naiveAnswer { return naiveAnswer{faults: all} }
 
-// ask judges one call, in the order of faults of SPEC 2.
-func (w *naiveWorld) ask(q *naiveCall) naiveAnswer {
-	self, known := w.tokens[q.token]
-	if !q.operator {
-		switch {
-		case !known || self.disabled || self.ips != "" && !strings.HasPrefix(self.ips, "127."):
-			return refused(faultNobody)
-		case self.kind == 3:
-			return refused(faultACL, faultBlocked)
-		case w.state(self.cid) != 0:
-			return refused(faultBlocked)
-		}
-	}
-	acting := q.cid
-	if !q.operator && acting == 0 {
-		acting = self.cid
-	}
-	served := slices.Contains(q.methods(), q.method)
-	_, found := w.accounts[acting]
-	switch {
-	case q.operator && !served: // the admin listener says so before it asks for whom
-		return refused(naiveFault{405, 405})
-	case acting != 0 && (!found || !q.operator && !slices.Contains(w.chain(acting), self.cid)):
-		return refused(faultDenied)
-	}
-	switch {
-	case !q.operator && self.kind == 2:
-		return refused(faultACL)
-	case !served:
-		return refused(naiveFault{405, 405})
-	case !q.operator && self.kind != 1:
-		return refused(faultACL)
-	case q.fields == "nope" || q.selector != nil && q.selector.bad:
-		return refused(faultField)
-	}
-	l := &naiveLaw{w.clone(), q, self, acting, w.branch(acting)}
-	if q.collection == "customer" && acting == 0 {
-		return refused(faultField)
-	}
-	if q.method == "POST" {
-		return l.post()
-	}
-	return l.named()
-}
-
-// methods are those of the path.
-func (q *naiveCall) methods() []string {
-	switch {
-	case q.logs:
-		return []string{"GET"}
-	case q.collection == "customer":
-		return []string{"GET", "PUT", "PATCH"}
-	case q.selector == nil:
-		return []string{"POST"}
-	}
-	return []string{"GET", "PUT", "PATCH", "DELETE"}
-}
-
 // naiveLaw judges the records of one call, in a world of its own.
 type naiveLaw struct {
 	*naiveWorld
 	q      *naiveCall
 	self   naiveToken
 	acting int64
-	scope  map[int64]bool // the accounts at and below the acting one
+	scope  map[int64]bool // the accounts that the call may be about
+
+	holders []naiveRole // the roles of a user whom roles alone permit
+	permits []naiveRole // those of them that permit the call
 }
 
 // sees reports whether a record of the collection is in scope.
 func (l *naiveLaw) sees(id int64) bool {
 	switch l.q.collection {
 	case "subaccounts":
-		return l.scope[id] && id != l.acting
+		return l.seesBelow(id)
 	case "customer":
-		return id == l.acting
+		return id == l.acting && l.scope[id]
+	case "grants":
+		return l.scope[l.grants[id].cid]
+	case "realms":
+		return l.q.method == "GET" && !l.q.logs && l.knows(id) || l.scope[l.realms[id].cid]
 	case "limits":
 		limit, found := l.limits[id]
 		return found && l.scope[limit.cid]
@@ -151,12 +102,16 @@ func (l *naiveLaw) known() []int64 {
 		return naiveIDs(l.accounts)
 	case "limits":
 		return naiveIDs(l.limits)
+	case "grants":
+		return naiveIDs(l.grants)
+	case "realms":
+		return naiveIDs(l.realms)
 	}
 	return naiveIDs(l.tokens)
 }
 
-// matches reports whether a record fulfils the conditions of the selector.
-func (l *naiveLaw) matches(id int64) bool {
+// fits reports whether a record fulfils the conditions of the selector.
+func (l *naiveLaw) fits(id int64) bool {
 	s := l.q.selector
 	if s == nil {
 		return true
@@ -167,29 +122,25 @@ func (l *naiveLaw) matches(id int64) bool {
 		name, cid = l.accounts[id].name, l.accounts[id].parent
 	case "limits":
 		name, cid = l.limits[id].name, l.limits[id].cid
+	case "grants":
+		name, cid = l.grants[id].name, l.grants[id].cid
+	case "realms":
+		return l.matches(s, l.realms[id].name, l.realms[id].cid, l.scope[l.realms[id].cid])
 	}
-	return (s.cid == 0 || s.cid == cid) && strings.HasPrefix(name, s.name)
+	return l.matches(s, name, cid, true)
 }
 
 // named judges a call on records that it names.
 func (l *naiveLaw) named() (a naiveAnswer) {
-	asked := l.known()
-	if s := l.q.selector; s != nil && s.ids != nil {
-		asked = s.ids
-		for _, id := range asked {
-			if !l.sees(id) {
-				a.denied = append(a.denied, id)
-			}
+	if strings.HasPrefix(l.q.collection, "realms/") {
+		a = l.people()
+	} else {
+		s := l.q.selector
+		if s == nil {
+			s = &naiveSelector{}
 		}
-	}
-	seen := 0
-	for _, id := range slices.Sorted(slices.Values(asked)) {
-		if !l.sees(id) {
-			continue
-		}
-		if seen++; l.matches(id) {
-			a.rows = append(a.rows, id)
-		}
+		a.rows = slices.Sorted(slices.Values(l.pick(&a, s, l.known(), l.sees)))
+		a.rows = slices.DeleteFunc(a.rows, func(id int64) bool { return !l.fits(id) })
 	}
 	if len(a.rows) == 0 && len(a.denied) > 0 {
 		a.faults = []naiveFault{faultDenied}
@@ -243,12 +194,46 @@ func (l *naiveLaw) write(id int64) []naiveFault {
 		limit.name = textOr(l.q.body[0], "name", limit.name)
 		limit.bounds = boundsOf(l.q.body[0], limit.bounds)
 		l.limits[id] = limit
+	case "grants", "realms", "realms/users", "realms/roles":
+		return l.writePeople(id, deletes)
 	default:
 		if deletes {
 			return l.endToken(id, naiveToken{})
 		}
 		return l.putToken(id, l.q.body[0])
 	}
+	return nil
+}
+
+// writePeople is write of grants, realms, users and roles.
+func (l *naiveLaw) writePeople(id int64, deletes bool) []naiveFault {
+	body := l.q.body[0]
+	switch l.q.collection {
+	case "grants":
+		if deletes {
+			delete(l.grants, id)
+			return nil
+		}
+		return l.putGrant(id, body)
+	case "realms":
+		if deletes {
+			return l.deleteRealm(id)
+		}
+		return l.putRealm(id, body)
+	case "realms/users":
+		if deletes {
+			l.dropUser(id)
+			return nil
+		}
+		return l.putUser(id, body)
+	}
+	if !deletes {
+		return l.putRole(id, body)
+	}
+	if was := l.roles[id]; l.given(&was) {
+		return []naiveFault{faultConflict}
+	}
+	delete(l.roles, id)
 	return nil
 }
 
@@ -285,7 +270,7 @@ func (l *naiveLaw) putToken(id int64, body map[string]any) (faults []naiveFault)
 		same.disabled = true
 	}
 	if !same.equal(&is) {
-		if !l.q.operator && id == l.q.token {
+		if !l.q.operator && (id == l.q.token || l.holders != nil || l.self.user != 0 && was.user != l.self.user) || was.login {
 			faults = append(faults, faultACL)
 		} else {
 			faults = append(faults, l.tokenFaults(&was, &is)...)
@@ -311,7 +296,7 @@ func (l *naiveLaw) tokenFaults(was, is *naiveToken) (faults []naiveFault) {
 	}
 	add(faultACL, l.self.ips != "" && !slices.Contains(naiveWithin[l.self.ips], is.ips))
 	add(faultACL, l.self.origin != "" && is.origin != l.self.origin)
-	add(faultACL, l.self.ttl == 0 && (is.ttl > 0 || is.expire > l.self.expire))
+	add(faultACL, l.self.ttl == 0 && l.self.user == 0 && (is.ttl > 0 || is.expire > l.self.expire))
 	return faults
 }
 
@@ -353,6 +338,7 @@ func (l *naiveLaw) deleteAccount(id int64) []naiveFault {
 	if slices.Contains(slices.Collect(maps.Values(l.channels)), id) && !l.q.release {
 		return []naiveFault{faultConflict}
 	}
+	l.dropPeople(id)
 	l.dropAccount(id)
 	return nil
 }

@@ -18,6 +18,11 @@ type naiveWorld struct {
 	tokens   map[int64]naiveToken
 	limits   map[int64]naiveLimit
 	channels map[int64]int64 // item → account
+
+	grants map[int64]naiveGrant
+	realms map[int64]naiveRealm
+	users  map[int64]naiveUser
+	roles  map[int64]naiveRole
 }
 
 type naiveAccount struct {
@@ -29,6 +34,8 @@ type naiveAccount struct {
 type naiveToken struct {
 	cid, expire, ttl, by   int64 // by: the token that made it; 0: none
 	kind                   int   // 0 standard, 1 master, 2 acl, 3 noapi
+	user                   int64 // whom it carries; 0: nobody
+	login                  bool  // it is a session
 	ids                    []int64
 	disabled               bool
 	ips, origin, info, key string
@@ -45,13 +52,19 @@ type naiveLimit struct {
 var (
 	naiveIPs    = []string{"", "", "", "127.0.0.0/8", "127.0.0.1", "10.0.0.0/8"}
 	naiveWithin = map[string][]string{"127.0.0.0/8": {"127.0.0.0/8", "127.0.0.1"}, "127.0.0.1": {"127.0.0.1"}, "10.0.0.0/8": {"10.0.0.0/8"}}
-	naiveEnds   = []int64{4102440000, 4102441000, 4102444800}
+	naiveNow    = time.Now().Unix()
+	naiveSoon   = naiveNow + 2*365*86400 // of a token that makes nothing that lasts
+	naiveEnds   = []int64{naiveSoon, 4102440000, 4102441000, 4102444800}
 )
+
+// The counts of records.
+var naiveBounds = []string{"tokens_count", "subaccounts_count", "limits_count", "grants_count", "realms_count"}
 
 const naiveMaxTTL = 3600
 
 func (w *naiveWorld) clone() *naiveWorld {
-	return &naiveWorld{maps.Clone(w.accounts), maps.Clone(w.tokens), maps.Clone(w.limits), maps.Clone(w.channels)}
+	return &naiveWorld{maps.Clone(w.accounts), maps.Clone(w.tokens), maps.Clone(w.limits), maps.Clone(w.channels),
+		maps.Clone(w.grants), maps.Clone(w.realms), maps.Clone(w.users), maps.Clone(w.roles)}
 }
 
 // chain returns an account and all above it.
@@ -94,7 +107,19 @@ func (w *naiveWorld) used(bound string, cid int64) (n int64) {
 	switch bound {
 	case "tokens_count":
 		for _, t := range w.tokens {
-			if in[t.cid] {
+			if in[t.cid] && !t.login {
+				n++
+			}
+		}
+	case "grants_count":
+		for _, g := range w.grants {
+			if in[g.cid] {
+				n++
+			}
+		}
+	case "realms_count":
+		for _, r := range w.realms {
+			if in[r.cid] {
 				n++
 			}
 		}
@@ -131,7 +156,7 @@ func (w *naiveWorld) full(bound string, cid int64) bool {
 }
 
 // usable reports whether a token keeps its root from being locked out.
-func (t *naiveToken) usable() bool { return t.kind == 1 && !t.disabled }
+func (t *naiveToken) usable() bool { return t.kind == 1 && !t.disabled && t.user == 0 }
 
 // dropAccount takes along what ends with an account.
 func (w *naiveWorld) dropAccount(cid int64) {
@@ -153,7 +178,8 @@ func pickOne[T any](r *rand.Rand, all ...T) T { return all[r.IntN(len(all))] }
 
 // newNaiveWorld makes two trees with tokens of every kind, limits and three channels.
 func newNaiveWorld(r *rand.Rand) *naiveWorld {
-	w := &naiveWorld{map[int64]naiveAccount{}, map[int64]naiveToken{}, map[int64]naiveLimit{}, map[int64]int64{}}
+	w := &naiveWorld{map[int64]naiveAccount{}, map[int64]naiveToken{}, map[int64]naiveLimit{}, map[int64]int64{},
+		map[int64]naiveGrant{}, map[int64]naiveRealm{}, map[int64]naiveUser{}, map[int64]naiveRole{}}
 	for cid := int64(1); cid <= 9; cid++ {
 		a := naiveAccount{name: fmt.Sprint("a", cid), disabled: cid > 2 && r.IntN(9) == 0}
 		if cid > 2 {
@@ -165,7 +191,7 @@ func newNaiveWorld(r *rand.Rand) *naiveWorld {
 	}
 	for id := int64(1); id <= 5; id++ {
 		l := naiveLimit{cid: pickOne(r, naiveIDs(w.accounts)...), name: fmt.Sprint("l", id), zero: id == 5, bounds: map[string]int64{}}
-		for _, name := range []string{"tokens_count", "subaccounts_count", "limits_count"} {
+		for _, name := range naiveBounds {
 			if !l.zero && r.IntN(2) == 0 {
 				l.bounds[name] = int64(4 + r.IntN(20))
 			}
@@ -192,7 +218,7 @@ func newNaiveWorld(r *rand.Rand) *naiveWorld {
 			disabled: r.IntN(12) == 0, key: fmt.Sprint("key-of-naive-", id), ips: pickOne(r, naiveIPs...), origin: pickOne(r, "", "", "https://a.example")}
 		switch {
 		case id <= 2: // a root has a master
-			t = naiveToken{cid: id, kind: 1, expire: naiveEnds[2], info: fmt.Sprint("t", id), key: t.key}
+			t = naiveToken{cid: id, kind: 1, expire: naiveEnds[3], info: fmt.Sprint("t", id), key: t.key}
 		case t.kind == 2:
 			t.ids = []int64{pickOne(r, int64(2024), 2025, 2026)}
 		case r.IntN(3) == 0:

@@ -15,6 +15,9 @@ func (l *Law) Row(k *record.Kind, doc record.Value) record.Value {
 		if cid, found := l.World.TokenCID(by); by != 0 && (!found || !l.InScope(cid)) {
 			row = row.With("created_by", null)
 		}
+		if id := record.NumberOf(doc, "user_id"); id != 0 {
+			row = l.withUser(row, id)
+		}
 	case record.Realms:
 		if !l.SeesRealm(doc) { // that of users in scope: no more than its names (SPEC 13)
 			for _, m := range row.Members {
@@ -22,6 +25,12 @@ func (l *Law) Row(k *record.Kind, doc record.Value) record.Value {
 					row = row.With(m.Name, null)
 				}
 			}
+			return row
+		}
+		home := row.Get("home")
+		limit, found := l.World.Limit(record.NumberOf(home, "limit_id"))
+		if home.Get("limit_id").Shape != record.Absent && (!found || !l.SeesLimit(&limit)) {
+			row = row.With("home", home.With("limit_id", null))
 		}
 	case record.Subaccounts, record.Customer:
 		a := AccountOf(doc)
@@ -49,4 +58,14 @@ func (l *Law) limits(cid int64) record.Value {
 		all.Members = append(all.Members, record.Member{Name: record.Bounds()[i].Name, Value: record.NewInt(n)})
 	}
 	return all
+}
+
+// withUser gives the row of a token the realm of its user; of a user out of scope it says neither.
+func (l *Law) withUser(row record.Value, id int64) record.Value {
+	doc, found := l.World.User(id)
+	if !found || !l.SeesUser(doc) {
+		null := record.Value{Shape: record.Null}
+		return row.With("user_id", null).With("realm_id", null)
+	}
+	return row.With("realm_id", record.NewInt(record.NumberOf(doc, "realm_id")))
 }

@@ -28,6 +28,14 @@ type collection struct {
 // single reports whether there is one record, without a selector: the acting account.
 func (c *collection) single() bool { return c.route.One == 0 && !c.realm }
 
+// named is the kind of what its selector names: logins, logouts and passwords are of users.
+func (c *collection) named() *record.Kind {
+	if c.table == store.Users {
+		return record.Users
+	}
+	return c.route.Kind
+}
+
 // collections are all that are served.
 var collections = makeCollections()
 

@@ -118,7 +118,7 @@ func (x *call) pick() ([]document, *record.Fault) {
 	}
 	var conditions []record.Condition
 	if s.Match() {
-		if conditions, fault = x.col.route.Kind.ReadMatch(string(s.Text)); fault != nil {
+		if conditions, fault = x.col.named().ReadMatch(string(s.Text)); fault != nil {
 			return nil, fault
 		}
 	}
@@ -194,7 +194,7 @@ func (x *call) pickIDs(ids []int64) (found []document) {
 // row returns what the caller sees of a record, with the fields that no document has. counted asks
 // for the counters, which cost a reading of the branch.
 func (x *call) row(d document, counted bool) record.Value {
-	row := x.law.Row(x.col.route.Kind, d.doc)
+	row := x.law.Row(x.col.named(), d.doc)
 	cid := d.id
 	if x.col.table == store.Tokens {
 		row = row.With("accessed", record.NewInt(record.NumberOf(d.doc, "accessed")))
