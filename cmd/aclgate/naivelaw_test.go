@@ -312,6 +312,9 @@ func (l *naiveLaw) accountFaults(id, parent int64, body map[string]any) (faults 
 		}
 	}
 	if n := numberOr(body, "consultancy_account_id", 0); n != 0 {
+		if l.holders != nil && !slices.ContainsFunc(l.permits, func(r naiveRole) bool { return r.reach == "tree" && l.q.cid == 0 }) {
+			faults = append(faults, faultACL) // only masters write it
+		}
 		switch {
 		case !l.scope[n]:
 			faults = append(faults, faultDenied)

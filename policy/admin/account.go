@@ -62,6 +62,9 @@ func (l *Law) names(is *Account) *record.Fault {
 	}
 	if is.Consultancy != 0 {
 		switch {
+		case l.Caller.Roles != nil && !l.everywhere():
+			// Its consultants would read there what no role of the caller may read.
+			return stronger("consultancy_account_id", "only a master lets another account consult")
 		case !l.InScope(is.Consultancy):
 			return record.DeniedRecord("accounts", is.Consultancy)
 		case is.Consultancy == is.ID:

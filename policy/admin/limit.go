@@ -39,7 +39,11 @@ func (l *Law) DeleteLimit(before record.Value) *record.Fault {
 		return record.DeniedRecord("limits", was.ID)
 	}
 	if cid, found := l.World.Bearer(was.ID); found {
-		return inTheWay("limit " + strconv.FormatInt(was.ID, 10) + " bounds account " + strconv.FormatInt(cid, 10))
+		bears := "an account"
+		if l.InScope(cid) {
+			bears = "account " + strconv.FormatInt(cid, 10)
+		}
+		return inTheWay("limit " + strconv.FormatInt(was.ID, 10) + " bounds " + bears)
 	}
 	return nil
 }

@@ -63,7 +63,10 @@ func (l *Law) limits(cid int64) record.Value {
 // withUser gives the row of a token the realm of its user; of a user out of scope it says neither.
 func (l *Law) withUser(row record.Value, id int64) record.Value {
 	doc, found := l.World.User(id)
-	if !found || !l.SeesUser(doc) {
+	if !found {
+		return row
+	}
+	if !l.SeesUser(doc) {
 		null := record.Value{Shape: record.Null}
 		return row.With("user_id", null).With("realm_id", null)
 	}

@@ -3,6 +3,7 @@ package admin
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"aclgate/policy"
 	"aclgate/policy/realm"
@@ -99,7 +100,11 @@ func (l *Law) NewUser(of, asked record.Value, own int64) (record.Value, *record.
 	case !l.Within(r.CID, u.CID):
 		return record.Value{}, &record.Fault{Class: record.BadField, Path: "cid", Text: "expected an account in the branch of the realm's"}
 	case r.MaxUsers >= 0 && int64(len(l.World.UsersOf(r.ID))) >= r.MaxUsers:
-		return record.Value{}, &record.Fault{Class: record.LimitReached, Text: "max_users of realm " + strconv.FormatInt(r.ID, 10) + " is reached (" + strconv.FormatInt(r.MaxUsers, 10) + ")"}
+		text := "max_users of realm " + strconv.FormatInt(r.ID, 10) + " is reached"
+		if l.SeesRealm(of) {
+			text += " (" + strconv.FormatInt(r.MaxUsers, 10) + ")"
+		}
+		return record.Value{}, &record.Fault{Class: record.LimitReached, Text: text}
 	}
 	doc := asked.With("realm_id", record.NewInt(r.ID)).With("cid", record.NewInt(u.CID))
 	if fault := l.soundUser(of, record.Value{}, doc); fault != nil {
@@ -129,6 +134,9 @@ func (l *Law) soundUser(of, before, after record.Value) *record.Fault {
 	}
 	if realm.Fold(was.Name) == realm.Fold(is.Name) && was.Name != "" {
 		return nil
+	}
+	if strings.TrimSpace(is.Name) != is.Name {
+		return &record.Fault{Class: record.BadField, Path: "name", Text: "expected no space at its ends: it would look like another one"}
 	}
 	for _, other := range l.World.UsersOf(r.ID) {
 		if o := realm.UserOf(other); o.ID != is.ID && realm.Fold(o.Name) == realm.Fold(is.Name) {
@@ -227,8 +235,8 @@ func (l *Law) Login(of, doc record.Value) (ends int64, fault *record.Fault) {
 		return 0, stronger("", "the user comes from other addresses than this token")
 	case t.Origins != nil && params.Origins != nil && !coversOrigins(t.Origins, params.Origins):
 		return 0, stronger("", "the user comes from other pages than this token")
-	case t.TTL == 0 && t.UserID == 0:
-		return t.Expire, nil
+	case t.TTL == 0 && t.UserID == 0, t.UserID != 0 && t.CreatedBy == 0:
+		return t.Expire, nil // a session ends with the one that made it: else two would prolong each other
 	}
 	return 0, nil
 }

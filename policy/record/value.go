@@ -166,7 +166,14 @@ func appendText(b []byte, text string) []byte {
 	return append(b, '"')
 }
 
-// isControl reports whether a character would move a terminal, or end a line somewhere.
+// isControl reports whether a character would move a terminal, end a line somewhere, turn what stands
+// behind it around, or be no more than seen by machines: a name that looks like another one.
 func isControl(c rune) bool {
-	return c < ' ' || 0x7f <= c && c < 0xa0 || c == 0x2028 || c == 0x2029 || c == 0xfeff
+	switch {
+	case c < ' ', 0x7f <= c && c < 0xa0, c == 0xad, c == 0xfeff:
+		return true
+	case 0x200e <= c && c <= 0x200f, 0x2028 <= c && c <= 0x202e, 0x2060 <= c && c <= 0x206f, c == 0x200b: // of U+200C and U+200D words are made
+		return true
+	}
+	return false
 }

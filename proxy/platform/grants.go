@@ -2,6 +2,7 @@ package platform
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"aclgate/policy"
@@ -101,6 +102,9 @@ func (x *call) links() error {
 		if s.Kind == policy.SelectIDs {
 			cids = s.IDs
 		}
+		if len(x.rows)+len(x.denied)+len(cids) > maxRows {
+			return &record.Fault{Class: record.BadField, Text: "this is about more than " + strconv.Itoa(maxRows) + " links: name fewer grants or accounts"}
+		}
 		for _, cid := range cids {
 			if err := x.linkOne(d, cid, slices.Contains(linked, cid)); err != nil {
 				return err
@@ -148,6 +152,9 @@ func (x *call) refuse(fault *record.Fault) error {
 func (x *call) grantors() error {
 	if x.law.Caller.Scope == 0 {
 		return &record.Fault{Class: record.BadField, Path: "x-flespi-cid", Text: "expected the account to act for"}
+	}
+	if !x.law.InScope(x.law.Caller.Scope) { // of a user whose roles reach it for something else
+		return record.DeniedRecord("accounts", x.law.Caller.Scope)
 	}
 	received := func(id int64, _ record.Value) bool { return x.law.Receives(x.view.linksOf(id)) }
 	found, fault := x.pickGrants(received, "grantors")

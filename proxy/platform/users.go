@@ -188,9 +188,9 @@ func (x *call) eachUser(do func(d document) error) error {
 	if err := x.oneBody(); err != nil {
 		return err
 	}
-	found, fault := x.pick()
-	if fault != nil {
-		return fault
+	found, err := x.named()
+	if err != nil {
+		return err
 	}
 	for _, d := range found {
 		if err := do(d); err != nil {

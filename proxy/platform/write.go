@@ -86,7 +86,7 @@ func (x *call) warn(doc record.Value) {
 	}
 }
 
-// named returns the records of a PUT, PATCH or DELETE, and judges how many they are and If-Match.
+// named returns the records of a call that changes them, and judges how many they are and If-Match.
 func (x *call) named() ([]document, error) {
 	found, fault := x.pick()
 	if fault != nil {
