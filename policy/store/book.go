@@ -75,7 +75,7 @@ func (b *Book) Listed(ctx context.Context, c *policy.Collection, ids []int64, ch
 		return nil
 	}
 	b.live.o.Logger.Warn("items that the backend does not list any more lose their owners", "collection", c.URI, "items", len(lost))
-	return b.write(ctx, bookActor, func(tx *Tx) error {
+	_, err := b.live.WriteAlone(ctx, bookActor, func(tx *Tx) error {
 		for _, o := range lost {
 			if now, err := tx.Owner(o.Collection, o.ID); err != nil || now != o {
 				continue // it was given to somebody else meanwhile
@@ -86,6 +86,7 @@ func (b *Book) Listed(ctx context.Context, c *policy.Collection, ids []int64, ch
 		}
 		return nil
 	})
+	return err
 }
 
 // compareOwners orders what is known of the items of one collection.
@@ -100,7 +101,7 @@ func (b *Book) adopt(ctx context.Context, collection string, ids []int64) error 
 	}
 	mark := Owner{firstReading + collection, 1, b.unowned}
 	if _, done := b.live.Owner(mark.Collection, mark.ID); !done {
-		err := b.write(ctx, bookActor, func(tx *Tx) error {
+		_, err := b.live.WriteAlone(ctx, bookActor, func(tx *Tx) error {
 			if _, err := tx.Owner(mark.Collection, mark.ID); !errors.Is(err, ErrNoRow) {
 				return err // another gateway was first
 			}
@@ -125,7 +126,7 @@ func (b *Book) adopt(ctx context.Context, collection string, ids []int64) error 
 	return nil
 }
 
-// write makes changes of owners. A reading may change many, so its own context bounds it.
+// write makes changes of owners.
 func (b *Book) write(ctx context.Context, actor string, change func(*Tx) error) error {
 	_, err := b.live.Write(ctx, actor, change)
 	return err

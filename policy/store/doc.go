@@ -36,6 +36,7 @@
 //   - records.go and owners.go: kinds that a policy file has not. Roles, grants, limits, realms, users
 //     and accounts are kept as documents by id (Doc, Docs), for those who judge by them; whose items
 //     are is kept in some 40 bytes for each (Owner, Owners). LiveOptions.Changed says which moved.
+//   - group.go: changes that wait share a transaction, each a Part of it. remember.go: what a transaction reads twice.
 //   - edit.go and txrecords.go: a transaction, judged. transfer.go: import and export. wait.go: who obeys a change,
 //     and whether what is obeyed is what is in the database.
 //
@@ -54,7 +55,8 @@
 //   - Head.Floor is the oldest revision of which the change is still there: Prune keeps the change of
 //     the floor itself, so that its mark can be compared.
 //   - Write is durable when it returns nil, and one transaction at a time: what the Writer reads
-//     cannot change before the commit. It maps a value that is taken to ErrTaken and a missing row
+//     cannot change before the commit. Of its Parts one that fails leaves nothing, and costs the others
+//     nothing; what only the commit refuses is ErrUnmet. It maps a value that is taken to ErrTaken and a missing row
 //     to ErrNoRow. Documents are kept byte for byte.
 //   - Sealed keys, verifiers of passwords and last uses have no revision, are named by no change and
 //     stand in no history. All does not yield them.

@@ -67,14 +67,14 @@ func (tx *Tx) checkTokens() error {
 		return nil
 	}
 	for id, by := range tx.needed {
-		if _, err := tx.w.Get(Accounts, id); errors.Is(err, ErrNoRow) {
+		if _, err := tx.w.Doc(Accounts, id); errors.Is(err, ErrNoRow) {
 			return strict.Faults{{File: by.String(), Message: fmt.Sprintf("cid: no account has the id %d", id)}}
 		} else if err != nil {
 			return err
 		}
 	}
 	for id := range tx.deleted {
-		_, err := tx.w.Get(Accounts, id)
+		_, err := tx.w.Doc(Accounts, id)
 		held, err2 := tx.w.Holds(Tokens, id)
 		switch {
 		case err2 != nil:
@@ -185,6 +185,7 @@ func (readOnly) Link(int64, int64) error         { return errReadOnly }
 func (readOnly) Unlink(int64, int64) error       { return errReadOnly }
 func (readOnly) Seal(int64, []byte) error        { return errReadOnly }
 func (readOnly) SetSecret(int64, string) error   { return errReadOnly }
+func (readOnly) Part(string, func() error) error { return errReadOnly }
 
 // View reads in one snapshot of an engine that nobody here follows.
 func View(ctx context.Context, o LiveOptions, read func(*Tx) error) error {

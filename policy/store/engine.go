@@ -155,6 +155,8 @@ var (
 	ErrTaken = errors.New("another record has this value, and only one may have it")
 	// ErrReadOnly says that an engine has no login that writes.
 	ErrReadOnly = errors.New("this gateway only reads the store: store.admin_url_file is empty; ask a gateway that has one, or name the file")
+	// ErrUnmet says that a transaction was not made because of what the schema demands at its end.
+	ErrUnmet = errors.New("the schema refuses the change: a record refers to one that is not there")
 	// ErrChanged says that a record is not any more what the caller has read.
 	ErrChanged = errors.New("the record was changed meanwhile")
 )
@@ -189,7 +191,8 @@ type Reader interface {
 // Writer changes rows in one transaction. It sees what it has changed.
 type Writer interface {
 	Reader
-	// Put adds a row with a document, or replaces it. It ends with ErrTaken where a value is taken.
+	// Put adds a row with a document, or replaces it. Where a value is taken it, a later call, or the part
+	// or transaction ends with ErrTaken.
 	// What was kept of a deleted row with this id is forgotten.
 	Put(t Table, id int64, doc []byte) error
 	// Delete takes a row with a document away, or ends with ErrNoRow. The document is kept for
@@ -213,6 +216,10 @@ type Writer interface {
 	// SetSecret keeps the verifier of a user's password, or ends with ErrNoRow without that user; ""
 	// takes it away. It makes no revision, and stands in no history.
 	SetSecret(user int64, verifier string) error
+	// Part makes changes that stand or fall together, in the name of an actor of their own: where change
+	// returns an error they are taken back, Part returns that error, and the transaction goes on. No part
+	// lies in another one.
+	Part(actor string, change func() error) error
 }
 
 // Engine is a database of records with a history of changes. The package comment says what it has

@@ -75,6 +75,7 @@ type Live struct {
 	seen      []seen // changes that were obeyed last
 
 	silences silences // of other gateways
+	group    group    // of changes that are made
 }
 
 // rowKey names a row.
@@ -95,6 +96,7 @@ func NewLive(o LiveOptions) *Live {
 	}
 	l := &Live{o: o, tokens: newWritable(), applied: -1, accounts: map[int64]policy.Account{}}
 	l.rows.maxDepth = o.MaxDepth
+	l.group.engine = o.Engine
 	l.doubt, l.doubtRows = map[policy.Digest]int64{}, map[rowKey]bool{}
 	empty, _ := policy.NewTree(nil, o.MaxDepth) // no accounts have no faults
 	l.tree.Store(empty)
@@ -192,11 +194,20 @@ func (l *Live) Reload() error { return l.Follow(context.Background()) }
 // Applied returns the revision that is obeyed.
 func (l *Live) Applied() int64 { return l.stats.applied.Load() }
 
-// Write makes changes in the name of actor. When it returns nil they survive whatever happens to
+// Write makes changes in the name of actor, in one transaction with those of others that wait. When it returns nil they survive whatever happens to
 // the process, and every look-up that begins later obeys them. An error that wraps ErrUnheard says
 // that they were made, and that this gateway could not read them back yet.
 func (l *Live) Write(ctx context.Context, actor string, change func(*Tx) error) (Head, error) {
-	head, err := l.o.Engine.Write(ctx, actor, func(w Writer) error { return checked(w, &l.o, change) })
+	return l.write(ctx, actor, false, change)
+}
+
+// WriteAlone is Write for a change that is large: no other one waits in its transaction for its end.
+func (l *Live) WriteAlone(ctx context.Context, actor string, change func(*Tx) error) (Head, error) {
+	return l.write(ctx, actor, true, change)
+}
+
+func (l *Live) write(ctx context.Context, actor string, alone bool, change func(*Tx) error) (Head, error) {
+	head, err := l.group.write(ctx, actor, alone, func(w Writer) error { return checked(w, &l.o, change) })
 	if err != nil {
 		return head, err
 	}

@@ -108,11 +108,11 @@ func (t *Transfer) Import(tx *Tx, replace bool, progress func()) (*Difference, e
 
 // relink makes a grant one for these accounts, ascending, and for no others.
 func (tx *Tx) relink(grant int64, cids []int64) error {
-	row, err := tx.w.Get(GrantLinks, grant)
+	doc, err := tx.w.Doc(GrantLinks, grant)
 	if err != nil && !errors.Is(err, ErrNoRow) {
 		return err
 	}
-	before, err := readLinks(row.Doc)
+	before, err := readLinks(doc)
 	for _, cid := range before {
 		if _, stays := slices.BinarySearch(cids, cid); !stays && err == nil {
 			err = tx.w.Unlink(grant, cid)

@@ -84,7 +84,7 @@ func (tx *Tx) DeleteOwner(collection string, id int64) error {
 
 // Link makes a grant one for an account. Both have to be there.
 func (tx *Tx) Link(grant, account int64) error {
-	if _, err := tx.w.Get(Grants, grant); err != nil {
+	if _, err := tx.w.Doc(Grants, grant); err != nil {
 		return err
 	}
 	tx.needed[account] = GrantLinks

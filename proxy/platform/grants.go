@@ -24,12 +24,12 @@ var grants = collection{
 
 // linksOf returns the accounts that a grant is for, ascending.
 func (w *world) linksOf(grant int64) (cids []int64) {
-	row, err := w.r.Get(store.GrantLinks, grant)
+	doc, err := w.r.Doc(store.GrantLinks, grant)
 	if err != nil {
 		w.failed(err)
 		return nil
 	}
-	return readLinks(row.Doc)
+	return readLinks(doc)
 }
 
 // readLinks reads a row of links; what does not read is no link.
@@ -55,12 +55,12 @@ func (x *call) pickGrants(sees func(id int64, doc record.Value) bool, word strin
 	}
 	if !all {
 		for _, id := range ids {
-			doc, mark := x.view.doc(store.Grants, id)
+			doc := x.view.read(store.Grants, id)
 			if doc.Shape == record.Absent || !sees(id, doc) {
 				x.denied = append(x.denied, record.DeniedRecord(word, id))
 				continue
 			}
-			found = append(found, document{id, doc, mark})
+			found = append(found, document{id, doc})
 		}
 		return found, nil
 	}

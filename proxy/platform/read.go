@@ -171,21 +171,21 @@ func (x *call) pickOwn() ([]document, *record.Fault) {
 	if fault != nil {
 		return nil, fault
 	}
-	doc, mark := x.view.doc(x.col.table, cid)
+	doc := x.view.read(x.col.table, cid)
 	if doc.Shape == record.Absent {
 		return nil, record.DeniedRecord("accounts", cid)
 	}
-	return []document{{cid, doc, mark}}, nil
+	return []document{{cid, doc}}, nil
 }
 
 func (x *call) pickIDs(ids []int64) (found []document) {
 	for _, id := range ids {
-		doc, mark := x.view.doc(x.col.table, id)
+		doc := x.view.read(x.col.table, id)
 		if doc.Shape == record.Absent || !x.sees(doc) {
 			x.denied = append(x.denied, record.DeniedRecord(x.col.route.Kind.Word, id))
 			continue
 		}
-		found = append(found, document{id, doc, mark})
+		found = append(found, document{id, doc})
 	}
 	slices.SortFunc(found, func(a, b document) int { return cmp.Compare(a.id, b.id) })
 	return found
@@ -278,11 +278,7 @@ func (x *call) tag(found []document) {
 	if len(found) != 1 {
 		return
 	}
-	mark := found[0].mark
-	if mark == (store.Mark{}) || x.w != nil {
-		_, mark = x.view.doc(x.col.table, found[0].id)
-	}
-	if mark != (store.Mark{}) {
+	if mark := x.view.mark(x.col.table, found[0].id); mark != (store.Mark{}) {
 		x.etag = `"` + mark.String() + `"`
 	}
 }
@@ -297,7 +293,7 @@ func (x *call) ifMatch(found []document) error {
 	case strings.TrimSpace(x.IfMatch) == "*":
 		return nil
 	}
-	_, mark := x.view.doc(x.col.table, found[0].id)
+	mark := x.view.mark(x.col.table, found[0].id)
 	for tag := range strings.SplitSeq(x.IfMatch, ",") {
 		if strings.TrimSpace(tag) == `"`+mark.String()+`"` {
 			return nil

@@ -63,12 +63,12 @@ func (x *call) pickRealms() *record.Fault {
 	x.realms = nil
 	if s.Kind == policy.SelectIDs || s.Kind == policy.SelectConditions {
 		for _, id := range s.IDs {
-			doc, mark := x.view.doc(store.Realms, id)
+			doc := x.view.read(store.Realms, id)
 			if doc.Shape == record.Absent || !x.law.KnowsRealm(doc) {
 				x.denied = append(x.denied, record.DeniedRecord(record.Realms.Word, id))
 				continue
 			}
-			x.realms = append(x.realms, document{id, doc, mark})
+			x.realms = append(x.realms, document{id, doc})
 		}
 	} else {
 		x.realms = slices.DeleteFunc(x.knownRealms(), func(d document) bool { return !x.law.KnowsRealm(d.doc) })
@@ -103,8 +103,8 @@ func (x *call) knownRealms() []document {
 	if !slices.Contains(x.law.Tops(), 0) {
 		for _, u := range x.view.usersIn(x.law.Tops()) {
 			id := record.NumberOf(u.doc, "realm_id")
-			if doc, mark := x.view.doc(store.Realms, id); !seen[id] && doc.Shape != record.Absent {
-				found = append(found, document{id, doc, mark})
+			if doc := x.view.read(store.Realms, id); !seen[id] && doc.Shape != record.Absent {
+				found = append(found, document{id, doc})
 			}
 			seen[id] = true
 		}

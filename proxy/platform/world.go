@@ -40,14 +40,11 @@ func (w *world) failed(err error) {
 	}
 }
 
-// doc returns the document of a record, Absent if there is none, with the mark of its last change.
-func (w *world) doc(t store.Table, id int64) (record.Value, store.Mark) {
+// mark returns the mark of the last change of a record, zero if there is none.
+func (w *world) mark(t store.Table, id int64) store.Mark {
 	row, err := w.r.Get(t, id)
-	if err != nil {
-		w.failed(err)
-		return record.Value{}, store.Mark{}
-	}
-	return w.parse(row), row.Mark
+	w.failed(err)
+	return row.Mark
 }
 
 // read returns the document of a record, Absent if there is none.
@@ -383,7 +380,6 @@ func (w *world) inBranches(t store.Table, tops []int64) (found []document) {
 
 // document is one stored record.
 type document struct {
-	id   int64
-	doc  record.Value
-	mark store.Mark // of its last change; zero where it was not read alone
+	id  int64
+	doc record.Value
 }

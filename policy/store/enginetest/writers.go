@@ -20,9 +20,10 @@ const writers = 50
 // errBack makes a transaction be rolled back.
 var errBack = errors.New("roll back")
 
-// Writers has 50 goroutines write tokens at once, each of them the given number of transactions; one in
-// 20 is rolled back after it has written. The follower gets every acknowledged change once and in
-// order, reads everything only once, and ends with what a plain map holds.
+// Writers has 50 goroutines write tokens at once through one gateway, each of them the given number of
+// changes; one in 20 is rolled back after it has written, and none is to fail with it. The follower gets
+// every acknowledged change once, in order and by whom it was made, reads everything only once, and ends
+// with what a plain map holds.
 func Writers(t *testing.T, e store.Engine, each int) {
 	first := write(t, e, "operator", func(w store.Writer) error { return w.Put(store.Accounts, 1, account(1, 0)) })
 	var told []store.Change
@@ -41,10 +42,13 @@ func Writers(t *testing.T, e store.Engine, each int) {
 	following, stop := context.WithCancel(ctx)
 	var follower, group sync.WaitGroup
 	follower.Go(func() { l.Run(following) })
+	gateway := store.NewLive(store.LiveOptions{
+		Engine: e, MaxDepth: 4, MaxStaleness: time.Minute, Replica: "writes", Logger: slog.New(slog.DiscardHandler),
+	})
 	ledgers := make([]*ledger, writers)
 	for i := range ledgers {
 		ledgers[i] = &ledger{salts: map[int64]string{}}
-		group.Go(func() { ledgers[i].write(t, e, int64(i), each) })
+		group.Go(func() { ledgers[i].write(t, gateway, int64(i), each) })
 	}
 	group.Wait()
 	for end := time.Now().Add(time.Minute); l.Stats().Applied < since(t, e, first.Rev).Head.Rev && time.Now().Before(end); {
@@ -74,17 +78,17 @@ type ledger struct {
 }
 
 // write makes and changes tokens of its own, and takes them away.
-func (k *ledger) write(t *testing.T, e store.Engine, i int64, each int) {
+func (k *ledger) write(t *testing.T, l *store.Live, i int64, each int) {
 	random := rand.New(rand.NewPCG(uint64(i), 1))
 	for n := range each {
 		id, salt := 1+i*10+random.Int64N(10), fmt.Sprint(n)
 		old, there := k.salts[id]
 		back, remove := random.IntN(20) == 0, there && random.IntN(3) == 0
-		_, err := e.Write(ctx, "operator", func(w store.Writer) (err error) {
+		_, err := l.Write(ctx, fmt.Sprint(i), func(w *store.Tx) (err error) {
 			if remove {
 				err = w.Delete(store.Tokens, id)
 			} else {
-				err = w.Put(store.Tokens, id, Token(id, 1, salt))
+				err = w.PutDoc(store.Tokens, id, Token(id, 1, salt))
 			}
 			if back {
 				err = errors.Join(err, errBack)
@@ -99,6 +103,11 @@ func (k *ledger) write(t *testing.T, e store.Engine, i int64, each int) {
 			t.Errorf("token %d: %v", id, err)
 			return
 		}
+		if remove {
+			wantObeyed(t, l, id, Key(id, old), store.ErrNotFound)
+		} else {
+			wantObeyed(t, l, id, Key(id, salt), nil)
+		}
 		if there {
 			k.gone = append(k.gone, string(Key(id, old)))
 		}
@@ -106,6 +115,14 @@ func (k *ledger) write(t *testing.T, e store.Engine, i int64, each int) {
 			k.salts[id] = salt
 		}
 		k.writes++
+	}
+}
+
+// wantObeyed looks for a key in the gateway that made a change of it, right after it was acknowledged.
+func wantObeyed(t *testing.T, l *store.Live, id int64, key []byte, want error) {
+	t.Helper()
+	if _, err := l.Load(store.DigestOf(key)); !errors.Is(err, want) {
+		t.Errorf("token %d: who changed it finds its key with %v, want %v", id, err, want)
 	}
 }
 
@@ -135,6 +152,11 @@ func wantOrder(t *testing.T, told []store.Change, after int64, acknowledged int)
 		}
 		after = c.Rev
 		rows += len(c.IDs)
+		for _, id := range c.IDs {
+			if who := fmt.Sprint((id - 1) / 10); c.Actor != who {
+				t.Errorf("revision %d changes token %d of writer %s in the name of %s", c.Rev, id, who, c.Actor)
+			}
+		}
 	}
 	if rows != acknowledged {
 		t.Errorf("told of %d changes, %d were acknowledged", rows, acknowledged)

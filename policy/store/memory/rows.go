@@ -108,6 +108,18 @@ type writer struct {
 	actor string
 }
 
+// Part implements store.Writer.
+func (w *writer) Part(actor string, change func() error) error {
+	before, whose := w.state.clone(), w.actor
+	w.actor = actor
+	err := change()
+	w.actor = whose
+	if err != nil {
+		w.state = before
+	}
+	return err
+}
+
 // errNoDocs says that a row was to be written as a document that is none.
 var errNoDocs = errors.New("the rows of this table are no documents")
 

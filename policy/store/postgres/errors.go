@@ -32,6 +32,9 @@ const (
 	codeBadPassword  = "28P01"
 	codeNotAllowed   = "28000"
 	codeLockNotAvail = "55P03"
+
+	codeNoStatement   = "26000"
+	codeSameStatement = "42P05"
 )
 
 // advice says what a code means and what to do. The last step is the reader's.

@@ -119,7 +119,7 @@ func (e *Engine) All(ctx context.Context, yield func(store.Row) error) (at store
 	ctx, step, stop := watch(ctx)
 	defer stop()
 	err = e.on(ctx, e.read, func(c *pgx.Conn) error {
-		return pgx.BeginTxFunc(ctx, c, snapshot, func(tx pgx.Tx) error {
+		return pgx.BeginTxFunc(ctx, c, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 			b, err := head(ctx, c, 0)
 			if err == nil {
 				b, err = head(ctx, c, b.Head.Rev)

@@ -90,27 +90,31 @@ func Migrate(ctx context.Context, urlFile string) (m Migration, err error) {
 		return m, err
 	}
 	defer e.Close()
-	err = e.transaction(ctx, e.read, pgx.TxOptions{}, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, lockSchema); err != nil {
-			return err
-		}
-		if m.From, err = prepare(ctx, tx); err != nil || m.From == m.To {
-			return err
-		}
-		if m.From > m.To {
-			return known(m.From)
-		}
-		if _, err := tx.Exec(ctx, asOwner); err != nil {
-			return err
-		}
-		for _, step := range steps[m.From:] {
-			if _, err := tx.Conn().PgConn().Exec(ctx, step).ReadAll(); err != nil {
-				return err
-			}
-		}
-		return nil
+	err = e.on(ctx, e.read, func(c *pgx.Conn) error {
+		return pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error { return m.make(ctx, tx) })
 	})
-	return m, e.explain(err)
+	return m, err
+}
+
+func (m *Migration) make(ctx context.Context, tx pgx.Tx) (err error) {
+	if _, err := tx.Exec(ctx, lockSchema); err != nil {
+		return err
+	}
+	if m.From, err = prepare(ctx, tx); err != nil || m.From == m.To {
+		return err
+	}
+	if m.From > m.To {
+		return known(m.From)
+	}
+	if _, err := tx.Exec(ctx, asOwner); err != nil {
+		return err
+	}
+	for _, step := range steps[m.From:] {
+		if _, err := tx.Conn().PgConn().Exec(ctx, step).ReadAll(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Empty reports whether a database has no store. The file holds the DSN of any login.

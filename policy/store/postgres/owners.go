@@ -44,7 +44,12 @@ func (w *writer) putOwners() error {
 		return nil
 	}
 	ids, cids := of.ids, of.cids
-	of.ids, of.cids = of.ids[:0], of.cids[:0]
+	of.ids, of.cids = nil, nil
 	clear(of.at)
+	if len(ids) == 1 {
+		w.wire.precede(putOwners, nil, of.collection, ids, cids)
+		w.wire.wrote = true
+		return nil
+	}
 	return w.exec(putOwners, of.collection, ids, cids)
 }

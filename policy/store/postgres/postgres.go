@@ -35,7 +35,8 @@ type Engine struct {
 	read  *pgxpool.Pool
 	admin *pgxpool.Pool // nil: there is none
 	// late is the revision after which an answer came too late, so that it is asked for fewer rows.
-	late atomic.Int64
+	late  atomic.Int64
+	mixed atomic.Bool // something gives the transactions of one connection to several processes
 }
 
 var _ store.Engine = (*Engine)(nil)
@@ -83,6 +84,7 @@ func load(path string) (*pgxpool.Config, error) {
 		return nil, err
 	}
 	c.MaxConns, c.MinConns = maxConns, 0
+	c.AfterConnect = tellDirect
 	c.MaxConnIdleTime = 5 * time.Minute
 	return c, nil
 }
@@ -114,6 +116,9 @@ func (e *Engine) on(ctx context.Context, pool *pgxpool.Pool, do func(*pgx.Conn) 
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		_ = c.Conn().Close(end) // it is useless, however it ends
 		cancel()
+	}
+	if isMixed(err) && e.mixed.CompareAndSwap(false, true) {
+		pool.Reset()
 	}
 	return e.explain(bounded(ctx, err))
 }

@@ -1,12 +1,12 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"aclgate/policy/store"
 )
@@ -14,13 +14,10 @@ import (
 // pageRows is how many rows Each reads at a time, so that who is called may ask for others.
 const pageRows = 1000
 
-// snapshot is a transaction that reads one state.
-var snapshot = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-
 // reader reads in one transaction.
 type reader struct {
 	ctx   context.Context
-	tx    pgx.Tx
+	wire  *wire
 	flush func() error // writes what is still to be written before something is read
 }
 
@@ -30,29 +27,8 @@ func (e *Engine) View(ctx context.Context, read func(store.Reader) error) error 
 	if e.admin != nil {
 		pool = e.admin
 	}
-	return e.transaction(ctx, pool, snapshot, func(tx pgx.Tx) error {
-		return read(&reader{ctx, tx, func() error { return nil }})
-	})
-}
-
-// transaction makes one transaction. Each of its statements is bounded by itself.
-func (e *Engine) transaction(ctx context.Context, pool *pgxpool.Pool, o pgx.TxOptions, do func(pgx.Tx) error) error {
-	return e.on(ctx, pool, func(c *pgx.Conn) error {
-		begun, cancel := context.WithTimeout(ctx, silence)
-		defer cancel()
-		tx, err := c.BeginTx(begun, o)
-		if err != nil {
-			return err
-		}
-		if err := do(tx); err != nil {
-			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-			defer cancel()
-			_ = tx.Rollback(end) // a connection on which that fails is closed
-			return err
-		}
-		end, cancel := context.WithTimeout(ctx, silence)
-		defer cancel()
-		return tx.Commit(end)
+	return e.transaction(ctx, pool, snapshot, func(s *wire) error {
+		return read(&reader{ctx, s, func() error { return nil }})
 	})
 }
 
@@ -61,13 +37,18 @@ func (r *reader) one(query string, args []any, into ...any) error {
 	if err := r.flush(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.ctx, silence)
-	defer cancel()
-	err := r.tx.QueryRow(ctx, query, args...).Scan(into...)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return store.ErrNoRow
-	}
+	_, err := r.wire.ask(r.ctx, "", query, args, first(into))
 	return err
+}
+
+// first reads one row.
+func first(into []any) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		if !rows.Next() {
+			return cmp.Or(rows.Err(), store.ErrNoRow)
+		}
+		return rows.Scan(into...)
+	}
 }
 
 // page asks for rows and returns all of them.
@@ -75,36 +56,32 @@ func page[T any](r *reader, read func(pgx.Rows) (T, error), query string, args .
 	if err := r.flush(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(r.ctx, silence)
-	defer cancel()
-	rows, err := r.tx.Query(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		v, err := read(rows)
-		if err != nil {
-			return nil, err
+	_, err = r.wire.ask(r.ctx, "", query, args, func(rows pgx.Rows) error {
+		for rows.Next() {
+			v, err := read(rows)
+			if err != nil {
+				return err
+			}
+			all = append(all, v)
 		}
-		all = append(all, v)
-	}
-	return all, rows.Err()
+		return nil
+	})
+	return all, err
 }
 
-// Get implements store.Reader.
+// Get implements store.Reader. Both questions are asked at once.
 func (r *reader) Get(t store.Table, id int64) (store.Row, error) {
 	row := store.Row{Table: t, ID: id}
-	var err error
-	if row.Doc, err = r.Doc(t, id); err != nil {
+	if err := r.flush(); err != nil {
 		return row, err
 	}
+	r.wire.precede(tables[t].get, first([]any{(*text)(&row.Doc)}), id)
 	var mark [16]byte
 	switch err := r.one(selectLast, []any{int64(t), id}, &mark); {
+	case row.Doc == nil || err != nil && !errors.Is(err, store.ErrNoRow):
+		return row, err
 	case err == nil:
 		row.Mark = mark
-	case !errors.Is(err, store.ErrNoRow):
-		return row, err
 	}
 	return row, nil
 }

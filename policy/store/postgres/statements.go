@@ -137,9 +137,22 @@ ORDER BY x.rev DESC LIMIT 1`
 	selectDeleted  = `SELECT id, doc, at FROM aclgate.deleted WHERE kind = $1 AND id > $2 AND at >= $3 ORDER BY id LIMIT $4`
 )
 
+// What transactions are made of.
+const (
+	begin      = `BEGIN`
+	snapshot   = `BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY`
+	commit     = `COMMIT`
+	rollback   = `ROLLBACK`
+	savepoint  = `SAVEPOINT part`
+	rollbackTo = `ROLLBACK TO part`
+	release    = `RELEASE part`
+	nothing    = `SELECT 1`
+)
+
 // What changes something.
 const (
 	beginChange = `SELECT aclgate.begin_change($1)`
+	setActor    = `SELECT set_config('aclgate.actor', $1, true)`
 
 	// beat takes nothing for applied that this database does not have: a database that went back
 	// gives the number again.
@@ -187,6 +200,7 @@ const (
 	hasSchema = `SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'aclgate'), to_regclass('aclgate.head') IS NOT NULL,
   (SELECT count(*) FROM pg_catalog.pg_roles WHERE rolname IN ('aclgate_owner', 'aclgate_admin', 'aclgate_replica')) = 3,
   current_setting('server_encoding') = 'UTF8', current_setting('server_version_num')::int, pg_is_in_recovery()`
+	selectProcess = `SELECT pg_backend_pid()`
 	selectVersion = `SELECT version FROM aclgate.head`
 	hasNoStore    = `SELECT to_regclass('aclgate.head') IS NULL`
 	dropStore     = `DROP SCHEMA aclgate CASCADE`

@@ -15,7 +15,7 @@ import (
 // function here that was handed one of these.
 func TestStatementsAreConstants(t *testing.T) {
 	// Where the query stands among the arguments, by the name of what is called.
-	at := map[string]int{"Exec": 1, "Query": 1, "QueryRow": 1, "exec": 0, "affect": 0, "needed": 0, "later": 0, "one": 0, "page": 2, "rows": 1}
+	at := map[string]int{"Exec": 1, "Query": 1, "QueryRow": 1, "exec": 0, "affect": 0, "needed": 0, "later": 0, "one": 0, "page": 2, "ask": 2, "precede": 0, "transaction": 2, "rows": 1}
 	places := map[string]int{"e.exec": 2}
 	passed := []string{"query", "step", "roles"} // parameters, a step of the schema, and the file of the roles
 	set, constants, files := sources(t)

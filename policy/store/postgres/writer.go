@@ -1,16 +1,15 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
-
-	"github.com/jackc/pgx/v5"
 
 	"aclgate/policy/store"
 )
 
-// Bounds of putting rows. The first of a transaction are written one by one, so that the call
-// itself says what is wrong; those of an import go together.
+// Bounds of putting rows. The first of a transaction are a change each in the history; those of an import
+// go together.
 const (
 	putAtOnce = 32
 	putRows   = 10000
@@ -31,6 +30,7 @@ type writer struct {
 	size  int
 
 	owners owners
+	lost   error // the transaction cannot be continued: it ends with this
 }
 
 // Write implements store.Engine. A transaction that another one was in the way of is made again.
@@ -40,27 +40,61 @@ func (e *Engine) Write(ctx context.Context, actor string, change func(store.Writ
 	}
 	for try := 1; ; try++ {
 		head, err := e.write(ctx, actor, change)
-		if c := code(err); try == maxTries || c != codeDeadlock && c != codeSerialize {
+		if try == maxTries || again(err) == nil {
 			return head, e.explain(err)
 		}
 	}
 }
 
 func (e *Engine) write(ctx context.Context, actor string, change func(store.Writer) error) (at store.Head, err error) {
-	err = e.transaction(ctx, e.admin, pgx.TxOptions{}, func(tx pgx.Tx) error {
-		w := &writer{reader: &reader{ctx: ctx, tx: tx}, at: map[int64]int{}}
+	err = e.transaction(ctx, e.admin, begin, func(s *wire) error {
+		w := &writer{reader: &reader{ctx: ctx, wire: s}, at: map[int64]int{}}
 		w.flush = func() error { return errors.Join(w.put(), w.putOwners()) }
-		if err := w.exec(beginChange, actor); err != nil {
+		s.precede(beginChange, nil, actor)
+		if err := change(w); err != nil {
 			return err
 		}
-		if err := change(w); err != nil {
+		if err := cmp.Or(w.lost, w.flush()); err != nil {
 			return err
 		}
 		var standby bool
 		var mark *[16]byte
-		return w.one(selectHead, []any{0}, &at.Rev, &at.Floor, &at.Version, &standby, &mark)
+		_, err := s.ask(ctx, commit, selectHead, []any{0}, first([]any{&at.Rev, &at.Floor, &at.Version, &standby, &mark}))
+		return unmet(err)
 	})
 	return at, err
+}
+
+// Part implements store.Writer. What begins and ends it goes with other statements.
+func (w *writer) Part(actor string, change func() error) error {
+	if w.lost != nil {
+		return w.lost
+	}
+	w.wire.precede(setActor, nil, actor)
+	w.wire.precede(savepoint, nil)
+	err := change()
+	if err == nil {
+		err = w.flush()
+	}
+	if err == nil && w.wire.wrote { // whether it stands has to be known now
+		_, err = w.wire.ask(w.ctx, "", nothing, nil, nil)
+	}
+	if err != nil {
+		w.forget()
+		if w.lost = again(err); w.lost == nil {
+			_, w.lost = w.wire.ask(w.ctx, "", rollbackTo, nil, nil)
+		}
+	}
+	w.wire.precede(release, nil)
+	return err
+}
+
+// again returns an error after which the whole transaction is made again; nil: it is not one.
+func again(err error) error {
+	if c := code(err); c == codeDeadlock || c == codeSerialize || isMixed(err) {
+		return err
+	}
+	return nil
 }
 
 // exec sends one statement.
@@ -71,13 +105,7 @@ func (w *writer) exec(query string, args ...any) error {
 
 // affect sends one statement and returns how many rows it changed.
 func (w *writer) affect(query string, args ...any) (int64, error) {
-	ctx, cancel := context.WithTimeout(w.ctx, silence)
-	defer cancel()
-	tag, err := w.tx.Exec(ctx, query, args...)
-	if code(err) == codeUnique {
-		err = store.ErrTaken
-	}
-	return tag.RowsAffected(), err
+	return w.wire.ask(w.ctx, "", query, args, nil)
 }
 
 // needed sends a statement that has to find its row, after what is still to be written.
@@ -97,8 +125,7 @@ func (w *writer) later(query string, args ...any) error {
 	return errors.Join(w.flush(), w.exec(query, args...))
 }
 
-// Put implements store.Writer. In a transaction of many rows a value that is taken shows with a
-// later call, or at the end.
+// Put implements store.Writer. That a value is taken shows with a later call, or at the end.
 func (w *writer) Put(t store.Table, id int64, doc []byte) error {
 	if !t.HasDocs() {
 		return errNoDocs
@@ -128,9 +155,22 @@ func (w *writer) put() error {
 		return nil
 	}
 	ids, docs := w.ids, w.docs
-	w.ids, w.docs, w.size = w.ids[:0], w.docs[:0], 0
+	w.ids, w.docs, w.size = nil, nil, 0
 	clear(w.at)
+	if len(ids) == 1 { // few, which are asked for or counted soon
+		w.wire.precede(tables[w.table].put, nil, ids, docs)
+		w.wire.wrote = true
+		return nil
+	}
 	return w.exec(tables[w.table].put, ids, docs)
+}
+
+// forget drops the rows and owners that wait to be written.
+func (w *writer) forget() {
+	w.ids, w.docs, w.size = nil, nil, 0
+	clear(w.at)
+	w.owners.ids, w.owners.cids = nil, nil
+	clear(w.owners.at)
 }
 
 // Delete implements store.Writer.

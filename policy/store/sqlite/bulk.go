@@ -58,6 +58,7 @@ func (w *writer) endBulk() error {
 	if err := w.flushBulk(); err != nil {
 		return err
 	}
+	w.bulk.most = 0
 	return errors.Join(w.exec(makeTokenInserted), w.exec(makeTokenUpdated), w.exec(nextRev), w.exec(noteTokens))
 }
 

@@ -86,7 +86,9 @@ func (w *writer) endOwners() error {
 	if err := w.exec(makeInserted); err != nil {
 		return err
 	}
-	if err := w.exec(makeUpdated); err != nil || w.owners.changed == 0 {
+	changed := w.owners.changed
+	w.owners = owners{n: w.owners.n}
+	if err := w.exec(makeUpdated); err != nil || changed == 0 {
 		return err
 	}
 	if err := w.exec(nextRev); err != nil {

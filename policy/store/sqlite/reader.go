@@ -254,6 +254,7 @@ type writer struct {
 	*reader
 	owners owners
 	bulk   bulk
+	lost   error // the transaction is gone or cannot be continued: nothing more is written, and it ends with this
 }
 
 func newWriter(ctx context.Context, tx *sql.Tx) *writer {

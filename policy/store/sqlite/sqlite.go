@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/binary"
@@ -184,7 +185,7 @@ func (e *Engine) Write(ctx context.Context, actor string, change func(store.Writ
 		if err := change(w); err != nil {
 			return err
 		}
-		if err := errors.Join(w.endOwners(), w.endBulk()); err != nil {
+		if err := cmp.Or(w.lost, w.ends()); err != nil {
 			return err
 		}
 		if err := w.exec(setActor, ""); err != nil {
@@ -218,7 +219,11 @@ func (e *Engine) commit(ctx context.Context, change func(*writer) error) error {
 	if err := change(w); err != nil {
 		return e.explain(err)
 	}
-	return e.explain(tx.Commit())
+	err = tx.Commit()
+	if code(err) == constraintForeign {
+		err = errors.Join(store.ErrUnmet, err)
+	}
+	return e.explain(err)
 }
 
 // Changes implements store.Engine.
