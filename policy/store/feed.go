@@ -22,8 +22,7 @@ const (
 	maxResyncs = 3               // of one poll
 	knownFor   = 3               // parts of the bound: how old a beat may be for a question to renew the lease
 	pruneEvery = time.Hour
-	maxTask    = time.Minute      // for what is done beside
-	maxSilence = 10 * time.Second // between two rows while everything is read
+	maxTask    = time.Minute // for what is done beside
 )
 
 // ErrUnheard says that changes were made which this gateway could not read back yet.
@@ -275,20 +274,6 @@ func (l *Live) register(ctx context.Context) error {
 	return l.o.Engine.Beat(ctx, Beat{Replica: l.o.Replica, Version: l.o.Version})
 }
 
-// errSilent says that a reading of everything got nowhere.
-var errSilent = errors.New("the database stopped answering in the middle")
-
-// listening returns a context that ends when nothing was heard for maxSilence.
-func listening(parent context.Context) (ctx context.Context, heard, end func()) {
-	ctx, cancel := context.WithCancelCause(parent)
-	timer, n := time.AfterFunc(maxSilence, func() { cancel(errSilent) }), 0
-	return ctx, func() {
-		if n++; n%1024 == 1 { // a million rows need no million of timers
-			timer.Reset(maxSilence)
-		}
-	}, func() { timer.Stop(); cancel(nil) }
-}
-
 // judge reports whether an answer does not follow what is obeyed, and why.
 func (l *Live) judge(b *Batch) (Resync, bool) {
 	switch {
@@ -325,18 +310,9 @@ func (l *Live) resync(ctx context.Context, reason Resync) error {
 			return err
 		}
 	}
-	fresh := &loaded{l.newTokens(), map[int64]policy.Account{}, &documents{}, &ownerTable{}, map[rowKey]string{}}
-	pace := l.pacer()
-	reading, heard, end := listening(ctx)
-	defer end()
-	head, mark, err := l.o.Engine.All(reading, func(row Row) error {
-		heard()
-		l.readAll(fresh, row)
-		pace.step()
-		return nil
-	})
+	fresh, head, mark, err := l.readEverything(ctx)
 	if err != nil {
-		return cmp.Or(context.Cause(reading), err)
+		return err
 	}
 	if doubtful != nil { // first: what came back must not be served in between
 		l.putInDoubt(doubtful, fresh.tokens)
@@ -369,6 +345,28 @@ func (l *Live) resync(ctx context.Context, reason Resync) error {
 		debug.FreeOSMemory()
 	}
 	return nil
+}
+
+// readEverything reads all rows beside what is in force.
+func (l *Live) readEverything(ctx context.Context) (fresh *loaded, head Head, mark Mark, err error) {
+	fresh = &loaded{l.newTokens(), map[int64]policy.Account{}, &documents{}, &ownerTable{}, map[rowKey]string{}}
+	pace := l.pacer()
+	reading, heard, end := listening(ctx)
+	defer end()
+	err = relayed(func(yield func(Row) error) (err error) {
+		head, mark, err = l.o.Engine.All(reading, func(row Row) error {
+			heard()
+			return yield(row)
+		})
+		return err
+	}, func(row Row) {
+		l.readAll(fresh, row)
+		pace.step()
+	})
+	if err != nil {
+		err = cmp.Or(context.Cause(reading), err)
+	}
+	return fresh, head, mark, err
 }
 
 func (l *Live) counted(reason Resync) {
