@@ -124,6 +124,7 @@ type Beat struct {
 	Version string // of the program
 	Applied int64  // the revision that it obeys
 	Mark    Mark   // of that; where the database has another one, the gateway obeys nothing of it
+	Lazy    bool   // nothing rests on it but what others wait for: it need not be on a disk
 }
 
 // Replica is what the database knows of one gateway.
@@ -234,7 +235,7 @@ type Engine interface {
 	// snapshot. Doc is valid during the call.
 	All(ctx context.Context, yield func(Row) error) (Head, Mark, error)
 	// Beat writes that this gateway is alive. Where nobody else may be, it may do nothing. It fails
-	// on a database that takes no writes.
+	// on a database that takes no writes, and, unless it is lazy, where nothing can be committed.
 	Beat(ctx context.Context, b Beat) error
 	// Replicas returns every gateway that has ever beaten and was not forgotten.
 	Replicas(ctx context.Context) ([]Replica, error)

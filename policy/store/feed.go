@@ -93,7 +93,7 @@ func (l *Live) Stats() Stats {
 func (l *Live) Run(ctx context.Context) {
 	var beside sync.WaitGroup
 	beside.Go(func() { l.tend(ctx) })
-	pause := l.o.Poll
+	pause, failed := jitter(l.o.Poll), time.Duration(0)
 	for {
 		select {
 		case <-ctx.Done():
@@ -103,12 +103,16 @@ func (l *Live) Run(ctx context.Context) {
 			_ = l.o.Engine.Leave(end, l.o.Replica) // else it is silent, and forgotten later
 			cancel()
 			return
-		case <-time.After(jitter(pause)):
+		case <-time.After(pause):
 		}
+		begun := time.Now()
 		if err := l.Follow(ctx); err != nil {
-			pause = min(max(2*pause, time.Second), maxPause, l.o.MaxStaleness/8)
+			failed = min(max(2*failed, time.Second), maxPause, l.o.MaxStaleness/8)
+			pause = jitter(failed)
 		} else {
-			pause = l.o.Poll
+			// From one question to the next, whatever the answer took: a change is seen as soon at a slow
+			// database, which still has a rest.
+			pause, failed = max(jitter(l.o.Poll)-time.Since(begun), l.o.Poll/4), 0
 		}
 	}
 }
@@ -185,11 +189,11 @@ func (l *Live) Follow(ctx context.Context) error {
 }
 
 // poll asks until nothing is left to obey. The lease lasts from before the question that was
-// answered last: only an answer that was obeyed whole, and followed by a write, renews it. So does
+// answered last: only an answer that was obeyed whole, and followed by a beat, renews it. So does
 // only a question that was asked after a beat which is young enough for everybody who waits to
 // count this gateway: after a start and after an outage it beats first, and asks again.
 func (l *Live) poll(ctx context.Context) error {
-	changed := false
+	again := false // a beat is needed that renews the lease
 	for resyncs := 0; ; {
 		asked := l.o.Now()
 		known := asked.Sub(l.beaten) <= l.o.MaxStaleness/knownFor
@@ -200,7 +204,7 @@ func (l *Live) poll(ctx context.Context) error {
 			if err := l.resync(ctx, ResyncStart); err != nil {
 				return err
 			}
-			changed = true
+			again = true
 			continue
 		}
 		b, err := l.since(ctx)
@@ -215,22 +219,26 @@ func (l *Live) poll(ctx context.Context) error {
 			if err := l.resync(ctx, reason); err != nil {
 				return err
 			}
-			changed = true
+			again = true
 			continue
 		}
 		if len(b.Changes) > 0 {
 			l.apply(b)
-			changed = true
 		}
 		if l.applied < b.Head.Rev {
 			continue // there are more than one answer holds
 		}
-		wrote, err := l.beat(ctx, changed)
-		if err != nil || !wrote {
+		if now := l.o.Now(); !again && now.Sub(l.beaten) < l.o.MaxStaleness/20 && l.lease.holds(now) {
+			if l.told == l.applied {
+				return nil
+			}
+			return l.beat(ctx, true)
+		}
+		if err := l.beat(ctx, false); err != nil {
 			return err
 		}
 		if !known { // who waits for a change may not have counted this gateway when it asked
-			changed = true
+			again = true
 			continue
 		}
 		l.lease.renew(asked, l.o.MaxStaleness)
@@ -249,29 +257,6 @@ func (l *Live) sinceRev(ctx context.Context, rev int64) (*Batch, error) {
 	ctx, cancel := l.bounded(ctx)
 	defer cancel()
 	return l.o.Engine.Since(ctx, rev)
-}
-
-// beat tells the engine that this gateway is alive, when that is due, and reports whether it did.
-func (l *Live) beat(ctx context.Context, changed bool) (wrote bool, err error) {
-	now := l.o.Now()
-	if !changed && now.Sub(l.beaten) < l.o.MaxStaleness/20 && l.lease.holds(now) {
-		return false, nil
-	}
-	ctx, cancel := l.bounded(ctx)
-	defer cancel()
-	if err := l.o.Engine.Beat(ctx, Beat{Replica: l.o.Replica, Version: l.o.Version, Applied: l.applied, Mark: l.mark}); err != nil {
-		return false, err
-	}
-	l.beaten = now
-	return true, nil
-}
-
-// register tells the engine that this gateway begins: whoever waits for a change that this one reads
-// without having been heard of would not wait for it.
-func (l *Live) register(ctx context.Context) error {
-	ctx, cancel := l.bounded(ctx)
-	defer cancel()
-	return l.o.Engine.Beat(ctx, Beat{Replica: l.o.Replica, Version: l.o.Version})
 }
 
 // judge reports whether an answer does not follow what is obeyed, and why.

@@ -69,7 +69,8 @@ type Live struct {
 	accounts  map[int64]policy.Account
 	rows      rowReader
 	bad       map[rowKey]string // rows that do not read, and why
-	beaten    time.Time         // when the last beat was sent
+	beaten    time.Time         // when the last beat was sent that was not lazy
+	told      int64             // the revision that the last beat of either kind spoke of
 	failing   bool              // the last poll failed
 	uses      liveUses
 	seen      []seen // changes that were obeyed last

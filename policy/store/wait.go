@@ -55,6 +55,30 @@ func (l *Live) Wait(ctx context.Context, rev int64) (all []Heard, heard bool, er
 	}
 }
 
+// beat tells the engine that this gateway is alive, and what it obeys. A lazy beat renews nothing: it
+// costs no wait for a disk, after which this gateway would hear of the next change later.
+func (l *Live) beat(ctx context.Context, lazy bool) error {
+	now := l.o.Now()
+	ctx, cancel := l.bounded(ctx)
+	defer cancel()
+	if err := l.o.Engine.Beat(ctx, Beat{Replica: l.o.Replica, Version: l.o.Version, Applied: l.applied, Mark: l.mark, Lazy: lazy}); err != nil {
+		return err
+	}
+	l.told = l.applied
+	if !lazy {
+		l.beaten = now
+	}
+	return nil
+}
+
+// register tells the engine that this gateway begins: whoever waits for a change that this one reads
+// without having been heard of would not wait for it.
+func (l *Live) register(ctx context.Context) error {
+	ctx, cancel := l.bounded(ctx)
+	defer cancel()
+	return l.o.Engine.Beat(ctx, Beat{Replica: l.o.Replica, Version: l.o.Version})
+}
+
 func (l *Live) replicas(ctx context.Context) ([]Replica, error) {
 	ctx, cancel := l.bounded(ctx)
 	defer cancel()

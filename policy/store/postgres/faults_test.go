@@ -313,3 +313,33 @@ func TestDurability(t *testing.T) {
 		}
 	}
 }
+
+// A server that waits for a standby which is away commits nothing: no beat that a lease may rest on
+// comes back. What others wait for is told all the same, and so is what it says then.
+func TestLazyBeatWaitsForNobody(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Start(t)
+	e, _ := fresh(t, s)
+	if err := e.Beat(t.Context(), store.Beat{Replica: "x", Version: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	s.SQL("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+	s.SQL("postgres", "SELECT pg_reload_conf()")
+	for end := time.Now().Add(time.Minute); ; {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		err := e.Beat(ctx, store.Beat{Replica: "x", Version: "1"})
+		cancel()
+		if err != nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the server still commits")
+		}
+	}
+	if err := e.Beat(t.Context(), store.Beat{Replica: "x", Version: "2", Lazy: true}); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := e.Replicas(t.Context()); err != nil || len(all) != 1 || all[0].Version != "2" {
+		t.Errorf("got %+v, %v", all, err)
+	}
+}

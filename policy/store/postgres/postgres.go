@@ -156,7 +156,7 @@ func (e *Engine) exec(ctx context.Context, pool *pgxpool.Pool, query string, arg
 
 // Beat implements store.Engine.
 func (e *Engine) Beat(ctx context.Context, b store.Beat) error {
-	return e.exec(ctx, e.read, beat, b.Replica, b.Version, b.Applied, b.Mark.String())
+	return e.exec(ctx, e.read, beat, b.Replica, b.Version, b.Applied, b.Mark.String(), b.Lazy)
 }
 
 // Leave implements store.Engine.

@@ -155,9 +155,10 @@ const (
 	setActor    = `SELECT set_config('aclgate.actor', $1, true)`
 
 	// beat takes nothing for applied that this database does not have: a database that went back
-	// gives the number again.
-	beat = `INSERT INTO aclgate.replicas AS r (id, version, applied, beat, seen) SELECT $1, $2, CASE WHEN $4::uuid = '00000000-0000-0000-0000-000000000000'
-    OR EXISTS (SELECT FROM aclgate.changes c WHERE c.rev = $3::bigint AND c.mark = $4::uuid) THEN $3::bigint ELSE 0 END, 1, clock_timestamp()
+	// gives the number again. A lazy one waits for neither disk nor standby.
+	beat = `WITH lazy AS MATERIALIZED (SELECT CASE WHEN $5::boolean THEN set_config('synchronous_commit', 'off', true) END)
+  INSERT INTO aclgate.replicas AS r (id, version, applied, beat, seen) SELECT $1, $2, CASE WHEN $4::uuid = '00000000-0000-0000-0000-000000000000'
+    OR EXISTS (SELECT FROM aclgate.changes c WHERE c.rev = $3::bigint AND c.mark = $4::uuid) THEN $3::bigint ELSE 0 END, 1, clock_timestamp() FROM lazy
   ON CONFLICT (id) DO UPDATE SET version = excluded.version, applied = excluded.applied, beat = r.beat + 1, seen = excluded.seen`
 	leave  = `DELETE FROM aclgate.replicas WHERE id = $1`
 	forget = `DELETE FROM aclgate.replicas WHERE id = $1 AND beat = $2`
