@@ -70,6 +70,9 @@ func (l *Live) applyRows(b *Batch) (what What, tokens []tokenChange, owned []Own
 				owned = append(owned, is)
 			}
 		default:
+			if row.Table == Users {
+				what.Users = append(what.Users, row.ID)
+			}
 			l.keepDoc(docs, row, l.bad)
 		}
 	}

@@ -61,6 +61,7 @@ type What struct {
 	Kinds bool // what Kinds yields
 
 	Tables TableSet // whose rows moved, Tokens too; of a policy file none
+	Users  []int64  // whose records moved; not of AllTables
 }
 
 // State is what a store tells about itself.

@@ -60,13 +60,11 @@ func (s *Service) subject(ctx context.Context, token []byte, now time.Time) (int
 	case now.Unix() >= claims.IssuedAt+int64(s.o.MaxAge/time.Second):
 		return 0, nil, errTooOld
 	}
-	names := s.directory.current()
-	r := s.realmOf(names, claims)
+	r := s.realmOf(s.directory.current(), claims)
 	if r.ID == 0 {
 		return 0, nil, errNoRealm
 	}
-	id := names.users[userName{r.ID, realm.Fold(claims.Subject)}]
-	u := s.directory.user(id)
+	u := s.directory.user(s.directory.userNamed(r.ID, claims.Subject))
 	switch {
 	case u.ID == 0:
 		if u.ID, err = s.firstSight(ctx, &r, claims.Subject); err != nil {

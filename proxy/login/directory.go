@@ -27,16 +27,16 @@ type directory struct {
 	records Records
 	tree    func() *policy.Tree
 	issuer  func(name string) string // the audience of its tokens for realms that name none; nil: there is none
-	changes atomic.Uint64            // grows with every change of realms and users
+	changes atomic.Uint64            // grows with every change of anything but users alone
 	making  sync.Mutex
 	names   atomic.Pointer[names]
+	people  people
 }
 
-// names is what the records say at one moment.
+// names is what the records say at one moment of all but users.
 type names struct {
 	changes  uint64
 	realms   map[string]int64 // by public id
-	users    map[userName]int64
 	roles    []realm.Role
 	clients  map[int64][]int64  // accounts, by the one that consults them
 	audience map[audience]int64 // realms that take tokens from elsewhere; -1: more than one, so none
@@ -45,13 +45,11 @@ type names struct {
 // audience is whose tokens for whom a realm takes.
 type audience struct{ issuer, aud string }
 
-type userName struct {
-	realm  int64
-	folded string
+// changed says that anything may be another now.
+func (d *directory) changed() {
+	d.changes.Add(1)
+	d.people.forget()
 }
-
-// changed says that realms or users are others now.
-func (d *directory) changed() { d.changes.Add(1) }
 
 // current returns the names in force. They are read anew when the first asks after a change.
 func (d *directory) current() *names {
@@ -63,7 +61,7 @@ func (d *directory) current() *names {
 	if n := d.names.Load(); n != nil && n.changes == d.changes.Load() {
 		return n
 	}
-	n := &names{changes: d.changes.Load(), realms: map[string]int64{}, users: map[userName]int64{}, clients: map[int64][]int64{}, audience: map[audience]int64{}}
+	n := &names{changes: d.changes.Load(), realms: map[string]int64{}, clients: map[int64][]int64{}, audience: map[audience]int64{}}
 	for id, text := range d.records.Docs(store.Realms) {
 		if doc, err := record.Parse(text); err == nil {
 			n.realms[doc.Get("public_id").Text] = id
@@ -77,11 +75,6 @@ func (d *directory) current() *names {
 				}
 				n.audience[at] = id
 			}
-		}
-	}
-	for id, text := range d.records.Docs(store.Users) {
-		if doc, err := record.Parse(text); err == nil {
-			n.users[userName{record.NumberOf(doc, "realm_id"), realm.Fold(doc.Get("name").Text)}] = id
 		}
 	}
 	for _, text := range d.records.Docs(store.Roles) {

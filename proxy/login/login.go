@@ -82,6 +82,13 @@ func (s *Service) Changed() {
 	s.sessions.moveAll()
 }
 
+// UsersChanged says that these users are others now, or gone, and nothing else is. When it returns, every
+// token of theirs that is looked up has what their records say. Those of others stay known.
+func (s *Service) UsersChanged(ids []int64) {
+	s.directory.usersChanged(ids)
+	s.sessions.moveUsers(ids)
+}
+
 // minFailure is after what time a failed login answers, at the earliest: what kind of hash was
 // checked must not be seen.
 const minFailure = 500 * time.Millisecond
@@ -151,7 +158,7 @@ func (s *Service) pause(ctx context.Context, began time.Time) {
 // check returns the user of a realm with this name and password, 0 for none, and the verifier that
 // the password matches. Whether there is one takes the same work.
 func (s *Service) check(r *realm.Realm, name, password string) (id int64, verifier string, err error) {
-	id = s.directory.current().users[userName{r.ID, realm.Fold(name)}]
+	id = s.directory.userNamed(r.ID, name)
 	verifier, err = s.o.Records.Secret(id) // nobody has the id 0, and the question takes its time
 	switch {
 	case err != nil && !errors.Is(err, store.ErrNoRow):

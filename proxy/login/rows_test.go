@@ -32,8 +32,12 @@ func follow(t *testing.T, e store.Engine) *followed {
 	f.live = store.NewLive(store.LiveOptions{
 		Engine: e, MaxDepth: 4, MaxStaleness: time.Minute, Replica: fmt.Sprint(&f), Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Changed: func(_ store.State, what store.What) {
-			if f.Service != nil && (what.Tree || what.Tables.Has(store.Users) || what.Tables.Has(store.Realms)) {
+			switch {
+			case f.Service == nil:
+			case what.Tree || what.Tables.Has(store.Realms) || what.Tables.Has(store.Roles):
 				f.Changed()
+			case what.Tables.Has(store.Users):
+				f.UsersChanged(what.Users)
 			}
 		},
 	})

@@ -11,8 +11,8 @@ import (
 	"aclgate/policy/store"
 )
 
-// revisionCount is how many revisions sessions have: a login or a logout makes one token in so many
-// be looked up again.
+// revisionCount is how many revisions sessions have: a login, a logout or a user who changes makes one
+// token in so many be looked up again.
 const revisionCount = 1 << 10
 
 // firstSession is below all ids of sessions that live in memory: 2^52, which no store gives, and
@@ -45,16 +45,57 @@ type sessions struct {
 	swept    time.Time
 
 	revisions [revisionCount]atomic.Uint64
+
+	carrying sync.Mutex
+	carried  map[int64]*slots // by user
 }
 
+// slots are those of revisions that tokens of a user have which were looked up.
+type slots [revisionCount / 64]uint64
+
 func newSessions() *sessions {
-	return &sessions{byDigest: map[policy.Digest]*session{}, byUser: map[int64][]*session{}}
+	return &sessions{byDigest: map[policy.Digest]*session{}, byUser: map[int64][]*session{}, carried: map[int64]*slots{}}
 }
 
 func (s *sessions) move(d *policy.Digest) { s.revisions[d.Key()%revisionCount].Add(1) }
 
+// carry notes that a token of a user is being looked up. It comes before the user's record is read: a
+// change of it that this look-up does not see moves the token then.
+func (s *sessions) carry(user int64, d *policy.Digest) {
+	slot := d.Key() % revisionCount
+	s.carrying.Lock()
+	defer s.carrying.Unlock()
+	of := s.carried[user]
+	if of == nil {
+		of = new(slots)
+		s.carried[user] = of
+	}
+	of[slot/64] |= 1 << (slot % 64)
+}
+
+// moveUsers has the tokens of these users be looked up again, and one of others in so many.
+func (s *sessions) moveUsers(ids []int64) {
+	s.carrying.Lock()
+	defer s.carrying.Unlock()
+	for _, id := range ids {
+		of := s.carried[id]
+		if of == nil {
+			continue
+		}
+		delete(s.carried, id)
+		for slot := range uint64(revisionCount) {
+			if of[slot/64]&(1<<(slot%64)) != 0 {
+				s.revisions[slot].Add(1)
+			}
+		}
+	}
+}
+
 // moveAll has every token be looked up again.
 func (s *sessions) moveAll() {
+	s.carrying.Lock()
+	defer s.carrying.Unlock()
+	clear(s.carried)
 	for i := range s.revisions {
 		s.revisions[i].Add(1)
 	}
@@ -193,11 +234,13 @@ func (s *Store) Load(d policy.Digest) (*store.Record, error) {
 		if n.issuer != "" {
 			rec.Token.Info, rec.Token.Shown = "from "+n.issuer, n.shown
 		}
+		s.sessions.carry(n.user, &d)
 		s.directory.bound(rec)
 		return rec, nil
 	}
 	rec, err := s.Store.Load(d)
 	if err == nil && rec.Made.User != 0 {
+		s.sessions.carry(rec.Made.User, &d)
 		s.directory.bound(rec)
 	}
 	return rec, err

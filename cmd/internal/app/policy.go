@@ -164,9 +164,8 @@ func (a *App) policyChanged(s store.State, what store.What) {
 	if !s.Stale && (what.Tree || what.Tables.Has(store.Limits) || what.Tables.Has(store.Accounts)) {
 		a.useLimits()
 	}
-	if users := what.Tables.Has(store.Realms) || what.Tables.Has(store.Users) || what.Tables.Has(store.Roles); a.logins != nil && !s.Stale && (what.Tree || users) {
-		a.logins.Changed()
-		what.Kinds = what.Kinds || users
+	if a.logins != nil && !s.Stale {
+		what.Kinds = a.tellLogins(what) || what.Kinds
 	}
 	if s.Stale || !what.Tree && !what.Kinds {
 		return
@@ -183,6 +182,19 @@ func (a *App) policyChanged(s store.State, what store.What) {
 		}
 		a.index.PolicyLoaded()
 	}
+}
+
+// tellLogins tells the logins what is another one now, and reports whether users may have tokens of
+// another kind than before.
+func (a *App) tellLogins(what store.What) (kinds bool) {
+	all, users := what.Tables.Has(store.Realms) || what.Tables.Has(store.Roles), what.Tables.Has(store.Users)
+	switch {
+	case all || what.Tree:
+		a.logins.Changed()
+	case users:
+		a.logins.UsersChanged(what.Users)
+	}
+	return all || users
 }
 
 // auditPolicy writes a reading of the policy that changed something: what was in force, and since
