@@ -39,13 +39,14 @@ func (s *Service) Hash(password string) (verifier string, err error) {
 	return verifier, errors.Join(busy, err)
 }
 
-// matches reports whether a password is the one that a verifier was made of.
-func matches(verifier, password string) bool {
+// matches reports whether a password is the one that a verifier was made of. Where bcrypt is to be held
+// back it calls rest again and again.
+func matches(verifier, password string, rest func()) bool {
 	switch realm.FormOf(verifier) {
 	case realm.Own:
-		return bcrypt.CompareHashAndPassword([]byte(verifier[len(realm.OwnMark):]), condensed(password)) == nil
+		return matchesBcrypt(verifier[len(realm.OwnMark):], condensed(password), rest)
 	case realm.Bcrypt:
-		return bcrypt.CompareHashAndPassword([]byte(verifier), []byte(password)) == nil
+		return matchesBcrypt(verifier, []byte(password), rest)
 	case realm.Argon2id:
 		return matchesArgon(verifier, password)
 	}
@@ -81,20 +82,24 @@ func renewable(verifier string, cost int) bool {
 // errBusy says that too many wait for a hasher.
 var errBusy = errors.New("too many logins wait")
 
-// queuePerHasher is how many may wait for each hasher: about two seconds of work.
-const queuePerHasher = 8
+// How many may wait for each hasher: about two seconds of work; of those that are held back, three.
+const (
+	queuePerHasher = 8
+	queueHeldBack  = 1
+)
 
 // hashers bound how many passwords are hashed at one time, and how many wait for that.
 type hashers struct {
 	slots   chan struct{}
-	waiting atomic.Int64
+	queue   int          // how many may wait for each
+	waiting atomic.Int64 // those at work too
 }
 
-func newHashers(n int) *hashers { return &hashers{slots: make(chan struct{}, n)} }
+func newHashers(n, queue int) *hashers { return &hashers{slots: make(chan struct{}, n), queue: queue} }
 
 // do calls work when a hasher is free, or returns errBusy.
 func (h *hashers) do(work func()) error {
-	most := int64(cap(h.slots)) * (1 + queuePerHasher)
+	most := int64(cap(h.slots) * (1 + h.queue))
 	if h.waiting.Add(1) > most {
 		h.waiting.Add(-1)
 		return errBusy

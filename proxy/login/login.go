@@ -42,6 +42,8 @@ type Service struct {
 	directory directory
 	sessions  *sessions
 	hashers   *hashers
+	held      *hashers // of those that are held back
+	flood     flood
 	addresses *tries
 	users     *tries
 	verifier  *jwt.Verifier // nil: there are no issuers
@@ -55,8 +57,9 @@ func New(o Options) *Service {
 	if o.Hashers <= 0 {
 		o.Hashers = max(1, runtime.GOMAXPROCS(0)/2)
 	}
-	s := &Service{o: o, sessions: newSessions(), hashers: newHashers(o.Hashers), marker: jwt.NewMarker(), nobody: nobodys(o.Cost)}
+	s := &Service{o: o, sessions: newSessions(), hashers: newHashers(o.Hashers, queuePerHasher), held: newHashers(o.Hashers, queueHeldBack), marker: jwt.NewMarker(), nobody: nobodys(o.Cost)}
 	s.directory.records, s.directory.tree = o.Records, o.Tree
+	s.flood.known = map[uint64]time.Time{}
 	if len(o.Issuers) > 0 {
 		s.verifier = jwt.New(jwt.Options{Issuers: o.Issuers, Roots: o.Roots, Log: o.Log, Withdrawn: s.sessions.withdraw})
 		s.directory.issuer = s.verifier.Audience
@@ -124,14 +127,18 @@ func (s *Service) Login(ctx context.Context, a Attempt) Answer {
 	if wait := s.users.take(ofUser, a.Began); wait > 0 {
 		return s.counts.answer(Answer{Reason: policy.LoginLimited, Retry: wait})
 	}
-	u, verifier, err := s.check(&r, name, password)
+	u, verifier, err := s.check(&r, name, password, s.flood.holdsBack(address, a.Began))
 	answer, in := Answer{}, false
 	if err == nil && u != 0 {
 		answer, in, err = s.admit(ctx, u, verifier)
 	}
 	if err == nil && !in {
+		s.noteFailure(time.Now())
 		s.pause(ctx, a.Began)
 		return s.counts.answer(Answer{Reason: policy.LoginFailed, User: u})
+	}
+	if in {
+		s.flood.succeeded(address, a.Began)
 	}
 	s.addresses.giveBack(address)
 	s.users.giveBack(ofUser)
@@ -143,6 +150,13 @@ func (s *Service) Login(ctx context.Context, a Attempt) Answer {
 		answer = Answer{Reason: policy.StoreStale}
 	}
 	return s.counts.answer(answer)
+}
+
+// noteFailure counts a failed login.
+func (s *Service) noteFailure(now time.Time) {
+	if s.flood.failed(now) {
+		s.o.Log.Warn("logins flood in: from addresses that nobody has logged in from they are held back")
+	}
 }
 
 // pause waits until a failure may be answered.
@@ -157,7 +171,7 @@ func (s *Service) pause(ctx context.Context, began time.Time) {
 
 // check returns the user of a realm with this name and password, 0 for none, and the verifier that
 // the password matches. Whether there is one takes the same work.
-func (s *Service) check(r *realm.Realm, name, password string) (id int64, verifier string, err error) {
+func (s *Service) check(r *realm.Realm, name, password string, heldBack bool) (id int64, verifier string, err error) {
 	id = s.directory.userNamed(r.ID, name)
 	verifier, err = s.o.Records.Secret(id) // nobody has the id 0, and the question takes its time
 	switch {
@@ -166,9 +180,16 @@ func (s *Service) check(r *realm.Realm, name, password string) (id int64, verifi
 	case id == 0 || realm.FormOf(verifier) == realm.NoForm:
 		verifier = s.nobody
 	}
-	right := false
-	err = s.hashers.do(func() {
-		if right = matches(verifier, password); right && s.o.Write != nil && renewable(verifier, s.o.Cost) {
+	right, hashers := false, s.hashers
+	if heldBack {
+		hashers = s.held
+	}
+	err = hashers.do(func() {
+		var rest func()
+		if heldBack {
+			rest = newPacer().rest
+		}
+		if right = matches(verifier, password, rest); right && s.o.Write != nil && renewable(verifier, s.o.Cost) {
 			verifier = s.renew(id, verifier, password)
 		}
 	})

@@ -232,7 +232,7 @@ func TestTriesAreLimited(t *testing.T) {
 
 // TestBusy: few hash at one time, few wait, and the others are told at once.
 func TestBusy(t *testing.T) {
-	h := newHashers(2)
+	h := newHashers(2, queuePerHasher)
 	hold, busy := make(chan bool), 0
 	done := make(chan error)
 	for range 40 {
@@ -282,7 +282,7 @@ func TestVerifiers(t *testing.T) {
 		{"", "", false, true},
 		{nobodys(bcrypt.MinCost), anna, false, false},
 	} {
-		if got := matches(row.verifier, row.password); got != row.want {
+		if got := matches(row.verifier, row.password, nil); got != row.want {
 			t.Errorf("%s: got %v", row.verifier, got)
 		}
 		if got := renewable(row.verifier, bcrypt.MinCost); got != row.renew {

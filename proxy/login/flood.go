@@ -1,0 +1,90 @@
+package login
+
+import (
+	"sync"
+	"time"
+)
+
+// Bounds of failures, of whatever names and addresses.
+const (
+	// Every failureLasts one failure is forgotten. While more than floodBegins are not, logins flood in.
+	floodBegins  = 20
+	failureLasts = 5 * time.Second
+	// floodLasts is how long that holds after the last failure, at most.
+	floodLasts = time.Minute
+
+	knownFor = 30 * 24 * time.Hour
+	maxKnown = 1 << 16
+)
+
+// flood knows whether so many logins fail that checking passwords must be held back, and which addresses
+// it does not hold back: those that somebody has logged in from.
+type flood struct {
+	mu      sync.Mutex
+	forgets time.Time            // when all failures will have been forgotten
+	known   map[uint64]time.Time // addresses, by when the last login came from there
+}
+
+// failed counts a failure, and reports whether it is the one that begins a flood.
+func (f *flood) failed(now time.Time) (begins bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	was := f.beyond(now)
+	if f.forgets.Before(now) {
+		f.forgets = now
+	}
+	f.forgets = f.forgets.Add(failureLasts)
+	if most := now.Add(floodBegins*failureLasts + floodLasts); f.forgets.After(most) {
+		f.forgets = most
+	}
+	return !was && f.beyond(now)
+}
+
+func (f *flood) beyond(now time.Time) bool { return f.forgets.Sub(now) > floodBegins*failureLasts }
+
+// holdsBack reports whether a login from an address must be held back.
+func (f *flood) holdsBack(address uint64, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.beyond(now) && now.Sub(f.known[address]) > knownFor
+}
+
+// succeeded remembers an address that somebody has logged in from. Only who has a password makes this
+// grow; beyond its bound any other one is forgotten.
+func (f *flood) succeeded(address uint64, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, found := f.known[address]; !found && len(f.known) >= maxKnown {
+		for other := range f.known {
+			delete(f.known, other)
+			break
+		}
+	}
+	f.known[address] = now
+}
+
+// Of those that are held back a hasher works for one tenth of the time, in slices so short that nobody
+// else on its core waits for long. The kernel would do the same for a thread of low priority, and let
+// the garbage collector, which has to stop it first, wait with it.
+const (
+	sliceWork = 500 * time.Microsecond
+	sliceRest = 9 * sliceWork
+)
+
+// pacer rests between slices of work.
+type pacer struct {
+	now   func() time.Time
+	sleep func(time.Duration)
+	began time.Time // of the slice
+}
+
+func newPacer() *pacer { return &pacer{now: time.Now, sleep: time.Sleep, began: time.Now()} }
+
+// rest sleeps if the slice is over.
+func (p *pacer) rest() {
+	if p.now().Sub(p.began) < sliceWork {
+		return
+	}
+	p.sleep(sliceRest)
+	p.began = p.now()
+}
