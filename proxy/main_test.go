@@ -1,10 +1,13 @@
 package proxy
 
 import (
+	"flag"
 	"testing"
 
 	"go.uber.org/goleak"
 )
+
+var longRun = flag.Bool("long", false, "the full number of requests beside sieges")
 
 // fasthttp keeps idle workers, their cleaner and a clock; it has no way to end them.
 func TestMain(m *testing.M) {

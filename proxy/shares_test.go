@@ -210,8 +210,8 @@ func eventually(t *testing.T, what string, is func() bool) {
 // Whatever one token, one account or the strangers hold, they hold no more than their share of it,
 // and the others are served as before: none of them is refused, and none waits for an attacker.
 func TestStarvation(t *testing.T) {
-	rounds := 15
-	if !testing.Short() {
+	rounds := 10
+	if *longRun {
 		rounds = 40
 	}
 	inUse := func(s *siege) int { return s.transport.Stats()[0].InUse() }

@@ -58,6 +58,7 @@ func TestStreamsAreCut(t *testing.T) {
 		{"another token", func(f *fixture) { f.revoke(allKey) }, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
 			stop := make(chan struct{})
 			b := startWire(t, func(c net.Conn, _ *wireRequest) { trickle(c, stop) })
 			w := newWired(t, b, watchful)

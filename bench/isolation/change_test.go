@@ -109,6 +109,10 @@ func one(id int64) Selector { return Selector{Form: selIDs, IDs: []int64{id}} }
 // Items change through the gateway and past it, while both fleets read without pause and the index
 // is read without pause: an old page must not give back what was taken.
 func TestNoAccessAfterAChange(t *testing.T) {
+	rounds := 12
+	if *long {
+		rounds = 40
+	}
 	for _, mode := range []string{ModeIDs, ModeBoth} {
 		t.Run(mode, func(t *testing.T) {
 			r, g := newRace(t, mode, Settings{Refresh: 10 * time.Millisecond, MaxStaleness: 800 * time.Millisecond})
@@ -117,7 +121,7 @@ func TestNoAccessAfterAChange(t *testing.T) {
 				work.Go(func() { r.read(r.rig.Clients[i], cid) })
 			}
 			admin := client(t, g)
-			for range 40 {
+			for range rounds {
 				r.changeBehind()
 				r.moveThrough(admin)
 				r.createThrough(admin)

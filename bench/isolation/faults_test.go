@@ -48,7 +48,7 @@ func startFaulty(t *testing.T, opt backend.Options, first *backend.Canned) *faul
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.g = serve(t, w, Settings{Mode: ModeIDs, Refresh: 20 * time.Millisecond, MaxStaleness: 700 * time.Millisecond, Backend: url})
+	f.g = serve(t, w, Settings{Mode: ModeIDs, Refresh: 100 * time.Millisecond, MaxStaleness: 700 * time.Millisecond, Backend: url})
 	f.rig.Clients = []*Client{client(t, f.g)}
 	return f
 }

@@ -133,7 +133,7 @@ func keeper(address string, quit *atomic.Bool, served, failed *atomic.Int64) {
 			}
 			served.Add(1)
 			goesOn = !resp.Close
-			time.Sleep(time.Millisecond)
+			time.Sleep(5 * time.Millisecond)
 		}
 		c.Close()
 	}

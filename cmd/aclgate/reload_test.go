@@ -44,9 +44,9 @@ func (g *gate) load(workers int) (stop func() int64) {
 // request that starts after the reload returned (SPEC 6).
 func TestReloadsUnderLoad(t *testing.T) {
 	t.Parallel()
-	reloads := 1000
-	if testing.Short() {
-		reloads = 100
+	reloads := 100
+	if *long {
+		reloads = 1000
 	}
 	g := startGate(t, siteOptions{})
 	stop := g.load(2)

@@ -174,9 +174,9 @@ func (f *foretold) diff(q *rollRequest, was, is *record.Line) {
 // replayed, is what becomes of it once the new policy is enforced.
 func TestShadowAndDiffForetell(t *testing.T) {
 	t.Parallel()
-	n := 10000
-	if testing.Short() {
-		n = 1000
+	n := 1000
+	if *long {
+		n = 10000
 	}
 	requests, oldPolicy, newPolicy := rollRequests(n), rollPolicy(1), rollPolicy(2)
 	before := startRoller(t, oldPolicy, "policy: {shadow: new.yaml}\n", map[string]string{"new.yaml": newPolicy})

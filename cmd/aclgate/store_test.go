@@ -67,9 +67,9 @@ func TestTokensOfADatabase(t *testing.T) {
 	g := startDatabase(t)
 	key := regexp.MustCompile(`(?m)^[A-Za-z0-9]{64}$`)
 	stop := g.load(2)
-	rounds := 20
-	if testing.Short() {
-		rounds = 5
+	rounds := 5
+	if *long {
+		rounds = 20
 	}
 	for range rounds {
 		out := g.runs(exitOK, "token", "new", "--cid", "1", "--access", `{"type":2,"acl":[{"uri":"gw/channels","methods":["GET"],"ids":[2025]}]}`)

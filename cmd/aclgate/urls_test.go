@@ -68,7 +68,7 @@ func (w *crowd) start(c *child, n int) {
 func (w *crowd) work(c *child, method, body string, good, bad *atomic.Int64) {
 	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
-	for !w.quit.Load() {
+	for ; !w.quit.Load(); time.Sleep(3 * time.Millisecond) {
 		// What counts is when a request was sent: one that was under way may fail at any time
 		// after.
 		failed := bad

@@ -73,6 +73,7 @@ func (w *world) stalled(n, all int) (stalled, others []*peer) {
 // from being ended when its rights are, by whoever notices that: the watch over all sessions, or the walk
 // that has them follow their items. The broker may keep each of the stalled ones for 10 seconds.
 func TestStalledBroker(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name   string
 		change func(*world, []*session)
