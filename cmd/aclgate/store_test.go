@@ -61,7 +61,7 @@ func TestTokenEntriesAreJudged(t *testing.T) {
 }
 
 // What a token command has answered is true of every request that begins later, while others are
-// served without a fault.
+// served without a fault (SPEC 15.5, row 7).
 func TestTokensOfADatabase(t *testing.T) {
 	t.Parallel()
 	g := startDatabase(t)
@@ -93,6 +93,7 @@ func TestTokensOfADatabase(t *testing.T) {
 		}
 		g.runs(exitOK, "token", "revoke", id, "--wait")
 		want(401, "revoke")
+		neverServed(t, manyAsked(), g.api, made, channel)
 		g.runs(exitFailed, "token", "show", id)
 	}
 	if n := stop(); n == 0 {
