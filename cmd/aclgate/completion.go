@@ -18,13 +18,13 @@ const completionTime = 2 * time.Second
 var tokenKind = recordKind{collection: "tokens", name: "a token", fields: "id,info"}
 
 // completeIDs has the shell offer the ids of records of the running gateway, with their names beside
-// them, for the first argument.
-func (e *env) completeIDs(k *recordKind) cobra.CompletionFunc {
+// them: of one kind for each argument.
+func (e *env) completeIDs(kinds ...*recordKind) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		if len(args) > 0 {
+		if len(args) >= len(kinds) {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return e.idsOf(cmd.Context(), k), cobra.ShellCompDirectiveNoFileComp
+		return e.idsOf(cmd.Context(), kinds[len(args)]), cobra.ShellCompDirectiveNoFileComp
 	}
 }
 

@@ -79,7 +79,6 @@ allowed or not; 1 that there is no such token.`,
 	flags.BoolVar(&f.mqtt, "mqtt", false, "explain subscribe FILTER, publish TOPIC or deliver TOPIC")
 	c.MarkFlagsMutuallyExclusive("live", "mqtt")
 	c.MarkFlagsMutuallyExclusive("token", "digest", "info", "key-file", "user")
-	c.MarkFlagsMutuallyExclusive("live", "user")
 	return c
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"aclgate/cmd/internal/app"
 	"aclgate/config"
+	"aclgate/policy"
 	"aclgate/policy/explain"
 )
 
@@ -48,7 +49,11 @@ func (e *env) askExplain(ctx context.Context, s *config.Settings, ask explain.As
 	if !s.Admin.Token.IsSet() {
 		return nil, &errNotAsked{"the running gateway was not asked, which needs admin.token_file"}
 	}
-	body, err := json.Marshal(&explain.Question{Ask: ask, Token: ask.Token.Digest})
+	q := explain.Question{Ask: ask, Token: ask.Token.Digest}
+	if q.Token == (policy.Digest{}) { // nobody's key: a session that --user made up
+		q.User = ask.Token.UserID
+	}
+	body, err := json.Marshal(&q)
 	if err != nil {
 		return nil, err
 	}

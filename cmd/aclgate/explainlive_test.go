@@ -174,3 +174,28 @@ func TestWhyOfWhatWasDenied(t *testing.T) {
 	g.end()
 	look("ended")
 }
+
+// explain --live --user says what a session of the user could do in the running gateway, which obeys a
+// change of the user at once.
+func TestExplainUserLive(t *testing.T) {
+	users := "realms: [{id: 1, cid: 1, public_id: ours, name: Ours}]\nusers:\n  - {id: 5, realm_id: 1, cid: 11, name: anna, roles: [account-admin]}\n"
+	g := startGate(t, siteOptions{policy: livePolicy + users, settings: "scope: {mode: ids}\n"})
+	explains := func(call string, want ...string) {
+		t.Helper()
+		code, stdout, stderr := once(t, append([]string{"explain", "--live", "--user", "5", "-c", g.file()}, strings.Fields(call)...)...)
+		for _, want := range want {
+			if code != exitOK || stderr != "" || !strings.Contains(stdout, want) {
+				t.Errorf("%s: got %d %s%s, want %q", call, code, stdout, stderr, want)
+			}
+		}
+	}
+	explains("DELETE /gw/devices/101", "ALLOW", "the role account-admin, which reaches account 11 (fleet)")
+	explains("GET /gw/devices/201", "DENY (denied-items)", "it belongs to account 12 (depot)")
+	explains("GET /gw/devices/all", "NARROW")
+	g.replace("policy.yaml", livePolicy+strings.Replace(users, ", roles: [account-admin]", ", enabled: false", 1))
+	g.runs(exitOK, "reload")
+	explains("GET /gw/devices/101", "DENY (token-disabled)")
+	if code, stdout, stderr := once(t, "explain", "--live", "--user", "9", "GET", "/gw/devices/101", "-c", g.file()); code != exitFailed || !strings.Contains(stderr, "no user has the id 9") {
+		t.Errorf("got %d %s%s", code, stdout, stderr)
+	}
+}

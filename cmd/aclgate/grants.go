@@ -96,7 +96,7 @@ func (e *env) grantShow() *cobra.Command {
 
 func (e *env) grantLink(verb, method, short string) *cobra.Command {
 	return &cobra.Command{
-		Use: verb + " ID ACCOUNT", Short: short, Args: cobra.ExactArgs(2),
+		Use: verb + " ID ACCOUNT", Short: short, Args: cobra.ExactArgs(2), ValidArgsFunction: e.completeIDs(&grantKind, &accountKind),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path, err := recordPath("grants", "a grant", args[0], false)
 			if err != nil {
@@ -125,6 +125,7 @@ func (e *env) grantWrite(verb string) *cobra.Command {
 	}
 	if verb == "edit" {
 		c.Use, c.Short, c.Args = "edit ID", "Change fields of a grant", cobra.ExactArgs(1)
+		c.ValidArgsFunction = e.completeIDs(&grantKind)
 		c.Long = "Change fields of a grant. --give replaces all that it gave."
 	}
 	c.RunE = func(cmd *cobra.Command, args []string) error {
@@ -158,6 +159,7 @@ func (e *env) grantWrite(verb string) *cobra.Command {
 	f.StringVar(&file, "json", "", "file with further fields, - for stdin")
 	if verb == "new" {
 		f.Int64Var(&cid, "cid", 0, "the account whose items it is about (required)")
+		e.completeFlag(c, "cid", &accountKind)
 	}
 	return c
 }

@@ -62,6 +62,7 @@ twice in a row lose their owner again.
 		},
 	}
 	c.Flags().Int64Var(&cid, "cid", 0, "the account (required)")
+	e.completeFlag(c, "cid", &accountKind)
 	return c
 }
 

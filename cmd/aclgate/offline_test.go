@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -60,6 +61,53 @@ func TestOffline(t *testing.T) {
 	g.want(key, "GET", "/auth/info", "", 401, `{"errors":[{"code":401,"reason":"invalid or expired token"}],"result":[]}`)
 	if out := s.runs(exitOK, "changes"); !strings.Contains(out, "offline") {
 		t.Errorf("the history does not say where a change came from: %s", out)
+	}
+}
+
+// People are let in offline, too: by a password or a session that a gateway knows that is started later.
+func TestOfflineUsers(t *testing.T) {
+	s := databaseSite(t)
+	s.runs(exitOK, "realm", "new", "--offline", "--cid", "11", "--name", "ACME")
+	for want, args := range map[string][]string{
+		"1\n": {"user", "new", "--offline", "--realm", "1", "--name", "anna", "--role", "account-admin"}, "": {"role", "list", "--output", "json", "--offline"},
+	} {
+		if out := s.runs(exitOK, args...); !strings.HasPrefix(out, want) {
+			t.Errorf("%v: got %q, want %q", args, out, want)
+		}
+	}
+	file := filepath.Join(s.folder, "password.txt")
+	if err := os.WriteFile(file, []byte("correct horse battery\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.runs(exitOK, "user", "password", "1", "--offline", "--password-file", file)
+	key := strings.TrimSpace(s.runs(exitOK, "user", "login", "1", "--offline"))
+	if out := s.runs(exitFailed, "user", "show", "7", "--offline"); !strings.Contains(out, "there is no user 7 here") {
+		t.Errorf("got %s", out)
+	}
+	realm := regexp.MustCompile(`"public_id": "([^"]+)"`).FindStringSubmatch(s.runs(exitOK, "realm", "show", "1", "--offline"))
+	if realm == nil {
+		t.Fatal("the realm has no public_id")
+	}
+	g := &gate{start(t, "serve", "-c", s.file()), s}
+	g.await(g.admin+"/readyz", 200)
+	g.want(key, "GET", "/auth/info", "", 200, "")
+	if status, _, text := g.login(realm[1], "anna", "correct horse battery"); status != 200 {
+		t.Errorf("got %d %s", status, text)
+	}
+	s.runs(exitOK, "user", "logout", "1", "--offline")
+	for range 1200 { // a gateway looks every 20 ms
+		if status, _ := call(t, key, "GET", g.api+"/auth/info", ""); status == 401 {
+			break
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	g.want(key, "GET", "/auth/info", "", 401, "")
+	for want, args := range map[string][]string{
+		"1\tanna\n": {"user", "logout", ""}, "1\tACME\n": {"user", "new", "--realm", ""}, "": {"grant", "link", ""}, "1\toperator\n11\tACME\n12\tHarbour\n111\tNorth\n": {"grant", "link", "1", ""},
+	} {
+		if code, out, _ := once(t, append([]string{"__complete", "-c", s.file()}, args...)...); code != exitOK || !strings.HasPrefix(out, want+":4\n") {
+			t.Errorf("%v: got %d %q, want %q", args, code, out, want)
+		}
 	}
 }
 

@@ -28,12 +28,13 @@ var realmKind = recordKind{"realms", "a realm", record.Realms, "id,cid,name,publ
 func (e *env) realm() *cobra.Command {
 	c := &cobra.Command{Use: "realm", Short: "Let people log in: make, show, change, close and delete realms", Args: cobra.NoArgs,
 		Long: `Make, show, change, close and delete realms, where users log in. docs/realms.md has
-examples. These ask the admin listener of the running gateway.`,
+examples. These ask the admin listener of the running gateway; with --offline they work on
+the database itself.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	c.AddCommand(e.realmWrite("new"), e.recordList(&realmKind), e.recordShow(&realmKind), e.realmWrite("edit"), e.realmDelete(),
 		e.recordSwitch(&realmKind, "enable", true, "Let the users of a realm in again"),
 		e.recordSwitch(&realmKind, "disable", false, "Let no user of a realm in, at once"))
-	return c
+	return e.offlineFlag(c)
 }
 
 func (e *env) realmDelete() *cobra.Command {
@@ -54,6 +55,7 @@ func (e *env) realmWrite(verb string) *cobra.Command {
 	}
 	if verb == "edit" {
 		c.Use, c.Short, c.Args = "edit ID", "Change fields of a realm", cobra.ExactArgs(1)
+		c.ValidArgsFunction = e.completeIDs(&realmKind)
 		c.Long = "Change fields of a realm. What is changed of access is in force for every session at once."
 	}
 	c.RunE = func(cmd *cobra.Command, args []string) error {
@@ -96,6 +98,7 @@ func (e *env) realmWrite(verb string) *cobra.Command {
 	f.StringVar(&file, "json", "", "file with further fields, - for stdin")
 	if verb == "new" {
 		f.Int64Var(&cid, "cid", 0, "the account that it belongs to (required)")
+		e.completeFlag(c, "cid", &accountKind)
 	}
 	return c
 }

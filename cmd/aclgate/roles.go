@@ -44,7 +44,7 @@ aclgate user edit ID --role NAME. docs/roles.md has examples, and what the built
 roles are.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	c.AddCommand(e.roleWrite("new"), e.recordList(&roleKind), e.recordShow(&roleKind), e.roleWrite("edit"), e.recordDelete(&roleKind, nil))
-	return c
+	return e.offlineFlag(c)
 }
 
 // roleFlags are what flags say of a role.
@@ -100,6 +100,7 @@ func (e *env) roleWrite(verb string) *cobra.Command {
 	}
 	if verb == "edit" {
 		c.Use, c.Short, c.Args = "edit ID", "Change fields of a role", cobra.ExactArgs(1)
+		c.ValidArgsFunction = e.completeIDs(&roleKind)
 		c.Long = "Change fields of a role. It is in force for every session of its users at once."
 	}
 	c.RunE = func(cmd *cobra.Command, args []string) error {
@@ -126,6 +127,7 @@ func (e *env) roleWrite(verb string) *cobra.Command {
 	f.StringVar(&file, "json", "", "file with further fields, - for stdin")
 	if verb == "new" {
 		f.Int64Var(&of, "realm", 0, "the realm (required)")
+		e.completeFlag(c, "realm", &realmKind)
 	}
 	return c
 }

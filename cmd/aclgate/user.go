@@ -26,7 +26,7 @@ func (e *env) user() *cobra.Command {
 	c := &cobra.Command{
 		Use: "user", Short: "Make, show, change and delete users of realms; passwords, logins and logouts", Args: cobra.NoArgs,
 		Long: `Make, show, change and delete users of realms. hash works by itself; the others ask
-the admin listener of the running gateway.`,
+the admin listener of the running gateway, or with --offline the database itself.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	login := e.userDo("login ID", "Make a session without the password, and print its key", http.MethodPost, "/login")
@@ -34,7 +34,7 @@ the admin listener of the running gateway.`,
 		e.recordSwitch(&userKind, "enable", true, "Let a user in again"),
 		e.recordSwitch(&userKind, "disable", false, "Let a user in no more: all tokens of the user end"),
 		e.userPassword(), login, e.userDo("logout ID", "End all sessions of a user, and the tokens made with them", http.MethodPost, "/logout"), e.userHash())
-	return c
+	return e.offlineFlag(c)
 }
 
 func (e *env) userWrite(verb string) *cobra.Command {
@@ -51,6 +51,7 @@ Nobody logs in before there is a password.
 	}
 	if verb == "edit" {
 		c.Use, c.Short, c.Args = "edit ID", "Change fields of a user", cobra.ExactArgs(1)
+		c.ValidArgsFunction = e.completeIDs(&userKind)
 		c.Long = "Change fields of a user. --role replaces all roles, an empty one takes them away."
 	}
 	c.RunE = func(cmd *cobra.Command, args []string) error {
@@ -82,7 +83,9 @@ Nobody logs in before there is a password.
 	f.StringVar(&file, "json", "", "file with further fields, - for stdin")
 	if verb == "new" {
 		f.Int64Var(&of, "realm", 0, "the realm (required)")
+		e.completeFlag(c, "realm", &realmKind)
 		f.Int64Var(&cid, "cid", 0, "the home account, if another one than that of the realm")
+		e.completeFlag(c, "cid", &accountKind)
 	}
 	return c
 }
@@ -91,7 +94,7 @@ Nobody logs in before there is a password.
 // there is one.
 func (e *env) userDo(use, short, method, action string) *cobra.Command {
 	return &cobra.Command{
-		Use: use, Short: short, Args: cobra.ExactArgs(1),
+		Use: use, Short: short, Args: cobra.ExactArgs(1), ValidArgsFunction: e.completeIDs(&userKind),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path, err := recordPath(userKind.collection, userKind.name, args[0], false)
 			if err != nil {
@@ -117,7 +120,7 @@ func (e *env) userPassword() *cobra.Command {
 	var none bool
 	var file string
 	c := &cobra.Command{
-		Use: "password ID", Short: "Read a password from a file or standard input and give it to a user, whose sessions end", Args: cobra.ExactArgs(1),
+		Use: "password ID", Short: "Read a password from a file or standard input and give it to a user, whose sessions end", Args: cobra.ExactArgs(1), ValidArgsFunction: e.completeIDs(&userKind),
 		Long: `Read a password, the first line of standard input or of a file, and give it to a user.
 All sessions of the user end. With --none the user has no password any more.`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -14,13 +14,15 @@ import (
 type Question struct {
 	Ask   Ask
 	Token policy.Digest
+	User  int64 // in the place of Token: what a session of the user could do; 0: Token says who asks
 }
 
 // questionJSON is a Question as it is sent.
 type questionJSON struct {
 	Method string        `json:"method"`
 	Target string        `json:"target"`
-	Digest string        `json:"token_sha256"`
+	Digest string        `json:"token_sha256,omitempty"`
+	User   int64         `json:"user,omitempty"`
 	CID    int64         `json:"cid,omitempty"`
 	At     int64         `json:"at,omitempty"`
 	Source netip.Addr    `json:"source"`
@@ -31,9 +33,12 @@ type questionJSON struct {
 
 // MarshalJSON returns the body of POST /explain.
 func (q *Question) MarshalJSON() ([]byte, error) {
-	a := &q.Ask
+	a, digest := &q.Ask, ""
+	if q.User == 0 {
+		digest = hex.EncodeToString(q.Token[:])
+	}
 	return json.Marshal(questionJSON{
-		a.Method, a.Target, hex.EncodeToString(q.Token[:]), a.AskedCID, a.At, a.Source, string(a.Origin), a.Body, a.File,
+		a.Method, a.Target, digest, q.User, a.AskedCID, a.At, a.Source, string(a.Origin), a.Body, a.File,
 	})
 }
 
@@ -43,10 +48,10 @@ func (q *Question) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &j); err != nil {
 		return err
 	}
-	q.Ask = Ask{Method: j.Method, Target: j.Target, File: j.File}
+	q.User, q.Ask = j.User, Ask{Method: j.Method, Target: j.Target, File: j.File}
 	q.Ask.AskedCID, q.Ask.At, q.Ask.Source, q.Ask.Origin, q.Ask.Body = j.CID, j.At, j.Source, []byte(j.Origin), j.Body
 	digest, err := hex.DecodeString(j.Digest)
-	if err == nil && len(digest) != len(q.Token) {
+	if err == nil && q.User == 0 && len(digest) != len(q.Token) {
 		err = hex.ErrLength
 	}
 	copy(q.Token[:], digest)

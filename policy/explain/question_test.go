@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/netip"
 	"reflect"
+	"strings"
 	"testing"
 
 	"aclgate/policy"
@@ -22,6 +23,12 @@ func TestQuestion(t *testing.T) {
 	var got explain.Question
 	if err := json.Unmarshal(text, &got); err != nil || !reflect.DeepEqual(got, q) {
 		t.Errorf("got %+v %v, want %+v", got, err, q)
+	}
+	q.User, q.Token = 5, policy.Digest{}
+	text, _ = json.Marshal(&q)
+	got = explain.Question{}
+	if err := json.Unmarshal(text, &got); err != nil || !reflect.DeepEqual(got, q) || strings.Contains(string(text), "sha256") {
+		t.Errorf("of a user: got %+v %v from %s, want %+v", got, err, text, q)
 	}
 	for _, text := range []string{`{"method":"GET"}`, `{"token_sha256":"01"}`, `{"token_sha256":"xy"}`, `[]`} {
 		if err := json.Unmarshal([]byte(text), &got); err == nil {

@@ -250,6 +250,16 @@ func (s *Store) Load(d policy.Digest) (*store.Record, error) {
 // has no digest, so nobody logs in with it; false: there is no such user.
 func SessionOf(r Records, tree *policy.Tree, user, ends int64) (*store.Record, bool) {
 	d := &directory{records: r, tree: func() *policy.Tree { return tree }}
+	return d.session(user, ends)
+}
+
+// SessionOf returns what a session of a user could do at this moment. It has no digest, so nobody logs in
+// with it; false: there is no such user.
+func (s *Service) SessionOf(user, ends int64) (*store.Record, bool) {
+	return s.directory.session(user, ends)
+}
+
+func (d *directory) session(user, ends int64) (*store.Record, bool) {
 	if d.user(user).ID == 0 {
 		return nil, false
 	}

@@ -9,6 +9,7 @@ import (
 	"aclgate/config/tlsfiles"
 	"aclgate/policy"
 	"aclgate/policy/explain"
+	"aclgate/policy/store"
 	"aclgate/upstream"
 	"aclgate/upstream/index"
 	"aclgate/upstream/listing"
@@ -194,11 +195,8 @@ func (a *App) explain(ctx context.Context, ask explain.Ask) (*explain.Report, er
 // explainNow explains a request as this gateway judges it at this moment (SPEC 7, explain --live).
 func (a *App) explainNow(ctx context.Context, q *explain.Question) (*explain.Report, error) {
 	ask := q.Ask
-	tok, err := a.policy.Lookup(q.Token, time.Now())
-	switch {
-	case errors.Is(err, policy.TokenUnknown):
-		return nil, errors.New("the running gateway does not know this token: it has not read the policy yet, or could not")
-	case err != nil:
+	tok, err := a.caller(q)
+	if err != nil {
 		return nil, err
 	}
 	ask.Token = tok
@@ -207,4 +205,30 @@ func (a *App) explainNow(ctx context.Context, q *explain.Question) (*explain.Rep
 		ask.At, ask.State.Caller = time.Now().Unix(), a.gateway.RefusesCaller
 	}
 	return a.explain(ctx, ask)
+}
+
+// caller returns the token that a question is about, or what a session of its user could do now.
+func (a *App) caller(q *explain.Question) (*policy.Token, error) {
+	if q.User != 0 {
+		rec := nameSession(a.logins.SessionOf(q.User, time.Now().Add(a.settings.Realms.MaxAge).Unix()))
+		if rec == nil {
+			return nil, fmt.Errorf("the running gateway knows no user %d: it has not read the policy yet, or could not", q.User)
+		}
+		return compiled(rec, a.engine.Catalogue), nil
+	}
+	tok, err := a.policy.Lookup(q.Token, time.Now())
+	if errors.Is(err, policy.TokenUnknown) {
+		err = errors.New("the running gateway does not know this token: it has not read the policy yet, or could not")
+	}
+	return tok, err
+}
+
+// compiled returns the token of a record as requests are judged by it.
+func compiled(rec *store.Record, cat *policy.Catalogue) *policy.Token {
+	tok := rec.Token
+	if !tok.IsUser {
+		tok.ACL = policy.NewACL(rec.Entries, cat)
+	}
+	tok.Roles = rec.UserRoles(cat)
+	return &tok
 }

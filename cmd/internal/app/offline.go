@@ -11,6 +11,7 @@ import (
 	"aclgate/policy"
 	"aclgate/policy/routes"
 	"aclgate/policy/store"
+	"aclgate/proxy/login"
 	"aclgate/proxy/platform"
 )
 
@@ -39,6 +40,7 @@ func NewOffline(s *config.Settings, db Database) (*Offline, error) {
 		return nil, err
 	}
 	o.Store = unfollowed{LiveOptions(s, db)}
+	o.Hash = func(password string) (string, error) { return login.Hash(password, s.Realms.BcryptCost) }
 	return &Offline{platform.New(o), engine}, nil
 }
 

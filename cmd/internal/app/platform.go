@@ -37,8 +37,7 @@ func (a *App) openPlatform() error {
 	}
 	o.Owners, o.Usage = a.ownersOf, a.usage
 	if a.logins != nil {
-		r := a.settings.Realms
-		o.Hash, o.MaxAge, o.MaxSessions = a.logins.Hash, r.MaxAge, r.MaxSessions
+		o.Hash = a.logins.Hash
 	}
 	if a.policy.live != nil {
 		o.Store = platform.Database{Live: a.policy.live}
@@ -58,7 +57,7 @@ func platformOptions(s *config.Settings, engine *policy.Engine) (platform.Option
 			MaxDepth: s.Policy.MaxDepth, MaxTTL: int64(s.Platform.MaxTTL / time.Second), MaxExpire: int64(s.Platform.MaxExpire / time.Second),
 		},
 		MaxWrite: s.Policy.MaxWrite, Ring: ring, OneAccount: s.Scope.Mode == config.ScopeNone,
-		Release: engine.Owners == policy.OwnersStore,
+		Release: engine.Owners == policy.OwnersStore, MaxAge: s.Realms.MaxAge, MaxSessions: s.Realms.MaxSessions,
 	}
 	for _, i := range s.Realms.Issuers {
 		o.Settings.Audiences[i.Name] = i.Audience

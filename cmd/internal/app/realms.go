@@ -58,10 +58,14 @@ func (a *App) closed(cid int64) bool { return a.quota.Closed(cid) }
 // there is no such user.
 func UserSession(p *store.Policy, user, ends int64) *store.Record {
 	rec, found := login.SessionOf(p, p.Tree, user, ends)
+	return nameSession(rec, found)
+}
+
+func nameSession(rec *store.Record, found bool) *store.Record {
 	if !found {
 		return nil
 	}
-	rec.Token.Info = fmt.Sprintf("a session of user %d", user)
+	rec.Token.Info = fmt.Sprintf("a session of user %d", rec.Token.UserID)
 	return rec
 }
 
