@@ -59,6 +59,21 @@ func indexed(t *testing.T, b *listBackend, mode policy.Mode) *fixture {
 // that.
 func withIndex(t *testing.T, b *wireBackend, mode policy.Mode, accounts ...[2]int64) (f *fixture, items *index.ItemIndex) {
 	t.Helper()
+	f, items = unreadIndex(t, b, mode, accounts...)
+	for range 3000 {
+		if items.Ready() == nil {
+			b.take()
+			return f, items
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Fatalf("the index was never read: %v", items.Ready())
+	return nil, nil
+}
+
+// unreadIndex is withIndex before the index was read.
+func unreadIndex(t *testing.T, b *wireBackend, mode policy.Mode, accounts ...[2]int64) (f *fixture, items *index.ItemIndex) {
+	t.Helper()
 	f = newFixture(t, b.url, func(o *Options, engine *policy.Engine, _ *head.Config) {
 		engine.Mode = mode
 		items = index.New(index.Options{
@@ -78,15 +93,7 @@ func withIndex(t *testing.T, b *wireBackend, mode policy.Mode, accounts ...[2]in
 	done := make(chan struct{})
 	go func() { defer close(done); items.Run(ctx) }()
 	t.Cleanup(func() { stop(); <-done })
-	for range 3000 {
-		if items.Ready() == nil {
-			b.take()
-			return f, items
-		}
-		time.Sleep(time.Millisecond)
-	}
-	t.Fatalf("the index was never read: %v", items.Ready())
-	return nil, nil
+	return f, items
 }
 
 // What is the whole scope is asked for as "all", reads and writes alike, where a header says which

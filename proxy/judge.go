@@ -10,6 +10,16 @@ import (
 // that often while one request is about to be sent.
 const attempts = 8
 
+// decide decides a request for the first time. One that names what was never read is decided again
+// when it was.
+func (g *Gateway) decide(x *exchange) policy.Reason {
+	reason := g.authorizer.decide(&x.call, &x.eval)
+	if reason == policy.IndexStale && g.firstReading.await(&x.call, &x.eval) {
+		return g.decideAgain(x)
+	}
+	return reason
+}
+
 // send prints the request and sends it as it is permitted at that moment
 // (SPEC 2, The moment of judgement). A body may take minutes to arrive, and so may a connection to
 // the backend: what has moved meanwhile has the request judged and printed again.

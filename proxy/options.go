@@ -67,6 +67,7 @@ type ScopeProbe interface {
 type Index interface {
 	View(*policy.Tree) *index.View
 	StaleFor(*policy.Input) bool
+	FirstReading(*policy.Input) <-chan struct{}
 	ReadAt(c *policy.Collection) time.Time
 	Created(c *policy.Collection, id, cid int64)
 	Moved(c *policy.Collection, ids []int64, cid int64)

@@ -16,7 +16,7 @@ import (
 // exchange, whatever file declares them, the shared files, and the packages below. It knows no
 // other phase: what happens next only serve decides.
 var phases = []string{
-	"health.go", "loadshed.go", "parse.go", "preflight.go", "authenticate.go", "accountlimit.go", "ratelimit.go", "localreply.go", "realms.go", "authorize.go",
+	"health.go", "loadshed.go", "parse.go", "preflight.go", "authenticate.go", "accountlimit.go", "ratelimit.go", "localreply.go", "realms.go", "authorize.go", "firstreading.go",
 	"requestbody.go", "managed.go", "owners.go", "rewrite.go", "forward.go", "invalidate.go", "response.go", "refuse.go", "shadow.go",
 }
 

@@ -28,6 +28,7 @@ type Gateway struct {
 	localReplies  localReplies
 	realmReplies  realmReplies
 	authorizer    authorizer
+	firstReading  firstReading
 	confirmer     confirmer
 	bodyReader    bodyReader
 	rewriter      rewriter
@@ -67,6 +68,7 @@ func New(o Options) *Gateway {
 		engine: o.Engine, accounts: o.Accounts, grants: o.Grants, blocks: o.Blocks, accountTree: o.AccountTree, index: o.Index, probe: o.ScopeProbe,
 		resolver: o.Resolver, faults: g.faults, heads: heads,
 	}
+	g.firstReading.index, g.firstReading.within = o.Index, firstReadingFor
 	g.confirmer = confirmer{tokens: o.Tokens, accounts: o.Accounts, grants: o.Grants, index: o.Index}
 	g.bodyReader = bodyReader{engine: o.Engine, max: o.MaxBody, maxUpload: o.MaxUpload, maxURL: o.MaxURL, budget: &g.bodies}
 	g.realmReplies = realmReplies{realms: o.Realms, heads: heads}
@@ -141,7 +143,7 @@ func (g *Gateway) serve(x *exchange) policy.Reason {
 	case x.ends(g.realmReplies.info(c, ev, resp)): // what a realm is
 	case x.ends(g.private(x, policy.LocalLogin, g.realmReplies.login)): // a login
 	case x.ends(g.authorizer.scope(c, ev)): // the branch that the request may touch
-	case x.ends(g.authorizer.decide(c, ev)): // deny, narrow, allow, or unresolved
+	case x.ends(g.decide(x)): // deny, narrow, allow, or unresolved
 	case x.ends(g.authorizer.resolve(c, ev, resp)): // unresolved becomes one of the others
 	case resp.withdrawn && x.ends(g.judge(x)): // the caller's rights have moved meanwhile
 	case x.ends(g.localReplies.info(c, ev, resp)): // what the token itself is

@@ -176,6 +176,7 @@ func (x *ItemIndex) become(overlays []*overlay, members []*groupMembers, same bo
 		}
 	}
 	x.state.Store(next)
+	x.tell()
 }
 
 // GroupsChanged reads the members of groups in c again, after a link of some groups that passed

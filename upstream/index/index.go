@@ -33,7 +33,7 @@ type Options struct {
 
 // ItemIndex knows the account of every item (SPEC 4.4): the tree is enforced by it where the
 // backend does not. What it knows is one immutable state behind one pointer. A request takes a View
-// and keeps it to its end; no request ever waits for a reading.
+// and keeps it to its end; no request ever waits for a reading but a first one (FirstReading).
 //
 // A reading replaces what is known of one collection as a whole, or not at all: half a list would
 // take items away from their owners. What passes through the gateway meanwhile (Created, Deleted,
@@ -49,6 +49,7 @@ type ItemIndex struct {
 	seq        uint64     // of the last change
 	refreshers map[subject]*refresher
 	moving     map[*policy.Collection]*moves // of readings that are about to count
+	changed    chan struct{}                 // closed at the next change of state; nil: nobody waits for it
 
 	worked, failed atomic.Uint64 // readings
 

@@ -60,6 +60,7 @@ func (x *ItemIndex) arrange(ctx context.Context, work *sync.WaitGroup, again boo
 		}
 		x.prepare(s)
 		r := newRefresher()
+		r.failed = func() { x.mu.Lock(); x.tell(); x.mu.Unlock() }
 		var own context.Context
 		own, r.stop = context.WithCancel(ctx)
 		x.refreshers[s] = r

@@ -19,6 +19,8 @@ type refresher struct {
 	wake wake.Signal
 	done chan struct{} // closed after the last reading
 
+	failed func() // called when a reading has failed and outcome says so; nil: nobody is
+
 	mu        sync.Mutex
 	requested uint64        // the last request
 	completed uint64        // the last request that has had its reading
@@ -48,6 +50,9 @@ func (r *refresher) run(ctx context.Context, read func(ctx context.Context, gene
 		}
 		pause := report(err, before, time.Since(began))
 		r.finish(generation, err)
+		if err != nil && r.failed != nil {
+			r.failed()
+		}
 		r.wake.Sleep(ctx, pause)
 	}
 }
