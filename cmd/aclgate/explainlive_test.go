@@ -80,6 +80,28 @@ func TestExplainAsksTheRunningGateway(t *testing.T) {
 	}
 }
 
+// Where the backend judges the accounts of items, explain --live asks it for them: of the gateway, and by
+// itself where none runs.
+func TestExplainAsksForAccounts(t *testing.T) {
+	t.Parallel()
+	g := startGate(t, siteOptions{policy: livePolicy, settings: "scope: {mode: header}\n"})
+	want := []string{"ALLOW",
+		"gw/devices 101 permitted: entry 1 names it; the backend checks its account by x-flespi-cid: it belongs to account 11 (fleet), in the branch of account 11",
+		"gw/devices 201 permitted: entry 1 names it; the backend checks its account by x-flespi-cid: it belongs to account 12 (depot), outside the branch of account 11",
+		"gw/devices 999 permitted: entry 1 names it; the backend checks its account by x-flespi-cid, and shows no such item now",
+	}
+	for range 2 {
+		code, stdout, _ := once(t, "explain", "--live", "--token", "5", "GET", "/gw/devices/101,201,999", "-c", g.file())
+		unfolded := strings.Join(strings.Fields(stdout), " ")
+		for _, part := range want {
+			if code != exitOK || !strings.Contains(unfolded, part) {
+				t.Errorf("got %d %s, want %q", code, stdout, part)
+			}
+		}
+		g.end()
+	}
+}
+
 // Where the backend ignores the scope header, explain --live says what clients get, not what the
 // policy permits.
 func TestExplainKnowsThatTheScopeIsIgnored(t *testing.T) {

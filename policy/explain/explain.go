@@ -17,7 +17,10 @@ type Ask struct {
 	// Resolve asks the backend what an unresolved decision needs, and completes the input with it.
 	// Nil: the report says what would have to be asked.
 	Resolve func(*policy.Decision, *policy.Input)
-	State   State // of a running gateway
+	// Accounts asks the backend for the accounts of items of a collection that it judges itself; what it
+	// does not show is left out. Nil, or an answer that is: nobody knows them.
+	Accounts func(c *policy.Collection, ids []int64) map[int64]int64
+	State    State // of a running gateway
 }
 
 // explainer takes one Ask through the steps of a request.

@@ -73,6 +73,7 @@ func (x *explainer) outcomes(i int, asked string) []ItemOutcome {
 func (x *explainer) listed(i int, b limits) (list outcomeList) {
 	s, p := &x.req.Selectors[i], &x.dec.Selectors[i]
 	denied, unknown, kept := setOf(p.Denied), setOf(p.Unknown), setOf(p.IDs)
+	owners := x.owners(s, p.IDs)
 	for _, id := range s.IDs {
 		switch {
 		case unknown[id]:
@@ -84,10 +85,34 @@ func (x *explainer) listed(i int, b limits) (list outcomeList) {
 		case !kept[id]:
 			list.add(Dropped, id, "it does not satisfy the conditions")
 		default:
-			list.add(Passes, id, x.whyPermitted(s, b)+x.scopeOf(i, id))
+			list.add(Passes, id, x.whyPermitted(s, b)+x.scopeOf(i, id)+x.owned(owners, id))
 		}
 	}
 	return list
+}
+
+// owners returns the accounts of items that only the backend knows; nil where it was not asked.
+func (x *explainer) owners(s *policy.Selector, ids []int64) map[int64]int64 {
+	if x.ask.Accounts == nil || len(ids) == 0 || !s.Collection.Scoped || x.engine.Mode != policy.ModeHeader {
+		return nil
+	}
+	return x.ask.Accounts(s.Collection, ids)
+}
+
+// owned says what the backend answered about the account of an item, and what follows from it.
+func (x *explainer) owned(owners map[int64]int64, id int64) string {
+	cid, shown := owners[id]
+	switch {
+	case owners == nil:
+		return ""
+	case !shown:
+		return ", and shows no such item now"
+	case cid == 0:
+		return ", and names none for it now"
+	case x.in.Tree.Contains(x.in.Scope, cid):
+		return fmt.Sprintf(": it belongs to account %s, in the branch of account %d", x.accountName(cid), x.in.Scope)
+	}
+	return fmt.Sprintf(": it belongs to account %s, outside the branch of account %d, so the backend refuses it", x.accountName(cid), x.in.Scope)
 }
 
 // outcomeList collects ids with the same outcome and reason.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"aclgate/config/tlsfiles"
@@ -185,11 +186,47 @@ func (a *App) explain(ctx context.Context, ask explain.Ask) (*explain.Report, er
 		in.Resolved = new(policy.Resolved)
 		err = a.resolver.Resolve(&index.Question{Input: in, Decision: d, Resolved: in.Resolved, Answer: &answer})
 	}
+	ask.Accounts = func(c *policy.Collection, ids []int64) map[int64]int64 { return a.accountsOf(ctx, ask.Tree, c, ids) }
 	report := explain.Explain(a.engine, ask)
 	if err != nil {
 		return nil, fmt.Errorf("cannot ask the backend what the request names: %w", err)
 	}
 	return report, nil
+}
+
+// maxAskedAccounts is of how many items explain asks the accounts; of more it asks none.
+const maxAskedAccounts = 100
+
+// accountsOf asks the backend, under each root, for the accounts of items. It returns nil if it cannot
+// be asked, and 0 for an item that has none.
+func (a *App) accountsOf(ctx context.Context, tree *policy.Tree, c *policy.Collection, ids []int64) map[int64]int64 {
+	if a.ownKey() == "" || !listing.HasAccounts(c) || len(ids) > maxAskedAccounts {
+		return nil
+	}
+	lister := listing.Lister{Backend: a.transport, Key: a.ownKey, Log: a.log}
+	target := append([]byte{'/'}, c.URI...)
+	for i, id := range ids {
+		target = strconv.AppendInt(append(target, "/,"[min(i, 1)]), id, 10)
+	}
+	target = append(target, "?fields=id%2Ccid"...)
+	found := map[int64]int64{}
+	each := func(r *listing.Row) { found[r.ID[0]] = r.ID[1] }
+	for _, root := range listing.Roots(policy.ModeHeader, tree) {
+		var answer upstream.Answer
+		stop := context.AfterFunc(ctx, answer.Cancel)
+		q := listing.Query{Target: target, CID: root, Columns: listing.ItemColumns, Deadline: time.Now().Add(liveFor)}
+		err := lister.Page(&answer, &q, 0, func(r *listing.Row) bool { each(r); return true })
+		answer.Close()
+		stop()
+		var refused *listing.AnswerError
+		switch {
+		case errors.As(err, &refused) && refused.Status != 401 && refused.Status != 429:
+			refused.Rows(q.Columns, each) // it names those that it has
+		case err != nil:
+			return nil
+		}
+	}
+	return found
 }
 
 // explainNow explains a request as this gateway judges it at this moment (SPEC 7, explain --live).
