@@ -155,6 +155,9 @@ func (e *env) runDemo(ctx context.Context, at demoFlags) error {
 		return failed(err)
 	}
 	defer messages.Close()
+	if at.mqtt, err = withPort(at.mqtt); err != nil {
+		return failed(elsewhere(app.ListenError("the address for MQTT", at.mqtt, err)))
+	}
 	all, err := writeDemo(ctx, folder, at, url, messages.Addr())
 	if at.postgres != "" && len(all) > 0 {
 		defer func() { e.dropStore(all[0]) }()
@@ -212,6 +215,19 @@ func elsewhere(err error) error {
 		return fmt.Errorf("%w: name others with --listen, --backend, --mqtt or --admin", err)
 	}
 	return err
+}
+
+// withPort returns an address with a free port in place of 0, for the lines that say what to try.
+func withPort(address string) (string, error) {
+	if _, port, _ := net.SplitHostPort(address); port != "0" {
+		return address, nil
+	}
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		return address, err
+	}
+	defer ln.Close()
+	return ln.Addr().String(), nil
 }
 
 // kind is the kind of store that the flags name.

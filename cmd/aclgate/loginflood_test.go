@@ -27,6 +27,9 @@ func TestLoginFlood(t *testing.T) {
 		{"many addresses", func(i int) string { return fmt.Sprintf("198.51.%d.%d", i/250%250, i%250) }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			if !*long { // where times are shown, one flood does not disturb the other
+				t.Parallel()
+			}
 			c := newChild(t, childOptions{siteOptions: siteOptions{
 				settings: "scope: {mode: ids}\nlog: {level: error}\n", policy: fmt.Sprintf(realmPolicy, realmHash(t), ""),
 				listen: `, trusted_proxies: ["127.0.0.1/32"]`, backend: realmBackend(t),
