@@ -163,12 +163,19 @@ func (l *Live) prune(ctx context.Context) {
 }
 
 // Follow asks the engine for changes and obeys them. When it returns nil, all that was committed
-// before the call is obeyed.
+// before the call is obeyed. Of those who come while one asks, the next one asks for all.
 func (l *Live) Follow(ctx context.Context) error {
+	came := l.asked.Load()
 	l.following.Lock()
 	defer l.following.Unlock()
-	begun := time.Now()
+	if l.heard > came {
+		return nil // by a question that was asked after the call
+	}
+	asked, begun := l.asked.Add(1), time.Now()
 	err := l.poll(ctx)
+	if err == nil {
+		l.heard = asked
+	}
 	l.stats.poll.Store(int64(time.Since(begun)))
 	l.stats.up.Store(err == nil)
 	switch {

@@ -63,15 +63,17 @@ type Live struct {
 	state     atomic.Pointer[State]
 	stats     liveStats
 
-	following sync.Mutex // one poll at a time; all below belongs to who holds it
-	applied   int64      // the revision that is obeyed; -1: none
-	mark      Mark       // of it
+	asked     atomic.Uint64 // how many questions there were
+	following sync.Mutex    // one poll at a time; all below belongs to who holds it
+	applied   int64         // the revision that is obeyed; -1: none
+	mark      Mark          // of it
 	accounts  map[int64]policy.Account
 	rows      rowReader
 	bad       map[rowKey]string // rows that do not read, and why
 	beaten    time.Time         // when the last beat was sent that was not lazy
 	told      int64             // the revision that the last beat of either kind spoke of
 	failing   bool              // the last poll failed
+	heard     uint64            // the number of the last question that was answered and obeyed
 	uses      liveUses
 	seen      []seen // changes that were obeyed last
 

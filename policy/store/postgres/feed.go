@@ -24,6 +24,13 @@ const (
 // Since implements store.Engine. Where nothing was committed since, it asks for one row.
 func (e *Engine) Since(ctx context.Context, after int64) (b *store.Batch, err error) {
 	err = e.on(ctx, e.read, func(c *pgx.Conn) error {
+		if e.keeps(c) {
+			for _, query := range []string{selectHead, selectSince} {
+				if _, err := c.Prepare(ctx, query, query); err != nil {
+					return err
+				}
+			}
+		}
 		b, err = head(ctx, c, after)
 		if err == nil && b.Head.Rev > after {
 			b, err = e.news(ctx, c, after)

@@ -26,7 +26,7 @@ func (w *writer) countToken(id int64) error {
 	b := &w.bulk
 	b.n++
 	if b.n == tokensLarge {
-		if err := w.exec(largeCache); err != nil {
+		if err := w.once(largeCache); err != nil {
 			return err
 		}
 	}
@@ -34,7 +34,7 @@ func (w *writer) countToken(id int64) error {
 		return nil
 	}
 	if b.most == 0 {
-		if err := errors.Join(w.exec(dropTokenInserted), w.exec(dropTokenUpdated)); err != nil {
+		if err := errors.Join(w.once(dropTokenInserted), w.once(dropTokenUpdated)); err != nil {
 			return err
 		}
 	}
@@ -59,7 +59,7 @@ func (w *writer) endBulk() error {
 		return err
 	}
 	w.bulk.most = 0
-	return errors.Join(w.exec(makeTokenInserted), w.exec(makeTokenUpdated), w.exec(nextRev), w.exec(noteTokens))
+	return errors.Join(w.once(makeTokenInserted), w.once(makeTokenUpdated), w.exec(nextRev), w.exec(noteTokens))
 }
 
 // giveBack takes the memory of a large transaction from the writer, after its end.

@@ -48,6 +48,7 @@ func OpenLater(path string, upgraded func(Migration)) *Engine {
 	// all work.
 	e.write, _ = sql.Open("sqlite", dsn(path, "immediate", "synchronous(full)", "temp_store(memory)"))
 	e.write.SetMaxOpenConns(1)
+	e.asks, e.makes = keep(e.read), keep(e.write)
 	return e
 }
 

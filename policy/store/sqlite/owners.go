@@ -31,10 +31,10 @@ func (w *writer) PutOwner(o store.Owner) error {
 		return w.exec(putOwner, o.Collection, o.ID, o.CID)
 	}
 	if !of.many {
-		if err := w.exec(dropInserted); err != nil {
+		if err := w.once(dropInserted); err != nil {
 			return err
 		}
-		if err := w.exec(dropUpdated); err != nil {
+		if err := w.once(dropUpdated); err != nil {
 			return err
 		}
 		of.many = true
@@ -83,12 +83,12 @@ func (w *writer) endOwners() error {
 	if err := w.flushOwners(); err != nil {
 		return err
 	}
-	if err := w.exec(makeInserted); err != nil {
+	if err := w.once(makeInserted); err != nil {
 		return err
 	}
 	changed := w.owners.changed
 	w.owners = owners{n: w.owners.n}
-	if err := w.exec(makeUpdated); err != nil || changed == 0 {
+	if err := w.once(makeUpdated); err != nil || changed == 0 {
 		return err
 	}
 	if err := w.exec(nextRev); err != nil {

@@ -15,19 +15,20 @@ import (
 type reader struct {
 	ctx        context.Context
 	tx         *sql.Tx
+	kept       *kept
 	statements map[string]*sql.Stmt // that were prepared; they end with the transaction
 	flush      func() error         // writes what waits to be written; nil: there is nothing
 }
 
-func newReader(ctx context.Context, tx *sql.Tx) *reader {
-	return &reader{ctx: ctx, tx: tx, statements: map[string]*sql.Stmt{}}
+func newReader(ctx context.Context, tx *sql.Tx, k *kept) *reader {
+	return &reader{ctx: ctx, tx: tx, kept: k, statements: map[string]*sql.Stmt{}}
 }
 
 func (r *reader) prepared(query string) (*sql.Stmt, error) {
 	if s := r.statements[query]; s != nil {
 		return s, nil
 	}
-	s, err := r.tx.PrepareContext(r.ctx, query)
+	s, err := r.kept.in(r.ctx, r.tx, query)
 	if err == nil {
 		r.statements[query] = s
 	}
@@ -257,8 +258,8 @@ type writer struct {
 	lost   error // the transaction is gone or cannot be continued: nothing more is written, and it ends with this
 }
 
-func newWriter(ctx context.Context, tx *sql.Tx) *writer {
-	w := &writer{reader: newReader(ctx, tx)}
+func newWriter(ctx context.Context, tx *sql.Tx, k *kept) *writer {
+	w := &writer{reader: newReader(ctx, tx, k)}
 	w.flush = func() error {
 		if err := w.flushOwners(); err != nil {
 			return err
@@ -273,6 +274,12 @@ func (w *writer) exec(query string, args ...any) error {
 	if err == nil {
 		_, err = s.ExecContext(w.ctx, args...)
 	}
+	return err
+}
+
+// once executes what is not kept: what changes the schema or a setting.
+func (w *writer) once(query string) error {
+	_, err := w.tx.ExecContext(w.ctx, query)
 	return err
 }
 

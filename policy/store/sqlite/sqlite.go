@@ -32,7 +32,9 @@ type Engine struct {
 	read  *sql.DB // cannot change anything
 	write *sql.DB // one connection
 	door  door
-	named int // tokens of one transaction that are a change each
+	asks  *kept // of read
+	makes *kept // of write
+	named int   // tokens of one transaction that are a change each
 
 	mu       sync.Mutex // of what follows
 	feed     *sql.Conn  // always the same one: data_version counts for a connection
@@ -114,12 +116,13 @@ func (e *Engine) since(ctx context.Context, after int64) (b *store.Batch, err er
 	if seen == e.lastSeen && after == e.after && e.last.Head.Rev == after {
 		return e.last, nil
 	}
+	e.asks.prepare(ctx)
 	tx, err := e.feed.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer tx.Rollback()
-	r := newReader(ctx, tx)
+	r := newReader(ctx, tx, e.asks)
 	if b, err = r.since(after); err != nil {
 		return nil, err
 	}
@@ -167,12 +170,13 @@ func (e *Engine) view(ctx context.Context, read func(*reader) error) error {
 	if err := e.Check(ctx); err != nil {
 		return err
 	}
+	e.asks.prepare(ctx)
 	tx, err := e.read.BeginTx(ctx, nil)
 	if err != nil {
 		return e.explain(err)
 	}
 	defer tx.Rollback()
-	return e.explain(read(newReader(ctx, tx)))
+	return e.explain(read(newReader(ctx, tx, e.asks)))
 }
 
 // Write implements store.Engine.
@@ -208,11 +212,12 @@ func (e *Engine) transaction(ctx context.Context, change func(*writer) error) er
 
 // commit is transaction in a file that may have no schema yet.
 func (e *Engine) commit(ctx context.Context, change func(*writer) error) error {
+	e.makes.prepare(ctx)
 	tx, err := e.write.BeginTx(ctx, nil)
 	if err != nil {
 		return e.explain(err)
 	}
-	w := newWriter(ctx, tx)
+	w := newWriter(ctx, tx, e.makes)
 	w.bulk.named = e.named
 	defer e.giveBack(&w.bulk)
 	defer tx.Rollback()
