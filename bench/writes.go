@@ -24,7 +24,6 @@ const (
 	writeConns     = 8
 	writeReads     = 1000 // reads a second, beside and alone
 	writeRounds    = 5    // of each
-	writeRound     = 4 * time.Second
 	writtenTokens  = 200
 	writeMaster    = "master-of-the-bench-that-writes"
 	writeMasterID  = 1_000_000
@@ -46,6 +45,7 @@ type WriteStore struct {
 // Writes measures administration over HTTP: how long 200 writes a second take, and what they cost the
 // reads beside them. Both are due at fixed times, and count from those. Rounds with and without writes
 // alternate, since a shared machine moves by more than what is looked for; of the ratio the median counts.
+// Slices of the options are how long it writes, in all rounds.
 func Writes(ctx context.Context, o Options, db WriteStore) (*report.Result, error) {
 	if o.Against != "" {
 		return nil, errors.New("bench writes changes tokens: it needs a gateway of its own, not --against")
@@ -149,17 +149,20 @@ func (s *rig) writeRounds(ctx context.Context, w *workload.Workload, gateway *pr
 		alone, beside, ratio = append(alone, ms(quiet)), append(beside, ms(busy)), append(ratio, float64(busy)/float64(quiet))
 	}
 	all.Add(&writes.Corrected)
+	if all.Count() == 0 {
+		return errors.New("no write was answered: write for longer")
+	}
 	if writes.Counts.Faults > 0 {
 		return fmt.Errorf("%d of %d writes were not answered with 200: %s", writes.Counts.Faults, writes.Counts.Requests, strings.TrimSpace(writes.Bad))
 	}
 	for name, v := range map[string]report.Figure{
 		"writes/p50_ms": report.Exact(ms(all.Quantile(.5)), "ms"), "writes/p99_ms": report.Exact(ms(all.Quantile(.99)), "ms"),
-		"writes/max_ms": report.Exact(ms(all.Max()), "ms"), "reads/p99_alone_ms": report.Median(alone, "ms"),
+		"writes/unsent": report.Exact(float64(writes.Counts.Unsent), ""), "writes/max_ms": report.Exact(ms(all.Max()), "ms"), "reads/p99_alone_ms": report.Median(alone, "ms"),
 		"reads/p99_beside_ms": report.Median(beside, "ms"), "reads/p99_ratio": report.Median(ratio, ""),
 	} {
 		result.Figures[name] = v
 	}
-	s.Say("%d writes, %d a second: median %.1f ms, p99 %.1f ms (target %.0f ms), longest %.1f ms\n", all.Count(), writeRate,
+	s.Say("%d writes, %d a second, and %d that were due and never sent: median %.1f ms, p99 %.1f ms (target %.0f ms), longest %.1f ms\n", all.Count(), writeRate, writes.Counts.Unsent,
 		ms(all.Quantile(.5)), ms(all.Quantile(.99)), db.Target, ms(all.Max()))
 	s.Say("%d reads a second: p99 %.2f ms alone, %.2f ms beside the writes: a ratio of %.2f (target 1.20), from %.2f to %.2f\n", writeReads,
 		report.Median(alone, "ms").Value, report.Median(beside, "ms").Value, report.Median(ratio, "").Value, result.Figures["reads/p99_ratio"].Low, result.Figures["reads/p99_ratio"].High)
@@ -169,7 +172,8 @@ func (s *rig) writeRounds(ctx context.Context, w *workload.Workload, gateway *pr
 // writeRound reads for a while, beside writes unless they are nil, and returns the p99 of the reads.
 func (s *rig) writeRound(ctx context.Context, w *workload.Workload, gateway *proxy, writes *load.Lane, result *report.Result) (time.Duration, error) {
 	reads := gateway.lane(w)
-	options := load.Options{Conns: s.Conns, Rate: writeReads, Warmup: time.Second, Slice: writeRound, Slices: 1}
+	round := s.Slice * time.Duration(s.Slices) / writeRounds
+	options := load.Options{Conns: s.Conns, Rate: writeReads, Warmup: min(time.Second, round), Slice: round, Slices: 1}
 	written := make(chan error, 1)
 	if writes != nil {
 		o := options

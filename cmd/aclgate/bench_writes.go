@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +19,8 @@ import (
 
 func (e *env) benchWrites() *cobra.Command {
 	var postgres string
-	c := e.benchKind("writes", "Administer over HTTP: how long writes take, and what they cost the reads beside them", new(benchFlags),
+	f := new(benchFlags)
+	c := e.benchKind("writes", "Administer over HTTP: how long writes take, and what they cost the reads beside them", f,
 		func(ctx context.Context, o bench.Options) (*report.Result, error) {
 			db := bench.WriteStore{Settings: "store: {kind: sqlite, path: bench.db}", Target: 20}
 			drop := func() {}
@@ -50,6 +52,7 @@ from the moment at which they were due. It takes a minute.
 With --postgres URL the same with a PostgreSQL database without a store, which it
 takes away again; its login is a superuser, or in the three roles of
 deploy/postgres/roles.sql.`
+	c.Flags().DurationVar(&f.duration, "duration", 20*time.Second, "how long to write, in all rounds")
 	c.Flags().StringVar(&postgres, "postgres", "", "DSN of an empty PostgreSQL database, in the place of SQLite")
 	return c
 }
