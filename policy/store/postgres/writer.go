@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/jackc/pgx/v5"
+
 	"aclgate/policy/store"
 )
 
@@ -71,7 +73,8 @@ func (w *writer) Part(actor string, change func() error) error {
 		return w.lost
 	}
 	w.wire.precede(setActor, nil, actor)
-	w.wire.precede(savepoint, nil)
+	stands := false // without it, what is taken back would be the part before
+	w.wire.precede(savepoint, func(pgx.Rows) error { stands = true; return nil })
 	err := change()
 	if err == nil {
 		err = w.flush()
@@ -81,7 +84,9 @@ func (w *writer) Part(actor string, change func() error) error {
 	}
 	if err != nil {
 		w.forget()
-		if w.lost = again(err); w.lost == nil {
+		if again(err) != nil || !stands && len(w.wire.ahead) == 0 {
+			w.lost = err
+		} else {
 			_, w.lost = w.wire.ask(w.ctx, "", rollbackTo, nil, nil)
 		}
 	}
