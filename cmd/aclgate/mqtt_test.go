@@ -4,11 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net"
+	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -343,6 +346,51 @@ func TestMQTTLimits(t *testing.T) {
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s in the metrics", want)
+		}
+	}
+}
+
+// topicForm is what the audit log says of a topic: what a client writes there is no secret.
+var topicForm = regexp.MustCompile(`"topic":"[^"]*"`)
+
+// Whatever a client says with a key, good or bad, in whatever place: no byte of the answers, and no line
+// of the log, holds it (SPEC 14, 2).
+func TestMQTTSaysNoKey(t *testing.T) {
+	g := startMQTT(t, siteOptions{settings: "audit: {path: audit.jsonl, allow_sample: 1}\n"}, "")
+	const bad = "a-key-that-nobody-has"
+	connect := func(flags byte, level byte, parts ...any) []byte {
+		head := []any{"MQTT", []byte{level, flags, 0, 60}}
+		if level == 5 {
+			head = append(head, []byte{0})
+		}
+		return packet(0x10, append(head, parts...)...)
+	}
+	for _, key := range []string{"one-channel", bad} {
+		for i, sent := range [][]byte{
+			connect(0x82, 4, "client", key), connect(0x82, 5, "client", key), connect(0xc2, 4, "client", key, key), connect(0xc2, 5, "client", "x", key),
+			connect(0x02, 4, key), connect(0x02, 5, key), connect(0x82, 9, "client", key), connect(0x83, 4, "client", key), connect(0x86, 4, "client", key, "will", key),
+			connect(0x8e, 5, "client", []byte{0}, key, "payload", key), packet(0x10, "MQTT", key), packet(0x30, key, []byte(key)), packet(0x82, []byte{0, 9}, key, []byte{0}),
+			append(connect(0x82, 4, "client", key), packet(0x82, []byte{0, 9}, key+"/#", []byte{0})...), append(connect(0x82, 5, "client", key), packet(0x30, key, []byte{0}, []byte("x"))...),
+			append(connect(0x82, 5, "client", key), packet(0xe0, []byte{0x80, 0})...),
+		} {
+			conn := tcp(t, g.plain)
+			if _, err := conn.Write(append(sent, 0xe0, 0)); err != nil {
+				t.Fatal(err)
+			}
+			conn.SetReadDeadline(time.Now().Add(30 * time.Second))
+			text, err := io.ReadAll(conn)
+			if err != nil && !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("packet %d: %v", i, err)
+			}
+			if bytes.Contains(text, []byte(key)) {
+				t.Errorf("packet %d: the answer has the key: %q", i, text)
+			}
+			conn.Close()
+		}
+		for name, text := range map[string]string{"the log": g.stderr.String(), "the audit log": topicForm.ReplaceAllString(readText(t, g.folder, "audit.jsonl"), ""), "metrics": g.scrape()} {
+			if strings.Contains(text, key) {
+				t.Errorf("%s: the key %s is there", name, key)
+			}
 		}
 	}
 }

@@ -171,7 +171,7 @@ func (s *naiveSite) randomToken(q *naiveCall, name string, account int64) map[st
 	access := pickOne(r, map[string]any{"type": 0}, map[string]any{"type": 1}, map[string]any{"type": 1}, map[string]any{"type": 2, "acl": acl}, map[string]any{"type": 3})
 	if q.method != "POST" {
 		return pickOne(r, map[string]any{"info": name}, map[string]any{"enabled": r.IntN(3) > 0}, map[string]any{"expire": pickOne(r, naiveEnds...)},
-			map[string]any{"ttl": pickOne(r, 0, 60, 3600, 7200)}, map[string]any{"access": access}, map[string]any{"ips": pickOne(r, naiveIPs...)})
+			map[string]any{"ttl": pickOne(r, 0, 3000, 3600, 7200)}, map[string]any{"access": access}, map[string]any{"ips": pickOne(r, naiveIPs...)})
 	}
 	body := map[string]any{"info": name, "access": access}
 	if q.collection == "customer/tokens" && r.IntN(3) == 0 {
@@ -180,7 +180,7 @@ func (s *naiveSite) randomToken(q *naiveCall, name string, account int64) map[st
 	}
 	switch r.IntN(8) {
 	case 0:
-		body["ttl"] = pickOne(r, 60, 7200)
+		body["ttl"] = pickOne(r, 3000, 7200)
 	case 1: // for ever
 	default:
 		body["expire"] = pickOne(r, naiveEnds...)

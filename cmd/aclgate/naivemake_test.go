@@ -170,7 +170,7 @@ func (s *naiveSite) randomPerson(q *naiveCall) map[string]any {
 		}
 		may(2, "roles", pickOne(r, []string{"account-admin"}, []string{"consultant"}, []string{"clerk"}, []string{"admin-reader"}, []string{"nothing"}, []string{}, []string{"account-admin", "consultant"}))
 		may(4, "token_params", s.randomParams())
-		may(12, "password", "password of "+fmt.Sprint(r.IntN(1000)))
+		may(12, "password", naivePassword+fmt.Sprint(r.IntN(1000)))
 	case "realms/roles":
 		return s.randomRole(q)
 	}

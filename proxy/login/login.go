@@ -225,7 +225,10 @@ func (s *Service) admit(ctx context.Context, user int64, verifier string) (Answe
 		return Answer{}, false, nil
 	}
 	key, digest := store.NewKey()
-	id, err := s.keep(ctx, digest, user, &rights, time.Now())
+	id, err := s.keep(ctx, digest, user, verifier, &rights, time.Now())
+	if errors.Is(err, errClosed) {
+		return Answer{}, false, nil
+	}
 	if err != nil {
 		return Answer{}, false, err
 	}

@@ -3,22 +3,33 @@ package login
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"time"
 
 	"aclgate/policy"
 	"aclgate/policy/realm"
+	"aclgate/policy/record"
 	"aclgate/policy/store"
 )
 
 // Where there is a database, sessions are tokens in it, so that every gateway knows them and a restart
 // ends none.
 
-// keep makes a session of a user, and returns its id.
-func (s *Service) keep(ctx context.Context, d policy.Digest, user int64, rights *realm.Rights, now time.Time) (id int64, err error) {
+// errClosed says that a user may not be let in any more: another gateway has closed the record, or
+// written another password, and this one has not heard of it yet.
+var errClosed = errors.New("the user was closed meanwhile")
+
+// keep makes a session of a user who has shown the password of a verifier, and returns its id. What was
+// judged is looked at once more where the session is written: one that is made beside the end of all
+// sessions would come to life when the user is opened again.
+func (s *Service) keep(ctx context.Context, d policy.Digest, user int64, verifier string, rights *realm.Rights, now time.Time) (id int64, err error) {
 	if s.o.Write == nil {
 		return s.sessions.add(d, user, now, s.o.MaxAge, s.o.MaxSessions).id, nil
 	}
 	err = s.o.Write(ctx, actor(user), func(tx *store.Tx) (err error) {
+		if err := stillOpen(tx, user, verifier); err != nil {
+			return err
+		}
 		id, err = store.PutSession(tx, &store.Session{
 			User: user, CID: rights.CID, Digest: hex.EncodeToString(d[:]), Now: now.Unix(), Ends: now.Add(s.o.MaxAge).Unix(), TTL: rights.TTL, Most: s.o.MaxSessions,
 		})
@@ -27,14 +38,33 @@ func (s *Service) keep(ctx context.Context, d policy.Digest, user int64, rights 
 	return id, err
 }
 
-// tokensOf yields the tokens that carry a user: they lie in the branch of the home account. What does
-// not read carries nobody: it is no token.
-func (s *Service) tokensOf(tx *store.Tx, user, cid int64, yield func(*store.Record)) error {
-	for _, a := range s.directory.tree().Accounts() {
-		if !s.directory.tree().Contains(cid, a.ID) {
-			continue
+// stillOpen returns an error unless a user is there, enabled, and has the password of a verifier.
+func stillOpen(tx *store.Tx, user int64, verifier string) error {
+	row, err := tx.Get(store.Users, user)
+	if err == nil {
+		doc, parsed := record.Parse(row.Doc)
+		now, secret := tx.Secret(user)
+		if u := realm.UserOf(doc); parsed == nil && secret == nil && u.Enabled && now == verifier {
+			return nil
 		}
-		err := tx.EachOf(store.Tokens, a.ID, func(row store.Row) error {
+		err = errClosed
+	}
+	if errors.Is(err, store.ErrNoRow) {
+		err = errClosed
+	}
+	return err
+}
+
+// tokensOf yields the tokens that carry a user: they lie in the branch of the home account, as the
+// transaction sees it. What does not read carries nobody: it is no token.
+func tokensOf(tx *store.Tx, user, cid int64, yield func(*store.Record)) error {
+	branch := []int64{cid}
+	for i := 0; i < len(branch); i++ {
+		err := tx.EachOf(store.Accounts, branch[i], func(row store.Row) error { branch = append(branch, row.ID); return nil })
+		if err != nil {
+			return err
+		}
+		err = tx.EachOf(store.Tokens, branch[i], func(row store.Row) error {
 			if rec, _, err := tx.Read(row); err == nil && rec.Made.User == user {
 				yield(rec)
 			}
@@ -56,7 +86,7 @@ func (s *Service) end(ctx context.Context, actor string, user, keep int64) (ende
 	rights, _ := s.directory.rights(user)
 	err = s.o.Write(ctx, actor, func(tx *store.Tx) error {
 		var gone []int64
-		err := s.tokensOf(tx, user, rights.CID, func(rec *store.Record) {
+		err := tokensOf(tx, user, rights.CID, func(rec *store.Record) {
 			if rec.Token.ID != keep {
 				gone = append(gone, rec.Token.ID)
 			}

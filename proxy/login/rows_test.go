@@ -248,3 +248,45 @@ func TestPasswords(t *testing.T) {
 		t.Errorf("got %s", doc)
 	}
 }
+
+// What another gateway has done, and this one has not heard of yet, counts where a session is written and
+// where sessions end: none is made for a user who was closed, and none is overlooked in an account that
+// is new.
+func TestAnotherGatewayWasFaster(t *testing.T) {
+	e := database(t)
+	a, b := follow(t, e), follow(t, e)
+	key(t, b.try("acme", "anna", anna, here)) // the imported hash is renewed
+	if _, err := b.Logout(context.Background(), "test", 5); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.live.Follow(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	a.write(t, func(tx *store.Tx) error {
+		return tx.PutDoc(store.Users, 5, []byte(`{"id":5,"realm_id":1,"cid":11,"name":"anna","enabled":false}`))
+	})
+	_, verifier, err := b.check(&realm.Realm{ID: 1}, "anna", anna, false)
+	rights, in := b.directory.rights(5)
+	if err != nil || !in {
+		t.Fatalf("the second gateway has heard of it already: %v", err)
+	}
+	if id, err := b.keep(context.Background(), policy.Digest{7}, 5, verifier, &rights, time.Now()); err != errClosed {
+		t.Errorf("a session %d was made for a user who is closed: %v", id, err)
+	}
+	made := policy.Digest{9}
+	a.write(t, func(tx *store.Tx) error {
+		if err := tx.PutDoc(store.Accounts, 111, []byte(`{"id":111,"parent":11}`)); err != nil {
+			return err
+		}
+		if err := tx.PutDoc(store.Users, 5, []byte(`{"id":5,"realm_id":1,"cid":11,"name":"anna"}`)); err != nil {
+			return err
+		}
+		return tx.PutToken(&store.Record{Token: policy.Token{ID: 900, CID: 111, Access: policy.Standard, Enabled: true, Expire: time.Now().Unix() + 1000, Digest: made}, Made: store.Made{By: 1, User: 5, Realm: 1}}, nil)
+	})
+	if id, err := b.keep(context.Background(), policy.Digest{8}, 5, "another", &rights, time.Now()); err != errClosed {
+		t.Errorf("a session %d was made by a password that is another one now: %v", id, err)
+	}
+	if n, err := b.Logout(context.Background(), "test", 5); n != 1 || err != nil {
+		t.Errorf("%d tokens were ended, want that of the new account: %v", n, err)
+	}
+}
