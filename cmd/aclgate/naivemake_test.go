@@ -89,6 +89,11 @@ func (s *naiveSite) randomPeople(q *naiveCall) *naiveCall {
 	if q.collection != "login" && q.collection != "logout" && q.collection != "password" {
 		q.body = []map[string]any{s.randomPerson(q)}
 	}
+	for _, name := range []string{"token_params", "home"} { // objects, which PATCH merges: the cases of policy/admin judge that
+		if q.method == "PATCH" && q.body != nil && q.body[0][name] != nil {
+			q.method = "PUT"
+		}
+	}
 	return q
 }
 

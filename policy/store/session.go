@@ -9,6 +9,10 @@ import (
 // SessionName is what sessions are called in info.
 const SessionName = "login"
 
+// FirstSession is below all ids of sessions that live in memory: 2^52, which no store gives, and which
+// JavaScript still counts exactly.
+const FirstSession = 1 << 52
+
 // Session is a session of a user that is to be a row of Tokens: it has no access of its own.
 type Session struct {
 	User, CID int64

@@ -15,10 +15,6 @@ import (
 // token in so many be looked up again.
 const revisionCount = 1 << 10
 
-// firstSession is below all ids of sessions that live in memory: 2^52, which no store gives, and
-// which JavaScript still counts exactly.
-const firstSession = 1 << 52
-
 // sweepEvery is how often sessions that have ended are forgotten.
 const sweepEvery = time.Minute
 
@@ -124,7 +120,7 @@ func (s *sessions) put(n *session, now time.Time, most int) {
 		s.drop(before)
 	}
 	// Ids follow the clock, so that none is given again after a start.
-	s.lastID = max(s.lastID+1, firstSession+now.UnixMicro())
+	s.lastID = max(s.lastID+1, store.FirstSession+now.UnixMicro())
 	n.id = s.lastID
 	s.byDigest[n.digest] = n
 	s.byUser[n.user] = append(s.byUser[n.user], n)

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -232,10 +233,11 @@ func (x *call) caller() error {
 	}
 	t := x.Token
 	x.law.Caller.Token = admin.Token{
-		ID: t.ID, CID: t.CID, Access: t.Access, Enabled: t.Enabled, Expire: t.Expire, TTL: t.TTL, Created: t.Created,
+		ID: t.ID, CID: t.CID, Access: t.Access, Enabled: t.Enabled, Expire: cmp.Or(t.Expire, t.Deadline), TTL: t.TTL, Created: t.Created,
 		Accessed: x.Now.Unix(), Sources: t.Sources, Origins: t.Origins,
 	}
-	if x.api.store.File() == "" {
+	switch {
+	case x.api.store.File() == "" && t.ID < store.FirstSession:
 		doc := x.view.read(store.Tokens, t.ID)
 		now := admin.TokenOf(doc)
 		now.Accessed = x.Now.Unix()
@@ -247,8 +249,8 @@ func (x *call) caller() error {
 			now.Sources, now.Origins = t.Sources, t.Origins
 		}
 		x.law.Caller.Token = now
-	} else if x.law.Caller.Token.UserID = t.UserID; t.UserID != 0 {
-		session = true // a file has no tokens that others made
+	default: // a file has no tokens that others made, and in memory there are sessions alone
+		x.law.Caller.Token.UserID, session = t.UserID, t.UserID != 0
 	}
 	if x.law.Caller.Token.UserID != 0 && !x.law.Session(session) {
 		return errNobody

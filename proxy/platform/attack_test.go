@@ -1,12 +1,15 @@
 package platform_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"aclgate/policy"
+	"aclgate/policy/store"
 	"aclgate/proxy/platform"
 )
 
@@ -143,4 +146,40 @@ func TestAttackByNumbers(t *testing.T) {
 		{"17", "DELETE", "/platform/realms/1/users/all/password", "", 400, `…name them`},
 		{"17", "POST", "/platform/realms/1/users/5,6/logout?fields=id", "", 200, `{"result":[{"id":5},{"id":6}]}`},
 	})
+}
+
+// A user who signs in elsewhere has a session in memory alone. Roles let them administer as they let
+// others; a user who was closed meanwhile does nothing, and what has an id of the store has to be there.
+func TestSessionsFromElsewhere(t *testing.T) {
+	s := realmSite(t)
+	ask := func(id int64, method policy.Method, target, body string) platform.Answer {
+		t.Helper()
+		var req policy.Request
+		if reason := req.Parse(s.engine, method, []byte(target)); reason != policy.NotJudged {
+			t.Fatalf("%s: %v", target, reason)
+		}
+		token := policy.Token{ID: id, CID: 11, UserID: 5, Access: policy.ACLAccess, IsUser: true, Enabled: true, Expire: s.now.Unix() + 60}
+		c := platform.Call{Request: &req, Now: s.now, Token: &token, Scope: 11}
+		if body != "" {
+			c.Body = []byte(body)
+		}
+		return s.api.Serve(context.Background(), &c)
+	}
+	const session = store.FirstSession + 7
+	if a := ask(session, policy.GET, "/platform/customer", ""); a.Status != 200 || string(a.Body) != `{"result":[{"id":11,"name":"ACME"}]}` {
+		t.Errorf("got %d %s", a.Status, a.Body)
+	}
+	if a := ask(session, policy.PUT, "/platform/realms/1/users/6?fields=id", `{"metadata":{"a":1}}`); a.Status != 200 || a.Rev == 0 {
+		t.Errorf("got %d %s", a.Status, a.Body)
+	}
+	if a := ask(session, policy.GET, "/platform/tokens/all", ""); a.Status != 403 {
+		t.Errorf("got %d %s, want what the role does not say to be refused", a.Status, a.Body)
+	}
+	if a := ask(5000, policy.GET, "/platform/customer", ""); a.Status != 401 {
+		t.Errorf("a session of the store that is not there: got %d %s", a.Status, a.Body)
+	}
+	s.want(rows{{"operator", "PUT", "/platform/realms/1/users/5", `{"enabled":false}`, 200, `…`}})
+	if a := ask(session, policy.GET, "/platform/customer", ""); a.Status != 401 {
+		t.Errorf("a user who was closed: got %d %s", a.Status, a.Body)
+	}
 }
