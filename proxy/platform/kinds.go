@@ -143,6 +143,7 @@ func newKey(doc record.Value) (with record.Value, key string) {
 // delete takes a row away.
 func (x *call) delete(t store.Table, id int64) error {
 	defer x.view.forget()
+	x.view.shrunk(t)
 	if t == store.Users {
 		x.view.keepUser(id, record.Value{})
 	}

@@ -78,6 +78,7 @@ func makeUser(x *call, asked record.Value) (record.Value, error) {
 		if err := x.put(store.Accounts, account.With("id", record.NewInt(own))); err != nil {
 			return record.Value{}, err
 		}
+		x.view.grew(store.Accounts, account)
 	}
 	doc, fault := x.law.NewUser(of, asked, own)
 	return doc, faultOf(fault)

@@ -24,6 +24,7 @@ type world struct {
 	users    map[int64][]record.Value // of realms that were asked for; kept up to date by call.put
 	roles    map[int64][]realm.Role   // by realm
 	clients  map[int64][]int64        // by consultancy
+	counts   map[counted]int64        // what InBranch has counted; kept up to date by grew and shrunk
 	err      error                    // the first error of the store
 }
 
@@ -153,21 +154,6 @@ func (w *world) OtherMaster(cid, id, now int64) (other bool) {
 // kindTables are the tables of the kinds that a bound counts, by their words.
 var kindTables = map[string]store.Table{
 	"tokens": store.Tokens, "subaccounts": store.Accounts, "limits": store.Limits, "realms": store.Realms, "grants": store.Grants,
-}
-
-// InBranch implements admin.World.
-func (w *world) InBranch(word string, cid int64) (n int64) {
-	table := kindTables[word]
-	branch := w.branch(cid)
-	if table == store.Accounts {
-		return int64(len(branch) - 1)
-	}
-	w.inAccounts(table, branch, func(row store.Row) {
-		if table != store.Tokens || !bytes.Contains(row.Doc, []byte("user_id")) || !isLogin(w.parse(row)) {
-			n++
-		}
-	})
-	return n
 }
 
 // isLogin reports whether a token is one that a login made: no token has made it, and it carries a

@@ -46,6 +46,7 @@ func (x *call) post() error {
 		if err := x.write(record.Value{}, doc); err != nil {
 			return inElement(err, body, i)
 		}
+		x.view.grew(x.col.table, doc)
 		if key != "" && x.api.o.Ring != nil {
 			if err := x.w.Seal(id, x.api.o.Ring.Seal(doc, key)); err != nil {
 				return err
