@@ -137,6 +137,11 @@ type Replica struct {
 // Who returns who made the change, and how: further words, each name=value.
 func (c *Change) Who() (actor, how string) {
 	actor, how, _ = strings.Cut(c.Actor, " ")
+	if actor == "user" { // and which one
+		var id string
+		id, how, _ = strings.Cut(how, " ")
+		actor += " " + id
+	}
 	return actor, how
 }
 

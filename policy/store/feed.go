@@ -91,6 +91,7 @@ func (l *Live) Stats() Stats {
 // Run follows the engine until ctx ends. Beside that it keeps last uses and the history, which must
 // not hold up a change.
 func (l *Live) Run(ctx context.Context) {
+	l.running.Store(true)
 	var beside sync.WaitGroup
 	beside.Go(func() { l.tend(ctx) })
 	pause, failed := jitter(l.o.Poll), time.Duration(0)

@@ -54,6 +54,7 @@ type Live struct {
 	doubtRows map[rowKey]bool // these and other rows; mu is theirs too
 
 	loaded    atomic.Bool                 // something was read
+	running   atomic.Bool                 // Run was called, and leaves at its end
 	tree      atomic.Pointer[policy.Tree] // empty until then
 	docs      atomic.Pointer[documents]   // of all tables but Tokens and Items
 	owners    atomic.Pointer[ownerTable]
@@ -193,6 +194,17 @@ func (l *Live) tell(st *State, what What) {
 
 // Reload asks the engine for changes at once.
 func (l *Live) Reload() error { return l.Follow(context.Background()) }
+
+// Close gives the engine back. Who followed without Run, such as a check or a start that failed,
+// leaves first: whoever waits for all gateways would wait for it.
+func (l *Live) Close() error {
+	if !l.running.Load() {
+		end, cancel := l.bounded(context.Background())
+		defer cancel()
+		_ = l.o.Engine.Leave(end, l.o.Replica) // else it is silent, and forgotten later
+	}
+	return l.o.Engine.Close()
+}
 
 // Applied returns the revision that is obeyed.
 func (l *Live) Applied() int64 { return l.stats.applied.Load() }

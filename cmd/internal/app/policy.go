@@ -93,7 +93,7 @@ func (p *policySource) close() {
 		p.cache.Close()
 	}
 	if p.live != nil {
-		_ = p.live.Engine().Close() // everything that was answered is on the disk
+		_ = p.live.Close() // everything that was answered is on the disk
 	}
 }
 
