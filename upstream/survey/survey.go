@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -61,9 +60,6 @@ type Result struct {
 	Above map[int64]int64
 }
 
-// ErrTLS says that the backend speaks TLS, and was asked by http.
-var ErrTLS = errors.New("the backend speaks TLS: its URL begins with https://")
-
 // ErrUnauthorized says that the backend does not take the key, or wants one.
 var ErrUnauthorized = errors.New("the backend answers 401")
 
@@ -94,6 +90,8 @@ func Run(ctx context.Context, origin, key string, cat *policy.Catalogue, trust *
 			last = err
 		case WantsTLS(ctx, origin):
 			return nil, ErrTLS
+		case WantsPlain(ctx, origin):
+			return nil, ErrPlain
 		default:
 			return nil, fmt.Errorf("cannot ask the backend: %w", inWords(err))
 		}
@@ -107,29 +105,6 @@ func Run(ctx context.Context, origin, key string, cat *policy.Catalogue, trust *
 	s.tryHeader(ctx)
 	s.accounts(ctx)
 	return s.result, nil
-}
-
-// WantsTLS reports whether the backend at origin, an http URL, speaks TLS: what it answers to HTTP
-// in the clear (a TLS alert, a 400 page, nothing) names no cause. Nothing is sent to it but the
-// beginning of a handshake, and no certificate is trusted for it.
-func WantsTLS(ctx context.Context, origin string) bool {
-	u, err := url.Parse(origin)
-	if err != nil || u.Scheme != "http" {
-		return false
-	}
-	address := u.Host
-	if u.Port() == "" {
-		address = net.JoinHostPort(u.Hostname(), "80")
-	}
-	ctx, stop := context.WithTimeout(ctx, askFor)
-	defer stop()
-	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} // the question is whether it is TLS, not whose
-	conn, err := dialer.DialContext(ctx, "tcp", address)
-	if err != nil {
-		return false
-	}
-	conn.Close()
-	return true
 }
 
 // surveyor is one survey.

@@ -104,6 +104,13 @@ func TestTLSIsNamed(t *testing.T) {
 	if WantsTLS(context.Background(), bare.URL) {
 		t.Error("a backend without TLS is said to have it")
 	}
+	secure := strings.Replace(bare.URL, "http://", "https://", 1)
+	if _, err := Run(context.Background(), secure, "", catalogue(t), nil); !errors.Is(err, ErrPlain) {
+		t.Errorf("got %v, want %v", err, ErrPlain)
+	}
+	if WantsPlain(context.Background(), s.URL) || WantsPlain(context.Background(), bare.URL) {
+		t.Error("a backend with TLS, or one that is asked by http, is said to have none")
+	}
 }
 
 // What is no backend of this API is said to be none: it may be the wrong URL, and "no items yet" would

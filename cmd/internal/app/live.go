@@ -47,7 +47,7 @@ func (a *App) unanswered(ctx context.Context, err error) error {
 	case errors.Is(err, listing.ErrRedirect):
 		return fmt.Errorf("the backend at %s redirects: name in upstream.urls where it leads", a.settings.Upstream.URLs[0])
 	}
-	if err := a.wantsTLS(ctx); err != nil {
+	if err := a.otherScheme(ctx); err != nil {
 		return err
 	}
 	if ctx.Err() != nil || errors.Is(err, upstream.ErrTimeout) {
@@ -56,10 +56,14 @@ func (a *App) unanswered(ctx context.Context, err error) error {
 	return err
 }
 
-// wantsTLS returns an error if the settings name an http URL for a backend that speaks TLS.
-func (a *App) wantsTLS(ctx context.Context) error {
+// otherScheme returns an error if the settings name an http URL for a backend that speaks TLS, or an
+// https one for a backend that does not.
+func (a *App) otherScheme(ctx context.Context) error {
 	if survey.WantsTLS(ctx, a.settings.Upstream.URLs[0].String()) {
 		return fmt.Errorf("%w in upstream.urls", survey.ErrTLS)
+	}
+	if survey.WantsPlain(ctx, a.settings.Upstream.URLs[0].String()) {
+		return fmt.Errorf("%w in upstream.urls", survey.ErrPlain)
 	}
 	return nil
 }
@@ -84,7 +88,7 @@ func (a *App) AskBackend(ctx context.Context) error {
 	err := lister.Page(&answer, &q, 1, func(*listing.Row) bool { return false })
 	var refused *listing.AnswerError
 	if errors.As(err, &refused) && refused.Status != 401 && refused.Status != 429 {
-		return a.wantsTLS(ctx) // some that speak TLS answer 400 in the clear
+		return a.otherScheme(ctx) // some that speak TLS answer 400 in the clear
 	}
 	return a.unanswered(ctx, err)
 }
