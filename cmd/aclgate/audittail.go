@@ -180,13 +180,22 @@ func actionLine(at, who string, l *record.Line) string {
 	return strings.TrimRight(line, " ")
 }
 
-// changeLine returns a change by an operator for people.
+// changeLine returns a change by an operator, or of records, for people.
 func changeLine(at string, l *record.Line) string {
 	words := []string{l.Event}
 	if l.Result != "" {
 		words = append(words, l.Result)
 	}
 	words = append(words, fmt.Sprintf("revision %d", l.Revision))
+	if l.Table != "" {
+		words = append(words, l.Actor, l.Table+"/"+strings.Trim(strings.ReplaceAll(fmt.Sprint(l.IDs), " ", ","), "[]"))
+	}
+	if l.Count > 0 {
+		words = append(words, fmt.Sprintf("and others, %d in all", l.Count))
+	}
+	if l.How != "" {
+		words = append(words, l.How)
+	}
 	if l.Faults != "" {
 		words = append(words, strconv.Quote(l.Faults))
 	}

@@ -58,12 +58,19 @@ type Line struct {
 	Result   string `json:"result"`
 	Revision uint64 `json:"revision"`
 	Faults   string `json:"faults"`
+
+	From  int64   `json:"from"` // the first revision of a change of records, if there are several
+	Actor string  `json:"actor"`
+	Table string  `json:"table"`
+	IDs   []int64 `json:"ids"`
+	Count int     `json:"count"` // of the records, if not all are in IDs
+	How   string  `json:"how"`
 }
 
 // ErrLine is the error of a text that is no line of an audit log.
 var ErrLine = errors.New("this is no line of an audit log")
 
-// ParseLine is the inverse of Record.AppendJSON, Topic.AppendJSON and of what Change writes. Its error is ErrLine:
+// ParseLine is the inverse of Record.AppendJSON, Topic.AppendJSON and of what Change and StoreChange write. Its error is ErrLine:
 // part of a line may have been written when the disk was full.
 func ParseLine(text []byte) (Line, error) {
 	var l Line

@@ -2,6 +2,7 @@ package record
 
 import (
 	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func TestTopicLine(t *testing.T) {
 			Time: l.Time, Action: "subscribe", Verdict: "deny", Reason: "no-topic-entry", Code: 0x87, Topic: row.want, Printed: 3, Denied: 2,
 			Withheld: 9, Token: 17, Digest: "ab000000", CID: 11, Source: "192.0.2.1",
 		}
-		if l != want || l.Time.Unix() != 1700000000 {
+		if !reflect.DeepEqual(l, want) || l.Time.Unix() != 1700000000 {
 			t.Errorf("%q: got %+v, want %+v", row.topic, l, want)
 		}
 	}
