@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 
 	"aclgate/policy"
 )
@@ -15,7 +16,9 @@ func (x *explainer) hint() string {
 	text := ""
 	switch x.reason {
 	case policy.NoEntry:
-		text = x.hintEntry(x.ownQuestion())
+		if text = x.hintRoles(); text == "" {
+			text = x.hintEntry(x.ownQuestion())
+		}
 	case policy.LinkNoEntry, policy.LinkMessages:
 		text = x.hintLink()
 	case policy.FieldHidden:
@@ -80,6 +83,21 @@ func (x *explainer) hintEntry(q question) string {
 		q.submodule(), q.method, nearest.Number, x.at(nearest), ifRight)
 	if !nearest.HasSubmodules {
 		text += " Then its other submodules have to be named, too."
+	}
+	return text
+}
+
+// hintRoles says what opens a request to a user with roles, who has no entries; "" of anybody else.
+// Where the backend keeps accounts apart, a role that reaches less than the branch counts for nothing.
+func (x *explainer) hintRoles() string {
+	tok := x.in.Token
+	if tok == nil || !tok.IsUser || len(tok.Roles) == 0 {
+		return ""
+	}
+	text := "None of the user's roles permits it: give another one (aclgate user edit ID --role), if the user is meant to do this."
+	own := func(r policy.UserRole) bool { return r.Reach == policy.ReachOwn }
+	if x.engine.Mode == policy.ModeHeader && slices.ContainsFunc(tok.Roles, own) && x.in.Scope != 0 && x.scope().Accounts > 1 {
+		text += fmt.Sprintf(" With scope.mode: header a role of reach own opens nothing in account %s, for accounts lie below it: it takes one of reach branch.", x.accountName(x.in.Scope))
 	}
 	return text
 }
