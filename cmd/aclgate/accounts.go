@@ -8,11 +8,13 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"aclgate/config/strict"
 	"aclgate/policy/record"
 )
 
@@ -250,10 +252,9 @@ func (e *env) limitWrite(verb string) *cobra.Command {
 			}
 		}
 		for _, text := range set {
-			bound, value, found := strings.Cut(text, "=")
-			n, err := strconv.ParseInt(value, 10, 64)
-			if _, known := record.BoundNumber(bound); !found || err != nil || !known && bound != "blocking_duration" {
-				return fmt.Errorf("--set: expected a bound of docs/api.md and a number, such as api_calls=600, found %q", text)
+			bound, n, err := readBound(text)
+			if err != nil {
+				return err
 			}
 			fields[bound] = n
 		}
@@ -269,6 +270,26 @@ func (e *env) limitWrite(verb string) *cobra.Command {
 		e.completeFlag(c, "cid", &accountKind)
 	}
 	return c
+}
+
+// readBound reads what --set says of a limit.
+func readBound(text string) (bound string, n int64, err error) {
+	bound, value, _ := strings.Cut(text, "=")
+	known := []string{"blocking_duration"}
+	for _, b := range record.Bounds() {
+		known = append(known, b.Name)
+	}
+	if !slices.Contains(known, bound) {
+		hint := "docs/api.md has them all"
+		if near, found := strict.Nearest(bound, known); found {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		return "", 0, fmt.Errorf("--set: a limit has no bound %q: %s", bound, hint)
+	}
+	if n, err = strconv.ParseInt(value, 10, 64); err != nil {
+		return "", 0, fmt.Errorf("--set: expected %s and a number, such as %s=600, found %q", bound, bound, text)
+	}
+	return bound, n, nil
 }
 
 // writeRecord makes a record for an account, and prints its id, or changes the one that args names.

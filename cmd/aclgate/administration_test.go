@@ -73,6 +73,14 @@ func TestAccountAndLimitCommands(t *testing.T) {
 		}
 	}
 	g.runs(exitUsage, "limit", "new", "--name", "x")
+	for bound, said := range map[string]string{
+		"api_call=3": `a limit has no bound "api_call": did you mean "api_calls"?`, "zzz=3": "docs/api.md has them all",
+		"api_calls=x": "expected api_calls and a number, such as api_calls=600", "api_calls": "expected api_calls and a number",
+	} {
+		if out := g.runs(exitUsage, "limit", "new", "--cid", "1", "--name", "x", "--set", bound); !strings.Contains(out, said) {
+			t.Errorf("--set %s: got %s, want %q", bound, out, said)
+		}
+	}
 	g.runs(exitUsage, "limit", "edit", "1", "--set", "api_call=3")
 	g.runs(exitUsage, "account", "show", "x")
 	g.runs(exitUsage, "account", "edit", "11")

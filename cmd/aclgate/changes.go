@@ -46,8 +46,8 @@ func (e *env) changes() *cobra.Command {
 		Use:   "changes",
 		Short: "Print who changed which record in the database, and when",
 		Long: `Print the history of the database, oldest first: revision, time, who, the record,
-the names of the fields that changed, and how. Who is the id of a token, "operator",
-or "db" for a hand in the database; how is its account, the acting one (cid), the
+the names of the fields that changed, and how. Who is the id of a token, "user" and
+an id, "operator", or "db" for a hand in the database; how is its account, the acting one (cid), the
 decision and the address. With --output json each line is one object, with what
 was before and what after, with digests as their first 8 digits.`,
 		Args: cobra.NoArgs,
@@ -101,8 +101,21 @@ func (e *env) printChanges(ctx context.Context, path string, after int64, asJSON
 }
 
 func (c *historyLine) print(w io.Writer) {
-	ids := strings.Trim(strings.ReplaceAll(fmt.Sprint(c.IDs), " ", ","), "[]")
-	fmt.Fprintf(w, "%d\t%s\t%s\t%s/%s\t%s\t%s\n", c.Revision, c.Time.Format(time.RFC3339), c.Actor, c.Table, ids, c.what(), c.How)
+	fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", c.Revision, c.Time.Format(time.RFC3339), c.Actor, c.record(), c.what(), c.How)
+}
+
+// record names the record, an owner by its item: the number of its row says nothing to anybody.
+func (c *historyLine) record() string {
+	for _, doc := range []json.RawMessage{c.After, c.Before} {
+		var item struct {
+			Collection string
+			ID         int64
+		}
+		if json.Unmarshal(doc, &item) == nil && item.Collection != "" {
+			return fmt.Sprintf("%s/%d", item.Collection, item.ID)
+		}
+	}
+	return c.Table + "/" + strings.Trim(strings.ReplaceAll(fmt.Sprint(c.IDs), " ", ","), "[]")
 }
 
 // what says what became of the record.

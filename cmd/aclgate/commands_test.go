@@ -371,7 +371,7 @@ func TestInitModes(t *testing.T) {
 func TestInitOverwritesNothing(t *testing.T) {
 	folder := write(t, map[string]string{"policy.yaml": "mine"})
 	code, _, stderr := once(t, "init", "-c", filepath.Join(folder, "aclgate.yaml"), "--upstream", "http://127.0.0.1:9000")
-	if code != exitFailed || !strings.Contains(stderr, "policy.yaml exists already") {
+	if code != exitFailed || !strings.Contains(stderr, "policy.yaml exists already: nothing was written; move it away, or begin in an empty folder") {
 		t.Errorf("got %d %q", code, stderr)
 	}
 	if code, _, _ := once(t, "check", "-c", filepath.Join(folder, "aclgate.yaml")); code != exitSettings {

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,6 +107,9 @@ func (e *env) runInit(ctx context.Context, f *initFlags) error {
 		return fmt.Errorf("--upstream %q cannot be used: expected http://HOST:PORT or https://HOST:PORT, without a path", f.url)
 	}
 	folder := filepath.Dir(e.file)
+	if err := free(e.file, filepath.Join(folder, policyName)); err != nil {
+		return failed(err)
+	}
 	keyFile := filepath.Join(folder, upstreamName)
 	key, keyErr := config.ReadKeyFile(keyFile)
 	if keyErr != nil && !errors.Is(keyErr, os.ErrNotExist) {
@@ -165,6 +170,10 @@ func (f *initFlags) start() config.Start {
 	return s
 }
 
+// ownersHead begins a policy that is read once: what of a policy file is said there would be wrong.
+const ownersHead = `# Who may do what, for a beginning. "aclgate store import" puts it into the database, which
+# counts from then on: later changes here do nothing by themselves.`
+
 // ownersHint is in a policy that goes into a database with whose items are.
 const ownersHint = `
 # Whose items are, as far as you know it; "aclgate item assign" says it later, too.
@@ -181,7 +190,8 @@ type newFile struct {
 func (f *initFlags) files(start config.Start, accounts []policy.Account) ([]newFile, error) {
 	pol := store.Template(accounts)
 	if f.owners {
-		pol = append(pol, ownersHint...)
+		_, rest, _ := bytes.Cut(pol, []byte("\n\n"))
+		pol = slices.Concat([]byte(ownersHead+"\n\n"), rest, []byte(ownersHint))
 	}
 	if f.schema {
 		pol = append([]byte("# yaml-language-server: $schema="+policySchema+"\n"), pol...)
@@ -309,9 +319,8 @@ func accountsOf(r *survey.Result, mode config.ScopeMode) []policy.Account {
 // in them is nobody else's business.
 func (e *env) writeAll(folder string, files []newFile) error {
 	for _, f := range files {
-		path := filepath.Join(folder, f.name)
-		if _, err := os.Lstat(path); err == nil {
-			return fmt.Errorf("%s exists already: nothing was written", path)
+		if err := free(filepath.Join(folder, f.name)); err != nil {
+			return err
 		}
 	}
 	for _, f := range files {
@@ -320,6 +329,16 @@ func (e *env) writeAll(folder string, files []newFile) error {
 			return err
 		}
 		fmt.Fprintln(e.stdout, "wrote", path)
+	}
+	return nil
+}
+
+// free returns an error if one of the files exists.
+func free(paths ...string) error {
+	for _, path := range paths {
+		if _, err := os.Lstat(path); err == nil {
+			return fmt.Errorf("%s exists already: nothing was written; move it away, or begin in an empty folder", path)
+		}
 	}
 	return nil
 }

@@ -202,6 +202,9 @@ func TestInitOwners(t *testing.T) {
 	folder, stdout := initialised(t, backend.Options{Key: upstreamKey, IgnoreCID: true, NoCIDField: true}, "--owners")
 	file, policyFile := filepath.Join(folder, "aclgate.yaml"), filepath.Join(folder, policyName)
 	policyText := readText(t, folder, policyName)
+	if !strings.HasPrefix(policyText, ownersHead+"\n\naccounts:") || strings.Contains(policyText, "within two seconds") {
+		t.Errorf("the policy does not say that the database counts:\n%s", policyText)
+	}
 	for was, becomes := range map[string]string{"  # - {id: 11,": "  - {id: 11,", "# owners: {gw/devices: {11: [101,": "owners: {gw/devices: {11: [101,"} {
 		if !strings.Contains(policyText, was) {
 			t.Fatalf("got\n%s\nwant %q", policyText, was)

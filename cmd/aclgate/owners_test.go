@@ -223,6 +223,9 @@ func TestItemCommands(t *testing.T) {
 	if out := g.runs(exitOK, "item", "list", "gw/devices"); !strings.Contains(out, "account 11\t3 items\t1-2,4") {
 		t.Errorf("got %s", out)
 	}
+	if out := g.runs(exitOK, "changes"); !strings.Contains(out, "\toperator\tgw/devices/4\tnew\t") {
+		t.Errorf("the history does not name the item: %s", out)
+	}
 	csv := g.runs(exitOK, "item", "export")
 	if csv != "collection,id,cid\ngw/devices,1,11\ngw/devices,2,11\ngw/devices,4,11\n" {
 		t.Errorf("got %s", csv)

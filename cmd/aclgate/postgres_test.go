@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -63,13 +65,33 @@ func TestPostgresCommands(t *testing.T) {
 		{"migrate", "--url-file", filepath.Join(s.folder, "owner.dsn")}} {
 		g.runs(exitOK, append([]string{"store"}, args...)...)
 	}
-	if out := g.runs(exitOK, "store", "backup", "it's"); !strings.HasPrefix(out, "pg_dump ") {
-		t.Errorf("got %s", out)
-	}
+	g.dumps(d)
 	g.runs(exitOK, "check")
+	if out := g.runs(exitOK, "store", "status"); strings.Count(out, `"applied"`) != 2 { // its own, and that of the one gateway
+		t.Errorf("a check is still waited for: %s", out)
+	}
 	d.SQL(d.database, "ALTER TABLE aclgate.tokens DISABLE TRIGGER note_d")
 	if out := g.runs(exitFailed, "store", "verify", "--offline"); !strings.Contains(out, "aclgate.tokens") {
 		t.Errorf("without a trigger: got %s", out)
+	}
+}
+
+// dumps has a shell do what backup prints, with the login that it asks for.
+func (g *gate) dumps(d *shared) {
+	t := g.t
+	t.Helper()
+	if out := g.runs(exitUsage, "store", "backup", "x"); !strings.Contains(out, "backup needs --url-file FILE") {
+		t.Errorf("without the login: got %s", out)
+	}
+	file := filepath.Join(g.folder, "it's.dump")
+	line := g.runs(exitOK, "store", "backup", file, "--url-file", filepath.Join(g.folder, "owner.dsn"))
+	sh := exec.Command("sh", "-c", line)
+	sh.Env = append(os.Environ(), "PATH="+filepath.Dir(pgtest.Program(t, "pg_dump"))+":"+os.Getenv("PATH"))
+	if out, err := sh.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v %s", line, err, out)
+	}
+	if list, err := exec.Command(pgtest.Program(t, "pg_restore"), "--list", file).Output(); err != nil || !strings.Contains(string(list), "TABLE DATA aclgate tokens") {
+		t.Errorf("the dump holds no tokens: %v %s", err, list)
 	}
 }
 

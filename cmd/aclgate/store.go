@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -202,7 +201,8 @@ where it is read before a password is written.`,
 }
 
 func (e *env) storeBackup() *cobra.Command {
-	return &cobra.Command{
+	var owner string
+	c := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Write a copy of the database as it is at this moment",
 		Long: `Write a copy of the database to a file that is not there yet. A gateway may run
@@ -210,15 +210,19 @@ meanwhile. To restore it, stop the gateway, put the copy in the place of the
 database and remove the files beside it that end in -wal and -shm. Tokens that
 were revoked since are valid again then: revoke them before you start.
 
-For PostgreSQL, print the line of pg_dump that does it.`,
+For PostgreSQL, print the line of pg_dump that does it, with the login of
+--url-file. The way back is in docs/store.md.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := e.loadSettings()
 			if err != nil {
 				return err
 			}
-			if s.Store.Kind == config.StorePostgres {
-				fmt.Fprintf(e.stdout, "pg_dump --format custom --schema aclgate --file %s --dbname \"$(cat %s)\"\n", quoted(args[0]), quoted(cmp.Or(s.Store.AdminURL, s.Store.URL).Path))
+			switch {
+			case s.Store.Kind == config.StorePostgres && owner == "":
+				return errors.New("with PostgreSQL, backup needs --url-file FILE, with the DSN of a login in aclgate_owner, as store migrate does: the others may not read everything")
+			case s.Store.Kind == config.StorePostgres:
+				fmt.Fprintf(e.stdout, "pg_dump --format custom --schema aclgate --file %s --dbname \"$(cat %s)\"\n", quoted(args[0]), quoted(owner))
 				return nil
 			}
 			return e.withDatabase(cmd.Context(), func(_ *config.Settings, db app.Database) error {
@@ -228,6 +232,8 @@ For PostgreSQL, print the line of pg_dump that does it.`,
 			})
 		},
 	}
+	c.Flags().StringVar(&owner, "url-file", "", "PostgreSQL: file with the DSN of a login in aclgate_owner")
+	return c
 }
 
 // quoted returns a word as a shell reads it.

@@ -208,6 +208,10 @@ func TestTokensOfAFile(t *testing.T) {
 	if out := s.runs(exitOK, "token", "list"); !strings.Contains(out, "standard") {
 		t.Errorf("got %s", out)
 	}
+	ended := newSite(t, siteOptions{policy: fmt.Sprintf("accounts: [{id: 1}]\ntokens: [{id: 1, key_sha256: %064d, cid: 1, expire: 2020-01-01T00:00:00Z, access: {type: standard}}]\n", 7)})
+	if out := ended.runs(exitOK, "token", "list"); !strings.Contains(out, "ended 2020-01-01T00:00:00Z") {
+		t.Errorf("a token that has ended: got %s", out)
+	}
 	if out := s.runs(exitOK, "token", "show", "1"); !strings.Contains(out, "key_sha256: ") {
 		t.Errorf("got %s", out)
 	}
@@ -255,7 +259,11 @@ func TestHistoryOfADatabase(t *testing.T) {
 	if !strings.Contains(audit, `"actor":"operator","table":"tokens","ids":[`+id+`]`) {
 		t.Errorf("the audit log says %s", audit)
 	}
-	for name, text := range map[string]string{"changes": short + long, "audit": audit, "metrics": g.scrape()} {
+	shown := g.runs(exitOK, "audit", "tail", "-n", "0")
+	if !strings.Contains(shown, " operator tokens/"+id+" ") {
+		t.Errorf("audit tail does not show the changes: %s", shown)
+	}
+	for name, text := range map[string]string{"changes": short + long, "audit": audit + shown, "metrics": g.scrape()} {
 		if strings.Contains(text, made) || strings.Contains(text, digest[:9]) {
 			t.Errorf("%s: a key, or more than 8 digits of a digest", name)
 		}

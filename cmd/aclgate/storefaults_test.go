@@ -85,8 +85,8 @@ func TestBadSQLite(t *testing.T) {
 		code    int
 		says    string // DB is the path
 	}{
-		"not there":       {false, nil, []string{"store", "export"}, exitSettings, "there is no database DB: `aclgate store migrate` makes an empty one, `aclgate store import policy.yaml` fills it"},
-		"not there serve": {false, nil, []string{"serve"}, exitSettings, "there is no database DB: `aclgate store migrate` makes an empty one, `aclgate store import policy.yaml` fills it"},
+		"not there":       {false, nil, []string{"store", "export"}, exitSettings, "there is no database DB: `aclgate store migrate` makes an empty one, `aclgate store import policy.yaml` fills it; if there was one, put its newest backup there"},
+		"not there serve": {false, nil, []string{"serve"}, exitSettings, "there is no database DB: `aclgate store migrate` makes an empty one, `aclgate store import policy.yaml` fills it; if there was one, put its newest backup there"},
 		"no schema":       {false, text(nil), []string{"serve"}, exitSettings, "DB has no schema: run `aclgate store migrate`, then `aclgate store import policy.yaml`"},
 		"older":           {false, hand(string(first)), []string{"store", "export"}, exitSettings, "DB has version 1 of the schema, and this aclgate needs 2: run `aclgate store migrate`"},
 		"older check":     {false, hand(string(first)), []string{"check"}, exitSettings, "DB has version 1 of the schema, and this aclgate needs 2: run `aclgate store migrate`"},
@@ -196,6 +196,34 @@ func TestLockedAtTheStart(t *testing.T) {
 	g.await(g.admin+"/readyz", 200)
 	if status, body := call(t, validKey, "GET", g.api+channel, ""); status != 200 {
 		t.Errorf("after the lock: got %d %s", status, body)
+	}
+}
+
+// Why the records cannot be reached is told to the operator, who can do something about it, and to no
+// master.
+func TestOperatorIsToldWhy(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "locked.db")
+	s := sqliteSite(t, path)
+	s.runs(exitOK, "store", "migrate")
+	s.runs(exitOK, "store", "import", filepath.Join(s.folder, "policy.yaml"))
+	g := &gate{start(t, "serve", "-c", s.file()), s}
+	g.await(g.admin+"/readyz", 200)
+	made := strings.Fields(g.runs(exitOK, "token", "new", "--cid", "1", "--access", `{"type":1}`))
+	master := made[len(made)-1]
+	db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Begin(); err != nil { // and nobody ends it
+		t.Fatal(err)
+	}
+	if out := g.runs(exitFailed, "token", "new", "--cid", "1"); !strings.Contains(out, path+": another process holds it locked: end that one") {
+		t.Errorf("the operator: got %s", out)
+	}
+	if status, body := call(t, master, "POST", g.api+"/platform/tokens", `[{"info":"x","access":{"type":0},"expire":1}]`); status != 503 || strings.Contains(body, "locked") {
+		t.Errorf("a master: got %d %s", status, body)
 	}
 }
 

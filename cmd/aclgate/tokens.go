@@ -63,7 +63,11 @@ func tokenValidity(row map[string]any) string {
 		state = append(state, "disabled")
 	}
 	if expire := number(row, "expire"); expire > 0 {
-		state = append(state, "until "+time.Unix(expire, 0).UTC().Format(time.RFC3339))
+		word := "until "
+		if expire <= time.Now().Unix() {
+			word = "ended "
+		}
+		state = append(state, word+time.Unix(expire, 0).UTC().Format(time.RFC3339))
 	}
 	if ttl := number(row, "ttl"); ttl > 0 {
 		state = append(state, "ttl "+(time.Duration(ttl)*time.Second).String())

@@ -56,12 +56,15 @@ func (x *call) answer(head store.Head, err error) Answer {
 		return refuse(&record.Fault{Class: record.BadField, Text: strings.Join(strings.Fields(err.Error()), " ")})
 	case errors.Is(err, errBusy):
 		return fail(policy.LoginBusy, 503, errBusy.Error())
-	case errors.Is(err, store.ErrUnheard):
-		a := fail(policy.StoreAway, 503, store.ErrUnheard.Error())
-		a.Err = err
-		return a
 	}
-	a := fail(policy.StoreAway, 503, "the records cannot be reached now")
+	text := "the records cannot be reached now"
+	if errors.Is(err, store.ErrUnheard) {
+		text = store.ErrUnheard.Error()
+	}
+	if x.Operator { // who can do something about it; others may not know what the store is
+		text = err.Error()
+	}
+	a := fail(policy.StoreAway, 503, text)
 	a.Err = err
 	return a
 }

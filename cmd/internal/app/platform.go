@@ -63,7 +63,7 @@ func platformOptions(s *config.Settings, engine *policy.Engine) (platform.Option
 		o.Settings.Audiences[i.Name] = i.Audience
 	}
 	if s.Scope.Mode != config.ScopeNone && s.Scope.Owners != config.OwnersStore {
-		o.FixedAccounts = "the backend knows accounts: make and delete them there, and here with scope.owners store alone"
+		o.FixedAccounts = "accounts are the backend's: make and delete them there, and bring them here with store import (docs/store.md, Accounts); with scope.owners: store they are made here"
 	}
 	return o, err
 }

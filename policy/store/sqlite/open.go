@@ -110,7 +110,7 @@ func (e *Engine) openFile() error {
 	info, err := os.Stat(e.path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("there is no database %s: `aclgate store migrate` makes an empty one, `aclgate store import policy.yaml` fills it", e.path)
+		return fmt.Errorf("there is no database %s: `aclgate store migrate` makes an empty one, `aclgate store import policy.yaml` fills it; if there was one, put its newest backup there", e.path)
 	case err != nil:
 		return fmt.Errorf("cannot open the database: %w", err)
 	case !info.Mode().IsRegular():

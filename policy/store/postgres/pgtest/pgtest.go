@@ -37,8 +37,8 @@ type Server struct {
 
 var databases atomic.Int64
 
-// program returns the path of a program of PostgreSQL.
-func program(t testing.TB, name string) string {
+// Program returns the path of a program of PostgreSQL.
+func Program(t testing.TB, name string) string {
 	t.Helper()
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
 	if len(found) > 0 {
@@ -105,7 +105,7 @@ func folder(t testing.TB) string {
 func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
 	s := prepare(t, settings)
-	run(t, command(t, s.dir, program(t, "initdb"), "-D", s.data(), "-U", "root", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"))
+	run(t, command(t, s.dir, Program(t, "initdb"), "-D", s.data(), "-U", "root", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"))
 	hba := "local all t_locked scram-sha-256\nhost all t_locked all scram-sha-256\nlocal all all trust\nhost all all 127.0.0.1/32 trust\nlocal replication all trust\n"
 	if err := os.WriteFile(filepath.Join(s.data(), "pg_hba.conf"), []byte(hba), 0o644); err != nil {
 		t.Fatal(err)
@@ -178,7 +178,7 @@ func (s *Server) Up() {
 		s.t.Fatal(err)
 	}
 	defer log.Close()
-	s.cmd = command(s.t, s.dir, program(s.t, "postgres"), s.args...)
+	s.cmd = command(s.t, s.dir, Program(s.t, "postgres"), s.args...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
@@ -194,7 +194,7 @@ func (s *Server) Up() {
 func (s *Server) Await() {
 	s.t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if exec.Command(program(s.t, "psql"), "-X", "-q", s.URL("postgres", "root"), "-c", "SELECT 1").Run() == nil {
+		if exec.Command(Program(s.t, "psql"), "-X", "-q", s.URL("postgres", "root"), "-c", "SELECT 1").Run() == nil {
 			return
 		}
 	}
@@ -274,7 +274,7 @@ func (s *Server) SQL(database, text string) string {
 // TrySQL runs statements in psql as a login.
 func (s *Server) TrySQL(database, login, text string) (string, error) {
 	s.t.Helper()
-	cmd := exec.Command(program(s.t, "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", s.URL(database, login))
+	cmd := exec.Command(Program(s.t, "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", s.URL(database, login))
 	cmd.Stdin = strings.NewReader(text)
 	out, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(out)), err
@@ -284,7 +284,7 @@ func (s *Server) TrySQL(database, login, text string) (string, error) {
 func (s *Server) Standby(settings ...string) *Server {
 	s.t.Helper()
 	b := prepare(s.t, settings)
-	run(s.t, command(s.t, b.dir, program(s.t, "pg_basebackup"), "-D", b.data(), "-h", s.dir, "-p", strconv.Itoa(s.Port), "-U", "root", "-R", "-X", "stream", "-c", "fast"))
+	run(s.t, command(s.t, b.dir, Program(s.t, "pg_basebackup"), "-D", b.data(), "-h", s.dir, "-p", strconv.Itoa(s.Port), "-U", "root", "-R", "-X", "stream", "-c", "fast"))
 	if err := os.Chmod(b.data(), 0o700); err != nil {
 		s.t.Fatal(err)
 	}
