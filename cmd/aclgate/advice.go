@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,6 +44,9 @@ func advise(s *config.Settings, pol *policyFile, now time.Time) strict.Faults {
 	}
 	if pol != nil && s.Scope.Mode == config.ScopeHeader {
 		a.oneHeader(pol.Policy)
+	}
+	if pol != nil {
+		a.issuers(pol.Policy)
 	}
 	return a.faults
 }
@@ -177,6 +181,30 @@ func (a *adviser) oneHeader(pol *store.Policy) {
 	if n > 0 {
 		a.warn("scope.mode", "header unites nothing across accounts, and %d %s rights by roles: the first role counts that reaches the whole branch of the account and permits the request; "+
 			"reach own opens nothing where accounts lie below, and who consults clients names one in x-flespi-cid", n, plural(n, "user has", "users have"))
+	}
+}
+
+// issuers warns of realms that take the tokens of an issuer which the settings do not have: everybody
+// who comes with one gets a 401.
+func (a *adviser) issuers(pol *store.Policy) {
+	var known []string
+	for _, i := range a.s.Realms.Issuers {
+		known = append(known, i.Name)
+	}
+	for id, doc := range pol.Docs(store.Realms) {
+		realm, err := record.Parse(doc)
+		if err != nil {
+			continue
+		}
+		name := realm.Get("claims").Get("issuer").Text
+		if name == "" || slices.Contains(known, name) {
+			continue
+		}
+		hint := "name it there, with its URL"
+		if near, found := strict.Nearest(name, known); found {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		a.warn("realms.issuers", "realm %d takes the tokens of %q, and no issuer has this name: %s", id, name, hint)
 	}
 }
 

@@ -183,3 +183,22 @@ users:
 		t.Errorf("got %d %s", code, stderr)
 	}
 }
+
+// A realm that takes the tokens of an issuer which the settings do not have lets nobody in by them: check
+// says which, and what was meant.
+func TestAdviceOfIssuers(t *testing.T) {
+	const issuers = "scope: {mode: none}\nrealms: {issuers: [{name: corp, issuer: 'https://id.example.com', audience: aclgate, algorithms: [RS256]}]}\n"
+	of := func(name string) string {
+		return "accounts: [{id: 1}]\ntokens: []\nrealms: [{id: 7, cid: 1, public_id: acme, name: ACME, claims: {issuer: " + name + "}}]\n"
+	}
+	s := newSite(t, siteOptions{policy: of("crop"), settings: issuers})
+	for name, want := range map[string]string{
+		"crop": `realm 7 takes the tokens of "crop", and no issuer has this name: did you mean "corp"?`, "other": `no issuer has this name: name it there, with its URL`, "corp": "",
+	} {
+		s.policy(of(name))
+		code, _, stderr := once(t, "check", "-c", s.file())
+		if code != exitOK || !strings.Contains(stderr, want) || want == "" && strings.Contains(stderr, "no issuer") {
+			t.Errorf("%s: got %d %s, want %q", name, code, stderr, want)
+		}
+	}
+}
