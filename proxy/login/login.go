@@ -80,9 +80,11 @@ func (s *Service) Beside(st store.Store, r Records, tree func() *policy.Tree) *S
 
 // Changed says that realms, users or accounts are others now. When it returns, every token of a user
 // that is looked up has what they say.
-func (s *Service) Changed() {
-	s.directory.changed()
-	s.sessions.moveAll()
+func (s *Service) Changed() { changed(&s.directory, s.sessions) }
+
+func changed(d *directory, s *sessions) {
+	d.changed()
+	s.moveAll()
 }
 
 // UsersChanged says that these users are others now, or gone, and nothing else is. When it returns, every

@@ -215,6 +215,9 @@ type Store struct {
 	directory *directory
 }
 
+// Changed says of a store beside the one in force what Service.Changed says of that.
+func (s *Store) Changed() { changed(s.directory, s.sessions) }
+
 // Revision implements store.Store.
 func (s *Store) Revision(key uint64) uint64 {
 	return s.Store.Revision(key) + s.sessions.revisions[key%revisionCount].Load()

@@ -144,11 +144,18 @@ func (a *App) openPolicies() (err error) {
 	}
 	a.useLimits() // the first load was told before the store was known
 	if shadow := a.settings.Policy.Shadow; shadow.IsSet() {
-		if a.shadow, err = a.newSource(shadow, a.log.With("policy", "shadow"), nil); err != nil {
+		if a.shadow, err = a.newSource(shadow, a.log.With("policy", "shadow"), a.shadowChanged); err != nil {
 			return fmt.Errorf("cannot read policy.shadow: %w", err)
 		}
 	}
 	return nil
+}
+
+// shadowChanged is called after every reading of the second policy.
+func (a *App) shadowChanged(s store.State, _ store.What) {
+	if a.shadow != nil && !s.Stale {
+		a.shadow.sessions.Changed()
+	}
 }
 
 // policyChanged is called after every reading of the policy, one at a time.
