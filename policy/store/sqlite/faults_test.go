@@ -321,7 +321,8 @@ func TestByHand(t *testing.T) {
 	}
 }
 
-// A file that takes the place of the database is not followed: it may be an older one.
+// A file that takes the place of the database is not followed: it may be an older one. Nor is what is
+// open changed any more, also where the file was only moved away: the next start would not find it.
 func TestReplacedFile(t *testing.T) {
 	e, path := fresh(t)
 	backup := path + ".copy"
@@ -331,11 +332,21 @@ func TestReplacedFile(t *testing.T) {
 	if err := e.Backup(t.Context(), backup); err == nil {
 		t.Error("a backup overwrites another one")
 	}
-	if err := os.Rename(backup, path); err != nil {
-		t.Fatal(err)
+	write := func() error {
+		_, err := e.Write(t.Context(), "operator", func(w store.Writer) error { return w.Put(store.Accounts, 77, []byte(`{"id":77}`)) })
+		return err
 	}
-	_, err := e.Since(t.Context(), 0)
-	wantAdvice(t, err, "in the place of the database", "restart")
+	for _, move := range [][2]string{{path, path + ".moved"}, {backup, path}} {
+		if err := os.Rename(move[0], move[1]); err != nil {
+			t.Fatal(err)
+		}
+		_, err := e.Since(t.Context(), 0)
+		wantAdvice(t, err, "in its place", "restart")
+		wantAdvice(t, write(), "in its place", "restart")
+	}
+	if err := errors.Join(os.Remove(path), os.Rename(path+".moved", path), write()); err != nil {
+		t.Errorf("the file is back: %v", err)
+	}
 }
 
 // Looking for news costs nothing where there are none.

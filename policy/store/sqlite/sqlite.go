@@ -36,9 +36,10 @@ type Engine struct {
 	makes *kept // of write
 	named int   // tokens of one transaction that are a change each
 
-	mu       sync.Mutex // of what follows
-	feed     *sql.Conn  // always the same one: data_version counts for a connection
-	file     os.FileInfo
+	file os.FileInfo // what was opened; set before Check passes
+
+	mu       sync.Mutex   // of what follows
+	feed     *sql.Conn    // always the same one: data_version counts for a connection
 	last     *store.Batch // of the last Since, without changes
 	lastSeen int64        // data_version from before it was read; 0: none
 	after    int64        // what it was asked for
@@ -79,7 +80,7 @@ func (e *Engine) Close() error {
 }
 
 // errReplaced says that the file under its name is another one than was opened.
-var errReplaced = errors.New("another file was put in the place of the database while it was in use: restart the gateway, which then reads that one")
+var errReplaced = errors.New("the file was moved away, or another one was put in its place, while it was in use: put it back, or restart the gateway, which then reads what is there")
 
 // Since implements store.Engine. Where nothing was committed since the last call it reads no table.
 func (e *Engine) Since(ctx context.Context, after int64) (*store.Batch, error) {
@@ -88,8 +89,8 @@ func (e *Engine) Since(ctx context.Context, after int64) (*store.Batch, error) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if info, err := os.Stat(e.path); err != nil || !os.SameFile(info, e.file) {
-		return nil, fmt.Errorf("%s: %w", e.path, errReplaced)
+	if err := e.inPlace(); err != nil {
+		return nil, err
 	}
 	b, err := e.since(ctx, after)
 	if err != nil {
@@ -101,6 +102,15 @@ func (e *Engine) Since(ctx context.Context, after int64) (*store.Batch, error) {
 		return nil, e.explain(err)
 	}
 	return b, nil
+}
+
+// inPlace ends with an error where the name of the file does not lead to what is open any more: what is
+// read would be old, and what is written lost with the next start. Check has passed.
+func (e *Engine) inPlace() error {
+	if info, err := os.Stat(e.path); err != nil || !os.SameFile(info, e.file) {
+		return fmt.Errorf("%s: %w", e.path, errReplaced)
+	}
+	return nil
 }
 
 func (e *Engine) since(ctx context.Context, after int64) (b *store.Batch, err error) {
@@ -205,6 +215,9 @@ func (e *Engine) Write(ctx context.Context, actor string, change func(store.Writ
 // transaction makes one transaction of the only writer.
 func (e *Engine) transaction(ctx context.Context, change func(*writer) error) error {
 	if err := e.Check(ctx); err != nil {
+		return err
+	}
+	if err := e.inPlace(); err != nil {
 		return err
 	}
 	return e.commit(ctx, change)
