@@ -132,14 +132,21 @@ func (s *Scope) below() string {
 	}
 }
 
-// String returns who the token is, on one line.
+// String returns who the token is, on one line. A session that is only supposed has no id and no digest.
 func (t *Token) String() string {
-	text := fmt.Sprint(t.ID)
-	if t.Info != "" {
-		text += fmt.Sprintf(" %q", t.Info)
+	supposed := t.ID == 0 && strings.Trim(t.Digest, "0") == ""
+	text := t.Info
+	if !supposed {
+		text = fmt.Sprint(t.ID)
+		if t.Info != "" {
+			text += fmt.Sprintf(" %q", t.Info)
+		}
 	}
 	if t.Place != "" {
 		text += ", " + t.Place
+	}
+	if supposed {
+		return text
 	}
 	return text + ", digest " + t.Digest + "…"
 }
