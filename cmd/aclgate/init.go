@@ -268,7 +268,7 @@ func fitting(r *survey.Result) (config.ScopeMode, config.Accounts, string) {
 			"A creation gets the cid of its account in its body; a backend that ignores it there needs scope.owners store."
 	case r.Items > 0 && r.Owned == 0:
 		return config.ScopeNone, "", "Seen: " + r.String() + ".\n" +
-			"Its rows have no cid, so accounts cannot be kept apart by them: one account for all.\nFor several: aclgate init --owners."
+			"Its rows have no cid, so accounts cannot be kept apart by them: one account for all.\nFor several: the same init with --owners, in another folder."
 	case r.Items > r.Owned:
 		return config.ScopeIDs, accounts, seen + "Rows without a cid belong to nobody: no token reaches them."
 	case len(r.CIDs) > 1 || len(r.Accounts) > 1:

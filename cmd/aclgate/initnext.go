@@ -22,12 +22,12 @@ func (e *env) sayAgain(folder string, files []newFile) {
 	fmt.Fprintf(e.stdout, "\nBetter: mend what kept the backend from being asked, then: rm %s\nand run the same init again.\n", strings.Join(names, " "))
 }
 
-// firstToken returns the command that makes the first token, of the first account of the policy: it
-// reads what the backend was seen to have.
+// firstToken returns the command that makes the first token: it reads what the backend was seen to have,
+// and of several accounts it has one that is below another, for whoever is above sees all of them.
 func firstToken(policyFile string, found *survey.Result, accounts []policy.Account) string {
 	line, uri := "aclgate token new --into "+policyFile, "gw/devices"
-	if len(accounts) > 0 && accounts[0].ID != defaultAccount {
-		line += fmt.Sprintf(" --cid %d", accounts[0].ID)
+	if i := max(slices.IndexFunc(accounts, func(a policy.Account) bool { return a.Parent != 0 }), 0); len(accounts) > 1 || i < len(accounts) && accounts[i].ID != defaultAccount {
+		line += fmt.Sprintf(" --cid %d", accounts[i].ID)
 	}
 	if found != nil && len(found.Collections) > 0 && !slices.Contains(found.Collections, uri) {
 		uri = found.Collections[0]
