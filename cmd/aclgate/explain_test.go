@@ -65,7 +65,7 @@ func TestExplain(t *testing.T) {
 		{"no token", []string{"--token", "19", "GET", "/gw/devices/8"}, 1, "no token has the id 19"},
 		{"several", []string{"--info", "ops", "GET", "/gw/devices/8"}, 1, "several tokens have \"ops\" in its info: name one by --token: 17, 18"},
 		{"nobody", []string{"GET", "/gw/devices/8"}, 2, "name a token"},
-		{"two names", []string{"--token", "17", "--info", "ops", "GET", "/gw/devices/8"}, 2, "none of the others can be"},
+		{"two names", []string{"--token", "17", "--info", "ops", "GET", "/gw/devices/8"}, 2, "--info and --token exclude each other: give one of them"},
 		{"small letters", []string{"--token", "17", "get", "/gw/devices/8"}, 0, "The method is explained as GET"},
 		{"no path", []string{"--token", "17", "GET", "http://host/gw"}, 2, "a path begins with /"},
 		{"bad cid", []string{"--token", "17", "--cid", "x", "GET", "/gw"}, 2, "--cid is the id of an account"},
