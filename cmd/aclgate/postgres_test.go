@@ -169,6 +169,9 @@ func TestPostgresComesLater(t *testing.T) {
 // takes what it made there away. With -long and -v it shows how long a change takes to the last gateway.
 func TestBenchOfPostgres(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("measures: not beside the race detector, whose work lets the lease run out")
+	}
 	d := newShared(t)
 	s := newSite(t, siteOptions{})
 	d.SQL(d.database, "ALTER ROLE t_owner SUPERUSER")
