@@ -26,8 +26,9 @@ func (e *env) sayAgain(folder string, files []newFile) {
 // and of several accounts it has one that is below another, for whoever is above sees all of them.
 func firstToken(policyFile string, found *survey.Result, accounts []policy.Account) string {
 	line, uri := "aclgate token new --into "+policyFile, "gw/devices"
-	if i := max(slices.IndexFunc(accounts, func(a policy.Account) bool { return a.Parent != 0 }), 0); len(accounts) > 1 || i < len(accounts) && accounts[i].ID != defaultAccount {
-		line += fmt.Sprintf(" --cid %d", accounts[i].ID)
+	if len(accounts) > 1 || len(accounts) == 1 && accounts[0].ID != defaultAccount {
+		below := slices.IndexFunc(accounts, func(a policy.Account) bool { return a.Parent != 0 })
+		line += fmt.Sprintf(" --cid %d", accounts[max(below, 0)].ID)
 	}
 	if found != nil && len(found.Collections) > 0 && !slices.Contains(found.Collections, uri) {
 		uri = found.Collections[0]

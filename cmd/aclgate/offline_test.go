@@ -52,13 +52,7 @@ func TestOffline(t *testing.T) {
 		t.Errorf("the token that was made: got %d %s", status, text)
 	}
 	s.runs(exitOK, "token", "revoke", "--offline", "20")
-	for range 200 { // a gateway looks every 20 ms
-		if status, _ := call(t, key, "GET", g.api+"/auth/info", ""); status == 401 {
-			break
-		}
-		time.Sleep(25 * time.Millisecond)
-	}
-	g.want(key, "GET", "/auth/info", "", 401, `{"errors":[{"code":401,"reason":"invalid or expired token"}],"result":[]}`)
+	g.refuses(key, 200, `{"errors":[{"code":401,"reason":"invalid or expired token"}],"result":[]}`)
 	if out := s.runs(exitOK, "changes"); !strings.Contains(out, "offline") {
 		t.Errorf("the history does not say where a change came from: %s", out)
 	}
@@ -95,13 +89,7 @@ func TestOfflineUsers(t *testing.T) {
 		t.Errorf("got %d %s", status, text)
 	}
 	s.runs(exitOK, "user", "logout", "1", "--offline")
-	for range 1200 { // a gateway looks every 20 ms
-		if status, _ := call(t, key, "GET", g.api+"/auth/info", ""); status == 401 {
-			break
-		}
-		time.Sleep(25 * time.Millisecond)
-	}
-	g.want(key, "GET", "/auth/info", "", 401, "")
+	g.refuses(key, 1200, "")
 	for want, args := range map[string][]string{
 		"1\tanna\n": {"user", "logout", ""}, "1\tACME\n": {"user", "new", "--realm", ""}, "": {"grant", "link", ""}, "1\toperator\n11\tACME\n12\tHarbour\n111\tNorth\n": {"grant", "link", "1", ""},
 	} {
@@ -167,4 +155,17 @@ func TestCompletion(t *testing.T) {
 	completes("1\n17\n18\n19\n", "token", "revoke", "")
 	completes("", "limit", "delete", "")
 	completes("", "account", "delete", "11", "")
+}
+
+// refuses waits, for so many tries, until the gateway refuses a key, and compares what it then says. It
+// looks for news of its database every 20 ms.
+func (g *gate) refuses(key string, tries int, part string) {
+	g.t.Helper()
+	for range tries {
+		if status, _ := call(g.t, key, "GET", g.api+"/auth/info", ""); status == 401 {
+			break
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	g.want(key, "GET", "/auth/info", "", 401, part)
 }

@@ -1,8 +1,6 @@
 package sqlite
 
-import (
-	"errors"
-)
+import "errors"
 
 const (
 	savepoint  = `SAVEPOINT part`
