@@ -121,8 +121,11 @@ func (x *session) judgeDelivery(m *wire.Publish, d *delivery, cid int64) (why wi
 	x.rights.mu.Lock()
 	defer x.rights.mu.Unlock()
 	j := x.rights.judge
-	why, reason = x.inForce(time.Now()), policy.SenderOutside
-	if why == wire.Success && cid >= 0 {
+	if why = x.inForce(time.Now()); why != wire.Success {
+		return why, policy.NotJudged // the judge still holds the levels of an earlier message, whose bytes are gone
+	}
+	reason = policy.SenderOutside
+	if cid >= 0 {
 		reason = j.Deliver(m.Topic, cid)
 	}
 	if d.of, d.shown = cid, j.Shown(); cid == 0 {

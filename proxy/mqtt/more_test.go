@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	fake "aclgate/bench/broker"
 	"aclgate/proxy/mqtt/wire"
 )
 
@@ -79,4 +80,27 @@ func TestKeepAlive(t *testing.T) {
 	p := w.dial(wire.V5, "acl-key-1", func(c *wire.Connect) { c.KeepAlive = 1 })
 	p.want("CONNACK 0x00 <nil>")
 	p.want("DISCONNECT 0x8D <nil>")
+}
+
+// TestRevokedBesideAPacket: a message comes for a client whose token was revoked, while a packet of
+// its own is on the way. What judged its last packet reads none of the bytes that have come since;
+// that is for the race detector.
+func TestRevokedBesideAPacket(t *testing.T) {
+	t.Parallel()
+	m := newMovable(t, fake.Config{}, 1000, func(o *Options) { o.Revoke = time.Hour })
+	m.place([]int64{1, 2}, 1)
+	const name = "flespi/state/gw/devices/1/name"
+	p := m.dial(wire.V5, "standard-key", nil)
+	p.want("CONNACK 0x00 <nil>")
+	p.publish(1, "a/x", "1")
+	p.want("PUBACK 77 0x10 <nil>")
+	p.subscribe(1, 0, name)
+	p.want("SUBACK 1 [0x01] <nil>")
+	if _, err := p.Write([]byte("\x30\x7f\x00\x20half of a topic")); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(50 * time.Millisecond) // until it is read
+	m.set("standard-key", nil)
+	m.broker.Publish(fake.Message{Topic: name, Payload: "not for it"})
+	p.want("DISCONNECT 0x87 <nil>")
 }
