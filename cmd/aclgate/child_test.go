@@ -40,6 +40,10 @@ func TestMain(m *testing.M) {
 		serveBackend(address)
 		return
 	}
+	if config := os.Getenv(floodVariable); config != "" {
+		serveFlood(config)
+		return
+	}
 	// Tests wait for processes far longer than they compute: more of them run at once than there
 	// are cores, unless the command line says how many.
 	flag.Parse()
