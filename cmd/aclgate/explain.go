@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -77,7 +78,6 @@ allowed or not; 1 that there is no such token.`,
 	f.output.addJSON(c)
 	flags.BoolVar(&f.live, "live", false, "ask the running gateway: the accounts of items, what a match names, limits and blocks")
 	flags.BoolVar(&f.mqtt, "mqtt", false, "explain subscribe FILTER, publish TOPIC or deliver TOPIC")
-	c.MarkFlagsMutuallyExclusive("live", "mqtt")
 	c.MarkFlagsMutuallyExclusive("token", "digest", "info", "key-file", "user")
 	return c
 }
@@ -115,13 +115,14 @@ func (e *env) runExplain(cmd *cobra.Command, f *explainFlags, args []string) err
 	}
 	ask.File, ask.Tree, ask.Grants, ask.Token = s.Store.Path.Text, pol.Tree, pol.Grants(), pol.token(rec)
 	if f.mqtt {
-		report := explain.Topic(app.TopicOptions(s, pol.engine), explain.TopicAsk{Action: args[0], Topic: args[1], Input: ask.Input, File: ask.File})
-		return e.print(report, f.output.json())
+		return e.explainTopic(cmd.Context(), f, s, pol, ask)
 	}
 	var report *explain.Report
 	if !f.live {
 		report = explain.Explain(pol.engine, ask)
-	} else if report, err = e.explainLive(cmd.Context(), s, ask, f.at == ""); err != nil {
+	} else if report, err = explainLive(cmd.Context(), e, s, live[explain.Report]{
+		explain.Question{Ask: ask}, f.at == "", func(ctx context.Context, a *app.App) (*explain.Report, error) { return a.Explain(ctx, ask) },
+	}); err != nil {
 		return err
 	}
 	if ask.Method != args[0] {
@@ -129,6 +130,22 @@ func (e *env) runExplain(cmd *cobra.Command, f *explainFlags, args []string) err
 	}
 	if near := meant(pol.engine.Catalogue, ask.Target); near != "" && report.Reason == policy.UnknownRoute.String() {
 		report.Notes = append(report.Notes, "D"+strings.TrimPrefix(near, ": d"))
+	}
+	return e.print(report, f.output.json())
+}
+
+// explainTopic explains an action on a topic: the method of ask on its target.
+func (e *env) explainTopic(ctx context.Context, f *explainFlags, s *config.Settings, pol *policyFile, ask explain.Ask) error {
+	topic := explain.TopicAsk{Action: ask.Method, Topic: ask.Target, Input: ask.Input, File: ask.File}
+	if !f.live {
+		return e.print(explain.Topic(app.TopicOptions(s, pol.engine), topic), f.output.json())
+	}
+	report, err := explainLive(ctx, e, s, live[explain.TopicReport]{
+		explain.Question{Action: topic.Action, Ask: ask}, f.at == "",
+		func(ctx context.Context, a *app.App) (*explain.TopicReport, error) { return a.ExplainTopic(ctx, topic) },
+	})
+	if err != nil {
+		return err
 	}
 	return e.print(report, f.output.json())
 }

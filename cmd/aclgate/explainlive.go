@@ -18,14 +18,22 @@ type errNotAsked struct{ why string }
 
 func (e *errNotAsked) Error() string { return e.why }
 
-// explainLive explains a request as the running gateway judges it; at this moment, if now says so.
-// Where none can be asked, it asks the backend itself, and says that it did.
-func (e *env) explainLive(ctx context.Context, s *config.Settings, ask explain.Ask, now bool) (*explain.Report, error) {
-	moment := ask
-	if now {
-		moment.At = 0
+// live is how something is explained where a gateway runs, or could.
+type live[R any] struct {
+	question explain.Question
+	now      bool // at this moment: what is true of limits and blocks counts
+	// backend explains it by what the backend says, where no gateway can be asked.
+	backend func(context.Context, *app.App) (*R, error)
+}
+
+// explainLive explains as the running gateway judges. Where none can be asked, it asks the backend
+// itself, and says that it did.
+func explainLive[R any](ctx context.Context, e *env, s *config.Settings, l live[R]) (*R, error) {
+	question := l.question
+	if l.now {
+		question.Ask.At = 0
 	}
-	report, err := e.askExplain(ctx, s, moment)
+	report, err := askExplain[R](ctx, e, s, question)
 	var away *errNotAsked
 	if !errors.As(err, &away) {
 		return report, failed(err)
@@ -39,19 +47,20 @@ func (e *env) explainLive(ctx context.Context, s *config.Settings, ask explain.A
 	}
 	defer a.Close()
 	defer e.during("asking the backend").end()
-	report, err = a.Explain(ctx, ask)
+	report, err = l.backend(ctx, a)
 	return report, failed(err)
 }
 
-// askExplain has the running gateway explain a request. The error is an *errNotAsked where there is
+// askExplain has the running gateway explain something. The error is an *errNotAsked where there is
 // none that could.
-func (e *env) askExplain(ctx context.Context, s *config.Settings, ask explain.Ask) (*explain.Report, error) {
+func askExplain[R any](ctx context.Context, e *env, s *config.Settings, q explain.Question) (*R, error) {
 	if !s.Admin.Token.IsSet() {
 		return nil, &errNotAsked{"the running gateway was not asked, which needs admin.token_file"}
 	}
-	q := explain.Question{Ask: ask, Token: ask.Token.Digest}
+	tok := q.Ask.Token
+	q.Token = tok.Digest
 	if q.Token == (policy.Digest{}) { // nobody's key: a session that --user made up
-		q.User = ask.Token.UserID
+		q.User = tok.UserID
 	}
 	body, err := json.Marshal(&q)
 	if err != nil {
@@ -66,7 +75,7 @@ func (e *env) askExplain(ctx context.Context, s *config.Settings, ask explain.As
 	case status != http.StatusOK:
 		return nil, fmt.Errorf("the admin listener answered %d: %s", status, reasons(text))
 	}
-	var answer struct{ Result []*explain.Report }
+	var answer struct{ Result []*R }
 	if json.Unmarshal([]byte(text), &answer) != nil || len(answer.Result) != 1 {
 		return nil, &errNotAsked{"the running gateway is of another version"}
 	}

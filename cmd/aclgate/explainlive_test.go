@@ -197,6 +197,63 @@ func TestWhyOfWhatWasDenied(t *testing.T) {
 	look("ended")
 }
 
+// What was denied by a limit or a block is no matter of the policy: why says so, and how it is now.
+func TestWhyOfABlockedAccount(t *testing.T) {
+	t.Parallel()
+	policy := strings.Replace(livePolicy, "name: fleet", "name: fleet, limit_id: 5", 1) + "limits: [{id: 5, cid: 1, name: small, api_calls: 2, blocking_duration: 3600}]\n"
+	g := startGate(t, siteOptions{policy: policy, settings: "scope: {mode: ids}\naudit: {path: audit.jsonl}\n"})
+	limited, status := "", 0
+	for range 50 {
+		if limited, status = g.ask("often-used-one", "GET", "/gw/devices/102", ""); status == http.StatusTooManyRequests {
+			break
+		}
+	}
+	closed, _ := g.ask("of-the-closed-one", "GET", "/gw/devices/101", "")
+	why := func(id string, want ...string) {
+		t.Helper()
+		code, stdout, stderr := once(t, "why", id, "-c", g.file())
+		for _, want := range append(want, "nothing in the policy refused it") {
+			if code != exitOK || !strings.Contains(stdout, want) || shownAsPassing(stdout) {
+				t.Errorf("got %d %s%s, want %q", code, stdout, stderr, want)
+			}
+		}
+	}
+	why(limited, "DENY (account-limit), answered 429", "It is so now, too: account 11 has used up api_calls or api_traffic of its limit")
+	why(closed, "DENY (account-blocked), answered 403", "It is so now, too: account 13 is not enabled")
+	g.policy(strings.Replace(policy, "enabled: false", "enabled: true", 1))
+	if status := g.reload(); status != 200 {
+		t.Fatalf("got %d of the reload", status)
+	}
+	why(closed, "It is not so any more: the gateway does not refuse token 7 for this now")
+	g.end()
+	why(limited, "Whether it is so now only the running gateway knows", "is the gateway running?")
+}
+
+// explain --mqtt --live asks the running gateway what the entries cannot tell; without --live it is said
+// to be open.
+func TestExplainTopicsLive(t *testing.T) {
+	t.Parallel()
+	g := startGate(t, siteOptions{policy: livePolicy, settings: "scope: {mode: ids}\n"})
+	for _, row := range []struct{ token, flags, call, want string }{
+		{"5", "", "subscribe flespi/state/gw/devices/+", "UNRESOLVED: it cannot be judged before something has been asked"},
+		{"5", "", "deliver flespi/state/gw/devices/102", "DENY (denied-items)"},
+		{"5", "--live", "subscribe flespi/state/gw/devices/+", "is asked for flespi/state/gw/devices/101"},
+		{"5", "--live", "deliver flespi/state/gw/devices/101", "ALLOW"},
+		{"5", "--live", "deliver flespi/state/gw/devices/201", "DENY (denied-items)"},
+		{"7", "--live", "publish a/b", "account 13 is not enabled"},
+	} {
+		args := append([]string{"explain", "--mqtt", "--token", row.token, "-c", g.file()}, strings.Fields(row.flags+" "+row.call)...)
+		if code, stdout, stderr := once(t, args...); code != exitOK || stderr != "" || !strings.Contains(stdout, row.want) {
+			t.Errorf("%+v: got %d %s%s", row, code, stdout, stderr)
+		}
+	}
+	g.end()
+	code, stdout, stderr := once(t, "explain", "--mqtt", "--live", "--token", "5", "deliver", "flespi/state/gw/devices/201", "-c", g.file())
+	if code != exitOK || !strings.Contains(stdout, "DENY (denied-items)") || !strings.Contains(stderr, "the backend is asked instead") {
+		t.Errorf("without a gateway: got %d %s%s", code, stdout, stderr)
+	}
+}
+
 // explain --live --user says what a session of the user could do in the running gateway, which obeys a
 // change of the user at once.
 func TestExplainUserLive(t *testing.T) {

@@ -31,7 +31,10 @@ func (e *env) explainLine(ctx context.Context, s *config.Settings, l *record.Lin
 		return e.printReason(l, fmt.Sprintf("token %d is not in the policy: it was removed, or is the session of a user (realms), which only the gateway knows", l.Token))
 	}
 	ask.File, ask.Tree, ask.Grants, ask.Token = s.Store.Path.Text, pol.Tree, pol.Grants(), tok
-	report, away := e.askExplain(ctx, s, ask)
+	if isState(l.Reason) {
+		return e.printReason(l, "nothing in the policy refused it. "+e.stateNow(ctx, s, l, ask))
+	}
+	report, away := askExplain[explain.Report](ctx, e, s, explain.Question{Ask: ask})
 	if away != nil {
 		report = explain.Explain(pol.engine, ask)
 	}
@@ -46,6 +49,30 @@ func (e *env) explainLine(ctx context.Context, s *config.Settings, l *record.Lin
 	}
 	fmt.Fprintln(e.stdout)
 	return e.print(report, false)
+}
+
+// isState reports whether a reason is about what a caller has used up, or an account that is blocked: to
+// judge the request again by the policy says nothing of it.
+func isState(word string) bool {
+	for _, r := range []policy.Reason{policy.AccountBlocked, policy.AccountLimit, policy.LimitToken, policy.LimitAccount} {
+		if r.String() == word {
+			return true
+		}
+	}
+	return false
+}
+
+// stateNow says whether the running gateway would refuse the caller of a line at this moment, too.
+func (e *env) stateNow(ctx context.Context, s *config.Settings, l *record.Line, ask explain.Ask) string {
+	ask.At = 0
+	report, err := askExplain[explain.Report](ctx, e, s, explain.Question{Ask: ask})
+	switch {
+	case err != nil:
+		return "Whether it is so now only the running gateway knows; " + err.Error()
+	case isState(report.Reason):
+		return "It is so now, too: " + report.Detail
+	}
+	return fmt.Sprintf("It is not so any more: the gateway does not refuse token %d for this now", l.Token)
 }
 
 // otherwise says why a request that was denied is not denied by what is known now. away is why the

@@ -102,16 +102,19 @@ func (x *explainer) open() (questions []string) {
 			questions = append(questions, q)
 		}
 		if len(p.Unknown) > 0 {
-			questions = append(questions, "the backend is asked which accounts they belong to: "+x.resolving(s, joinIDs(p.Unknown), "id,cid"))
+			q := "the backend is asked which accounts they belong to: " + x.resolving(s, joinIDs(p.Unknown), "id,cid")
+			if x.indexMissing && x.engine.Mode.Index() {
+				q = fmt.Sprintf("%s which accounts %s of %s belong to", x.knows(), shortIDs(p.Unknown), s.Collection.URI)
+			}
+			questions = append(questions, q)
 		}
 		if r := x.groups(x.limitsOf(i)); x.indexMissing && r != nil {
 			questions = append(questions, fmt.Sprintf("the index of the running gateway knows which %s are members of the groups of entry %d",
 				s.Collection.Type, r.source().Number))
 		}
-		if x.indexMissing && x.indexed(i) {
-			questions = append(questions, fmt.Sprintf(
-				"the index of the running gateway knows which of these items of %s are in the branch of account %d: those are kept",
-				s.Collection.URI, x.in.Scope))
+		if x.accountsOpen(i) && len(p.Unknown) == 0 {
+			questions = append(questions, fmt.Sprintf("%s which of these items of %s are in the branch of account %d: those are kept",
+				x.knows(), s.Collection.URI, x.in.Scope))
 		}
 	}
 	return questions
@@ -121,6 +124,34 @@ func (x *explainer) open() (questions []string) {
 func (x *explainer) indexed(i int) bool {
 	s := &x.req.Selectors[i]
 	return x.engine.Mode.Index() && s.ByID() && s.Collection.Scoped && !s.Collection.OpenTo(x.req.Method)
+}
+
+// accountsOpen reports whether selector i has items that the entries permit and whose accounts nobody
+// knows here.
+func (x *explainer) accountsOpen(i int) bool { return x.indexMissing && x.indexed(i) }
+
+// knows says who knows the accounts of items that are not known here.
+func (x *explainer) knows() string {
+	switch x.engine.Owners {
+	case policy.OwnersStore:
+		return "the running gateway knows from the store"
+	case policy.OwnersFile:
+		return "the running gateway knows from the owners of the policy file"
+	}
+	return "the index of the running gateway knows"
+}
+
+// ifInScope says what decides about an item that the entries permit and whose account is open.
+func (x *explainer) ifInScope() string {
+	return fmt.Sprintf("; permitted if in the branch of account %d, which %s", x.in.Scope, x.knows())
+}
+
+// whyUnknown says who is asked about an item that is not known to be in the scope.
+func (x *explainer) whyUnknown() string {
+	if x.indexMissing && x.engine.Mode.Index() {
+		return x.knows() + " which account it belongs to"
+	}
+	return "the index does not know it to be in the scope: the backend is asked before it is denied"
 }
 
 // resolving prints the request that resolves a selector, shortened.

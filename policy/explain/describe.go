@@ -7,6 +7,9 @@ import (
 	"aclgate/policy"
 )
 
+// openMeaning is what an unresolved verdict means.
+const openMeaning = "it cannot be judged before something has been asked"
+
 // describe writes down everything that was judged, in the order of the steps.
 func (x *explainer) describe() {
 	x.Verdict, x.Reason = x.verdict.String(), x.reason.String()
@@ -25,7 +28,7 @@ func (x *explainer) describe() {
 	x.Open = x.open()
 	x.Meaning = x.reason.Meaning()
 	if x.verdict == policy.Unresolved {
-		x.Meaning = "it cannot be judged before something has been asked"
+		x.Meaning = openMeaning
 	}
 	if x.Detail == "" {
 		x.Detail = x.detail()

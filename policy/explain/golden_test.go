@@ -105,6 +105,12 @@ var situations = []situation{
 	{"index-looks-up", "standard", "GET", "/gw/devices/7,8", withIndex(policy.ModeBoth)},
 	{"index-all", "standard", "GET", "/gw/devices/all", withIndex(policy.ModeIDs)},
 	{"index-absent", "viewer", "GET", "/gw/devices/7,8", func(w *world, _ *explain.Ask) { w.engine.Mode = policy.ModeIDs }},
+	{"index-absent-all", "standard", "GET", "/gw/devices/all", func(w *world, _ *explain.Ask) { w.engine.Mode = policy.ModeBoth }},
+	{"index-absent-store", "viewer", "GET", "/gw/devices/all", func(w *world, _ *explain.Ask) { w.engine.Mode, w.engine.Owners = policy.ModeIDs, policy.OwnersStore }},
+	{"roles-offline", "standard", "GET", "/gw/devices/7,9,8", func(w *world, _ *explain.Ask) {
+		w.engine.Mode, w.engine.Owners = policy.ModeIDs, policy.OwnersStore
+		w.withRoles()
+	}},
 	{"grant", "standard", "GET", "/gw/devices/7,9,8", withGrants(policy.ModeBoth, 0)},
 	{"grant-level", "standard", "PUT", "/gw/devices/9", withGrants(policy.ModeIDs, 0)},
 	{"grant-entry", "viewer", "GET", "/gw/devices/all", withGrants(policy.ModeIDs, 0)},
@@ -116,11 +122,8 @@ var situations = []situation{
 	}},
 	{"roles", "standard", "GET", "/gw/devices/7,9,8", func(w *world, ask *explain.Ask) {
 		withIndex(policy.ModeIDs)(w, ask)
-		user := *w.tokens["standard"]
-		get := policy.NewACL([]policy.Entry{{Number: 1, URI: "gw", Methods: get, Rule: policy.IDsAbsent}}, w.engine.Catalogue)
-		user.IsUser, user.Access, user.Info, user.CID = true, policy.ACLAccess, "a session of user 5", 111
-		user.Roles = []policy.UserRole{{Name: "member", ACL: get}, {Name: "consultant", Reach: policy.ReachClients, Clients: []int64{12}, ACL: get}}
-		w.tokens["standard"], ask.Resolved = &user, &policy.Resolved{LookedUp: true}
+		w.withRoles()
+		ask.Resolved = &policy.Resolved{LookedUp: true}
 	}},
 	{"grant-create", "standard", "POST", "/gw/devices", withGrants(policy.ModeIDs, 12)},
 	{"closed-keys", "root", "GET", "/platform/tokens/all", nil},

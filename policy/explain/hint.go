@@ -50,8 +50,10 @@ func (x *explainer) hintOpen() string {
 			return "Explain the request with the items named by id, or add --live: the running gateway is asked then."
 		}
 	}
-	return "Add --live: the running gateway is asked then, which has the index."
+	return hintLive
 }
+
+const hintLive = "Add --live: the running gateway is asked then, which has the index."
 
 // at returns a place in brackets.
 func at(place string) string {

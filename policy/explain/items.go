@@ -46,11 +46,18 @@ func (x *explainer) outcomes(i int, asked string) []ItemOutcome {
 	case p.Match && len(s.IDs) == 0:
 		return []ItemOutcome{{Outcome: Unknown, What: "the items that match", Why: "which these are only the backend can say"}}
 	case s.Kind != policy.SelectIDs && p.As == policy.AsAsked:
+		if x.accountsOpen(i) {
+			return []ItemOutcome{{Outcome: Unknown, What: shorten(asked), Why: x.whyPermitted(s, b) + x.ifInScope()}}
+		}
 		return []ItemOutcome{{Outcome: Passes, What: shorten(asked), Why: x.whole(s, b)}}
 	case len(s.IDs) > 0:
 		return x.listed(i, b)
 	}
 	for _, id := range p.IDs {
+		if x.accountsOpen(i) {
+			list.add(Unknown, id, x.whyPermitted(s, b)+x.ifInScope())
+			continue
+		}
 		by := x.scopeClause(s, 0)
 		if len(x.Paths) > 0 {
 			by = x.scopeOf(i, id)
@@ -77,13 +84,15 @@ func (x *explainer) listed(i int, b limits) (list outcomeList) {
 	for _, id := range s.IDs {
 		switch {
 		case unknown[id]:
-			list.add(Unknown, id, "the index does not know it to be in the scope: the backend is asked before it is denied")
+			list.add(Unknown, id, x.whyUnknown())
 		case denied[id]:
 			list.add(Refused, id, x.whyDenied(i, b, id))
 		case p.Match:
 			list.add(Unknown, id, "whether it satisfies the conditions only the backend can say")
 		case !kept[id]:
 			list.add(Dropped, id, "it does not satisfy the conditions")
+		case x.accountsOpen(i):
+			list.add(Unknown, id, x.whyPermitted(s, b)+x.ifInScope())
 		default:
 			list.add(Passes, id, x.whyPermitted(s, b)+x.scopeOf(i, id)+x.owned(owners, id))
 		}
@@ -243,9 +252,7 @@ func (x *explainer) scopeClause(s *policy.Selector, id int64) string {
 		return fmt.Sprintf("; it belongs to account %s, in the branch of account %d", x.accountName(cid), x.in.Scope)
 	case indexed:
 		return fmt.Sprintf("; it lies in the branch of account %d", x.in.Scope)
-	case x.engine.Mode.Index():
-		return "; the gateway's index knows its account"
-	case x.engine.Mode == policy.ModeNone:
+	case !x.engine.Mode.Header():
 		return ""
 	}
 	return "; the backend checks its account by x-flespi-cid"

@@ -12,13 +12,15 @@ import (
 // time, and the name of the policy file; with the time 0 it is asked now, and what is true of limits
 // and blocks at this moment counts.
 type Question struct {
-	Ask   Ask
-	Token policy.Digest
-	User  int64 // in the place of Token: what a session of the user could do; 0: Token says who asks
+	Action string // of a client on the topic or filter that is Ask.Target; "": a request is explained
+	Ask    Ask
+	Token  policy.Digest
+	User   int64 // in the place of Token: what a session of the user could do; 0: Token says who asks
 }
 
 // questionJSON is a Question as it is sent.
 type questionJSON struct {
+	Action string        `json:"action,omitempty"`
 	Method string        `json:"method"`
 	Target string        `json:"target"`
 	Digest string        `json:"token_sha256,omitempty"`
@@ -38,7 +40,7 @@ func (q *Question) MarshalJSON() ([]byte, error) {
 		digest = hex.EncodeToString(q.Token[:])
 	}
 	return json.Marshal(questionJSON{
-		a.Method, a.Target, digest, q.User, a.AskedCID, a.At, a.Source, string(a.Origin), a.Body, a.File,
+		q.Action, a.Method, a.Target, digest, q.User, a.AskedCID, a.At, a.Source, string(a.Origin), a.Body, a.File,
 	})
 }
 
@@ -48,7 +50,7 @@ func (q *Question) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &j); err != nil {
 		return err
 	}
-	q.User, q.Ask = j.User, Ask{Method: j.Method, Target: j.Target, File: j.File}
+	q.Action, q.User, q.Ask = j.Action, j.User, Ask{Method: j.Method, Target: j.Target, File: j.File}
 	q.Ask.AskedCID, q.Ask.At, q.Ask.Source, q.Ask.Origin, q.Ask.Body = j.CID, j.At, j.Source, []byte(j.Origin), j.Body
 	digest, err := hex.DecodeString(j.Digest)
 	if err == nil && q.User == 0 && len(digest) != len(q.Token) {

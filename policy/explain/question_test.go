@@ -24,7 +24,7 @@ func TestQuestion(t *testing.T) {
 	if err := json.Unmarshal(text, &got); err != nil || !reflect.DeepEqual(got, q) {
 		t.Errorf("got %+v %v, want %+v", got, err, q)
 	}
-	q.User, q.Token = 5, policy.Digest{}
+	q.Action, q.User, q.Token = explain.ActionDeliver, 5, policy.Digest{}
 	text, _ = json.Marshal(&q)
 	got = explain.Question{}
 	if err := json.Unmarshal(text, &got); err != nil || !reflect.DeepEqual(got, q) || strings.Contains(string(text), "sha256") {

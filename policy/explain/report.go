@@ -89,8 +89,8 @@ type Selector struct {
 const (
 	Passes  = "permitted"
 	Refused = "denied"
-	Dropped = "left out" // not asked for by number: no error names it
-	Unknown = "unknown"
+	Dropped = "left out"   // not asked for by number: no error names it
+	Unknown = "unresolved" // something has to be asked first
 )
 
 // Fate is what became of some items, and why.

@@ -26,6 +26,9 @@ type TopicAsk struct {
 	Topic  string // or filter
 	policy.Input
 	File string // name of the policy file, for places; "": only lines
+	// Blocked returns why the account of a token is blocked at this moment: the reason, and a text about
+	// this very case, without a full stop. NotJudged: it is not. Nil: that is not judged.
+	Blocked func(*policy.Token) (policy.Reason, string)
 }
 
 // TopicReport is a decision about a topic, explained. It is plain data and marshals to JSON; texts
@@ -36,8 +39,9 @@ type TopicReport struct {
 	Verdict  string   `json:"verdict"`
 	Reason   string   `json:"reason"`
 	Meaning  string   `json:"meaning"`
+	Detail   string   `json:"detail,omitempty"`  // what exactly refuses it
 	Code     int      `json:"code,omitempty"`    // MQTT 5 reason code of a denial
-	Printed  []string `json:"printed,omitempty"` // what the broker is asked for
+	Printed  []string `json:"printed,omitempty"` // what the broker is asked for; unresolved: at most
 	Wide     bool     `json:"wide,omitempty"`
 	Denied   []int64  `json:"denied,omitempty"`
 	Readings []string `json:"readings,omitempty"` // the families that the topic meets, and their GETs
@@ -45,6 +49,7 @@ type TopicReport struct {
 	Scope    *Scope   `json:"scope,omitempty"`
 	Entry    int      `json:"entry,omitempty"`
 	Choices  []Choice `json:"choices,omitempty"`
+	Open     []string `json:"open,omitempty"` // unresolved: what has to be asked first
 	Notes    []string `json:"notes,omitempty"`
 	Hint     string   `json:"hint"`
 }
@@ -63,14 +68,8 @@ func Topic(o topic.Options, ask TopicAsk) *TopicReport {
 	reason := policy.TokenUnknown
 	if x.in.Token != nil {
 		x.anywhere()
-		if o.Engine.Mode.Index() && x.in.Items == nil {
-			entries := *o.Engine
-			entries.Mode = policy.ModeHeader
-			o.Engine = &entries
-			x.note("The accounts of the items were not judged: only the running gateway's index knows them.")
-		}
 		law := topic.New(o)
-		reason = x.judgeTopic(law, &ask, r)
+		reason = x.resolveTopic(law, o, &ask, r)
 		r.Token, r.Scope = x.token(), x.scope()
 		if r.Scope != nil && x.in.AskedCID != 0 {
 			r.Scope.By = "named by cid, in the branch of the token's account " + x.accountName(x.in.Token.CID)
@@ -80,12 +79,43 @@ func Topic(o topic.Options, ask TopicAsk) *TopicReport {
 	if o.Engine.Unenforced && x.in.Token != nil && x.in.Token.Access == policy.ACLAccess {
 		x.note("policy.enforce is false: entries are not asked, the token is judged as a standard one.")
 	}
-	r.Verdict, r.Reason = topic.Verdict(reason).String(), reason.String()
-	r.Meaning, r.Hint, r.Notes = reason.Meaning(), reason.Hint(), x.Notes
+	r.Notes = x.Notes
+	if x.indexMissing {
+		r.Verdict, r.Reason, r.Meaning = policy.Unresolved.String(), policy.NotJudged.String(), openMeaning
+		r.Open, r.Hint = []string{fmt.Sprintf("%s which items are in the branch of account %d: what is about those is permitted", x.knows(), x.in.Scope)}, hintLive
+		return r
+	}
+	r.Verdict, r.Reason, r.Meaning, r.Hint = topic.Verdict(reason).String(), reason.String(), reason.Meaning(), reason.Hint()
 	if topic.Verdict(reason) == policy.Deny && ask.Action != ActionDeliver {
 		r.Code = int(topic.Code(reason))
 	}
 	return r
+}
+
+// resolveTopic judges ask. Where an index would be asked that is not here, it judges by the entries
+// alone, and indexMissing says that this is not the end.
+func (x *explainer) resolveTopic(law *topic.Law, o topic.Options, ask *TopicAsk, r *TopicReport) policy.Reason {
+	if ask.Blocked != nil && o.Engine.Authenticate(&x.in) == policy.NotJudged {
+		var reason policy.Reason
+		if reason, r.Detail = ask.Blocked(x.in.Token); reason != policy.NotJudged {
+			x.note("The policy has no part in this: it is the state of the gateway at this moment.")
+			return reason
+		}
+	}
+	var absent absentIndex
+	if x.in.Items == nil {
+		x.in.Items = &absent
+	}
+	reason := x.judgeTopic(law, ask, r)
+	if !absent.asked || !o.Engine.Mode.Index() && !absent.members {
+		return reason
+	}
+	entries := *o.Engine
+	entries.Mode = policy.ModeHeader
+	o.Engine = &entries
+	alone := x.judgeTopic(topic.New(o), ask, r)
+	x.indexMissing = absent.members || reason == policy.SenderOutside || topic.Verdict(alone) != policy.Deny
+	return alone
 }
 
 // judgeTopic has a judge decide.
@@ -93,6 +123,7 @@ func (x *explainer) judgeTopic(law *topic.Law, ask *TopicAsk, r *TopicReport) po
 	j := topic.NewJudge(law.Permit(x.in.Token))
 	j.At, j.Source, j.Origin, j.Tree, j.Items, j.Grants, j.Blocks = x.in.At, x.in.Source, x.in.Origin, x.in.Tree, x.in.Items, x.in.Grants, x.in.Blocks
 	var reason policy.Reason
+	r.Printed = nil
 	switch ask.Action {
 	case ActionSubscribe:
 		var s topic.Subscription

@@ -14,7 +14,17 @@ func (r *TopicReport) Text() string {
 	var p page
 	p.line(0, r.Action+" "+shorten(r.Topic))
 	p.gap()
-	p.row("Verdict", fmt.Sprintf("%s (%s): %s.", strings.ToUpper(r.Verdict), r.Reason, r.Meaning))
+	verdict := fmt.Sprintf("%s (%s): %s.", strings.ToUpper(r.Verdict), r.Reason, r.Meaning)
+	if len(r.Open) > 0 {
+		verdict = strings.ToUpper(r.Verdict) + ": " + r.Meaning + "."
+	}
+	p.row("Verdict", verdict)
+	for _, q := range r.Open {
+		p.row("Open", q+".")
+	}
+	if r.Detail != "" {
+		p.row("Detail", r.Detail+".")
+	}
 	p.row("Client", r.client())
 	r.broker(&p)
 	if len(r.Denied) > 0 {
@@ -59,6 +69,8 @@ func (r *TopicReport) WriteTo(w io.Writer) (int64, error) {
 // client says what the client gets.
 func (r *TopicReport) client() string {
 	switch {
+	case len(r.Open) > 0:
+		return "gets what is known once this was asked."
 	case r.Action == ActionDeliver && r.Verdict == "allow":
 		return "gets the message."
 	case r.Action == ActionDeliver:
@@ -77,7 +89,10 @@ func (r *TopicReport) client() string {
 
 // broker prints what goes to the broker.
 func (r *TopicReport) broker(p *page) {
+	asked := "is asked for "
 	switch {
+	case len(r.Open) > 0:
+		asked = "is asked at most for "
 	case r.Action == ActionPublish && r.Code == 0:
 		p.row("Broker", "gets the message.")
 	case r.Action == ActionSubscribe && len(r.Printed) == 0:
@@ -92,7 +107,7 @@ func (r *TopicReport) broker(p *page) {
 			p.row("", fmt.Sprintf("and %d filters more", len(r.Printed)-i))
 			break
 		}
-		p.row(label, "is asked for "+text)
+		p.row(label, asked+text)
 	}
 	if r.Wide {
 		p.row("", "which is wider than what is permitted: each delivery is judged.")

@@ -134,6 +134,15 @@ func (x *index) Members(_ *policy.Collection, groups []int64) []int64 {
 	return x.member
 }
 
+// withRoles makes the standard token a session of a user with two roles.
+func (w *world) withRoles() {
+	user := *w.tokens["standard"]
+	get := policy.NewACL([]policy.Entry{{Number: 1, URI: "gw", Methods: get, Rule: policy.IDsAbsent}}, w.engine.Catalogue)
+	user.IsUser, user.Access, user.Info, user.CID = true, policy.ACLAccess, "a session of user 5", 111
+	user.Roles = []policy.UserRole{{Name: "member", ACL: get}, {Name: "consultant", Reach: policy.ReachClients, Clients: []int64{12}, ACL: get}}
+	w.tokens["standard"] = &user
+}
+
 // ask explains one request of the token called name.
 func (w *world) ask(name string, ask explain.Ask) *explain.Report {
 	ask.At, ask.File, ask.Tree, ask.Token = now, "policy.yaml", w.tree, w.tokens[name]

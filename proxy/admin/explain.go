@@ -12,9 +12,9 @@ import (
 // maxQuestion bounds a question about a request, in bytes: the longest target and what comes with it.
 const maxQuestion = 256 << 10
 
-// Explainer explains a request as the running gateway judges it. It may ask the backend, and ends
-// with the context.
-type Explainer func(context.Context, *explain.Question) (*explain.Report, error)
+// Explainer explains a request, or an action on a topic, as the running gateway judges it: it returns an
+// *explain.Report or an *explain.TopicReport. It may ask the backend, and ends with the context.
+type Explainer func(context.Context, *explain.Question) (any, error)
 
 // explained answers a question with the report. A request that cannot be explained because the
 // backend does not answer is a 502, as the request itself would be.

@@ -19,7 +19,7 @@ import (
 func TestExplain(t *testing.T) {
 	var asked *explain.Question
 	var fault error
-	s := New(Options{Key: adminKey, Explain: func(_ context.Context, q *explain.Question) (*explain.Report, error) {
+	s := New(Options{Key: adminKey, Explain: func(_ context.Context, q *explain.Question) (any, error) {
 		asked = q
 		return &explain.Report{Verdict: "deny", Reason: "limit-token"}, fault
 	}})

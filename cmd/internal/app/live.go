@@ -175,6 +175,21 @@ func (a *App) Explain(ctx context.Context, ask explain.Ask) (*explain.Report, er
 	return a.explain(ctx, ask)
 }
 
+// ExplainTopic explains an action on a topic with what only the backend knows, the accounts of items.
+func (a *App) ExplainTopic(ctx context.Context, ask explain.TopicAsk) (*explain.TopicReport, error) {
+	if err := a.ReadIndex(ctx); err != nil {
+		return nil, err
+	}
+	return a.explainTopic(ask), nil
+}
+
+// explainTopic judges by what is known here.
+func (a *App) explainTopic(ask explain.TopicAsk) *explain.TopicReport {
+	ask.Tree, ask.Grants, ask.Blocks = a.policy.Tree(), a.policy.Grants(), blocks{a}
+	ask.Items = a.index.Fresh(ask.Tree)
+	return explain.Topic(TopicOptions(a.settings, a.engine), ask)
+}
+
 // explain judges by what is known here, and asks the backend for the rest where the gateway has a
 // credential of its own.
 func (a *App) explain(ctx context.Context, ask explain.Ask) (*explain.Report, error) {
@@ -234,18 +249,33 @@ func (a *App) accountsOf(ctx context.Context, tree *policy.Tree, c *policy.Colle
 }
 
 // explainNow explains a request as this gateway judges it at this moment (SPEC 7, explain --live).
-func (a *App) explainNow(ctx context.Context, q *explain.Question) (*explain.Report, error) {
+func (a *App) explainNow(ctx context.Context, q *explain.Question) (any, error) {
 	ask := q.Ask
 	tok, err := a.caller(q)
 	if err != nil {
 		return nil, err
 	}
 	ask.Token = tok
+	if q.Action != "" {
+		topic := explain.TopicAsk{Action: q.Action, Topic: ask.Target, Input: ask.Input, File: ask.File}
+		if topic.At == 0 {
+			topic.At, topic.Blocked = time.Now().Unix(), a.blockedNow
+		}
+		return a.explainTopic(topic), nil
+	}
 	ask.State = explain.State{Request: a.gateway.RefusesRequest}
 	if ask.At == 0 {
 		ask.At, ask.State.Caller = time.Now().Unix(), a.gateway.RefusesCaller
 	}
 	return a.explain(ctx, ask)
+}
+
+// blockedNow returns why an account is blocked at this moment. Of limits on requests topics know nothing.
+func (a *App) blockedNow(tok *policy.Token) (policy.Reason, string) {
+	if reason, why := a.gateway.RefusesCaller(tok); reason == policy.AccountBlocked {
+		return reason, why
+	}
+	return policy.NotJudged, ""
 }
 
 // caller returns the token that a question is about, or what a session of its user could do now.
