@@ -79,7 +79,7 @@ func keyFault(text string) string {
 	case lines > 1:
 		return fmt.Sprintf("has %d lines: keep the key only, on one line", lines)
 	case len(text) < strict.MinKey:
-		return fmt.Sprintf("has %d characters: a key has at least %d", len(text), strict.MinKey)
+		return fmt.Sprintf("has %d %s: a key has at least %d", len(text), [...]string{"character", "characters"}[min(len(text)-1, 1)], strict.MinKey)
 	case len(text) > strict.MaxKey:
 		return fmt.Sprintf("has more than %d characters, the most that a key has", strict.MaxKey)
 	case spaced || strings.ContainsRune(text, '\t'):

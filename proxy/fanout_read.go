@@ -192,8 +192,17 @@ func (f *fanOut) appendLost(b []byte, p *shard, reason policy.Reason, text strin
 		return append(b, ` are missing"}`...)
 	}
 	b = append(b, " gave "...)
-	b = strconv.AppendInt(b, int64(rows), 10)
-	return append(b, ` rows before"}`...)
+	b = appendCounted(b, rows, " row")
+	return append(b, ` before"}`...)
+}
+
+// appendCounted appends a number and what it counts, whose plural ends in s.
+func appendCounted(b []byte, n int, what string) []byte {
+	b = append(strconv.AppendInt(b, int64(n), 10), what...)
+	if n != 1 {
+		b = append(b, 's')
+	}
+	return b
 }
 
 // appendFault begins an error of the gateway's own. text is for what the reason says in general.
@@ -202,17 +211,14 @@ func appendFault(b []byte, reason policy.Reason, text string) []byte {
 	if text == "" {
 		text = a.Text
 	}
-	b = append(b, `{"code":`...)
-	b = strconv.AppendInt(b, int64(a.Status), 10)
-	b = append(b, `,"reason":"`...)
-	return append(b, text...)
+	return append(appendErrorHead(b, a.Status), text...)
 }
 
 // appendRange says how many items stand from one place of the list to another, and between which ids.
 func (f *fanOut) appendRange(b []byte, from, to int) []byte {
 	b = append(b, ": "...)
-	b = strconv.AppendInt(b, int64(to-from), 10)
-	b = append(b, " items, "...)
+	b = appendCounted(b, to-from, " item")
+	b = append(b, ", "...)
 	b = strconv.AppendInt(b, slices.Min(f.ids[from:to]), 10)
 	b = append(b, " to "...)
 	b = strconv.AppendInt(b, slices.Max(f.ids[from:to]), 10)

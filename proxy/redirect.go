@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"strconv"
 	"sync"
 
 	"aclgate/proxy/head"
@@ -70,7 +69,7 @@ func (r *Redirect) answer(h *head.Head) []byte {
 	case host == nil && r.origin == "":
 		status, reason = 400, "Host is missing"
 	}
-	body := `{"errors":[{"code":` + strconv.Itoa(status) + `,"reason":` + strconv.Quote(reason) + `}],"result":[]}`
+	body := append(appendJSONText(appendErrorHead([]byte(`{"errors":[`), status), reason), faultEnd...)
 	b := appendStatus(nil, status)
 	if status == 308 {
 		b = append(b, "Location: "...)

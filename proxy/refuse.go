@@ -68,13 +68,20 @@ func (r *refuser) fault(c *call, ev *evaluation, resp *response, a policy.Answer
 	case policy.OwnersFixed:
 		resp.lines = appendAllow(resp.lines, ev.in.Request.Route.Methods.Without(ev.in.Request.Method))
 	}
-	b := append(resp.body[:0], `{"errors":[{"code":`...)
-	b = strconv.AppendInt(b, int64(a.Status), 10)
-	b = append(b, `,"reason":"`...)
+	b := appendErrorHead(append(resp.body[:0], `{"errors":[`...), a.Status)
 	b = appendReason(b, c, ev.in.Request, a.Text)
-	resp.body = append(b, `"}]}`...)
+	resp.body = append(b, faultEnd...)
 	r.heads.reply(c, resp, a.Status, resp.body)
 }
+
+// appendErrorHead begins an error of the gateway's own, up to the words of its reason.
+func appendErrorHead(b []byte, status int) []byte {
+	b = strconv.AppendInt(append(b, `{"code":`...), int64(status), 10)
+	return append(b, `,"reason":"`...)
+}
+
+// faultEnd ends the body of a fault, behind the words of its only reason.
+const faultEnd = `"}]}`
 
 // appendReason appends what the client reads: fixed text, and of its own request the piece that is
 // wrong, escaped and cut.

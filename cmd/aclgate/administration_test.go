@@ -63,10 +63,10 @@ func TestAccountAndLimitCommands(t *testing.T) {
 	}
 	g.runs(exitOK, "item", "assign", "gw/devices", "1", "--cid", "111")
 	for said, args := range map[string][]string{
-		"there is no token 99 here":   {"token", "revoke", "99"},
-		"there is no account 99 here": {"account", "new", "--parent", "99", "--name", "x"},
-		"there is no limit 99 here":   {"account", "edit", "11", "--limit", "99"},
-		"delete it with --release":    {"account", "delete", "111"},
+		"there is no token 99: aclgate token list shows those that are there":                                                                        {"token", "revoke", "99"},
+		"there is no account 99: aclgate account list shows those that are there, and aclgate account new --parent ID --name NAME makes another one": {"account", "new", "--parent", "99", "--name", "x"},
+		"there is no limit 99: aclgate limit list shows":                                                                                             {"account", "edit", "11", "--limit", "99"},
+		"delete it with --release": {"account", "delete", "111"},
 	} {
 		if out := g.runs(exitFailed, args...); !strings.Contains(out, said) {
 			t.Errorf("%v: got %s, want %q", args, out, said)

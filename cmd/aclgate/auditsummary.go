@@ -199,8 +199,7 @@ func (s *summary) report(top int) []*refusals {
 
 func (s *summary) print(w io.Writer, top int) {
 	all := s.report(top)
-	fmt.Fprintf(w, "%d %s in the log, %d %s of refusals\n", s.requests, plural(s.requests, "request", "requests"),
-		len(s.groups), plural(len(s.groups), "group", "groups"))
+	fmt.Fprintf(w, "%s in the log, %s of refusals\n", counted(s.requests, "request", "requests"), counted(len(s.groups), "group", "groups"))
 	if len(all) == 0 {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,7 +47,7 @@ func (e *env) runCheck(ctx context.Context, live bool) error {
 		fmt.Fprintln(e.stderr, f)
 	}
 	if n := countFaults(faults); n > 0 {
-		return badSettings(fmt.Errorf("%d %s", n, plural(n, "fault", "faults")))
+		return badSettings(errors.New(counted(n, "fault", "faults")))
 	}
 	// What would stop serve stops check as well, whoever finds it.
 	log := slog.New(slog.DiscardHandler)
@@ -61,8 +62,7 @@ func (e *env) runCheck(ctx context.Context, live bool) error {
 	}
 	defer a.Close()
 	accounts, tokens := len(pol.Tree.Accounts()), pol.Len()
-	fmt.Fprintf(e.stdout, "OK: %s, %s (%d %s, %d %s)\n", e.file, app.StoreName(s),
-		accounts, plural(accounts, "account", "accounts"), tokens, plural(tokens, "token", "tokens"))
+	fmt.Fprintf(e.stdout, "OK: %s, %s (%s, %s)\n", e.file, app.StoreName(s), counted(accounts, "account", "accounts"), counted(tokens, "token", "tokens"))
 	if !live {
 		return nil
 	}
@@ -146,6 +146,9 @@ func countFaults(faults strict.Faults) int {
 	return n
 }
 
+// counted returns a number with what it counts: 1 item, 2 items.
+func counted(n int, one, many string) string { return strconv.Itoa(n) + " " + plural(n, one, many) }
+
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return one
@@ -193,8 +196,8 @@ func (e *env) checkLive(ctx context.Context, a *app.App, s *config.Settings, tre
 	case found.Support == probe.Ignored:
 		return failed(errors.New(ignored(tree, found)))
 	case found.Support == probe.Unknown:
-		fmt.Fprintf(e.stdout, "live: the backend answers, but shows nothing that tells whether it obeys x-flespi-cid (%d pages)\n"+
-			"It takes items of two accounts that the policy names: look at its accounts\n", found.Probes)
+		fmt.Fprintf(e.stdout, "live: the backend answers, but shows nothing that tells whether it obeys x-flespi-cid (%s)\n"+
+			"It takes items of two accounts that the policy names: look at its accounts\n", counted(found.Probes, "page", "pages"))
 	default:
 		fmt.Fprintf(e.stdout, "live: the backend obeys x-flespi-cid (%s under account %d)\n", found.Collection, found.Account)
 	}

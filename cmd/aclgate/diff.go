@@ -205,7 +205,7 @@ func (r *replay) json() diffJSON {
 // print prints the differences.
 func (r *replay) print(e *env) {
 	keys, total := r.sorted()
-	fmt.Fprintf(e.stdout, "%d %s replayed, %d would be decided otherwise\n", r.count, plural(r.count, "request", "requests"), total)
+	fmt.Fprintf(e.stdout, "%s replayed, %d would be decided otherwise\n", counted(r.count, "request", "requests"), total)
 	for i, key := range keys {
 		if i == 0 || keys[i-1].token != key.token {
 			fmt.Fprintf(e.stdout, "\n%s\n", r.name(key.token))

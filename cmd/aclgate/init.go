@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -86,6 +88,9 @@ is not asked then.`,
 }
 
 func (e *env) runInit(ctx context.Context, f *initFlags) error {
+	// Whoever reads only the beginning, as head does, gets all files nevertheless.
+	signal.Ignore(syscall.SIGPIPE)
+	defer signal.Reset(syscall.SIGPIPE)
 	if f.url == "" {
 		return errors.New("init needs --upstream URL, for example --upstream http://127.0.0.1:9000")
 	}
@@ -257,7 +262,7 @@ func fitting(r *survey.Result) (config.ScopeMode, config.Accounts, string) {
 	var accounts config.Accounts
 	seen := "Seen: " + r.String() + ".\n"
 	if len(r.Accounts) > 0 {
-		seen += fmt.Sprintf("It knows %d accounts (/platform/subaccounts), which the gateway reads from there.\n", len(r.Accounts))
+		seen += "It knows " + counted(len(r.Accounts), "account", "accounts") + " (/platform/subaccounts), which the gateway reads from there.\n"
 		accounts = config.AccountsBackend
 	}
 	switch {
@@ -323,12 +328,16 @@ func (e *env) writeAll(folder string, files []newFile) error {
 			return err
 		}
 	}
-	for _, f := range files {
-		path := filepath.Join(folder, f.name)
-		if err := writeNew(path, f.text, 0o600); err != nil {
+	for i, f := range files {
+		if err := writeNew(filepath.Join(folder, f.name), f.text, 0o600); err != nil {
+			for _, written := range files[:i] {
+				_ = os.Remove(filepath.Join(folder, written.name))
+			}
 			return err
 		}
-		fmt.Fprintln(e.stdout, "wrote", path)
+	}
+	for _, f := range files {
+		fmt.Fprintln(e.stdout, "wrote", filepath.Join(folder, f.name))
 	}
 	return nil
 }
@@ -354,6 +363,7 @@ func writeNew(path string, text []byte, mode os.FileMode) error {
 	}
 	if _, err = f.Write(text); err != nil {
 		f.Close()
+		_ = os.Remove(path)
 		return fmt.Errorf("cannot write %s: %w", path, err)
 	}
 	return f.Close()

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -68,6 +70,37 @@ func TestInitFitsTheBackend(t *testing.T) {
 		if code != exitOK || !strings.Contains(live, row.live) {
 			t.Errorf("%s: check --live: %d %s%s", name, code, live, stderr)
 		}
+	}
+}
+
+// init writes all of its files, or none: also where nobody reads what it says.
+func TestInitIsWhole(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close() // as head does once it has enough
+	cmd := exec.Command(os.Args[0], "init", "-c", filepath.Join(folder, "aclgate.yaml"), "--upstream", "http://127.0.0.1:1", "--admin-token", "--schema")
+	cmd.Env, cmd.Stdout = append(os.Environ(), childVariable+"=1"), w
+	if err := cmd.Run(); err != nil {
+		t.Error(err)
+	}
+	w.Close()
+	for _, name := range []string{"aclgate.yaml", policyName, adminName, settingsSchema, policySchema} {
+		if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	bad := t.TempDir()
+	long := strings.Repeat("x", 300) // no file system has names as long
+	e := &env{stdout: io.Discard, stderr: io.Discard}
+	if err := e.writeAll(bad, []newFile{{"a", []byte("1")}, {"b", []byte("2")}, {long, nil}}); err == nil {
+		t.Error("a file with an impossible name is written")
+	}
+	if left, _ := os.ReadDir(bad); len(left) != 0 {
+		t.Errorf("half of the files are left: %v", left)
 	}
 }
 

@@ -148,10 +148,14 @@ func (e *env) putOwners(ctx context.Context, rows func(func(store.Owner) error) 
 				return tx.PutOwner(o)
 			})
 		})
-		if err == nil {
-			fmt.Fprintf(e.stdout, "%d %s\n", n, plural(n, "item", "items"))
+		if err != nil {
+			if strings.Contains(err.Error(), "no account has the id") {
+				err = fmt.Errorf("%w: aclgate account list shows those that are there, and %s", err, e.howAccount())
+			}
+			return err
 		}
-		return err
+		fmt.Fprintf(e.stdout, "%s\n", counted(n, "item", "items"))
+		return nil
 	})
 }
 
@@ -291,7 +295,7 @@ func (e *env) itemList() *cobra.Command {
 				return e.printJSON(lines)
 			}
 			for _, l := range lines {
-				fmt.Fprintf(e.stdout, "%s\taccount %d\t%d %s\t%s\n", l.Collection, l.CID, l.Count, plural(l.Count, "item", "items"), l.IDs)
+				fmt.Fprintf(e.stdout, "%s\taccount %d\t%s\t%s\n", l.Collection, l.CID, counted(l.Count, "item", "items"), l.IDs)
 			}
 			return nil
 		},

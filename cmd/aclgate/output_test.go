@@ -17,7 +17,7 @@ var noTable = map[string]string{
 	"aclgate check": "faults, each as file:line:col", "aclgate demo": "a screen", "aclgate init": "names of files", "aclgate serve": "a log, whose form log.format says",
 	"aclgate reload": "one line", "aclgate version": "one line", "aclgate schema": "is JSON", "aclgate user hash": "one line",
 	"aclgate item assign": "one line", "aclgate item import": "one line", "aclgate item export": "CSV",
-	"aclgate store accept": "one line", "aclgate store backup": "nothing", "aclgate store export": "YAML", "aclgate store import": "one line",
+	"aclgate store accept": "one line", "aclgate store backup": "three lines", "aclgate store export": "YAML", "aclgate store import": "one line",
 	"aclgate store migrate": "one line", "aclgate store prune": "one line",
 	"aclgate token new": "a key and YAML", "aclgate token show": "one record", "aclgate token edit": "one record",
 	"aclgate token revoke": "nothing", "aclgate token enable": "nothing", "aclgate token disable": "nothing",

@@ -40,7 +40,7 @@ func (e *env) platform(ctx context.Context, method, path string, body []byte) (*
 	}
 	var a platformAnswer
 	if status != http.StatusOK {
-		return nil, failed(errors.New(inCommands(reasons(text))))
+		return nil, failed(errors.New(e.inCommands(reasons(text))))
 	}
 	if err := json.Unmarshal([]byte(text), &a); err != nil {
 		return nil, failed(fmt.Errorf("the admin listener answered what is no answer: %w", err))
@@ -49,7 +49,7 @@ func (e *env) platform(ctx context.Context, method, path string, body []byte) (*
 		fmt.Fprintln(e.stderr, "warning: "+w.Reason)
 	}
 	if len(a.Errors) > 0 {
-		return nil, failed(errors.New(inCommands(reasons(text))))
+		return nil, failed(errors.New(e.inCommands(reasons(text))))
 	}
 	return &a, e.heard(&a)
 }
@@ -75,12 +75,25 @@ var deniedRecord = regexp.MustCompile(`access denied to '/([a-z_]+)s/([0-9]+)'`)
 
 // inCommands returns a reason of the API in the words of the commands. The operator is above all
 // accounts: what is denied to them is not there, or not where it was named.
-func inCommands(reason string) string {
+func (e *env) inCommands(reason string) string {
 	reason = deniedRecord.ReplaceAllStringFunc(reason, func(denied string) string {
 		m := deniedRecord.FindStringSubmatch(denied)
-		return "there is no " + strings.TrimPrefix(m[1], "sub") + " " + m[2] + " here (" + denied + ")"
+		word := strings.TrimPrefix(m[1], "sub")
+		text := fmt.Sprintf("there is no %s %s: aclgate %s list shows those that are there", word, m[2], word)
+		if word == "account" {
+			text += ", and " + e.howAccount()
+		}
+		return text
 	})
 	return strings.ReplaceAll(reason, "items=release", "--release")
+}
+
+// howAccount says how an account comes to be.
+func (e *env) howAccount() string {
+	if s, faults := config.Load(e.file); faults.Err() == nil && s.Scope.Owners != config.OwnersStore {
+		return "an import makes another one: aclgate store import --help"
+	}
+	return "aclgate account new --parent ID --name NAME makes another one"
 }
 
 // heard says which gateways were not heard of.

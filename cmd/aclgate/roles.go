@@ -23,7 +23,7 @@ var roleKind = recordKind{"realms/all/roles", "a role", record.Roles, "id,realm_
 		case 1:
 			return "master"
 		}
-		return fmt.Sprintf("acl, %d entries", len(acl))
+		return "acl, " + counted(len(acl), "entry", "entries")
 	}},
 	{"ADMINISTERS", func(row map[string]any) string {
 		var all []string

@@ -223,17 +223,36 @@ For PostgreSQL, print the line of pg_dump that does it, with the login of
 				return errors.New("with PostgreSQL, backup needs --url-file FILE, with the DSN of a login in aclgate_owner, as store migrate does: the others may not read everything")
 			case s.Store.Kind == config.StorePostgres:
 				fmt.Fprintf(e.stdout, "pg_dump --format custom --schema aclgate --file %s --dbname \"$(cat %s)\"\n", quoted(args[0]), quoted(owner))
+				fmt.Fprintf(e.stderr, "Nothing was written yet: append | sh to run it. To restore it, with all gateways stopped, as a superuser:\n"+
+					"pg_restore --clean --if-exists --single-transaction -d DATABASE %s\n"+revokeAgain, quoted(args[0]))
 				return nil
 			}
-			return e.withDatabase(cmd.Context(), func(_ *config.Settings, db app.Database) error {
-				return db.(interface {
+			return e.withDatabase(cmd.Context(), func(s *config.Settings, db app.Database) error {
+				if err := db.(interface {
 					Backup(context.Context, string) error
-				}).Backup(cmd.Context(), args[0])
+				}).Backup(cmd.Context(), args[0]); err != nil {
+					return err
+				}
+				return e.sayBackup(s, args[0])
 			})
 		},
 	}
 	c.Flags().StringVar(&owner, "url-file", "", "PostgreSQL: file with the DSN of a login in aclgate_owner")
 	return c
+}
+
+const revokeAgain = "Before the start, revoke again what was revoked since: aclgate token revoke ID --offline\n"
+
+// sayBackup says what was written, and the way back.
+func (e *env) sayBackup(s *config.Settings, file string) error {
+	info, err := os.Stat(file)
+	if err != nil {
+		return err
+	}
+	db := quoted(s.Store.Path.Path)
+	fmt.Fprintf(e.stdout, "wrote %s, %d KiB, for its owner alone. To restore it, with the gateway stopped:\ncp %s %s && rm -f %s-wal %s-shm\n"+revokeAgain,
+		file, (info.Size()+1023)/1024, quoted(file), db, db, db)
+	return nil
 }
 
 // quoted returns a word as a shell reads it.
@@ -253,7 +272,7 @@ func (e *env) storePrune() *cobra.Command {
 				}
 				n, err := db.Prune(cmd.Context(), time.Now().Add(-keep))
 				if err == nil {
-					fmt.Fprintf(e.stdout, "%d %s forgotten\n", n, plural(int(n), "change", "changes"))
+					fmt.Fprintf(e.stdout, "%s forgotten\n", counted(int(n), "change", "changes"))
 				}
 				return err
 			})

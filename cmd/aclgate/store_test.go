@@ -133,7 +133,10 @@ func TestStoreCommands(t *testing.T) {
 		g.runs(exitOK, append([]string{"store"}, args...)...)
 	}
 	copied := filepath.Join(g.folder, "copy.db")
-	g.runs(exitOK, "store", "backup", copied)
+	if out := g.runs(exitOK, "store", "backup", copied); !strings.Contains(out, "wrote "+copied+", ") || !strings.Contains(out, " KiB, for its owner alone") ||
+		!strings.Contains(out, "cp '"+copied+"' '"+filepath.Join(g.folder, "gate.db")+"' && rm -f ") {
+		t.Errorf("got %s", out)
+	}
 	g.runs(exitFailed, "store", "backup", copied)
 	if info, err := os.Stat(copied); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the copy: %v, %v", info, err)

@@ -87,9 +87,9 @@ func (e *env) verifyFile(ctx context.Context, s *config.Settings, db app.Databas
 	for _, line := range v.BadRows {
 		fmt.Fprintln(e.stderr, line)
 	}
-	fmt.Fprintf(e.stdout, "revision %d: %d accounts, %d tokens, checksum %.16s\n", v.Revision, v.Engine.Accounts, v.Engine.Tokens, v.Engine.Checksum)
+	fmt.Fprintf(e.stdout, "revision %d: %s\n", v.Revision, sumOf(v.Engine))
 	if n := len(v.BadRows); n > 0 {
-		return fmt.Errorf("%d %s: mend the rows, or put the newest backup in the place of the database", n, plural(n, "fault", "faults"))
+		return fmt.Errorf("%s: mend the rows, or put the newest backup in the place of the database", counted(n, "fault", "faults"))
 	}
 	return nil
 }
@@ -106,12 +106,15 @@ func (e *env) verifyRunning(ctx context.Context, output outputFlag) error {
 	for _, line := range v.BadRows {
 		fmt.Fprintln(e.stderr, line)
 	}
-	fmt.Fprintf(e.stdout, "revision %d\nin the database: %d accounts, %d tokens, checksum %.16s\nobeyed:          %d accounts, %d tokens, checksum %.16s\n",
-		v.Revision, v.Engine.Accounts, v.Engine.Tokens, v.Engine.Checksum, v.Obeyed.Accounts, v.Obeyed.Tokens, v.Obeyed.Checksum)
+	fmt.Fprintf(e.stdout, "revision %d\nin the database: %s\nobeyed:          %s\n", v.Revision, sumOf(v.Engine), sumOf(v.Obeyed))
 	if !same {
 		return failed(errors.New("they are not the same: the log of the gateway names rows that do not read; a restart reads everything anew"))
 	}
 	return nil
+}
+
+func sumOf(s store.Sum) string {
+	return fmt.Sprintf("%s, %s, checksum %.16s", counted(s.Accounts, "account", "accounts"), counted(s.Tokens, "token", "tokens"), s.Checksum)
 }
 
 // codeIf is exit code 1, for what says in its output what is wrong.

@@ -107,8 +107,7 @@ func (e *env) printResult(w cases.World, r *cases.Result, strictly bool) error {
 		fmt.Fprintf(e.stdout, "%s %s: %s\n", word, placed(w.File, f.Line), f.Message)
 	}
 	bad := r.Failed()
-	fmt.Fprintf(e.stdout, "%d %s, %d failed, %d %s without use\n", len(r.Checks), plural(len(r.Checks), "case", "cases"), bad,
-		len(findings), plural(len(findings), "entry", "entries"))
+	fmt.Fprintf(e.stdout, "%s, %d failed, %s without use\n", counted(len(r.Checks), "case", "cases"), bad, counted(len(findings), "entry", "entries"))
 	if strictly {
 		bad += len(findings)
 	}

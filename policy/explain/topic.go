@@ -175,7 +175,7 @@ func (x *explainer) topicChoices(law *topic.Law, ask *TopicAsk, r *TopicReport) 
 	slices.SortStableFunc(questions, func(a, b question) int { return x.chosen(b) - x.chosen(a) })
 	for i, q := range questions {
 		if i == choicesShown {
-			x.note(fmt.Sprintf("The filter asks for %d GETs more: name less to see what the entries say of them.", len(questions)-i))
+			x.note(fmt.Sprintf("The filter asks for more GETs (%d): name less to see what the entries say of them.", len(questions)-i))
 			break
 		}
 		r.Choices = append(r.Choices, x.choice(q))

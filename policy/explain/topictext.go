@@ -104,7 +104,7 @@ func (r *TopicReport) broker(p *page) {
 			label = "Broker"
 		}
 		if i == printedShown {
-			p.row("", fmt.Sprintf("and %d filters more", len(r.Printed)-i))
+			p.row("", fmt.Sprintf("and %d more", len(r.Printed)-i))
 			break
 		}
 		p.row(label, asked+text)

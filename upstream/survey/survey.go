@@ -333,5 +333,18 @@ func (r *Result) String() string {
 	if r.Items == 0 {
 		return "the backend lists no items yet"
 	}
-	return fmt.Sprintf("read %d items of %d collections (%s): %d have a cid", r.Items, len(r.Collections), firstOf(r.Collections, 3), r.Owned)
+	have := "have"
+	if r.Owned == 1 {
+		have = "has"
+	}
+	return fmt.Sprintf("read %s of %s (%s): %d %s a cid", counted(r.Items, "item"), counted(len(r.Collections), "collection"),
+		firstOf(r.Collections, 3), r.Owned, have)
+}
+
+// counted returns a number with what it counts, whose plural ends in s.
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -157,7 +157,7 @@ func TestAccounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Account{{ID: 400, Name: "operator"}, {500, 400, "fleet"}, {501, 500, "depot"}, {ID: 502, Parent: 400}}
-	if !slices.Equal(got.Accounts, want) || got.Obeys != NotSeen || got.String() != "read 1 items of 1 collections (gw/devices): 1 have a cid" {
+	if !slices.Equal(got.Accounts, want) || got.Obeys != NotSeen || got.String() != "read 1 item of 1 collection (gw/devices): 1 has a cid" {
 		t.Errorf("got %+v, %s", got, got)
 	}
 }
