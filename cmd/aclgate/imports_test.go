@@ -118,6 +118,10 @@ var table = map[string]rule{
 		may: []string{"policy", "upstream", "upstream/listing", "upstream/wake"}, reach: []string{module + "policy/store", module + "proxy"},
 		reason: "the scope header is checked whether or not there is an index",
 	},
+	"upstream/upstreamtest": {
+		may: []string{"bench/backend", "policy", "policy/routes", "upstream"}, reach: []string{module + "policy/store", module + "proxy"},
+		reason: "it serves the tests of all who ask the backend, so it knows none of them",
+	},
 	"upstream/survey": {
 		may: []string{"policy"}, reach: []string{module + "policy/store", module + "proxy", module + "config", fasthttp},
 		reason: "a backend is looked at before there are settings, as any client of it would",

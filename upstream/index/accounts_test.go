@@ -12,6 +12,7 @@ import (
 	"aclgate/policy"
 	"aclgate/upstream"
 	"aclgate/upstream/listing"
+	"aclgate/upstream/upstreamtest"
 )
 
 // accountsTest returns the tree of a backend below the roots 1, 2 and 4 of a policy.
@@ -22,8 +23,8 @@ func accountsTest(t *testing.T, s listing.Doer) *Accounts {
 		t.Fatal(faults)
 	}
 	return NewAccounts(AccountsOptions{
-		Backend: s, Key: ownKey, Mode: policy.ModeIDs, Policy: func() *policy.Tree { return named }, MaxDepth: 3,
-		Refresh: 1 << 40, MaxStaleness: 1 << 40, Log: quiet(),
+		Backend: s, Key: upstreamtest.OwnKey, Mode: policy.ModeIDs, Policy: func() *policy.Tree { return named }, MaxDepth: 3,
+		Refresh: 1 << 40, MaxStaleness: 1 << 40, Log: upstreamtest.Quiet(),
 	})
 }
 
@@ -48,7 +49,7 @@ func TestAccounts(t *testing.T) {
 		{"twice", items(11, 1, 11, 1), roots + " 11<1"},
 	}
 	for _, row := range rows {
-		b := &bubble{answer: func(r *upstream.Request) (int, string) {
+		b := &upstreamtest.Bubble{Answer: func(r *upstream.Request) (int, string) {
 			if !strings.HasPrefix(string(r.Target), "/platform/subaccounts/all?fields=id%2Ccid&") {
 				t.Errorf("asked for %s", r.Target)
 			}
@@ -72,7 +73,7 @@ func TestAccounts(t *testing.T) {
 func TestAccountsUnreadable(t *testing.T) {
 	var body atomic.Value
 	body.Store(items(11, 1))
-	b := &bubble{answer: func(*upstream.Request) (int, string) { return 200, body.Load().(string) }}
+	b := &upstreamtest.Bubble{Answer: func(*upstream.Request) (int, string) { return 200, body.Load().(string) }}
 	a := accountsTest(t, b)
 	if err := a.read(t.Context()); err != nil {
 		t.Fatal(err)
@@ -90,7 +91,7 @@ func TestAccountsUnreadable(t *testing.T) {
 func TestAccountsCreated(t *testing.T) {
 	var a *Accounts
 	during := true
-	b := &bubble{answer: func(*upstream.Request) (int, string) {
+	b := &upstreamtest.Bubble{Answer: func(*upstream.Request) (int, string) {
 		if during {
 			a.Created(12, 11)
 		}
@@ -115,7 +116,7 @@ func TestAccountsCreated(t *testing.T) {
 func TestAccountsMoved(t *testing.T) {
 	var during func(*Accounts)
 	var a *Accounts
-	b := &bubble{answer: func(*upstream.Request) (int, string) {
+	b := &upstreamtest.Bubble{Answer: func(*upstream.Request) (int, string) {
 		if during != nil {
 			during(a)
 		}
@@ -153,8 +154,8 @@ func TestAccountsMoved(t *testing.T) {
 }
 
 func TestAccountsRun(t *testing.T) {
-	w := fleet(t, 0)
-	_, tr := play(t, w, fake.Options{})
+	w := upstreamtest.Fleet(t, 0)
+	_, tr := upstreamtest.Play(t, w, fake.Options{})
 	a := accountsTest(t, tr)
 	var told atomic.Int32
 	a.opt.Changed = func() { told.Add(1) }

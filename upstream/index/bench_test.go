@@ -9,10 +9,11 @@ import (
 	"aclgate/policy"
 	"aclgate/upstream"
 	"aclgate/upstream/listing"
+	"aclgate/upstream/upstreamtest"
 )
 
 func TestIndexAllocatesNothing(t *testing.T) {
-	_, tr := play(t, fleet(t, 100), fake.Options{})
+	_, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 100), fake.Options{})
 	x := newIndexTest(t, tr, policy.ModeIDs)
 	x.load()
 	x.Created(x.devices, 500, 12)
@@ -38,7 +39,7 @@ func BenchmarkIndexLoad(b *testing.B) {
 		}
 		pages[fmt.Sprint("/gw/devices/all?fields=id%2Ccid&limit=1000&offset=", offset)] = items(rows...)
 	}
-	x := newIndexTest(b, &bubble{answer: func(r *upstream.Request) (int, string) { return 200, pages[string(r.Target)] }}, policy.ModeIDs)
+	x := newIndexTest(b, &upstreamtest.Bubble{Answer: func(r *upstream.Request) (int, string) { return 200, pages[string(r.Target)] }}, policy.ModeIDs)
 	x.mu.Lock()
 	x.prepare(subject{x.devices, false})
 	x.mu.Unlock()

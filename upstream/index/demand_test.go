@@ -1,6 +1,7 @@
 package index
 
 import (
+	"aclgate/upstream/upstreamtest"
 	"slices"
 	"strings"
 	"testing"
@@ -23,7 +24,7 @@ func demandOf(engine *policy.Engine, holders ...TokenShape) Demand {
 
 // In header mode only what groups confer has to be known, and whose the groups are.
 func TestDemandOfHeaderMode(t *testing.T) {
-	engine := &policy.Engine{Catalogue: catalogue(t)}
+	engine := &policy.Engine{Catalogue: upstreamtest.Catalogue(t)}
 	groups := TokenShape{policy.ACLAccess, []policy.Entry{{URI: "gw/groups"}, {URI: "gw/devices"}}}
 	if n := demandOf(engine, TokenShape{Access: policy.Master}); len(n.Collections)+len(n.Members) > 0 {
 		t.Errorf("a master token: got %+v", n)
@@ -34,7 +35,7 @@ func TestDemandOfHeaderMode(t *testing.T) {
 }
 
 func TestDemandOf(t *testing.T) {
-	cat := catalogue(t)
+	cat := upstreamtest.Catalogue(t)
 	acl := func(entries ...policy.Entry) TokenShape { return TokenShape{policy.ACLAccess, entries} }
 	gateway := "assets calcs channels devices geofences groups modems plugins streams"
 	rows := []struct {
@@ -63,7 +64,7 @@ func TestDemandOf(t *testing.T) {
 }
 
 func TestDemandOfAccess(t *testing.T) {
-	cat := catalogue(t)
+	cat := upstreamtest.Catalogue(t)
 	standard := uris(demandOf(&policy.Engine{Catalogue: cat, Mode: policy.ModeIDs}, TokenShape{Access: policy.Standard}).Collections)
 	if !strings.Contains(standard, "storage/cdns") || strings.Contains(standard, "platform") {
 		t.Errorf("a standard token: got %q", standard)

@@ -12,6 +12,7 @@ import (
 	fake "aclgate/bench/backend"
 	"aclgate/policy"
 	"aclgate/upstream"
+	"aclgate/upstream/upstreamtest"
 )
 
 // wantDoubts checks which items in doubt the branch of an account may have.
@@ -24,8 +25,8 @@ func (x *indexTest) wantDoubts(name string, cid int64, want ...int64) {
 
 // Items in doubt are nobody's until they were read again, and whoever may have them reads them.
 func TestDoubts(t *testing.T) {
-	w := fleet(t, 5) // of 11
-	s, tr := play(t, w, fake.Options{Key: gatewayKey})
+	w := upstreamtest.Fleet(t, 5) // of 11
+	s, tr := upstreamtest.Play(t, w, fake.Options{Key: upstreamtest.GatewayKey})
 	x := newIndexTest(t, tr, policy.ModeIDs)
 	x.load()
 	x.Doubted(x.devices, []int64{4, 2, 2, 77}, 12)
@@ -63,7 +64,7 @@ func TestDoubts(t *testing.T) {
 // Of items in doubt all are asked for, however often the token has asked, and a failure leaves them
 // in doubt.
 func TestDoubtsHaveNoBounds(t *testing.T) {
-	x := newIndexTest(t, &bubble{answer: func(r *upstream.Request) (int, string) { return 200, items() }}, policy.ModeIDs)
+	x := newIndexTest(t, &upstreamtest.Bubble{Answer: func(r *upstream.Request) (int, string) { return 200, items() }}, policy.ModeIDs)
 	x.prepare(subject{x.devices, false})
 	for range 20 {
 		x.lookUps.allow(17)
@@ -75,7 +76,7 @@ func TestDoubtsHaveNoBounds(t *testing.T) {
 	}
 	x.wantDoubts("read", 11)
 	x.Doubted(x.devices, ids, 11)
-	x.lister.Backend = &bubble{answer: func(*upstream.Request) (int, string) { return 500, "" }}
+	x.lister.Backend = &upstreamtest.Bubble{Answer: func(*upstream.Request) (int, string) { return 500, "" }}
 	if err := x.LookUp(x.asks(17, ids...)); !errors.Is(err, upstream.ErrBroken) {
 		t.Errorf("got %v", err)
 	}
@@ -89,7 +90,7 @@ func TestDoubtOfAnotherRoot(t *testing.T) {
 		t.Fatal(faults)
 	}
 	var under []string
-	x := newIndexTest(t, &bubble{answer: func(r *upstream.Request) (int, string) {
+	x := newIndexTest(t, &upstreamtest.Bubble{Answer: func(r *upstream.Request) (int, string) {
 		_, cid, _ := strings.Cut(string(r.Head), "x-flespi-cid: ")
 		under = append(under, strings.TrimSpace(cid))
 		if !strings.HasPrefix(cid, "2") {
@@ -119,7 +120,7 @@ func TestDoubtOfAnotherRoot(t *testing.T) {
 
 // A whole reading ends the doubts from before it, and no others.
 func TestDoubtsEndByAReading(t *testing.T) {
-	s, tr := play(t, fleet(t, 5), fake.Options{Key: gatewayKey})
+	s, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 5), fake.Options{Key: upstreamtest.GatewayKey})
 	x := newIndexTest(t, tr, policy.ModeIDs)
 	x.load()
 	x.Doubted(x.devices, []int64{2}, 0)
@@ -142,7 +143,7 @@ func TestDoubtsEndByAReading(t *testing.T) {
 
 // A look-up that began before a write was left open says nothing about it.
 func TestDoubtOutlivesAnEarlierLookUp(t *testing.T) {
-	s, tr := play(t, fleet(t, 3), fake.Options{})
+	s, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 3), fake.Options{})
 	x := newIndexTest(t, tr, policy.ModeIDs)
 	x.load()
 	began, release := make(chan struct{}), make(chan struct{})
@@ -164,7 +165,7 @@ func TestDoubtOutlivesAnEarlierLookUp(t *testing.T) {
 
 // Settle reads what is in doubt in the scope, as long as it may.
 func TestSettle(t *testing.T) {
-	s, tr := play(t, fleet(t, 5), fake.Options{Key: gatewayKey})
+	s, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 5), fake.Options{Key: upstreamtest.GatewayKey})
 	x := newIndexTest(t, tr, policy.ModeBoth)
 	x.load()
 	in := &policy.Input{Tree: x.tree, Scope: 11}
@@ -195,12 +196,12 @@ func TestSettle(t *testing.T) {
 // The engine, the resolver and the index together: `all` and a match have read again what was left
 // open, and show neither too much nor too little.
 func TestDoubtsEngine(t *testing.T) {
-	w := fleet(t, 4)
-	_, tr := play(t, w, fake.Options{})
+	w := upstreamtest.Fleet(t, 4)
+	_, tr := upstreamtest.Play(t, w, fake.Options{})
 	x := newIndexTest(t, tr, policy.ModeIDs)
 	x.load()
 	engine := &policy.Engine{Catalogue: x.cat, Mode: policy.ModeIDs}
-	r := NewResolver(ResolverOptions{Backend: tr, Key: ownKey, Mode: engine.Mode, MaxTarget: 8000, Index: x.ItemIndex})
+	r := NewResolver(ResolverOptions{Backend: tr, Key: upstreamtest.OwnKey, Mode: engine.Mode, MaxTarget: 8000, Index: x.ItemIndex})
 	for i, target := range []string{"/gw/devices/all", "/gw/devices/name=truck", "/gw/devices/cid=11", "/gw/devices/4,2,3,1,name=truck"} {
 		if err := w.Move("gw/devices", int64(i+1), 12); err != nil {
 			t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	fake "aclgate/bench/backend"
 	"aclgate/policy"
 	"aclgate/upstream"
+	"aclgate/upstream/upstreamtest"
 )
 
 func TestIndexReads(t *testing.T) {
@@ -31,8 +32,8 @@ func TestIndexReads(t *testing.T) {
 	}
 	for _, row := range rows {
 		t.Run(fmt.Sprint(row.mode, row.options.NoPaging, row.items), func(t *testing.T) {
-			row.options.Key = gatewayKey
-			s, tr := play(t, fleet(t, row.items), row.options)
+			row.options.Key = upstreamtest.GatewayKey
+			s, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, row.items), row.options)
 			x := newIndexTest(t, tr, row.mode)
 			if x.Ready() == nil || !x.Stale(x.devices) {
 				t.Error("ready before anything was read")
@@ -62,15 +63,15 @@ func TestIndexBadReadings(t *testing.T) {
 		name  string
 		fault fake.Fault
 	}{
-		{"down", canned(503, ``)},
+		{"down", upstreamtest.Canned(503, ``)},
 		{"cut", func(*fake.Request) *fake.Canned { return &fake.Canned{Cut: 40} }},
-		{"a row without id", canned(200, `{"result":[{"id":7,"cid":12},{"cid":12}]}`)},
-		{"malformed", canned(200, `{"result":[{"id":7,"cid":12},`)},
-		{"errors beside rows", canned(200, `{"errors":[{"code":1}],"result":[{"id":7,"cid":12}]}`)},
-		{"two accounts of an item", canned(200, items(7, 11, 8, 11, 7, 12))},
-		{"our key is refused", canned(401, `{}`)},
-		{"not for us", canned(403, `{}`)},
-		{"moved", canned(301, ``)},
+		{"a row without id", upstreamtest.Canned(200, `{"result":[{"id":7,"cid":12},{"cid":12}]}`)},
+		{"malformed", upstreamtest.Canned(200, `{"result":[{"id":7,"cid":12},`)},
+		{"errors beside rows", upstreamtest.Canned(200, `{"errors":[{"code":1}],"result":[{"id":7,"cid":12}]}`)},
+		{"two accounts of an item", upstreamtest.Canned(200, items(7, 11, 8, 11, 7, 12))},
+		{"our key is refused", upstreamtest.Canned(401, `{}`)},
+		{"not for us", upstreamtest.Canned(403, `{}`)},
+		{"moved", upstreamtest.Canned(301, ``)},
 		{"the second page is refused", secondPage(404, `{}`)},
 		{"the second page is broken", secondPage(200, `{"result":`)},
 		{"the same page for ever", func(r *fake.Request) *fake.Canned {
@@ -82,7 +83,7 @@ func TestIndexBadReadings(t *testing.T) {
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			s, tr := play(t, fleet(t, 2), fake.Options{})
+			s, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 2), fake.Options{})
 			x := newIndexTest(t, tr, policy.ModeIDs)
 			x.load()
 			s.SetFault(row.fault)
@@ -115,8 +116,8 @@ func TestIndexGoodReadings(t *testing.T) {
 		{"nothing", items(), ""},
 	}
 	for _, row := range rows {
-		s, tr := play(t, fleet(t, 2), fake.Options{})
-		s.SetFault(canned(200, row.body))
+		s, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 2), fake.Options{})
+		s.SetFault(upstreamtest.Canned(200, row.body))
 		x := newIndexTest(t, tr, policy.ModeIDs)
 		x.load()
 		x.want(row.name, row.want)
@@ -152,7 +153,7 @@ func TestIndexRoots(t *testing.T) {
 		{"one is broken", refuse(500, "2"), ErrNotRead},
 	}
 	for _, row := range rows {
-		s, tr := play(t, fleet(t, 2), fake.Options{})
+		s, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 2), fake.Options{})
 		s.SetFault(row.fault)
 		x := newIndexTest(t, tr, policy.ModeBoth)
 		x.tree = tree
@@ -166,7 +167,7 @@ func TestIndexRoots(t *testing.T) {
 
 // What passes through the gateway while a reading is under way must not be undone by it.
 func TestIndexChangesOutliveReading(t *testing.T) {
-	s, tr := play(t, fleet(t, 4), fake.Options{})
+	s, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 4), fake.Options{})
 	x := newIndexTest(t, tr, policy.ModeIDs)
 	x.load()
 	x.want("first", "1:11 2:11 3:11 4:11")
@@ -206,7 +207,7 @@ func TestIndexChangesOutliveReading(t *testing.T) {
 // names ids that nobody has heard of makes the index remember only so many of them, and what it
 // knows is forgotten all the same.
 func TestIndexForgetsABoundedNumber(t *testing.T) {
-	_, tr := play(t, fleet(t, 10), fake.Options{IgnoreCID: true})
+	_, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 10), fake.Options{IgnoreCID: true})
 	x := newIndexTest(t, tr, policy.ModeIDs)
 	x.load()
 	known := x.View(x.tree).Of(x.devices, 1)[3]
@@ -227,11 +228,11 @@ func TestIndexForgetsABoundedNumber(t *testing.T) {
 }
 
 func TestIndexNeed(t *testing.T) {
-	w := fleet(t, 2)
+	w := upstreamtest.Fleet(t, 2)
 	if err := w.Add("gw/channels", fake.Item{ID: 7, CID: 12}); err != nil {
 		t.Fatal(err)
 	}
-	s, tr := play(t, w, fake.Options{})
+	s, tr := upstreamtest.Play(t, w, fake.Options{})
 	x := newIndexTest(t, tr, policy.ModeIDs)
 	x.load()
 	channels := x.cat.Collection("gw/channels")
@@ -259,7 +260,7 @@ func TestIndexNeed(t *testing.T) {
 
 // A collection that the backend hides must not keep the others from being served.
 func TestIndexHidden(t *testing.T) {
-	s, tr := play(t, fleet(t, 2), fake.Options{})
+	s, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 2), fake.Options{})
 	s.SetFault(func(r *fake.Request) *fake.Canned {
 		if isList(r) {
 			return nil
@@ -286,7 +287,7 @@ func TestIndexHidden(t *testing.T) {
 func TestIndexClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var down atomic.Bool
-		b := &bubble{answer: func(*upstream.Request) (int, string) {
+		b := &upstreamtest.Bubble{Answer: func(*upstream.Request) (int, string) {
 			if down.Load() {
 				return 500, ``
 			}
@@ -307,8 +308,8 @@ func TestIndexClock(t *testing.T) {
 		for i, step := range steps {
 			time.Sleep(step.after)
 			synctest.Wait()
-			if b.asked.Load() != step.asked || x.Stale(x.devices) != step.stale {
-				t.Errorf("step %d: asked %d times, stale: %v", i, b.asked.Load(), x.Stale(x.devices))
+			if b.Asked.Load() != step.asked || x.Stale(x.devices) != step.stale {
+				t.Errorf("step %d: asked %d times, stale: %v", i, b.Asked.Load(), x.Stale(x.devices))
 			}
 			if _, known := x.Fresh(x.tree).Account(x.devices, 7); known == step.stale {
 				t.Errorf("step %d: the fresh view knows the item: %v", i, known)
@@ -334,8 +335,8 @@ func TestIndexClock(t *testing.T) {
 		if f := x.Fresh(x.tree); f.Version() != version || !f.Old(time.Now()) {
 			t.Errorf("version %d after %d, old: %v", f.Version(), version, f.Old(time.Now()))
 		}
-		if !x.Stale(x.devices) || b.asked.Load() < 30 {
-			t.Errorf("asked %d times, stale: %v", b.asked.Load(), x.Stale(x.devices))
+		if !x.Stale(x.devices) || b.Asked.Load() < 30 {
+			t.Errorf("asked %d times, stale: %v", b.Asked.Load(), x.Stale(x.devices))
 		}
 		x.want("old", "7:11")
 		if ids := x.Fresh(x.tree).Of(x.devices, 11); len(x.View(x.tree).Of(x.devices, 11)) != 1 || len(ids) != 0 {
@@ -347,7 +348,7 @@ func TestIndexClock(t *testing.T) {
 // Ensure that requests, changes and readings do not meet: each view is one moment, in which an item
 // is either in both ordinals that tell of it or in none.
 func TestIndexConcurrent(t *testing.T) {
-	_, tr := play(t, fleet(t, 50), fake.Options{})
+	_, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 50), fake.Options{})
 	x := newIndexTest(t, tr, policy.ModeIDs)
 	x.opt.Refresh = time.Millisecond
 	x.load()

@@ -14,6 +14,7 @@ import (
 	"aclgate/policy"
 	"aclgate/upstream"
 	"aclgate/upstream/listing"
+	"aclgate/upstream/upstreamtest"
 )
 
 // asks returns a request of a token in the scope of 11 for devices, all of them unknown.
@@ -58,10 +59,10 @@ func TestLookUp(t *testing.T) {
 		cid  string
 	}{{policy.ModeIDs, ""}, {policy.ModeBoth, "1"}}
 	for _, row := range rows {
-		w := fleet(t, 3)
-		s, tr := play(t, w, fake.Options{Key: gatewayKey})
+		w := upstreamtest.Fleet(t, 3)
+		s, tr := upstreamtest.Play(t, w, fake.Options{Key: upstreamtest.GatewayKey})
 		x := newIndexTest(t, tr, row.mode)
-		r := NewResolver(ResolverOptions{Backend: tr, Key: ownKey, Mode: row.mode, Index: x.ItemIndex})
+		r := NewResolver(ResolverOptions{Backend: tr, Key: upstreamtest.OwnKey, Mode: row.mode, Index: x.ItemIndex})
 		x.load()
 		for id, cid := range map[int64]int64{8: 11, 9: 12} {
 			if err := w.Add("gw/devices", fake.Item{ID: id, CID: cid}); err != nil {
@@ -122,10 +123,10 @@ func TestLookUpRefused(t *testing.T) {
 		{"our key is refused", 401, ``, "", listing.ErrUnauthorized},
 	}
 	for _, row := range rows {
-		s, tr := play(t, fleet(t, 3), fake.Options{})
+		s, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 3), fake.Options{})
 		x := newIndexTest(t, tr, policy.ModeIDs)
 		x.load()
-		s.SetFault(canned(row.status, row.body))
+		s.SetFault(upstreamtest.Canned(row.status, row.body))
 		q := x.asks(17, 8, 9)
 		if err := x.LookUp(q); !errors.Is(err, row.err) {
 			t.Errorf("%s: got %v", row.name, err)
@@ -141,7 +142,7 @@ func TestLookUpRefused(t *testing.T) {
 
 // What a look-up has seen before an item was moved must not give it back.
 func TestLookUpLosesAgainstMove(t *testing.T) {
-	s, tr := play(t, fleet(t, 3), fake.Options{})
+	s, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 3), fake.Options{})
 	x := newIndexTest(t, tr, policy.ModeIDs)
 	x.load()
 	began, release := make(chan struct{}), make(chan struct{})
@@ -191,7 +192,7 @@ func (b *lookUpBounds) step(name string, token int64, ids []int64, requests, tot
 func TestLookUpBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b lookUpBounds
-		b.indexTest = newIndexTest(t, &bubble{answer: func(r *upstream.Request) (int, string) {
+		b.indexTest = newIndexTest(t, &upstreamtest.Bubble{Answer: func(r *upstream.Request) (int, string) {
 			b.asked = append(b.asked, string(r.Target))
 			return 200, items()
 		}}, policy.ModeIDs)
@@ -221,7 +222,7 @@ func TestLookUpBounds(t *testing.T) {
 // Ensure that guessing ids, with however many tokens, takes no more memory than it may.
 func TestLookUpMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		x := newIndexTest(t, &bubble{}, policy.ModeIDs)
+		x := newIndexTest(t, &upstreamtest.Bubble{}, policy.ModeIDs)
 		for i := range int64(3 * maxLookUpTokens) {
 			x.lookUps.allow(100 + i)
 			x.lookUps.add(asker{100 + i, 11}, x.devices, []int64{10 * i, 10*i + 1, 10*i + 2, 10*i + 3, 10*i + 4, 10*i + 5})
@@ -235,7 +236,7 @@ func TestLookUpMemory(t *testing.T) {
 
 // groupsTest is an index that knows the groups 12 (1, 2) and 66 (3).
 func groupsTest(t *testing.T) (*indexTest, *fake.Server, *fake.World) {
-	w := fleet(t, 3)
+	w := upstreamtest.Fleet(t, 3)
 	for _, id := range []int64{12, 66} {
 		if err := w.Add("gw/groups", fake.Item{ID: id, CID: 11}); err != nil {
 			t.Fatal(err)
@@ -243,7 +244,7 @@ func groupsTest(t *testing.T) (*indexTest, *fake.Server, *fake.World) {
 	}
 	w.Link("gw/groups", 12, "devices", 1, 2)
 	w.Link("gw/groups", 66, "devices", 3)
-	s, tr := play(t, w, fake.Options{})
+	s, tr := upstreamtest.Play(t, w, fake.Options{})
 	x := newIndexTest(t, tr, policy.ModeIDs)
 	x.need.Store(&Demand{Collections: []*policy.Collection{x.devices}, Members: []*policy.Collection{x.devices}})
 	x.load()
@@ -285,7 +286,7 @@ func TestGroups(t *testing.T) {
 // theirs.
 func TestGroupsUnreadable(t *testing.T) {
 	x, s, _ := groupsTest(t)
-	s.SetFault(canned(500, ``))
+	s.SetFault(upstreamtest.Canned(500, ``))
 	if err := x.GroupsChanged(t.Context(), x.devices, []int64{12}); !errors.Is(err, upstream.ErrBroken) {
 		t.Fatalf("got %v", err)
 	}
@@ -335,8 +336,8 @@ func TestGroupsGiveUp(t *testing.T) {
 
 // The engine, the resolver and the index together: what is denied, and what is not.
 func TestLookUpEngine(t *testing.T) {
-	w := fleet(t, 2)
-	_, tr := play(t, w, fake.Options{})
+	w := upstreamtest.Fleet(t, 2)
+	_, tr := upstreamtest.Play(t, w, fake.Options{})
 	x := newIndexTest(t, tr, policy.ModeIDs)
 	x.load()
 	for id, cid := range map[int64]int64{8: 11, 9: 12} {
@@ -345,7 +346,7 @@ func TestLookUpEngine(t *testing.T) {
 		}
 	}
 	engine := &policy.Engine{Catalogue: x.cat, Mode: policy.ModeIDs}
-	r := NewResolver(ResolverOptions{Backend: tr, Key: ownKey, Mode: engine.Mode, MaxTarget: 8000, Index: x.ItemIndex})
+	r := NewResolver(ResolverOptions{Backend: tr, Key: upstreamtest.OwnKey, Mode: engine.Mode, MaxTarget: 8000, Index: x.ItemIndex})
 	rows := []struct{ target, want string }{
 		{"/gw/devices/name=truck", "/gw/devices/1,2"}, // the index was not asked for those it did not know
 		{"/gw/devices/2,8,77,9", "/gw/devices/2,8 [77 9]"},

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"aclgate/upstream/upstreamtest"
 	"context"
 	"fmt"
 	"strings"
@@ -26,11 +27,11 @@ type indexTest struct {
 
 func newIndexTest(t testing.TB, s listing.Doer, mode policy.Mode) *indexTest {
 	t.Helper()
-	x := &indexTest{t: t, cat: catalogue(t), tree: twoFleets(t)}
+	x := &indexTest{t: t, cat: upstreamtest.Catalogue(t), tree: upstreamtest.TwoFleets(t)}
 	x.devices = x.cat.Collection("gw/devices")
 	x.need.Store(&Demand{Collections: []*policy.Collection{x.devices}})
 	x.ItemIndex = New(Options{
-		Backend: s, Key: ownKey, Mode: mode, Catalogue: x.cat, Log: quiet(), MaxTarget: 8000,
+		Backend: s, Key: upstreamtest.OwnKey, Mode: mode, Catalogue: x.cat, Log: upstreamtest.Quiet(), MaxTarget: 8000,
 		Tree: func() *policy.Tree { return x.tree }, Demand: func() Demand { return *x.need.Load() },
 		Refresh: time.Hour, MaxStaleness: 2 * time.Hour,
 	})

@@ -12,12 +12,13 @@ import (
 	"aclgate/policy"
 	"aclgate/upstream"
 	"aclgate/upstream/listing"
+	"aclgate/upstream/upstreamtest"
 )
 
 // unresolved returns the request for a target as the engine leaves it: its matches wait.
 func unresolved(t testing.TB, target string) *Question {
 	t.Helper()
-	engine := &policy.Engine{Catalogue: catalogue(t)}
+	engine := &policy.Engine{Catalogue: upstreamtest.Catalogue(t)}
 	q := &Question{Input: &policy.Input{Request: new(policy.Request)}, Decision: new(policy.Decision), Resolved: new(policy.Resolved)}
 	if reason := q.Input.Request.Parse(engine, policy.GET, []byte(target)); reason != policy.NotJudged {
 		t.Fatal(reason)
@@ -51,9 +52,9 @@ func TestResolvePages(t *testing.T) {
 	}
 	for _, row := range rows {
 		t.Run(fmt.Sprint(row.items, row.noPaging), func(t *testing.T) {
-			s, tr := play(t, fleet(t, row.items), fake.Options{Key: gatewayKey, NoPaging: row.noPaging})
+			s, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, row.items), fake.Options{Key: upstreamtest.GatewayKey, NoPaging: row.noPaging})
 			q := unresolved(t, "/gw/devices/name=truck?fields=name&limit=3")
-			if err := resolver(tr, ownKey, policy.ModeHeader).Resolve(q); err != nil {
+			if err := resolver(tr, upstreamtest.OwnKey, policy.ModeHeader).Resolve(q); err != nil {
 				t.Fatal(err)
 			}
 			m := q.Resolved.Matches
@@ -75,15 +76,15 @@ func TestResolveWire(t *testing.T) {
 		key    func() string
 		want   string
 	}{
-		{"/gw/devices/name=a%20b,x=1?cid=11", policy.ModeHeader, ownKey,
+		{"/gw/devices/name=a%20b,x=1?cid=11", policy.ModeHeader, upstreamtest.OwnKey,
 			"GET /gw/devices/name=a%20b,x=1?fields=id&limit=1000&offset=0 Authorization: FlespiToken GATEWAY-KEY-0123456789|x-flespi-cid: 11"},
-		{"/gw/channels/%7Bid%3E1%7D/messages?data=%7B%7D", policy.ModeBoth, ownKey,
+		{"/gw/channels/%7Bid%3E1%7D/messages?data=%7B%7D", policy.ModeBoth, upstreamtest.OwnKey,
 			"GET /gw/channels/%7Bid%3E1%7D?fields=id&limit=1000&offset=0 Authorization: FlespiToken GATEWAY-KEY-0123456789|x-flespi-cid: 11"},
-		{"/gw/devices/name=a", policy.ModeIDs, noKey,
+		{"/gw/devices/name=a", policy.ModeIDs, upstreamtest.NoKey,
 			"GET /gw/devices/name=a?fields=id&limit=1000&offset=0 Authorization: FlespiToken CALLERS-KEY"},
 	}
 	for _, row := range rows {
-		s, tr := play(t, fleet(t, 0), fake.Options{})
+		s, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 0), fake.Options{})
 		q := unresolved(t, row.target)
 		q.CallersKey = []byte("CALLERS-KEY")
 		if err := resolver(tr, row.key, row.mode).Resolve(q); err != nil {
@@ -112,24 +113,24 @@ func TestResolveFails(t *testing.T) {
 		fault fake.Fault
 		want  error
 	}{
-		{"a row without id", canned(200, `{"result":[{"id":1},{"name":"x"}]}`), listing.ErrRows},
-		{"no object", canned(200, `[1]`), listing.ErrRows},
-		{"nothing", canned(200, ``), listing.ErrRows},
-		{"html", canned(200, `<html>`), listing.ErrRows},
-		{"moved", canned(302, ``, fake.Header{Name: "Location", Value: "/"}), listing.ErrRedirect},
-		{"our key is refused", canned(401, `{}`), listing.ErrUnauthorized},
-		{"broken", canned(500, `{"result":[]}`), upstream.ErrBroken},
-		{"a part", canned(206, `{"result":[]}`), upstream.ErrBroken},
+		{"a row without id", upstreamtest.Canned(200, `{"result":[{"id":1},{"name":"x"}]}`), listing.ErrRows},
+		{"no object", upstreamtest.Canned(200, `[1]`), listing.ErrRows},
+		{"nothing", upstreamtest.Canned(200, ``), listing.ErrRows},
+		{"html", upstreamtest.Canned(200, `<html>`), listing.ErrRows},
+		{"moved", upstreamtest.Canned(302, ``, fake.Header{Name: "Location", Value: "/"}), listing.ErrRedirect},
+		{"our key is refused", upstreamtest.Canned(401, `{}`), listing.ErrUnauthorized},
+		{"broken", upstreamtest.Canned(500, `{"result":[]}`), upstream.ErrBroken},
+		{"a part", upstreamtest.Canned(206, `{"result":[]}`), upstream.ErrBroken},
 		{"cut", func(*fake.Request) *fake.Canned { return &fake.Canned{Cut: 20} }, upstream.ErrBroken},
 		{"no http", func(*fake.Request) *fake.Canned { return &fake.Canned{Raw: []byte("SSH-2.0\r\n")} }, upstream.ErrBroken},
-		{"a long refusal", canned(400, strings.Repeat("x", 64<<10+1)), upstream.ErrBroken},
+		{"a long refusal", upstreamtest.Canned(400, strings.Repeat("x", 64<<10+1)), upstream.ErrBroken},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			s, tr := play(t, fleet(t, 5), fake.Options{})
+			s, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 5), fake.Options{})
 			s.SetFault(row.fault)
 			q := unresolved(t, "/gw/devices/name=truck")
-			if err := resolver(tr, ownKey, policy.ModeHeader).Resolve(q); !errors.Is(err, row.want) {
+			if err := resolver(tr, upstreamtest.OwnKey, policy.ModeHeader).Resolve(q); !errors.Is(err, row.want) {
 				t.Errorf("got %v, want %v", err, row.want)
 			}
 			if len(q.Resolved.Matches) != 0 {
@@ -143,10 +144,10 @@ func TestResolveFails(t *testing.T) {
 func TestResolveRefused(t *testing.T) {
 	body := `{"errors":[{"code":2,"reason":"unknown field"}],"result":[{"id":3}]}`
 	for _, status := range []int{400, 403, 404, 405, 422} {
-		s, tr := play(t, fleet(t, 5), fake.Options{})
-		s.SetFault(canned(status, body))
+		s, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 5), fake.Options{})
+		s.SetFault(upstreamtest.Canned(status, body))
 		q := unresolved(t, "/gw/devices/nme=truck")
-		if err := resolver(tr, ownKey, policy.ModeBoth).Resolve(q); err != nil {
+		if err := resolver(tr, upstreamtest.OwnKey, policy.ModeBoth).Resolve(q); err != nil {
 			t.Errorf("%d: %v", status, err)
 			continue
 		}
@@ -165,10 +166,10 @@ func TestResolveRefusedForTheClient(t *testing.T) {
 		status int
 		alone  bool
 		key    func() string
-	}{{400, true, ownKey}, {403, true, ownKey}, {404, true, ownKey}, {429, true, ownKey}, {429, false, ownKey}, {401, false, noKey}}
+	}{{400, true, upstreamtest.OwnKey}, {403, true, upstreamtest.OwnKey}, {404, true, upstreamtest.OwnKey}, {429, true, upstreamtest.OwnKey}, {429, false, upstreamtest.OwnKey}, {401, false, upstreamtest.NoKey}}
 	for _, row := range rows {
-		s, tr := play(t, fleet(t, 5), fake.Options{})
-		s.SetFault(canned(row.status, body))
+		s, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 5), fake.Options{})
+		s.SetFault(upstreamtest.Canned(row.status, body))
 		q := unresolved(t, "/gw/devices/nme=truck")
 		q.CallersKey, q.Decision.Selectors[0].Alone = []byte("CALLERS-KEY"), row.alone
 		var refused *listing.AnswerError
@@ -188,7 +189,7 @@ func TestResolveRefusedForTheClient(t *testing.T) {
 // A backend that honours limit but not offset shows one page for ever: nobody can know the rest, so
 // nothing is known.
 func TestResolveEndless(t *testing.T) {
-	s, tr := play(t, fleet(t, 3000), fake.Options{})
+	s, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 3000), fake.Options{})
 	s.SetFault(func(r *fake.Request) *fake.Canned {
 		n := 1000
 		if strings.Contains(r.Target, "limit=1&") {
@@ -196,7 +197,7 @@ func TestResolveEndless(t *testing.T) {
 		}
 		return &fake.Canned{Status: 200, Body: []byte(rowsOf(upTo(n)))}
 	})
-	err := resolver(tr, ownKey, policy.ModeHeader).Resolve(unresolved(t, "/gw/devices/name=truck"))
+	err := resolver(tr, upstreamtest.OwnKey, policy.ModeHeader).Resolve(unresolved(t, "/gw/devices/name=truck"))
 	if !errors.Is(err, upstream.ErrBroken) || len(s.Take()) != 3 {
 		t.Errorf("got %v", err)
 	}
@@ -216,10 +217,10 @@ func rowsOf(ids []int64) string {
 }
 
 func TestResolveOrder(t *testing.T) {
-	s, tr := play(t, fleet(t, 0), fake.Options{})
-	s.SetFault(canned(200, rowsOf([]int64{9, 3, 9, 1, 3})))
+	s, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 0), fake.Options{})
+	s.SetFault(upstreamtest.Canned(200, rowsOf([]int64{9, 3, 9, 1, 3})))
 	q := unresolved(t, "/gw/devices/name=truck")
-	if err := resolver(tr, ownKey, policy.ModeHeader).Resolve(q); err != nil || !slices.Equal(q.Resolved.Matches[0].IDs, []int64{1, 3, 9}) {
+	if err := resolver(tr, upstreamtest.OwnKey, policy.ModeHeader).Resolve(q); err != nil || !slices.Equal(q.Resolved.Matches[0].IDs, []int64{1, 3, 9}) {
 		t.Errorf("got %v, %v", q.Resolved.Matches, err)
 	}
 }
@@ -242,10 +243,10 @@ func TestResolveConditions(t *testing.T) {
 		{"/gw/devices/name=a", upTo(300_000), true, "/gw/devices/name=a?fields=id", false},
 	}
 	for _, row := range rows {
-		s, tr := play(t, fleet(t, 0), fake.Options{})
+		s, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 0), fake.Options{})
 		q := unresolved(t, row.target)
 		q.Decision.Selectors[0].Ask = row.ask
-		r := NewResolver(ResolverOptions{Backend: tr, Key: ownKey, MaxTarget: 8000, Conditions: row.conditions})
+		r := NewResolver(ResolverOptions{Backend: tr, Key: upstreamtest.OwnKey, MaxTarget: 8000, Conditions: row.conditions})
 		if err := r.Resolve(q); err != nil {
 			t.Fatal(err)
 		}
@@ -258,13 +259,13 @@ func TestResolveConditions(t *testing.T) {
 
 // A match that names more items of the scope than it may is refused; what is outside does not count.
 func TestResolveTooWide(t *testing.T) {
-	w := fleet(t, 1500)
+	w := upstreamtest.Fleet(t, 1500)
 	for id := int64(1001); id <= 1500; id++ {
 		if err := w.Move("gw/devices", id, 12); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, tr := play(t, w, fake.Options{})
+	_, tr := upstreamtest.Play(t, w, fake.Options{})
 	x := newIndexTest(t, tr, policy.ModeIDs)
 	x.load()
 	rows := []struct {
@@ -276,7 +277,7 @@ func TestResolveTooWide(t *testing.T) {
 		{policy.ModeIDs, 1000, nil}, {policy.ModeIDs, 999, policy.MatchTooWide}, {policy.ModeIDs, 0, nil},
 	}
 	for _, row := range rows {
-		o := ResolverOptions{Backend: tr, Key: ownKey, Mode: row.mode, MaxTarget: 8000, MaxResolved: row.most}
+		o := ResolverOptions{Backend: tr, Key: upstreamtest.OwnKey, Mode: row.mode, MaxTarget: 8000, MaxResolved: row.most}
 		q := x.asks(17, 1)
 		parsed := unresolved(t, "/gw/devices/name=truck")
 		q.Input.Request, q.Decision = parsed.Input.Request, parsed.Decision
@@ -292,20 +293,20 @@ func TestResolveTooWide(t *testing.T) {
 
 // A client that goes away ends the question that is asked for it.
 func TestResolveCanceled(t *testing.T) {
-	s, tr := play(t, fleet(t, 5), fake.Options{})
+	s, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 5), fake.Options{})
 	s.SetFault(func(*fake.Request) *fake.Canned { return &fake.Canned{Hang: true} })
 	q := unresolved(t, "/gw/devices/name=truck")
 	q.Answer = new(upstream.Answer)
 	time.AfterFunc(20*time.Millisecond, q.Answer.Cancel)
-	if err := resolver(tr, ownKey, policy.ModeHeader).Resolve(q); !errors.Is(err, upstream.ErrCanceled) {
+	if err := resolver(tr, upstreamtest.OwnKey, policy.ModeHeader).Resolve(q); !errors.Is(err, upstream.ErrCanceled) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestResolveLongMatch(t *testing.T) {
-	s, tr := play(t, fleet(t, 5), fake.Options{})
+	s, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 5), fake.Options{})
 	q := unresolved(t, "/gw/devices/%7B"+strings.Repeat("%22%22", 2000)+"%7D")
-	if err := resolver(tr, ownKey, policy.ModeHeader).Resolve(q); err != policy.BadSelector || len(s.Take()) != 0 {
+	if err := resolver(tr, upstreamtest.OwnKey, policy.ModeHeader).Resolve(q); err != policy.BadSelector || len(s.Take()) != 0 {
 		t.Errorf("got %v", err)
 	}
 }
@@ -322,8 +323,8 @@ func TestResolveUnknown(t *testing.T) {
 		known bool
 	}{{nil, nil, true}, {finder{}, nil, true}, {finder{policy.IndexStale}, policy.IndexStale, false}}
 	for _, row := range rows {
-		_, tr := play(t, fleet(t, 0), fake.Options{})
-		r := NewResolver(ResolverOptions{Backend: tr, Key: ownKey, Index: row.index})
+		_, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 0), fake.Options{})
+		r := NewResolver(ResolverOptions{Backend: tr, Key: upstreamtest.OwnKey, Index: row.index})
 		q := unresolved(t, "/gw/devices/5,6")
 		q.Decision.Selectors[0].Unknown = []int64{5}
 		if err := r.Resolve(q); err != row.want || q.Resolved.LookedUp != row.known {

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"aclgate/upstream/upstreamtest"
 	"testing"
 
 	fake "aclgate/bench/backend"
@@ -8,7 +9,7 @@ import (
 )
 
 func TestIndexStats(t *testing.T) {
-	_, tr := play(t, fleet(t, 30), fake.Options{Key: gatewayKey, IgnoreCID: true})
+	_, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 30), fake.Options{Key: upstreamtest.GatewayKey, IgnoreCID: true})
 	x := newIndexTest(t, tr, policy.ModeIDs)
 	if s := x.Stats(); len(s.Collections) != 0 || s.Worked+s.Failed != 0 {
 		t.Errorf("before the first reading: got %+v", s)

@@ -14,13 +14,14 @@ import (
 	"aclgate/policy"
 	"aclgate/upstream"
 	"aclgate/upstream/listing"
+	"aclgate/upstream/upstreamtest"
 )
 
 func newProbe(t testing.TB, s listing.Doer) *Probe {
 	t.Helper()
-	tree := twoFleets(t)
+	tree := upstreamtest.TwoFleets(t)
 	return New(Options{
-		Backend: s, Key: ownKey, Tree: func() *policy.Tree { return tree }, Catalogue: catalogue(t), Log: quiet(),
+		Backend: s, Key: upstreamtest.OwnKey, Tree: func() *policy.Tree { return tree }, Catalogue: upstreamtest.Catalogue(t), Log: upstreamtest.Quiet(),
 	})
 }
 
@@ -43,11 +44,11 @@ func TestProbeCheck(t *testing.T) {
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			w := fleet(t, 0)
+			w := upstreamtest.Fleet(t, 0)
 			if err := w.Add("storage/containers", row.item); err != nil {
 				t.Fatal(err)
 			}
-			s, tr := play(t, w, row.options)
+			s, tr := upstreamtest.Play(t, w, row.options)
 			f, err := newProbe(t, tr).Check(t.Context())
 			if err != nil || f.Support != row.want || f.Foreign != row.foreign {
 				t.Fatalf("got %+v, %v; want %v", f, err, row.want)
@@ -69,7 +70,7 @@ func TestProbeCheck(t *testing.T) {
 
 // leafRows is a probe of a backend of devices by account: rows under each leaf, "id:cid".
 func leafRows(t *testing.T, tree *policy.Tree, by map[int64]string) *Probe {
-	b := &bubble{answer: func(r *upstream.Request) (int, string) {
+	b := &upstreamtest.Bubble{Answer: func(r *upstream.Request) (int, string) {
 		_, text, _ := strings.Cut(string(r.Head), "x-flespi-cid: ")
 		cid, _ := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
 		rows, is := by[cid]
@@ -87,7 +88,7 @@ func leafRows(t *testing.T, tree *policy.Tree, by map[int64]string) *Probe {
 		return 200, `{"result":[` + strings.Join(out, ",") + `]}`
 	}}
 	return New(Options{
-		Backend: b, Key: ownKey, Tree: func() *policy.Tree { return tree }, Catalogue: catalogue(t), Log: quiet(),
+		Backend: b, Key: upstreamtest.OwnKey, Tree: func() *policy.Tree { return tree }, Catalogue: upstreamtest.Catalogue(t), Log: upstreamtest.Quiet(),
 	})
 }
 
@@ -138,20 +139,20 @@ func TestProbeFailures(t *testing.T) {
 		want  Support
 		err   error
 	}{
-		{"down", canned(503, ``), Unknown, upstream.ErrBroken},
-		{"our key is refused", canned(401, ``), Unknown, listing.ErrUnauthorized},
-		{"too many questions", canned(429, ``), Unknown, &listing.AnswerError{Status: 429}},
-		{"no such account", canned(403, ``), Unknown, nil},
-		{"no such collection", canned(404, ``), Unknown, nil},
-		{"another protocol", canned(400, ``), Unknown, &listing.AnswerError{Status: 400}},
-		{"a fault of its own", canned(500, ``), Unknown, upstream.ErrBroken},
-		{"no listing", canned(200, `{"result":[{"cid":11}`), Unknown, listing.ErrRows},
-		{"foreign, then broken", canned(200, `{"result":[{"cid":12},x`), Unknown, listing.ErrRows},
-		{"a list without end", canned(200, `{"result":[`+strings.Repeat(`{"cid":11},`, 5000)), Ignored, nil},
+		{"down", upstreamtest.Canned(503, ``), Unknown, upstream.ErrBroken},
+		{"our key is refused", upstreamtest.Canned(401, ``), Unknown, listing.ErrUnauthorized},
+		{"too many questions", upstreamtest.Canned(429, ``), Unknown, &listing.AnswerError{Status: 429}},
+		{"no such account", upstreamtest.Canned(403, ``), Unknown, nil},
+		{"no such collection", upstreamtest.Canned(404, ``), Unknown, nil},
+		{"another protocol", upstreamtest.Canned(400, ``), Unknown, &listing.AnswerError{Status: 400}},
+		{"a fault of its own", upstreamtest.Canned(500, ``), Unknown, upstream.ErrBroken},
+		{"no listing", upstreamtest.Canned(200, `{"result":[{"cid":11}`), Unknown, listing.ErrRows},
+		{"foreign, then broken", upstreamtest.Canned(200, `{"result":[{"cid":12},x`), Unknown, listing.ErrRows},
+		{"a list without end", upstreamtest.Canned(200, `{"result":[`+strings.Repeat(`{"cid":11},`, 5000)), Ignored, nil},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			s, tr := play(t, fleet(t, 3), fake.Options{})
+			s, tr := upstreamtest.Play(t, upstreamtest.Fleet(t, 3), fake.Options{})
 			s.SetFault(row.fault)
 			f, err := newProbe(t, tr).Check(t.Context())
 			var refused *listing.AnswerError
@@ -169,12 +170,12 @@ func TestProbeRounds(t *testing.T) {
 		accounts = append(accounts, policy.Account{ID: int64(1000 + i), Parent: 1})
 	}
 	tree, _ := policy.NewTree(accounts, 4)
-	b := &bubble{}
+	b := &upstreamtest.Bubble{}
 	w := New(Options{
-		Backend: b, Key: ownKey, Tree: func() *policy.Tree { return tree }, Catalogue: catalogue(t), Log: quiet(),
+		Backend: b, Key: upstreamtest.OwnKey, Tree: func() *policy.Tree { return tree }, Catalogue: upstreamtest.Catalogue(t), Log: upstreamtest.Quiet(),
 	})
 	asked := map[string]bool{}
-	b.answer = func(r *upstream.Request) (int, string) {
+	b.Answer = func(r *upstream.Request) (int, string) {
 		asked[string(r.Target)+string(r.Head)] = true
 		return 200, `{"result":[]}`
 	}
@@ -199,7 +200,7 @@ type probeStep struct {
 func TestProbeRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var now atomic.Pointer[probeStep]
-		b := &bubble{answer: func(r *upstream.Request) (int, string) {
+		b := &upstreamtest.Bubble{Answer: func(r *upstream.Request) (int, string) {
 			step := now.Load()
 			if step.name == "own rows" && !strings.Contains(string(r.Head), "x-flespi-cid: 11\r\n") {
 				return 200, `{"result":[]}`
@@ -222,14 +223,14 @@ func TestProbeRun(t *testing.T) {
 			{"down, late", 500, ``, time.Hour, Honoured, nil},
 		} {
 			now.Store(&step)
-			before := b.asked.Load()
+			before := b.Asked.Load()
 			if i == 0 {
 				go func() { defer close(done); w.Run(ctx) }()
 			}
 			time.Sleep(step.after)
 			synctest.Wait()
-			if b.asked.Load() == before || w.State() != step.want || told != step.want || !errors.Is(w.Ready(), step.ready) {
-				t.Errorf("%s: asked %d times, %v, told %v, %v", step.name, b.asked.Load()-before, w.State(), told, w.Ready())
+			if b.Asked.Load() == before || w.State() != step.want || told != step.want || !errors.Is(w.Ready(), step.ready) {
+				t.Errorf("%s: asked %d times, %v, told %v, %v", step.name, b.Asked.Load()-before, w.State(), told, w.Ready())
 			}
 		}
 		stop()
@@ -240,17 +241,17 @@ func TestProbeRun(t *testing.T) {
 // Ensure that a policy load makes the watch look at once.
 func TestProbePolicyLoaded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &bubble{answer: func(*upstream.Request) (int, string) { return 200, `{"result":[{"cid":11}]}` }}
+		b := &upstreamtest.Bubble{Answer: func(*upstream.Request) (int, string) { return 200, `{"result":[{"cid":11}]}` }}
 		w := newProbe(t, b)
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { defer close(done); w.Run(ctx) }()
 		synctest.Wait()
-		before := b.asked.Load()
+		before := b.Asked.Load()
 		w.PolicyLoaded()
 		w.PolicyLoaded()
 		synctest.Wait()
-		if b.asked.Load() == before {
+		if b.Asked.Load() == before {
 			t.Error("nobody looked")
 		}
 		stop()
@@ -260,8 +261,8 @@ func TestProbePolicyLoaded(t *testing.T) {
 
 func TestProbeWithoutKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newProbe(t, &bubble{answer: func(*upstream.Request) (int, string) { return 401, "{}" }})
-		w.lister.Key = noKey
+		w := newProbe(t, &upstreamtest.Bubble{Answer: func(*upstream.Request) (int, string) { return 401, "{}" }})
+		w.lister.Key = upstreamtest.NoKey
 		if w.check(t.Context()); w.Ready() != nil || w.State() != Unknown {
 			t.Errorf("got %v, %v", w.State(), w.Ready())
 		}
