@@ -175,7 +175,7 @@ func (e *Engine) intersect(p *SelectorDecision, in *Input, col *Collection, b *b
 // so that time tells nothing.
 func (e *Engine) list(d *Decision, p *SelectorDecision, in *Input, s *Selector, b *bounds) {
 	scoped := e.scoped(s.Collection)
-	p.As, p.IDs = AsAsked, s.IDs
+	list := d.divide(p, s.IDs)
 	if !b.limited() && !scoped {
 		return
 	}
@@ -184,7 +184,6 @@ func (e *Engine) list(d *Decision, p *SelectorDecision, in *Input, s *Selector, 
 		from = b.run(&cur, s.IDs)
 	}
 	lookedUp := in.Resolved != nil && in.Resolved.LookedUp
-	kept, denied, unknown := len(d.kept), len(d.denied), len(d.unknown)
 	for i := from; i < len(s.IDs); i++ {
 		id := s.IDs[i]
 		ok := b.permits(&cur, id)
@@ -194,21 +193,45 @@ func (e *Engine) list(d *Decision, p *SelectorDecision, in *Input, s *Selector, 
 				d.unknown = append(d.unknown, id)
 			}
 		}
-		switch {
-		case ok && len(d.denied) == denied:
-			// Nothing to write as long as nothing is denied.
-		case ok:
-			d.kept = append(d.kept, id)
-		default:
-			if len(d.denied) == denied {
-				p.As = AsIDs
-				d.kept = append(d.kept, s.IDs[:i]...)
-			}
-			d.denied = append(d.denied, id)
-		}
+		list.add(i, ok)
 	}
-	p.Denied, p.Unknown = slices.Clip(d.denied[denied:]), slices.Clip(d.unknown[unknown:])
+	list.end()
+}
+
+// division divides an id list into what is permitted and what is denied. Nothing is written as long as
+// nothing is denied.
+type division struct {
+	d                     *Decision
+	p                     *SelectorDecision
+	kept, denied, unknown int // where those of this list begin
+}
+
+// divide begins with a list of which everything is permitted.
+func (d *Decision) divide(p *SelectorDecision, ids []int64) division {
+	p.As, p.IDs = AsAsked, ids
+	return division{d, p, len(d.kept), len(d.denied), len(d.unknown)}
+}
+
+// add says whether the i-th id is permitted. Those before it have been added, or are permitted.
+func (v *division) add(i int, permitted bool) {
+	d, p := v.d, v.p
+	switch {
+	case !permitted:
+		if p.As == AsAsked {
+			p.As = AsIDs
+			d.kept = append(d.kept, p.IDs[:i]...)
+		}
+		d.denied = append(d.denied, p.IDs[i])
+	case p.As == AsIDs:
+		d.kept = append(d.kept, p.IDs[i])
+	}
+}
+
+// end puts the result into the decision of the selector.
+func (v *division) end() {
+	d, p := v.d, v.p
+	p.Denied, p.Unknown = slices.Clip(d.denied[v.denied:]), slices.Clip(d.unknown[v.unknown:])
 	if p.As == AsIDs {
-		p.IDs = slices.Clip(d.kept[kept:])
+		p.IDs = slices.Clip(d.kept[v.kept:])
 	}
 }

@@ -200,34 +200,19 @@ func (u *union) doubts() {
 // list judges an id list, in the order asked, of which the first ones are permitted: an id that no path
 // holds waits for a look-up, wherever it is, and is denied after it.
 func (u *union) list(s *Selector, from int) {
-	d, p := u.d, u.p
-	p.As, p.IDs = AsAsked, s.IDs
-	kept, denied, unknown := len(d.kept), len(d.denied), len(d.unknown)
+	list := u.d.divide(u.p, s.IDs)
 	for i := from; i < len(s.IDs); i++ {
 		id := s.IDs[i]
 		ok := u.b.permits(&u.cur, id)
 		if ok && !u.opens(id) {
 			ok = false
 			if !u.lookedUp() {
-				d.unknown = append(d.unknown, id)
+				u.d.unknown = append(u.d.unknown, id)
 			}
 		}
-		switch {
-		case ok && len(d.denied) == denied:
-		case ok:
-			d.kept = append(d.kept, id)
-		default:
-			if len(d.denied) == denied {
-				p.As = AsIDs
-				d.kept = append(d.kept, s.IDs[:i]...)
-			}
-			d.denied = append(d.denied, id)
-		}
+		list.add(i, ok)
 	}
-	p.Denied, p.Unknown = slices.Clip(d.denied[denied:]), slices.Clip(d.unknown[unknown:])
-	if p.As == AsIDs {
-		p.IDs = slices.Clip(d.kept[kept:])
-	}
+	list.end()
 }
 
 // match judges what compares fields: see Engine.match, which says it of one path. What a linked match
