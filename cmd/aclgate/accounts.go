@@ -8,13 +8,11 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"aclgate/config/strict"
 	"aclgate/policy/record"
 )
 
@@ -182,6 +180,7 @@ func (e *env) recordSwitch(k *recordKind, verb string, on bool, short string) *c
 
 func (e *env) accountWrite(verb string) *cobra.Command {
 	var name, email, file string
+	var set setFlag
 	var parent, limit, consultancy int64
 	c := &cobra.Command{
 		Use: verb, Short: "Make an account, and print its id", Args: cobra.NoArgs,
@@ -195,7 +194,10 @@ func (e *env) accountWrite(verb string) *cobra.Command {
 		c.Long = "Change fields of an account. 0 for --limit or --consultancy takes that away."
 	}
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		fields := map[string]any{}
+		fields, err := set.fields()
+		if err != nil {
+			return err
+		}
 		for flag, value := range map[string]any{"name": name, "email": email} {
 			if cmd.Flags().Changed(flag) {
 				fields[flag] = value
@@ -221,6 +223,7 @@ func (e *env) accountWrite(verb string) *cobra.Command {
 		f.Int64Var(&parent, "parent", 0, "the account right above it (default: none, a root)")
 		e.completeFlag(c, "parent", &accountKind)
 	}
+	set.add(c, accountKind.kind, verb == "new")
 	e.completeFlag(c, "limit", &limitKind)
 	e.completeFlag(c, "consultancy", &accountKind)
 	return c
@@ -229,10 +232,10 @@ func (e *env) accountWrite(verb string) *cobra.Command {
 func (e *env) limitWrite(verb string) *cobra.Command {
 	var name, description, file string
 	var cid int64
-	var set []string
+	var set setFlag
 	c := &cobra.Command{
 		Use: verb, Short: "Make a limit, and print its id", Args: cobra.NoArgs,
-		Long: `Make a limit of an account, for those below it. docs/api.md names the bounds.
+		Long: `Make a limit of an account, for those below it.
 
   aclgate limit new --cid 1 --name small --set api_calls=600 --set devices_count=100`,
 	}
@@ -245,51 +248,27 @@ func (e *env) limitWrite(verb string) *cobra.Command {
 		if verb == "new" && cid == 0 {
 			return errors.New("limit new needs --cid ACCOUNT, the account that it belongs to")
 		}
-		fields := map[string]any{}
+		fields, err := set.fields()
+		if err != nil {
+			return err
+		}
 		for flag, value := range map[string]any{"name": name, "description": description} {
 			if cmd.Flags().Changed(flag) {
 				fields[flag] = value
 			}
-		}
-		for _, text := range set {
-			bound, n, err := readBound(text)
-			if err != nil {
-				return err
-			}
-			fields[bound] = n
 		}
 		return e.writeRecord(cmd, &limitKind, args, cid, file, fields)
 	}
 	f := c.Flags()
 	f.StringVar(&name, "name", "", "what people call it")
 	f.StringVar(&description, "description", "", "what it is for")
-	f.StringArrayVar(&set, "set", nil, "a bound, such as api_calls=600; may be said again")
 	f.StringVar(&file, "json", "", "file with further fields, - for stdin")
+	set.add(c, limitKind.kind, verb == "new")
 	if verb == "new" {
 		f.Int64Var(&cid, "cid", 0, "the account that it belongs to (required)")
 		e.completeFlag(c, "cid", &accountKind)
 	}
 	return c
-}
-
-// readBound reads what --set says of a limit.
-func readBound(text string) (bound string, n int64, err error) {
-	bound, value, _ := strings.Cut(text, "=")
-	known := []string{"blocking_duration"}
-	for _, b := range record.Bounds() {
-		known = append(known, b.Name)
-	}
-	if !slices.Contains(known, bound) {
-		hint := "docs/api.md has them all"
-		if near, found := strict.Nearest(bound, known); found {
-			hint = fmt.Sprintf("did you mean %q?", near)
-		}
-		return "", 0, fmt.Errorf("--set: a limit has no bound %q: %s", bound, hint)
-	}
-	if n, err = strconv.ParseInt(value, 10, 64); err != nil {
-		return "", 0, fmt.Errorf("--set: expected %s and a number, such as %s=600, found %q", bound, bound, text)
-	}
-	return bound, n, nil
 }
 
 // writeRecord makes a record for an account, and prints its id, or changes the one that args names.

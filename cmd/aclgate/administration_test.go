@@ -74,8 +74,8 @@ func TestAccountAndLimitCommands(t *testing.T) {
 	}
 	g.runs(exitUsage, "limit", "new", "--name", "x")
 	for bound, said := range map[string]string{
-		"api_call=3": `a limit has no bound "api_call": did you mean "api_calls"?`, "zzz=3": "docs/api.md has them all",
-		"api_calls=x": "expected api_calls and a number, such as api_calls=600", "api_calls": "expected api_calls and a number",
+		"api_call=3": `there is no field "api_call" that could be written: did you mean "api_calls"?`, "zzz=3": "--help names them all",
+		"api_calls=x": "expected api_calls= and a whole number from -1 on", "api_calls": "expected api_calls= and a whole number",
 	} {
 		if out := g.runs(exitUsage, "limit", "new", "--cid", "1", "--name", "x", "--set", bound); !strings.Contains(out, said) {
 			t.Errorf("--set %s: got %s, want %q", bound, out, said)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,6 +35,28 @@ func (e *env) completeFlag(c *cobra.Command, flag string, k *recordKind) {
 		return e.idsOf(cmd.Context(), k), cobra.ShellCompDirectiveNoFileComp
 	}
 	if err := c.RegisterFlagCompletionFunc(flag, complete); err != nil {
+		panic(err) // the flag is not there, or has one: a mistake of the program
+	}
+}
+
+// completeRoles has the shell offer the names of roles for the value of a flag.
+func (e *env) completeRoles(c *cobra.Command, flag string) {
+	err := c.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, _ []string, _ string) (names []cobra.Completion, _ cobra.ShellCompDirective) {
+		for _, role := range e.idsOf(cmd.Context(), &roleKind) {
+			if _, name, found := strings.Cut(role, "\t"); found {
+				names = append(names, name)
+			}
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	})
+	if err != nil {
+		panic(err) // the flag is not there, or has one: a mistake of the program
+	}
+}
+
+// completeWords has the shell offer these words for the value of a flag.
+func completeWords(c *cobra.Command, flag string, words ...cobra.Completion) {
+	if err := c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag is not there, or has one: a mistake of the program
 	}
 }

@@ -116,6 +116,7 @@ func (e *env) grantWrite(verb string) *cobra.Command {
 	var name, expire, file string
 	var cid int64
 	var gives []string
+	var set setFlag
 	c := &cobra.Command{
 		Use: verb, Short: "Make a grant, and print its id", Args: cobra.NoArgs,
 		Long: `Make a grant of an account. It gives nothing to anybody before it is linked.
@@ -132,7 +133,10 @@ func (e *env) grantWrite(verb string) *cobra.Command {
 		if verb == "new" && cid == 0 {
 			return errors.New("grant new needs --cid ACCOUNT, the account whose items it is about")
 		}
-		fields := map[string]any{}
+		fields, err := set.fields()
+		if err != nil {
+			return err
+		}
 		if cmd.Flags().Changed("name") {
 			fields["name"] = name
 		}
@@ -157,6 +161,7 @@ func (e *env) grantWrite(verb string) *cobra.Command {
 	f.StringArrayVar(&gives, "give", nil, "items and levels, such as gw/devices=7,9:view or account:operate-as; may be said again")
 	f.StringVar(&expire, "expire", "", "when it ends, such as 2027-01-01T00:00:00Z or unix seconds")
 	f.StringVar(&file, "json", "", "file with further fields, - for stdin")
+	set.add(c, grantKind.kind, verb == "new")
 	if verb == "new" {
 		f.Int64Var(&cid, "cid", 0, "the account whose items it is about (required)")
 		e.completeFlag(c, "cid", &accountKind)

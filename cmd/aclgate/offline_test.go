@@ -33,7 +33,7 @@ func TestOffline(t *testing.T) {
 	key := regexp.MustCompile(`(?m)^[A-Za-z0-9]{64}$`).FindString(out)
 	for said, args := range map[string][]string{
 		"limit tokens_count of account 112 is reached (1)": {"token", "new", "--offline", "--cid", "112"},
-		"there is no token 99 here":                        {"token", "revoke", "--offline", "99"},
+		"there is no token 99: aclgate token list shows":   {"token", "revoke", "--offline", "99"},
 		"has accounts below it":                            {"account", "delete", "--offline", "11"},
 	} {
 		if out := s.runs(exitFailed, args...); !strings.Contains(out, said) {
@@ -75,7 +75,7 @@ func TestOfflineUsers(t *testing.T) {
 	}
 	s.runs(exitOK, "user", "password", "1", "--offline", "--password-file", file)
 	key := strings.TrimSpace(s.runs(exitOK, "user", "login", "1", "--offline"))
-	if out := s.runs(exitFailed, "user", "show", "7", "--offline"); !strings.Contains(out, "there is no user 7 here") {
+	if out := s.runs(exitFailed, "user", "show", "7", "--offline"); !strings.Contains(out, "there is no user 7: aclgate user list") {
 		t.Errorf("got %s", out)
 	}
 	realm := regexp.MustCompile(`"public_id": "([^"]+)"`).FindStringSubmatch(s.runs(exitOK, "realm", "show", "1", "--offline"))

@@ -46,6 +46,7 @@ func (e *env) realmDelete() *cobra.Command {
 func (e *env) realmWrite(verb string) *cobra.Command {
 	var name, access, home, file string
 	var cid, below, limit, most int64
+	var further setFlag
 	c := &cobra.Command{
 		Use: verb, Short: "Make a realm, and print its id", Args: cobra.NoArgs,
 		Long: `Make a realm of an account. Without --access its users have what their roles say.
@@ -62,7 +63,10 @@ func (e *env) realmWrite(verb string) *cobra.Command {
 		if verb == "new" && cid == 0 {
 			return errors.New("realm new needs --cid ACCOUNT, the account that it belongs to")
 		}
-		fields := map[string]any{}
+		fields, err := further.fields()
+		if err != nil {
+			return err
+		}
 		set := cmd.Flags().Changed
 		if set("name") {
 			fields["name"] = name
@@ -77,14 +81,9 @@ func (e *env) realmWrite(verb string) *cobra.Command {
 			fields["home"] = where
 		}
 		if set("access") {
-			params := map[string]any{}
-			if access != "" {
-				if !json.Valid([]byte(access)) {
-					return errors.New(`--access: expected JSON such as {"type":0}`)
-				}
-				params["access"] = json.RawMessage(access)
+			if fields["token_params"], err = paramsOf(access); err != nil {
+				return err
 			}
-			fields["token_params"] = params
 		}
 		return e.writeRecord(cmd, &realmKind, args, cid, file, fields)
 	}
@@ -96,11 +95,23 @@ func (e *env) realmWrite(verb string) *cobra.Command {
 	f.Int64Var(&limit, "home-limit", 0, "with --home-below, the limit of these accounts")
 	f.Int64Var(&most, "max-users", -1, "how many users there may be; -1: any number")
 	f.StringVar(&file, "json", "", "file with further fields, - for stdin")
+	further.add(c, realmKind.kind, verb == "new")
 	if verb == "new" {
 		f.Int64Var(&cid, "cid", 0, "the account that it belongs to (required)")
 		e.completeFlag(c, "cid", &accountKind)
 	}
 	return c
+}
+
+// paramsOf returns what --access of a realm or a user says of the tokens of logins.
+func paramsOf(access string) (map[string]any, error) {
+	switch {
+	case access == "":
+		return map[string]any{}, nil
+	case !json.Valid([]byte(access)):
+		return nil, errors.New(`--access: expected JSON such as {"type":0}`)
+	}
+	return map[string]any{"access": json.RawMessage(access)}, nil
 }
 
 // homeOf returns what flags say of where users live, nil for nothing.

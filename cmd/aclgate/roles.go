@@ -51,11 +51,15 @@ roles are.`,
 type roleFlags struct {
 	name, access, reach      string
 	administers, gives, when []string
+	further                  setFlag
 }
 
 // fields returns the fields that are said.
 func (f *roleFlags) fields(set func(flag string) bool) (map[string]any, error) {
-	fields := map[string]any{}
+	fields, err := f.further.fields()
+	if err != nil {
+		return nil, err
+	}
 	for flag, value := range map[string]any{"name": f.name, "reach": f.reach} {
 		if set(flag) {
 			fields[flag] = value
@@ -120,11 +124,13 @@ func (e *env) roleWrite(verb string) *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&said.name, "name", "", "as users have it")
 	f.StringVar(&said.access, "access", "", "what it permits, as JSON")
-	f.StringVar(&said.reach, "reach", "own", "the accounts: own, branch or clients")
+	f.StringVar(&said.reach, "reach", "own", "the accounts: own, branch, clients or tree")
 	f.StringArrayVar(&said.administers, "administers", nil, "records and methods, such as users=GET,PUT; may be said again")
 	f.StringSliceVar(&said.gives, "given-by", nil, "roles whose bearers may give it, beside masters")
 	f.StringSliceVar(&said.when, "when", nil, "account roles that the account of the user must all have")
 	f.StringVar(&file, "json", "", "file with further fields, - for stdin")
+	said.further.add(c, roleKind.kind, verb == "new")
+	completeWords(c, "reach", "own", "branch", "clients", "tree")
 	if verb == "new" {
 		f.Int64Var(&of, "realm", 0, "the realm (required)")
 		e.completeFlag(c, "realm", &realmKind)

@@ -14,6 +14,7 @@ import (
 
 	"aclgate/config"
 	"aclgate/policy"
+	"aclgate/policy/record"
 	"aclgate/policy/store"
 )
 
@@ -25,6 +26,8 @@ type newFlags struct {
 	ttl     durationFlag
 	access  string // JSON
 	into    string // policy file
+	keyFile string // to be made, for the key; "": it is printed
+	set     setFlag
 }
 
 func (e *env) token() *cobra.Command {
@@ -49,16 +52,17 @@ YAML of a token for it to the standard output. --into puts the token into the
 policy, behind the others.
 
 The key is shown here and nowhere else: the policy holds its SHA-256 digest.
-Give the key to whoever calls. --access says what the token may do; without it,
-that is nothing until you edit its acl.
+Give the key to whoever calls. For a script, --key-file writes it to a file that
+nobody else can read, wherever the token goes. --access says what the token may
+do; without it, that is nothing until you edit its acl.
 
 With --ttl the token stays valid as long as it is used now and then; with --ttl
 and --expire, while either lets it. Without them it ends in a year.
 
   aclgate token new --cid 11 --info 'ACME dashboard' --expire 2099-01-01
-  aclgate token new --cid 11 --into policy.yaml --access '{"type":2,"acl":[{"uri":"gw/devices","methods":["GET"],"ids":[7]}]}'`,
+  aclgate token new --cid 11 --into policy.yaml --key-file fleet.key --access '{"type":2,"acl":[{"uri":"gw/devices","methods":["GET"],"ids":[7]}]}'`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return e.newToken(cmd.Context(), f) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return e.newToken(cmd.Context(), &f) },
 	}
 	flags := c.Flags()
 	flags.Int64Var(&f.id, "id", 0, "id of the token (default: one above the highest in the policy)")
@@ -68,12 +72,14 @@ and --expire, while either lets it. Without them it ends in a year.
 	flags.Var(&f.expire, "expire", "day or time at which the token ends, such as 2099-01-01")
 	flags.Var(&f.ttl, "ttl", "how long the token may go unused, such as 30d")
 	flags.StringVar(&f.into, "into", "", "policy file to put the token into")
+	flags.StringVar(&f.keyFile, "key-file", "", "file to make for the key, which is not printed then")
+	f.set.add(c, record.Tokens, true)
 	flags.StringVar(&f.access, "access", "", "JSON of the access, such as '{\"type\":2,\"acl\":[{\"uri\":\"gw/devices\",\"methods\":[\"GET\"]}]}' (default: nothing, to be edited)")
 	return c
 }
 
 // sample returns a token to be edited: it may do nothing yet.
-func sample(f newFlags, digest policy.Digest) *store.Record {
+func sample(f *newFlags, digest policy.Digest) *store.Record {
 	t := policy.Token{
 		ID: f.id, Digest: digest, CID: f.cid, Info: f.info, Enabled: true, Access: policy.ACLAccess,
 		Expire: int64(f.expire), TTL: int64(time.Duration(f.ttl) / time.Second),
@@ -91,15 +97,28 @@ func sample(f newFlags, digest policy.Digest) *store.Record {
 // defaultAccount is the account of a token that names none.
 const defaultAccount = 1
 
+const accessExpected = `--access: expected JSON such as '{"type":2,"acl":[{"uri":"gw/devices","methods":["GET"]}]}'`
+
 // withAccess returns the record with an access given as JSON.
 func withAccess(rec *store.Record, access string) (*store.Record, error) {
-	const expected = `--access: expected JSON such as '{"type":2,"acl":[{"uri":"gw/devices","methods":["GET"]}]}'`
 	if !json.Valid([]byte(access)) {
-		return nil, errors.New(expected)
+		return nil, errors.New(accessExpected)
 	}
 	rec, err := store.Merge(rec, []byte(`{"access":`+access+`}`))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", expected, err)
+		return nil, fmt.Errorf("%s: %w", accessExpected, err)
+	}
+	return rec, nil
+}
+
+// withFields returns the record with the fields of --set.
+func withFields(rec *store.Record, fields map[string]any) (*store.Record, error) {
+	text, err := json.Marshal(fields)
+	if err == nil {
+		rec, err = store.Merge(rec, text)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--set: %w", err)
 	}
 	return rec, nil
 }
@@ -115,44 +134,64 @@ func (e *env) warnOfEntries(rec *store.Record) {
 	}
 }
 
-func (e *env) newToken(ctx context.Context, f newFlags) error {
+func (e *env) newToken(ctx context.Context, f *newFlags) (err error) {
 	if f.id < 0 || f.cid < 1 {
 		return errors.New("--id and --cid are ids: numbers from 1 on")
 	}
 	if time.Duration(f.ttl)%time.Second != 0 {
 		return errors.New("--ttl counts whole seconds")
 	}
-	if s, faults := config.Load(e.file); faults.Err() == nil && s.Store.Kind != config.StoreFile {
-		return e.makeToken(ctx, f)
+	further, err := f.set.fields()
+	if err != nil {
+		return err
 	}
+	key, err := newKeyFile(f.keyFile)
+	if err != nil {
+		return failed(err)
+	}
+	defer func() { key.drop(err) }()
+	if s, faults := config.Load(e.file); faults.Err() == nil && s.Store.Kind != config.StoreFile {
+		return e.makeToken(ctx, f, further, key)
+	}
+	return e.addToken(f, further, key)
+}
+
+// addToken makes a token for a policy file: it puts it there, or prints it.
+func (e *env) addToken(f *newFlags, further map[string]any, out *keyFile) error {
 	if f.id == 0 {
 		f.id = e.nextID()
 	}
 	key, digest := store.NewKey()
 	rec := sample(f, digest)
+	var err error
+	if len(further) > 0 {
+		if rec, err = withFields(rec, further); err != nil {
+			return err
+		}
+	}
 	if f.access != "" {
-		var err error
 		if rec, err = withAccess(rec, f.access); err != nil {
 			return err
 		}
-		e.warnOfEntries(rec)
 	}
+	e.warnOfEntries(rec)
 	if f.into != "" {
 		if err := e.insertToken(f.into, rec); err != nil {
 			return failed(err)
 		}
 	}
-	fmt.Fprintf(e.stderr, "The key, for the caller. It is shown this once, and the policy holds its digest:\n%s\n", key)
-	if f.into == "" {
-		_, err := e.stdout.Write(store.TokenYAML(rec))
+	if err := out.say(e.stderr, e.stderr, "The key, for the caller. It is shown this once, and the policy holds its digest:", key); err != nil {
 		return err
 	}
-	if f.access != "" {
-		fmt.Fprintf(e.stdout, "put token %d into %s\n", rec.Token.ID, f.into)
-		return nil
+	switch {
+	case f.into == "":
+		_, err = e.stdout.Write(store.TokenYAML(rec))
+	case rec.Token.Access != policy.ACLAccess || len(rec.Entries) > 0:
+		_, err = fmt.Fprintf(e.stdout, "put token %d into %s\n", rec.Token.ID, f.into)
+	default:
+		_, err = fmt.Fprintf(e.stdout, "put token %d into %s. It may do nothing yet: say what in its acl, then \"aclgate check\"\n", rec.Token.ID, f.into)
 	}
-	fmt.Fprintf(e.stdout, "put token %d into %s. It may do nothing yet: say what in its acl, then \"aclgate check\"\n", rec.Token.ID, f.into)
-	return nil
+	return err
 }
 
 // insertToken replaces a policy file by one with a token more.

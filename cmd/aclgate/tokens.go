@@ -5,11 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -140,10 +137,12 @@ func fileToken(s *config.Settings, id string) (*store.Record, error) {
 // editFlags are what an edit changes.
 type editFlags struct {
 	info   string
+	access string
 	cid    int64
 	expire timeFlag
 	ttl    durationFlag
 	json   string
+	set    setFlag
 }
 
 func (e *env) tokenEdit() *cobra.Command {
@@ -156,7 +155,8 @@ one object of the fields to change, as the policy file has them: lists are
 replaced whole, null takes a field away. With a policy file: print the token's
 YAML with the changes, to be put in its place.
 
-  echo '{"access":{"type":2,"acl":[{"uri":"gw/devices","methods":["GET"],"ids":[7]}]}}' | aclgate token edit 17 --json -`,
+  aclgate token edit 17 --access '{"type":2,"acl":[{"uri":"gw/devices","methods":["GET"],"ids":[7]}]}'
+  aclgate token edit 17 --set ips=10.0.0.0/8 --set 'origins=["https://app.example.com"]'`,
 		Args: cobra.ExactArgs(1),
 
 		ValidArgsFunction: e.completeIDs(&tokenKind),
@@ -168,44 +168,38 @@ YAML with the changes, to be put in its place.
 	e.completeFlag(c, "cid", &accountKind)
 	flags.Var(&f.expire, "expire", "day or time at which the token ends, such as 2099-01-01")
 	flags.Var(&f.ttl, "ttl", "how long the token may go unused, such as 30d")
+	flags.StringVar(&f.access, "access", "", "JSON of what the token may do")
 	flags.StringVar(&f.json, "json", "", "file with further fields, - for stdin")
+	f.set.add(c, record.Tokens, false)
 	return c
 }
 
-// fields returns what is to change as an object.
-func (f *editFlags) fields(cmd *cobra.Command) (map[string]json.RawMessage, error) {
-	fields := map[string]json.RawMessage{}
-	if f.json != "" {
-		in := cmd.InOrStdin()
-		if f.json != "-" {
-			file, err := os.Open(f.json)
-			if err != nil {
-				return nil, err
-			}
-			defer file.Close()
-			in = file
-		}
-		text, err := io.ReadAll(io.LimitReader(in, 1<<20))
-		if err == nil {
-			err = json.Unmarshal(text, &fields)
-		}
-		if err != nil || fields == nil {
-			return nil, errors.New("--json: expected one JSON object with the fields to change")
-		}
+// body returns what is to change as an object.
+func (f *editFlags) body(cmd *cobra.Command) ([]byte, error) {
+	fields, err := f.set.fields()
+	if err != nil {
+		return nil, err
 	}
-	flags := cmd.Flags()
-	if flags.Changed("info") {
-		fields["info"], _ = json.Marshal(f.info) // a text always can be
+	set := cmd.Flags().Changed
+	if set("info") {
+		fields["info"] = f.info
+	}
+	if set("access") {
+		if !json.Valid([]byte(f.access)) {
+			return nil, errors.New(accessExpected)
+		}
+		fields["access"] = json.RawMessage(f.access)
 	}
 	for name, value := range map[string]int64{"cid": f.cid, "expire": int64(f.expire), "ttl": int64(time.Duration(f.ttl) / time.Second)} {
-		if flags.Changed(name) {
-			fields[name] = strconv.AppendInt(nil, value, 10)
+		if set(name) {
+			fields[name] = value
 		}
 	}
-	if len(fields) == 0 {
-		return nil, errors.New("name what to change: --info, --cid, --expire, --ttl or --json")
+	body, err := bodyOf(cmd, f.json, fields)
+	if err == nil && string(body) == "{}" {
+		err = errors.New("name what to change: --info, --access, --expire, --ttl, --set or --json")
 	}
-	return fields, nil
+	return body, err
 }
 
 func (e *env) editToken(cmd *cobra.Command, id string, f *editFlags) error {
@@ -213,11 +207,7 @@ func (e *env) editToken(cmd *cobra.Command, id string, f *editFlags) error {
 	if err != nil {
 		return err
 	}
-	fields, err := f.fields(cmd)
-	if err != nil {
-		return err
-	}
-	body, err := json.Marshal(fields)
+	body, err := f.body(cmd)
 	if err != nil {
 		return err
 	}
@@ -226,8 +216,9 @@ func (e *env) editToken(cmd *cobra.Command, id string, f *editFlags) error {
 	case err != nil:
 		return err
 	case !isFile:
-		if access := fields["access"]; len(access) > 0 {
-			_ = e.judgeAccess(string(access)) // what does not read the gateway refuses
+		var said struct{ Access json.RawMessage }
+		if json.Unmarshal(body, &said) == nil && len(said.Access) > 0 {
+			_ = e.judgeAccess(string(said.Access)) // what does not read the gateway refuses
 		}
 		_, err := e.platform(cmd.Context(), http.MethodPut, path, body)
 		return err
@@ -247,7 +238,7 @@ func (e *env) editToken(cmd *cobra.Command, id string, f *editFlags) error {
 
 // judgeAccess judges an access before it is sent to the gateway, which warns of nothing.
 func (e *env) judgeAccess(access string) error {
-	rec, err := withAccess(sample(newFlags{id: 1, cid: 1}, policy.Digest{}), access)
+	rec, err := withAccess(sample(&newFlags{id: 1, cid: 1}, policy.Digest{}), access)
 	if err == nil {
 		e.warnOfEntries(rec)
 	}
@@ -307,7 +298,7 @@ func (e *env) changeToken(ctx context.Context, method, id string, body []byte, w
 }
 
 // makeToken makes a token in the database of the running gateway, and prints its key.
-func (e *env) makeToken(ctx context.Context, f newFlags) error {
+func (e *env) makeToken(ctx context.Context, f *newFlags, further map[string]any, out *keyFile) error {
 	if f.id != 0 {
 		return errors.New("--id is for policy files: a database gives ids itself")
 	}
@@ -317,6 +308,13 @@ func (e *env) makeToken(ctx context.Context, f newFlags) error {
 	}
 	for _, given := range []string{"id", "key_sha256", "created"} {
 		delete(fields, given)
+	}
+	for name, value := range further {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return err
+		}
+		fields[name] = text
 	}
 	if f.access != "" {
 		if err := e.judgeAccess(f.access); err != nil {
@@ -339,6 +337,9 @@ func (e *env) makeToken(ctx context.Context, f newFlags) error {
 	if err := json.Unmarshal(answer.Result[0], &made); err != nil {
 		return failed(err)
 	}
-	fmt.Fprintf(e.stdout, "# Token %d. Its key, for the caller: keep it now, it is not shown again.\n%s\n", made.ID, made.Key)
-	return nil
+	text := fmt.Sprintf("# Token %d. Its key, for the caller: keep it now, it is not shown again.", made.ID)
+	if f.access == "" && further["access"] == nil {
+		text += fmt.Sprintf(" It may do nothing yet: aclgate token edit %d --access", made.ID)
+	}
+	return out.say(e.stderr, e.stdout, text, made.Key)
 }

@@ -37,10 +37,43 @@ the admin listener of the running gateway, or with --offline the database itself
 	return e.offlineFlag(c)
 }
 
+// userFlags are what flags say of a user.
+type userFlags struct {
+	name, email, access string
+	cid                 int64
+	roles               []string
+	further             setFlag
+}
+
+// fields returns the fields that are said.
+func (f *userFlags) fields(set func(flag string) bool) (map[string]any, error) {
+	fields, err := f.further.fields()
+	if err != nil {
+		return nil, err
+	}
+	for flag, value := range map[string]any{"name": f.name, "email": f.email} {
+		if set(flag) {
+			fields[flag] = value
+		}
+	}
+	if set("role") {
+		fields["roles"] = slices.DeleteFunc(f.roles, func(name string) bool { return name == "" })
+	}
+	if set("access") {
+		if fields["token_params"], err = paramsOf(f.access); err != nil {
+			return nil, err
+		}
+	}
+	if f.cid != 0 {
+		fields["cid"] = f.cid
+	}
+	return fields, nil
+}
+
 func (e *env) userWrite(verb string) *cobra.Command {
-	var name, email, file string
-	var of, cid int64
-	var roles []string
+	var said userFlags
+	var file string
+	var of int64
 	c := &cobra.Command{
 		Use: verb, Short: "Make a user of a realm, and print the id", Args: cobra.NoArgs,
 		Long: `Make a user of a realm. The account follows from the realm, unless --cid names one.
@@ -58,17 +91,9 @@ Nobody logs in before there is a password.
 		if verb == "new" && of == 0 {
 			return errors.New("user new needs --realm ID")
 		}
-		fields := map[string]any{}
-		for flag, value := range map[string]any{"name": name, "email": email} {
-			if cmd.Flags().Changed(flag) {
-				fields[flag] = value
-			}
-		}
-		if cmd.Flags().Changed("role") {
-			fields["roles"] = slices.DeleteFunc(roles, func(name string) bool { return name == "" })
-		}
-		if cid != 0 {
-			fields["cid"] = cid
+		fields, err := said.fields(cmd.Flags().Changed)
+		if err != nil {
+			return err
 		}
 		kind := userKind
 		if len(args) == 0 {
@@ -77,14 +102,17 @@ Nobody logs in before there is a password.
 		return e.writeRecord(cmd, &kind, args, 0, file, fields)
 	}
 	f := c.Flags()
-	f.StringVar(&name, "name", "", "unique in the realm, without regard to case")
-	f.StringVar(&email, "email", "", "whom to write to")
-	f.StringSliceVar(&roles, "role", nil, "the name of a role; may be said again")
+	f.StringVar(&said.name, "name", "", "unique in the realm, without regard to case")
+	f.StringVar(&said.email, "email", "", "whom to write to")
+	f.StringSliceVar(&said.roles, "role", nil, "the name of a role; may be said again")
+	f.StringVar(&said.access, "access", "", "what tokens of the user may do, as JSON, in the place of what the realm says; empty: what that says")
 	f.StringVar(&file, "json", "", "file with further fields, - for stdin")
+	said.further.add(c, userKind.kind, verb == "new")
+	e.completeRoles(c, "role")
 	if verb == "new" {
 		f.Int64Var(&of, "realm", 0, "the realm (required)")
 		e.completeFlag(c, "realm", &realmKind)
-		f.Int64Var(&cid, "cid", 0, "the home account, if another one than that of the realm")
+		f.Int64Var(&said.cid, "cid", 0, "the home account, if another one than that of the realm")
 		e.completeFlag(c, "cid", &accountKind)
 	}
 	return c
