@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"aclgate/cmd/internal/app"
 	"aclgate/config"
 	"aclgate/config/strict"
 	"aclgate/config/tlsfiles"
@@ -47,6 +48,9 @@ func advise(s *config.Settings, pol *policyFile, now time.Time) strict.Faults {
 	}
 	if pol != nil {
 		a.issuers(pol.Policy)
+		for _, idle := range app.IdleMappings(pol.Policy) {
+			a.warn("realms.issuers", "%s", idle)
+		}
 	}
 	return a.faults
 }

@@ -202,3 +202,22 @@ func TestAdviceOfIssuers(t *testing.T) {
 		}
 	}
 }
+
+// Roles that claims give and that count for nothing are named.
+func TestAdviceOfMappings(t *testing.T) {
+	const issuers = "scope: {mode: ids}\nrealms: {issuers: [{name: corp, issuer: 'https://id.example.com', audience: aclgate, algorithms: [RS256]}]}\n"
+	of := func(role string) string {
+		return "accounts: [{id: 1}, {id: 11, parent: 1}]\ntokens: []\nrealms: [{id: 7, cid: 11, public_id: acme, name: ACME, claims: {issuer: corp, roles: [{claim: groups, value: a, gives: [" + role + "]}]}}]\n"
+	}
+	s := newSite(t, siteOptions{policy: of("admin"), settings: issuers})
+	for role, want := range map[string]string{"admin": "claims of realm 7 give the role admin, which reaches everything", "account-admin": ""} {
+		s.policy(of(role))
+		if code, _, stderr := once(t, "check", "-c", s.file()); code != exitOK || !strings.Contains(stderr, want) || want == "" && strings.Contains(stderr, "claims of realm") {
+			t.Errorf("%s: got %d %s, want %q", role, code, stderr, want)
+		}
+	}
+	s.policy(of("nobody"))
+	if code, _, stderr := once(t, "check", "-c", s.file()); code == exitOK || !strings.Contains(stderr, "realms[0]: claims.roles[0].gives[0]: there is no role called nobody") {
+		t.Errorf("got %d %s", code, stderr)
+	}
+}

@@ -29,7 +29,7 @@ const keyVariable = "ACLGATE_KEY"
 // explainFlags say who asks, from where and when.
 type explainFlags struct {
 	token, digest, info, keyFile string
-	user                         string
+	user, claims                 string
 	cid, at, source, origin      string
 	live, mqtt                   bool
 	output                       outputFlag
@@ -46,7 +46,8 @@ does not, what becomes of every id, what client and backend get, and what to do.
 
 Name the token by its id, by 8 or more hex digits of its digest, or by a piece of
 its info. Or give the key itself, in a file, on stdin (--key-file -) or in the
-environment variable ` + keyVariable + `. With --user, it is what a session of that user could do.
+environment variable ` + keyVariable + `. With --user, it is what a session of that user could do;
+with --claims too, one that a token from elsewhere with these claims makes.
 
   aclgate explain --token 17 GET '/gw/devices/7/messages'
 
@@ -68,6 +69,7 @@ allowed or not; 1 that there is no such token.`,
 	flags := c.Flags()
 	flags.StringVar(&f.token, "token", "", "id of the token")
 	flags.StringVar(&f.user, "user", "", "id of the user who is logged in")
+	flags.StringVar(&f.claims, "claims", "", "with --user, claims of a token from elsewhere as JSON, such as {\"groups\":[\"advisers\"]}")
 	flags.StringVar(&f.digest, "digest", "", "first 8 or more hex digits of the token's digest")
 	flags.StringVar(&f.info, "info", "", "a piece of the token's info")
 	flags.StringVar(&f.keyFile, "key-file", "", "file that holds the token's key, - for stdin")
@@ -121,7 +123,7 @@ func (e *env) runExplain(cmd *cobra.Command, f *explainFlags, args []string) err
 	if !f.live {
 		report = explain.Explain(pol.engine, ask)
 	} else if report, err = explainLive(cmd.Context(), e, s, live[explain.Report]{
-		explain.Question{Ask: ask}, f.at == "", func(ctx context.Context, a *app.App) (*explain.Report, error) { return a.Explain(ctx, ask) },
+		explain.Question{Ask: ask, Claims: []byte(f.claims)}, f.at == "", func(ctx context.Context, a *app.App) (*explain.Report, error) { return a.Explain(ctx, ask) },
 	}); err != nil {
 		return err
 	}
@@ -141,7 +143,7 @@ func (e *env) explainTopic(ctx context.Context, f *explainFlags, s *config.Setti
 		return e.print(explain.Topic(app.TopicOptions(s, pol.engine), topic), f.output.json())
 	}
 	report, err := explainLive(ctx, e, s, live[explain.TopicReport]{
-		explain.Question{Action: topic.Action, Ask: ask}, f.at == "",
+		explain.Question{Action: topic.Action, Ask: ask, Claims: []byte(f.claims)}, f.at == "",
 		func(ctx context.Context, a *app.App) (*explain.TopicReport, error) { return a.ExplainTopic(ctx, topic) },
 	})
 	if err != nil {
@@ -171,6 +173,8 @@ func (f *explainFlags) ask(args []string) (ask explain.Ask, err error) {
 	switch {
 	case f.token == "" && f.user == "" && f.digest == "" && f.info == "" && f.keyFile == "" && os.Getenv(keyVariable) == "":
 		return ask, errors.New("name a token: --token, --digest, --info, --key-file or --user, or a key in " + keyVariable)
+	case f.claims != "" && f.user == "":
+		return ask, errors.New("--claims goes with --user: other tokens have none")
 	case f.digest != "" && (len(f.digest) < 8 || strings.Trim(strings.ToLower(f.digest), "0123456789abcdef") != ""):
 		return ask, errors.New("--digest is 8 or more hex digits")
 	}
@@ -212,7 +216,11 @@ func (f *explainFlags) find(stdin io.Reader, pol *policyFile, ends int64) (*stor
 	switch {
 	case f.user != "":
 		id, _ := strict.ParseID(f.user) // no user has id 0
-		rec := app.UserSession(pol.Policy, id, ends)
+		claims, err := app.ReadClaims([]byte(f.claims))
+		if err != nil {
+			return nil, err
+		}
+		rec := app.UserSession(pol.Policy, id, ends, claims)
 		if rec == nil {
 			return nil, fmt.Errorf("no user has the id %s", f.user)
 		}

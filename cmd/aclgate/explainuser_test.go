@@ -81,3 +81,25 @@ func TestExplainUser(t *testing.T) {
 		t.Errorf("got %d %s %s", code, stdout, stderr)
 	}
 }
+
+// With claims, what a token from elsewhere that has them gives is explained.
+func TestExplainUserWithClaims(t *testing.T) {
+	mapped := strings.NewReplacer("roles: [consultant]", "email: a@example.com", "name: Ours}", "name: Ours, audience: a, claims: {issuer: corp, roles: [{claim: groups, value: advisers, gives: [consultant]}]}}").Replace(advisers)
+	s := newSite(t, siteOptions{settings: "scope: {mode: ids}\n", policy: mapped})
+	const role = "the role consultant"
+	for claims, want := range map[string]bool{"": false, `{"groups":["advisers"]}`: true, `{"groups":["consultant"]}`: false, `{"groups":"advisers"}`: true} {
+		args := []string{"explain", "--user", "5"}
+		if claims != "" {
+			args = append(args, "--claims", claims)
+		}
+		if out := s.runs(exitOK, append(args, "GET", "/gw/devices/7")...); strings.Contains(out, role) != want {
+			t.Errorf("%s: got %s, want %q: %v", claims, out, role, want)
+		}
+	}
+	for _, args := range [][]string{{"--user", "5", "--claims", "["}, {"--user", "5", "--claims", `["groups"]`}} {
+		if out := s.runs(exitFailed, append(append([]string{"explain"}, args...), "GET", "/gw/devices/7")...); !strings.Contains(out, "cannot read the claims: expected") {
+			t.Errorf("%v: got %s", args, out)
+		}
+	}
+	s.runs(exitUsage, "explain", "--token", "5", "--claims", "{}", "GET", "/gw/devices/7")
+}

@@ -138,7 +138,7 @@ func readWorld(s *config.Settings, path string) (cases.World, error) {
 	compiled := map[int64]*policy.Token{}
 	token := func(id int64) *policy.Token {
 		if id < 0 && records[id] == nil {
-			records[id] = app.UserSession(pol.Policy, -id, neverEnds)
+			records[id] = app.UserSession(pol.Policy, -id, neverEnds, nil)
 		}
 		if compiled[id] == nil && records[id] != nil {
 			compiled[id] = pol.token(records[id])

@@ -30,6 +30,7 @@ type Caller struct {
 	Scope    int64 // the acting account: that of x-flespi-cid, else the token's. Of the operator 0: above all roots
 	Guest    bool  // in a cross-account request, by operate-as
 
+	Claims   realm.Claims // of a token from elsewhere; nil: none
 	Roles    []realm.Role // of the user whom the token carries, if roles alone permit: then never nil
 	RealmCID int64        // with Roles: the account of the user's realm
 	Narrowed bool         // with Roles: x-flespi-cid named Scope. Else all that they reach is the scope

@@ -71,7 +71,7 @@ func (l *Law) gets(u *realm.User, r *realm.Realm, known []realm.Role) (all []pow
 		master := params.Access == policy.Master
 		return []power{{reach: policy.ReachBranch, cid: r.HomeOf(u), master: master, access: params.Access, entries: params.Entries}}
 	}
-	for _, name := range append([]string{realm.RoleMember}, u.Roles...) {
+	for _, name := range slices.Concat([]string{realm.RoleMember}, u.Roles, r.Mapped()) { // any claims may come
 		if role, found := realm.Find(known, r.ID, name); found {
 			all = append(all, rolePower(&role, u, r))
 		}

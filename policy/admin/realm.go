@@ -73,8 +73,8 @@ func (l *Law) realm(before, after record.Value) *record.Fault {
 		return fault
 	}
 	known := l.World.Roles(is.ID)
-	if is.ID == 0 {
-		known = l.World.Roles(0)
+	if fault := l.mapping(before, after, known); fault != nil {
+		return fault
 	}
 	for _, cid := range []int64{is.CID, is.HomeOf(&realm.User{}), is.Home.Subaccount} {
 		if cid == 0 {
@@ -129,11 +129,6 @@ func (l *Law) home(r *realm.Realm) *record.Fault {
 // issuer judges whose tokens from elsewhere a realm takes (SPEC 10.10): an issuer of the settings, for
 // an audience that no other realm has.
 func (l *Law) issuer(r *realm.Realm) *record.Fault {
-	for _, m := range r.Claims.Members {
-		if m.Name != "issuer" || m.Value.Shape != record.Text {
-			return &record.Fault{Class: record.BadField, Path: "claims", Text: "expected issuer, a name out of realms.issuers, and nothing else"}
-		}
-	}
 	if r.Issuer == "" {
 		return nil
 	}
@@ -151,6 +146,38 @@ func (l *Law) issuer(r *realm.Realm) *record.Fault {
 		return inTheWay("another realm takes tokens of this issuer for this audience")
 	}
 	return nil
+}
+
+// mapping judges which roles claims give in a realm. What gives a role that it did not give is judged as
+// giving the role to a user, and so is all of it where tokens of others are taken than before.
+func (l *Law) mapping(before, after record.Value, known []realm.Role) *record.Fault {
+	was, is := realm.RealmOf(before), realm.RealmOf(after)
+	if fault := is.SoundClaims(known); fault != nil {
+		return fault
+	}
+	others := was.Issuer != is.Issuer || was.Audience != is.Audience
+	if (others || !before.Get("claims").Equal(after.Get("claims"))) && l.isOwnRealm(is.ID) {
+		return stronger("claims", "nobody changes what they may do themselves")
+	}
+	for i, rule := range is.Rules {
+		for k, name := range rule.Gives {
+			role, _ := realm.Find(known, is.ID, name)
+			if !others && was.Gives(rule.Claim, rule.Value, name) {
+				continue
+			}
+			if fault := l.mayGive(&role, after); fault != nil {
+				fault.Path = realm.GivesPath(i, k)
+				return fault
+			}
+		}
+	}
+	return nil
+}
+
+// isOwnRealm reports whether the caller is a user of a realm.
+func (l *Law) isOwnRealm(id int64) bool {
+	doc, found := l.World.User(l.Caller.Token.UserID)
+	return found && !l.Caller.Operator && record.NumberOf(doc, "realm_id") == id
 }
 
 // DeleteRealm judges a deletion, with which its users and roles go.

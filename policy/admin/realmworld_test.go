@@ -86,10 +86,10 @@ func (w *world) administerRealms(r *rand.Rand, l *admin.Law) realmCall {
 			w.near[cid] = w.near[cid] && l.Reaches(cid)
 		}
 	}
-	switch r.IntN(14) {
-	case 0:
+	switch r.IntN(18) {
+	case 0, 14:
 		return w.newRealm(r, l)
-	case 1:
+	case 1, 15, 16:
 		return w.changeRealm(r, l)
 	case 2, 3, 4:
 		return w.newUser(r, l)
@@ -127,11 +127,38 @@ func (w *world) randomRealm(r *rand.Rand, post bool) record.Value {
 	if r.IntN(2) == 0 {
 		v = v.With("token_params", w.randomParams(r))
 	}
+	if r.IntN(3) > 0 {
+		v = v.With("claims", w.randomClaims(r))
+		if post || r.IntN(4) > 0 {
+			v = v.With("audience", record.NewText(fmt.Sprint(w.next, "-", r.IntN(1000))))
+		}
+		if p := v.Get("token_params"); p.Shape == record.Object && r.IntN(4) > 0 {
+			v = v.With("token_params", p.Without("access"))
+		}
+	}
 	if r.IntN(3) == 0 {
 		v = v.With("home", mustParse(pick(r, `{"type":0}`, fmt.Sprintf(`{"type":1,"subaccount_id":%d}`, w.anyAccount(r)), fmt.Sprintf(`{"type":2,"subaccount_id":%d}`, w.anyAccount(r)))))
 	}
 	if r.IntN(4) == 0 || len(v.Members) == 0 {
 		v = v.With("enabled", record.NewBool(r.IntN(2) == 0))
+	}
+	return v
+}
+
+// claimValues are those that tokens from elsewhere may have in the claim groups.
+var claimValues = []string{"a", "b", "c"}
+
+// randomClaims has values of groups give roles, those of an issuer mostly.
+func (w *world) randomClaims(r *rand.Rand) record.Value {
+	rules := record.NewList()
+	for _, value := range claimValues {
+		if r.IntN(2) == 0 {
+			rules.Items = append(rules.Items, mustParse(fmt.Sprintf(`{"claim":"groups","value":"%s","gives":["%s"]}`, value, pick(r, append(roleNames, "account-admin", "account-admin", "consultant", "r1", "r1", "r2")...))))
+		}
+	}
+	v := record.NewObject(record.Member{Name: "roles", Value: rules})
+	if r.IntN(8) > 0 {
+		v = v.With("issuer", record.NewText("corp"))
 	}
 	return v
 }
@@ -170,7 +197,7 @@ func (w *world) newRealm(r *rand.Rand, l *admin.Law) realmCall {
 		id := w.id()
 		w.realms[id] = doc.With("id", record.NewInt(id)).With("public_id", record.NewText(fmt.Sprint("p", id)))
 	}
-	return realmCall{what: "POST realm", fault: fault}
+	return realmCall{what: "POST realm" + mapping(doc), fault: fault}
 }
 
 func (w *world) changeRealm(r *rand.Rand, l *admin.Law) realmCall {
@@ -201,7 +228,18 @@ func (w *world) changeRealm(r *rand.Rand, l *admin.Law) realmCall {
 	if fault == nil {
 		w.realms[id] = after
 	}
-	return realmCall{what: fmt.Sprint("PUT realm ", before, " as ", after), fault: fault}
+	if before.Get("claims").Equal(after.Get("claims")) {
+		return realmCall{what: fmt.Sprint("PUT realm ", before, " as ", after), fault: fault}
+	}
+	return realmCall{what: fmt.Sprint("PUT realm", mapping(after), " ", before, " as ", after), fault: fault}
+}
+
+// mapping is the word of a call by which claims give roles.
+func mapping(doc record.Value) string {
+	if len(doc.Get("claims").Get("roles").Items) > 0 {
+		return "+claims"
+	}
+	return ""
 }
 
 func (w *world) randomUser(r *rand.Rand, post bool) record.Value {

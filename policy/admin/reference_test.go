@@ -167,6 +167,7 @@ var schemas = map[record.Type]object{
 	record.PlatformRights: {"type": "array", "items": object{"type": "object", "required": []string{"uri", "methods"}, "additionalProperties": false, "properties": object{
 		"uri": object{"enum": realm.PlatformWords()}, "methods": methodNames,
 	}}},
+	record.Claims: record.ClaimsSchema(),
 	record.Access: {"type": "object", "required": []string{"type"}, "additionalProperties": false, "properties": object{
 		"type": object{"type": "integer", "enum": []int{0, 1, 2, 3}, "description": "0 standard, 1 master, 2 acl, 3 noapi"},
 		"acl":  object{"type": "array", "items": object{"$ref": "#/components/schemas/Entry"}},

@@ -29,7 +29,7 @@ func (l *Law) ChangeRole(of, before, after record.Value) *record.Fault {
 	case slices.ContainsFunc(l.Caller.Roles, func(r realm.Role) bool { return r.ID == id }):
 		return stronger("", "nobody changes a role of their own")
 	case before.Get("name").Text != after.Get("name").Text && l.given(of, before.Get("name").Text):
-		return inTheWay("the role is given to users, by its name")
+		return inTheWay("the role is given to users, or by claims, by its name")
 	}
 	return l.role(of, before, after)
 }
@@ -42,14 +42,15 @@ func (l *Law) DeleteRole(of, doc record.Value) *record.Fault {
 	case !l.SeesRealm(of):
 		return record.DeniedRecord("roles", record.NumberOf(doc, "id"))
 	case name != realm.RoleMember && l.given(of, name):
-		return inTheWay("the role is given to users")
+		return inTheWay("the role is given to users, or by claims")
 	}
 	return l.bearers(of, realm.RoleOf(doc), realm.Role{})
 }
 
-// given reports whether users of a realm have a role.
+// given reports whether users of a realm have a role, or its claims give it.
 func (l *Law) given(of record.Value, name string) bool {
-	return slices.ContainsFunc(l.World.UsersOf(record.NumberOf(of, "id")), func(doc record.Value) bool {
+	r := realm.RealmOf(of)
+	return slices.Contains(r.Mapped(), name) || slices.ContainsFunc(l.World.UsersOf(record.NumberOf(of, "id")), func(doc record.Value) bool {
 		return slices.Contains(realm.UserOf(doc).Roles, name)
 	})
 }
@@ -113,7 +114,7 @@ func (l *Law) bearers(of record.Value, was, is realm.Role) *record.Fault {
 	}
 	for _, doc := range l.World.UsersOf(r.ID) {
 		u := realm.UserOf(doc)
-		names := append([]string{realm.RoleMember}, u.Roles...)
+		names := slices.Concat([]string{realm.RoleMember}, u.Roles, r.Mapped())
 		if !slices.Contains(names, was.Name) && !slices.Contains(names, is.Name) {
 			continue
 		}

@@ -35,7 +35,7 @@ func (l *Law) Session(session bool) bool {
 	if rights.ByRoles() {
 		home, _ := l.World.Account(rights.CID)
 		c.Token.CID, c.Token.Access, c.RealmCID = rights.CID, policy.ACLAccess, r.CID
-		c.Roles = r.RolesOf(&u, l.World.Roles(r.ID), home.Roles, lawTree{l})
+		c.Roles = r.RolesOf(&u, c.Claims, l.World.Roles(r.ID), home.Roles, lawTree{l})
 		return session && c.Roles != nil
 	}
 	if session {

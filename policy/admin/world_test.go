@@ -480,7 +480,7 @@ func (w *world) callers() []admin.Caller {
 }
 
 func (w *world) law(c admin.Caller) *admin.Law {
-	return &admin.Law{Caller: c, World: w, Settings: admin.Settings{MaxDepth: maxDepth, MaxTTL: 3600, MaxExpire: 30 * 86400, MakesAccounts: true}, Now: now}
+	return &admin.Law{Caller: c, World: w, Settings: admin.Settings{MaxDepth: maxDepth, MaxTTL: 3600, MaxExpire: 30 * 86400, MakesAccounts: true, Audiences: map[string]string{"corp": ""}}, Now: now}
 }
 
 // sorted returns a set of numbers in order, for messages.

@@ -44,7 +44,7 @@ func inFile(kind *record.Kind) []string {
 	return kind.Names(func(f *record.Field) bool { return !f.Has(record.WriteOnly) && !f.Has(record.Computed) })
 }
 
-// Checker judges realms and users among each other. Realms come first.
+// Checker judges realms, users and roles among each other. Roles come first, then realms.
 type Checker struct {
 	tree   *policy.Tree
 	public map[string]bool
@@ -89,6 +89,9 @@ func (c *Checker) Realm(doc record.Value) *record.Fault {
 		return bad("cid", "no account has the id "+number(r.CID))
 	case r.Home.Type != HomeRealm && !home(r.Home.Subaccount):
 		return bad("home.subaccount_id", "expected an account in the branch of "+number(r.CID))
+	}
+	if fault := r.SoundClaims(c.roles); fault != nil {
+		return fault
 	}
 	c.public[r.PublicID], c.realms[r.ID] = true, r
 	return nil

@@ -45,7 +45,7 @@ type Realm struct {
 	MaxUsers   int64        // -1: any number
 	Audience   string       // the aud of tokens from elsewhere; "": none are accepted
 	Issuer     string       // the name of the issuer they come from
-	Claims     record.Value // which claims give which roles
+	Rules      []Rule       // which of their claims give which roles
 }
 
 // User is a user as logins see it.
@@ -64,12 +64,11 @@ func RealmOf(doc record.Value) Realm {
 		ID: record.NumberOf(doc, "id"), CID: record.NumberOf(doc, "cid"), Name: doc.Get("name").Text,
 		PublicID: doc.Get("public_id").Text, Enabled: enabled(doc), PublicInfo: doc.Get("public_info"),
 		FirstSight: doc.Get("registration").Text == "first-sight", MaxUsers: -1,
-		Audience: doc.Get("audience").Text, Claims: doc.Get("claims"),
+		Audience: doc.Get("audience").Text, Issuer: doc.Get("claims").Get("issuer").Text, Rules: rulesOf(doc.Get("claims")),
 	}
 	if n, ok := doc.Get("max_users").Int(); ok {
 		r.MaxUsers = n
 	}
-	r.Issuer = r.Claims.Get("issuer").Text
 	home := doc.Get("home")
 	r.Home = Home{HomeType(record.NumberOf(home, "type")), record.NumberOf(home, "subaccount_id"), record.NumberOf(home, "limit_id")}
 	if p := paramsOf(doc.Get("token_params")); p != nil {

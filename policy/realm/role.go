@@ -141,10 +141,11 @@ func Find(roles []Role, realm int64, name string) (Role, bool) {
 	return Role{}, false
 }
 
-// RolesOf returns the roles of a user, a member's among them. A role that is not there, whose condition
-// is not met, or that reaches further than its realm may, gives nothing.
-func (r *Realm) RolesOf(u *User, roles []Role, accountRoles []string, tree Tree) (all []Role) {
-	names := append([]string{RoleMember}, u.Roles...)
+// RolesOf returns the roles of a user, a member's among them, and those that claims of the token give; nil
+// claims are none. A role that is not there, whose condition is not met, or that reaches further than its
+// realm may, gives nothing.
+func (r *Realm) RolesOf(u *User, claims Claims, roles []Role, accountRoles []string, tree Tree) (all []Role) {
+	names := r.given(append([]string{RoleMember}, u.Roles...), claims)
 	for i, name := range names {
 		role, found := Find(roles, r.ID, name)
 		met := !slices.ContainsFunc(role.When, func(need string) bool { return !slices.Contains(accountRoles, need) })

@@ -87,7 +87,7 @@ var (
 		Field{"registration", Registration, Always, 0, "how users come to be"},
 		Field{"max_users", Bound, Always, 0, "how many users there may be; -1: any number"},
 		Field{"audience", Line, Always, 0, "the `aud` of tokens from elsewhere"},
-		Field{"claims", Metadata, Always, 0, "`issuer`: the name out of `realms.issuers` whose tokens it takes"},
+		Field{"claims", Claims, Always, 0, "`issuer`: the name out of `realms.issuers` whose tokens it takes; `roles`: which `value` of which `claim` of a token `gives` which roles"},
 		Field{"metadata", Metadata, Always, 0, "anything, for its clients"},
 	)
 

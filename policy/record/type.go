@@ -29,6 +29,7 @@ const (
 	Password                   // a string of 12 to 1024 bytes
 	Reach                      // of a role
 	PlatformRights             // uris and methods
+	Claims                     // whose tokens a realm takes, and which claims give which roles
 	typeCount
 )
 
@@ -65,6 +66,7 @@ var types = [typeCount]typeRow{
 	Password:       {"a string of 12 to 1024 bytes", Value{Shape: Null}, false, readPassword},
 	Reach:          {"own, branch, clients or tree", NewText("own"), false, oneOf("own", "branch", "clients", "tree")},
 	PlatformRights: {"a list of objects with uri and methods", NewList(), false, readPlatformRights},
+	Claims:         {wordsClaims, NewObject(), false, readClaims},
 }
 
 // String returns the type in words.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"aclgate/config/strict"
+	"aclgate/policy/record"
 )
 
 // object is a JSON object.
@@ -85,7 +86,11 @@ func valueForm(f Field) object {
 	case typeTexts:
 		return listOf(object{"type": "string"})
 	case typeRecords:
-		return either(listOf(object{"type": "object"}), object{"type": "null"})
+		row := object{"type": "object"}
+		if f.Path == "realms" {
+			row["properties"] = object{"claims": record.ClaimsSchema()}
+		}
+		return either(listOf(row), object{"type": "null"})
 	case typeAny:
 		return object{}
 	}

@@ -40,6 +40,7 @@ func (s *Service) Bearer(ctx context.Context, token []byte, d policy.Digest) boo
 	sum := store.DigestOf(token)
 	s.sessions.put(&session{
 		digest: d, shown: [4]byte(sum[:]), user: user, created: claims.IssuedAt, ends: ends, issuer: claims.Issuer, kid: claims.KeyID,
+		claims: claimsOf(s.marker, claims.All),
 	}, now, maxBearers)
 	return true
 }

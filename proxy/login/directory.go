@@ -130,8 +130,8 @@ func (d *directory) rights(id int64) (realm.Rights, bool) {
 	return r.RightsOf(&u, d.tree())
 }
 
-// rolesOf returns the roles of a user as a token carries them.
-func (d *directory) rolesOf(rights *realm.Rights) (all []store.Role) {
+// rolesOf returns the roles of a user as a token with these claims carries them.
+func (d *directory) rolesOf(rights *realm.Rights, said realm.Claims) (all []store.Role) {
 	names := d.current()
 	var accountRoles []string
 	if doc, ok := d.doc(store.Accounts, rights.CID); ok {
@@ -139,7 +139,7 @@ func (d *directory) rolesOf(rights *realm.Rights) (all []store.Role) {
 			accountRoles = append(accountRoles, role.Text)
 		}
 	}
-	for _, r := range rights.Realm.RolesOf(rights.User, names.roles, accountRoles, d.tree()) {
+	for _, r := range rights.Realm.RolesOf(rights.User, said, names.roles, accountRoles, d.tree()) {
 		role := store.Role{UserRole: policy.UserRole{Name: r.Name, Reach: r.Reach, Administers: len(r.Platform) > 0}, Entries: r.Entries}
 		role.All = r.Access == policy.Standard || r.Access == policy.Master
 		if r.Reach == policy.ReachClients {

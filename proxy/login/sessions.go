@@ -30,6 +30,15 @@ type session struct {
 	// Of a token from elsewhere; else zero.
 	issuer, kid string
 	shown       [4]byte // of its digest
+	claims      *claims
+}
+
+// said returns what the token says of its bearer; nil: it is none from elsewhere.
+func (n *session) said() realm.Claims {
+	if n.claims == nil {
+		return nil
+	}
+	return n.claims
 }
 
 // sessions are those that live in memory.
@@ -234,37 +243,37 @@ func (s *Store) Load(d policy.Digest) (*store.Record, error) {
 			rec.Token.Info, rec.Token.Shown = "from "+n.issuer, n.shown
 		}
 		s.sessions.carry(n.user, &d)
-		s.directory.bound(rec)
+		s.directory.bound(rec, n.said())
 		return rec, nil
 	}
 	rec, err := s.Store.Load(d)
 	if err == nil && rec.Made.User != 0 {
 		s.sessions.carry(rec.Made.User, &d)
-		s.directory.bound(rec)
+		s.directory.bound(rec, nil)
 	}
 	return rec, err
 }
 
-// SessionOf returns what a session of a user could do at this moment, by records without a running gateway. It
-// has no digest, so nobody logs in with it; false: there is no such user.
-func SessionOf(r Records, tree *policy.Tree, user, ends int64) (*store.Record, bool) {
+// SessionOf returns what a session of a user could do at this moment, by records without a running gateway:
+// with claims one that a token from elsewhere makes, nil: a login. It has no digest, so nobody logs in with
+// it; false: there is no such user.
+func SessionOf(r Records, tree *policy.Tree, user, ends int64, said realm.Claims) (*store.Record, bool) {
 	d := &directory{records: r, tree: func() *policy.Tree { return tree }}
-	return d.session(user, ends)
+	return d.session(user, ends, said)
 }
 
-// SessionOf returns what a session of a user could do at this moment. It has no digest, so nobody logs in
-// with it; false: there is no such user.
-func (s *Service) SessionOf(user, ends int64) (*store.Record, bool) {
-	return s.directory.session(user, ends)
+// SessionOf returns what a session of a user could do at this moment, as the function of this name does.
+func (s *Service) SessionOf(user, ends int64, said realm.Claims) (*store.Record, bool) {
+	return s.directory.session(user, ends, said)
 }
 
-func (d *directory) session(user, ends int64) (*store.Record, bool) {
+func (d *directory) session(user, ends int64, said realm.Claims) (*store.Record, bool) {
 	if d.user(user).ID == 0 {
 		return nil, false
 	}
 	rec := &store.Record{Made: store.Made{User: user}}
 	rec.Token = policy.Token{Access: policy.NoAPI, Enabled: true, Info: store.SessionName, Expire: ends}
-	d.bound(rec)
+	d.bound(rec, said)
 	return rec, true
 }
 
@@ -274,9 +283,9 @@ func isSession(rec *store.Record) bool {
 	return rec.Made.User != 0 && rec.Made.By == 0 && rec.Token.Access == policy.NoAPI
 }
 
-// bound gives a token that carries a user what the user may do now. One whose user must not be let in
+// bound gives a token that carries a user what the user may do now, and what its claims give. One whose user must not be let in
 // is disabled, and so is one that was made by a session where what is left of both cannot be said.
-func (d *directory) bound(rec *store.Record) {
+func (d *directory) bound(rec *store.Record, said realm.Claims) {
 	rights, in := d.rights(rec.Made.User)
 	t := &rec.Token
 	t.UserID = rec.Made.User
@@ -295,7 +304,7 @@ func (d *directory) bound(rec *store.Record) {
 	t.CID, t.Access = rights.CID, rights.Access
 	d.narrow(t, &rights)
 	if in && rights.ByRoles() { // roles alone permit, and the token has no entry of its own
-		t.Access, t.IsUser, rec.Entries, rec.Roles = policy.ACLAccess, true, nil, d.rolesOf(&rights)
+		t.Access, t.IsUser, rec.Entries, rec.Roles = policy.ACLAccess, true, nil, d.rolesOf(&rights, said)
 	}
 	if rights.TTL > 0 { // which can only end it sooner
 		t.Expire, t.Deadline, t.TTL = 0, t.Expire, rights.TTL

@@ -9,6 +9,7 @@ import (
 
 	"aclgate/policy"
 	"aclgate/policy/admin"
+	"aclgate/policy/realm"
 	"aclgate/policy/record"
 	"aclgate/policy/store"
 )
@@ -52,6 +53,8 @@ type Options struct {
 	Hash        func(password string) (string, error)
 	MaxAge      time.Duration // realms.max_age
 	MaxSessions int           // realms.max_sessions
+	// Claims returns what a token from elsewhere says of its bearer; nil, or nil of the token: nothing.
+	Claims func(policy.Digest) realm.Claims
 
 	Ring *Ring // of keys: platform.keys reveal; nil: a key is said once
 }
@@ -251,6 +254,9 @@ func (x *call) caller() error {
 		x.law.Caller.Token = now
 	default: // a file has no tokens that others made, and in memory there are sessions alone
 		x.law.Caller.Token.UserID, session = t.UserID, t.UserID != 0
+		if x.api.o.Claims != nil {
+			x.law.Caller.Claims = x.api.o.Claims(t.Digest)
+		}
 	}
 	if x.law.Caller.Token.UserID != 0 && !x.law.Session(session) {
 		return errNobody

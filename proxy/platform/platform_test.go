@@ -76,7 +76,8 @@ func newSite(t testing.TB, text string, change func(*platform.Options)) *site {
 	return s
 }
 
-// caller is who asks: the key of a token, or operator, and behind a blank "for" the acting account.
+// caller is who asks: the key of a token, operator, or "5 in boss", user 5 by a token from elsewhere that
+// has boss among its groups; and behind a blank "for" the acting account.
 func (s *site) call(who, method, target, body string) (int, string) {
 	s.t.Helper()
 	a := s.answer(who, method, target, body, "")
@@ -100,6 +101,12 @@ func (s *site) answer(who, method, target, body, ifMatch string) platform.Answer
 	}
 	if name == "operator" {
 		c.Operator = true
+	} else if elsewhere, has, is := strings.Cut(name, " in "); is { // of account 11
+		c.Token = &policy.Token{ID: store.FirstSession, CID: 11, Access: policy.ACLAccess, Enabled: true, Expire: s.now.Unix() + 600, Digest: store.DigestOf([]byte(has))}
+		fmt.Sscan(elsewhere, &c.Token.UserID)
+		if !narrowed {
+			c.Scope = 11
+		}
 	} else {
 		key := "key-of-token-" + name
 		if session, found := s.sessions[name]; found {

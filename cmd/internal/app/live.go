@@ -281,7 +281,11 @@ func (a *App) blockedNow(tok *policy.Token) (policy.Reason, string) {
 // caller returns the token that a question is about, or what a session of its user could do now.
 func (a *App) caller(q *explain.Question) (*policy.Token, error) {
 	if q.User != 0 {
-		rec := nameSession(a.logins.SessionOf(q.User, time.Now().Add(a.settings.Realms.MaxAge).Unix()))
+		claims, err := ReadClaims(q.Claims)
+		if err != nil {
+			return nil, err
+		}
+		rec := nameSession(a.logins.SessionOf(q.User, time.Now().Add(a.settings.Realms.MaxAge).Unix(), claims))
 		if rec == nil {
 			return nil, fmt.Errorf("the running gateway knows no user %d: it has not read the policy yet, or could not", q.User)
 		}

@@ -37,7 +37,7 @@ func (a *App) openPlatform() error {
 	}
 	o.Owners, o.Usage = a.ownersOf, a.usage
 	if a.logins != nil {
-		o.Hash = a.logins.Hash
+		o.Hash, o.Claims = a.logins.Hash, a.logins.Claims
 	}
 	if a.policy.live != nil {
 		o.Store = platform.Database{Live: a.policy.live}

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"aclgate/metrics"
+	"aclgate/policy"
 	"aclgate/policy/realm"
+	"aclgate/policy/record"
 	"aclgate/policy/store"
 	"aclgate/proxy/login"
 	"aclgate/proxy/login/jwt"
@@ -54,11 +57,26 @@ var errNoPlatform = errors.New("platform.serve is off: users get no accounts of 
 // kept from logging in by a block that ends.
 func (a *App) closed(cid int64) bool { return a.quota.Closed(cid) }
 
-// UserSession returns what a session of a user could do until it ends, by the records of a policy; nil:
-// there is no such user.
-func UserSession(p *store.Policy, user, ends int64) *store.Record {
-	rec, found := login.SessionOf(p, p.Tree, user, ends)
+// UserSession returns what a session of a user could do until it ends, by the records of a policy: one that a
+// token from elsewhere with these claims makes, nil: a login. It is nil where there is no such user.
+func UserSession(p *store.Policy, user, ends int64, claims realm.Claims) *store.Record {
+	rec, found := login.SessionOf(p, p.Tree, user, ends, claims)
 	return nameSession(rec, found)
+}
+
+// ReadClaims reads the claims of a token from elsewhere, an object of JSON; of no text there are none.
+func ReadClaims(text []byte) (realm.Claims, error) {
+	if len(text) == 0 {
+		return nil, nil
+	}
+	v, err := record.Parse(text)
+	if err == nil && v.Shape != record.Object {
+		err = errors.New("expected an object")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the claims: %w", err)
+	}
+	return login.ClaimsOf(v), nil
 }
 
 func nameSession(rec *store.Record, found bool) *store.Record {
@@ -75,4 +93,34 @@ func HashPassword(password string, cost int) (string, error) {
 		return "", fault
 	}
 	return login.Hash(password, cost)
+}
+
+// IdleMappings says of each realm which roles its claims give that count for nothing: they are not there,
+// or reach further than users of the realm may.
+func IdleMappings(p *store.Policy) (all []string) {
+	var roles []realm.Role
+	for _, text := range p.Docs(store.Roles) {
+		if doc, err := record.Parse(text); err == nil {
+			roles = append(roles, realm.RoleOf(doc))
+		}
+	}
+	for id, text := range p.Docs(store.Realms) {
+		doc, err := record.Parse(text)
+		if err != nil {
+			continue
+		}
+		r := realm.RealmOf(doc)
+		mapped := r.Mapped()
+		slices.Sort(mapped)
+		for _, name := range slices.Compact(mapped) {
+			role, found := realm.Find(roles, id, name)
+			switch {
+			case !found:
+				all = append(all, fmt.Sprintf("claims of realm %d give the role %s, which is not there: it counts for nothing", id, name))
+			case role.Reach == policy.ReachTree && !p.Tree.Root(r.CID):
+				all = append(all, fmt.Sprintf("claims of realm %d give the role %s, which reaches everything: it counts for nothing where the account of the realm, %d, is no root", id, name, r.CID))
+			}
+		}
+	}
+	return all
 }
