@@ -16,6 +16,7 @@ import (
 	"aclgate/bench/load"
 	"aclgate/bench/oracle"
 	"aclgate/bench/report"
+	"aclgate/bench/sys"
 	"aclgate/bench/workload"
 )
 
@@ -56,7 +57,11 @@ func Writes(ctx context.Context, o Options, db WriteStore) (*report.Result, erro
 	}
 	defer s.close()
 	defer db.Drop()
+	// The gateway has all cores, those of what measures it too.
 	s.proxies = s.cpus
+	if err := errors.Join(sys.Prompt(os.Getpid()), sys.Prompt(s.process.PID())); err != nil {
+		return nil, err
+	}
 	result := s.result("writes")
 	w, err := s.workload("one-id")
 	if err != nil {

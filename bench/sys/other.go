@@ -54,6 +54,9 @@ func PinAll(int) error { return ErrUnsupported }
 // CPUTime fails.
 func CPUTime(int) (time.Duration, error) { return 0, ErrUnsupported }
 
+// Prompt fails.
+func Prompt(int) error { return ErrUnsupported }
+
 // ExactTimers does nothing.
 func ExactTimers() {}
 

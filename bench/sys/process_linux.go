@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // maxCPUs is how many cores an affinity mask here can name.
@@ -37,14 +39,19 @@ func Pin(cpus []int) error { return pin(0, cpus) }
 
 // PinAll keeps every thread of this process, and those they will start, on one core.
 func PinAll(cpu int) error {
-	tasks, err := os.ReadDir("/proc/self/task")
+	return eachThread("self", func(tid int) error { return pin(tid, []int{cpu}) })
+}
+
+// eachThread calls do with each thread of a process. One that ends meanwhile is left out.
+func eachThread(pid string, do func(tid int) error) error {
+	tasks, err := os.ReadDir("/proc/" + pid + "/task")
 	if err != nil {
 		return err
 	}
 	for _, t := range tasks {
 		tid, err := strconv.Atoi(t.Name())
 		if err == nil {
-			err = pin(tid, []int{cpu})
+			err = do(tid)
 		}
 		if err != nil && !errors.Is(err, syscall.ESRCH) {
 			return err
@@ -86,6 +93,21 @@ func CPUTime(pid int) (time.Duration, error) {
 func ExactTimers() {
 	const setTimerSlack = 29 // PR_SET_TIMERSLACK
 	syscall.RawSyscall(syscall.SYS_PRCTL, setTimerSlack, 1, 0)
+}
+
+// Prompt has all threads of a process, and those that they start, interrupt whoever has their processor when
+// they wake up, as far as their share allows: what measures must not wait for what is measured. It does
+// nothing on kernels before Linux 6.12, which know no slices (sched_setattr(2)).
+func Prompt(pid int) error {
+	const shortest = 100_000 // ns
+	return eachThread(strconv.Itoa(pid), func(tid int) error {
+		a, err := unix.SchedGetAttr(tid, 0)
+		if err != nil {
+			return os.NewSyscallError("sched_getattr", err)
+		}
+		a.Runtime = shortest
+		return os.NewSyscallError("sched_setattr", unix.SchedSetAttr(tid, a, 0))
+	})
 }
 
 // DieWithParent has the kernel kill the command's process when this one ends in any way, and gives
