@@ -183,6 +183,11 @@ type Reader interface {
 	// right below it; of Roles, whether one belongs to the realm; of GrantLinks, whether a grant is
 	// for the account.
 	Holds(t Table, account int64) (bool, error)
+	// Bearer returns an account that a limit bounds, by its limit_id, or ErrNoRow.
+	Bearer(limit int64) (account int64, err error)
+	// CountTokens returns how many tokens belong to accounts, each named once, without those that a
+	// login made.
+	CountTokens(accounts []int64) (n int64, err error)
 	// Owner returns the account of an item, or ErrNoRow.
 	Owner(collection string, id int64) (Owner, error)
 	// Sealed returns the sealed key of a token, or ErrNoRow.

@@ -97,6 +97,12 @@ func (tx *Tx) Unlink(grant, account int64) error { return tx.w.Unlink(grant, acc
 // Holds reports whether rows of a table belong to an account: see Reader.
 func (tx *Tx) Holds(t Table, account int64) (bool, error) { return tx.w.Holds(t, account) }
 
+// Bearer returns an account that a limit bounds, or ErrNoRow: see Reader.
+func (tx *Tx) Bearer(limit int64) (int64, error) { return tx.w.Bearer(limit) }
+
+// CountTokens returns how many tokens accounts have: see Reader.
+func (tx *Tx) CountTokens(accounts []int64) (int64, error) { return tx.w.CountTokens(accounts) }
+
 // Sealed returns the sealed key of a token, or ErrNoRow.
 func (tx *Tx) Sealed(token int64) ([]byte, error) { return tx.w.Sealed(token) }
 

@@ -1,7 +1,6 @@
 package platform
 
 import (
-	"bytes"
 	"maps"
 
 	"aclgate/policy/admin"
@@ -24,14 +23,15 @@ func (w *world) InBranch(word string, cid int64) int64 {
 	}
 	table := kindTables[word]
 	branch := w.branch(cid)
-	if table == store.Accounts {
+	switch table {
+	case store.Accounts:
 		n = int64(len(branch) - 1)
-	} else {
-		w.inAccounts(table, branch, func(row store.Row) {
-			if table != store.Tokens || !bytes.Contains(row.Doc, []byte("user_id")) || !isLogin(w.parse(row)) {
-				n++
-			}
-		})
+	case store.Tokens:
+		var err error
+		n, err = w.r.CountTokens(branch)
+		w.failed(err)
+	default:
+		w.inAccounts(table, branch, func(store.Row) { n++ })
 	}
 	if w.counts == nil {
 		w.counts = map[counted]int64{}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
+	"aclgate/policy/record"
 	"aclgate/policy/store"
 )
 
@@ -15,6 +17,8 @@ type Reader interface {
 	Each(t store.Table, yield func(store.Row) error) error
 	EachOf(t store.Table, account int64, yield func(store.Row) error) error
 	Holds(t store.Table, account int64) (bool, error)
+	Bearer(limit int64) (account int64, err error)
+	CountTokens(accounts []int64) (n int64, err error)
 	Sealed(token int64) ([]byte, error)
 }
 
@@ -161,6 +165,26 @@ func (r fileReader) Holds(t store.Table, account int64) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// Bearer implements Reader.
+func (r fileReader) Bearer(limit int64) (int64, error) {
+	for id, doc := range r.docs(store.Accounts) {
+		if of, err := record.Parse(doc); err == nil && record.NumberOf(of, "limit_id") == limit {
+			return id, nil
+		}
+	}
+	return 0, store.ErrNoRow
+}
+
+// CountTokens implements Reader. Logins make no tokens in a file.
+func (r fileReader) CountTokens(accounts []int64) (n int64, err error) {
+	for _, rec := range r.policy.Records() {
+		if slices.Contains(accounts, rec.Token.CID) {
+			n++
+		}
+	}
+	return n, nil
 }
 
 // Sealed implements Reader: a file has no sealed keys.

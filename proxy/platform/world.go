@@ -116,15 +116,9 @@ func (w *world) HasChildren(cid int64) bool {
 
 // Bearer implements admin.World.
 func (w *world) Bearer(limit int64) (cid int64, found bool) {
-	err := w.r.Each(store.Accounts, func(row store.Row) error {
-		if bytes.Contains(row.Doc, []byte("limit_id")) && record.NumberOf(w.parse(row), "limit_id") == limit {
-			cid, found = row.ID, true
-			return errEnough
-		}
-		return nil
-	})
-	w.ended(err)
-	return cid, found
+	cid, err := w.r.Bearer(limit)
+	w.failed(err)
+	return cid, err == nil
 }
 
 // errEnough ends a walk over rows.

@@ -16,7 +16,7 @@ import (
 func Run(t *testing.T, open func(*testing.T) store.Engine) {
 	for name, test := range map[string]func(*testing.T, store.Engine){
 		"rows": rows, "changes": changes, "transactions": transactions, "marks": marks, "uses": uses,
-		"prune": prune, "ids": ids, "many": many, "owners": owners, "belonging": belonging, "links": links, "secrets": secrets, "deleted": deleted, "leave": leave, "referred": referred, "parts": parts, "writers": func(t *testing.T, e store.Engine) { Writers(t, e, 6) },
+		"prune": prune, "ids": ids, "many": many, "owners": owners, "counted": counted, "belonging": belonging, "links": links, "secrets": secrets, "deleted": deleted, "leave": leave, "referred": referred, "parts": parts, "writers": func(t *testing.T, e store.Engine) { Writers(t, e, 6) },
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

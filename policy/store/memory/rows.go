@@ -71,6 +71,26 @@ func (s *state) Holds(t store.Table, account int64) (bool, error) {
 	return false, nil
 }
 
+// Bearer implements store.Reader.
+func (s *state) Bearer(limit int64) (int64, error) {
+	for _, id := range slices.Sorted(maps.Keys(s.rows[store.Accounts])) {
+		if valuesOf(s.rows[store.Accounts][id]).Limit == limit {
+			return id, nil
+		}
+	}
+	return 0, store.ErrNoRow
+}
+
+// CountTokens implements store.Reader.
+func (s *state) CountTokens(accounts []int64) (n int64, err error) {
+	for _, doc := range s.rows[store.Tokens] {
+		if v := valuesOf(doc); slices.Contains(accounts, v.CID) && (v.User == 0 || v.Maker != 0) {
+			n++
+		}
+	}
+	return n, nil
+}
+
 // belongs reports whether a row of a table belongs to an account: see store.Reader.
 func belongs(t store.Table, doc []byte, account int64) bool {
 	switch t {
@@ -90,6 +110,9 @@ type values struct {
 	CID    int64  `json:"cid"`
 	Parent int64  `json:"parent"`
 	Realm  int64  `json:"realm_id"`
+	Limit  int64  `json:"limit_id"`
+	User   int64  `json:"user_id"`
+	Maker  int64  `json:"created_by"`
 	Key    string `json:"key_sha256"`
 	Public string `json:"public_id"`
 	Name   string `json:"name"`

@@ -17,12 +17,15 @@ var schema string
 //go:embed schema2.sql
 var schema2 string
 
+//go:embed schema3.sql
+var schema3 string
+
 //go:embed roles.sql
 var roles string
 
 // steps lead from each version of the schema to the next: the first makes version 1 of nothing. A
 // step that was released never changes.
-var steps = []string{schema, schema2}
+var steps = []string{schema, schema2, schema3}
 
 // oldest is the oldest server that the schema works with.
 const oldest = 130000

@@ -140,6 +140,16 @@ func (r *reader) Holds(t store.Table, account int64) (holds bool, err error) {
 	return holds, r.one(tables[t].holds, []any{account}, &holds)
 }
 
+// Bearer implements store.Reader.
+func (r *reader) Bearer(limit int64) (account int64, err error) {
+	return account, r.one(selectBearer, []any{limit}, &account)
+}
+
+// CountTokens implements store.Reader.
+func (r *reader) CountTokens(accounts []int64) (n int64, err error) {
+	return n, r.one(countTokens, []any{accounts}, &n)
+}
+
 // Owner implements store.Reader.
 func (r *reader) Owner(collection string, id int64) (store.Owner, error) {
 	o := store.Owner{Collection: collection, ID: id}

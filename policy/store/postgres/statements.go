@@ -131,10 +131,14 @@ ORDER BY x.rev DESC LIMIT 1`
 
 	selectReplicas = `SELECT id, version, applied, beat, extract(epoch FROM clock_timestamp() - seen)::float8 FROM aclgate.replicas ORDER BY id`
 	selectUses     = `SELECT token_id, used FROM aclgate.uses`
-	selectOwner    = `SELECT cid FROM aclgate.items WHERE collection = $1 AND id = $2`
-	selectSealed   = `SELECT box FROM aclgate.sealed WHERE token_id = $1`
-	selectSecret   = `SELECT verifier FROM aclgate.secrets WHERE user_id = $1`
-	selectDeleted  = `SELECT id, doc, at FROM aclgate.deleted WHERE kind = $1 AND id > $2 AND at >= $3 ORDER BY id LIMIT $4`
+	selectBearer   = `SELECT id FROM aclgate.accounts WHERE replace(doc::text, '\u0000', '\u0001')::json->>'limit_id' = $1::bigint::text ORDER BY id LIMIT 1`
+	// The condition is word for word that of the index.
+	countTokens = `SELECT count(*) FROM aclgate.tokens WHERE cid = ANY ($1::bigint[]) AND (coalesce(replace(doc::text, '\u0000', '\u0001')::json->>'user_id', '0') = '0'
+  OR coalesce(replace(doc::text, '\u0000', '\u0001')::json->>'created_by', '0') <> '0')`
+	selectOwner   = `SELECT cid FROM aclgate.items WHERE collection = $1 AND id = $2`
+	selectSealed  = `SELECT box FROM aclgate.sealed WHERE token_id = $1`
+	selectSecret  = `SELECT verifier FROM aclgate.secrets WHERE user_id = $1`
+	selectDeleted = `SELECT id, doc, at FROM aclgate.deleted WHERE kind = $1 AND id > $2 AND at >= $3 ORDER BY id LIMIT $4`
 )
 
 // What transactions are made of.

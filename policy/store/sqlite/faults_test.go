@@ -274,7 +274,7 @@ func TestMigrationToVersion2(t *testing.T) {
 		t.Fatal(err)
 	}
 	steps = was
-	if m, err := upgrade(path); err != nil || m.From != 1 || m.To != 2 {
+	if m, err := upgrade(path); err != nil || m.From != 1 || m.To != len(steps) {
 		t.Fatalf("got %+v, %v", m, err)
 	}
 	e := reopen(t, path)

@@ -15,11 +15,13 @@ var (
 	schema string
 	//go:embed schema2.sql
 	schema2 string
+	//go:embed schema3.sql
+	schema3 string
 )
 
 // steps lead from each version of the schema to the next: the first makes version 1 of nothing. A
 // step that was released never changes.
-var steps = []string{schema, schema2}
+var steps = []string{schema, schema2, schema3}
 
 // errForeign says that a database is somebody else's.
 var errForeign = errors.New("this is a SQLite database, but none of aclgate: store.path names another file")

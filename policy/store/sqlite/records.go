@@ -3,6 +3,7 @@ package sqlite
 import (
 	"database/sql"
 	"errors"
+	"strconv"
 	"time"
 
 	"aclgate/policy/store"
@@ -17,6 +18,24 @@ func found(err error) error {
 		return store.ErrNoRow
 	}
 	return err
+}
+
+// Bearer implements store.Reader.
+func (r *reader) Bearer(limit int64) (account int64, err error) {
+	err = r.row(selectBearer, limit).Scan(&account)
+	return account, found(err)
+}
+
+// CountTokens implements store.Reader.
+func (r *reader) CountTokens(accounts []int64) (n int64, err error) {
+	list := []byte{'['}
+	for i, id := range accounts {
+		if i > 0 {
+			list = append(list, ',')
+		}
+		list = strconv.AppendInt(list, id, 10)
+	}
+	return n, r.row(countTokens, string(append(list, ']'))).Scan(&n)
 }
 
 // Owner implements store.Reader.

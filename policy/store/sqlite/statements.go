@@ -86,6 +86,10 @@ const (
 	selectSince  = `SELECT rev, mark, kind, id, at, actor FROM changes WHERE rev > ? ORDER BY rev LIMIT ?`
 	selectChange = `SELECT rev, mark, kind, id, at, actor, before, after FROM changes WHERE rev > ?1 AND (?2 = 0 OR kind = ?2) AND (?3 = 0 OR id IN (?3, 0)) ORDER BY rev LIMIT ?4`
 	selectNamed  = `SELECT id, doc FROM tokens WHERE id IN (SELECT value FROM json_each(?))`
+	selectBearer = `SELECT id FROM accounts WHERE json_extract(doc, '$.limit_id') = ? ORDER BY id LIMIT 1`
+	// What is compared with 1 is word for word what the index has. A partial index would have the documents read.
+	countTokens = `SELECT count(*) FROM tokens WHERE cid IN (SELECT value FROM json_each(?))
+  AND (coalesce(json_extract(doc, '$.user_id'), 0) = 0 OR coalesce(json_extract(doc, '$.created_by'), 0) <> 0) = 1`
 	selectOwner  = `SELECT cid FROM items WHERE collection = ? AND id = ?`
 	selectSealed = `SELECT box FROM sealed WHERE token_id = ?`
 	selectSecret = `SELECT verifier FROM secrets WHERE user_id = ?`
