@@ -38,9 +38,10 @@ func (r *worldRole) accounts(w *world, home int64) map[int64]bool {
 // the tree as a token that has the role's entries and that account, and of what it lets pass the accounts
 // count that the role reaches, and what was granted to the user's account, where the role reaches that. The roles permit what one of them permits, and nothing else.
 func TestRolesAreUnited(t *testing.T) {
-	compared, passed, granted, single, several, worlds := 0, 0, 0, 0, 0, uint64(20000)
-	if testing.Short() {
-		worlds = 4000
+	t.Parallel()
+	compared, passed, granted, single, several, worlds := 0, 0, 0, 0, 0, uint64(4000)
+	if *long {
+		worlds = 20000
 	}
 	for seed := range worlds {
 		dice := rand.New(rand.NewPCG(13, seed))

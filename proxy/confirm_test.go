@@ -37,6 +37,7 @@ func park(f *fixture, request string) (finish func() answer) {
 // force when it is complete, and nothing else of it reaches the backend (SPEC 2, The moment of
 // judgement).
 func TestBodyIsJudgedWhenItIsHere(t *testing.T) {
+	t.Parallel()
 	const body, written = `{"name":"x"}`, `{"result":[{"id":1}]}`
 	narrower := `[{"uri":"gw/devices","methods":["GET","PUT"],"ids":[2]}]`
 	rows := []struct {

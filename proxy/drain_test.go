@@ -124,6 +124,7 @@ func TestDrainWaits(t *testing.T) {
 
 // A client that never ends does not hold Shutdown for ever.
 func TestDrainCuts(t *testing.T) {
+	t.Parallel()
 	stuck := make(chan struct{})
 	arrived := make(chan struct{}, 1)
 	w := newWired(t, startWire(t, func(c net.Conn, _ *wireRequest) {

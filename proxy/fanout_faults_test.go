@@ -113,6 +113,7 @@ func through(t *testing.T, url string, firstByte time.Duration, conns int) setup
 
 // Splits that wait for each other's connections all come to their end.
 func TestPartsWithoutConnections(t *testing.T) {
+	t.Parallel()
 	for _, conns := range []int{1, 2, 3} {
 		b := startList(t)
 		f := long(t, b, 100, 200, maxURL(faultURL), through(t, b.url, 5*time.Second, conns))
@@ -234,6 +235,7 @@ func (b *listBackend) leaves(t *testing.T) int {
 // When the client goes away before the first part is there, its parts are ended,
 // and no others are asked for.
 func TestClientLeavesParts(t *testing.T) {
+	t.Parallel()
 	arrived := make(chan struct{}, 64)
 	b := startList(t)
 	for id := 100; id < 900; id += 20 {

@@ -188,6 +188,7 @@ func TestBackendComesBack(t *testing.T) {
 // A backend that is not reached at all, because nobody accepts: one time limit
 // to connect, and no second try.
 func TestBackendIsABlackHole(t *testing.T) {
+	t.Parallel()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		t.Skip(err)

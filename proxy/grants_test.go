@@ -177,6 +177,7 @@ func TestGrantsAreCounted(t *testing.T) {
 // What is granted is judged when the request is complete: a grant that ended meanwhile, by whatever, lets
 // nothing through.
 func TestGrantsEndWhileABodyArrives(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(w *wired, items *index.ItemIndex){
 		"deleted": func(w *wired, _ *index.ItemIndex) { w.grants.Store(nil) },
 		"disabled": func(w *wired, _ *index.ItemIndex) {

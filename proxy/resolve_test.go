@@ -110,6 +110,7 @@ func scopeRefused(t *testing.T, s seen) {
 
 // When the client goes away while its match is resolved, no further pages are asked for.
 func TestClientLeavesMatch(t *testing.T) {
+	t.Parallel()
 	page := `{"result":[{"id":9%d},` + strings.Repeat(`{"id":1},`, 998) + `{"id":9%d}]}`
 	arrived, ended := make(chan struct{}, 1000), make(chan struct{}, 1)
 	w := newWired(t, startWire(t, func(c net.Conn, r *wireRequest) {

@@ -210,6 +210,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 // Whatever one token, one account or the strangers hold, they hold no more than their share of it,
 // and the others are served as before: none of them is refused, and none waits for an attacker.
 func TestStarvation(t *testing.T) {
+	t.Parallel()
 	rounds := 10
 	if *longRun {
 		rounds = 40
@@ -246,6 +247,7 @@ func TestStarvation(t *testing.T) {
 	)
 	for _, r := range rows {
 		t.Run(r.actor.name+"/"+r.attack.name, func(t *testing.T) {
+			t.Parallel() // most of it waits for the end of what an attacker left
 			s := newSiege(t)
 			before := s.served(t, rounds)
 			end := s.besiege(t, func(i int) string { return r.sent(r.key(s, i)) })

@@ -103,6 +103,7 @@ var nameFaults = []struct {
 // none of them waits for DNS; that the failure can be seen; and that what DNS says afterwards
 // counts without anybody's doing.
 func TestResolverOutlastDNS(t *testing.T) {
+	t.Parallel()
 	for _, row := range nameFaults {
 		t.Run(row.name, func(t *testing.T) {
 			s := startSite(t)

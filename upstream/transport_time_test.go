@@ -20,6 +20,7 @@ func hasty(url string) Options {
 
 // Ensure that each way to be slow ends in a timeout and a closed connection.
 func TestSlowBackend(t *testing.T) {
+	t.Parallel()
 	rows := []struct {
 		name   string
 		script func(*peer)
@@ -53,6 +54,7 @@ func TestSlowBackend(t *testing.T) {
 // Ensure that a backend which takes no bytes ends in a timeout, for a body in memory and for a
 // stream.
 func TestBackendTakesNothing(t *testing.T) {
+	t.Parallel()
 	quit := make(chan bool)
 	url := listen(t, func(*peer) { <-quit })
 	defer close(quit)
@@ -68,6 +70,7 @@ func TestBackendTakesNothing(t *testing.T) {
 
 // Ensure that a body may take longer than Silence as long as it moves.
 func TestSteadyBody(t *testing.T) {
+	t.Parallel()
 	o := options(listen(t, func(p *peer) {
 		p.request()
 		p.say(ok + "Content-Length: 28\r\n\r\n")
@@ -108,6 +111,7 @@ func TestSlowCaller(t *testing.T) {
 
 // Ensure that the final answer may take FirstByte even if Idle is shorter and interim answers came.
 func TestInterimWaitsForFinal(t *testing.T) {
+	t.Parallel()
 	o := options(listen(t, func(p *peer) {
 		p.request()
 		p.say("HTTP/1.1 102 Processing\r\n\r\n")
@@ -231,6 +235,7 @@ func TestCancelLate(t *testing.T) {
 // An answer that pauses for longer than an unused connection may live is not cut, and its connection
 // does not outlive Idle afterwards.
 func TestSilenceIsNotIdle(t *testing.T) {
+	t.Parallel()
 	o := options(listen(t, func(p *peer) {
 		p.request()
 		p.say(ok + "Content-Length: 2\r\n\r\nh")
@@ -285,6 +290,7 @@ func TestKeepAliveOfBackend(t *testing.T) {
 
 // A connection that the backend will end soon carries no further request, although it is still open.
 func TestKeepAliveIsOver(t *testing.T) {
+	t.Parallel()
 	o := options(listen(t, func(p *peer) {
 		for p.request() != "" {
 			p.say(ok + "Keep-Alive: timeout=1\r\nContent-Length: 2\r\n\r\nhi")

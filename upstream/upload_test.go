@@ -88,6 +88,7 @@ func (endless) Read(p []byte) (int, error) { return len(p), nil }
 // Ensure that an answer which comes before the body was read is returned at once, and that its
 // connection, on which the rest of the body would be a request, is dropped.
 func TestEarlyAnswer(t *testing.T) {
+	t.Parallel()
 	const refusal = "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"
 	rows := []struct {
 		name   string

@@ -40,7 +40,7 @@ func run(m *testing.M) int {
 		}
 		defer os.RemoveAll(dir)
 		*program = filepath.Join(dir, "aclgate")
-		if out, err := exec.Command("go", "build", "-o", *program, "aclgate/cmd/aclgate").CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", *program, "aclgate/cmd/aclgate").CombinedOutput(); err != nil {
 			os.Stderr.Write(out)
 			return 1
 		}

@@ -8,6 +8,7 @@ import (
 // Administration shows in the metrics: tokens that were made, root accounts without a master, blocked
 // accounts, and what the accounts that metrics.accounts names use of what bounds them.
 func TestMetricsOfAccounts(t *testing.T) {
+	t.Parallel()
 	const policy = platformPolicy + `limits: [{id: 1, cid: 1, name: small, api_calls: 600, devices_count: 5}, {id: 2, cid: 1, name: tight, api_calls: 0, blocking_duration: 60, tokens_count: 9}]
 `
 	s := newSite(t, siteOptions{store: "kind: sqlite, path: gate.db", policy: policy,

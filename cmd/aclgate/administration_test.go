@@ -8,6 +8,7 @@ import (
 
 // The page about administration is followed command by command.
 func TestAdministrationPage(t *testing.T) {
+	t.Parallel()
 	g := startPlatform(t, true, "scope: {owners: store, mode: ids}\n")
 	ran := 0
 	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(readText(t, docs+"administration.md"), -1) {
@@ -41,6 +42,7 @@ func TestAdministrationPage(t *testing.T) {
 
 // Accounts and limits at the command line: tables and JSON, and what is wrong is said.
 func TestAccountAndLimitCommands(t *testing.T) {
+	t.Parallel()
 	g := startPlatform(t, true, "scope: {owners: store, mode: ids}\n")
 	g.runs(exitOK, "limit", "new", "--cid", "1", "--name", "l", "--set", "api_calls=5", "--set", "blocking_duration=7")
 	g.runs(exitOK, "account", "edit", "11", "--limit", "1", "--email", "a@example.com")

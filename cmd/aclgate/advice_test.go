@@ -151,6 +151,7 @@ func TestAdviceOfOwners(t *testing.T) {
 // Where there is one header nothing is united, and check says so of grants and of roles: of a file and
 // of a database. Where an index unites, it is silent.
 func TestAdviceOfOneHeader(t *testing.T) {
+	t.Parallel()
 	const (
 		grants = "header unites nothing across accounts, and there is 1 grant: a grantee sees what was granted with x-flespi-cid: GRANTOR alone"
 		roles  = "header unites nothing across accounts, and 2 users have rights by roles: "

@@ -7,6 +7,7 @@ import (
 
 // A line about an account that a request may not have names that account.
 func TestAuditTailNamesTheAccount(t *testing.T) {
+	t.Parallel()
 	g := startWhy(t, "audit: {path: audit.jsonl}\n")
 	g.decision("GET", "/gw/channels/all", "x-flespi-cid", "999")
 	g.decision("GET", "/gw/devices/7")

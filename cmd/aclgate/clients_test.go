@@ -281,6 +281,7 @@ var clientPlayers = []struct {
 // once directly to the fake backend of the demo and once through its gateway, and the outcomes are
 // equal, or docs/compatibility.md says why not.
 func TestClients(t *testing.T) {
+	t.Parallel()
 	cases := readClientCases(t)
 	rows := compatibilityRows(t)
 	seen := map[string]bool{}

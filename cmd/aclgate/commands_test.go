@@ -134,6 +134,7 @@ func TestExitCodes(t *testing.T) {
 
 // An address that is taken is named, with what to do about it.
 func TestAddressInUse(t *testing.T) {
+	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

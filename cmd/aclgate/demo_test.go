@@ -95,6 +95,7 @@ const tutorialListing = `{"result":[{"acl":[],"key":"demo-master"},` +
 // The vendor's published tutorial plays on the demo word for word, its list of tokens too (SPEC 10.4),
 // and each request shows in one line what became of it (SPEC 8).
 func TestDemoPlaysTheTutorial(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../proxy/testdata/tutorial.jsonl")
 	if err != nil {
 		t.Fatal(err)

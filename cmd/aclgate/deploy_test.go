@@ -80,6 +80,7 @@ func sendRaw(t *testing.T, address, text string) {
 // TestDocumentedMetricsAreLive: every metric of the list is in a scrape, and nothing of ours is in
 // a scrape that is not in the list.
 func TestDocumentedMetricsAreLive(t *testing.T) {
+	t.Parallel()
 	live := scrape(t)
 	listed := map[string]bool{}
 	for _, d := range metrics.Documented() {
@@ -112,6 +113,7 @@ var (
 // TestDeployNamesLiveMetrics: rules, alerts, their tests and the dashboard name no metric that a
 // gateway does not export, and no rule that is not there.
 func TestDeployNamesLiveMetrics(t *testing.T) {
+	t.Parallel()
 	live := scrape(t)
 	recorded := map[string]bool{}
 	for _, m := range recordLine.FindAllStringSubmatch(readText(t, deployFolder, "prometheus/aclgate.rules.yml"), -1) {

@@ -175,6 +175,7 @@ func TestTermFailsNothing(t *testing.T) {
 // A gateway that is killed under load leaves nothing behind that hinders the next one: policy and
 // last uses are read, and tokens work.
 func TestKillHarmsNothing(t *testing.T) {
+	t.Parallel()
 	rounds := 2
 	if *long {
 		rounds = 20

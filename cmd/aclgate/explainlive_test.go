@@ -41,6 +41,7 @@ func (g *gate) ask(key, method, target, body string) (decision string, status in
 // explain --live asks the running gateway: the accounts of items, limits and blocks are as they are
 // there at this moment.
 func TestExplainAsksTheRunningGateway(t *testing.T) {
+	t.Parallel()
 	g := startGate(t, siteOptions{policy: livePolicy, settings: "scope: {mode: ids}\nlimits: {unauthenticated: {rate: 0}, per_token: {rate: 1/m, burst: 3}}\n"})
 	for range 4 {
 		g.ask("often-used-one", "GET", "/gw/devices/102", "")
@@ -138,6 +139,7 @@ func shownAsPassing(text string) bool {
 // why never says of what was denied that it passes: neither while the gateway runs nor afterwards, nor
 // when the policy has changed.
 func TestWhyOfWhatWasDenied(t *testing.T) {
+	t.Parallel()
 	g := startGate(t, siteOptions{policy: livePolicy, settings: "scope: {mode: ids}\naudit: {path: audit.jsonl}\npolicy: {max_write: 1}\n" +
 		"limits: {unauthenticated: {rate: 0}, per_token: {rate: 1/m, burst: 8}}\n"})
 	type asked struct {

@@ -41,6 +41,7 @@ tokens: []
 // What a session of a user could do is explained and tested by their id, of a file and of a database, and
 // the page about roles has a test that passes.
 func TestExplainUser(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, siteOptions{policy: advisers, settings: "scope: {mode: ids}\n"})
 	db := newSite(t, siteOptions{store: "kind: sqlite, path: gate.db", policy: advisers, settings: "scope: {mode: ids}\n"})
 	db.runs(exitOK, "store", "migrate")

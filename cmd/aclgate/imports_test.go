@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -11,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -282,27 +285,36 @@ type listed struct {
 
 func packages(t *testing.T) []listed {
 	t.Helper()
+	all, err := listPackages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// listPackages asks the go command once for all tests.
+var listPackages = sync.OnceValues(func() (all []listed, err error) {
 	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Dir,Imports,Deps,GoFiles", "./...")
 	cmd.Dir = filepath.Join("..", "..")
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("cannot list the packages: %v", err)
+		return nil, fmt.Errorf("cannot list the packages: %w", err)
 	}
-	var all []listed
-	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p listed
 		if err := d.Decode(&p); errors.Is(err, io.EOF) {
-			return all
+			return all, nil
 		} else if err != nil {
-			t.Fatalf("cannot read the list of packages: %v", err)
+			return nil, fmt.Errorf("cannot read the list of packages: %w", err)
 		}
 		all = append(all, p)
 	}
-}
+})
 
 // TestImports: every package imports what the table lets it, and the table has a row for every
 // package.
 func TestImports(t *testing.T) {
+	t.Parallel()
 	for _, p := range packages(t) {
 		path := strings.TrimPrefix(p.ImportPath, module)
 		row, found := rowOf(path)
@@ -330,6 +342,7 @@ func TestImports(t *testing.T) {
 // TestNoGlobalRegistry: collectors go into the registry that was passed in. One that is global is
 // shared by whatever else lives in the process, and by tests.
 func TestNoGlobalRegistry(t *testing.T) {
+	t.Parallel()
 	global := []string{"DefaultRegisterer", "DefaultGatherer", "MustRegister", "Register"}
 	for _, p := range packages(t) {
 		for _, i := range p.Imports {

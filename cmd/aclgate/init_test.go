@@ -220,6 +220,7 @@ func TestInitNext(t *testing.T) {
 
 // A backend whose rows have no cid cannot be served by ids, and check --live says so in numbers.
 func TestLiveCountsOwners(t *testing.T) {
+	t.Parallel()
 	folder, _ := initialised(t, backend.Options{Key: upstreamKey, IgnoreCID: true, NoCIDField: true}, "--mode", "ids")
 	code, stdout, stderr := once(t, "check", "--live", "-c", filepath.Join(folder, "aclgate.yaml"))
 	for _, want := range []string{"live: read ", ": 0 have a cid.", "scope.mode ids needs a cid in every item. Use scope.mode none with one account, or scope.owners store"} {

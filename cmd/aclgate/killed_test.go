@@ -210,6 +210,7 @@ func killRounds(t *testing.T, c *child, rounds int, kill func()) {
 const killedSettings = "log: {level: error}\nscope: {mode: ids, owners: store}\n"
 
 func TestKilledWhileAdministering(t *testing.T) {
+	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
 		s := newSite(t, siteOptions{store: "kind: sqlite, path: gate.db", settings: killedSettings, policy: platformPolicy})
 		s.runs(exitOK, "store", "migrate")

@@ -8,6 +8,7 @@ import (
 
 // What only the index knows, explain --live asks the backend; check --live reads the index once.
 func TestLive(t *testing.T) {
+	t.Parallel()
 	g := startGate(t, siteOptions{settings: "scope: {mode: ids}\n"})
 	g.end()
 	file := filepath.Join(g.folder, "aclgate.yaml")

@@ -268,6 +268,7 @@ func TestMQTTOneAccount(t *testing.T) {
 
 // The audit log has what sessions did, for audit tail too, and no key.
 func TestMQTTAudited(t *testing.T) {
+	t.Parallel()
 	g := startMQTT(t, siteOptions{settings: "audit: {path: audit.jsonl}\n"}, "")
 	dialMQTT(t, tcp(t, g.plain), "nobody-has-this-key")
 	c, _ := dialMQTT(t, tcp(t, g.plain), "one-channel")
@@ -292,6 +293,7 @@ func TestMQTTAudited(t *testing.T) {
 
 // A gateway that ends tells its sessions and does not wait for them.
 func TestMQTTEnds(t *testing.T) {
+	t.Parallel()
 	g := startMQTT(t, siteOptions{}, "")
 	c, _ := dialMQTT(t, tcp(t, g.plain), validKey)
 	c.subscribe("#")

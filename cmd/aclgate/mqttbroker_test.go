@@ -161,6 +161,7 @@ func TestMQTTBrokenBroker(t *testing.T) {
 // TestMQTTBrokerBreaks: a broker that closes in mid-packet, or goes away, ends the session with the
 // code after which clients come back.
 func TestMQTTBrokerBreaks(t *testing.T) {
+	t.Parallel()
 	g := startBrokerGate(t)
 	g.broker.Misbehave(broker.CutInDelivery)
 	c, code := dialMQTT(t, tcp(t, g.mqtt), validKey)
@@ -196,6 +197,7 @@ func TestMQTTBrokerBreaks(t *testing.T) {
 // TestMQTTBrokerAtStart: a broker that is not there yet keeps nothing from starting, and is known to
 // be missing before a client asks; check --live says so too.
 func TestMQTTBrokerAtStart(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, siteOptions{policy: mqttPolicy, files: map[string]string{"broker.token": brokerKey + "\n"}, settings: fmt.Sprintf(
 		"mqtt: {address: %q, upstream: {url: \"mqtt://%s\", token_file: broker.token}}\n", freeAddr(t), freeAddr(t))})
 	g := &brokerGate{gate: &gate{start(t, "serve", "-c", s.file()), s}}

@@ -107,6 +107,7 @@ const upgradeToMQTT = "GET /mqtt HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nCo
 // TestMQTTTLS: who comes in by TLS, at both listeners, with and without an authority for clients.
 // Nothing of those who do not come in reaches the broker.
 func TestMQTTTLS(t *testing.T) {
+	t.Parallel()
 	_, _, stranger := otherPair(t)
 	for _, row := range []struct {
 		name  string
@@ -203,6 +204,7 @@ func TestMQTTTLSHostile(t *testing.T) {
 // TestMQTTTLSRotation: a new certificate is shown to new clients without a restart, a broken one
 // changes nothing, and sessions stay.
 func TestMQTTTLSRotation(t *testing.T) {
+	t.Parallel()
 	g := startMQTTS(t, "")
 	old, code := dialMQTT(t, tls.Client(tcp(t, g.plain), &tls.Config{RootCAs: certPool(), ServerName: "127.0.0.1"}), "one-channel")
 	if code != 0 {

@@ -347,6 +347,7 @@ func (s *naiveSite) same(after *naiveCall) {
 // random callers, the operator among them, and in full to every caller for every account by every
 // selector (SPEC 10.1 to 10.5, 10.8, 12).
 func TestNaiveLaw(t *testing.T) {
+	t.Parallel()
 	calls, wrote, did := 0, 0, map[string]int{}
 	for seed := range uint64(longRounds(1, 2)) {
 		s := newNaiveSite(t, seed)

@@ -28,6 +28,7 @@ func (s *naiveSite) reach(key string) map[string]bool {
 // After each write of a token over HTTP, what that token can name is no more than it, or who wrote it,
 // could name before (SPEC 14, 1).
 func TestNobodyReachesMore(t *testing.T) {
+	t.Parallel()
 	s := newNaiveSite(t, 3)
 	written := 0
 	for range longRounds(60, 1500) {

@@ -78,6 +78,7 @@ const newcomerPolicy = "accounts: [{id: 1}]\ntokens:\n" +
 // What a command says of a fault that somebody new makes: the file and the line, what was expected,
 // what to do.
 func TestNewcomerMessages(t *testing.T) {
+	t.Parallel()
 	long := strings.Repeat("p", 250) + ".yaml" // nothing fits beside it
 	for _, row := range []struct {
 		call, settings, policy string
@@ -155,6 +156,7 @@ func TestNewcomerReload(t *testing.T) {
 // In front of a backend that knows no accounts the gateway says that, and not that foreign items are
 // shown; and of an item without cid that it has none.
 func TestNewcomerNoAccounts(t *testing.T) {
+	t.Parallel()
 	fake := backend.New(backend.DemoWorld(), backend.Options{Key: upstreamKey, IgnoreCID: true, NoCIDField: true})
 	s := newSite(t, siteOptions{policy: livePolicy, backend: fake, settings: "scope: {mode: header}\nlog: {level: error}\n"})
 	g := &gate{start(t, "serve", "-c", s.file()), s}
@@ -179,6 +181,7 @@ func TestNewcomerNoAccounts(t *testing.T) {
 
 // A backend that refuses the gateway's key: readiness and check --live name the setting.
 func TestNewcomerRefusedKey(t *testing.T) {
+	t.Parallel()
 	fake := backend.New(backend.DemoWorld(), backend.Options{Key: "another-key-at-the-backend"})
 	s := newSite(t, siteOptions{policy: livePolicy, backend: fake, settings: "scope: {mode: header}\nlog: {level: error}\n"})
 	const want = "the backend rejected the key in upstream.token_file (401)"
@@ -248,6 +251,7 @@ func TestNewcomerHealth(t *testing.T) {
 
 // A backend that takes the connection and is silent is called that.
 func TestNewcomerSilentBackend(t *testing.T) {
+	t.Parallel()
 	addr, _ := silent(t)
 	for _, mode := range []string{"none", "header"} {
 		folder := write(t, map[string]string{"policy.yaml": newcomerPolicy, "up.token": "upstream-key\n",

@@ -60,6 +60,7 @@ func TestOffline(t *testing.T) {
 
 // People are let in offline, too: by a password or a session that a gateway knows that is started later.
 func TestOfflineUsers(t *testing.T) {
+	t.Parallel()
 	s := databaseSite(t)
 	s.runs(exitOK, "realm", "new", "--offline", "--cid", "11", "--name", "ACME")
 	for want, args := range map[string][]string{
@@ -101,6 +102,7 @@ func TestOfflineUsers(t *testing.T) {
 
 // What was deleted comes back for a while, with what it names there, and never a token.
 func TestUndelete(t *testing.T) {
+	t.Parallel()
 	s := databaseSite(t)
 	s.runs(exitOK, "limit", "new", "--cid", "11", "--name", "small", "--offline")
 	s.runs(exitOK, "account", "edit", "111", "--limit", "1", "--offline")

@@ -95,6 +95,7 @@ func TestOutputJSON(t *testing.T) {
 
 // The same for what needs a database.
 func TestOutputJSONOfADatabase(t *testing.T) {
+	t.Parallel()
 	g := startDatabase(t)
 	rows := map[string]string{
 		"changes": `"Revision":1`, "store status": `"tokens": 1`, "store status --offline": `"schema": `,

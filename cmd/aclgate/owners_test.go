@@ -217,6 +217,7 @@ func TestOwnersOfAFile(t *testing.T) {
 // Items are assigned, listed, exported and imported at the command line, beside a gateway that obeys
 // at once; all of it or nothing.
 func TestItemCommands(t *testing.T) {
+	t.Parallel()
 	g, _ := startOwners(t, "")
 	g.runs(exitOK, "item", "assign", "gw/devices", "1-2,4", "--cid", "11")
 	g.sees(ownersFleet, 1, 2, 4)

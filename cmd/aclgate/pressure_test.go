@@ -91,6 +91,7 @@ func TestConnectionsRunOut(t *testing.T) {
 // One address takes so many connections and no more; others are served beside it, and so is it, as
 // soon as it lets one go.
 func TestConnectionsPerAddress(t *testing.T) {
+	t.Parallel()
 	c := newChild(t, childOptions{siteOptions: siteOptions{listen: ", max_connections_per_ip: 5"}})
 	other := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
 	from, err := other.Dial("tcp", strings.TrimPrefix(c.api, "http://"))

@@ -51,6 +51,7 @@ func (g *gate) wants(status int, key, method, path, body, says string) {
 // A realm is made, people log in, get and lose roles, and what was answered is true of the next request;
 // on both listeners and at the command line.
 func TestRealmsAreAdministered(t *testing.T) {
+	t.Parallel()
 	g, realm := realmGate(t)
 	status, anna, _ := g.login(realm, "anna", realmPassword)
 	if status != 200 {
@@ -95,6 +96,7 @@ func TestRealmsAreAdministered(t *testing.T) {
 // SPEC 14, 5: a user, a realm and what was made with a session never act once more after the answer
 // that ended them; not when they come back either.
 func TestEndedUsersNeverActOnceMore(t *testing.T) {
+	t.Parallel()
 	g, realm := realmGate(t)
 	for what, steps := range map[string][2][3]string{
 		"disabled": {{"PUT", "/platform/realms/1/users/1", `{"enabled":false}`}, {"PUT", "/platform/realms/1/users/1", `{"enabled":true}`}},
@@ -155,6 +157,7 @@ func TestPasswordsAreSaidNowhere(t *testing.T) {
 // SPEC 14, 3: a master learns nothing of realms, users and roles beside or above it: the answer for one
 // that is there is the one for one that is not, byte by byte but for the number.
 func TestForeignRealmsAreNowhere(t *testing.T) {
+	t.Parallel()
 	g, _ := realmGate(t)
 	g.runs(exitOK, "realm", "new", "--cid", "1", "--name", "operators")
 	g.runs(exitOK, "user", "new", "--realm", "2", "--name", "root")

@@ -204,6 +204,7 @@ func TestShadowAndDiffForetell(t *testing.T) {
 }
 
 func TestDiff(t *testing.T) {
+	t.Parallel()
 	oldPolicy := fmt.Sprintf(gatePolicy, fmt.Sprintf(gateToken, 17, "key-of-token-17"))
 	newPolicy := strings.Replace(oldPolicy, "ids: [2025]", "ids: [2024]", 1)
 	g := startRoller(t, oldPolicy, "", map[string]string{"new.yaml": newPolicy})

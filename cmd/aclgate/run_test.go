@@ -69,7 +69,10 @@ func start(t *testing.T, args ...string) *program {
 	ctx, stop := context.WithCancel(context.Background())
 	p := &program{tb: t, stop: stop, done: make(chan int, 1)}
 	go func() { p.done <- run(ctx, args, &p.stdout, &p.stderr) }()
-	t.Cleanup(func() { p.end() })
+	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections() // a gateway that ends gives an idle one a moment
+		p.end()
+	})
 	return p
 }
 

@@ -66,6 +66,7 @@ func attackCases(t *testing.T) (raw [][]byte, keys []string) {
 // behind: logs, metrics, answers, explanations, files, the dump of a killed process; nor does a
 // caller's key reach the backend.
 func TestKeysAreNowhere(t *testing.T) {
+	t.Parallel()
 	raw, keys := attackCases(t)
 	policy := "accounts: [{id: 400}, {id: 500, parent: 400}, {id: 501, parent: 500}, {id: 600, parent: 400}, {id: 777}]\ntokens:\n"
 	for i, key := range append([]string{validKey}, keys...) {

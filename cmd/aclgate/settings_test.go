@@ -72,13 +72,17 @@ func TestSettingsAlone(t *testing.T) {
 // Settings of one section together: each two of them are in some gateway. With -long each two are
 // in one of their own, and any two settings at all meet.
 func TestSettingsTogether(t *testing.T) {
+	t.Parallel()
 	for _, section := range sections {
 		all := allChoices(func(path string) bool { return strings.HasPrefix(path, section) })
 		together := 20
 		if *long {
 			together = 2
 		}
-		t.Run(section, func(t *testing.T) { tryAll(t, cover(all, together)) })
+		t.Run(section, func(t *testing.T) {
+			t.Parallel()
+			tryAll(t, cover(all, together))
+		})
 	}
 	t.Run("sections", func(t *testing.T) { tryAll(t, acrossSections) })
 	if *long {

@@ -19,6 +19,7 @@ func secondPolicy(acl string) string {
 // The second policy is reloaded with the first; a broken one is named, and the last sound one goes
 // on being asked.
 func TestShadowIsReloaded(t *testing.T) {
+	t.Parallel()
 	second := filepath.Join(t.TempDir(), "second.yaml")
 	save := func(text string) {
 		if err := os.WriteFile(second+".new", []byte(text), 0o600); err != nil {

@@ -8,6 +8,7 @@ import (
 
 // Grants at the command line: they are made, linked, shown, and end.
 func TestGrantCommands(t *testing.T) {
+	t.Parallel()
 	g := startPlatform(t, true, "scope: {owners: store, mode: ids}\n")
 	id := strings.TrimSpace(g.runs(exitOK, "grant", "new", "--cid", "11", "--name", "all", "--give", "gw/devices=all:view,edit", "--expire", "2099-01-01T00:00:00Z"))
 	g.runs(exitOK, "grant", "link", id, "12")

@@ -16,6 +16,7 @@ import (
 // A process whose log is a pipe that is full, or one whose reader has died: what it logs delays and
 // ends nothing, not a request, not a reload, not its own end.
 func TestLogThatNobodyReads(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts processes")
 	}

@@ -47,6 +47,7 @@ var soakFaults = []*backend.Canned{
 // not allowed, and memory, goroutines and descriptors stay where they were. -soak 1h is the full
 // one.
 func TestSoak(t *testing.T) {
+	t.Parallel()
 	c := newChild(t, childOptions{env: []string{"GOMAXPROCS=1"}, siteOptions: siteOptions{
 		policy: soakPolicy, settings: "log: {level: error}\n",
 		backend: backend.New(backend.DemoWorld(), backend.Options{Key: upstreamKey, Record: 1 << 16}),

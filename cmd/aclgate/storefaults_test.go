@@ -139,6 +139,7 @@ func corrupt(t *testing.T, path string) {
 // A gateway over a database with an older schema brings it to date, after a copy beside it, for its
 // owner alone.
 func TestOlderSQLite(t *testing.T) {
+	t.Parallel()
 	first, err := os.ReadFile("../../policy/store/sqlite/schema.sql")
 	if err != nil {
 		t.Fatal(err)
@@ -244,6 +245,7 @@ func fullDisk(t *testing.T) string {
 
 // A full disk fails the command that writes, in these words, and no request; with room it goes on.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	folder := fullDisk(t)
 	path := filepath.Join(folder, "full.db")
 	s := sqliteSite(t, path)

@@ -177,6 +177,7 @@ func TestAuditTail(t *testing.T) {
 
 // Following goes on over the end of a file, and shows each line once.
 func TestAuditTailFollows(t *testing.T) {
+	t.Parallel()
 	g := startWhy(t, "audit: {path: audit.jsonl}\n")
 	first := g.decision("GET", "/gw/channels/2024")
 	path := filepath.Join(g.folder, "audit.jsonl")

@@ -61,6 +61,7 @@ func TestAuditPipeWithoutReader(t *testing.T) {
 // A reader that takes nothing: requests go on, what it does not take is counted, the end comes, and
 // of the lines that arrive each is whole but one for every write that was given up.
 func TestAuditPipeStalled(t *testing.T) {
+	t.Parallel()
 	path := pipeAt(t)
 	reader, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -166,6 +167,7 @@ func TestAuditSocketAsOutput(t *testing.T) {
 
 // A write that never ends, to what knows no deadline, does not hold up the end.
 func TestAuditBlockedForEver(t *testing.T) {
+	t.Parallel()
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		t.Skip(err)

@@ -294,10 +294,7 @@ func (w *world) randomSomeone(r *rand.Rand) (s someone, found bool) {
 func TestEscalationByRealms(t *testing.T) {
 	n := *calls
 	if n == 0 {
-		n = 4000
-		if testing.Short() {
-			n = 1000
-		}
+		n = 1000
 	}
 	made, permitted, kinds := 0, 0, map[string]int{}
 	for seed := uint64(0); made < n; seed++ {

@@ -13,7 +13,7 @@ import (
 	"aclgate/policy/record"
 )
 
-var calls = flag.Int("calls", 0, "how many random administrative calls TestEscalation makes; 0: 1,200, with -short 400")
+var calls = flag.Int("calls", 0, "how many random administrative calls TestEscalation and TestEscalationByRealms make; 0: some hundreds")
 
 // What a right depends on beside item and method. A right is one tuple of all of them.
 var (
@@ -303,10 +303,7 @@ func (w *world) dropAccount(id int64) {
 func TestEscalation(t *testing.T) {
 	n := *calls
 	if n == 0 {
-		n = 1200
-		if testing.Short() {
-			n = 400
-		}
+		n = 400
 	}
 	made, permitted := 0, 0
 	for seed := uint64(0); made < n; seed++ {

@@ -69,7 +69,7 @@ func TestFilterAlgebra(t *testing.T) {
 		}
 		filters, matched = append(filters, f), append(matched, m)
 	}
-	if testing.Short() {
+	if !*long {
 		filters = filters[:len(filters)/3]
 	}
 	for i, a := range filters {

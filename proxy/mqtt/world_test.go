@@ -2,9 +2,12 @@ package mqtt
 
 import (
 	"crypto/sha256"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -23,7 +26,15 @@ import (
 	"aclgate/upstream/broker"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// Tests that are parallel wait far longer than they compute. Fuzzing has a worker for each.
+	flag.Parse()
+	fuzz := flag.Lookup("test.fuzz").Value.String() != ""
+	if !fuzz && flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		flag.Set("test.parallel", "6")
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const ownCredential = "the-gateways-own-credential"
 
