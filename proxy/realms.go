@@ -10,8 +10,6 @@ import (
 	"aclgate/proxy/login"
 )
 
-const ()
-
 const textNoRealm = "there is no such realm"
 
 // realmReplies answers what users ask of their realm.

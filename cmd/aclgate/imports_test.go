@@ -225,7 +225,7 @@ var table = map[string]rule{
 		reason: "the administration API is calls in and answers out, over a small interface of the store; HTTP, settings and databases are others'",
 	},
 	"proxy/admin": {
-		may: []string{"policy", "policy/explain", "policy/store", "proxy/platform", "metrics", "metrics/record"}, reach: []string{module + "upstream"},
+		may: []string{"policy", "policy/explain", "policy/store", "proxy/login", "proxy/platform", "metrics", "metrics/record"}, reach: []string{module + "upstream"},
 		reason: "nothing of the admin listener reaches the backend",
 	},
 	"metrics": {

@@ -50,6 +50,8 @@ it, the default set. ` + "`limit` and `offset`" + ` page through the rows, which
 
 ## Routes
 
+` + "Both listeners serve them; the admin listener serves `/realm/{public_id}/info` and `/realm/{public_id}/login` to the operator too." + `
+
 A master may call them in its scope, the operator on the admin listener above all roots, and users as ` + "`platform`" + ` of their [roles](roles.md) says. Other tokens may not. A guest came by the level ` + "`operate-as`" + ` of a grant.
 
 | path | methods | guest | rows |
@@ -317,8 +319,13 @@ func openapi(t *testing.T) object {
 		return object{"name": name, "in": "query", "description": says, "schema": schema}
 	}
 	return object{
-		"openapi":  "3.1.0",
-		"info":     object{"title": "aclgate: administration", "version": "1", "description": "Tokens, accounts, limits, grants, realms, users and roles, as the gateway keeps them."},
+		"openapi": "3.1.0",
+		"info":    object{"title": "aclgate: administration", "version": "1", "description": "Tokens, accounts, limits, grants, realms, users and roles, as the gateway keeps them."},
+		"servers": []object{
+			{"url": "/", "description": "The public listener: the token of a master, or of a user whose roles say so. Users log in there at /realm/{public_id}/login."},
+			{"url": "http://{admin}", "description": "The admin listener (admin.address): the operator, above all roots, with the token of admin.token_file as Bearer. It serves /realm/{public_id}/info and /realm/{public_id}/login too.",
+				"variables": object{"admin": object{"default": "127.0.0.1:9090"}}},
+		},
 		"security": []object{{"token": []string{}}},
 		"paths":    paths,
 		"components": object{

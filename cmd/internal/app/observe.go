@@ -30,6 +30,9 @@ func (a *App) openAdmin() error {
 	if a.platform != nil {
 		a.admin.HandlePlatform(admin.Platform{API: a.platform, Engine: a.engine, Live: a.policy.live, Log: a.log})
 	}
+	if a.logins != nil {
+		a.admin.HandleRealms(a.logins, a.engine)
+	}
 	a.metrics.CollectCache(func() metrics.CacheStats {
 		s := a.policy.cache.Stats()
 		return metrics.CacheStats{
