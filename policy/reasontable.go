@@ -114,7 +114,7 @@ var reasonTable = [reasonCount]reasonRow{
 		"Send FlespiToken, one space and the key: 8 to 256 characters of A-Z a-z 0-9 . _ ~ and -."},
 	TokenUnknown: {"token-unknown", unauthorized,
 		"no token has this key",
-		"Compare the key with the token's key_sha256, and see whether the gateway has loaded the newest policy."},
+		"Compare the key with the token's key_sha256, and see whether the gateway has loaded the newest policy. Of a token of an issuer, the log says why with log.level debug."},
 	TokenExpired: {"token-expired", unauthorized,
 		"the token's time is over: neither expire nor ttl holds",
 		"Set a later expire, or a longer ttl, or give the caller a new token."},

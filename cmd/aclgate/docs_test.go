@@ -73,8 +73,8 @@ Settings are in ` + "`aclgate.yaml`" + `; ` + "`-c FILE`" + ` names another file
 nearest one that is. ` + "`aclgate check`" + ` names every fault with its line and column. Settings are read once, at start; the policy, the keys
 and the TLS files are read again while it runs.
 
-A file is relative to the folder of the settings. A size is a number of bytes, or one with KiB, MiB, GiB or TiB. Durations are written like 500ms, 10s, 2m or
-1h30m, rates like 50/s or 600/m.
+A file is relative to the folder of the settings. A size is a number of bytes, or one with KiB, MiB, GiB or TiB. Durations are written like 500ms, 10s, 2m,
+1h30m or 30d, rates like 50/s or 600/m.
 
 `
 

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"slices"
 	"strconv"
@@ -43,7 +44,8 @@ func (e *env) itemAssign() *cobra.Command {
 		Use:   "assign COLLECTION IDS --cid ACCOUNT",
 		Short: "Give items to an account",
 		Long: `Give items to an account, in one transaction. Items that the backend does not list
-twice in a row lose their owner again.
+twice in a row lose their owner again; where a gateway runs that can be asked
+(admin.token_file), a warning says how many of them it does not see.
 
   aclgate item assign gw/devices 1-100,205 --cid 11`,
 		Args: cobra.ExactArgs(2),
@@ -58,12 +60,45 @@ twice in a row lose their owner again.
 			rows := func(yield func(store.Owner) error) error {
 				return each(spans, func(id int64) error { return yield(store.Owner{Collection: args[0], ID: id, CID: cid}) })
 			}
-			return e.putOwners(cmd.Context(), rows)
+			missing := e.missing(cmd.Context(), args[0], spans)
+			if err := e.putOwners(cmd.Context(), rows); err != nil {
+				return err
+			}
+			if missing.Unknown > 0 {
+				fmt.Fprintf(e.stderr, "warning: the backend does not list %d of them (such as %s): what is not listed twice in a row loses its owner again\n",
+					missing.Unknown, runs(missing.First))
+			}
+			return nil
 		},
 	}
 	c.Flags().Int64Var(&cid, "cid", 0, "the account (required)")
 	e.completeFlag(c, "cid", &accountKind)
 	return c
+}
+
+// missing asks the running gateway which items the backend does not list. Where none runs, or none can be
+// asked, nothing is said of that.
+func (e *env) missing(ctx context.Context, collection string, spans []store.Span) (m store.Missing) {
+	s, err := e.loadSettings()
+	if err != nil || !s.Admin.Token.IsSet() {
+		return m
+	}
+	question := store.Missing{Collection: collection}
+	for _, span := range spans {
+		question.Runs = append(question.Runs, [2]int64{span.First, span.Last})
+	}
+	body, err := json.Marshal(&question)
+	if err != nil {
+		return m
+	}
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
+	defer cancel()
+	status, text, err := e.askAdmin(ctx, s, http.MethodPost, "/items", body)
+	var answer struct{ Result []store.Missing }
+	if err != nil || status != http.StatusOK || json.Unmarshal([]byte(text), &answer) != nil || len(answer.Result) != 1 {
+		return m
+	}
+	return answer.Result[0]
 }
 
 // maxAssigned bounds the items of one command line: a run is quickly written too long.

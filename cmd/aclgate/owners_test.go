@@ -53,6 +53,27 @@ func startOwners(t *testing.T, scope string) (*gate, *backend.World) {
 	return g, w
 }
 
+// Who assigns items that the backend does not list is told, where a gateway runs that can be asked.
+func TestAssignKnowsTheItems(t *testing.T) {
+	t.Parallel()
+	g, _ := startOwners(t, "")
+	g.sees(ownersRoot, 1, 2, 3, 4) // the devices were read
+	const warning = "warning: the backend does not list 2 of them (such as 98-99): what is not listed twice in a row loses its owner again\n"
+	if out := g.runs(exitOK, "item", "assign", "gw/devices", "1,2,98-99", "--cid", "11"); out != "4 items\n"+warning {
+		t.Errorf("got %q", out)
+	}
+	if out := g.runs(exitOK, "item", "assign", "gw/devices", "1", "--cid", "12"); out != "1 item\n" {
+		t.Errorf("got %q", out)
+	}
+	if out := g.runs(exitFailed, "item", "assign", "gw/devices", "1", "--cid", "99"); !strings.Contains(out, "no account has the id 99: aclgate account list shows those that are there, and aclgate account new") {
+		t.Errorf("got %q", out)
+	}
+	g.end()
+	if out := g.runs(exitOK, "item", "assign", "gw/devices", "98", "--cid", "11"); out != "1 item\n" {
+		t.Errorf("without a gateway: got %q", out)
+	}
+}
+
 // sees waits until a caller sees these devices, and no others.
 func (g *gate) sees(key string, ids ...int64) {
 	g.t.Helper()

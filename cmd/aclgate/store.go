@@ -223,7 +223,7 @@ For PostgreSQL, print the line of pg_dump that does it, with the login of
 				return errors.New("with PostgreSQL, backup needs --url-file FILE, with the DSN of a login in aclgate_owner, as store migrate does: the others may not read everything")
 			case s.Store.Kind == config.StorePostgres:
 				fmt.Fprintf(e.stdout, "pg_dump --format custom --schema aclgate --file %s --dbname \"$(cat %s)\"\n", quoted(args[0]), quoted(owner))
-				fmt.Fprintf(e.stderr, "Nothing was written yet: append | sh to run it. To restore it, with all gateways stopped, as a superuser:\n"+
+				fmt.Fprintf(e.stderr, "This line writes the backup: append | sh to run it. To restore one, with all gateways stopped, as a superuser:\n"+
 					"pg_restore --clean --if-exists --single-transaction -d DATABASE %s\n"+revokeAgain, quoted(args[0]))
 				return nil
 			}

@@ -21,6 +21,7 @@ func (a *App) openAdmin() error {
 		Gatherer: a.registry, Checks: a.checks(), Key: a.adminKey.get(), Reload: a.Reload, Notice: a.Notice, Ring: a.ring, Explain: a.explainNow,
 		Log: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	})
+	a.admin.HandleItems(a.missing)
 	if a.policy.live != nil {
 		a.admin.HandleStore(a.policy.live)
 		a.metrics.CollectStore(a.storeStats)

@@ -68,6 +68,37 @@ func (a *App) owned(items []store.Owner) {
 	a.index.OwnersChanged(named)
 }
 
+// Bounds of a question about missing items: how many are looked up, and how many are named.
+const (
+	maxMissing   = 10_000_000
+	namedMissing = 5
+)
+
+// missing says which items the last reading of a collection did not have.
+func (a *App) missing(m *store.Missing) {
+	i := slices.IndexFunc(a.engine.Catalogue.Collections, func(c *policy.Collection) bool { return c.URI == m.Collection })
+	if i < 0 || a.index == nil {
+		return
+	}
+	c := a.engine.Catalogue.Collections[i]
+	view := a.index.View(a.policy.Tree())
+	if m.Read = view.Keeps(c) && !a.index.ReadAt(c).IsZero(); !m.Read {
+		return
+	}
+	left := maxMissing
+	for _, run := range m.Runs {
+		for id := run[0]; id <= run[1] && left > 0; id++ {
+			left--
+			if _, known := view.Account(c, id); known {
+				continue
+			}
+			if m.Unknown++; len(m.First) < namedMissing {
+				m.First = append(m.First, id)
+			}
+		}
+	}
+}
+
 // fileOwners is what a policy file says of whose items are. What it does not name belongs to
 // scope.unowned if the first whole reading of this process showed it: nothing is written down.
 type fileOwners struct {
