@@ -84,7 +84,10 @@ func (g *gate) dumps(d *shared) {
 		t.Errorf("without the login: got %s", out)
 	}
 	file := filepath.Join(g.folder, "it's.dump")
-	line := g.runs(exitOK, "store", "backup", file, "--url-file", filepath.Join(g.folder, "owner.dsn"))
+	_, line, back := once(t, "store", "backup", file, "--url-file", filepath.Join(g.folder, "owner.dsn"), "-c", g.file())
+	if !strings.Contains(back, "pg_restore --clean --if-exists --single-transaction -d DATABASE ") {
+		t.Errorf("the way back is not said: %s", back)
+	}
 	sh := exec.Command("sh", "-c", line)
 	sh.Env = append(os.Environ(), "PATH="+filepath.Dir(pgtest.Program(t, "pg_dump"))+":"+os.Getenv("PATH"))
 	if out, err := sh.CombinedOutput(); err != nil {

@@ -210,8 +210,7 @@ func TestOperatorIsToldWhy(t *testing.T) {
 	s.runs(exitOK, "store", "import", filepath.Join(s.folder, "policy.yaml"))
 	g := &gate{start(t, "serve", "-c", s.file()), s}
 	g.await(g.admin+"/readyz", 200)
-	made := strings.Fields(g.runs(exitOK, "token", "new", "--cid", "1", "--access", `{"type":1}`))
-	master := made[len(made)-1]
+	master := newKeyOf(t, g.runs(exitOK, "token", "new", "--cid", "1", "--access", `{"type":1}`))
 	db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate")
 	if err != nil {
 		t.Fatal(err)
