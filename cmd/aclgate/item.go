@@ -185,7 +185,7 @@ func (e *env) putOwners(ctx context.Context, rows func(func(store.Owner) error) 
 		})
 		if err != nil {
 			if strings.Contains(err.Error(), "no account has the id") {
-				err = fmt.Errorf("%w: aclgate account list shows those that are there, and %s", err, e.howAccount())
+				err = fmt.Errorf("%w: %s", err, e.howAccount())
 			}
 			return err
 		}

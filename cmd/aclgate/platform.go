@@ -79,21 +79,25 @@ func (e *env) inCommands(reason string) string {
 	reason = deniedRecord.ReplaceAllStringFunc(reason, func(denied string) string {
 		m := deniedRecord.FindStringSubmatch(denied)
 		word := strings.TrimPrefix(m[1], "sub")
-		text := fmt.Sprintf("there is no %s %s: aclgate %s list shows those that are there", word, m[2], word)
 		if word == "account" {
-			text += ", and " + e.howAccount()
+			return "there is no account " + m[2] + ": " + e.howAccount()
 		}
-		return text
+		return fmt.Sprintf("there is no %s %s: aclgate %s list shows those that are there", word, m[2], word)
 	})
 	return strings.ReplaceAll(reason, "items=release", "--release")
 }
 
-// howAccount says how an account comes to be.
+// howAccount says which accounts there are, and how another one comes to be.
 func (e *env) howAccount() string {
-	if s, faults := config.Load(e.file); faults.Err() == nil && s.Scope.Owners != config.OwnersStore {
-		return "an import makes another one: aclgate store import --help"
+	const list = "aclgate account list shows those that are there, and "
+	s, faults := config.Load(e.file)
+	switch {
+	case faults.Err() == nil && s.Scope.Accounts == config.AccountsBackend:
+		return "accounts are the backend's (scope.accounts: backend), which are read every scope.refresh"
+	case faults.Err() == nil && s.Scope.Owners != config.OwnersStore:
+		return list + "an import makes another one: aclgate store import --help"
 	}
-	return "aclgate account new --parent ID --name NAME makes another one"
+	return list + "aclgate account new --parent ID --name NAME makes another one"
 }
 
 // heard says which gateways were not heard of.

@@ -140,3 +140,24 @@ func TestTokenKeyFile(t *testing.T) {
 		t.Error("a file without a key is left")
 	}
 }
+
+// What the API denies to the operator is not there: the commands say so, and how it would come to be there.
+func TestDeniedInWords(t *testing.T) {
+	const upstream = "upstream: {urls: ['http://127.0.0.1:9']}\n"
+	for settings, want := range map[string]string{
+		"scope: {mode: header}\n": "there is no account 12: aclgate account list shows those that are there, and an import makes another one: aclgate store import --help",
+		"scope: {mode: ids, owners: store}\n": "there is no account 12: aclgate account list shows those that are there, and " +
+			"aclgate account new --parent ID --name NAME makes another one",
+		"scope: {mode: header, accounts: backend}\n": "there is no account 12: accounts are the backend's (scope.accounts: backend), which are read every scope.refresh",
+	} {
+		e := &env{file: filepath.Join(write(t, map[string]string{"aclgate.yaml": upstream + settings}), "aclgate.yaml")}
+		for _, denied := range []string{"access denied to '/accounts/12'", "access denied to '/subaccounts/12'"} {
+			if got := e.inCommands(denied); got != want {
+				t.Errorf("%s%s: got %s, want %s", settings, denied, got, want)
+			}
+		}
+		if got, want := e.inCommands("access denied to '/users/7'"), "there is no user 7: aclgate user list shows those that are there"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
