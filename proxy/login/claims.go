@@ -40,6 +40,7 @@ func claimsOf(marker *jwt.Marker, all record.Value) *claims {
 	c := &claims{marker: marker}
 	c.object(&marking{marker: marker}, claimMark{}, all, 0)
 	slices.SortFunc(c.has, func(a, b claimMark) int { return bytes.Compare(a[:], b[:]) })
+	c.has = slices.Clone(slices.Compact(c.has))
 	return c
 }
 
@@ -100,6 +101,14 @@ func (c *claims) Has(claim []string, value string) bool {
 	want := m.mark(at, markedText, value)
 	_, found := slices.BinarySearchFunc(c.has, want, func(a, b claimMark) int { return bytes.Compare(a[:], b[:]) })
 	return found
+}
+
+// about reports whether a token from elsewhere is one of this user by what the records say now: the realm
+// takes tokens of its issuer for one of its audiences, and the name of the user is its subject.
+func (d *directory) about(n *session, rights *realm.Rights) bool {
+	r := rights.Realm
+	at := audience{r.Issuer, d.audienceOf(r)}
+	return n.issuer == r.Issuer && d.current().audience[at] == r.ID && n.claims.Has([]string{"aud"}, at.aud) && n.claims.Has([]string{"sub"}, rights.User.Name)
 }
 
 // Claims returns what the token from elsewhere says that is remembered by d; nil of any other token.

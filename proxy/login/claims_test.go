@@ -143,6 +143,39 @@ func TestRememberedTokensFollowTheMapping(t *testing.T) {
 	is("nothing", "", "account-admin")
 }
 
+// A remembered token is its user's no longer when the record gets another name, or the realm takes tokens of
+// another issuer or for another audience; it is another user's then, if that one has the name.
+func TestRememberedTokensAreTheirUsers(t *testing.T) {
+	for name, change := range map[string]func(*followed) (store.Table, int64, string){
+		"the user has another name": func(f *followed) (store.Table, int64, string) {
+			return store.Users, 5, `{"id":5,"realm_id":1,"cid":11,"name":"ben","roles":["consultant"]}`
+		},
+		"another audience": func(*followed) (store.Table, int64, string) {
+			return store.Realms, 1, strings.Replace(mappedRealm, `"audience":"aclgate"`, `"audience":"other"`, 1)
+		},
+		"another issuer": func(*followed) (store.Table, int64, string) {
+			return store.Realms, 1, strings.Replace(mappedRealm, `"issuer":"corp"`, `"issuer":"other"`, 1)
+		},
+		"another realm takes them too": func(*followed) (store.Table, int64, string) {
+			return store.Realms, 2, strings.NewReplacer(`"id":1`, `"id":2`, "acme", "copy").Replace(mappedRealm)
+		},
+	} {
+		f, i := mapped(t)
+		token := claiming(t, i, "anna", `"groups":["advisers"]`)
+		if rec, ok := f.bearer(token); !ok || rec.Token.UserID != 5 {
+			t.Fatalf("%s: not accepted", name)
+		}
+		table, id, doc := change(f)
+		f.write(t, func(tx *store.Tx) error { return tx.PutDoc(table, id, []byte(doc)) })
+		if rec, err := f.st.Load(store.DigestOf(token)); err != store.ErrNotFound {
+			t.Errorf("%s: got %+v, %v", name, rec, err)
+		}
+		if rec, ok := f.bearer(token); ok != (table == store.Users) || ok && rec.Token.UserID == 5 {
+			t.Errorf("%s: got %v %+v", name, ok, rec)
+		}
+	}
+}
+
 // The race detector sees tokens come and be asked while the mapping changes.
 func TestMappingsChangeBesideTokens(t *testing.T) {
 	t.Parallel()

@@ -66,10 +66,7 @@ func (d *directory) current() *names {
 		if doc, err := record.Parse(text); err == nil {
 			n.realms[doc.Get("public_id").Text] = id
 			r := realm.RealmOf(doc)
-			if r.Audience == "" && d.issuer != nil {
-				r.Audience = d.issuer(r.Issuer)
-			}
-			if at := (audience{r.Issuer, r.Audience}); r.Issuer != "" && r.Audience != "" {
+			if at := (audience{r.Issuer, d.audienceOf(&r)}); r.Issuer != "" && at.aud != "" {
 				if n.audience[at] != 0 {
 					id = -1
 				}
@@ -93,6 +90,14 @@ func (d *directory) current() *names {
 	}
 	d.names.Store(n)
 	return n
+}
+
+// audienceOf returns for whom the tokens are that a realm takes: "" for none.
+func (d *directory) audienceOf(r *realm.Realm) string {
+	if r.Audience == "" && d.issuer != nil {
+		return d.issuer(r.Issuer)
+	}
+	return r.Audience
 }
 
 // realm returns a realm; one with id 0 is none.

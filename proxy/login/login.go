@@ -75,7 +75,7 @@ func (s *Service) Store(st store.Store) *Store { return &Store{st, s.sessions, &
 // Beside returns the store of another policy with the same sessions in front, whose users may do
 // what its records say.
 func (s *Service) Beside(st store.Store, r Records, tree func() *policy.Tree) *Store {
-	return &Store{st, s.sessions, &directory{records: r, tree: tree}}
+	return &Store{st, s.sessions, &directory{records: r, tree: tree, issuer: s.directory.issuer}}
 }
 
 // Changed says that realms, users or accounts are others now. When it returns, every token of a user

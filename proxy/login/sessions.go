@@ -243,7 +243,10 @@ func (s *Store) Load(d policy.Digest) (*store.Record, error) {
 			rec.Token.Info, rec.Token.Shown = "from "+n.issuer, n.shown
 		}
 		s.sessions.carry(n.user, &d)
-		s.directory.bound(rec, n.said())
+		rights := s.directory.bound(rec, n.said())
+		if rec.Token.Enabled && n.claims != nil && !s.directory.about(n, &rights) {
+			return nil, store.ErrNotFound // it is verified anew, perhaps as another one's
+		}
 		return rec, nil
 	}
 	rec, err := s.Store.Load(d)
@@ -285,7 +288,7 @@ func isSession(rec *store.Record) bool {
 
 // bound gives a token that carries a user what the user may do now, and what its claims give. One whose user must not be let in
 // is disabled, and so is one that was made by a session where what is left of both cannot be said.
-func (d *directory) bound(rec *store.Record, said realm.Claims) {
+func (d *directory) bound(rec *store.Record, said realm.Claims) realm.Rights {
 	rights, in := d.rights(rec.Made.User)
 	t := &rec.Token
 	t.UserID = rec.Made.User
@@ -297,7 +300,7 @@ func (d *directory) bound(rec *store.Record, said realm.Claims) {
 		if t.Origins == nil {
 			t.Origins = rights.Origins
 		}
-		return
+		return rights
 	}
 	rec.Entries = rights.Entries
 	t.Enabled = t.Enabled && in
@@ -311,6 +314,7 @@ func (d *directory) bound(rec *store.Record, said realm.Claims) {
 	} else {
 		t.TTL, t.Used = 0, nil
 	}
+	return rights
 }
 
 // narrow has a session come from where its user may. One that a master made is bound as the master was,
