@@ -50,7 +50,10 @@ func TestMain(m *testing.M) {
 	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
 		flag.Set("test.parallel", "6")
 	}
-	os.Exit(m.Run())
+	remove := trustTestIssuers()
+	code := m.Run()
+	remove()
+	os.Exit(code)
 }
 
 // child is `serve` as a process, on a site whose backend is in the test's process.

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"aclgate/policy/store"
+	"aclgate/proxy/login/jwt/jwttest"
 )
 
 // naiveSite is a gateway that is compared with the naive law, call by call.
@@ -28,20 +29,23 @@ type naiveSite struct {
 	made  int64          // the id of the record that was made last
 	did   map[string]int // calls that were permitted, by method and collection; those of users and guests
 	keys  []string       // that were made
+
+	issuer *jwttest.Issuer
 }
 
-const naiveSettings = "realms: {bcrypt_cost: 4}\nlog: {level: debug}\naudit: {path: audit.jsonl, allow_sample: 1}\nscope: {mode: ids, owners: store}\nplatform: {max_ttl: 1h}\n"
+const naiveSettings = "realms: {bcrypt_cost: 4, issuers: [{name: corp, issuer: %q}]}\nlog: {level: debug}\naudit: {path: audit.jsonl, allow_sample: 1}\nscope: {mode: ids, owners: store}\nplatform: {max_ttl: 1h}\n"
 
 func newNaiveSite(t *testing.T, seed uint64) *naiveSite {
 	t.Helper()
 	r := rand.New(rand.NewPCG(14, seed))
 	w := newNaiveWorld(r)
-	s := newSite(t, siteOptions{store: "kind: sqlite, path: gate.db", settings: naiveSettings, policy: w.yaml()})
+	issuer := jwttest.New(t)
+	s := newSite(t, siteOptions{store: "kind: sqlite, path: gate.db", settings: fmt.Sprintf(naiveSettings, issuer.URL), policy: w.yaml()})
 	s.runs(exitOK, "store", "migrate")
 	s.runs(exitOK, "store", "import", filepath.Join(s.folder, "policy.yaml"))
 	g := &gate{start(t, "serve", "-c", s.file()), s}
 	g.await(g.admin+"/readyz", 200)
-	n := &naiveSite{t: t, g: g, w: w, r: r, did: map[string]int{}}
+	n := &naiveSite{t: t, g: g, w: w, r: r, did: map[string]int{}, issuer: issuer}
 	n.populate()
 	return n
 }
@@ -109,6 +113,9 @@ func (q *naiveCall) String() string {
 func (s *naiveSite) send(q *naiveCall) *naiveReply {
 	s.t.Helper()
 	base, key := s.g.api, s.w.tokens[q.token].authorization()
+	if b, found := s.w.bearers[q.token]; found {
+		key = "Bearer " + b.key
+	}
 	if q.operator {
 		base, key = s.g.admin, "Bearer "+adminKey
 	} else if q.token == 0 {
@@ -179,7 +186,9 @@ func (s *naiveSite) compare(q *naiveCall) {
 // note counts a call that is permitted.
 func (s *naiveSite) note(q *naiveCall) {
 	s.did[q.method+" "+q.collection]++
-	if l := s.w.lawOf(q); l.holders != nil {
+	if l := s.w.lawOf(q); l.holders != nil && len(l.self.groups) > 0 {
+		s.did["by claims"]++
+	} else if l.holders != nil {
 		s.did["by roles"]++
 	} else if l.self.user != 0 && !q.operator {
 		s.did["by a user"]++

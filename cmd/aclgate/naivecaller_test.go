@@ -10,7 +10,9 @@ import (
 // caller returns the token of a call as it may be used now; false: nobody accepts it. Of a user's token
 // its kind and addresses are what is left of both, and a user whom roles alone permit has some.
 func (w *naiveWorld) caller(q *naiveCall) (self naiveToken, roles []naiveRole, known bool) {
-	self, known = w.tokens[q.token]
+	if self, known = w.tokens[q.token]; q.token >= firstBearer && q.token < 1<<47 {
+		self, known = w.bearer(q.token)
+	}
 	if known = known && !self.disabled; !known || self.user == 0 {
 		return self, nil, known
 	}
@@ -20,7 +22,7 @@ func (w *naiveWorld) caller(q *naiveCall) (self naiveToken, roles []naiveRole, k
 	case !w.letIn(&u), params.ips != "" && self.ips != "", params.origin != "" && self.origin != "":
 		return self, nil, false
 	case self.login && w.byRoles(&u, &r):
-		self.kind, roles = 2, w.rolesOf(&u)
+		self.kind, roles = 2, w.rolesOf(&u, self.groups)
 	case self.login:
 		self.kind = params.kind
 	default: // made with a session: within what the user may
@@ -58,6 +60,8 @@ func (w *naiveWorld) ask(q *naiveCall) naiveAnswer {
 			return refused(faultNobody)
 		case self.kind == 3:
 			return refused(faultACL, faultBlocked)
+		case w.state(self.cid) != 0 && self.subject != "": // it is not verified, where it is not known yet
+			return refused(faultBlocked, faultNobody)
 		case w.state(self.cid) != 0:
 			return refused(faultBlocked)
 		}

@@ -93,6 +93,8 @@ func (s *naiveSite) randomCaller() (c naiveCaller) {
 	switch n := r.IntN(12); {
 	case n < 2:
 		c.operator = true
+	case n >= 3 && n < 6 && len(w.bearers) > 0:
+		c.token = pickOne(r, naiveIDs(w.bearers)...)
 	case n == 2:
 		c.token = pickOne(r, 0, naiveIDs(w.tokens)[0])
 	default:

@@ -89,7 +89,7 @@ func (s *naiveSite) randomPeople(q *naiveCall) *naiveCall {
 	if q.collection != "login" && q.collection != "logout" && q.collection != "password" {
 		q.body = []map[string]any{s.randomPerson(q)}
 	}
-	for _, name := range []string{"token_params", "home"} { // objects, which PATCH merges: the cases of policy/admin judge that
+	for _, name := range []string{"token_params", "home", "claims"} { // objects, which PATCH merges: the cases of policy/admin judge that
 		if q.method == "PATCH" && q.body != nil && q.body[0][name] != nil {
 			q.method = "PUT"
 		}
@@ -169,6 +169,12 @@ func (s *naiveSite) randomPerson(q *naiveCall) map[string]any {
 		}
 		may(2, "token_params", s.randomParams())
 		may(6, "max_users", r.IntN(9))
+		if r.IntN(3) == 0 && (!post || r.IntN(6) == 0) {
+			role := func() string {
+				return pickOne(r, "", "account-admin", "account-admin", "consultant", "clerk", "clerk", "admin-reader", "nothing")
+			}
+			body["claims"] = naiveClaims(map[string]string{"g1": role(), "g2": role()})
+		}
 	case "realms/users":
 		if post {
 			may(4, "cid", account)
@@ -238,7 +244,7 @@ func (s *naiveSite) populate() {
 		return s.made
 	}
 	for _, cid := range naiveIDs(s.w.accounts)[:4] {
-		realm := post("realms", nil, map[string]any{"name": fmt.Sprint("r", cid), "cid": cid, "home": map[string]any{"type": 0}})
+		realm := post("realms", nil, map[string]any{"name": fmt.Sprint("r", cid), "cid": cid, "home": map[string]any{"type": 0}, "audience": fmt.Sprint("a", cid), "claims": naiveClaims(nil)})
 		if realm == 0 {
 			continue // a limit says no
 		}
@@ -261,6 +267,9 @@ func (s *naiveSite) populate() {
 			}
 			s.compare(&naiveCall{naiveCaller: operator, method: "POST", collection: "login", selector: at, second: &naiveSelector{text: fmt.Sprint(id), ids: []int64{id}}})
 		}
+		s.populateBearers(realm)
+		roles := map[string]string{"g1": pickOne(s.r, "account-admin", "clerk"), "g2": pickOne(s.r, "consultant", "clerk")}
+		s.compare(&naiveCall{naiveCaller: operator, method: "PUT", collection: "realms", selector: at, body: []map[string]any{{"claims": naiveClaims(roles)}}})
 	}
 }
 

@@ -22,6 +22,8 @@ type naiveRealm struct {
 	name          string
 	disabled      bool
 	params        *naiveParams
+	audience      string
+	claims        map[string]any // as they were written; nil: none
 }
 
 // naiveParams are token_params. kind is -1 where they have no access.
@@ -99,10 +101,16 @@ func (w *naiveWorld) byRoles(u *naiveUser, r *naiveRealm) bool {
 	return len(u.roles) > 0 || w.paramsOf(u, r).kind < 0
 }
 
-// rolesOf are those that a user has: a member's, and the given ones.
-func (w *naiveWorld) rolesOf(u *naiveUser) (all []naiveRole) {
-	top := w.realms[u.realm].cid
-	for _, name := range append([]string{"member"}, u.roles...) {
+// rolesOf are those that a user has: a member's, the given ones, and those of the groups of a token.
+func (w *naiveWorld) rolesOf(u *naiveUser, groups []string) (all []naiveRole) {
+	of := w.realms[u.realm]
+	top, names := of.cid, append([]string{"member"}, u.roles...)
+	for _, group := range groups {
+		if role := of.mapped()[group]; role != "" {
+			names = append(names, role)
+		}
+	}
+	for _, name := range names {
 		r, found := w.role(u.realm, name)
 		if found && (r.reach != "tree" || w.accounts[top].parent == 0) {
 			all = append(all, r)

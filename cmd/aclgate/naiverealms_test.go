@@ -30,6 +30,10 @@ func (r naiveRealm) with(body map[string]any) naiveRealm {
 	if home, said := body["home"].(map[string]any); said {
 		r.at = numberOr(home, "subaccount_id", 0)
 	}
+	r.audience = textOr(body, "audience", r.audience)
+	if claims, said := body["claims"].(map[string]any); said {
+		r.claims = claims
+	}
 	return r
 }
 
@@ -81,10 +85,11 @@ func (l *naiveLaw) realm(id int64, was, is *naiveRealm, home bool) (faults []nai
 	case !l.branch(is.cid)[is.at]:
 		faults = append(faults, faultField)
 	}
+	faults = append(faults, l.mapping(id, was, is)...)
 	for _, cid := range []int64{is.cid, is.at} {
 		if cid != 0 {
 			u := &naiveUser{realm: id, cid: cid}
-			faults = append(faults, l.outOf(l.gets(u, is, l.meant(u)))...)
+			faults = append(faults, l.outOf(l.gets(u, is, l.meant(u, is)))...)
 		}
 	}
 	for _, user := range l.usersOf(id) {
@@ -103,7 +108,7 @@ func (l *naiveLaw) postRealm(id int64, body map[string]any) []naiveFault {
 	case !l.scope[is.cid]:
 		return []naiveFault{faultDenied}
 	}
-	faults := l.realm(id, &is, &is, true)
+	faults := l.realm(id, &naiveRealm{}, &is, true)
 	if l.full("realms_count", is.cid) {
 		faults = append(faults, faultBlocked)
 	}
@@ -115,7 +120,7 @@ func (l *naiveLaw) putRealm(id int64, body map[string]any) []naiveFault {
 	was := l.realms[id]
 	is := was.with(body)
 	l.realms[id] = is
-	if was.at == is.at && sameParams(was.params, is.params) && (was.disabled == is.disabled || is.disabled) {
+	if was.at == is.at && sameParams(was.params, is.params) && sameClaims(was.claims, is.claims) && was.audience == is.audience && (was.disabled == is.disabled || is.disabled) {
 		return nil
 	}
 	return l.realm(id, &was, &is, was.at != is.at)
@@ -157,7 +162,7 @@ func (l *naiveLaw) roleFaults(id int64, was, is *naiveRole) (faults []naiveFault
 	faults = append(faults, l.lasts()...)
 	bears := func() {
 		for _, user := range l.usersOf(is.realm) {
-			if u := l.users[user]; slices.Contains(u.roles, is.name) || was.name != "" && slices.Contains(u.roles, was.name) {
+			if u := l.users[user]; slices.Contains(u.roles, is.name) || r.gives(is.name) || was.name != "" && slices.Contains(u.roles, was.name) {
 				faults = append(faults, l.holdsUser(&u, &r)...)
 			}
 		}
@@ -169,7 +174,8 @@ func (l *naiveLaw) roleFaults(id int64, was, is *naiveRole) (faults []naiveFault
 }
 
 func (l *naiveLaw) given(r *naiveRole) bool {
-	return slices.ContainsFunc(l.usersOf(r.realm), func(u int64) bool { return slices.Contains(l.users[u].roles, r.name) })
+	of := l.realms[r.realm]
+	return of.gives(r.name) || slices.ContainsFunc(l.usersOf(r.realm), func(u int64) bool { return slices.Contains(l.users[u].roles, r.name) })
 }
 
 func (l *naiveLaw) putRole(id int64, body map[string]any) (faults []naiveFault) {
@@ -190,14 +196,17 @@ func (l *naiveLaw) ownRoles() []naiveRole {
 }
 
 // mayGive judges whether the caller may give a role at all.
-func (l *naiveLaw) mayGive(r *naiveRole, of int64) bool {
+func (l *naiveLaw) mayGive(r *naiveRole, of int64) bool { return l.mayGiveIn(r, l.realms[of].cid) }
+
+// mayGiveIn is mayGive, in a realm of an account.
+func (l *naiveLaw) mayGiveIn(r *naiveRole, top int64) bool {
 	switch {
 	case l.q.operator || r.name == "member" && r.realm == 0:
 		return true
 	case r.reach == "tree":
 		return false
 	case l.holders == nil:
-		return r.realm == 0 || l.scope[l.realms[of].cid]
+		return r.realm == 0 || l.scope[top]
 	}
 	return slices.ContainsFunc(l.holders, func(has naiveRole) bool {
 		return has.name == "admin" && has.realm == 0 || slices.Contains(r.givers, has.name)
@@ -279,7 +288,7 @@ func (l *naiveLaw) login(id int64) (faults []naiveFault) {
 		if id == l.self.user {
 			faults = append(faults, faultACL)
 		}
-		faults = append(faults, l.outOf(l.gets(&u, &r, l.meant(&u)))...)
+		faults = append(faults, l.outOf(l.gets(&u, &r, l.meant(&u, &r)))...)
 		if l.self.ips != "" && params.ips != "" && !slices.Contains(naiveWithin[l.self.ips], params.ips) || l.self.origin != "" && params.origin != "" && l.self.origin != params.origin {
 			faults = append(faults, faultACL)
 		}

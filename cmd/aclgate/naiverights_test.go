@@ -116,8 +116,12 @@ func (w *naiveWorld) gets(u *naiveUser, r *naiveRealm, roles []naiveRole) naiveS
 }
 
 // meant are the roles that a user's names stand for, whatever else is asked of roles.
-func (w *naiveWorld) meant(u *naiveUser) (roles []naiveRole) {
-	for _, name := range append([]string{"member"}, u.roles...) {
+func (w *naiveWorld) meant(u *naiveUser, of *naiveRealm) (roles []naiveRole) {
+	names := append([]string{"member"}, u.roles...)
+	for _, role := range of.mapped() { // any claims may come
+		names = append(names, role)
+	}
+	for _, name := range names {
 		if r, found := w.role(u.realm, name); found {
 			roles = append(roles, r)
 		}
@@ -154,6 +158,6 @@ func (l *naiveLaw) lasts() []naiveFault {
 
 // holdsUser judges whether the caller holds all that a user of a realm can do.
 func (l *naiveLaw) holdsUser(u *naiveUser, r *naiveRealm) []naiveFault {
-	faults := l.outOf(l.gets(u, r, l.meant(u)))
+	faults := l.outOf(l.gets(u, r, l.meant(u, r)))
 	return append(faults, l.wider(l.paramsOf(u, r))...)
 }

@@ -14,7 +14,7 @@ var naiveFields = map[string]string{
 	"grants":          "access,cid,enabled,expire,id,name",
 	"links":           "grant_id,subaccount_id",
 	"grantors":        "access,cid,expire,id,name",
-	"realms":          "cid,enabled,home,id,max_users,name",
+	"realms":          "claims,cid,enabled,home,id,max_users,name",
 	"realms/users":    "cid,enabled,id,name,realm_id,roles",
 	"realms/roles":    "assignable_by,id,name,reach,realm_id",
 	"login":           "token",
@@ -66,9 +66,13 @@ func (w *naiveWorld) row(l *naiveLaw, id int64) string {
 		if r.at != 0 {
 			home = map[string]any{"type": 1, "subaccount_id": r.at}
 		}
-		row = map[string]any{"cid": r.cid, "enabled": !r.disabled, "home": home, "id": id, "max_users": r.most, "name": r.name}
+		claims := r.claims
+		if claims == nil {
+			claims = map[string]any{}
+		}
+		row = map[string]any{"claims": claims, "cid": r.cid, "enabled": !r.disabled, "home": home, "id": id, "max_users": r.most, "name": r.name}
 		if !scope[r.cid] { // of users in scope: its names alone
-			row = map[string]any{"cid": nil, "enabled": nil, "home": nil, "id": id, "max_users": nil, "name": r.name}
+			row = map[string]any{"claims": nil, "cid": nil, "enabled": nil, "home": nil, "id": id, "max_users": nil, "name": r.name}
 		}
 	case "realms/users":
 		u := w.users[id]

@@ -16,6 +16,7 @@ import (
 type naiveWorld struct {
 	accounts map[int64]naiveAccount
 	tokens   map[int64]naiveToken
+	bearers  map[int64]naiveToken // from elsewhere
 	limits   map[int64]naiveLimit
 	channels map[int64]int64 // item → account
 
@@ -39,6 +40,9 @@ type naiveToken struct {
 	ids                    []int64
 	disabled               bool
 	ips, origin, info, key string
+
+	audience, subject string // of one from elsewhere
+	groups            []string
 }
 
 type naiveLimit struct {
@@ -63,7 +67,7 @@ var naiveBounds = []string{"tokens_count", "subaccounts_count", "limits_count", 
 const naiveMaxTTL = 3600
 
 func (w *naiveWorld) clone() *naiveWorld {
-	return &naiveWorld{maps.Clone(w.accounts), maps.Clone(w.tokens), maps.Clone(w.limits), maps.Clone(w.channels),
+	return &naiveWorld{maps.Clone(w.accounts), maps.Clone(w.tokens), w.bearers, maps.Clone(w.limits), maps.Clone(w.channels),
 		maps.Clone(w.grants), maps.Clone(w.realms), maps.Clone(w.users), maps.Clone(w.roles)}
 }
 
@@ -178,7 +182,7 @@ func pickOne[T any](r *rand.Rand, all ...T) T { return all[r.IntN(len(all))] }
 
 // newNaiveWorld makes two trees with tokens of every kind, limits and three channels.
 func newNaiveWorld(r *rand.Rand) *naiveWorld {
-	w := &naiveWorld{map[int64]naiveAccount{}, map[int64]naiveToken{}, map[int64]naiveLimit{}, map[int64]int64{},
+	w := &naiveWorld{map[int64]naiveAccount{}, map[int64]naiveToken{}, map[int64]naiveToken{}, map[int64]naiveLimit{}, map[int64]int64{},
 		map[int64]naiveGrant{}, map[int64]naiveRealm{}, map[int64]naiveUser{}, map[int64]naiveRole{}}
 	for cid := int64(1); cid <= 9; cid++ {
 		a := naiveAccount{name: fmt.Sprint("a", cid), disabled: cid > 2 && r.IntN(9) == 0}
