@@ -74,15 +74,6 @@ func (r *refuser) fault(c *call, ev *evaluation, resp *response, a policy.Answer
 	r.heads.reply(c, resp, a.Status, resp.body)
 }
 
-// appendErrorHead begins an error of the gateway's own, up to the words of its reason.
-func appendErrorHead(b []byte, status int) []byte {
-	b = strconv.AppendInt(append(b, `{"code":`...), int64(status), 10)
-	return append(b, `,"reason":"`...)
-}
-
-// faultEnd ends the body of a fault, behind the words of its only reason.
-const faultEnd = `"}]}`
-
 // appendReason appends what the client reads: fixed text, and of its own request the piece that is
 // wrong, escaped and cut.
 func appendReason(b []byte, c *call, req *policy.Request, text string) []byte {

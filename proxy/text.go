@@ -67,3 +67,12 @@ func appendAccount(dst []byte, cid int64) []byte {
 	dst = append(dst, "x-flespi-cid: "...)
 	return append(strconv.AppendInt(dst, cid, 10), "\r\n"...)
 }
+
+// appendErrorHead begins an error of the gateway's own, up to the words of its reason.
+func appendErrorHead(b []byte, status int) []byte {
+	b = strconv.AppendInt(append(b, `{"code":`...), int64(status), 10)
+	return append(b, `,"reason":"`...)
+}
+
+// faultEnd ends the body of a fault, behind the words of its only reason.
+const faultEnd = `"}]}`
