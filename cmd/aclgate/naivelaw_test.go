@@ -315,6 +315,7 @@ func (l *naiveLaw) accountFaults(id, parent int64, body map[string]any) (faults 
 		if l.holders != nil && !slices.ContainsFunc(l.permits, func(r naiveRole) bool { return r.reach == "tree" && l.q.cid == 0 }) {
 			faults = append(faults, faultACL) // only masters write it
 		}
+		faults = append(faults, l.lasts()...)
 		switch {
 		case !l.scope[n]:
 			faults = append(faults, faultDenied)

@@ -70,6 +70,7 @@ func (l *Law) names(is *Account) *record.Fault {
 		case is.Consultancy == is.ID:
 			return &record.Fault{Class: record.BadField, Path: "consultancy_account_id", Text: "expected another account than itself"}
 		}
+		return l.lasts()
 	}
 	return nil
 }

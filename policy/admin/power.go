@@ -128,10 +128,10 @@ func (l *Law) boundAs(sources *policy.Sources, origins []string) *record.Fault {
 const lasting = 10 * 365 * 86400
 
 // lasts judges whether the caller may make what does not end with a token: users log in again and
-// again.
+// again, those of a consultancy too.
 func (l *Law) lasts() *record.Fault {
 	if t := &l.Caller.Token; !l.Caller.Operator && t.Expire > 0 && t.Expire < l.Now+lasting && t.TTL == 0 && t.UserID == 0 {
-		return stronger("expire", "users, realms and roles outlive this token: use one with a ttl, or log in")
+		return stronger("expire", "users, realms, roles and consultancies outlive this token: use one with a ttl, or log in")
 	}
 	return nil
 }

@@ -228,7 +228,7 @@ func TestNobodyHandsOutMoreByRealms(t *testing.T) {
 	s.login("operator", "3", "8", "root")
 	s.want(rows{
 		// Masters that end, or are bound to addresses.
-		{"31", "POST", "/platform/realms/1/users", `{"name":"x"}`, 403, `…"code":8,"reason":"a token may not create what is stronger than itself: expire: users, realms and roles outlive this token`},
+		{"31", "POST", "/platform/realms/1/users", `{"name":"x"}`, 403, `…"code":8,"reason":"a token may not create what is stronger than itself: expire: users, realms, roles and consultancies outlive this token`},
 		{"31", "PUT", "/platform/realms/1/users/6", `{"password":"correct horse battery"}`, 403, `…"code":8`},
 		{"31", "POST", "/platform/realms/1/roles", wide, 403, `…"code":8`},
 		{"32", "POST", "/platform/realms", `{"name":"x","token_params":{"access":{"type":1}}}`, 403, `…token_params.ips: expected addresses out of its own`},
