@@ -27,7 +27,7 @@ type naiveSite struct {
 	calls int
 	wrote int
 	made  int64          // the id of the record that was made last
-	did   map[string]int // calls that were permitted, by method and collection; those of users and guests
+	did   map[string]int // calls that were permitted, by method and collection, and some of a kind
 	keys  []string       // that were made
 
 	issuer *jwttest.Issuer
@@ -186,6 +186,11 @@ func (s *naiveSite) compare(q *naiveCall) {
 // note counts a call that is permitted.
 func (s *naiveSite) note(q *naiveCall) {
 	s.did[q.method+" "+q.collection]++
+	for _, name := range []string{"home", "token_params"} {
+		if q.method == "PATCH" && len(q.body) > 0 && q.body[0][name] != nil {
+			s.did["PATCH of "+name]++
+		}
+	}
 	if l := s.w.lawOf(q); l.holders != nil && len(l.self.groups) > 0 {
 		s.did["by claims"]++
 	} else if l.holders != nil {
@@ -252,8 +257,8 @@ func (a *naiveAnswer) makes(q *naiveCall) bool {
 func (s *naiveSite) adopt(q *naiveCall, id int64, row json.RawMessage) int64 {
 	s.t.Helper()
 	var made struct {
-		ID  int64
-		Key string
+		ID, CID int64
+		Key     string
 	}
 	if err := json.Unmarshal(row, &made); err != nil {
 		s.t.Fatal(err)
@@ -268,6 +273,12 @@ func (s *naiveSite) adopt(q *naiveCall, id int64, row json.RawMessage) int64 {
 	case "realms":
 		move(s.w.realms, id, made.ID)
 	case "realms/users":
+		if u := s.w.users[id]; u.cid == id+ownOffset { // an account was made for the user
+			move(s.w.accounts, u.cid, made.CID)
+			u.cid = made.CID
+			s.w.users[id] = u
+			s.did["accounts of users"]++
+		}
 		move(s.w.users, id, made.ID)
 	case "realms/roles":
 		move(s.w.roles, id, made.ID)
@@ -339,11 +350,13 @@ func (s *naiveSite) same(after *naiveCall) {
 	case "login", "logout", "password", "realms/users":
 		ask("realms/users", all, all)
 		ask("tokens", all, nil)
+		ask("subaccounts", all, nil)
 	case "realms/roles":
 		ask(c, all, all)
 	case "realms":
 		ask(c, all, nil)
 		ask("tokens", all, nil)
+		ask("subaccounts", all, nil)
 	default:
 		ask(c, all, nil)
 	}
@@ -377,6 +390,11 @@ func TestNaiveLaw(t *testing.T) {
 	}
 	t.Logf("%v", did)
 	t.Logf("%d requests, %d writes that were done", calls, wrote)
+	for _, what := range []string{"by a guest", "by a user", "by roles", "accounts of users", "PATCH of home", "PATCH of token_params"} {
+		if did[what] == 0 && (*long || what == "by a guest") {
+			t.Errorf("%s: no call was permitted: that shows nothing", what)
+		}
+	}
 	if wrote < longRounds(30, 200) {
 		t.Errorf("only %d writes were done: that shows nothing", wrote)
 	}

@@ -22,6 +22,8 @@ func numberOr(body map[string]any, name string, or int64) int64 {
 	return or
 }
 
+func hasKey(body map[string]any, name string) bool { _, said := body[name]; return said }
+
 func textOr(body map[string]any, name, or string) string {
 	if v, said := body[name].(string); said {
 		return v

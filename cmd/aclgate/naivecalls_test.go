@@ -59,6 +59,14 @@ func (s *naiveSite) randomCall() *naiveCall {
 	r := s.r
 	q := &naiveCall{method: pickOne(r, "GET", "GET", "POST", "POST", "PUT", "PATCH", "DELETE")}
 	q.naiveCaller = s.randomCaller()
+	if guest, found := s.randomGuest(); found && r.IntN(8) == 0 {
+		q.naiveCaller = guest
+		if r.IntN(4) > 0 { // what a guest may ask, most of all
+			q.method, q.collection = "GET", pickOne(r, "subaccounts", "limits", "customer")
+			q.selector = pickOne(r, s.selectors(q.collection)...)
+			return q
+		}
+	}
 	if r.IntN(2) == 0 {
 		return s.randomPeople(q)
 	}
@@ -121,6 +129,23 @@ func (s *naiveSite) randomCaller() (c naiveCaller) {
 		}
 	}
 	return c
+}
+
+// randomGuest returns a master of an account that was granted the use of all rights in another one, for that.
+func (s *naiveSite) randomGuest() (c naiveCaller, found bool) {
+	var all []naiveCaller
+	for _, g := range naiveIDs(s.w.grants) {
+		for _, id := range naiveIDs(s.w.tokens) {
+			grant, t := s.w.grants[g], s.w.tokens[id]
+			if grant.level == "operate-as" && !grant.disabled && t.kind == 1 && !t.disabled && t.ips != "10.0.0.0/8" && slices.Contains(grant.to, t.cid) {
+				all = append(all, naiveCaller{token: id, cid: grant.cid})
+			}
+		}
+	}
+	if len(all) == 0 {
+		return c, false
+	}
+	return pickOne(s.r, all...), true
 }
 
 // randomBody returns a body, and notes in the call where any reader of it finds a fault.

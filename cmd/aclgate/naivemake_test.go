@@ -89,10 +89,8 @@ func (s *naiveSite) randomPeople(q *naiveCall) *naiveCall {
 	if q.collection != "login" && q.collection != "logout" && q.collection != "password" {
 		q.body = []map[string]any{s.randomPerson(q)}
 	}
-	for _, name := range []string{"token_params", "home", "claims"} { // objects, which PATCH merges: the cases of policy/admin judge that
-		if q.method == "PATCH" && q.body != nil && q.body[0][name] != nil {
-			q.method = "PUT"
-		}
+	if q.method == "PATCH" && q.body != nil && q.body[0]["claims"] != nil { // an object, which PATCH merges: the cases of policy/admin judge that
+		q.method = "PUT"
 	}
 	return q
 }
@@ -164,10 +162,8 @@ func (s *naiveSite) randomPerson(q *naiveCall) map[string]any {
 			may(2, "cid", account)
 			body["home"] = map[string]any{"type": 0}
 		}
-		if r.IntN(3) == 0 {
-			body["home"] = map[string]any{"type": 1, "subaccount_id": account}
-		}
-		may(2, "token_params", s.randomParams())
+		may(2, "home", s.randomHome(q, account))
+		may(2, "token_params", s.randomParams(q))
 		may(6, "max_users", r.IntN(9))
 		if r.IntN(3) == 0 && (!post || r.IntN(6) == 0) {
 			role := func() string {
@@ -180,7 +176,7 @@ func (s *naiveSite) randomPerson(q *naiveCall) map[string]any {
 			may(4, "cid", account)
 		}
 		may(2, "roles", pickOne(r, []string{"account-admin"}, []string{"consultant"}, []string{"clerk"}, []string{"admin-reader"}, []string{"nothing"}, []string{}, []string{"account-admin", "consultant"}))
-		may(4, "token_params", s.randomParams())
+		may(4, "token_params", s.randomParams(q))
 		may(12, "password", naivePassword+fmt.Sprint(r.IntN(1000)))
 	case "realms/roles":
 		return s.randomRole(q)
@@ -196,9 +192,25 @@ func (s *naiveSite) randomPerson(q *naiveCall) map[string]any {
 	return body
 }
 
-func (s *naiveSite) randomParams() map[string]any {
+// randomHome returns where users are to live, a part of it for a PATCH.
+func (s *naiveSite) randomHome(q *naiveCall, account int64) map[string]any {
+	limit := pickOne(s.r, append(naiveIDs(s.w.limits), 7777)...)
+	if q.method == "PATCH" && s.r.IntN(3) > 0 {
+		return pickOne(s.r, map[string]any{"type": 1}, map[string]any{"type": 2}, map[string]any{"subaccount_id": account}, map[string]any{"limit_id": limit},
+			map[string]any{"limit_id": nil}, map[string]any{"type": 0, "subaccount_id": nil, "limit_id": nil}, map[string]any{"type": 0}, map[string]any{})
+	}
+	return pickOne(s.r, map[string]any{"type": 0}, map[string]any{"type": 1, "subaccount_id": account}, map[string]any{"type": 2, "subaccount_id": account},
+		map[string]any{"type": 2, "subaccount_id": account}, map[string]any{"type": 2, "subaccount_id": account, "limit_id": limit},
+		map[string]any{"type": 1, "subaccount_id": account, "limit_id": limit}, map[string]any{"type": 0, "subaccount_id": account}, map[string]any{"type": 2})
+}
+
+// randomParams returns token_params, in which a PATCH may take something away.
+func (s *naiveSite) randomParams(q *naiveCall) map[string]any {
 	r := s.r
 	params := map[string]any{}
+	if q.method == "PATCH" && r.IntN(3) == 0 {
+		params[pickOne(r, "ips", "origins")] = nil
+	}
 	if r.IntN(4) > 0 {
 		params["access"] = pickOne(r, map[string]any{"type": 1}, map[string]any{"type": 1}, map[string]any{"type": 0},
 			map[string]any{"type": 2, "acl": []map[string]any{{"uri": "gw", "methods": []string{"GET"}}, {"uri": "storage", "methods": []string{"GET"}}}})

@@ -18,13 +18,18 @@ type naiveGrant struct {
 }
 
 type naiveRealm struct {
-	cid, at, most int64 // at: where users live, 0: in cid; most: max_users, -1: any number
-	name          string
-	disabled      bool
-	params        *naiveParams
-	audience      string
-	claims        map[string]any // as they were written; nil: none
+	cid, most int64 // most: max_users, -1: any number
+	home      naiveHome
+	name      string
+	disabled  bool
+	params    *naiveParams
+	audience  string
+	claims    map[string]any // as they were written; nil: none
 }
+
+// naiveHome is where users of a realm live: 0 in its account, 1 in another one, 2 each in one of their own
+// below that, with a limit or none.
+type naiveHome struct{ kind, at, limit int64 }
 
 // naiveParams are token_params. kind is -1 where they have no access.
 type naiveParams struct {
@@ -144,7 +149,17 @@ func (w *naiveWorld) endSessions(user int64) (n int) {
 
 func (w *naiveWorld) dropUser(id int64) {
 	w.endSessions(id)
+	u := w.users[id]
 	delete(w.users, id)
+	a, found := w.accounts[u.cid]
+	home := w.realms[u.realm].home
+	if !found || home.kind != 2 || a.parent != home.at {
+		return
+	}
+	if !slices.ContainsFunc(w.usersOf(u.realm), func(other int64) bool { return w.users[other].cid == u.cid }) {
+		a.disabled = true // an account of the user's own stays
+		w.accounts[u.cid] = a
+	}
 }
 
 func (w *naiveWorld) dropRealm(id int64) {

@@ -7,45 +7,68 @@ import (
 
 // SPEC 10.6 and 13 for the naive law: realms, and users and roles below them.
 
-func paramsIn(body map[string]any, or *naiveParams) *naiveParams {
+// paramsIn are those of a body, which PATCH adds to those that there were. It reports false where entries
+// would stay beside an access that has none.
+func paramsIn(body map[string]any, or *naiveParams, patch bool) (p *naiveParams, sound bool) {
 	said, is := body["token_params"].(map[string]any)
 	if !is {
-		return or
+		return or, true
 	}
-	p := &naiveParams{kind: -1, ips: textOr(said, "ips", "")}
+	p = &naiveParams{kind: -1}
+	if patch && or != nil {
+		*p = *or
+	}
+	was := p.kind
+	if p.ips = textOr(said, "ips", p.ips); said["ips"] == nil && hasKey(said, "ips") {
+		p.ips = ""
+	}
 	if access, said := said["access"].(map[string]any); said {
 		p.kind = access["type"].(int)
 	}
-	if origins, said := said["origins"].([]string); said {
+	if origins, is := said["origins"].([]string); is {
 		p.origin = origins[0]
+	} else if hasKey(said, "origins") {
+		p.origin = ""
 	}
-	return p
+	return p, was != 2 || p.kind == 2
 }
 
-func (r naiveRealm) with(body map[string]any) naiveRealm {
-	r.name, r.most, r.params = textOr(body, "name", r.name), numberOr(body, "max_users", r.most), paramsIn(body, r.params)
+// homeIn is that of a body, which PATCH adds to the one that there was; null takes a part away.
+func homeIn(body map[string]any, or naiveHome, patch bool) naiveHome {
+	said, is := body["home"].(map[string]any)
+	if !is {
+		return or
+	}
+	var h naiveHome
+	if patch {
+		h = or
+	}
+	return naiveHome{numberOr(said, "type", h.kind), numberOr(said, "subaccount_id", h.at), numberOr(said, "limit_id", h.limit)}
+}
+
+func (r naiveRealm) with(body map[string]any, patch bool) (is naiveRealm, sound bool) {
+	r.name, r.most, r.home = textOr(body, "name", r.name), numberOr(body, "max_users", r.most), homeIn(body, r.home, patch)
+	r.params, sound = paramsIn(body, r.params, patch)
 	if enabled, said := body["enabled"].(bool); said {
 		r.disabled = !enabled
-	}
-	if home, said := body["home"].(map[string]any); said {
-		r.at = numberOr(home, "subaccount_id", 0)
 	}
 	r.audience = textOr(body, "audience", r.audience)
 	if claims, said := body["claims"].(map[string]any); said {
 		r.claims = claims
 	}
-	return r
+	return r, sound
 }
 
-func (u naiveUser) with(body map[string]any) naiveUser {
-	u.name, u.params = textOr(body, "name", u.name), paramsIn(body, u.params)
+func (u naiveUser) with(body map[string]any, patch bool) (is naiveUser, sound bool) {
+	u.name = textOr(body, "name", u.name)
+	u.params, sound = paramsIn(body, u.params, patch)
 	if enabled, said := body["enabled"].(bool); said {
 		u.disabled = !enabled
 	}
 	if roles, said := body["roles"].([]string); said {
 		u.roles = roles
 	}
-	return u
+	return u, sound
 }
 
 func (r naiveRole) with(body map[string]any) naiveRole {
@@ -76,17 +99,29 @@ func (l *naiveLaw) knows(id int64) bool {
 	return found && (l.scope[r.cid] || slices.ContainsFunc(l.usersOf(id), func(u int64) bool { return l.scope[l.users[u].cid] }))
 }
 
+// home judges where users of a realm are to live.
+func (l *naiveLaw) home(is *naiveRealm) []naiveFault {
+	h := is.home
+	switch {
+	case h.kind == 0 && h == naiveHome{}:
+		return nil
+	case h.kind == 0, h.at == 0:
+		return []naiveFault{faultField}
+	case !l.scope[h.at]:
+		return []naiveFault{faultDenied}
+	case !l.branch(is.cid)[h.at], h.kind == 1 && h.limit != 0:
+		return []naiveFault{faultField}
+	}
+	return l.accountFaults(0, h.at, map[string]any{"limit_id": h.limit})
+}
+
 // realm judges what a realm gives to the users that it has or may have.
 func (l *naiveLaw) realm(id int64, was, is *naiveRealm, home bool) (faults []naiveFault) {
-	switch {
-	case !home || is.at == 0:
-	case !l.scope[is.at]:
-		faults = append(faults, faultDenied)
-	case !l.branch(is.cid)[is.at]:
-		faults = append(faults, faultField)
+	if home {
+		faults = l.home(is)
 	}
 	faults = append(faults, l.mapping(id, was, is)...)
-	for _, cid := range []int64{is.cid, is.at} {
+	for _, cid := range []int64{is.cid, is.home.at} {
 		if cid != 0 {
 			u := &naiveUser{realm: id, cid: cid}
 			faults = append(faults, l.outOf(l.gets(u, is, l.meant(u, is)))...)
@@ -101,7 +136,7 @@ func (l *naiveLaw) realm(id int64, was, is *naiveRealm, home bool) (faults []nai
 }
 
 func (l *naiveLaw) postRealm(id int64, body map[string]any) []naiveFault {
-	is := naiveRealm{cid: numberOr(body, "cid", l.acting), most: -1}.with(body)
+	is, _ := naiveRealm{cid: numberOr(body, "cid", l.acting), most: -1}.with(body, false)
 	switch {
 	case is.cid == 0:
 		return []naiveFault{faultField}
@@ -118,12 +153,15 @@ func (l *naiveLaw) postRealm(id int64, body map[string]any) []naiveFault {
 
 func (l *naiveLaw) putRealm(id int64, body map[string]any) []naiveFault {
 	was := l.realms[id]
-	is := was.with(body)
+	is, sound := was.with(body, l.q.method == "PATCH")
+	if !sound {
+		return []naiveFault{faultField}
+	}
 	l.realms[id] = is
-	if was.at == is.at && sameParams(was.params, is.params) && sameClaims(was.claims, is.claims) && was.audience == is.audience && (was.disabled == is.disabled || is.disabled) {
+	if was.home == is.home && sameParams(was.params, is.params) && sameClaims(was.claims, is.claims) && was.audience == is.audience && (was.disabled == is.disabled || is.disabled) {
 		return nil
 	}
-	return l.realm(id, &was, &is, was.at != is.at)
+	return l.realm(id, &was, &is, was.home != is.home)
 }
 
 func (l *naiveLaw) deleteRealm(id int64) []naiveFault {
@@ -238,11 +276,17 @@ func (l *naiveLaw) soundUser(id int64, was, is *naiveUser) (faults []naiveFault)
 func (l *naiveLaw) postUser(id, of int64, body map[string]any) []naiveFault {
 	r := l.realms[of]
 	home := r.cid
-	if r.at != 0 {
-		home = r.at
-	}
-	is := naiveUser{realm: of, cid: numberOr(body, "cid", home)}.with(body)
 	_, asked := body["cid"]
+	switch {
+	case r.home.kind == 2 && !asked:
+		home = id + ownOffset
+		if faults := l.ownAccount(home, &r, body); len(faults) > 0 {
+			return faults
+		}
+	case r.home.kind != 0:
+		home = r.home.at
+	}
+	is, _ := naiveUser{realm: of, cid: numberOr(body, "cid", home)}.with(body, false)
 	switch {
 	case asked && !l.scope[is.cid]:
 		return []naiveFault{faultDenied}
@@ -257,9 +301,36 @@ func (l *naiveLaw) postUser(id, of int64, body map[string]any) []naiveFault {
 	return faults
 }
 
+// ownOffset is from the id that the law gives to a new user to that of the account made for the user.
+const ownOffset = 500_000
+
+// ownAccount makes the account of a new user.
+func (l *naiveLaw) ownAccount(id int64, r *naiveRealm, body map[string]any) (faults []naiveFault) {
+	at := r.home.at
+	if !l.scope[at] {
+		return []naiveFault{faultField}
+	}
+	if _, found := l.limits[r.home.limit]; r.home.limit != 0 && !found {
+		faults = append(faults, faultConflict)
+	}
+	if len(l.chain(at)) >= 4 {
+		faults = append(faults, faultField)
+	}
+	if l.full("subaccounts_count", at) {
+		faults = append(faults, faultBlocked)
+	}
+	l.accounts[id] = naiveAccount{parent: at, limit: r.home.limit, name: textOr(body, "name", "")}
+	l.scope = l.whole()
+	return faults
+}
+
 func (l *naiveLaw) putUser(id int64, body map[string]any) (faults []naiveFault) {
 	was := l.users[id]
-	is, r := was.with(body), l.realms[was.realm]
+	is, sound := was.with(body, l.q.method == "PATCH")
+	if !sound {
+		return []naiveFault{faultField}
+	}
+	r := l.realms[was.realm]
 	password := body["password"] != nil
 	rights := !slices.Equal(was.roles, is.roles) || !sameParams(was.params, is.params)
 	if id == l.self.user && !l.q.operator && (rights || was.disabled != is.disabled || password) {

@@ -62,9 +62,12 @@ func (w *naiveWorld) row(l *naiveLaw, id int64) string {
 		row["id"] = id
 	case "realms":
 		r := w.realms[id]
-		home := map[string]any{"type": 0}
-		if r.at != 0 {
-			home = map[string]any{"type": 1, "subaccount_id": r.at}
+		home := map[string]any{"type": r.home.kind}
+		if r.home.kind != 0 {
+			home["subaccount_id"] = r.home.at
+		}
+		if r.home.limit != 0 {
+			home["limit_id"] = seen(r.home.limit, scope[w.limits[r.home.limit].cid])
 		}
 		claims := r.claims
 		if claims == nil {
