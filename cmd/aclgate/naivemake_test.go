@@ -255,8 +255,12 @@ func (s *naiveSite) populate() {
 		s.compare(q)
 		return s.made
 	}
-	for _, cid := range naiveIDs(s.w.accounts)[:4] {
-		realm := post("realms", nil, map[string]any{"name": fmt.Sprint("r", cid), "cid": cid, "home": map[string]any{"type": 0}, "audience": fmt.Sprint("a", cid), "claims": naiveClaims(nil)})
+	for i, cid := range naiveIDs(s.w.accounts)[:4] {
+		home := map[string]any{"type": 0}
+		if i == 1 { // each user has an account
+			home = map[string]any{"type": 2, "subaccount_id": pickOne(s.r, cid, pickOne(s.r, naiveIDs(s.w.branch(cid))...))}
+		}
+		realm := post("realms", nil, map[string]any{"name": fmt.Sprint("r", cid), "cid": cid, "home": home, "audience": fmt.Sprint("a", cid), "claims": naiveClaims(nil)})
 		if realm == 0 {
 			continue // a limit says no
 		}
@@ -265,8 +269,8 @@ func (s *naiveSite) populate() {
 		body["name"], body["reach"] = "clerk", pickOne(s.r, "own", "branch")
 		delete(body, "assignable_by")
 		post("realms/roles", at, body)
-		for i, roles := range [][]string{{"account-admin"}, {"clerk"}, {"consultant", "clerk"}, {"admin-reader"}, {}} {
-			user := map[string]any{"name": fmt.Sprint("u", cid, i), "roles": roles}
+		for n, roles := range [][]string{{"account-admin"}, {"clerk"}, {"consultant", "clerk"}, {"admin-reader"}, {}} {
+			user := map[string]any{"name": fmt.Sprint("u", cid, n), "roles": roles}
 			if home := naiveIDs(s.w.branch(cid)); s.r.IntN(2) == 0 {
 				user["cid"] = pickOne(s.r, home...)
 			}
