@@ -59,8 +59,8 @@ func Writes(ctx context.Context, o Options, db WriteStore) (*report.Result, erro
 	defer db.Drop()
 	// The gateway has all cores, those of what measures it too.
 	s.proxies = s.cpus
-	if err := errors.Join(sys.Prompt(os.Getpid()), sys.Prompt(s.process.PID())); err != nil {
-		return nil, err
+	if err := errors.Join(sys.Prompt(os.Getpid()), sys.Prompt(s.process.PID())); err != nil { // a sandbox forbids it
+		s.Say("reads are longer by what the bench itself waits for a core: %v\n", err)
 	}
 	result := s.result("writes")
 	w, err := s.workload("one-id")
