@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -28,14 +29,14 @@ func (e *env) check() *cobra.Command {
 warning as file:line:col. With --live, also ask the backend: whether it can be
 reached, takes the gateway's credential, and obeys x-flespi-cid; and the MQTT
 broker, whether it can be reached and lets the gateway in; what limits are
-shared by, the same; and PostgreSQL, whether its settings can lose changes that
-it has answered.
+shared by, the same; issuers of tokens, whether they show their keys; and
+PostgreSQL, whether its settings can lose changes that it has answered.
 
 Exit code 3 says that there are faults; warnings alone are 0.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.runCheck(cmd.Context(), live) },
 	}
-	c.Flags().BoolVar(&live, "live", false, "ask the backend, the broker and Redis as well")
+	c.Flags().BoolVar(&live, "live", false, "ask the backend, the broker, Redis and issuers as well")
 	return c
 }
 
@@ -201,7 +202,7 @@ func (e *env) checkLive(ctx context.Context, a *app.App, s *config.Settings, tre
 	default:
 		fmt.Fprintf(e.stdout, "live: the backend obeys x-flespi-cid (%s under account %d)\n", found.Collection, found.Account)
 	}
-	return errors.Join(e.checkBroker(ctx, a), e.checkPeer(ctx, a, s), e.checkDurability(ctx, a))
+	return errors.Join(e.checkBroker(ctx, a), e.checkPeer(ctx, a, s), e.checkIssuers(ctx, a), e.checkDurability(ctx, a))
 }
 
 // checkDurability warns where a revocation that was answered can be lost.
@@ -245,6 +246,18 @@ func (e *env) checkBroker(ctx context.Context, a *app.App) error {
 	}
 	if asked {
 		fmt.Fprintln(e.stdout, "live: the broker speaks MQTT 5 and takes the gateway's credential")
+	}
+	return nil
+}
+
+// checkIssuers says which issuers show their keys. Without them their tokens are refused.
+func (e *env) checkIssuers(ctx context.Context, a *app.App) error {
+	keys, err := a.CheckIssuers(ctx)
+	for _, name := range slices.Sorted(maps.Keys(keys)) {
+		fmt.Fprintf(e.stdout, "live: issuer %s has %s\n", name, counted(keys[name], "key", "keys"))
+	}
+	if err != nil {
+		return failed(fmt.Errorf("live: %w.\nTokens of theirs are refused until they can be read", err))
 	}
 	return nil
 }

@@ -25,10 +25,7 @@ func (a *App) withSessions(p *policySource, st store.Store, r login.Records, liv
 	s := a.settings.Realms
 	o := login.Options{
 		Records: r, Tree: p.Tree, Blocked: a.closed, MaxAge: s.MaxAge, MaxSessions: s.MaxSessions, Hashers: s.Hashers,
-		Cost: s.BcryptCost, Log: a.log, Roots: a.options.IssuerRoots,
-	}
-	for _, i := range s.Issuers {
-		o.Issuers = append(o.Issuers, jwt.NewIssuer(i.Name, i.URL, i.Audience, i.Algorithms, i.JWKSMaxAge))
+		Cost: s.BcryptCost, Log: a.log, Roots: a.options.IssuerRoots, Issuers: a.issuers(),
 	}
 	if live != nil {
 		o.Write = func(ctx context.Context, actor string, change func(*store.Tx) error) error {
@@ -48,6 +45,19 @@ func (a *App) withSessions(p *policySource, st store.Store, r login.Records, liv
 		return metrics.LoginStats{Outcomes: login.Outcomes[:], Logins: st.Logins[:], Sessions: st.Sessions, Verdicts: login.Verdicts[:], Verified: st.Verified[:], Failing: st.Failing}
 	})
 	return a.logins.Store(st)
+}
+
+// issuers returns those of the settings.
+func (a *App) issuers() (all []jwt.Issuer) {
+	for _, i := range a.settings.Realms.Issuers {
+		all = append(all, jwt.NewIssuer(i.Name, i.URL, i.Audience, i.Algorithms, i.JWKSMaxAge))
+	}
+	return all
+}
+
+// CheckIssuers asks the issuers of the settings for their keys, without serving: see jwt.Verifier.Ask.
+func (a *App) CheckIssuers(ctx context.Context) (keys map[string]int, err error) {
+	return jwt.New(jwt.Options{Issuers: a.issuers(), Roots: a.options.IssuerRoots, Log: a.log}).Ask(ctx)
 }
 
 // errNoPlatform says that nobody knows how many accounts there may be.

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -195,6 +196,22 @@ func (v *Verifier) Run(ctx context.Context) {
 		})
 	}
 	all.Wait()
+}
+
+// Ask asks each issuer for its keys, which are not kept. It returns how many there are, by the issuer's
+// name, of those that say it; the error is about the others.
+func (v *Verifier) Ask(ctx context.Context) (keys map[string]int, err error) {
+	defer v.client.CloseIdleConnections()
+	keys = map[string]int{}
+	for _, i := range v.byURL {
+		have, fault := fetch(ctx, v.client, i.URL)
+		if fault != nil {
+			err = errors.Join(err, fmt.Errorf("the keys of issuer %s cannot be read: %w", i.Name, fault))
+			continue
+		}
+		keys[i.Name] = len(have)
+	}
+	return keys, err
 }
 
 // forget withdraws keys that are too old.
