@@ -371,16 +371,17 @@ func (s *naiveSite) same(after *naiveCall) {
 func TestNaiveLaw(t *testing.T) {
 	t.Parallel()
 	calls, wrote, did := 0, 0, map[string]int{}
-	for seed := range uint64(longRounds(1, 2)) {
-		s := newNaiveSite(t, seed)
-		for range longRounds(600, 3000) {
-			if len(s.w.tokens) < 4 {
-				break // the callers have ended each other
-			}
-			s.compare(s.randomCall())
+	left := longRounds(600, 6000)
+	for seed := range uint64(longRounds(1, 8)) {
+		if left == 0 {
+			break
 		}
-		if *long {
+		s := newNaiveSite(t, seed)
+		if *long && seed < 2 {
 			s.every()
+		}
+		for ; left > 0 && len(s.w.tokens) >= 4 && len(s.w.accounts) >= 3; left-- { // else the callers have ended each other
+			s.compare(s.randomCall())
 		}
 		s.nowhere()
 		calls, wrote = calls+s.calls, wrote+s.wrote
