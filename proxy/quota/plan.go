@@ -100,10 +100,12 @@ func (b *Book) Use(tree *policy.Tree, accounts []Account, always bool) {
 			n.counter = new(counter)
 			b.counters[a.ID] = n.counter
 		}
+		var was *node
 		if before != nil {
-			if was := before.nodes[a.ID]; was != nil && !was.same(&n.Account) {
-				n.until.Store(0)
-			}
+			was = before.nodes[a.ID]
+		}
+		if was == nil || !was.same(&n.Account) { // what it was blocked by is not there any more
+			n.until.Store(0)
 		}
 	}
 	for id := range b.counters {

@@ -122,6 +122,30 @@ func TestBlocksWithoutEnd(t *testing.T) {
 	}
 }
 
+// A block ends with the limit that it is by, also where nobody is bounded for a while, and where a request that
+// was under way ends later.
+func TestBlockEndsWithItsLimit(t *testing.T) {
+	b, zero, other := New(time.Minute), bounded(12, 0, 0), bounded(11, 9, None)
+	zero.Zero = true
+	free := func(when string) {
+		if s := b.StateOf(12, noon.Add(time.Second)); s.Blocked != 0 {
+			t.Errorf("%s: got %+v", when, s)
+		}
+	}
+	b.Use(family(t), []Account{bounded(12, None, 9)}, false)
+	if ask(b, 12, noon, false, 10); b.StateOf(12, noon).Blocked != 1 {
+		t.Error("the traffic of a request blocks nobody")
+	}
+	b.Use(family(t), nil, false)
+	b.Use(family(t), []Account{other}, false)
+	free("after nobody was bounded")
+	b.Use(family(t), []Account{other, zero}, false)
+	h := Hold{node: b.plan.Load().nodes[12]}
+	b.Use(family(t), []Account{other}, false)
+	b.Release(&h, false, 10, noon)
+	free("after the end of a request under a limit of zeros")
+}
+
 // However many creations come at once, of whatever accounts, no branch ever holds more than its bound;
 // what was refused leaves nothing behind.
 func TestCountsNeverOvershoot(t *testing.T) {

@@ -127,7 +127,7 @@ func (b *Book) Release(h *Hold, denied bool, bytes int64, now time.Time) {
 			n.addUp(1, 0)
 		}
 		n.addUp(0, bytes)
-		if used := n.traffic.add(window, bytes); n.Traffic >= 0 && used > n.Traffic {
+		if used := n.traffic.add(window, bytes); n.Traffic >= 0 && used > n.Traffic && !n.Zero { // who is blocked without end is let in at once when that ends
 			n.block(now)
 		}
 	}
