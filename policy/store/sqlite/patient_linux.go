@@ -12,8 +12,9 @@ const (
 	schedBatch  = 3
 )
 
-// patientFor is the longest slice that Linux gives, in nanoseconds.
-const patientFor = 100_000_000
+// patientFor is a slice in nanoseconds, longer than the 3 ms or so of others. With the 100 ms that Linux gives at most,
+// who writes waited as long for a processor on a busy machine.
+const patientFor = 10_000_000
 
 // patient makes the caller's thread one that whoever wakes up may interrupt, until the function is called
 // that it returns. A transaction is 1 or 2 ms of work without a break. Linux lets a thread finish its
