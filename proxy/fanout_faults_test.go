@@ -58,9 +58,9 @@ var partFaults = []struct {
 	{"no JSON", writes(plain(`<html>`)), 0, 502, "no list of items: 20 items, "},
 	{"no result", writes(plain(`{}`)), 0, 502, "no list of items: 20 items, "},
 	{"an object", writes(plain(`{"result":{}}`)), 0, 502, "no list of items: 20 items, "},
-	{"cut behind a row", breaks(chunkedJSON + "18\r\n" + `{"result":[{"id":1},{"id` + "\r\n"), 1, 502, " gave 1 rows before"},
+	{"cut behind a row", breaks(chunkedJSON + "18\r\n" + `{"result":[{"id":1},{"id` + "\r\n"), 1, 502, " gave 1 row before"},
 	{"cut by length", breaks("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n" + `{"result":[{"id":1},{"id":2},`), 2, 502, "20 items, "},
-	{"bad end", writes(plain(`{"result":[{"id":1}]]`)), 1, 502, " gave 1 rows before"},
+	{"bad end", writes(plain(`{"result":[{"id":1}]]`)), 1, 502, " gave 1 row before"},
 	{"errors of its own", writes(plain(`{"errors":[{"code":5,"reason":"gone"}],"result":[{"id":1}]}`)), 1, 5, "gone"},
 }
 
