@@ -126,7 +126,6 @@ func (e *Engine) since(ctx context.Context, after int64) (b *store.Batch, err er
 	if seen == e.lastSeen && after == e.after && e.last.Head.Rev == after {
 		return e.last, nil
 	}
-	defer patient()()
 	e.asks.prepare(ctx)
 	tx, err := e.feed.BeginTx(ctx, nil)
 	if err != nil {
@@ -226,7 +225,6 @@ func (e *Engine) transaction(ctx context.Context, change func(*writer) error) er
 
 // commit is transaction in a file that may have no schema yet.
 func (e *Engine) commit(ctx context.Context, change func(*writer) error) error {
-	defer patient()()
 	e.makes.prepare(ctx)
 	tx, err := e.write.BeginTx(ctx, nil)
 	if err != nil {
