@@ -98,7 +98,10 @@ func TestWarnings(t *testing.T) {
 		{"{uri: mqtt, topic: a/#/b, actions: [subscribe]}", "the entry grants no topic: its topic is no topic filter"},
 		{"{uri: mqtt, methods: [GET]}", "the entry grants no topic: it names none"},
 		{"{uri: mqtt, topic: a, actions: [read]}", `"read" is no action: there are publish and subscribe`},
-		{"{uri: gw/devices, ids: [7, 9], methods: []}", ""},
+		{"{uri: gw/devices, ids: [7, 9], methods: []}", "acl[entry 1]: the entry has no methods, so it permits nothing: say which, such as methods: [GET]"},
+		{"{uri: gw/devices, methods: [GET]}, {uri: gw/devices, ids: [1]}", ":12:46: warning: tokens[1].access.acl[entry 2]: the entry has no methods"},
+		{"{uri: gw/devices, submodules: [{name: messages}]}", "the entry has no methods"},
+		{"{uri: gw/devices, submodules: [{name: messages, methods: [GET]}]}", ""},
 	}
 	for _, row := range rows {
 		text := head + "- {id: 1, key_sha256: " + digestOf(1) + ", cid: 1, expire: 9, access: {type: 1}}\n- id: 5\n  key_sha256: " +

@@ -61,7 +61,9 @@ func (l *lint) find(entries []policy.Entry) (found []finding) {
 			continue // of topics, which readTopic judges
 		}
 		methodFindings(e, covered, add)
-		if permitsAny(e) && !chosen(acl, i+1, covered) {
+		if !permitsAny(e) {
+			add(aboutEntry, "the entry has no methods, so it permits nothing: say which, such as methods: [GET]")
+		} else if !chosen(acl, i+1, covered) {
 			add(aboutEntry, "the entry is never chosen: for all that it permits another one comes first")
 		}
 	}
