@@ -29,9 +29,9 @@ func newKeyFile(path string) (*keyFile, error) {
 	return &keyFile{file: f}, nil
 }
 
-// say writes the key to the file, or prints it to out, with what there is to say of it on the line before.
+// say writes the key of a token to the file, or prints it to out, with what there is to say of it on the line before.
 // A key that cannot be written is printed, too: it would be lost.
-func (k *keyFile) say(about, out io.Writer, text, key string) error {
+func (k *keyFile) say(about, out io.Writer, token, text, key string) error {
 	if k == nil {
 		fmt.Fprintln(about, text)
 		_, err := fmt.Fprintln(out, key)
@@ -43,7 +43,7 @@ func (k *keyFile) say(about, out io.Writer, text, key string) error {
 		return fmt.Errorf("cannot write the key to %s: %w", k.file.Name(), err)
 	}
 	k.full = true
-	fmt.Fprintf(about, "the key is in %s, for its owner alone, and nowhere else\n", k.file.Name())
+	fmt.Fprintf(about, "%s: the key is in %s, for its owner alone, and nowhere else\n", token, k.file.Name())
 	return nil
 }
 

@@ -63,6 +63,9 @@ func (e *env) askPlatform(ctx context.Context, method, path string, body []byte)
 	switch {
 	case err != nil:
 		return 0, "", err
+	case !s.Admin.Token.IsSet() && s.Store.Kind == config.StoreFile:
+		return 0, "", failed(fmt.Errorf("this needs admin.token_file in the settings: the administration of the gateway is behind it; "+
+			"without it, read %s, where the records stand, and \"aclgate token list\"", s.Store.Path.Text))
 	case !s.Admin.Token.IsSet():
 		return 0, "", failed(errors.New("this needs admin.token_file in the settings: the administration of the gateway is behind it; or say --offline"))
 	}
@@ -100,13 +103,18 @@ func (e *env) howAccount() string {
 	return list + "aclgate account new --parent ID --name NAME makes another one"
 }
 
-// heard says which gateways were not heard of.
+// heard says which gateways obey a change, and which were not heard of.
 func (e *env) heard(a *platformAnswer) error {
 	if a.Heard == nil {
 		return nil
 	}
+	if a.Heard.All && len(a.Heard.Replicas) == 0 {
+		fmt.Fprintln(e.stderr, "the gateway that was asked obeys: its database knows of no other")
+	}
 	for _, r := range a.Heard.Replicas {
-		if !r.Applied {
+		if r.Applied {
+			fmt.Fprintf(e.stderr, "%s obeys\n", r.Name)
+		} else {
 			fmt.Fprintf(e.stderr, "%s was not heard of: its lease has run out, so that it serves nobody\n", r.Name)
 		}
 	}

@@ -60,7 +60,9 @@ func TestPostgresCommands(t *testing.T) {
 	g.await(g.admin+"/readyz", 200)
 	out := g.runs(exitOK, "token", "new", "--cid", "1", "--access", `{"type":1}`)
 	id := strings.Fields(out[strings.Index(out, "Token ")+6:])[0]
-	g.runs(exitOK, "token", "revoke", strings.TrimSuffix(id, "."), "--wait")
+	if out := g.runs(exitOK, "token", "revoke", strings.TrimSuffix(id, "."), "--wait"); strings.Count(out, " obeys\n") != 1 {
+		t.Errorf("--wait does not name the gateway: %s", out)
+	}
 	for _, args := range [][]string{{"status"}, {"status", "--offline"}, {"verify"}, {"verify", "--offline"}, {"prune"}, {"export"}, {"import", filepath.Join(s.folder, "policy.yaml")},
 		{"migrate", "--url-file", filepath.Join(s.folder, "owner.dsn")}} {
 		g.runs(exitOK, append([]string{"store"}, args...)...)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -98,12 +99,12 @@ func TestTokenKeyFile(t *testing.T) {
 	g, d := startGate(t, siteOptions{}), startDatabase(t)
 	policy := filepath.Join(g.folder, "policy.yaml")
 	access := `{"type":2,"acl":[{"uri":"gw/channels","methods":["GET"]}]}`
-	made := func(g *gate, name string, args ...string) string {
+	made := func(g *gate, id int, name string, args ...string) string {
 		t.Helper()
 		path := filepath.Join(g.folder, name)
 		code, stdout, stderr := once(t, append([]string{"token", "new", "--cid", "1", "--access", access, "--key-file", path, "-c", g.file()}, args...)...)
 		info, err := os.Stat(path)
-		if code != exitOK || err != nil || info.Mode().Perm() != 0o600 || !strings.Contains(stderr, "the key is in "+path) {
+		if code != exitOK || err != nil || info.Mode().Perm() != 0o600 || !strings.Contains(stderr, fmt.Sprintf("token %d of account 1: the key is in %s,", id, path)) {
 			t.Fatalf("got %d %s%s, %v", code, stdout, stderr, err)
 		}
 		key := strings.TrimSpace(readText(t, path))
@@ -116,12 +117,12 @@ func TestTokenKeyFile(t *testing.T) {
 		}
 		return stdout
 	}
-	if yaml := made(g, "a.key"); !strings.HasPrefix(strings.TrimSpace(yaml), "- id: 2\n") {
+	if yaml := made(g, 2, "a.key"); !strings.HasPrefix(strings.TrimSpace(yaml), "- id: 2\n") {
 		t.Errorf("got\n%s", yaml)
 	}
-	made(g, "b.key", "--into", policy, "--set", "ips=127.0.0.1")
+	made(g, 2, "b.key", "--into", policy, "--set", "ips=127.0.0.1")
 	g.reload()
-	if out := made(d, "c.key"); out != "" {
+	if out := made(d, 2, "c.key"); out != "" {
 		t.Errorf("got %q", out)
 	}
 	for name, gate := range map[string]*gate{"b.key": g, "c.key": d} {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -206,9 +207,11 @@ func (e *env) storeBackup() *cobra.Command {
 		Use:   "backup FILE",
 		Short: "Write a copy of the database as it is at this moment",
 		Long: `Write a copy of the database to a file that is not there yet. A gateway may run
-meanwhile. To restore it, stop the gateway, put the copy in the place of the
-database and remove the files beside it that end in -wal and -shm. Tokens that
-were revoked since are valid again then: revoke them before you start.
+meanwhile. To restore it, read "aclgate changes" first: the database has the only
+history of what was made and revoked since. Stop the gateway, move the database
+aside with the files beside it that end in -wal and -shm, and put the copy in its
+place. Tokens that were revoked since are valid again then: revoke them before you
+start.
 
 For PostgreSQL, print the line of pg_dump that does it, with the login of
 --url-file. The way back is in docs/store.md.`,
@@ -223,7 +226,8 @@ For PostgreSQL, print the line of pg_dump that does it, with the login of
 				return errors.New("with PostgreSQL, backup needs --url-file FILE, with the DSN of a login in aclgate_owner, as store migrate does: the others may not read everything")
 			case s.Store.Kind == config.StorePostgres:
 				fmt.Fprintf(e.stdout, "pg_dump --format custom --schema aclgate --file %s --dbname \"$(cat %s)\"\n", quoted(args[0]), quoted(owner))
-				fmt.Fprintf(e.stderr, "This line writes the backup: append | sh to run it. To restore one, with all gateways stopped, as a superuser:\n"+
+				fmt.Fprintf(e.stderr, "This line writes the backup: append | sh to run it. To restore one, see first what was revoked since: aclgate changes\n"+
+					"Then, with all gateways stopped, keep what is there, which alone has this history, by such a line with another file, and restore as a superuser:\n"+
 					"pg_restore --clean --if-exists --single-transaction -d DATABASE %s\n"+revokeAgain, quoted(args[0]))
 				return nil
 			}
@@ -249,9 +253,11 @@ func (e *env) sayBackup(s *config.Settings, file string) error {
 	if err != nil {
 		return err
 	}
-	db := quoted(s.Store.Path.Path)
-	fmt.Fprintf(e.stdout, "wrote %s, %d KiB, for its owner alone. To restore it, with the gateway stopped:\ncp %s %s && rm -f %s-wal %s-shm\n"+revokeAgain,
-		file, (info.Size()+1023)/1024, quoted(file), db, db, db)
+	db, aside := quoted(s.Store.Path.Path), quoted(filepath.Join(filepath.Dir(s.Store.Path.Path), "before-restore"))
+	fmt.Fprintf(e.stdout, "wrote %[1]s, %[2]d KiB, for its owner alone. To restore it, see first what was revoked since: aclgate changes\n"+
+		"Then, with the gateway stopped, move the database aside, which alone has this history, and put the copy in its place:\n"+
+		"mkdir %[3]s && mv %[4]s %[3]s && for f in %[4]s-wal %[4]s-shm; do [ ! -e \"$f\" ] || mv \"$f\" %[3]s; done && cp %[5]s %[4]s\n"+revokeAgain,
+		file, (info.Size()+1023)/1024, aside, db, quoted(file))
 	return nil
 }
 

@@ -65,7 +65,7 @@ and --expire, while either lets it. Without them it ends in a year.
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.newToken(cmd.Context(), &f) },
 	}
 	flags := c.Flags()
-	flags.Int64Var(&f.id, "id", 0, "id of the token (default: one above the highest in the policy)")
+	flags.Int64Var(&f.id, "id", 0, "id of the token (default: one above the highest in the policy and in the file of --into)")
 	flags.Int64Var(&f.cid, "cid", defaultAccount, "account of the token")
 	e.completeFlag(c, "cid", &accountKind)
 	flags.StringVar(&f.info, "info", "who uses it and for what", "what the token is for")
@@ -159,7 +159,7 @@ func (e *env) newToken(ctx context.Context, f *newFlags) (err error) {
 // addToken makes a token for a policy file: it puts it there, or prints it.
 func (e *env) addToken(f *newFlags, further map[string]any, out *keyFile) error {
 	if f.id == 0 {
-		f.id = e.nextID()
+		f.id = e.nextID(f.into)
 	}
 	key, digest := store.NewKey()
 	rec := sample(f, digest)
@@ -180,7 +180,7 @@ func (e *env) addToken(f *newFlags, further map[string]any, out *keyFile) error 
 			return failed(err)
 		}
 	}
-	if err := out.say(e.stderr, e.stderr, "The key, for the caller. It is shown this once, and the policy holds its digest:", key); err != nil {
+	if err := out.say(e.stderr, e.stderr, tokenNamed(rec.Token.ID, rec.Token.CID), "The key, for the caller. It is shown this once, and the policy holds its digest:", key); err != nil {
 		return err
 	}
 	switch {
@@ -212,7 +212,7 @@ func (e *env) insertToken(path string, rec *store.Record) error {
 	if s, _ := config.Load(e.file); s != nil {
 		depth = s.Policy.MaxDepth
 	}
-	if err := hasAccount(path, text, rec.Token.CID, depth); err != nil {
+	if err := hasPlace(path, text, &rec.Token, depth); err != nil {
 		return err
 	}
 	if text, err = store.InsertToken(path, text, rec, depth); err != nil {
@@ -224,14 +224,19 @@ func (e *env) insertToken(path string, rec *store.Record) error {
 // maxListed is how many accounts of a policy a message names.
 const maxListed = 8
 
-// hasAccount says what to do where a policy has no account of that id. What is wrong with the policy
-// itself others say.
-func hasAccount(path string, text []byte, cid int64, depth int) error {
+// hasPlace says what to do where a policy has no account for a token, or has its id already. What is
+// wrong with the policy itself others say.
+func hasPlace(path string, text []byte, tok *policy.Token, depth int) error {
 	pol, faults := store.ReadPolicy(path, text, nil, depth)
 	if faults.Err() != nil {
 		return nil
 	}
-	if _, found := pol.Tree.Account(cid); found {
+	for _, r := range pol.Records() {
+		if r.Token.ID == tok.ID {
+			return fmt.Errorf("nothing was written: the token in line %d of %s has the id %d: name another one with --id, or leave --id out", r.Token.Line, relative(path), tok.ID)
+		}
+	}
+	if _, found := pol.Tree.Account(tok.CID); found {
 		return nil
 	}
 	var there []string
@@ -243,7 +248,7 @@ func hasAccount(path string, text []byte, cid int64, depth int) error {
 		there = append(there, strings.TrimSpace(fmt.Sprint(a.ID, " ", a.Name)))
 	}
 	return fmt.Errorf("nothing was written: %s has no account %d: add it under accounts: first, or name another with --cid (accounts: %s)",
-		relative(path), cid, strings.Join(there, ", "))
+		relative(path), tok.CID, strings.Join(there, ", "))
 }
 
 // replaceFile replaces a file by rename, so that whoever reads it finds the old text or the new one.
@@ -259,17 +264,30 @@ func replaceFile(path string, text []byte, mode os.FileMode) error {
 	return nil
 }
 
-// nextID returns the id above the highest one of the policy: that of a deleted token would be
-// mistaken for it in the audit log. Without a sound policy it is 1.
-func (e *env) nextID() int64 {
-	s, faults := config.Load(e.file)
-	if faults.Err() != nil {
-		return 1
-	}
-	highest := int64(0)
-	if pol, _ := readPolicy(s, s.Store.Path, "store.path"); pol != nil {
+// nextID returns the id above the highest one of the policy, and of the file that the token goes into:
+// that of a deleted token would be mistaken for it in the audit log. Without a sound policy it is 1.
+func (e *env) nextID(into string) int64 {
+	highest, depth := int64(0), config.Defaults().Policy.MaxDepth
+	above := func(pol *store.Policy) {
 		for _, r := range pol.Records() {
 			highest = max(highest, r.Token.ID)
+		}
+	}
+	s, faults := config.Load(e.file)
+	if s != nil {
+		depth = s.Policy.MaxDepth
+	}
+	if faults.Err() == nil {
+		if pol, _ := readPolicy(s, s.Store.Path, "store.path"); pol != nil {
+			above(pol.Policy)
+		}
+	}
+	if into == "" {
+		return max(highest+1, 1)
+	}
+	if text, err := os.ReadFile(into); err == nil { // who inserts the token says why it cannot be read
+		if pol, _ := store.ReadPolicy(into, text, nil, depth); pol != nil {
+			above(pol)
 		}
 	}
 	return max(highest+1, 1) // 1 above the very last id there is

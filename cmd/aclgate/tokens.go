@@ -297,6 +297,9 @@ func (e *env) changeToken(ctx context.Context, method, id string, body []byte, w
 	return err
 }
 
+// tokenNamed names a token that was made.
+func tokenNamed(id int64, cid any) string { return fmt.Sprintf("token %d of account %v", id, cid) }
+
 // makeToken makes a token in the database of the running gateway, and prints its key.
 func (e *env) makeToken(ctx context.Context, f *newFlags, further map[string]any, out *keyFile) error {
 	if f.id != 0 {
@@ -341,5 +344,5 @@ func (e *env) makeToken(ctx context.Context, f *newFlags, further map[string]any
 	if f.access == "" && further["access"] == nil {
 		text += fmt.Sprintf(" It may do nothing yet: aclgate token edit %d --access", made.ID)
 	}
-	return out.say(e.stderr, e.stdout, text, made.Key)
+	return out.say(e.stderr, e.stdout, tokenNamed(made.ID, string(fields["cid"])), text, made.Key)
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // errByHand ends what InsertToken cannot do without touching what somebody wrote.
-var errByHand = errors.New("put the YAML under \"tokens:\" by hand")
+var errByHand = errors.New("leave out --into, and put the YAML that is printed under \"tokens:\" by hand")
 
 // InsertToken returns the text of a policy file with one token more, behind the last one. Everything
 // else stays as it is, comments too. Where the list is written so that no line can be added, the

@@ -34,7 +34,7 @@ func TestInsertToken(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		head + "tokens: [{id: 3, key_sha256: " + digestOne + ", cid: 1, expire: 4102444800, access: {type: noapi}}]\n": "p.yaml:3: the tokens are written in brackets: put the YAML",
+		head + "tokens: [{id: 3, key_sha256: " + digestOne + ", cid: 1, expire: 4102444800, access: {type: noapi}}]\n": "p.yaml:3: the tokens are written in brackets: leave out --into, and put the YAML that is printed",
 		strings.Replace(head, "1}", "1\r}", 1) + "tokens: []\n":                                                        "some lines end with a carriage return alone",
 		head + "tokens: [\n]\n":             "p.yaml:3: the empty list of tokens is not written as []",
 		"accounts: [{id: 2}]\ntokens: []\n": "no account has the id 1",
