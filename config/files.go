@@ -28,7 +28,7 @@ func CheckFiles(s *Settings) strict.Faults {
 			s.fault(report, path, err.Error())
 		}
 	}
-	verify("admin.token_file", checkKey(s.Admin.Token, "put a key of your own there"))
+	verify("admin.token_file", checkKey(s.Admin.Token, "put a key of your own there: (umask 077; openssl rand -hex 32 > FILE)"))
 	verify("upstream.token_file", checkKey(s.Upstream.Token, "put the backend's key there"))
 	verify("mqtt.upstream.token_file", checkKey(s.MQTT.Upstream.Token, "put the broker's key there"))
 	const dsn = "DSN, such as postgres://login:password@host/database"
@@ -98,7 +98,8 @@ func isScheme(word string) bool {
 	return false
 }
 
-// checkKey reports why a key file does not do, by name if that cannot be a key itself.
+// checkKey reports why a key file does not do, by name if that cannot be a key itself: the same goes for
+// FILE in the remedy, which is for a file that is not there.
 func checkKey(file File, remedy string) error {
 	if !file.IsSet() {
 		return nil
@@ -114,6 +115,9 @@ func checkKey(file File, remedy string) error {
 	}
 	if !errors.Is(cause, fs.ErrNotExist) {
 		return fmt.Errorf("cannot read %s: %w", name, cause)
+	}
+	if looksLikeFile(file.Text) {
+		remedy = strings.Replace(remedy, "FILE", file.Path, 1)
 	}
 	return fmt.Errorf("cannot read %s: %w: %s", name, cause, remedy)
 }

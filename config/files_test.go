@@ -106,6 +106,19 @@ func TestMissingKeyFile(t *testing.T) {
 	}
 }
 
+// Ensure that whoever has no key for the administration reads how to make one, at its place.
+func TestMissingAdminKey(t *testing.T) {
+	dir := t.TempDir()
+	for text, file := range map[string]string{"admin.token": dir + "/admin.token", "SECRETSECRETSECRET": "FILE"} {
+		s, _ := Parse(filepath.Join(dir, "f"), []byte("admin: {token_file: "+text+"}"))
+		faults := CheckFiles(s)
+		want := "put a key of your own there: (umask 077; openssl rand -hex 32 > " + file + ")"
+		if len(faults) != 1 || !strings.HasSuffix(faults.Error(), want) || strings.Contains(faults.Error(), "SECRET") {
+			t.Errorf("%s: got %v, want %q", text, faults, want)
+		}
+	}
+}
+
 // newCert returns a certificate that signs itself and its key, in PEM.
 func newCert(t *testing.T) (cert, key string) {
 	t.Helper()

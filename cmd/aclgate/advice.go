@@ -22,6 +22,8 @@ const (
 	soonEnding = 14 * 24 * time.Hour
 	// maxNamed is how many tokens are warned of one by one.
 	maxNamed = 10
+	// enough is how many characters make a key that nobody guesses, even of hexadecimal digits: 128 bits.
+	enough = 32
 )
 
 // adviser warns of what is sound and yet opens more, or less, than it seems to.
@@ -39,6 +41,7 @@ func advise(s *config.Settings, pol *policyFile, now time.Time) strict.Faults {
 	a.clearText()
 	a.certificates()
 	a.secrets()
+	a.guessable()
 	if pol != nil && s.Store.Kind == config.StoreFile {
 		a.tokens(s.Store.Path.Path, pol.Policy)
 		a.owners(pol.Policy)
@@ -154,6 +157,14 @@ func (a *adviser) secrets() {
 		if secret.file.IsSet() && err == nil && info.Mode().IsRegular() && info.Mode()&0o004 != 0 {
 			a.warn(secret.setting, "everybody on this machine can read the key: chmod 600")
 		}
+	}
+}
+
+// guessable warns of a key of the administration that is short: it is made by hand, and opens everything.
+func (a *adviser) guessable() {
+	key, err := config.ReadKeyFile(a.s.Admin.Token.Path)
+	if a.s.Admin.Token.IsSet() && err == nil && len(key) < enough {
+		a.warn("admin.token_file", "the key has %d characters, and whoever guesses it may do everything: make one of %d or more, such as by openssl rand -hex 32", len(key), enough)
 	}
 }
 

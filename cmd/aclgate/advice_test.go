@@ -39,12 +39,16 @@ func TestAdvice(t *testing.T) {
 		{with("8080", "8080, tls: {cert_file: cert.pem, key_file: cert.key}"), "1:52: warning: listen.tls.cert_file: listen.redirect sends " +
 			"clients from http to https, and listen.hsts keeps browsers there; neither is set", 0o600},
 		{with("8080", "8080, hsts: 1d, tls: {cert_file: cert.pem, key_file: cert.key}"), "", 0o600},
+		{quiet + "admin: {token_file: admin.token}\n", "3:21: warning: admin.token_file: the key has 31 characters, and whoever guesses it may do everything: " +
+			"make one of 32 or more, such as by openssl rand -hex 32", 0o600},
+		{quiet + "admin: {token_file: long.token}\n", "", 0o600},
 	}
 	longBefore := time.Unix(1600000000, 0) // the certificates of the tests end
 	for _, row := range rows {
 		dir := write(t, pems())
 		file, key := filepath.Join(dir, "aclgate.yaml"), filepath.Join(dir, "up.token")
-		for path, text := range map[string]string{file: row.settings, key: "upstream-key\n"} {
+		admin, long := filepath.Join(dir, "admin.token"), filepath.Join(dir, "long.token")
+		for path, text := range map[string]string{file: row.settings, key: "upstream-key\n", admin: strings.Repeat("k", 31) + "\n", long: strings.Repeat("k", 32) + "\n"} {
 			if err := os.WriteFile(path, []byte(text), row.mode); err != nil {
 				t.Fatal(err)
 			}

@@ -32,7 +32,9 @@ func (e *env) auditSummary() *cobra.Command {
 		Short: "Group what was refused by reason, name and client, and say what would let it pass",
 		Long: `Read the whole audit log, older files included, and group the requests that were
 refused, or that lost a query parameter: by reason, by the name of the parameter
-or header or the route, and by who sent them. Below, it prints what to add to the
+or header or the route, and by who sent them. So are the actions of MQTT that
+were refused, by the kind of topic; of messages the log has only those that
+clients sent. Below, it prints what to add to the
 settings before existing clients are switched to the gateway.
 
 Parameters that were left out of a GET are seen where the log has the request:
@@ -90,7 +92,7 @@ type refusals struct {
 	refusalKey
 	Requests int       `json:"requests"`
 	Last     time.Time `json:"last"`
-	Example  string    `json:"example"` // method and target of the last one
+	Example  string    `json:"example"` // method and target, or action and topic, of the last one
 	Clients  []string  `json:"clients"` // the first few
 	Others   int       `json:"other_clients"`
 	Remedy   string    `json:"remedy,omitempty"`
@@ -102,11 +104,19 @@ type refusals struct {
 type summary struct {
 	groups   map[refusalKey]*refusals
 	requests int // lines about requests
+	actions  int // lines about what MQTT sessions did
 }
 
 // add counts one line in each group that it belongs to.
 func (s *summary) add(l *record.Line) {
-	if l.Event != "" || l.Action != "" {
+	switch {
+	case l.Event != "":
+		return
+	case l.Action != "":
+		s.actions++
+		if l.Verdict == "deny" {
+			s.count(refusalKey{l.Reason, strings.TrimSpace(l.Action + " " + family(l.Topic))}, l)
+		}
 		return
 	}
 	s.requests++
@@ -129,6 +139,25 @@ func routed(l *record.Line) string {
 	return l.Method + " " + l.Route
 }
 
+// family names topics of a kind, as far as they name no item and are not the clients' own words.
+func family(topic string) string {
+	const own = "own topic"
+	words := strings.Split(topic, "/")
+	switch {
+	case topic == "":
+		return ""
+	case words[0] == "#" || words[0] == "+":
+		return words[0]
+	case words[0] != "flespi" || len(words) < 2:
+		return own
+	}
+	end := 1 // flespi/state/gw/devices
+	for end < min(len(words), 4) && words[end] != "" && strings.Trim(words[end], "abcdefghijklmnopqrstuvwxyz-") == "" {
+		end++
+	}
+	return strings.Join(words[:end], "/")
+}
+
 func unescaped(name string) string {
 	if plain, err := url.PathUnescape(name); err == nil {
 		return plain
@@ -143,7 +172,7 @@ func (s *summary) count(key refusalKey, l *record.Line) {
 		s.groups[key] = g
 	}
 	g.Requests++
-	g.Last, g.Example = l.Time, strings.TrimSpace(l.Method+" "+l.Target)
+	g.Last, g.Example = l.Time, strings.TrimSpace(cmp.Or(l.Method, l.Action)+" "+cmp.Or(l.Target, l.Topic))
 	client := "from " + l.Source
 	if l.Token != 0 {
 		client = fmt.Sprintf("token %d", l.Token)
@@ -169,6 +198,7 @@ var remedies = map[string]string{
 	policy.UnknownRoute.String():  "policy.routes_file, if the backend has this route",
 	policy.UnknownMethod.String(): "policy.routes_file, if the backend takes this method",
 	policy.NoEntry.String():       "an entry for it in the token's acl, if it may do this",
+	policy.NoTopicEntry.String():  "an mqtt entry for it in the token's acl, if it may do this",
 	policy.LimitToken.String():    "limits.per_token",
 	policy.LimitAccount.String():  "limits.per_account",
 	policy.LimitSource.String():   "limits.unauthenticated",
@@ -199,7 +229,11 @@ func (s *summary) report(top int) []*refusals {
 
 func (s *summary) print(w io.Writer, top int) {
 	all := s.report(top)
-	fmt.Fprintf(w, "%s in the log, %s of refusals\n", counted(s.requests, "request", "requests"), counted(len(s.groups), "group", "groups"))
+	asked := counted(s.requests, "request", "requests")
+	if s.actions > 0 {
+		asked += " and " + counted(s.actions, "action", "actions") + " of MQTT"
+	}
+	fmt.Fprintf(w, "%s in the log, %s of refusals\n", asked, counted(len(s.groups), "group", "groups"))
 	if len(all) == 0 {
 		return
 	}

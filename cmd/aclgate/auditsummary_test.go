@@ -9,6 +9,18 @@ import (
 	"time"
 )
 
+// The kind of a topic says neither an item nor what a client made up.
+func TestFamilyOfATopic(t *testing.T) {
+	for topic, want := range map[string]string{
+		"flespi/state/gw/devices/7/telemetry/speed": "flespi/state/gw/devices", "flespi/state/gw/+/7": "flespi/state/gw", "flespi/log/#": "flespi/log",
+		"flespi/SECRET": "flespi", "flespi/state/7": "flespi/state", "flespi": "own topic", "SECRET/x": "own topic", "/flespi": "own topic", "#": "#", "+/x": "+", "": "",
+	} {
+		if got := family(topic); got != want {
+			t.Errorf("%q: got %q, want %q", topic, got, want)
+		}
+	}
+}
+
 // What real clients would lose is grouped, with what lets it pass: asked of a gateway, read from its
 // log.
 func TestAuditSummary(t *testing.T) {

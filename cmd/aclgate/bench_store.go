@@ -26,8 +26,8 @@ copied away. Prints a table of what was measured beside what it should be for a
 million tokens. It takes about two minutes and a gigabyte of disk.
 
 With --postgres URL it does the same in a PostgreSQL database without a store,
-which it takes away again; its login is a superuser, or in the three roles of
-deploy/postgres/roles.sql. Then it measures how long a change takes from its
+which it takes away again; its login is a superuser, or in the three roles that
+"aclgate store roles" makes. Then it measures how long a change takes from its
 commit to the last of --replicas gateways. URL may name a pooler.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -50,8 +50,8 @@ them, which make tokens and change some as a master does, and without. All count
 from the moment at which they were due. It takes a minute.
 
 With --postgres URL the same with a PostgreSQL database without a store, which it
-takes away again; its login is a superuser, or in the three roles of
-deploy/postgres/roles.sql.`
+takes away again; its login is a superuser, or in the three roles that
+"aclgate store roles" makes.`
 	c.Flags().DurationVar(&f.duration, "duration", 20*time.Second, "how long to write, in all rounds")
 	c.Flags().StringVar(&postgres, "postgres", "", "DSN of an empty PostgreSQL database, in the place of SQLite")
 	return c

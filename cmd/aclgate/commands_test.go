@@ -113,6 +113,7 @@ func TestExitCodes(t *testing.T) {
 		{"init without url", []string{"init", "-c", filepath.Join(empty, "a.yaml")}, exitUsage, "--upstream"},
 		{"init with a bad url", []string{"init", "-c", filepath.Join(empty, "a.yaml"), "--upstream", "ftp://x"}, exitUsage, "http://HOST:PORT"},
 		{"token new", []string{"token", "new"}, exitOK, "key_sha256"},
+		{"store roles", []string{"store", "roles"}, exitOK, "CREATE SCHEMA aclgate AUTHORIZATION aclgate_owner"},
 		{"routes", []string{"routes", "/gw/devices/7/messages"}, exitOK, "submodule messages"},
 		{"the catalogue", []string{"routes", "--export"}, exitOK, "- uri: gw/devices\n"},
 		{"an unknown route", []string{"routes", "/gw/nothing"}, exitFailed, "unknown-route"},

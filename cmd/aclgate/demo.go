@@ -101,8 +101,8 @@ the token is used, meets the limit, and is revoked.
 
 With --postgres URL several gateways obey one PostgreSQL database, at addresses
 one port apart: what is revoked at one is refused by all. The database has to be
-without a store; its login is a superuser, or in the three roles of
-deploy/postgres/roles.sql. The store is taken away at the end, the roles stay.
+without a store; its login is a superuser, or in the three roles that
+"aclgate store roles" makes. The store is taken away at the end, the roles stay.
 
   aclgate demo --replicas 3 --postgres 'postgres://postgres@127.0.0.1/demo?sslmode=disable'`,
 		Args: cobra.NoArgs,

@@ -188,12 +188,12 @@ func TestInitNext(t *testing.T) {
 		args, says []string
 		not        string
 	}{
-		"nobody answers": {nil, []string{"Better: mend what kept the backend from being asked, then: rm ", "aclgate.yaml", "policy.yaml", "choose scope.mode"}, "admin.token"},
+		"nobody answers": {nil, []string{"Better: mend what kept the backend from being asked, then: rm ", "aclgate.yaml", "policy.yaml", "choose scope.mode", "token new"}, "admin.token"},
 		"a mode":         {[]string{"--mode", "ids"}, []string{`Name the accounts of your backend under "accounts:".`}, "Better"},
 		"a unit":         {[]string{"--mode", "none", "--systemd"}, []string{"Put the files where", "systemctl enable", "check --live -c /etc/aclgate/aclgate.yaml"}, "serve"},
 		"a unit with a database": {[]string{"--owners", "--systemd"}, []string{"whose items are", "Put the files where", "store migrate -c /etc", "store import ", "systemctl enable", "check --live -c /etc",
-			"item assign"}, "serve"},
-		"a container": {[]string{"--mode", "none", "--compose"}, []string{"check --live\n", "127.0.0.1 is the container itself", "chown -R 65532:65532 ", "docker compose up"}, "serve"},
+			"item assign", `token new --cid ACCOUNT --access '{"type":2`}, "serve"},
+		"a container": {[]string{"--mode", "none", "--compose"}, []string{"check --live\n", "127.0.0.1 is the container itself", "chown -R 65532:65532 ", "docker build -t aclgate .", "docker compose up"}, "serve"},
 	} {
 		folder := write(t, map[string]string{upstreamName: upstreamKey + "\n"})
 		code, stdout, stderr := once(t, append([]string{"init", "-c", filepath.Join(folder, "aclgate.yaml"), "--upstream", "http://127.0.0.1:1"}, row.args...)...)
@@ -204,6 +204,9 @@ func TestInitNext(t *testing.T) {
 				t.Fatalf("%s: got %d\n%s%s\nwant %q after what comes before", name, code, stdout, stderr, want)
 			}
 			rest = rest[at:]
+		}
+		if strings.Contains(stdout, "Put the backend's key") {
+			t.Errorf("%s: the key is there, and got\n%s", name, stdout)
 		}
 		if strings.Contains(rest, row.not) {
 			t.Errorf("%s: got\n%s\nwant no %q", name, stdout, row.not)

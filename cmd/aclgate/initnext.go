@@ -33,7 +33,12 @@ func firstToken(policyFile string, found *survey.Result, accounts []policy.Accou
 	if found != nil && len(found.Collections) > 0 && !slices.Contains(found.Collections, uri) {
 		uri = found.Collections[0]
 	}
-	return line + fmt.Sprintf(` --access '{"type":2,"acl":[{"uri":%q,"methods":["GET"]}]}'`, uri)
+	return line + reading(uri)
+}
+
+// reading returns the flag that lets a token read a collection: without one it may do nothing.
+func reading(uri string) string {
+	return fmt.Sprintf(` --access '{"type":2,"acl":[{"uri":%q,"methods":["GET"]}]}'`, uri)
 }
 
 // sayNext prints what is left to be done.
@@ -42,9 +47,6 @@ func (e *env) sayNext(folder string, f *initFlags, hasKey bool, found *survey.Re
 	at := func(name string) string { return filepath.Join(folder, name) }
 	if !hasKey {
 		steps = append(steps, "Put the backend's key, which the gateway uses, into "+at(upstreamName)+".")
-	}
-	if !f.owners {
-		steps = append(steps, firstToken(at(policyName), found, accounts))
 	}
 	switch {
 	case f.owners:
@@ -56,12 +58,15 @@ func (e *env) sayNext(folder string, f *initFlags, hasKey bool, found *survey.Re
 	case found != nil && len(found.Accounts) == 0 && len(found.CIDs) > 1:
 		steps = append(steps, `Look at "accounts:" in the policy: names and parents are yours to say.`)
 	}
+	if !f.owners { // below the accounts: it is of one of them
+		steps = append(steps, firstToken(at(policyName), found, accounts))
+	}
 	if f.tls != "" {
 		steps = append(steps, "Replace "+at(certName)+" and "+at(certKeyName)+" by your certificate; until then: curl --cacert "+at(certName))
 	}
 	steps = append(steps, f.starting(at)...)
 	if f.owners {
-		steps = append(steps, "Beside it: aclgate item assign gw/devices IDS --cid ACCOUNT, and aclgate token new --cid ACCOUNT")
+		steps = append(steps, "Beside it: aclgate item assign gw/devices IDS --cid ACCOUNT, and aclgate token new --cid ACCOUNT"+reading("gw/devices"))
 	}
 	fmt.Fprint(e.stdout, "\nNext:\n")
 	for i, step := range steps {
@@ -89,7 +94,8 @@ func (f *initFlags) starting(at func(name string) string) []string {
 		if u, err := url.Parse(f.url); err == nil && isPrivate(net.JoinHostPort(u.Hostname(), "")) {
 			steps = append(steps, "In upstream.urls name the backend as the container reaches it: "+u.Hostname()+" is the container itself there.")
 		}
-		return append(steps, "Let the container read and write the folder: chown -R 65532:65532 "+at(""), "docker compose up")
+		return append(steps, "Let the container read and write the folder: chown -R 65532:65532 "+at(""),
+			"Build the image once, from the Dockerfile of the project, in the folder of its sources: docker build -t aclgate .", "docker compose up")
 	}
 	return append(steps, "aclgate serve")
 }

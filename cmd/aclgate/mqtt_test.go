@@ -285,6 +285,15 @@ func TestMQTTAudited(t *testing.T) {
 			t.Errorf("audit tail does not show %q:\n%s", want, shown)
 		}
 	}
+	_, summary, _ := once(t, "audit", "summary", "-c", g.file())
+	squeezed := strings.Join(strings.Fields(summary), " ")
+	for _, want := range []string{
+		"0 requests and ", " actions of MQTT in the log, 2 groups of refusals", "1 no-topic-entry subscribe own topic token 2", "1 token-unknown connect from 127.0.0.1",
+	} {
+		if !strings.Contains(squeezed, want) || strings.Contains(summary, "others") {
+			t.Errorf("audit summary does not show %q alone:\n%s", want, summary)
+		}
+	}
 	text := readText(t, g.folder, "audit.jsonl")
 	if strings.Contains(text, "one-channel") || strings.Contains(text, "nobody-has") || strings.Contains(text, brokerKey) {
 		t.Errorf("a key is in the audit log: %s", text)

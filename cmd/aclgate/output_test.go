@@ -18,7 +18,7 @@ var noTable = map[string]string{
 	"aclgate reload": "one line", "aclgate version": "one line", "aclgate schema": "is JSON", "aclgate user hash": "one line",
 	"aclgate item assign": "one line", "aclgate item import": "one line", "aclgate item export": "CSV",
 	"aclgate store accept": "one line", "aclgate store backup": "three lines", "aclgate store export": "YAML", "aclgate store import": "one line",
-	"aclgate store migrate": "one line", "aclgate store prune": "one line",
+	"aclgate store migrate": "one line", "aclgate store prune": "one line", "aclgate store roles": "SQL",
 	"aclgate token new": "a key and YAML", "aclgate token show": "one record", "aclgate token edit": "one record",
 	"aclgate token revoke": "nothing", "aclgate token enable": "nothing", "aclgate token disable": "nothing",
 	"aclgate account": "help", "aclgate account new": "one line", "aclgate account show": "is JSON", "aclgate account edit": "nothing",

@@ -28,7 +28,7 @@ status, verify and accept ask the running gateway; with --offline status and
 verify read the database alone. The others work on the database itself, beside
 gateways that run or not: they obey with their next poll what was changed.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	c.AddCommand(e.storeMigrate(), e.storeImport(), e.storeExport(), e.storeStatus(), e.storeVerify(), e.storeBackup(), e.storePrune(), e.storeAccept())
+	c.AddCommand(e.storeMigrate(), e.storeRoles(), e.storeImport(), e.storeExport(), e.storeStatus(), e.storeVerify(), e.storeBackup(), e.storePrune(), e.storeAccept())
 	return c
 }
 
@@ -62,7 +62,8 @@ func (e *env) storeMigrate() *cobra.Command {
 		Long: `Make the database that store.path names, if it is not there, or bring its schema
 to the one of this aclgate: in one transaction, after a copy beside it. In
 PostgreSQL the database has to be there; its schema is made by a login in the
-role aclgate_owner. Gateways know their own schema and the one before: upgrade
+role aclgate_owner, or by a superuser, whose login makes the roles itself:
+else "aclgate store roles" prints what makes them. Gateways know their own schema and the one before: upgrade
 all of them first, then migrate.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -92,6 +93,24 @@ all of them first, then migrate.`,
 	}
 	c.Flags().StringVar(&owner, "url-file", "", "PostgreSQL: file with the DSN of a login in aclgate_owner (default: store.admin_url_file)")
 	return c
+}
+
+func (e *env) storeRoles() *cobra.Command {
+	return &cobra.Command{
+		Use:   "roles",
+		Short: "Print the SQL that makes the roles and the schema in PostgreSQL",
+		Long: `Print the SQL that makes the roles aclgate_owner, aclgate_admin and
+aclgate_replica, and the schema, for a superuser to run once. What is there
+already stays. "aclgate store migrate" does the same itself with the login of a
+superuser.
+
+  aclgate store roles | psql -d aclgate`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprint(e.stdout, app.StoreRoles())
+			return failed(err)
+		},
+	}
 }
 
 type importFlags struct{ replace, dryRun bool }

@@ -48,6 +48,9 @@ func OpenDatabase(ctx context.Context, s *config.Settings) (Database, error) {
 	return e, nil
 }
 
+// StoreRoles returns the SQL that makes the roles of a PostgreSQL store.
+func StoreRoles() string { return postgres.Roles() }
+
 // errOccupied says that a demo would be put beside somebody's records.
 var errOccupied = errors.New("there is a store in this database already: name one without")
 

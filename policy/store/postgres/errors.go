@@ -40,7 +40,7 @@ const (
 // advice says what a code means and what to do. The last step is the reader's.
 var advice = map[string]string{
 	codeReadOnly:     "this is a standby, or takes no writes: the DSN has to name the primary; with several hosts in it the gateway finds that by itself",
-	codeNoPrivilege:  "this login may not: put it in aclgate_replica (store.url_file), aclgate_admin (store.admin_url_file) or aclgate_owner (store migrate --url-file); deploy/postgres/roles.sql shows how",
+	codeNoPrivilege:  "this login may not: put it in aclgate_replica (store.url_file), aclgate_admin (store.admin_url_file) or aclgate_owner (store migrate --url-file); `aclgate store roles` shows how",
 	codeNoTable:      "there is no schema, or an older one: run `aclgate store migrate --url-file FILE` (the DSN of a login in aclgate_owner), then `aclgate store import policy.yaml`",
 	codeNoFunction:   "there is no schema, or an older one: run `aclgate store migrate --url-file FILE` (the DSN of a login in aclgate_owner)",
 	codeNoSchema:     "there is no schema: run `aclgate store migrate`, then `aclgate store import policy.yaml`",

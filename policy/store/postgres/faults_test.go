@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -16,14 +14,6 @@ import (
 	"aclgate/policy/store/enginetest"
 	"aclgate/policy/store/postgres/pgtest"
 )
-
-// deploy/postgres has the roles for whoever makes them by hand: the same as migrate makes.
-func TestRolesAreThoseOfDeploy(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "..", "deploy", "postgres", "roles.sql"))
-	if err != nil || string(text) != roles {
-		t.Errorf("deploy/postgres/roles.sql is not policy/store/postgres/roles.sql: %v", err)
-	}
-}
 
 // A DSN gives TLS that names the server, or is refused; whatever it says, no error shows it.
 func TestDSN(t *testing.T) {

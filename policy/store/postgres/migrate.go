@@ -23,6 +23,10 @@ var schema3 string
 //go:embed roles.sql
 var roles string
 
+// Roles returns the SQL that makes the roles and the schema, for a superuser to run once. Migrate runs it
+// itself where its login may.
+func Roles() string { return roles }
+
 // steps lead from each version of the schema to the next: the first makes version 1 of nothing. A
 // step that was released never changes.
 var steps = []string{schema, schema2, schema3}
@@ -34,7 +38,7 @@ const oldest = 130000
 var (
 	errEncoding = errors.New("the encoding of the database is not UTF8: make one with createdb --encoding UTF8 --template template0")
 	errOld      = errors.New("the server is older than PostgreSQL 13: upgrade it")
-	errNoRoles  = errors.New("the roles aclgate_owner, aclgate_admin and aclgate_replica are not there, and this login may not make them: run deploy/postgres/roles.sql as a superuser")
+	errNoRoles  = errors.New("the roles aclgate_owner, aclgate_admin and aclgate_replica are not there, and this login may not make them: run what `aclgate store roles` prints as a superuser: aclgate store roles | psql -d DATABASE")
 )
 
 // Unusable is why a database that answers cannot be used as it is.
