@@ -45,7 +45,8 @@ func (e *env) itemAssign() *cobra.Command {
 		Short: "Give items to an account",
 		Long: `Give items to an account, in one transaction. Items that the backend does not list
 twice in a row lose their owner again; where a gateway runs that can be asked
-(admin.token_file), a warning says how many of them it does not see.
+(admin.token_file), a warning says how many of them it does not see, or that it could
+not read them. What no token needs it reads for that, and waits up to two seconds.
 
   aclgate item assign gw/devices 1-100,205 --cid 11`,
 		Args: cobra.ExactArgs(2),
@@ -60,11 +61,14 @@ twice in a row lose their owner again; where a gateway runs that can be asked
 			rows := func(yield func(store.Owner) error) error {
 				return each(spans, func(id int64) error { return yield(store.Owner{Collection: args[0], ID: id, CID: cid}) })
 			}
-			missing := e.missing(cmd.Context(), args[0], spans)
+			missing, asked := e.missing(cmd.Context(), args[0], spans)
 			if err := e.putOwners(cmd.Context(), rows); err != nil {
 				return err
 			}
-			if missing.Unknown > 0 {
+			switch {
+			case asked && !missing.Read:
+				fmt.Fprintf(e.stderr, "warning: the gateway could not read %s: whether the backend lists these items was not checked; what is not listed twice in a row loses its owner again\n", args[0])
+			case missing.Unknown > 0:
 				fmt.Fprintf(e.stderr, "warning: the backend does not list %d of them (such as %s): what is not listed twice in a row loses its owner again\n",
 					missing.Unknown, runs(missing.First))
 			}
@@ -77,11 +81,11 @@ twice in a row lose their owner again; where a gateway runs that can be asked
 }
 
 // missing asks the running gateway which items the backend does not list. Where none runs, or none can be
-// asked, nothing is said of that.
-func (e *env) missing(ctx context.Context, collection string, spans []store.Span) (m store.Missing) {
+// asked, nothing is said of that: asked is false.
+func (e *env) missing(ctx context.Context, collection string, spans []store.Span) (m store.Missing, asked bool) {
 	s, err := e.loadSettings()
-	if err != nil || !s.Admin.Token.IsSet() {
-		return m
+	if err != nil || !s.Admin.Token.IsSet() || s.Scope.Owners != config.OwnersStore {
+		return m, false
 	}
 	question := store.Missing{Collection: collection}
 	for _, span := range spans {
@@ -89,16 +93,16 @@ func (e *env) missing(ctx context.Context, collection string, spans []store.Span
 	}
 	body, err := json.Marshal(&question)
 	if err != nil {
-		return m
+		return m, false
 	}
 	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
 	status, text, err := e.askAdmin(ctx, s, http.MethodPost, "/items", body)
 	var answer struct{ Result []store.Missing }
 	if err != nil || status != http.StatusOK || json.Unmarshal([]byte(text), &answer) != nil || len(answer.Result) != 1 {
-		return m
+		return m, false
 	}
-	return answer.Result[0]
+	return answer.Result[0], true
 }
 
 // maxAssigned bounds the items of one command line: a run is quickly written too long.

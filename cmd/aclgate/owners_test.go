@@ -323,3 +323,26 @@ func TestPolicyFileAsADatabase(t *testing.T) {
 		t.Errorf("the policy became %s", text)
 	}
 }
+
+// What no token needs is read when items of it are assigned; where it cannot be read, that is said.
+func TestAssignReadsFirst(t *testing.T) {
+	t.Parallel()
+	for broken, want := range map[bool]string{
+		false: "warning: the backend does not list 2 of them (such as 98-99)",
+		true:  "warning: the gateway could not read gw/devices: whether the backend lists these items was not checked",
+	} {
+		b, _ := ownersBackend(t)
+		if broken {
+			b.SetFault(func(*backend.Request) *backend.Canned { return &backend.Canned{Status: 500} })
+		}
+		none := ownersPolicy[:strings.Index(ownersPolicy, "tokens:")]
+		s := newSite(t, siteOptions{store: "kind: sqlite, path: gate.db", settings: fmt.Sprintf(ownersSettings, ""), policy: none, backend: b})
+		s.runs(exitOK, "store", "migrate")
+		s.runs(exitOK, "store", "import", filepath.Join(s.folder, "policy.yaml"))
+		g := &gate{start(t, "serve", "-c", s.file()), s}
+		g.await(g.admin+"/healthz", 200)
+		if out := g.runs(exitOK, "item", "assign", "gw/devices", "1,98-99", "--cid", "11"); !strings.HasPrefix(out, "3 items\n"+want) {
+			t.Errorf("broken %v: got %q, want %q", broken, out, want)
+		}
+	}
+}

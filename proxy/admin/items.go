@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 
@@ -8,7 +9,7 @@ import (
 )
 
 // HandleItems adds the resource that answers a store.Missing. It must be called before Serve.
-func (s *Server) HandleItems(find func(*store.Missing)) {
+func (s *Server) HandleItems(find func(context.Context, *store.Missing)) {
 	s.Handle(http.MethodPost, "/items", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var m store.Missing
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxQuestion)).Decode(&m); err != nil {
@@ -16,7 +17,7 @@ func (s *Server) HandleItems(find func(*store.Missing)) {
 			return
 		}
 		m.Read, m.Unknown, m.First = false, 0, nil
-		find(&m)
+		find(r.Context(), &m)
 		m.Runs = nil
 		Answer(w, &m)
 	}))

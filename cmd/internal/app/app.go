@@ -82,6 +82,7 @@ type App struct {
 	transport *upstream.Transport
 	resolver  *index.Resolver
 	index     *index.ItemIndex
+	asked     askedItems      // what the operator asks about and no token needs
 	platform  *platform.API   // nil: it is not served
 	quota     *quota.Book     // what limits say of accounts
 	peer      debt.Peer       // where gateways add up what they have admitted; nil: each is alone

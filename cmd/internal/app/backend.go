@@ -68,7 +68,7 @@ func (a *App) openIndex() {
 	a.index = index.New(index.Options{
 		Backend: a.transport, Key: a.ownKey, Mode: a.engine.Mode, Catalogue: a.engine.Catalogue, Tree: a.policy.Tree,
 		Owners:  a.openOwners(),
-		Demand:  func() index.Demand { return index.DemandOf(a.engine, a.tokenShapes) },
+		Demand:  a.demand,
 		Refresh: s.Refresh, MaxStaleness: s.MaxStaleness, MaxTarget: a.settings.Upstream.MaxURLBytes, Log: a.log,
 		Connections: a.settings.Upstream.MaxConnections,
 	})

@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"aclgate/config"
 	"aclgate/policy"
@@ -68,19 +70,73 @@ func (a *App) owned(items []store.Owner) {
 	a.index.OwnersChanged(named)
 }
 
-// Bounds of a question about missing items: how many are looked up, and how many are named.
+// Bounds of a question about missing items: how many are looked up, how many are named, and how long it
+// waits for a first reading.
 const (
-	maxMissing   = 10_000_000
-	namedMissing = 5
+	maxMissing     = 10_000_000
+	namedMissing   = 5
+	firstReadFor   = 2 * time.Second
+	firstReadEvery = 20 * time.Millisecond
 )
 
-// missing says which items the last reading of a collection did not have.
-func (a *App) missing(m *store.Missing) {
+// askedItems counts who asks about the items of a collection now.
+type askedItems struct {
+	mu  sync.Mutex
+	all map[*policy.Collection]int
+}
+
+func (q *askedItems) add(c *policy.Collection, n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.all == nil {
+		q.all = map[*policy.Collection]int{}
+	}
+	if q.all[c] += n; q.all[c] == 0 {
+		delete(q.all, c)
+	}
+}
+
+// demand is what has to be read: what tokens need, and what is asked about.
+func (a *App) demand() index.Demand {
+	d := index.DemandOf(a.engine, a.tokenShapes)
+	a.asked.mu.Lock()
+	defer a.asked.mu.Unlock()
+	d.Collections = slices.AppendSeq(slices.Clone(d.Collections), maps.Keys(a.asked.all))
+	return d
+}
+
+// firstRead has a collection read that was not, and waits for it a while. It is kept until done is called.
+func (a *App) firstRead(ctx context.Context, c *policy.Collection) (done func()) {
+	if !a.index.ReadAt(c).IsZero() {
+		return func() {}
+	}
+	a.asked.add(c, 1)
+	a.index.PolicyLoaded()
+	ctx, cancel := context.WithTimeout(ctx, firstReadFor)
+	defer cancel()
+	tick := time.NewTicker(firstReadEvery)
+	defer tick.Stop()
+	for ctx.Err() == nil && a.index.ReadAt(c).IsZero() {
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
+	return func() {
+		a.asked.add(c, -1)
+		a.index.PolicyLoaded()
+	}
+}
+
+// missing says which items the last reading of a collection did not have. What no token needs was not read:
+// it is now.
+func (a *App) missing(ctx context.Context, m *store.Missing) {
 	i := slices.IndexFunc(a.engine.Catalogue.Collections, func(c *policy.Collection) bool { return c.URI == m.Collection })
 	if i < 0 || a.index == nil {
 		return
 	}
 	c := a.engine.Catalogue.Collections[i]
+	defer a.firstRead(ctx, c)()
 	view := a.index.View(a.policy.Tree())
 	if m.Read = view.Keeps(c) && !a.index.ReadAt(c).IsZero(); !m.Read {
 		return
