@@ -49,6 +49,21 @@ func reopen(t testing.TB, port int, database string) *Engine {
 	return e
 }
 
+// The login of a superuser makes the roles and the schema itself; that of nobody reads how they are made.
+func TestMigrateMakesTheRoles(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Start(t)
+	s.SQL("postgres", "DROP ROLE aclgate_owner, aclgate_admin, aclgate_replica")
+	s.SQL("postgres", "CREATE DATABASE bare")
+	if _, err := Migrate(t.Context(), file(t, s.URL("bare", "t_nobody"))); !errors.Is(err, errNoRoles) {
+		t.Errorf("nobody: got %v, want %v", err, errNoRoles)
+	}
+	if m, err := Migrate(t.Context(), file(t, s.URL("bare", "root"))); err != nil || m.From != 0 || m.To != len(steps) {
+		t.Errorf("a superuser: got %+v, %v", m, err)
+	}
+	s.SQL("bare", Roles()) // what is there stays
+}
+
 func TestEngine(t *testing.T) {
 	t.Parallel()
 	s := pgtest.Start(t)
