@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,7 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aclgate/cmd/internal/app"
+	"aclgate/config"
 	"aclgate/config/strict"
+	"aclgate/policy/store"
 )
 
 func (e *env) storeAccept() *cobra.Command {
@@ -49,23 +51,36 @@ func (e *env) changes() *cobra.Command {
 the names of the fields that changed, and how. Who is the id of a token, "user" and
 an id, "operator", or "db" for a hand in the database; how is its account, the acting one (cid), the
 decision and the address. With --output json each line is one object, with what
-was before and what after, with digests as their first 8 digits.`,
+was before and what after, with digests as their first 8 digits. --offline reads the
+database itself, where no gateway runs.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			path := "/store/changes?"
+			path, q := "/store/changes?", store.ChangeQuery{Limit: pageRows}
 			if token != "" {
-				if _, ok := strict.ParseID(token); !ok {
+				id, ok := strict.ParseID(token)
+				if !ok {
 					return fmt.Errorf("--token: expected the id of a token, a number from 1 on, found %q", token)
 				}
 				path += "token=" + token + "&"
+				q.Table, q.ID = store.Tokens, id
 			}
-			return e.printChanges(cmd.Context(), path, after, output.json())
+			if !e.offline {
+				return e.printChanges(after, output.json(), func(after int64) ([]json.RawMessage, error) {
+					return e.storeResults(cmd.Context(), http.MethodGet, fmt.Sprintf("%safter=%d", path, after), nil)
+				})
+			}
+			return e.withDatabase(cmd.Context(), func(_ *config.Settings, db app.Database) error {
+				return e.printChanges(after, output.json(), func(after int64) ([]json.RawMessage, error) {
+					q.After = after
+					return app.History(cmd.Context(), db, q)
+				})
+			})
 		},
 	}
 	c.Flags().StringVar(&token, "token", "", "of the token with this id alone")
 	c.Flags().Int64Var(&after, "after", 0, "from the revision behind this one on")
 	output.addJSON(c)
-	return c
+	return e.offlineFlag(c)
 }
 
 // historyLine is a change as the admin listener answers it.
@@ -78,10 +93,10 @@ type historyLine struct {
 	Before, After json.RawMessage
 }
 
-// printChanges prints the history page by page.
-func (e *env) printChanges(ctx context.Context, path string, after int64, asJSON bool) error {
+// printChanges prints the history page by page: next returns what is behind a revision.
+func (e *env) printChanges(after int64, asJSON bool, next func(after int64) ([]json.RawMessage, error)) error {
 	for {
-		lines, err := e.storeResults(ctx, http.MethodGet, fmt.Sprintf("%safter=%d", path, after), nil)
+		lines, err := next(after)
 		if err != nil || len(lines) == 0 {
 			return err
 		}

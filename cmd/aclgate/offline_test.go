@@ -53,8 +53,17 @@ func TestOffline(t *testing.T) {
 	}
 	s.runs(exitOK, "token", "revoke", "--offline", "20")
 	g.refuses(key, 200, `{"errors":[{"code":401,"reason":"invalid or expired token"}],"result":[]}`)
-	if out := s.runs(exitOK, "changes"); !strings.Contains(out, "offline") {
-		t.Errorf("the history does not say where a change came from: %s", out)
+	asked := s.runs(exitOK, "changes")
+	if !strings.Contains(asked, "offline") {
+		t.Errorf("the history does not say where a change came from: %s", asked)
+	}
+	tokenOnly := s.runs(exitOK, "changes", "--token", "20", "--output", "json")
+	g.end()
+	if out := s.runs(exitOK, "changes", "--offline"); out != asked {
+		t.Errorf("without a gateway the history is another one:\n%s\nand\n%s", out, asked)
+	}
+	if out := s.runs(exitOK, "changes", "--offline", "--token", "20", "--output", "json"); out != tokenOnly || strings.Count(out, "\n") != 2 {
+		t.Errorf("got\n%s, want\n%s", out, tokenOnly)
 	}
 }
 

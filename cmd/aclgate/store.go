@@ -349,6 +349,8 @@ func (e *env) storeResults(ctx context.Context, method, path string, body []byte
 		return nil, err
 	case s.Store.Kind == config.StoreFile:
 		return nil, failed(errors.New("store.kind is file: edit the policy file itself; the gateway reads it within two seconds"))
+	case !s.Admin.Token.IsSet() && method == http.MethodGet:
+		return nil, failed(errors.New("this needs admin.token_file in the settings: the administration of the gateway is behind it; or say --offline"))
 	case !s.Admin.Token.IsSet():
 		return nil, failed(errors.New("this needs admin.token_file in the settings: the administration of the gateway is behind it"))
 	}

@@ -114,6 +114,12 @@ type change struct {
 	After    json.RawMessage `json:"after,omitempty"`
 }
 
+// ShowChange returns a change of the history as an operator may see it, to be written as JSON.
+func ShowChange(c store.Change) any {
+	actor, how := c.Who()
+	return change{c.Rev, c.At.UTC(), actor, how, c.Table.String(), c.IDs, shown(c.Before), shown(c.After)}
+}
+
 func (h *records) changes(w http.ResponseWriter, r *http.Request) {
 	q := store.ChangeQuery{Limit: maxChanges}
 	for name, dst := range map[string]*int64{"after": &q.After, "token": &q.ID} {
@@ -131,8 +137,7 @@ func (h *records) changes(w http.ResponseWriter, r *http.Request) {
 	}
 	var all []any
 	err := h.live.Engine().Changes(r.Context(), q, func(c store.Change) error {
-		actor, how := c.Who()
-		all = append(all, change{c.Rev, c.At.UTC(), actor, how, c.Table.String(), c.IDs, shown(c.Before), shown(c.After)})
+		all = append(all, ShowChange(c))
 		return nil
 	})
 	if err != nil {

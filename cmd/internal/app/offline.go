@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"aclgate/policy"
 	"aclgate/policy/routes"
 	"aclgate/policy/store"
+	"aclgate/proxy/admin"
 	"aclgate/proxy/login"
 	"aclgate/proxy/platform"
 )
@@ -58,6 +60,16 @@ func (o *Offline) Ask(ctx context.Context, method, target string, body []byte) (
 		Request: &req, Body: body, Operator: true, Scope: req.CID, Now: time.Now(), Decision: record.NewID().String(), Source: "offline",
 	})
 	return a.Status, a.Body, a.Err
+}
+
+// History returns changes of a database as the admin listener answers them.
+func History(ctx context.Context, db Database, q store.ChangeQuery) (all []json.RawMessage, err error) {
+	err = db.Changes(ctx, q, func(c store.Change) error {
+		text, err := json.Marshal(admin.ShowChange(c))
+		all = append(all, text)
+		return err
+	})
+	return all, err
 }
 
 // unfollowed is a platform.Store over a database that nobody here follows.
