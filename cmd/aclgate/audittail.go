@@ -180,6 +180,11 @@ func actionLine(at, who string, l *record.Line) string {
 	return strings.TrimRight(line, " ")
 }
 
+// commas writes ids as 7,9.
+func commas(ids []int64) string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(ids), " ", ","), "[]")
+}
+
 // changeLine returns a change by an operator, or of records, for people.
 func changeLine(at string, l *record.Line) string {
 	words := []string{l.Event}
@@ -188,7 +193,16 @@ func changeLine(at string, l *record.Line) string {
 	}
 	words = append(words, fmt.Sprintf("revision %d", l.Revision))
 	if l.Table != "" {
-		words = append(words, l.Actor, l.Table+"/"+strings.Trim(strings.ReplaceAll(fmt.Sprint(l.IDs), " ", ","), "[]"))
+		words = append(words, l.Actor, l.Table+"/"+commas(l.IDs))
+		switch {
+		case l.Gone == nil || len(l.IDs) == 0: // an older gateway wrote it, or too many have changed
+		case len(l.Gone) == len(l.IDs) && l.Count == 0:
+			words = append(words, "deleted")
+		case len(l.Gone) > 0:
+			words = append(words, "deleted of them: "+commas(l.Gone))
+		default:
+			words = append(words, "new or changed")
+		}
 	}
 	if l.Count > 0 {
 		words = append(words, fmt.Sprintf("and others, %d in all", l.Count))

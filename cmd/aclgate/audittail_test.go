@@ -20,3 +20,20 @@ func TestAuditTailNamesTheAccount(t *testing.T) {
 		t.Errorf("got %s", out)
 	}
 }
+
+// The line of a change says whether the record is there, for people and as JSON.
+func TestAuditTailSaysDeleted(t *testing.T) {
+	t.Parallel()
+	g := startDatabase(t)
+	g.runs(exitOK, "token", "new", "--cid", "1")
+	g.runs(exitOK, "token", "revoke", "2")
+	g.end() // the log is whole
+	out := g.runs(exitOK, "audit", "tail", "-n", "0")
+	made, revoked := strings.Index(out, "operator tokens/2 new or changed"), strings.Index(out, "operator tokens/2 deleted")
+	if made < 0 || revoked < made {
+		t.Errorf("got %s", out)
+	}
+	if out := g.runs(exitOK, "audit", "tail", "-n", "0", "--output", "json"); strings.Count(out, `"gone":[2]`) != 1 {
+		t.Errorf("got %s", out)
+	}
+}

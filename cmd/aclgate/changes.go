@@ -130,7 +130,7 @@ func (c *historyLine) record() string {
 			return fmt.Sprintf("%s/%d", item.Collection, item.ID)
 		}
 	}
-	return c.Table + "/" + strings.Trim(strings.ReplaceAll(fmt.Sprint(c.IDs), " ", ","), "[]")
+	return c.Table + "/" + commas(c.IDs)
 }
 
 // what says what became of the record.

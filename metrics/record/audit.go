@@ -134,6 +134,7 @@ type StoreChange struct {
 	Actor    string    `json:"actor"`          // the id of a token, operator, or db
 	Table    string    `json:"table"`
 	IDs      []int64   `json:"ids"`             // of the first ones
+	Gone     []int64   `json:"gone"`            // those that are not there any more, of the first ones
 	Count    int       `json:"count,omitempty"` // how many there are, if not all are named
 	How      string    `json:"how,omitempty"`   // the account of the token, the acting one, the decision and the address, as far as known
 }

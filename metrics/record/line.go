@@ -63,6 +63,7 @@ type Line struct {
 	Actor string  `json:"actor"`
 	Table string  `json:"table"`
 	IDs   []int64 `json:"ids"`
+	Gone  []int64 `json:"gone"`  // those of the records that are not there any more; nil: the line does not say
 	Count int     `json:"count"` // of the records, if not all are in IDs
 	How   string  `json:"how"`
 }

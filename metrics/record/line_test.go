@@ -44,12 +44,12 @@ func TestChangeIsALine(t *testing.T) {
 // What a change of records writes is read again, every field of it.
 func TestStoreChangeIsALine(t *testing.T) {
 	text, err := json.Marshal(StoreChange{Time: time.Unix(1700000000, 0).UTC(), Event: "change", From: 3, Revision: 4, Actor: "user 5", Table: "tokens",
-		IDs: []int64{7, 9}, Count: 200, How: "from=::1"})
+		IDs: []int64{7, 9}, Gone: []int64{9}, Count: 200, How: "from=::1"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	l, err := ParseLine(text)
-	if err != nil || l.Event != "change" || l.From != 3 || l.Revision != 4 || l.Actor != "user 5" || l.Table != "tokens" || len(l.IDs) != 2 || l.Count != 200 || l.How != "from=::1" {
+	if err != nil || l.Event != "change" || l.From != 3 || l.Revision != 4 || l.Actor != "user 5" || l.Table != "tokens" || len(l.IDs) != 2 || len(l.Gone) != 1 || l.Gone[0] != 9 || l.Count != 200 || l.How != "from=::1" {
 		t.Errorf("got %+v, %v", l, err)
 	}
 }

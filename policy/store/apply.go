@@ -32,12 +32,34 @@ func (l *Live) apply(b *Batch) {
 	l.stats.apply.Store(int64(time.Since(begun)))
 	l.remember(b.Changes)
 	if l.o.Applied != nil {
+		b.markGone()
 		l.o.Applied(b.Changes)
 	}
 	if len(owned) > 0 && l.o.Owned != nil {
 		l.o.Owned(owned)
 	}
 	l.publish(what)
+}
+
+// markGone notes at each change which of its records are not there any more.
+func (b *Batch) markGone() {
+	gone := map[rowKey]bool{}
+	for _, row := range b.Rows {
+		if row.Doc == nil {
+			gone[rowKey{row.Table, row.ID}] = true
+		}
+	}
+	if len(gone) == 0 {
+		return
+	}
+	for i := range b.Changes {
+		c := &b.Changes[i]
+		for _, id := range c.IDs {
+			if gone[rowKey{c.Table, id}] {
+				c.Gone = append(c.Gone, id)
+			}
+		}
+	}
 }
 
 // applyRows reads the rows of a batch, and puts all but tokens in force.

@@ -102,9 +102,10 @@ type Change struct {
 	Table  Table
 	IDs    []int64 // none: too many to name, read everything
 	At     time.Time
-	Actor  string // who: a token's id, a user, "operator", or "db" for a hand in the database; behind it how, in words
-	Before []byte // JSON: a row, or a list of rows; nil: there was none, or too many
-	After  []byte // the same
+	Actor  string  // who: a token's id, a user, "operator", or "db" for a hand in the database; behind it how, in words
+	Before []byte  // JSON: a row, or a list of rows; nil: there was none, or too many
+	After  []byte  // the same
+	Gone   []int64 // those of IDs that are not there any more; only LiveOptions.Applied is told
 }
 
 // Batch is what Engine.Since found in one snapshot.

@@ -240,12 +240,13 @@ func (a *App) storeChanged(changes []store.Change) {
 		}
 		if i == 0 || last != c.Actor || line.Table != c.Table.String() {
 			actor, how := c.Who()
-			line, count = record.StoreChange{From: c.Rev, Actor: actor, How: how, Table: c.Table.String(), IDs: []int64{}}, 0
+			line, count = record.StoreChange{From: c.Rev, Actor: actor, How: how, Table: c.Table.String(), IDs: []int64{}, Gone: []int64{}}, 0
 		}
 		last = c.Actor
 		line.Time, line.Revision = c.At, c.Rev
 		count += len(c.IDs)
 		line.IDs = append(line.IDs, c.IDs[:min(len(c.IDs), maxNamed-len(line.IDs))]...)
+		line.Gone = append(line.Gone, c.Gone[:min(len(c.Gone), maxNamed-len(line.Gone))]...)
 	}
 	if len(changes) > 0 {
 		flush()
