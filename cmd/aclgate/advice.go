@@ -199,8 +199,8 @@ func (a *adviser) oneHeader(pol *store.Policy) {
 	}
 }
 
-// issuers warns of realms that take the tokens of an issuer which the settings do not have: everybody
-// who comes with one gets a 401.
+// issuers warns of realms that take the tokens of an issuer which the settings do not have, or would make
+// users where nobody can: whoever comes with one gets a 401.
 func (a *adviser) issuers(pol *store.Policy) {
 	var known []string
 	for _, i := range a.s.Realms.Issuers {
@@ -210,6 +210,9 @@ func (a *adviser) issuers(pol *store.Policy) {
 		realm, err := record.Parse(doc)
 		if err != nil {
 			continue
+		}
+		if a.s.Store.Kind == config.StoreFile && realm.Get("registration").Text == "first-sight" {
+			a.warn("store.kind", "realm %d makes users at first sight, which takes a database: with a policy file whoever is not among its users gets 401", id)
 		}
 		name := realm.Get("claims").Get("issuer").Text
 		if name == "" || slices.Contains(known, name) {

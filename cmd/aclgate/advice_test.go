@@ -197,6 +197,10 @@ func TestAdviceOfIssuers(t *testing.T) {
 		return "accounts: [{id: 1}]\ntokens: []\nrealms: [{id: 7, cid: 1, public_id: acme, name: ACME, claims: {issuer: " + name + "}}]\n"
 	}
 	s := newSite(t, siteOptions{policy: of("crop"), settings: issuers})
+	s.policy(strings.Replace(of("corp"), "name: ACME", "name: ACME, registration: first-sight", 1))
+	if code, _, stderr := once(t, "check", "-c", s.file()); code != exitOK || !strings.Contains(stderr, "realm 7 makes users at first sight, which takes a database") {
+		t.Errorf("got %d %s", code, stderr)
+	}
 	for name, want := range map[string]string{
 		"crop": `realm 7 takes the tokens of "crop", and no issuer has this name: did you mean "corp"?`, "other": `no issuer has this name: name it there, with its URL`, "corp": "",
 	} {

@@ -85,6 +85,12 @@ func TestOfflineUsers(t *testing.T) {
 	}
 	s.runs(exitOK, "user", "password", "1", "--offline", "--password-file", file)
 	key := strings.TrimSpace(s.runs(exitOK, "user", "login", "1", "--offline"))
+	if err := os.WriteFile(file, []byte(key), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := s.runs(exitOK, "explain", "--key-file", file, "GET", "/gw/devices/1"); strings.Contains(out, "token-noapi") || !strings.Contains(out, "role member") {
+		t.Errorf("a session is not explained as its user's: %s", out)
+	}
 	if out := s.runs(exitFailed, "user", "show", "7", "--offline"); !strings.Contains(out, "there is no user 7: aclgate user list") {
 		t.Errorf("got %s", out)
 	}

@@ -112,6 +112,9 @@ const neverEnds = 253402300799
 
 // token returns the token of a record, ready to be evaluated.
 func (p *policyFile) token(rec *store.Record) *policy.Token {
+	if rec.Token.UserID == 0 { // else it was made up, as it may be used
+		rec = app.InUse(p.Policy, rec)
+	}
 	tok := rec.Token
 	if !tok.IsUser {
 		tok.ACL = policy.NewACL(rec.Entries, p.engine.Catalogue)

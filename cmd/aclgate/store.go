@@ -244,8 +244,8 @@ For PostgreSQL, print the line of pg_dump that does it, with the login of
 			case s.Store.Kind == config.StorePostgres && owner == "":
 				return errors.New("with PostgreSQL, backup needs --url-file FILE, with the DSN of a login in aclgate_owner, as store migrate does: the others may not read everything")
 			case s.Store.Kind == config.StorePostgres:
-				fmt.Fprintf(e.stdout, "pg_dump --format custom --schema aclgate --file %s --dbname \"$(cat %s)\"\n", quoted(args[0]), quoted(owner))
-				fmt.Fprintf(e.stderr, "This line writes the backup: append | sh to run it. To restore one, see first what was revoked since: aclgate changes\n"+
+				fmt.Fprintf(e.stdout, "(umask 077; pg_dump --format custom --schema aclgate --file %s --dbname \"$(cat %s)\")\n", quoted(args[0]), quoted(owner))
+				fmt.Fprintf(e.stderr, "This line writes the backup: append | sh to run it. While it runs, others on this machine can see the password of that DSN: leave it out there, and put it into ~/.pgpass. To restore a backup, see first what was revoked since: aclgate changes\n"+
 					"Then, with all gateways stopped, keep what is there, which alone has this history, by such a line with another file, and restore as a superuser:\n"+
 					"pg_restore --clean --if-exists --single-transaction -d DATABASE %s\n"+revokeAgain, quoted(args[0]))
 				return nil

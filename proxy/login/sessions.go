@@ -265,6 +265,15 @@ func SessionOf(r Records, tree *policy.Tree, user, ends int64, said realm.Claims
 	return d.session(user, ends, said)
 }
 
+// Bound returns a token that carries a user as it may be used at this moment, by records without a running
+// gateway: as Load of a Store does.
+func Bound(r Records, tree *policy.Tree, rec *store.Record) *store.Record {
+	d := &directory{records: r, tree: func() *policy.Tree { return tree }}
+	bound := *rec
+	d.bound(&bound, nil)
+	return &bound
+}
+
 // SessionOf returns what a session of a user could do at this moment, as the function of this name does.
 func (s *Service) SessionOf(user, ends int64, said realm.Claims) (*store.Record, bool) {
 	return s.directory.session(user, ends, said)

@@ -74,6 +74,15 @@ func UserSession(p *store.Policy, user, ends int64, claims realm.Claims) *store.
 	return nameSession(rec, found)
 }
 
+// InUse returns a token as it may be used at this moment, by the records of a policy: one that carries a user
+// may do what the user may.
+func InUse(p *store.Policy, rec *store.Record) *store.Record {
+	if rec.Made.User == 0 {
+		return rec
+	}
+	return login.Bound(p, p.Tree, rec)
+}
+
 // ReadClaims reads the claims of a token from elsewhere, an object of JSON; of no text there are none.
 func ReadClaims(text []byte) (realm.Claims, error) {
 	if len(text) == 0 {
