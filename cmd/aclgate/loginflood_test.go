@@ -81,7 +81,7 @@ func TestLoginFlood(t *testing.T) {
 }
 
 // readSteadily asks for an item, 500 times a second, and returns how long each took from when it was
-// due.
+// due. On a machine so busy that none is answered in time it takes longer.
 func readSteadily(t *testing.T, address string, length time.Duration) *hist.Histogram {
 	t.Helper()
 	lane := &load.Lane{Name: "reads", Addr: netip.MustParseAddrPort(address), Calls: []workload.Call{{
@@ -89,6 +89,9 @@ func readSteadily(t *testing.T, address string, length time.Duration) *hist.Hist
 	}}}
 	if err := load.Run(t.Context(), []*load.Lane{lane}, load.Options{Conns: 16, Rate: 500, Warmup: length / 4, Slice: length, Slices: 1}); err != nil {
 		t.Fatal(err)
+	}
+	if lane.Counts.Requests == 0 && length < time.Minute {
+		return readSteadily(t, address, 4*length)
 	}
 	if lane.Counts.Faults > 0 || lane.Corrected.Count() == 0 {
 		t.Fatalf("%d of %d reads failed: %s", lane.Counts.Faults, lane.Counts.Requests, lane.Bad)
