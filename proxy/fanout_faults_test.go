@@ -111,9 +111,9 @@ func through(t *testing.T, url string, firstByte time.Duration, conns int) setup
 	return func(o *Options, _ *policy.Engine, _ *head.Config) { o.Backend = transport }
 }
 
-// Splits that wait for each other's connections all come to their end.
+// Splits that wait for each other's connections all come to their end. It runs alone: who waits for longer
+// than QueueFor goes without.
 func TestPartsWithoutConnections(t *testing.T) {
-	t.Parallel()
 	for _, conns := range []int{1, 2, 3} {
 		b := startList(t)
 		f := long(t, b, 100, 200, maxURL(faultURL), through(t, b.url, 5*time.Second, conns))
