@@ -102,7 +102,7 @@ func through(t *testing.T, url string, firstByte time.Duration, conns int) setup
 	t.Helper()
 	transport, err := upstream.New(upstream.Options{
 		URLs: []string{url}, Dial: time.Second, FirstByte: firstByte, Silence: 5 * time.Second, Idle: 5 * time.Second,
-		MaxConns: conns, QueueMax: 256, QueueFor: 2 * time.Second, // until then parts wait for each other
+		MaxConns: conns, QueueMax: 256, QueueFor: 500 * time.Millisecond, // until then parts wait for each other
 	})
 	if err != nil {
 		t.Fatal(err)
