@@ -162,8 +162,10 @@ func (a *adviser) secrets() {
 
 // guessable warns of a key of the administration that is short: it is made by hand, and opens everything.
 func (a *adviser) guessable() {
-	key, err := config.ReadKeyFile(a.s.Admin.Token.Path)
-	if a.s.Admin.Token.IsSet() && err == nil && len(key) < enough {
+	if !a.s.Admin.Token.IsSet() {
+		return
+	}
+	if key, err := config.ReadKeyFile(a.s.Admin.Token.Path); err == nil && len(key) < enough {
 		a.warn("admin.token_file", "the key has %d characters, and whoever guesses it may do everything: make one of %d or more, such as by openssl rand -hex 32", len(key), enough)
 	}
 }

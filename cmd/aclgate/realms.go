@@ -105,13 +105,19 @@ func (e *env) realmWrite(verb string) *cobra.Command {
 
 // paramsOf returns what --access of a realm or a user says of the tokens of logins.
 func paramsOf(access string) (map[string]any, error) {
-	switch {
-	case access == "":
+	if access == "" {
 		return map[string]any{}, nil
-	case !json.Valid([]byte(access)):
+	}
+	is, err := accessOf(access)
+	return map[string]any{"access": is}, err
+}
+
+// accessOf returns what --access says.
+func accessOf(text string) (json.RawMessage, error) {
+	if !json.Valid([]byte(text)) {
 		return nil, errors.New(`--access: expected JSON such as {"type":0}`)
 	}
-	return map[string]any{"access": json.RawMessage(access)}, nil
+	return json.RawMessage(text), nil
 }
 
 // homeOf returns what flags say of where users live, nil for nothing.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -66,10 +65,9 @@ func (f *roleFlags) fields(set func(flag string) bool) (map[string]any, error) {
 		}
 	}
 	if set("access") {
-		if !json.Valid([]byte(f.access)) {
-			return nil, errors.New(`--access: expected JSON such as {"type":0}`)
+		if fields["access"], err = accessOf(f.access); err != nil {
+			return nil, err
 		}
-		fields["access"] = json.RawMessage(f.access)
 	}
 	if set("administers") {
 		rights := []any{}

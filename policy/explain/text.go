@@ -45,18 +45,23 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 	return int64(n), err
 }
 
-func (r *Report) outcome(p *page) {
-	verdict := fmt.Sprintf("%s (%s): %s.", strings.ToUpper(r.Verdict), r.Reason, r.Meaning)
-	if len(r.Open) > 0 {
-		verdict = strings.ToUpper(r.Verdict) + ": " + r.Meaning + "."
+// decided prints what was decided, or what has to be asked first.
+func (p *page) decided(verdict, reason, meaning, detail string, open []string) {
+	line := fmt.Sprintf("%s (%s): %s.", strings.ToUpper(verdict), reason, meaning)
+	if len(open) > 0 {
+		line = strings.ToUpper(verdict) + ": " + meaning + "."
 	}
-	p.row("Verdict", verdict)
-	for _, q := range r.Open {
+	p.row("Verdict", line)
+	for _, q := range open {
 		p.row("Open", q+".")
 	}
-	if r.Detail != "" {
-		p.row("Detail", r.Detail+".")
+	if detail != "" {
+		p.row("Detail", detail+".")
 	}
+}
+
+func (r *Report) outcome(p *page) {
+	p.decided(r.Verdict, r.Reason, r.Meaning, r.Detail, r.Open)
 	p.row("Client", "gets "+r.Answer.Says+".")
 	switch {
 	case r.Backend != nil:

@@ -3,7 +3,6 @@ package explain
 import (
 	"fmt"
 	"io"
-	"strings"
 )
 
 // printedShown is how many printed filters the text shows.
@@ -14,17 +13,7 @@ func (r *TopicReport) Text() string {
 	var p page
 	p.line(0, r.Action+" "+shorten(r.Topic))
 	p.gap()
-	verdict := fmt.Sprintf("%s (%s): %s.", strings.ToUpper(r.Verdict), r.Reason, r.Meaning)
-	if len(r.Open) > 0 {
-		verdict = strings.ToUpper(r.Verdict) + ": " + r.Meaning + "."
-	}
-	p.row("Verdict", verdict)
-	for _, q := range r.Open {
-		p.row("Open", q+".")
-	}
-	if r.Detail != "" {
-		p.row("Detail", r.Detail+".")
-	}
+	p.decided(r.Verdict, r.Reason, r.Meaning, r.Detail, r.Open)
 	p.row("Client", r.client())
 	r.broker(&p)
 	if len(r.Denied) > 0 {
