@@ -136,8 +136,7 @@ func (e *env) recordDelete(k *recordKind, query func() string) *cobra.Command {
 			if query != nil {
 				path += query()
 			}
-			_, err = e.platform(cmd.Context(), http.MethodDelete, path, nil)
-			return err
+			return e.alter(cmd.Context(), "deleted", k, http.MethodDelete, path, nil)
 		},
 	}
 }
@@ -170,8 +169,7 @@ func (e *env) recordSwitch(k *recordKind, verb string, on bool, short string) *c
 			if err != nil {
 				return err
 			}
-			_, err = e.platform(cmd.Context(), http.MethodPut, path, fmt.Appendf(nil, `{"enabled":%t}`, on))
-			return err
+			return e.alter(cmd.Context(), verb+"d", k, http.MethodPut, path, fmt.Appendf(nil, `{"enabled":%t}`, on))
 		},
 	}
 	c.Flags().BoolVar(&wait, "wait", false, "wait until every gateway obeys")
@@ -282,10 +280,10 @@ func (e *env) writeRecord(cmd *cobra.Command, k *recordKind, args []string, cid 
 	}
 	if len(args) == 1 {
 		path, err := recordPath(k.collection, k.name, args[0], false)
-		if err == nil {
-			_, err = e.platform(cmd.Context(), http.MethodPut, path, body)
+		if err != nil {
+			return err
 		}
-		return err
+		return e.alter(cmd.Context(), "changed", k, http.MethodPut, path, body)
 	}
 	path := k.collection
 	if cid != 0 {

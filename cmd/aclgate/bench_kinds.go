@@ -68,7 +68,11 @@ func (e *env) benchWorld() *cobra.Command {
 			if err := os.MkdirAll(args[0], 0o700); err != nil {
 				return failed(err)
 			}
-			return failed(bench.WriteWorkload(args[0], m, seed))
+			if err := bench.WriteWorkload(args[0], m, seed); err != nil {
+				return failed(err)
+			}
+			fmt.Fprintln(e.stdout, "wrote settings and policy into", args[0])
+			return nil
 		},
 	}
 	c.Flags().StringVar(&mix, "mix", mix, "its name, or a file ending in .yaml")

@@ -50,8 +50,8 @@ items of its account; whom it is for is said by link. docs/sharing.md has exampl
 	c.AddCommand(e.grantWrite("new"), e.recordList(&grantKind), e.grantShow(), e.grantWrite("edit"), e.recordDelete(&grantKind, nil),
 		e.recordSwitch(&grantKind, "enable", true, "Let a grant give something again"),
 		e.recordSwitch(&grantKind, "disable", false, "Have a grant give nothing, at once"),
-		e.grantLink("link", http.MethodPost, "Make a grant one for an account"),
-		e.grantLink("unlink", http.MethodDelete, "Take an account out of a grant"))
+		e.grantLink("link", http.MethodPost, "Make a grant one for an account", "for"),
+		e.grantLink("unlink", http.MethodDelete, "Take an account out of a grant", "no longer for"))
 	return e.offlineFlag(c)
 }
 
@@ -94,7 +94,9 @@ func (e *env) grantShow() *cobra.Command {
 	return c
 }
 
-func (e *env) grantLink(verb, method, short string) *cobra.Command {
+// grantLink returns a command that links a grant with an account, or takes the account out; is says what the
+// grant is then.
+func (e *env) grantLink(verb, method, short, is string) *cobra.Command {
 	return &cobra.Command{
 		Use: verb + " ID ACCOUNT", Short: short, Args: cobra.ExactArgs(2), ValidArgsFunction: e.completeIDs(&grantKind, &accountKind),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -106,7 +108,9 @@ func (e *env) grantLink(verb, method, short string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = e.platform(cmd.Context(), method, path+"/"+account, nil)
+			if _, err = e.platform(cmd.Context(), method, path+"/"+account, nil); err == nil {
+				fmt.Fprintln(e.stdout, e.nameOf(cmd.Context(), &grantKind, path), "is", is, e.nameOf(cmd.Context(), &accountKind, account))
+			}
 			return err
 		},
 	}

@@ -31,11 +31,12 @@ func (e *env) item() *cobra.Command {
 		Long: `Say whose items are, where the gateway keeps that itself (scope.owners: store).
 
 The commands work on the database, beside a gateway that runs or not: it obeys
-within 20 ms what they change. Owners in a policy file are read, not written.`,
+within 20 ms what they change. Only assign asks the gateway something, which
+--offline leaves out. Owners in a policy file are read, not written.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(e.itemAssign(), e.itemList(), e.itemImport(), e.itemExport())
-	return c
+	return e.offlineFlag(c)
 }
 
 func (e *env) itemAssign() *cobra.Command {
@@ -62,7 +63,8 @@ not read them. What no token needs it reads for that, and waits up to two second
 				return each(spans, func(id int64) error { return yield(store.Owner{Collection: args[0], ID: id, CID: cid}) })
 			}
 			missing, asked := e.missing(cmd.Context(), args[0], spans)
-			if err := e.putOwners(cmd.Context(), rows); err != nil {
+			done := fmt.Sprintf("of %s given to account %d", args[0], cid)
+			if err := e.putOwners(cmd.Context(), done, rows); err != nil {
 				return err
 			}
 			switch {
@@ -84,7 +86,7 @@ not read them. What no token needs it reads for that, and waits up to two second
 // asked, nothing is said of that: asked is false.
 func (e *env) missing(ctx context.Context, collection string, spans []store.Span) (m store.Missing, asked bool) {
 	s, err := e.loadSettings()
-	if err != nil || !s.Admin.Token.IsSet() || s.Scope.Owners != config.OwnersStore {
+	if err != nil || e.offline || !s.Admin.Token.IsSet() || s.Scope.Owners != config.OwnersStore {
 		return m, false
 	}
 	question := store.Missing{Collection: collection}
@@ -165,8 +167,8 @@ func itemCollections(cat *policy.Catalogue) func(uri string) error {
 	}
 }
 
-// putOwners writes whose items are, all of it or nothing.
-func (e *env) putOwners(ctx context.Context, rows func(func(store.Owner) error) error) error {
+// putOwners writes whose items are, all of it or nothing, and says of how many items what was done.
+func (e *env) putOwners(ctx context.Context, done string, rows func(func(store.Owner) error) error) error {
 	return e.withDatabase(ctx, func(s *config.Settings, db app.Database) error {
 		cat, err := routes.Load(s.Policy.RoutesFile.Path)
 		if err != nil {
@@ -193,7 +195,7 @@ func (e *env) putOwners(ctx context.Context, rows func(func(store.Owner) error) 
 			}
 			return err
 		}
-		fmt.Fprintf(e.stdout, "%s\n", counted(n, "item", "items"))
+		fmt.Fprintln(e.stdout, counted(n, "item", "items"), done)
 		return nil
 	})
 }
@@ -216,7 +218,7 @@ What the file does not name stays as it is.`,
 				defer f.Close()
 				in = f
 			}
-			return e.putOwners(cmd.Context(), func(yield func(store.Owner) error) error { return readOwners(in, args[0], yield) })
+			return e.putOwners(cmd.Context(), "given to the accounts that "+args[0]+" names", func(yield func(store.Owner) error) error { return readOwners(in, args[0], yield) })
 		},
 	}
 }

@@ -66,7 +66,7 @@ func TestWaitNamesGateways(t *testing.T) {
 		}
 	}
 	g := startDatabase(t)
-	if out := g.runs(exitOK, "token", "revoke", "1", "--wait"); out != "revoked\nthe gateway that was asked obeys: its database knows of no other\n" {
+	if out := g.runs(exitOK, "token", "revoke", "1", "--wait"); out != "revoked token 1\nthe gateway that was asked obeys: its database knows of no other\n" {
 		t.Errorf("got %q", out)
 	}
 }

@@ -186,3 +186,26 @@ func (g *gate) refuses(key string, tries int, part string) {
 	}
 	g.want(key, "GET", "/auth/info", "", 401, part)
 }
+
+// Whatever lists or shows records does so without a gateway, too.
+func TestEveryListHasOffline(t *testing.T) {
+	n := 0
+	for path, c := range commands(t) {
+		if name := c.Name(); name != "list" && name != "show" && name != "export" && path != "aclgate changes" && path != "aclgate undelete" && path != "aclgate store status" {
+			continue
+		}
+		n++
+		if path != "aclgate store export" && c.Flag("offline") == nil { // which works on the database alone
+			t.Errorf("%s has no --offline", path)
+		}
+	}
+	if n < 15 {
+		t.Errorf("only %d commands are found", n)
+	}
+	s := newSite(t, siteOptions{settings: "scope: {owners: store, mode: ids}\n"})
+	for call, want := range map[string]string{"item list --offline": "", "token list --offline": "ID  ACCOUNT", "account list --offline": "store.kind is file"} {
+		if _, out, errs := once(t, append(strings.Fields(call), "-c", s.file())...); !strings.HasPrefix(out+errs, want) {
+			t.Errorf("%s: got %s%s, want %q", call, out, errs, want)
+		}
+	}
+}

@@ -59,17 +59,17 @@ func TestAssignKnowsTheItems(t *testing.T) {
 	g, _ := startOwners(t, "")
 	g.sees(ownersRoot, 1, 2, 3, 4) // the devices were read
 	const warning = "warning: the backend does not list 2 of them (such as 98-99): what is not listed twice in a row loses its owner again\n"
-	if out := g.runs(exitOK, "item", "assign", "gw/devices", "1,2,98-99", "--cid", "11"); out != "4 items\n"+warning {
+	if out := g.runs(exitOK, "item", "assign", "gw/devices", "1,2,98-99", "--cid", "11"); out != "4 items of gw/devices given to account 11\n"+warning {
 		t.Errorf("got %q", out)
 	}
-	if out := g.runs(exitOK, "item", "assign", "gw/devices", "1", "--cid", "12"); out != "1 item\n" {
+	if out := g.runs(exitOK, "item", "assign", "gw/devices", "1", "--cid", "12"); out != "1 item of gw/devices given to account 12\n" {
 		t.Errorf("got %q", out)
 	}
 	if out := g.runs(exitFailed, "item", "assign", "gw/devices", "1", "--cid", "99"); !strings.Contains(out, "no account has the id 99: aclgate account list shows those that are there, and aclgate account new") {
 		t.Errorf("got %q", out)
 	}
 	g.end()
-	if out := g.runs(exitOK, "item", "assign", "gw/devices", "98", "--cid", "11"); out != "1 item\n" {
+	if out := g.runs(exitOK, "item", "assign", "gw/devices", "98", "--cid", "11"); out != "1 item of gw/devices given to account 11\n" {
 		t.Errorf("without a gateway: got %q", out)
 	}
 }
@@ -341,7 +341,7 @@ func TestAssignReadsFirst(t *testing.T) {
 		s.runs(exitOK, "store", "import", filepath.Join(s.folder, "policy.yaml"))
 		g := &gate{start(t, "serve", "-c", s.file()), s}
 		g.await(g.admin+"/healthz", 200)
-		if out := g.runs(exitOK, "item", "assign", "gw/devices", "1,98-99", "--cid", "11"); !strings.HasPrefix(out, "3 items\n"+want) {
+		if out := g.runs(exitOK, "item", "assign", "gw/devices", "1,98-99", "--cid", "11"); !strings.HasPrefix(out, "3 items of gw/devices given to account 11\n"+want) {
 			t.Errorf("broken %v: got %q, want %q", broken, out, want)
 		}
 	}

@@ -156,6 +156,7 @@ func (e *env) importPolicy(ctx context.Context, file string, f importFlags) erro
 			return err
 		}
 		if f.dryRun {
+			fmt.Fprintln(e.stdout, "nothing was written: --dry-run")
 			return nil
 		}
 		if _, err := store.Write(ctx, app.LiveOptions(s, db), "operator", func(tx *store.Tx) error {

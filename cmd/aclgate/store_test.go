@@ -237,7 +237,7 @@ func TestHistoryOfADatabase(t *testing.T) {
 	made := regexp.MustCompile(`(?m)^[A-Za-z0-9]{64}$`).FindString(out)
 	id := regexp.MustCompile(`Token (\d+)\.`).FindStringSubmatch(out)[1]
 	g.runs(exitOK, "token", "edit", id, "--info", "north")
-	if out := g.runs(exitOK, "token", "revoke", id); out != "revoked\n" {
+	if out := g.runs(exitOK, "token", "revoke", id); out != "revoked token "+id+" \"north\"\n" {
 		t.Errorf("got %q", out)
 	}
 	short := g.runs(exitOK, "changes", "--token", id)

@@ -220,8 +220,7 @@ func (e *env) editToken(cmd *cobra.Command, id string, f *editFlags) error {
 		if json.Unmarshal(body, &said) == nil && len(said.Access) > 0 {
 			_ = e.judgeAccess(string(said.Access)) // what does not read the gateway refuses
 		}
-		_, err := e.platform(cmd.Context(), http.MethodPut, path, body)
-		return err
+		return e.alter(cmd.Context(), "changed", &tokenKind, http.MethodPut, path, body)
 	}
 	rec, err := fileToken(s, id)
 	if err != nil {
@@ -257,11 +256,7 @@ exit code 1 says that one was not heard of, and that its time has run out.`,
 
 		ValidArgsFunction: e.completeIDs(&tokenKind),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			err := e.changeToken(cmd.Context(), http.MethodDelete, args[0], nil, wait)
-			if err == nil {
-				fmt.Fprintln(e.stdout, "revoked")
-			}
-			return err
+			return e.changeToken(cmd.Context(), "revoked", http.MethodDelete, args[0], nil, wait)
 		},
 	}
 	c.Flags().BoolVar(&wait, "wait", false, "wait until no gateway accepts it")
@@ -277,15 +272,15 @@ func (e *env) tokenSwitch(verb string, on bool) *cobra.Command {
 
 		ValidArgsFunction: e.completeIDs(&tokenKind),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.changeToken(cmd.Context(), http.MethodPut, args[0], fmt.Appendf(nil, `{"enabled":%t}`, on), wait)
+			return e.changeToken(cmd.Context(), verb+"d", http.MethodPut, args[0], fmt.Appendf(nil, `{"enabled":%t}`, on), wait)
 		},
 	}
 	c.Flags().BoolVar(&wait, "wait", false, "wait until every gateway obeys")
 	return c
 }
 
-// changeToken changes or deletes a token, and says which gateways were not heard of.
-func (e *env) changeToken(ctx context.Context, method, id string, body []byte, wait bool) error {
+// changeToken changes or deletes a token, and says what was done, and which gateways were not heard of.
+func (e *env) changeToken(ctx context.Context, done, method, id string, body []byte, wait bool) error {
 	path, err := recordPath("tokens", "a token", id, wait)
 	if err != nil {
 		return err
@@ -293,8 +288,7 @@ func (e *env) changeToken(ctx context.Context, method, id string, body []byte, w
 	if err := e.written(); err != nil {
 		return err
 	}
-	_, err = e.platform(ctx, method, path, body)
-	return err
+	return e.alter(ctx, done, &tokenKind, method, path, body)
 }
 
 // tokenNamed names a token that was made.

@@ -64,12 +64,13 @@ works on the database, beside a gateway that runs or not.
 		},
 	}
 	output.add(c)
-	return c
+	return e.offlineFlag(c) // it never asks a gateway: whoever says so all the same is right
 }
 
 // putBack puts a record back whose references are all there.
 func (e *env) putBack(ctx context.Context, word string, table store.Table, id int64) error {
 	return e.withDatabase(ctx, func(s *config.Settings, db app.Database) error {
+		var row store.Row
 		_, err := store.Write(ctx, app.LiveOptions(s, db), "operator", func(tx *store.Tx) error {
 			if _, err := tx.Get(table, id); err == nil {
 				return fmt.Errorf("%s %d is there", word, id)
@@ -81,18 +82,20 @@ func (e *env) putBack(ctx context.Context, word string, table store.Table, id in
 			if err != nil {
 				return err
 			}
-			return references(tx, word, table, id)
+			if row, err = tx.Get(table, id); err != nil {
+				return err
+			}
+			return references(tx, word, row)
 		})
+		if err == nil {
+			fmt.Fprintln(e.stdout, "put back", (&recordKind{name: "a " + word}).named(row.Doc))
+		}
 		return err
 	})
 }
 
 // references looks for what a record names.
-func references(tx *store.Tx, word string, table store.Table, id int64) error {
-	row, err := tx.Get(table, id)
-	if err != nil {
-		return err
-	}
+func references(tx *store.Tx, word string, row store.Row) error {
 	doc, err := record.Parse(row.Doc)
 	if err != nil {
 		return err
@@ -109,7 +112,7 @@ func references(tx *store.Tx, word string, table store.Table, id int64) error {
 			continue
 		}
 		if _, err := tx.Get(named.table, n); errors.Is(err, store.ErrNoRow) {
-			return fmt.Errorf("%s %d names %s %d, which is not there: put that back first", word, id, named.word, n)
+			return fmt.Errorf("%s %d names %s %d, which is not there: put that back first", word, row.ID, named.word, n)
 		} else if err != nil {
 			return err
 		}

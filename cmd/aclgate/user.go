@@ -118,8 +118,8 @@ Nobody logs in before there is a password.
 	return c
 }
 
-// userDo returns a command that does something with one user, and prints the key that is answered, if
-// there is one.
+// userDo returns a command that does something with one user, and prints the key that is answered; without
+// one, the user was logged out.
 func (e *env) userDo(use, short, method, action string) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short, Args: cobra.ExactArgs(1), ValidArgsFunction: e.completeIDs(&userKind),
@@ -136,9 +136,10 @@ func (e *env) userDo(use, short, method, action string) *cobra.Command {
 			if err := json.Unmarshal(a.Result[0], &made); err != nil {
 				return failed(err)
 			}
-			if made.Token != "" {
-				fmt.Fprintln(e.stdout, made.Token)
+			if made.Token == "" {
+				made.Token = "logged out " + e.nameOf(cmd.Context(), &userKind, path)
 			}
+			fmt.Fprintln(e.stdout, made.Token)
 			return nil
 		},
 	}
@@ -157,7 +158,9 @@ All sessions of the user end. With --none the user has no password any more.`,
 				return err
 			}
 			if none {
-				_, err = e.platform(cmd.Context(), http.MethodDelete, path+"/password", nil)
+				if _, err = e.platform(cmd.Context(), http.MethodDelete, path+"/password", nil); err == nil {
+					fmt.Fprintln(e.stdout, e.nameOf(cmd.Context(), &userKind, path), "has no password any more, and its sessions have ended")
+				}
 				return err
 			}
 			in := cmd.InOrStdin()
@@ -176,6 +179,9 @@ All sessions of the user end. With --none the user has no password any more.`,
 			body, err := json.Marshal(map[string]string{"password": password})
 			if err == nil {
 				_, err = e.platform(cmd.Context(), http.MethodPut, path, body)
+			}
+			if err == nil {
+				fmt.Fprintln(e.stdout, e.nameOf(cmd.Context(), &userKind, path), "has a new password, and its sessions have ended")
 			}
 			return err
 		},
