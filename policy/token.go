@@ -77,6 +77,7 @@ type Token struct {
 	// Deadline ends a token that lives by its ttl, whatever its uses: unix seconds, 0: none.
 	Deadline int64
 	UserID   int64 // the user that it carries; 0: none
+	User     *User // what people call that one; nil: nobody, or it was not asked
 	Roles    []UserRole
 }
 

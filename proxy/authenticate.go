@@ -67,8 +67,11 @@ func (a *authenticator) identify(c *call, ev *evaluation) policy.Reason {
 	a.digest(&c.auth)
 	reason := a.lookUp(c, ev, c.began)
 	// One from elsewhere is verified once, and found by its digest or mark from then on.
-	if reason == policy.TokenUnknown && a.realms != nil && jwt.Looks(key) && a.realms.Bearer(context.Background(), key, c.auth.digest) {
-		reason = a.lookUp(c, ev, time.Now())
+	if reason == policy.TokenUnknown && a.realms != nil && jwt.Looks(key) {
+		known, user := a.realms.Bearer(context.Background(), key, c.auth.digest)
+		if c.rec.User = user; known {
+			reason = a.lookUp(c, ev, time.Now())
+		}
 	}
 	return reason
 }

@@ -111,8 +111,8 @@ type Realms interface {
 	// Mark writes to d what a token from elsewhere is found by, which costs less than its digest.
 	Mark(token []byte, d *policy.Digest)
 	// Bearer verifies a token from elsewhere that Tokens does not know by its digest or mark, and
-	// reports whether it does now.
-	Bearer(ctx context.Context, token []byte, d policy.Digest) bool
+	// reports whether it does now; if not, refused is the user whom it is about, if it is an issuer's.
+	Bearer(ctx context.Context, token []byte, d policy.Digest) (known bool, refused *policy.User)
 	// User returns the record of the user whose token asks, or changes it by a body. The answer has
 	// the reason NoEntry where the token is of no user of the realm.
 	User(ctx context.Context, t *policy.Token, publicID string, change []byte) login.Answer

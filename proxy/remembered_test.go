@@ -23,7 +23,9 @@ type remembering struct {
 
 func (r remembering) Mark(token []byte, d *policy.Digest) { r.mark(token, d) }
 
-func (r remembering) Bearer(context.Context, []byte, policy.Digest) bool { return false }
+func (r remembering) Bearer(context.Context, []byte, policy.Digest) (bool, *policy.User) {
+	return false, nil
+}
 
 func remembers(mark func([]byte, *policy.Digest)) setup {
 	return func(o *Options, _ *policy.Engine, _ *head.Config) { o.Realms = remembering{mark: mark} }

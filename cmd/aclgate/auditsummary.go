@@ -97,7 +97,8 @@ type refusals struct {
 	Others   int       `json:"other_clients"`
 	Remedy   string    `json:"remedy,omitempty"`
 
-	seen map[string]bool
+	seen     map[string]bool
+	remedies []string // of the kinds of callers
 }
 
 // summary collects groups.
@@ -168,14 +169,18 @@ func unescaped(name string) string {
 func (s *summary) count(key refusalKey, l *record.Line) {
 	g := s.groups[key]
 	if g == nil {
-		g = &refusals{refusalKey: key, seen: map[string]bool{}, Remedy: remedyOf(key)}
+		g = &refusals{refusalKey: key, seen: map[string]bool{}}
 		s.groups[key] = g
 	}
 	g.Requests++
 	g.Last, g.Example = l.Time, strings.TrimSpace(cmp.Or(l.Method, l.Action)+" "+cmp.Or(l.Target, l.Topic))
 	client := "from " + l.Source
-	if l.Token != 0 {
-		client = fmt.Sprintf("token %d", l.Token)
+	if l.Token != 0 || l.User != 0 {
+		client = callerName(l)
+	}
+	if remedy := remedyOf(key, l); remedy != "" && !slices.Contains(g.remedies, remedy) {
+		g.remedies = append(g.remedies, remedy)
+		g.Remedy = strings.Join(g.remedies, "; ")
 	}
 	switch {
 	case g.seen[client]:
@@ -197,15 +202,18 @@ var remedies = map[string]string{
 	policy.MatchDenied.String():   "scope.match: resolve",
 	policy.UnknownRoute.String():  "policy.routes_file, if the backend has this route",
 	policy.UnknownMethod.String(): "policy.routes_file, if the backend takes this method",
-	policy.NoEntry.String():       "an entry for it in the token's acl, if it may do this",
 	policy.NoTopicEntry.String():  "an mqtt entry for it in the token's acl, if it may do this",
 	policy.LimitToken.String():    "limits.per_token",
 	policy.LimitAccount.String():  "limits.per_account",
 	policy.LimitSource.String():   "limits.unauthenticated",
 }
 
-// remedyOf says what would let the requests of a group pass; "": nothing does, or nothing should.
-func remedyOf(key refusalKey) string {
+// remedyOf says what would let the request of a line pass, and those of its group by callers like this one;
+// "": nothing does, or nothing should.
+func remedyOf(key refusalKey, l *record.Line) string {
+	if key.Reason == policy.NoEntry.String() {
+		return entryFor(l)
+	}
 	remedy := remedies[key.Reason]
 	if !strings.Contains(remedy, "%s") {
 		return remedy
@@ -214,6 +222,26 @@ func remedyOf(key refusalKey) string {
 		return ""
 	}
 	return fmt.Sprintf(remedy, key.Name)
+}
+
+// entryFor says where an entry belongs that would permit what the caller of a line asked for.
+func entryFor(l *record.Line) string {
+	where := "an entry for it in the token's acl, if it may do this"
+	switch {
+	case l.Roles != nil && l.Issuer != "":
+		where = "a role that permits it, in roles of the user or by claims.roles of the realm, if the user may do this"
+	case l.Roles != nil:
+		where = "a role that permits it, in roles of the user, if the user may do this"
+	case l.User != 0:
+		where = "an entry for it in token_params of the user or the realm, if the user may do this"
+	}
+	switch l.Path {
+	case record.Cross.String(): // entries and roles count within what is granted
+		return "a grant of the account that was asked for which includes it, and " + where
+	case record.Granted.String():
+		return where + "; of items that are granted the grant has to permit it too"
+	}
+	return where
 }
 
 // report returns the groups, those with the most requests first.

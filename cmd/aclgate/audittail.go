@@ -18,7 +18,7 @@ import (
 
 // tailFlags say which lines are shown.
 type tailFlags struct {
-	token           int64
+	token, user     int64
 	reason, verdict string
 	since           durationFlag
 	lines           int
@@ -48,6 +48,7 @@ go on showing new ones until Ctrl-C, also when the log begins a new file. With
 	}
 	flags := c.Flags()
 	flags.Int64Var(&f.token, "token", 0, "only requests of the token with this id")
+	flags.Int64Var(&f.user, "user", 0, "only requests of the user with this id, by whatever token")
 	flags.StringVar(&f.reason, "reason", "", "only this reason, also of the shadow or of unenforced entries")
 	flags.StringVar(&f.verdict, "verdict", "", "only this verdict: deny, narrow, allow")
 	flags.Var(&f.since, "since", "only the last while: 90s, 15m, 2h, 7d (default: everything)")
@@ -133,9 +134,9 @@ func (t *tail) fits(l *record.Line) bool {
 		return false
 	}
 	if l.Event != "" { // a change concerns everybody, but is no request
-		return f.token == 0 && f.reason == "" && f.verdict == ""
+		return f.token == 0 && f.user == 0 && f.reason == "" && f.verdict == ""
 	}
-	return (f.token == 0 || l.Token == f.token) && (f.verdict == "" || l.Verdict == f.verdict) &&
+	return (f.token == 0 || l.Token == f.token) && (f.user == 0 || l.User == f.user) && (f.verdict == "" || l.Verdict == f.verdict) &&
 		(f.reason == "" || l.Reason == f.reason || l.DryRunReason == f.reason || l.ShadowReason == f.reason)
 }
 
@@ -148,14 +149,14 @@ func (t *tail) show(l *record.Line, text []byte) string {
 	if l.Event != "" {
 		return changeLine(at, l)
 	}
-	who := "-"
-	if l.Token != 0 {
-		who = fmt.Sprint(l.Token)
+	who := "token -"
+	if l.Token != 0 || l.User != 0 {
+		who = callerName(l)
 	}
 	if l.Action != "" {
 		return actionLine(at, who, l)
 	}
-	line := fmt.Sprintf("%s  %s  %-6s %-16s %d  token %-6s %s", at, l.Decision, l.Verdict, l.Reason, l.Status, who, asked(l))
+	line := fmt.Sprintf("%s  %s  %-6s %-16s %d  %-12s %s", at, l.Decision, l.Verdict, l.Reason, l.Status, who, asked(l))
 	if l.Asked != 0 && l.Asked != l.CID {
 		line += fmt.Sprintf("  asked for account %d", l.Asked)
 	}
@@ -171,9 +172,17 @@ func (t *tail) show(l *record.Line, text []byte) string {
 	return line
 }
 
+// callerName names the caller of a line in a few words: the user, whichever token it was, or the token.
+func callerName(l *record.Line) string {
+	if u := l.Who(); u != nil {
+		return u.Short()
+	}
+	return fmt.Sprintf("token %d", l.Token)
+}
+
 // actionLine returns what an MQTT session did for people.
 func actionLine(at, who string, l *record.Line) string {
-	line := fmt.Sprintf("%s  %-24s  %-6s %-16s %#02x  token %-6s %s", at, "mqtt "+l.Action, l.Verdict, l.Reason, l.Code, who, l.Topic)
+	line := fmt.Sprintf("%s  %-24s  %-6s %-16s %#02x  %-12s %s", at, "mqtt "+l.Action, l.Verdict, l.Reason, l.Code, who, l.Topic)
 	if l.Withheld > 0 {
 		line += fmt.Sprintf("withheld %d", l.Withheld)
 	}

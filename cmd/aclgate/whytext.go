@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -112,6 +113,9 @@ func (e *env) printLine(s *config.Settings, l *record.Line) {
 	fmt.Fprintf(e.stdout, "Decision  %s, %s\n", l.Decision, l.Time.UTC().Format("2006-01-02 15:04:05 UTC"))
 	fmt.Fprintf(e.stdout, "Asked     %s\n", asked(l))
 	fmt.Fprintf(e.stdout, "By        %s\n", asker(l))
+	if l.Roles != nil {
+		fmt.Fprintf(e.stdout, "Roles     %s\n", cmp.Or(strings.Join(l.Roles, ", "), "none"))
+	}
 	fmt.Fprintf(e.stdout, "Decided   %s (%s), answered %d\n", strings.ToUpper(l.Verdict), l.Reason, l.Status)
 	if l.Entry > 0 {
 		place := fmt.Sprintf("%d of the token's ACL was chosen", l.Entry)
@@ -157,6 +161,12 @@ func asker(l *record.Line) string {
 	text := "nobody that is known"
 	if l.Token != 0 {
 		text = fmt.Sprintf("token %d (digest %s…) of account %d", l.Token, l.Digest, l.CID)
+	}
+	switch u := l.Who(); {
+	case u != nil && l.Token != 0:
+		text = u.String() + ", with " + text
+	case u != nil:
+		text = u.String() + ", which was not accepted"
 	}
 	if l.Source != "" {
 		text += ", from " + l.Source

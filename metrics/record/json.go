@@ -10,7 +10,7 @@ import (
 
 // AppendJSON appends r as one JSON object on one line. Members that say nothing are left out. It
 // allocates nothing if dst has room; all text in it is from closed sets or was escaped when it was
-// remembered, so that no string needs escaping here.
+// remembered, so that no string needs escaping here but the names of users.
 func (r *Record) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `{"time":"`...)
 	dst = r.Start.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000Z07:00")
@@ -57,6 +57,7 @@ func (r *Record) appendWho(dst []byte) []byte {
 		dst = append(dst, '"')
 	}
 	dst = number64(dst, `,"cid":`, r.CID)
+	dst = appendUser(dst, r.User)
 	dst = number64(dst, `,"scope":`, r.Scope)
 	dst = number64(dst, `,"asked_cid":`, r.Asked)
 	if r.Path != Branch {

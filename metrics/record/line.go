@@ -27,9 +27,17 @@ type Line struct {
 	Line     int       `json:"line"`
 	Denied   int       `json:"denied"`
 
-	Token   int64  `json:"token"`
-	Digest  string `json:"digest"` // 8 hex digits
-	CID     int64  `json:"cid"`
+	Token  int64  `json:"token"`
+	Digest string `json:"digest"` // 8 hex digits
+	CID    int64  `json:"cid"`
+
+	User      int64    `json:"user"` // that the token carried
+	UserName  string   `json:"user_name"`
+	Realm     int64    `json:"realm"`
+	RealmName string   `json:"realm_name"`
+	Issuer    string   `json:"issuer"` // of the token from elsewhere
+	Roles     []string `json:"roles"`  // that permitted, and nothing else
+
 	Scope   int64  `json:"scope"`
 	Asked   int64  `json:"asked_cid"` // the account that the request named
 	Path    string `json:"path"`      // beside the branch

@@ -78,13 +78,14 @@ type Facts struct {
 	Route   *policy.Route // nil: unknown
 	Status  int           // of the answer; 0: nobody was left to answer
 
-	TokenID int64   // 0: no token was recognised
-	Digest  [4]byte // the first 8 hex digits of the key's digest
-	CID     int64   // the token's account
-	Scope   int64   // the account whose branch the request may touch
-	Asked   int64   // the account that x-flespi-cid or cid named; 0: none
-	BodyCID int64   // the account that the body named and was refused; 0: none
-	BodyID  int64   // the item that the body named and was refused; 0: none
+	TokenID int64        // 0: no token was recognised
+	Digest  [4]byte      // the first 8 hex digits of the key's digest
+	CID     int64        // the token's account
+	User    *policy.User // that the token carries; nil: none
+	Scope   int64        // the account whose branch the request may touch
+	Asked   int64        // the account that x-flespi-cid or cid named; 0: none
+	BodyCID int64        // the account that the body named and was refused; 0: none
+	BodyID  int64        // the item that the body named and was refused; 0: none
 	Source  netip.Addr
 	Denied  int // ids that were asked for by number and are not permitted
 	Path    Path
@@ -159,7 +160,7 @@ func (r *Record) AppendID(dst []byte) []byte { return r.ID.Append(dst) }
 
 // SetToken remembers who called, by the token's id and the part of its digest that logs may show.
 func (r *Record) SetToken(t *policy.Token) {
-	r.TokenID, r.CID = t.ID, t.CID
+	r.TokenID, r.CID, r.User = t.ID, t.CID, t.User
 	r.Digest = t.ShownDigest()
 }
 

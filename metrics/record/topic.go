@@ -37,8 +37,8 @@ func (a Action) String() string {
 // maxTopic bounds what is kept of a topic or filter, in bytes after escaping.
 const maxTopic = 256
 
-// Topic is what is remembered of one action of an MQTT session. It has no pointers, and never holds
-// a credential, a client id or a payload.
+// Topic is what is remembered of one action of an MQTT session. It has no pointers into what the client sent,
+// and never holds a credential, a client id or a payload.
 type Topic struct {
 	Time    time.Time
 	Action  Action
@@ -60,14 +60,15 @@ type Topic struct {
 
 // Caller is whose session it is.
 type Caller struct {
-	TokenID int64   // 0: no token was recognised
-	Digest  [4]byte // the first 8 hex digits of the key's digest
-	CID     int64   // the token's account
+	TokenID int64        // 0: no token was recognised
+	Digest  [4]byte      // the first 8 hex digits of the key's digest
+	CID     int64        // the token's account
+	User    *policy.User // that the token carries; nil: none
 }
 
 // CallerOf returns the holder of a token.
 func CallerOf(t *policy.Token) Caller {
-	c := Caller{TokenID: t.ID, CID: t.CID}
+	c := Caller{TokenID: t.ID, CID: t.CID, User: t.User}
 	c.Digest = t.ShownDigest()
 	return c
 }
@@ -115,6 +116,7 @@ func (t *Topic) AppendJSON(dst []byte) []byte {
 		dst = append(hex.AppendEncode(append(dst, `,"digest":"`...), t.Digest[:]), '"')
 	}
 	dst = number64(dst, `,"cid":`, t.CID)
+	dst = appendUser(dst, t.User)
 	if t.Source.IsValid() {
 		dst = append(t.Source.Unmap().WithZone("").AppendTo(append(dst, `,"source":"`...)), '"')
 	}

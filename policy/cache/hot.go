@@ -122,7 +122,7 @@ func (c *Cache) newValue(d policy.Digest, revision uint64, rec *store.Record) *v
 	if token.Access == policy.ACLAccess {
 		token.ACL = policy.NewACL(rec.Entries, c.catalogue)
 	}
-	size := int(unsafe.Sizeof(*v)) + len(token.Info)
+	size := int(unsafe.Sizeof(*v)) + len(token.Info) + token.User.Size()
 	token.Roles = rec.UserRoles(c.catalogue)
 	for i := range token.Roles {
 		role := &token.Roles[i]

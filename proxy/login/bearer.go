@@ -21,17 +21,18 @@ func (s *Service) Mark(token []byte, d *policy.Digest) { s.marker.Mark(token, (*
 
 // Bearer verifies a token from elsewhere (SPEC 10.10) that nobody here knows by d, its digest or mark,
 // and reports whether it is known now. It is remembered until it ends, so that the next request with it costs what
-// one with a token of ours does.
-func (s *Service) Bearer(ctx context.Context, token []byte, d policy.Digest) bool {
+// one with a token of ours does. Of one that is an issuer's and is refused all the same, it returns the user
+// whom it is about, if there is one, for whoever asks why.
+func (s *Service) Bearer(ctx context.Context, token []byte, d policy.Digest) (known bool, refused *policy.User) {
 	if s.verifier == nil {
-		return false
+		return false, nil
 	}
 	now := time.Now()
-	user, claims, err := s.subject(ctx, token, now)
+	user, claims, err := s.subject(ctx, token, now, s.firstSight)
 	s.counts.verification(err)
 	if err != nil {
 		s.o.Log.Debug("a token from elsewhere is not accepted", "digest", store.DigestOf(token).Short(), "error", err)
-		return false
+		return false, s.directory.refused(user, claims)
 	}
 	ends := min(claims.Expires, claims.IssuedAt+int64(s.o.MaxAge/time.Second))
 	if ends <= now.Unix() { // clocks differ: it is good for this request
@@ -42,7 +43,17 @@ func (s *Service) Bearer(ctx context.Context, token []byte, d policy.Digest) boo
 		digest: d, shown: [4]byte(sum[:]), user: user, created: claims.IssuedAt, ends: ends, issuer: claims.Issuer, kid: claims.KeyID,
 		claims: claimsOf(s.marker, claims.All),
 	}, now, maxBearers)
-	return true
+	return true, nil
+}
+
+// refused returns what records say of a user whom a verified token is about; nil for 0.
+func (d *directory) refused(user int64, claims *jwt.Claims) *policy.User {
+	u := d.user(user)
+	if u.ID == 0 {
+		return nil
+	}
+	r := d.realm(u.RealmID)
+	return policy.NewUser(policy.User{ID: u.ID, Name: u.Name, RealmID: r.ID, Realm: r.Name, Issuer: claims.Issuer})
 }
 
 var (
@@ -52,31 +63,32 @@ var (
 	errNotLetIn = errors.New("the user, the realm or the account is closed")
 )
 
-// subject returns the user that a token is about.
-func (s *Service) subject(ctx context.Context, token []byte, now time.Time) (int64, *jwt.Claims, error) {
+// subject returns the user that a token is about, with an error too where there is one who must not be let in.
+// Whom nobody has made yet, unknown makes, or returns an error.
+func (s *Service) subject(ctx context.Context, token []byte, now time.Time, unknown func(context.Context, *realm.Realm, string) (int64, error)) (int64, *jwt.Claims, error) {
 	claims, err := s.verifier.Verify(ctx, token, now)
-	switch {
-	case err != nil:
+	if err != nil {
 		return 0, nil, err
-	case now.Unix() >= claims.IssuedAt+int64(s.o.MaxAge/time.Second):
-		return 0, nil, errTooOld
 	}
+	tooOld := now.Unix() >= claims.IssuedAt+int64(s.o.MaxAge/time.Second)
 	r := s.realmOf(s.directory.current(), claims)
 	if r.ID == 0 {
 		return 0, nil, errNoRealm
 	}
 	u := s.directory.user(s.directory.userNamed(r.ID, claims.Subject))
 	switch {
+	case u.ID != 0 && u.Name != claims.Subject: // subjects that differ in case are two
+		return 0, nil, errNoUser
+	case tooOld:
+		return u.ID, claims, errTooOld
 	case u.ID == 0:
-		if u.ID, err = s.firstSight(ctx, &r, claims.Subject); err != nil {
+		if u.ID, err = unknown(ctx, &r, claims.Subject); err != nil {
 			return 0, nil, err
 		}
-	case u.Name != claims.Subject: // subjects that differ in case are two
-		return 0, nil, errNoUser
 	}
 	rights, in := s.directory.rights(u.ID)
 	if !in || s.o.Blocked != nil && s.o.Blocked(rights.CID) {
-		return 0, nil, errNotLetIn
+		return u.ID, claims, errNotLetIn
 	}
 	return u.ID, claims, nil
 }

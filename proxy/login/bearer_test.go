@@ -45,7 +45,7 @@ func token(t *testing.T, i *jwttest.Issuer, sub string, age, lasts time.Duration
 
 func (f *followed) bearer(token []byte) (*store.Record, bool) {
 	d := store.DigestOf(token)
-	if !f.Bearer(context.Background(), token, d) {
+	if known, _ := f.Bearer(context.Background(), token, d); !known {
 		return nil, false
 	}
 	rec, err := f.st.Load(d)

@@ -298,6 +298,31 @@ func isSession(rec *store.Record) bool {
 // bound gives a token that carries a user what the user may do now, and what its claims give. One whose user must not be let in
 // is disabled, and so is one that was made by a session where what is left of both cannot be said.
 func (d *directory) bound(rec *store.Record, said realm.Claims) realm.Rights {
+	rights := d.bind(rec, said)
+	rec.Token.User = named(rec, &rights, said)
+	return rights
+}
+
+// named returns what records say of the user whom a token carries. One that there is not any more has its id alone.
+func named(rec *store.Record, rights *realm.Rights, said realm.Claims) *policy.User {
+	u := policy.User{ID: rec.Made.User}
+	if rights.User != nil {
+		u.Name, u.RealmID, u.Realm = rights.User.Name, rights.Realm.ID, rights.Realm.Name
+		if said != nil {
+			u.Issuer = rights.Realm.Issuer
+		}
+	}
+	if rec.Token.IsUser {
+		u.Roles = make([]string, 0, len(rec.Roles))
+		for i := range rec.Roles {
+			u.Roles = append(u.Roles, rec.Roles[i].Name)
+		}
+	}
+	return policy.NewUser(u)
+}
+
+// bind does what bound does, but for the names.
+func (d *directory) bind(rec *store.Record, said realm.Claims) realm.Rights {
 	rights, in := d.rights(rec.Made.User)
 	t := &rec.Token
 	t.UserID = rec.Made.User
