@@ -33,7 +33,8 @@
 //   - engine.go: what an engine is. live.go, feed.go, apply.go, lease.go: following one, and what
 //     becomes of an answer. relay.go: everything read while it arrives. writable.go and copy.go: packed
 //     tokens that change one by one, and are copied without what is dead.
-//   - rows.go and document.go: a row is the JSON that a policy file takes, read by the same readers.
+//   - rows.go and document.go: a row is the JSON that a policy file takes, read by the same readers. plain.go: the
+//     quick way for rows that are written as most are.
 //   - records.go and owners.go: kinds that a policy file has not. Roles, grants, limits, realms, users
 //     and accounts are kept as documents by id (Doc, Docs), for those who judge by them; whose items
 //     are is kept in some 40 bytes for each (Owner, Owners). LiveOptions.Changed says which moved.

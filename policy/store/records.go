@@ -168,7 +168,7 @@ func (l *Live) read(row Row, bad map[rowKey]string, account func(policy.Account)
 		}
 	case Tokens:
 		var rec *Record
-		if rec, _, _, err = l.rows.token(row.ID, row.Doc); err == nil {
+		if rec, err = l.rows.record(row.ID, row.Doc); err == nil {
 			token(rec)
 		}
 	}

@@ -22,11 +22,16 @@ type rowReader struct {
 	links     map[int64][]int64 // whom each grant is for, where it is printed
 }
 
-// begin puts the reader before a row.
-func (r *rowReader) begin(doc []byte) (*strict.Node, *strict.Report) {
+// renew begins anew where too much was seen.
+func (r *rowReader) renew() {
 	if r.reader == nil || len(r.reader.policy.kinds.list) > maxKinds || len(r.reader.words) > maxKinds {
 		r.reader = newReader("", r.catalogue, r.maxDepth)
 	}
+}
+
+// begin puts the reader before a row.
+func (r *rowReader) begin(doc []byte) (*strict.Node, *strict.Report) {
+	r.renew()
 	r.reader.faultList = faultList{}
 	return r.documents.Parse("", doc)
 }
@@ -45,6 +50,15 @@ func (r *rowReader) end(t Table, id int64, report *strict.Report) strict.Faults 
 
 // errOtherID says that a row is not what its id says.
 var errOtherID = errors.New("the id in the record is another one than that of its row")
+
+// record reads a row of tokens, of which nobody wants metadata or warnings.
+func (r *rowReader) record(id int64, doc []byte) (*Record, error) {
+	if rec := r.plain(doc); rec != nil && rec.Token.ID == id {
+		return rec, nil
+	}
+	rec, _, _, err := r.token(id, doc)
+	return rec, err
+}
 
 // token reads a row of tokens. metadata is nil where there is none. With an error there is no
 // record; it may hold strict.Faults.
