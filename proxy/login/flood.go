@@ -62,29 +62,3 @@ func (f *flood) succeeded(address uint64, now time.Time) {
 	}
 	f.known[address] = now
 }
-
-// Of those that are held back a hasher works for one tenth of the time, in slices so short that nobody
-// else on its core waits for long. The kernel would do the same for a thread of low priority, and let
-// the garbage collector, which has to stop it first, wait with it.
-const (
-	sliceWork = 500 * time.Microsecond
-	sliceRest = 9 * sliceWork
-)
-
-// pacer rests between slices of work.
-type pacer struct {
-	now   func() time.Time
-	sleep func(time.Duration)
-	began time.Time // of the slice
-}
-
-func newPacer() *pacer { return &pacer{now: time.Now, sleep: time.Sleep, began: time.Now()} }
-
-// rest sleeps if the slice is over.
-func (p *pacer) rest() {
-	if p.now().Sub(p.began) < sliceWork {
-		return
-	}
-	p.sleep(sliceRest)
-	p.began = p.now()
-}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 	"aclgate/policy"
 )
 
-// What rests is what the library says, and rests after each round.
+// What rests is what the library says, and rests after each round. The library takes what it makes.
 func TestBcryptThatRests(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for i := range 60 {
@@ -32,6 +33,14 @@ func TestBcryptThatRests(t *testing.T) {
 		}
 		if rests != 1<<cost {
 			t.Errorf("cost %d: it rested %d times", cost, rests)
+		}
+		rests = 0
+		own, err := hashBcrypt(password, cost, func() { rests++ })
+		if err != nil || rests != 1<<cost || bcrypt.CompareHashAndPassword([]byte(own), password) != nil {
+			t.Errorf("%q: made %s after %d rests, %v", password, own, rests, err)
+		}
+		if again, _ := hashBcrypt(password, cost, func() {}); again == own {
+			t.Errorf("%s was made twice", own)
 		}
 		other := append([]byte("x"), password...)
 		spoiled := bytes.Clone(made)
@@ -68,21 +77,42 @@ func FuzzBcryptThatRests(f *testing.F) {
 func TestPacer(t *testing.T) {
 	const round = 70 * time.Microsecond
 	now, slept, longest := time.Unix(0, 0), time.Duration(0), time.Duration(0)
-	p := &pacer{now: func() time.Time { return now }, sleep: func(d time.Duration) { slept += d; now = now.Add(d) }, began: now}
+	p := newPacer(true)
+	p.now, p.sleep, p.began = func() time.Time { return now }, func(d time.Duration) { slept += d; now = now.Add(d) }, now
 	since := now
 	for range 4096 {
 		now = now.Add(round)
 		before := slept
 		if p.rest(); slept != before {
-			longest, since = max(longest, now.Sub(since)-sliceRest), now
+			longest, since = max(longest, now.Sub(since)-restHeld), now
 		}
 	}
 	work := 4096 * round
 	if share := float64(work) / float64(work+slept); share > 0.12 || share < 0.08 {
 		t.Errorf("it works for %.3f of the time", share)
 	}
-	if longest >= sliceWork+round {
+	if longest >= sliceHeld+round {
 		t.Errorf("it works for %v without a rest", longest)
+	}
+}
+
+// Who is not held back lets others go first again and again, or rests where nobody else could run.
+func TestPacerShares(t *testing.T) {
+	const round = 70 * time.Microsecond
+	for _, processors := range []int{1, 2} {
+		before := runtime.GOMAXPROCS(processors)
+		p := newPacer(false)
+		runtime.GOMAXPROCS(before)
+		now, slept, given := time.Unix(0, 0), time.Duration(0), 0
+		p.now, p.began, p.sleep, p.giveWay = func() time.Time { return now }, now, func(d time.Duration) { slept += d; now = now.Add(d) }, func() { given++ }
+		for range 4096 {
+			now = now.Add(round)
+			p.rest()
+		}
+		const work = 4096 * round
+		if processors == 1 && (given > 0 || slept < work*8/10 || slept > work) || processors > 1 && (slept > 0 || time.Duration(given) < work/(sliceShared+round)) {
+			t.Errorf("%d processors: it slept for %v, and gave way %d times", processors, slept, given)
+		}
 	}
 }
 

@@ -25,12 +25,11 @@ func condensed(password string) []byte {
 
 // Hash returns a verifier of a password. It takes a long time: see Hashers.
 func Hash(password string, cost int) (string, error) {
-	b, err := bcrypt.GenerateFromPassword(condensed(password), cost)
+	hash, err := hashBcrypt(condensed(password), cost, newPacer(false).rest)
 	if err != nil {
 		return "", fmt.Errorf("cannot hash a password: %w", err)
 	}
-	b[2] = 'b' // the library writes 2a, which is the same for what is given to it here
-	return realm.OwnMark + string(b), nil
+	return realm.OwnMark + hash, nil
 }
 
 // Hash returns a verifier of a password when a hasher is free, or an error where too many wait for one.
@@ -39,8 +38,8 @@ func (s *Service) Hash(password string) (verifier string, err error) {
 	return verifier, errors.Join(busy, err)
 }
 
-// matches reports whether a password is the one that a verifier was made of. Where bcrypt is to be held
-// back it calls rest again and again.
+// matches reports whether a password is the one that a verifier was made of. Between the rounds of
+// bcrypt it calls rest.
 func matches(verifier, password string, rest func()) bool {
 	switch realm.FormOf(verifier) {
 	case realm.Own:

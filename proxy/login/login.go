@@ -187,11 +187,7 @@ func (s *Service) check(r *realm.Realm, name, password string, heldBack bool) (i
 		hashers = s.held
 	}
 	err = hashers.do(func() {
-		var rest func()
-		if heldBack {
-			rest = newPacer().rest
-		}
-		if right = matches(verifier, password, rest); right && s.o.Write != nil && renewable(verifier, s.o.Cost) {
+		if right = matches(verifier, password, newPacer(heldBack).rest); right && s.o.Write != nil && renewable(verifier, s.o.Cost) {
 			verifier = s.renew(id, verifier, password)
 		}
 	})

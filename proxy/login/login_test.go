@@ -282,7 +282,7 @@ func TestVerifiers(t *testing.T) {
 		{"", "", false, true},
 		{nobodys(bcrypt.MinCost), anna, false, false},
 	} {
-		if got := matches(row.verifier, row.password, nil); got != row.want {
+		if got := matches(row.verifier, row.password, func() {}); got != row.want {
 			t.Errorf("%s: got %v", row.verifier, got)
 		}
 		if got := renewable(row.verifier, bcrypt.MinCost); got != row.renew {

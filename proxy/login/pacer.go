@@ -1,0 +1,57 @@
+package login
+
+import (
+	"runtime"
+	"time"
+)
+
+// A hash takes a quarter of a second of a core. What a hasher works without a look at who else wants it
+// is what others wait for, so it works in slices.
+const (
+	// sliceShared is how long it works before it lets others go first. They wait for no longer; where
+	// nobody wants the core it goes on at once.
+	sliceShared = 200 * time.Microsecond
+
+	// Of those that are held back a hasher works for one tenth of the time. The kernel would do the same
+	// for a thread of low priority, and let the garbage collector, which has to stop it first, wait with it.
+	sliceHeld = 500 * time.Microsecond
+	restHeld  = 9 * sliceHeld
+
+	// With one processor whoever lets others go first is the next to run again, before Go looks at the
+	// network. Only a rest helps, and Go rests in whole milliseconds.
+	sliceAlone = time.Millisecond
+	restAlone  = sliceAlone
+)
+
+// pacer ends slices of work.
+type pacer struct {
+	now          func() time.Time
+	sleep        func(time.Duration)
+	giveWay      func()
+	slice, pause time.Duration // pause is 0: it gives way in its place
+	began        time.Time     // of the slice
+}
+
+func newPacer(heldBack bool) *pacer {
+	p := &pacer{now: time.Now, sleep: time.Sleep, giveWay: giveWay, slice: sliceShared, began: time.Now()}
+	switch {
+	case heldBack:
+		p.slice, p.pause = sliceHeld, restHeld
+	case runtime.GOMAXPROCS(0) == 1:
+		p.slice, p.pause = sliceAlone, restAlone
+	}
+	return p
+}
+
+// rest gives way or sleeps if the slice is over.
+func (p *pacer) rest() {
+	if p.now().Sub(p.began) < p.slice {
+		return
+	}
+	if p.pause > 0 {
+		p.sleep(p.pause)
+	} else {
+		p.giveWay()
+	}
+	p.began = p.now()
+}
