@@ -44,6 +44,7 @@ const surveyFor = 30 * time.Second
 // initFlags say what is written.
 type initFlags struct {
 	url, mode        string
+	listen, control  string // addresses of the public and of the admin listener; "": the usual ones
 	admin, audit     bool
 	tls              string // host
 	systemd, compose bool
@@ -67,6 +68,7 @@ with --mode, it is not asked.
   echo 'THE-BACKENDS-OWN-KEY' > upstream.token && chmod 600 upstream.token
   aclgate init --upstream http://127.0.0.1:9000
   aclgate init --upstream https://flespi.io --admin-token --audit --systemd
+  aclgate init --upstream http://127.0.0.1:9000 --listen 127.0.0.1:8081 --admin-listen 127.0.0.1:9091
 
 With --owners the gateway keeps whose items are, in a database: for a backend
 whose rows have no cid, and several accounts. See docs/item-index.md. The backend
@@ -77,6 +79,8 @@ is not asked then.`,
 	flags := c.Flags()
 	flags.StringVar(&f.url, "upstream", "", "URL of the backend (required)")
 	flags.StringVar(&f.mode, "mode", "", "who keeps accounts apart: none (there is one), header (the backend), ids (the gateway) or both; default: as the backend is")
+	flags.StringVar(&f.listen, "listen", "", "host:port where clients connect (listen.address; default 127.0.0.1:8080, with --tls 127.0.0.1:8443)")
+	flags.StringVar(&f.control, "admin-listen", "", "host:port of metrics, health and administration (admin.address; default 127.0.0.1:9090)")
 	flags.BoolVar(&f.admin, "admin-token", false, "make a key for the admin listener: reload, why, and what changes things")
 	flags.BoolVar(&f.audit, "audit", false, "keep an audit log")
 	flags.StringVar(&f.tls, "tls", "", "serve TLS as this host, with a certificate that signs itself, to be replaced by yours")
@@ -106,10 +110,13 @@ func (e *env) runInit(ctx context.Context, f *initFlags) error {
 	if f.systemd && f.compose {
 		return errors.New("--systemd and --compose exclude each other: a unit and a container have their files elsewhere")
 	}
+	if err := f.addresses(); err != nil {
+		return err
+	}
 	f.url = strings.TrimSuffix(f.url, "/") // as a browser shows the address of a host
 	start := f.start()
-	if _, faults := config.Parse(e.file, config.Smallest(start)); faults.Err() != nil {
-		return fmt.Errorf("--upstream %q cannot be used: expected http://HOST:PORT or https://HOST:PORT, without a path", f.url)
+	if err := f.refused(e.file, start); err != nil {
+		return err
 	}
 	folder := filepath.Dir(e.file)
 	if err := free(e.file, filepath.Join(folder, policyName)); err != nil {
@@ -157,8 +164,11 @@ func (f *initFlags) start() config.Start {
 	if f.tls != "" {
 		s.CertFile, s.KeyFile, s.Listen = certName, certKeyName, "127.0.0.1:8443"
 	}
-	if f.compose {
-		s.Listen, s.Admin = ":8080", ":9090"
+	s.Listen, s.Admin = cmp.Or(f.listen, s.Listen), cmp.Or(f.control, s.Admin)
+	if f.compose { // what of the host may connect, the ports that are published say
+		_, port := hostPort(cmp.Or(f.listen, ":8080"))
+		_, admin := hostPort(cmp.Or(f.control, ":9090"))
+		s.Listen, s.Admin = ":"+port, ":"+admin
 	}
 	if f.owners {
 		s.Owners, s.Why = config.OwnersStore, "The backend knows no accounts: the gateway keeps whose items are, and keeps accounts apart."
@@ -214,10 +224,10 @@ func (f *initFlags) files(start config.Start, accounts []policy.Account) ([]newF
 		files = append(files, newFile{certName, cert}, newFile{certKeyName, key})
 	}
 	if f.systemd {
-		files = append(files, newFile{unitName, deploy.SystemdUnit})
+		files = append(files, newFile{unitName, deploy.SystemdUnitFor(isPrivileged(start.Listen) || isPrivileged(start.Admin))})
 	}
 	if f.compose {
-		files = append(files, newFile{composeName, deploy.Compose})
+		files = append(files, newFile{composeName, f.composeFile()})
 	}
 	if f.schema {
 		files = append(files, newFile{settingsSchema, config.Schema()}, newFile{policySchema, store.Schema()})

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,11 +61,16 @@ and --expire, while either lets it. Without them it ends in a year.
   aclgate token new --cid 11 --info 'ACME dashboard' --expire 2099-01-01
   aclgate token new --cid 11 --into policy.yaml --key-file fleet.key --access '{"type":2,"acl":[{"uri":"gw/devices","methods":["GET"],"ids":[7]}]}'`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return e.newToken(cmd.Context(), &f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !cmd.Flags().Changed("cid") {
+				f.cid = e.usualAccount(f.into)
+			}
+			return e.newToken(cmd.Context(), &f)
+		},
 	}
 	flags := c.Flags()
 	flags.Int64Var(&f.id, "id", 0, "id of the token (default: one above the highest in the policy and in the file of --into)")
-	flags.Int64Var(&f.cid, "cid", defaultAccount, "account of the token")
+	flags.Int64Var(&f.cid, "cid", 0, "account of the token (default: 1, or in a policy file without it the one that is above all others)")
 	e.completeFlag(c, "cid", &accountKind)
 	flags.StringVar(&f.info, "info", "who uses it and for what", "what the token is for")
 	flags.Var(&f.expire, "expire", "day or time at which the token ends, such as 2099-01-01")
@@ -93,9 +97,6 @@ func sample(f *newFlags, digest policy.Digest) *store.Record {
 	}
 	return &store.Record{Token: t}
 }
-
-// defaultAccount is the account of a token that names none.
-const defaultAccount = 1
 
 const accessExpected = `--access: expected JSON such as '{"type":2,"acl":[{"uri":"gw/devices","methods":["GET"]}]}'`
 
@@ -175,6 +176,9 @@ func (e *env) addToken(f *newFlags, further map[string]any, out *keyFile) error 
 		}
 	}
 	e.warnOfEntries(rec)
+	if f.into == "" {
+		e.warnOfAccount(rec.Token.CID)
+	}
 	if f.into != "" {
 		if err := e.insertToken(f.into, rec); err != nil {
 			return failed(err)
@@ -221,36 +225,6 @@ func (e *env) insertToken(path string, rec *store.Record) error {
 	return replaceFile(path, text, info.Mode().Perm())
 }
 
-// maxListed is how many accounts of a policy a message names.
-const maxListed = 8
-
-// hasPlace says what to do where a policy has no account for a token, or has its id already. What is
-// wrong with the policy itself others say.
-func hasPlace(path string, text []byte, tok *policy.Token, depth int) error {
-	pol, faults := store.ReadPolicy(path, text, nil, depth)
-	if faults.Err() != nil {
-		return nil
-	}
-	for _, r := range pol.Records() {
-		if r.Token.ID == tok.ID {
-			return fmt.Errorf("nothing was written: the token in line %d of %s has the id %d: name another one with --id, or leave --id out", r.Token.Line, relative(path), tok.ID)
-		}
-	}
-	if _, found := pol.Tree.Account(tok.CID); found {
-		return nil
-	}
-	var there []string
-	for _, a := range pol.Tree.Accounts() {
-		if len(there) == maxListed {
-			there = append(there, "…")
-			break
-		}
-		there = append(there, strings.TrimSpace(fmt.Sprint(a.ID, " ", a.Name)))
-	}
-	return fmt.Errorf("nothing was written: %s has no account %d: add it under accounts: first, or name another with --cid (accounts: %s)",
-		relative(path), tok.CID, strings.Join(there, ", "))
-}
-
 // replaceFile replaces a file by rename, so that whoever reads it finds the old text or the new one.
 func replaceFile(path string, text []byte, mode os.FileMode) error {
 	temp := path + ".new"
@@ -262,33 +236,4 @@ func replaceFile(path string, text []byte, mode os.FileMode) error {
 		return fmt.Errorf("cannot replace %s: %w", path, err)
 	}
 	return nil
-}
-
-// nextID returns the id above the highest one of the policy, and of the file that the token goes into:
-// that of a deleted token would be mistaken for it in the audit log. Without a sound policy it is 1.
-func (e *env) nextID(into string) int64 {
-	highest, depth := int64(0), config.Defaults().Policy.MaxDepth
-	above := func(pol *store.Policy) {
-		for _, r := range pol.Records() {
-			highest = max(highest, r.Token.ID)
-		}
-	}
-	s, faults := config.Load(e.file)
-	if s != nil {
-		depth = s.Policy.MaxDepth
-	}
-	if faults.Err() == nil {
-		if pol, _ := readPolicy(s, s.Store.Path, "store.path"); pol != nil {
-			above(pol.Policy)
-		}
-	}
-	if into == "" {
-		return max(highest+1, 1)
-	}
-	if text, err := os.ReadFile(into); err == nil { // who inserts the token says why it cannot be read
-		if pol, _ := store.ReadPolicy(into, text, nil, depth); pol != nil {
-			above(pol)
-		}
-	}
-	return max(highest+1, 1) // 1 above the very last id there is
 }

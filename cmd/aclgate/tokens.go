@@ -324,6 +324,9 @@ func (e *env) makeToken(ctx context.Context, f *newFlags, further map[string]any
 		return err
 	}
 	answer, err := e.platform(ctx, http.MethodPost, "tokens", body)
+	if err != nil && strings.Contains(err.Error(), "there is no account") {
+		return failed(errors.New(err.Error() + e.accountsThere(ctx)))
+	}
 	if err != nil {
 		return err
 	}
