@@ -193,7 +193,7 @@ func (e *endpoint) dial(ctx context.Context) (*conn, error) {
 	secure := tls.Client(l, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		tcp.Close()
-		return nil, err
+		return nil, tlsfiles.Explain(err, "upstream.tls.ca_file")
 	}
 	c.net = secure
 	return c, nil

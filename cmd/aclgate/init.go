@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -253,6 +254,8 @@ func (e *env) survey(ctx context.Context, backend, key string, keyErr error, sta
 			why = "it wants a key, and " + upstreamName + " is not there"
 		case errors.Is(err, survey.ErrUnauthorized):
 			why += ": it does not take the key in " + upstreamName
+		case errors.As(err, &x509.UnknownAuthorityError{}):
+			why += ". If that authority is your own, say SSL_CERT_FILE=ca.pem before aclgate init, and name the file in upstream.tls.ca_file afterwards"
 		}
 		fmt.Fprintf(e.stdout, "nothing was learnt of it: %s\n", why)
 		fmt.Fprintf(e.stdout, "scope.mode is header until somebody knows better: it serves nothing that only accounts limit before\n"+

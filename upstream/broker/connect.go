@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"aclgate/config/tlsfiles"
 	"aclgate/proxy/mqtt/wire"
 )
 
@@ -47,7 +48,7 @@ func (b *Broker) dial(ctx context.Context) (net.Conn, error) {
 	secure := tls.Client(raw, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		raw.Close()
-		return nil, err
+		return nil, tlsfiles.Explain(err, "mqtt.upstream.tls.ca_file")
 	}
 	return secure, nil
 }

@@ -5,6 +5,7 @@ package redis
 
 import (
 	"context"
+	"crypto/x509"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -199,6 +200,7 @@ func (p *Peer) explain(err error) error {
 	}
 	var op *net.OpError
 	var dns *net.DNSError
+	var unknown x509.UnknownAuthorityError
 	switch {
 	case advice[word] != "":
 		return fmt.Errorf("%s: %s (%s)", p.name, advice[word], word)
@@ -206,6 +208,8 @@ func (p *Peer) explain(err error) error {
 		return err
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("%s does not answer in time", p.name)
+	case errors.As(err, &unknown):
+		return fmt.Errorf("%s has a certificate of an authority that is not known here: if it is your own, SSL_CERT_FILE in the environment of the gateway names a PEM file with its certificate", p.name)
 	case errors.As(err, &dns):
 		return fmt.Errorf("%s cannot be reached: %s", p.name, dns)
 	case errors.As(err, &op):

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -53,6 +54,9 @@ func fetch(ctx context.Context, client *http.Client, issuer string) (keySet, err
 	return parseKeys(text)
 }
 
+// ownAuthority says what to do where an issuer has its certificate from an authority that this machine does not know.
+const ownAuthority = "if that authority is your own, the variable SSL_CERT_FILE in the environment of the gateway names a PEM file with its certificate, in the place of the system's"
+
 // get reads a document, as it is at this address and no other.
 func get(ctx context.Context, client *http.Client, address string) ([]byte, error) {
 	u, err := url.Parse(address)
@@ -65,6 +69,9 @@ func get(ctx context.Context, client *http.Client, address string) ([]byte, erro
 	}
 	req.Header.Set("Accept", "application/json")
 	resp, err := client.Do(req)
+	if unknown := (x509.UnknownAuthorityError{}); errors.As(err, &unknown) {
+		return nil, fmt.Errorf("%w: %s", err, ownAuthority)
+	}
 	if err != nil {
 		return nil, err
 	}
