@@ -169,3 +169,94 @@ func TestAuditSummaryOfUsers(t *testing.T) {
 		t.Errorf("another session of one user: got %s, want %s", clients, wantClients)
 	}
 }
+
+// The key of a session, and a token from elsewhere whether or not it was used, are explained by the running
+// gateway alone; without it the message says where such keys live. A token that is refused is told why.
+func TestExplainSessionKey(t *testing.T) {
+	t.Parallel()
+	p := startPeople(t)
+	stranger := jwttest.Sign(t, jwttest.New(t).RSA, `{"alg":"RS256","kid":"rsa"}`, `{"iss":"https://nobody.example","sub":"x","aud":"aclgate","iat":1,"exp":4102444800}`)
+	explains := func(key string, code int, args ...string) string {
+		t.Helper()
+		p.replace("key.txt", key+"\n")
+		out := p.runs(code, append([]string{"explain", "--key-file", filepath.Join(p.folder, "key.txt")}, args...)...)
+		p.clean(fmt.Sprint("explain ", args), out)
+		return out
+	}
+	request := []string{"DELETE", "/gw/devices/1"}
+	const lives = "no token of the policy has this key: if it is that of a session (a login, or a token of an issuer), it lives in the memory of the running gateway: add --live"
+	for key, want := range map[string]string{
+		p.anna:    `User 5 "anna" of realm 1 "ACME \"fleet\""`,
+		p.bea:     "the role consultant, which reaches",
+		p.machine: `User 7 "machine-é" of realm 2 "Corp", by a token of issuer "corp"`,
+	} {
+		if out := explains(key, exitFailed, request...); !strings.Contains(out, lives) {
+			t.Errorf("offline: got %s", out)
+		}
+		for range 2 { // a token from elsewhere is known from its first request on
+			out := explains(key, exitOK, append([]string{"--live"}, request...)...)
+			if words := strings.Join(strings.Fields(out), " "); !strings.Contains(words, want) || !strings.Contains(words, "DENY (no-entry)") {
+				t.Errorf("got %s, want %s", out, want)
+			}
+			p.refused(key, 403)
+		}
+	}
+	if out := explains(p.machine, exitOK, append([]string{"--live"}, request...)...); !strings.Contains(out, "the role consultant") || !strings.Contains(out, "claims.roles of realm 2") {
+		t.Errorf("got %s", out)
+	}
+	if out := explains(p.gone, exitFailed, append([]string{"--live"}, request...)...); !strings.Contains(out, `does not accept this token: user 8 "gone" of realm 2 "Corp", by a token of issuer "corp": the user, the realm or the account is closed`) {
+		t.Errorf("got %s", out)
+	}
+	if out := explains(stranger, exitFailed, append([]string{"--live"}, request...)...); !strings.Contains(out, "no issuer of the settings is called so") {
+		t.Errorf("got %s", out)
+	}
+	if out := explains("nobody-has-this-key", exitFailed, append([]string{"--live"}, request...)...); !strings.Contains(out, "does not know this token: it is no session that lasts") {
+		t.Errorf("got %s", out)
+	}
+	p.end()
+	if out := explains(p.anna, exitFailed, append([]string{"--live"}, request...)...); !strings.Contains(out, "only the running gateway knows whose key this is: ") {
+		t.Errorf("got %s", out)
+	}
+	p.policy(strings.Split(peoplePolicy, "realms:")[0] + "tokens: []\n")
+	if out := explains(p.anna, exitFailed, request...); !strings.Contains(out, "no token has this key") || strings.Contains(out, "session") {
+		t.Errorf("without users: got %s", out)
+	}
+}
+
+// why judges the request of a user again: by the session while the gateway has it, and by what a session of the
+// user may do where nobody can be asked.
+func TestWhyOfUsers(t *testing.T) {
+	t.Parallel()
+	p := startPeople(t)
+	path := filepath.Join(p.folder, "audit.jsonl")
+	ids := map[string]string{}
+	for name, key := range map[string]string{"anna": p.anna, "machine": p.machine} {
+		ids[name] = p.refused(key, 403)
+		p.appears(path, ids[name])
+	}
+	ids["gone"] = p.refused(p.gone, 401)
+	p.appears(path, ids["gone"])
+	const note = "so roles by claims are not counted"
+	check := func(when, name string, wants ...string) string {
+		t.Helper()
+		out := p.runs(exitOK, "why", ids[name])
+		words := strings.Join(strings.Fields(out), " ")
+		for _, want := range wants {
+			if !strings.Contains(words, want) {
+				t.Errorf("%s: got %s, want %q", when, out, want)
+			}
+		}
+		p.clean("why", out)
+		return words
+	}
+	check("running", "anna", "Verdict DENY (no-entry)", "Add DELETE to the methods of entry 1")
+	if words := check("running", "machine", "Verdict DENY (no-entry)", "the role consultant, which reaches", "None of the user's roles permits it"); strings.Contains(words, note) {
+		t.Errorf("got %s", words)
+	}
+	check("running", "gone", "its user was not let in")
+	p.end()
+	check("ended", "anna", "Verdict DENY (no-entry)", "Add DELETE to the methods of entry 1")
+	check("ended", "machine", "Verdict DENY (no-entry)", note)
+	p.policy(strings.Split(peoplePolicy, "realms:")[0] + "tokens: []\n")
+	check("without users", "anna", "is not in the policy: it was removed, or its user was")
+}

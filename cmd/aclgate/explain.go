@@ -32,6 +32,8 @@ type explainFlags struct {
 	user, claims                 string
 	cid, at, source, origin      string
 	live, mqtt                   bool
+	bearer                       string // the key, where it is a token from elsewhere that only the running gateway can tell of
+	away                         error  // nothing but the running gateway knows who asks; nil: the policy says it
 	output                       outputFlag
 }
 
@@ -46,7 +48,8 @@ does not, what becomes of every id, what client and backend get, and what to do.
 
 Name the token by its id, by 8 or more hex digits of its digest, or by a piece of
 its info. Or give the key itself, in a file, on stdin (--key-file -) or in the
-environment variable ` + keyVariable + `. With --user, it is what a session of that user could do;
+environment variable ` + keyVariable + `; that of a session, or a token from elsewhere (JWT),
+only the running gateway knows, which --live asks. With --user, it is what a session of that user could do;
 with --claims too, one that a token from elsewhere with these claims makes.
 
   aclgate explain --token 17 GET '/gw/devices/7/messages'
@@ -123,7 +126,8 @@ func (e *env) runExplain(cmd *cobra.Command, f *explainFlags, args []string) err
 	if !f.live {
 		report = explain.Explain(pol.engine, ask)
 	} else if report, err = explainLive(cmd.Context(), e, s, live[explain.Report]{
-		explain.Question{Ask: ask, Claims: []byte(f.claims)}, f.at == "", func(ctx context.Context, a *app.App) (*explain.Report, error) { return a.Explain(ctx, ask) },
+		explain.Question{Ask: ask, Claims: []byte(f.claims), Bearer: f.bearer}, f.at == "", f.away,
+		func(ctx context.Context, a *app.App) (*explain.Report, error) { return a.Explain(ctx, ask) },
 	}); err != nil {
 		return err
 	}
@@ -143,7 +147,7 @@ func (e *env) explainTopic(ctx context.Context, f *explainFlags, s *config.Setti
 		return e.print(explain.Topic(app.TopicOptions(s, pol.engine), topic), f.output.json())
 	}
 	report, err := explainLive(ctx, e, s, live[explain.TopicReport]{
-		explain.Question{Action: topic.Action, Ask: ask, Claims: []byte(f.claims)}, f.at == "",
+		explain.Question{Action: topic.Action, Ask: ask, Claims: []byte(f.claims), Bearer: f.bearer}, f.at == "", f.away,
 		func(ctx context.Context, a *app.App) (*explain.TopicReport, error) { return a.ExplainTopic(ctx, topic) },
 	})
 	if err != nil {
@@ -240,7 +244,30 @@ func (f *explainFlags) find(stdin io.Reader, pol *policyFile, ends int64) (*stor
 		return nil, err
 	}
 	digest := store.DigestOf([]byte(key))
-	return one(pol, "this key", func(t *policy.Token) bool { return t.Digest == digest })
+	rec, err := one(pol, "this key", func(t *policy.Token) bool { return t.Digest == digest })
+	if err == nil || !mayBeSession(pol, key) {
+		return rec, err
+	}
+	if !f.live {
+		return nil, errors.New("no token of the policy has this key: if it is that of a session (a login, or a token of an issuer), it lives in the memory of the running gateway: " +
+			"add --live, which asks the gateway who this is, or explain --user ID")
+	}
+	if app.IsBearer(key) {
+		f.bearer = key
+	}
+	f.away = errOnlyRunning
+	return &store.Record{Token: policy.Token{Digest: digest}}, nil
+}
+
+// errOnlyRunning says why nothing but a running gateway can be asked.
+var errOnlyRunning = errors.New("only the running gateway knows whose key this is")
+
+// mayBeSession reports whether a key that no token of the policy has may be that of a user.
+func mayBeSession(pol *policyFile, key string) bool {
+	for range pol.Docs(store.Users) {
+		return true
+	}
+	return app.IsBearer(key) // whose user may be made at first sight
 }
 
 func findDigest(pol *policyFile, digits string) (*store.Record, error) {
@@ -270,21 +297,39 @@ func one(pol *policyFile, what string, fits func(*policy.Token) bool) (found *st
 	return nil, fmt.Errorf("several tokens have %s: name one by --token: %s", what, strings.Join(ids, ", "))
 }
 
+// maxBearer is more than a token from elsewhere may have, in bytes.
+const maxBearer = 16 << 10
+
+// readBearer reads a file that may hold a token from elsewhere.
+func readBearer(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxBearer))
+	return strings.TrimSpace(string(text)), err
+}
+
 // key returns the key to explain, from a file, stdin or the environment. No error shows any of it.
 func (f *explainFlags) key(stdin io.Reader) (string, error) {
 	key := os.Getenv(keyVariable)
 	switch f.keyFile {
 	case "":
 	case "-":
-		text, err := io.ReadAll(io.LimitReader(stdin, 4<<10))
+		text, err := io.ReadAll(io.LimitReader(stdin, maxBearer))
 		if err != nil {
 			return "", fmt.Errorf("cannot read the key: %w", err)
 		}
 		key = strings.TrimSpace(string(text))
 	default:
-		return config.ReadKeyFile(f.keyFile)
+		text, err := readBearer(f.keyFile)
+		if err != nil || !app.IsBearer(text) {
+			return config.ReadKeyFile(f.keyFile) // which says what is wrong with it
+		}
+		key = text
 	}
-	if !strict.IsKey(key) {
+	if !strict.IsKey(key) && !app.IsBearer(key) {
 		return "", errors.New("what was given as the key is none: 8 to 256 characters of A-Z a-z 0-9 . _ ~ -")
 	}
 	return key, nil

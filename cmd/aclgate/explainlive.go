@@ -22,6 +22,8 @@ func (e *errNotAsked) Error() string { return e.why }
 type live[R any] struct {
 	question explain.Question
 	now      bool // at this moment: what is true of limits and blocks counts
+	// away is why nothing but a running gateway can explain it; nil: backend can.
+	away error
 	// backend explains it by what the backend says, where no gateway can be asked.
 	backend func(context.Context, *app.App) (*R, error)
 }
@@ -37,6 +39,9 @@ func explainLive[R any](ctx context.Context, e *env, s *config.Settings, l live[
 	var away *errNotAsked
 	if !errors.As(err, &away) {
 		return report, failed(err)
+	}
+	if l.away != nil {
+		return nil, failed(fmt.Errorf("%w: %s", l.away, away.why))
 	}
 	fmt.Fprintf(e.stderr, "%s: the backend is asked instead\n", away.why)
 	quiet := *s
@@ -59,7 +64,7 @@ func askExplain[R any](ctx context.Context, e *env, s *config.Settings, q explai
 	}
 	tok := q.Ask.Token
 	q.Token = tok.Digest
-	if q.Token == (policy.Digest{}) { // nobody's key: a session that --user made up
+	if q.Bearer == "" && q.Token == (policy.Digest{}) { // nobody's key: a session that --user made up
 		q.User = tok.UserID
 	}
 	body, err := json.Marshal(&q)

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"aclgate/cmd/internal/app"
 	"aclgate/config"
 	"aclgate/metrics/record"
 	"aclgate/policy"
@@ -27,17 +28,23 @@ func (e *env) explainLine(ctx context.Context, s *config.Settings, l *record.Lin
 		return e.printReason(l, why)
 	}
 	pol.adoptUses(s, ask.At)
-	tok := tokenOf(pol, l)
+	tok, session := tokenOf(pol, l), int64(0)
 	if tok == nil {
-		return e.printReason(l, fmt.Sprintf("token %d is not in the policy: it was removed, or is the session of a user (realms), which only the gateway knows", l.Token))
+		if tok = sessionOf(s, pol, l); tok == nil {
+			return e.printReason(l, fmt.Sprintf("token %d is not in the policy: it was removed, or its user was", l.Token))
+		}
+		session = l.Token
 	}
 	ask.File, ask.Tree, ask.Grants, ask.Token = s.Store.Path.Text, pol.Tree, pol.Grants(), tok
 	if isState(l.Reason) {
-		return e.printReason(l, "nothing in the policy refused it. "+e.stateNow(ctx, s, l, ask))
+		return e.printReason(l, "nothing in the policy refused it. "+e.stateNow(ctx, s, l, explain.Question{Ask: ask, Session: session}))
 	}
-	report, away := askExplain[explain.Report](ctx, e, s, explain.Question{Ask: ask})
+	report, away := askExplain[explain.Report](ctx, e, s, explain.Question{Ask: ask, Session: session})
 	if away != nil {
 		report = explain.Explain(pol.engine, ask)
+	}
+	if session != 0 && l.Issuer != "" && (away != nil || report.Token == nil || report.Token.ID != session) {
+		report.Notes = append(report.Notes, "The token has ended, or the gateway was not asked: it is judged as one without claims, so roles by claims are not counted.")
 	}
 	// What was denied is never shown as something that passes.
 	if l.Verdict == policy.Deny.String() && report.Verdict != l.Verdict {
@@ -64,16 +71,16 @@ func isState(word string) bool {
 }
 
 // stateNow says whether the running gateway would refuse the caller of a line at this moment, too.
-func (e *env) stateNow(ctx context.Context, s *config.Settings, l *record.Line, ask explain.Ask) string {
-	ask.At = 0
-	report, err := askExplain[explain.Report](ctx, e, s, explain.Question{Ask: ask})
+func (e *env) stateNow(ctx context.Context, s *config.Settings, l *record.Line, q explain.Question) string {
+	q.Ask.At = 0
+	report, err := askExplain[explain.Report](ctx, e, s, q)
 	switch {
 	case err != nil:
 		return "Whether it is so now only the running gateway knows; " + err.Error()
 	case isState(report.Reason):
 		return "It is so now, too: " + report.Detail
 	}
-	return fmt.Sprintf("It is not so any more: the gateway does not refuse token %d for this now", l.Token)
+	return fmt.Sprintf("It is not so any more: the gateway does not refuse %s for this now", callerName(l))
 }
 
 // otherwise says why a request that was denied is not denied by what is known now. away is why the
@@ -194,6 +201,8 @@ func askOf(l *record.Line) (ask explain.Ask, why string) {
 		return ask, "the path is not remembered"
 	case strings.HasSuffix(l.Target, "…"), strings.Contains(l.Target, record.ManyIDs):
 		return ask, "the path was too long to be remembered whole"
+	case l.Token == 0 && l.User != 0:
+		return ask, "the token is the issuer's, but its user was not let in: the user, the realm or the account is closed, or the token is older than realms.max_age"
 	case l.Token == 0:
 		return ask, "no token of the policy was recognised, so no entry was asked"
 	}
@@ -221,4 +230,14 @@ func tokenOf(pol *policyFile, l *record.Line) *policy.Token {
 		}
 	}
 	return nil
+}
+
+// sessionOf returns what a session of the user of a line may do now, ready to be judged; nil: there is no such
+// user. The session itself, and what claims gave it, only the gateway knows.
+func sessionOf(s *config.Settings, pol *policyFile, l *record.Line) *policy.Token {
+	rec := app.UserSession(pol.Policy, l.User, l.Time.Add(s.Realms.MaxAge).Unix(), nil)
+	if rec == nil {
+		return nil
+	}
+	return pol.token(rec)
 }

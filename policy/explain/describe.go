@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -79,10 +80,15 @@ func (x *explainer) token() *Token {
 	if t == nil {
 		return nil
 	}
-	return &Token{
-		ID: t.ID, Digest: t.Digest.Short(), Info: clean(t.Info), Access: t.Access.String(), CID: t.CID,
+	shown := t.ShownDigest()
+	d := &Token{
+		ID: t.ID, Digest: hex.EncodeToString(shown[:]), Info: clean(t.Info), Access: t.Access.String(), CID: t.CID,
 		Account: x.accountName(t.CID), Place: x.place(t.Line), Validity: validity(t, x.ask.At),
 	}
+	if t.User != nil {
+		d.User = t.User.String()
+	}
+	return d
 }
 
 // validity says until when a token may be used, or since when it may not.

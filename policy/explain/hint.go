@@ -35,6 +35,9 @@ func (x *explainer) hint() string {
 	case policy.TokenExpired:
 		text = fmt.Sprintf("Set a later expire, or a longer ttl, for token %d%s, or give the caller a new token.", x.in.Token.ID, at(x.place(x.in.Token.Line)))
 	case policy.TokenDisabled:
+		if u := x.in.Token.User; u != nil {
+			return fmt.Sprintf("User %d or realm %d is disabled, or the account is outside the realm's: open it again, if the user should get in.", u.ID, u.RealmID)
+		}
 		text = fmt.Sprintf("Set enabled: true for token %d%s, if it should work again.", x.in.Token.ID, at(x.place(x.in.Token.Line)))
 	}
 	if text == "" {
@@ -97,6 +100,9 @@ func (x *explainer) hintRoles() string {
 		return ""
 	}
 	text := "None of the user's roles permits it: give another one (aclgate user edit ID --role), if the user is meant to do this."
+	if u := tok.User; u != nil && u.Issuer != "" {
+		text += fmt.Sprintf(" Or have claims give it: claims.roles of realm %d.", u.RealmID)
+	}
 	own := func(r policy.UserRole) bool { return r.Reach == policy.ReachOwn }
 	if x.engine.Mode == policy.ModeHeader && slices.ContainsFunc(tok.Roles, own) && x.in.Scope != 0 && x.scope().Accounts > 1 {
 		text += fmt.Sprintf(" With scope.mode: header a role of reach own opens nothing in account %s, for accounts lie below it: it takes one of reach branch.", x.accountName(x.in.Scope))

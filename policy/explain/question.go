@@ -17,33 +17,38 @@ type Question struct {
 	Token  policy.Digest
 	User   int64 // in the place of Token: what a session of the user could do; 0: Token says who asks
 
-	Claims json.RawMessage // beside User, an object: of a token from elsewhere; nil: it is a login
+	Claims  json.RawMessage // beside User, an object: of a token from elsewhere; nil: it is a login
+	Session int64           // beside User: the token whose it is, if it is still known; 0: none
+
+	Bearer string // in the place of Token and User: a token from elsewhere, whole; it is shown nowhere
 }
 
 // questionJSON is a Question as it is sent.
 type questionJSON struct {
-	Action string          `json:"action,omitempty"`
-	Method string          `json:"method"`
-	Target string          `json:"target"`
-	Digest string          `json:"token_sha256,omitempty"`
-	User   int64           `json:"user,omitempty"`
-	Claims json.RawMessage `json:"claims,omitempty"`
-	CID    int64           `json:"cid,omitempty"`
-	At     int64           `json:"at,omitempty"`
-	Source netip.Addr      `json:"source"`
-	Origin string          `json:"origin,omitempty"`
-	Body   []policy.Keys   `json:"body,omitempty"`
-	File   string          `json:"file,omitempty"`
+	Action  string          `json:"action,omitempty"`
+	Method  string          `json:"method"`
+	Target  string          `json:"target"`
+	Digest  string          `json:"token_sha256,omitempty"`
+	User    int64           `json:"user,omitempty"`
+	Claims  json.RawMessage `json:"claims,omitempty"`
+	Session int64           `json:"session,omitempty"`
+	Bearer  string          `json:"bearer,omitempty"`
+	CID     int64           `json:"cid,omitempty"`
+	At      int64           `json:"at,omitempty"`
+	Source  netip.Addr      `json:"source"`
+	Origin  string          `json:"origin,omitempty"`
+	Body    []policy.Keys   `json:"body,omitempty"`
+	File    string          `json:"file,omitempty"`
 }
 
 // MarshalJSON returns the body of POST /explain.
 func (q *Question) MarshalJSON() ([]byte, error) {
 	a, digest := &q.Ask, ""
-	if q.User == 0 {
+	if q.User == 0 && q.Bearer == "" {
 		digest = hex.EncodeToString(q.Token[:])
 	}
 	return json.Marshal(questionJSON{
-		q.Action, a.Method, a.Target, digest, q.User, q.Claims, a.AskedCID, a.At, a.Source, string(a.Origin), a.Body, a.File,
+		q.Action, a.Method, a.Target, digest, q.User, q.Claims, q.Session, q.Bearer, a.AskedCID, a.At, a.Source, string(a.Origin), a.Body, a.File,
 	})
 }
 
@@ -53,10 +58,10 @@ func (q *Question) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &j); err != nil {
 		return err
 	}
-	q.Action, q.User, q.Claims, q.Ask = j.Action, j.User, j.Claims, Ask{Method: j.Method, Target: j.Target, File: j.File}
+	q.Action, q.User, q.Claims, q.Session, q.Bearer, q.Ask = j.Action, j.User, j.Claims, j.Session, j.Bearer, Ask{Method: j.Method, Target: j.Target, File: j.File}
 	q.Ask.AskedCID, q.Ask.At, q.Ask.Source, q.Ask.Origin, q.Ask.Body = j.CID, j.At, j.Source, []byte(j.Origin), j.Body
 	digest, err := hex.DecodeString(j.Digest)
-	if err == nil && q.User == 0 && len(digest) != len(q.Token) {
+	if err == nil && q.User == 0 && q.Bearer == "" && len(digest) != len(q.Token) {
 		err = hex.ErrLength
 	}
 	copy(q.Token[:], digest)

@@ -24,11 +24,17 @@ func TestQuestion(t *testing.T) {
 	if err := json.Unmarshal(text, &got); err != nil || !reflect.DeepEqual(got, q) {
 		t.Errorf("got %+v %v, want %+v", got, err, q)
 	}
-	q.Action, q.User, q.Token = explain.ActionDeliver, 5, policy.Digest{}
+	q.Action, q.User, q.Session, q.Token = explain.ActionDeliver, 5, 1<<52, policy.Digest{}
 	text, _ = json.Marshal(&q)
 	got = explain.Question{}
 	if err := json.Unmarshal(text, &got); err != nil || !reflect.DeepEqual(got, q) || strings.Contains(string(text), "sha256") {
 		t.Errorf("of a user: got %+v %v from %s, want %+v", got, err, text, q)
+	}
+	q.User, q.Session, q.Bearer = 0, 0, "eyJ.a.b"
+	text, _ = json.Marshal(&q)
+	got = explain.Question{}
+	if err := json.Unmarshal(text, &got); err != nil || !reflect.DeepEqual(got, q) || strings.Contains(string(text), "sha256") {
+		t.Errorf("of a token from elsewhere: got %+v %v, want %+v", got, err, q)
 	}
 	for _, text := range []string{`{"method":"GET"}`, `{"token_sha256":"01"}`, `{"token_sha256":"xy"}`, `[]`} {
 		if err := json.Unmarshal([]byte(text), &got); err == nil {

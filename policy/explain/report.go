@@ -39,6 +39,7 @@ type Token struct {
 	ID       int64  `json:"id"`
 	Digest   string `json:"digest"` // the first 8 hex digits
 	Info     string `json:"info,omitempty"`
+	User     string `json:"user,omitempty"` // that it carries, and the realm, in words
 	Access   string `json:"access"`
 	CID      int64  `json:"cid"`
 	Account  string `json:"account"` // its name with its id

@@ -102,8 +102,7 @@ func (r *Report) request(p *page) {
 		p.row("", r.Selectors[i].String())
 	}
 	if t := r.Token; t != nil {
-		p.row("Token", t.String())
-		p.row("", fmt.Sprintf("access %s, account %s, %s", t.Access, t.Account, t.Validity))
+		t.print(p)
 	} else {
 		p.row("Token", "none is known")
 	}
@@ -134,6 +133,15 @@ func (s *Scope) below() string {
 		return " and 1 account below it"
 	default:
 		return fmt.Sprintf(" and %d accounts below it", n)
+	}
+}
+
+// print prints who asks.
+func (t *Token) print(p *page) {
+	p.row("Token", t.String())
+	p.row("", fmt.Sprintf("access %s, account %s, %s", t.Access, t.Account, t.Validity))
+	if t.User != "" {
+		p.row("User", strings.TrimPrefix(t.User, "user "))
 	}
 }
 

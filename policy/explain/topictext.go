@@ -33,8 +33,7 @@ func (r *TopicReport) Text() string {
 		p.row(label, text)
 	}
 	if t := r.Token; t != nil {
-		p.row("Token", t.String())
-		p.row("", fmt.Sprintf("access %s, account %s, %s", t.Access, t.Account, t.Validity))
+		t.print(&p)
 	} else {
 		p.row("Token", "none is known")
 	}

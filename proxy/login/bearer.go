@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"aclgate/policy"
@@ -46,6 +47,42 @@ func (s *Service) Bearer(ctx context.Context, token []byte, d policy.Digest) (kn
 	return true, nil
 }
 
+// Found returns the digest or mark by which a token from elsewhere is known, if it is.
+func (s *Service) Found(token []byte) (d policy.Digest, known bool) {
+	s.Mark(token, &d)
+	for _, d := range []policy.Digest{d, store.DigestOf(token)} {
+		if s.sessions.find(d) != nil {
+			return d, true
+		}
+	}
+	return d, false
+}
+
+// errFirstSight says that a user would be made.
+var errFirstSight = errors.New("the realm has no such user yet: the first request with the token makes one")
+
+// Verified returns what a token from elsewhere that nobody knows here could do at this moment. It is not
+// remembered, and no user is made for it. The error says why it is refused.
+func (s *Service) Verified(ctx context.Context, token []byte, now time.Time) (*store.Record, error) {
+	if s.verifier == nil {
+		return nil, errNoIssuers
+	}
+	user, claims, err := s.subject(ctx, token, now, func(_ context.Context, r *realm.Realm, _ string) (int64, error) {
+		if r.FirstSight && r.Enabled && s.o.Write != nil {
+			return 0, errFirstSight
+		}
+		return 0, errNoUser
+	})
+	if u := s.directory.refused(user, claims); err != nil && u != nil {
+		err = fmt.Errorf("%s: %w", u, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	rec, _ := s.directory.session(user, min(claims.Expires, claims.IssuedAt+int64(s.o.MaxAge/time.Second)), claimsOf(s.marker, claims.All))
+	return rec, nil
+}
+
 // refused returns what records say of a user whom a verified token is about; nil for 0.
 func (d *directory) refused(user int64, claims *jwt.Claims) *policy.User {
 	u := d.user(user)
@@ -57,10 +94,11 @@ func (d *directory) refused(user int64, claims *jwt.Claims) *policy.User {
 }
 
 var (
-	errNoRealm  = errors.New("no realm takes tokens of this issuer for this audience")
-	errNoUser   = errors.New("the realm has no such user, and makes none at first sight")
-	errTooOld   = errors.New("the token was issued longer than realms.max_age ago")
-	errNotLetIn = errors.New("the user, the realm or the account is closed")
+	errNoIssuers = errors.New("the settings name no issuers (realms.issuers)")
+	errNoRealm   = errors.New("no realm takes tokens of this issuer for this audience")
+	errNoUser    = errors.New("the realm has no such user, and makes none at first sight")
+	errTooOld    = errors.New("the token was issued longer than realms.max_age ago")
+	errNotLetIn  = errors.New("the user, the realm or the account is closed")
 )
 
 // subject returns the user that a token is about, with an error too where there is one who must not be let in.

@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -170,5 +171,60 @@ func TestWithdrawnKey(t *testing.T) {
 	<-done
 	if _, err := f.st.Load(rec.Token.Digest); err != store.ErrNotFound {
 		t.Errorf("got %v", err)
+	}
+}
+
+// To ask what a token from elsewhere could do makes no user, and remembers nothing; why one is refused is said, and
+// of whom, to the operator alone.
+func TestVerifiedChangesNothing(t *testing.T) {
+	f, i := signIn(t, jwtRealm)
+	verified := func(token []byte) (*store.Record, error) { return f.Verified(context.Background(), token, time.Now()) }
+	anna, stranger := token(t, i, "anna", 0, time.Hour), token(t, i, "client-7", 0, time.Hour)
+	rec, err := verified(anna)
+	if err != nil || rec.Token.UserID != 5 || rec.Token.User.Name != "anna" || rec.Token.User.Issuer != "corp" || rec.Token.Alive(time.Now().Unix()+3601) {
+		t.Fatalf("got %+v, %v", rec, err)
+	}
+	if _, err := verified(stranger); !errors.Is(err, errFirstSight) {
+		t.Errorf("a stranger: got %v", err)
+	}
+	if _, err := verified(token(t, i, "anna", 7*time.Hour, time.Hour)); !errors.Is(err, errTooOld) || !strings.Contains(err.Error(), `user 5 "anna" of realm 1 "ACME"`) {
+		t.Errorf("an old one: got %v", err)
+	}
+	if _, err := verified(anna[:len(anna)-8]); err == nil || strings.Contains(err.Error(), "anna") {
+		t.Errorf("one with another signature: got %v", err)
+	}
+	if _, known := f.Found(anna); known {
+		t.Error("it is remembered")
+	}
+	if f.directory.userNamed(1, "client-7") != 0 {
+		t.Error("a user was made")
+	}
+	if _, ok := f.bearer(anna); !ok {
+		t.Fatal("it is not accepted")
+	}
+	if d, known := f.Found(anna); !known || d != store.DigestOf(anna) {
+		t.Error("it is not found")
+	}
+}
+
+// Of a token that is an issuer's and is refused, whoever keeps a record learns the user; of any other nothing.
+func TestRefusedNamesTheUser(t *testing.T) {
+	f, i := signIn(t, jwtRealm)
+	refused := func(token []byte) *policy.User {
+		t.Helper()
+		known, user := f.Bearer(context.Background(), token, store.DigestOf(token))
+		if known {
+			t.Error("it is accepted")
+		}
+		return user
+	}
+	old := token(t, i, "anna", 7*time.Hour, time.Hour)
+	if u := refused(old); u == nil || u.ID != 5 || u.Name != "anna" || u.RealmID != 1 || u.Issuer != "corp" {
+		t.Errorf("an old one: got %v", u)
+	}
+	for name, token := range map[string][]byte{"a signature": old[:len(old)-8], "nobody": token(t, i, "client-7", 7*time.Hour, time.Hour), "by case": token(t, i, "Anna", 0, time.Hour)} {
+		if u := refused(token); u != nil {
+			t.Errorf("%s: got %v", name, u)
+		}
 	}
 }

@@ -204,6 +204,18 @@ func (s *sessions) endOne(user, id int64) {
 	}
 }
 
+// digestOf returns what a session of a user is found by.
+func (s *sessions) digestOf(user, id int64) (d policy.Digest, found bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, n := range s.byUser[user] {
+		if n.id == id {
+			return n.digest, true
+		}
+	}
+	return d, false
+}
+
 // count returns how many sessions there are.
 func (s *sessions) count(now int64) (n int) {
 	s.mu.RLock()
@@ -278,6 +290,9 @@ func Bound(r Records, tree *policy.Tree, rec *store.Record) *store.Record {
 func (s *Service) SessionOf(user, ends int64, said realm.Claims) (*store.Record, bool) {
 	return s.directory.session(user, ends, said)
 }
+
+// Session returns what one session of a user is found by, if it lives in memory.
+func (s *Service) Session(user, id int64) (policy.Digest, bool) { return s.sessions.digestOf(user, id) }
 
 func (d *directory) session(user, ends int64, said realm.Claims) (*store.Record, bool) {
 	if d.user(user).ID == 0 {

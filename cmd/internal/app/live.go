@@ -11,6 +11,7 @@ import (
 	"aclgate/policy"
 	"aclgate/policy/explain"
 	"aclgate/policy/store"
+	"aclgate/proxy/login/jwt"
 	"aclgate/upstream"
 	"aclgate/upstream/index"
 	"aclgate/upstream/listing"
@@ -251,7 +252,7 @@ func (a *App) accountsOf(ctx context.Context, tree *policy.Tree, c *policy.Colle
 // explainNow explains a request as this gateway judges it at this moment (SPEC 7, explain --live).
 func (a *App) explainNow(ctx context.Context, q *explain.Question) (any, error) {
 	ask := q.Ask
-	tok, err := a.caller(q)
+	tok, err := a.caller(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -279,7 +280,13 @@ func (a *App) blockedNow(tok *policy.Token) (policy.Reason, string) {
 }
 
 // caller returns the token that a question is about, or what a session of its user could do now.
-func (a *App) caller(q *explain.Question) (*policy.Token, error) {
+func (a *App) caller(ctx context.Context, q *explain.Question) (*policy.Token, error) {
+	if q.Bearer != "" {
+		return a.bearer(ctx, []byte(q.Bearer))
+	}
+	if d, known := a.logins.Session(q.User, q.Session); known {
+		return a.policy.Lookup(d, time.Now())
+	}
 	if q.User != 0 {
 		claims, err := ReadClaims(q.Claims)
 		if err != nil {
@@ -293,10 +300,28 @@ func (a *App) caller(q *explain.Question) (*policy.Token, error) {
 	}
 	tok, err := a.policy.Lookup(q.Token, time.Now())
 	if errors.Is(err, policy.TokenUnknown) {
-		err = errors.New("the running gateway does not know this token: it has not read the policy yet, or could not")
+		err = errors.New("the running gateway does not know this token: it is no session that lasts, or the policy was not read yet")
 	}
 	return tok, err
 }
+
+// bearer returns the token of somebody who comes with one from elsewhere, or why that would be refused.
+func (a *App) bearer(ctx context.Context, token []byte) (*policy.Token, error) {
+	now := time.Now()
+	if d, known := a.logins.Found(token); known {
+		if tok, err := a.policy.Lookup(d, now); err == nil {
+			return tok, nil
+		}
+	}
+	rec, err := a.logins.Verified(ctx, token, now)
+	if err != nil {
+		return nil, fmt.Errorf("the running gateway does not accept this token: %w", err)
+	}
+	return compiled(nameSession(rec, true), a.engine.Catalogue), nil
+}
+
+// IsBearer reports whether a key is a token from elsewhere, by its form.
+func IsBearer(key string) bool { return jwt.Looks([]byte(key)) }
 
 // compiled returns the token of a record as requests are judged by it.
 func compiled(rec *store.Record, cat *policy.Catalogue) *policy.Token {
