@@ -1,8 +1,6 @@
 package store
 
 import (
-	"encoding/hex"
-
 	"aclgate/policy"
 	"aclgate/policy/topic"
 )
@@ -45,12 +43,8 @@ func (p *plainRow) token(rec *Record) {
 	p.need(`{"id":`)
 	t.ID = p.number(policy.MaxID)
 	p.need(`,"key_sha256":"`)
-	if n := hex.EncodedLen(len(t.Digest)); len(p.rest) >= n {
-		_, err := hex.Decode(t.Digest[:], p.rest[:n])
-		p.odd = p.odd || err != nil
-		p.rest = p.rest[n:]
-	}
-	p.need(`"`)
+	digest, ok := parseDigest(p.text())
+	t.Digest, p.odd = digest, p.odd || !ok
 	if p.have(`,"info":"`) {
 		t.Info = string(p.text())
 	}

@@ -31,6 +31,8 @@ var oddDocs = []string{
 	strings.Replace(plainDocs[0], `"id":1`, `"id":9223372036854775808`, 1),
 	strings.Replace(plainDocs[0], `6ca1`, `6cg1`, 1),
 	strings.Replace(plainDocs[0], `6ca1`, `6ca`, 1),
+	strings.Replace(plainDocs[0], plainDigest, ``, 1),
+	strings.Replace(plainDocs[0], plainDigest, plainDigest[:8], 1),
 	strings.Replace(plainDocs[0], `"expire":1,`, ``, 1),
 	strings.Replace(plainDocs[1], `253402300799`, `253402300800`, 1),
 	strings.Replace(plainDocs[1], `a b`, `a\u0020b`, 1),
