@@ -5,9 +5,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"aclgate/policy/store"
 	"aclgate/policy/store/postgres/pgtest"
 )
 
@@ -90,6 +93,11 @@ func (g *gate) dumps(d *shared) {
 	if !strings.Contains(back, "pg_restore --clean --if-exists --single-transaction -d DATABASE ") {
 		t.Errorf("the way back is not said: %s", back)
 	}
+	skip := regexp.MustCompile(`(?m)^psql -d DATABASE -c '(.*)'$`).FindStringSubmatch(back)
+	if skip == nil {
+		t.Fatalf("ids are given again after a restore: %s", back)
+	}
+	g.leavesIDsOut(d, skip[1])
 	sh := exec.Command("sh", "-c", line)
 	sh.Env = append(os.Environ(), "PATH="+filepath.Dir(pgtest.Program(t, "pg_dump"))+":"+os.Getenv("PATH"))
 	if out, err := sh.CombinedOutput(); err != nil {
@@ -97,6 +105,23 @@ func (g *gate) dumps(d *shared) {
 	}
 	if list, err := exec.Command(pgtest.Program(t, "pg_restore"), "--list", file).Output(); err != nil || !strings.Contains(string(list), "TABLE DATA aclgate tokens") {
 		t.Errorf("the dump holds no tokens: %v %s", err, list)
+	}
+}
+
+// leavesIDsOut checks what a statement does to the ids that are given next, and takes it back.
+func (g *gate) leavesIDsOut(d *shared, statement string) {
+	g.t.Helper()
+	const next = "SELECT coalesce((SELECT next FROM aclgate.ids WHERE kind = k), 1) FROM generate_series(1, 7) k ORDER BY k;"
+	ids := strings.Fields(d.SQL(d.database, "BEGIN;"+next+statement+";"+next+"ROLLBACK"))
+	numbers := slices.DeleteFunc(ids, func(s string) bool { return strings.Trim(s, "0123456789") != "" })
+	if len(numbers) != 14 || numbers[0] == "1" {
+		g.t.Fatalf("got %v, want two times the next ids of seven tables, after the first account", ids)
+	}
+	for i, before := range numbers[:7] {
+		var from, to int64
+		if _, err := fmt.Sscan(before+" "+numbers[7+i], &from, &to); err != nil || to != from+store.BackupGap {
+			g.t.Errorf("table %d: the next id was %s and is %s, %v", 1+i, before, numbers[7+i], err)
+		}
 	}
 }
 

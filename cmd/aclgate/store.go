@@ -248,7 +248,9 @@ For PostgreSQL, print the line of pg_dump that does it, with the login of
 				fmt.Fprintf(e.stdout, "(umask 077; pg_dump --format custom --schema aclgate --file %s --dbname \"$(cat %s)\")\n", quoted(args[0]), quoted(owner))
 				fmt.Fprintf(e.stderr, "This line writes the backup: append | sh to run it. While it runs, others on this machine can see the password of that DSN: leave it out there, and put it into ~/.pgpass. To restore a backup, see first what was revoked since: aclgate changes\n"+
 					"Then, with all gateways stopped, keep what is there, which alone has this history, by such a line with another file, and restore as a superuser:\n"+
-					"pg_restore --clean --if-exists --single-transaction -d DATABASE %s\n"+revokeAgain, quoted(args[0]))
+					"pg_restore --clean --if-exists --single-transaction -d DATABASE %s\n"+
+					"psql -d DATABASE -c %s\n"+
+					"The second line leaves out ids: those that were given since the backup may still be named by items, logs and other systems.\n"+revokeAgain, quoted(args[0]), quoted(skipIDs))
 				return nil
 			}
 			return e.withDatabase(cmd.Context(), func(s *config.Settings, db app.Database) error {
@@ -264,6 +266,10 @@ For PostgreSQL, print the line of pg_dump that does it, with the login of
 	c.Flags().StringVar(&owner, "url-file", "", "PostgreSQL: file with the DSN of a login in aclgate_owner")
 	return c
 }
+
+// skipIDs does in a PostgreSQL database what a backup of SQLite holds already.
+var skipIDs = fmt.Sprintf("INSERT INTO aclgate.ids AS i SELECT k, 1 + %[1]d FROM generate_series(1, 7) k WHERE k > 1 OR EXISTS (SELECT FROM aclgate.ids WHERE kind = 1)"+
+	" ON CONFLICT (kind) DO UPDATE SET next = least(i.next, 9223372036854775806 - %[1]d) + %[1]d", store.BackupGap)
 
 const revokeAgain = "Before the start, revoke again what was revoked since: aclgate token revoke ID --offline\n"
 

@@ -49,6 +49,10 @@ const AllTables TableSet = 1<<tableEnd - 1<<Accounts
 // KeepDeleted is how long documents of deleted rows are kept.
 const KeepDeleted = 30 * 24 * time.Hour
 
+// BackupGap is how many ids of each table a backup leaves out: more than are given between it and the day
+// on which it is put back.
+const BackupGap = 1_000_000
+
 var tableNames = [tableEnd]string{"", "accounts", "tokens", "roles", "grants", "limits", "realms", "users", "items", "grant_links"}
 
 // String returns the name of the table, "" for a number that has none.

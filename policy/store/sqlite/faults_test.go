@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -346,6 +347,49 @@ func TestReplacedFile(t *testing.T) {
 	}
 	if err := errors.Join(os.Remove(path), os.Rename(path+".moved", path), write()); err != nil {
 		t.Errorf("the file is back: %v", err)
+	}
+}
+
+// Ids that were given after a backup are given to nobody else where it is put back, as far as there are
+// ids. A database without accounts still begins with account 1.
+func TestBackupLeavesIDsOut(t *testing.T) {
+	const last = math.MaxInt64 - 7
+	for name, row := range map[string]struct {
+		given int64 // an account that was made before the backup; 0: none was
+		want  int64
+	}{"no account": {0, 1}, "some": {77, 78 + store.BackupGap}, "at the end": {last, math.MaxInt64 - 1}} {
+		e, path := fresh(t)
+		if row.given > 0 {
+			if _, err := e.Write(t.Context(), "", func(w store.Writer) error {
+				return w.Put(store.Accounts, row.given, fmt.Appendf(nil, `{"id":%d}`, row.given))
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		copied := path + ".copy"
+		if err := e.Backup(t.Context(), copied); err != nil {
+			t.Fatal(err)
+		}
+		if left, _ := filepath.Glob(copied + "?*"); len(left) > 0 {
+			t.Errorf("%s: %v is beside the copy", name, left)
+		}
+		next := func(e *Engine, table store.Table) (id int64) {
+			if _, err := e.Write(t.Context(), "", func(w store.Writer) (err error) {
+				id, err = w.NewID(table)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return id
+		}
+		if got := next(reopen(t, copied), store.Accounts); got != row.want {
+			t.Errorf("%s: the next account is %d, want %d", name, got, row.want)
+		}
+		for table := store.Tokens; table <= store.Users; table++ {
+			if before, after := next(e, table), next(reopen(t, copied), table); before != 1 || after != 1+store.BackupGap {
+				t.Errorf("%s: the next ids of %s are %d in the database and %d in its copy", name, table, before, after)
+			}
+		}
 	}
 }
 

@@ -2,11 +2,14 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	_ "embed"
 	"errors"
 	"fmt"
 	"os"
 	"time"
+
+	"aclgate/policy/store"
 )
 
 // The texts of the steps.
@@ -120,7 +123,9 @@ func (e *Engine) migrate(ctx context.Context) (m Migration, err error) {
 	return m, err
 }
 
-// Backup writes a copy of the database as it is at one moment to a file that is not there yet.
+// Backup writes a copy of the database as it is at one moment to a file that is not there yet. Only the
+// ids that are given next are others, store.BackupGap further on: those that are given after the copy was
+// made are given to nobody else where it is put back. Items, logs and grants elsewhere may still name them.
 func (e *Engine) Backup(ctx context.Context, path string) error {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // VACUUM would make it readable for all
 	if err != nil {
@@ -130,7 +135,21 @@ func (e *Engine) Backup(ctx context.Context, path string) error {
 	if _, err := e.write.ExecContext(ctx, vacuumTo, path); err != nil {
 		return errors.Join(e.explain(err), os.Remove(path))
 	}
+	if err := skipIDs(ctx, path); err != nil {
+		return errors.Join(e.explain(err), os.Remove(path))
+	}
 	return nil
+}
+
+// skipIDs has a copy give ids that are far from those of its original.
+func skipIDs(ctx context.Context, path string) error {
+	db, err := sql.Open("sqlite", dsn(path, "immediate", "journal_mode(delete)", "synchronous(full)"))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.ExecContext(ctx, skipNext, store.BackupGap)
+	return err
 }
 
 // Verify returns what SQLite finds wrong with the file; nothing if it is sound.

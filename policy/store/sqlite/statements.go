@@ -99,8 +99,11 @@ const (
 
 	dataVersion = `PRAGMA data_version`
 
-	setActor  = `UPDATE head SET actor = ?`
-	newID     = `INSERT INTO ids VALUES (?, 2) ON CONFLICT (kind) DO UPDATE SET next = next + 1 RETURNING next - 1`
+	setActor = `UPDATE head SET actor = ?`
+	newID    = `INSERT INTO ids VALUES (?, 2) ON CONFLICT (kind) DO UPDATE SET next = next + 1 RETURNING next - 1`
+	// The first account is made by whoever makes the database, with the id that the settings name.
+	skipNext = `INSERT INTO ids SELECT value, 1 + ?1 FROM json_each('[1,2,3,4,5,6,7]') WHERE value <> 1 OR EXISTS (SELECT 1 FROM ids WHERE kind = 1)
+  ON CONFLICT (kind) DO UPDATE SET next = min(next, 9223372036854775806 - ?1) + ?1`
 	putOwner  = `INSERT INTO items (collection, id, cid) VALUES (?, ?, ?) ON CONFLICT (collection, id) DO UPDATE SET cid = excluded.cid WHERE cid <> excluded.cid`
 	dropOwner = `DELETE FROM items WHERE collection = ? AND id = ?`
 	link      = `INSERT INTO grant_links VALUES (?, ?) ON CONFLICT DO NOTHING`
