@@ -58,7 +58,12 @@ func ReadKeyFile(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("cannot read the key file: %w", reason(err))
 	}
-	key := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	return KeyOf(string(text))
+}
+
+// KeyOf returns the key that the text of a key file holds, as ReadKeyFile does.
+func KeyOf(text string) (string, error) {
+	key := strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 	if !strict.IsKey(key) {
 		return "", errors.New("the key file " + keyFault(key))
 	}

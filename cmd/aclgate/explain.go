@@ -300,15 +300,22 @@ func one(pol *policyFile, what string, fits func(*policy.Token) bool) (found *st
 // maxBearer is more than a token from elsewhere may have, in bytes.
 const maxBearer = 16 << 10
 
-// readBearer reads a file that may hold a token from elsewhere.
-func readBearer(path string) (string, error) {
+// readKey reads a file that holds a key, or a token from elsewhere. It reads once: what a shell makes of
+// <(command) gives its text only once.
+func readKey(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return "", err
+		return config.ReadKeyFile(path) // which says what is wrong with it
 	}
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, maxBearer))
-	return strings.TrimSpace(string(text)), err
+	if err != nil {
+		return config.ReadKeyFile(path)
+	}
+	if bearer := strings.TrimSpace(string(text)); app.IsBearer(bearer) {
+		return bearer, nil
+	}
+	return config.KeyOf(string(text))
 }
 
 // key returns the key to explain, from a file, stdin or the environment. No error shows any of it.
@@ -323,11 +330,7 @@ func (f *explainFlags) key(stdin io.Reader) (string, error) {
 		}
 		key = strings.TrimSpace(string(text))
 	default:
-		text, err := readBearer(f.keyFile)
-		if err != nil || !app.IsBearer(text) {
-			return config.ReadKeyFile(f.keyFile) // which says what is wrong with it
-		}
-		key = text
+		return readKey(f.keyFile)
 	}
 	if !strict.IsKey(key) && !app.IsBearer(key) {
 		return "", errors.New("what was given as the key is none: 8 to 256 characters of A-Z a-z 0-9 . _ ~ -")

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -87,6 +89,27 @@ func TestExplain(t *testing.T) {
 				t.Error("the key is shown")
 			}
 		})
+	}
+}
+
+// What a shell makes of --key-file <(pass show ops) can be read only once.
+func TestExplainTakesTheKeyOfAPipe(t *testing.T) {
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	path := fmt.Sprintf("/dev/fd/%d", out.Fd())
+	if _, err := os.Stat(path); err != nil {
+		t.Skip("this system does not show files that are open")
+	}
+	_, err = in.WriteString(explainKey + "\n")
+	if err := errors.Join(err, in.Close()); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := runExplainCommand([]string{"explain", "-c", explainFiles(t), "--key-file", path, "GET", "/gw/devices/8"})
+	if code != 0 || !strings.Contains(stdout, `17 "ops viewer"`) {
+		t.Errorf("got code %d and %s%s", code, stdout, stderr)
 	}
 }
 
