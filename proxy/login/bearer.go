@@ -35,16 +35,19 @@ func (s *Service) Bearer(ctx context.Context, token []byte, d policy.Digest) (kn
 		s.o.Log.Debug("a token from elsewhere is not accepted", "digest", store.DigestOf(token).Short(), "error", err)
 		return false, s.directory.refused(user, claims)
 	}
-	ends := min(claims.Expires, claims.IssuedAt+int64(s.o.MaxAge/time.Second))
-	if ends <= now.Unix() { // clocks differ: it is good for this request
-		ends = now.Unix() + 1
-	}
+	ends := s.ends(claims, now)
 	sum := store.DigestOf(token)
 	s.sessions.put(&session{
 		digest: d, shown: [4]byte(sum[:]), user: user, created: claims.IssuedAt, ends: ends, issuer: claims.Issuer, kid: claims.KeyID,
 		claims: claimsOf(s.marker, claims.All),
 	}, now, maxBearers)
 	return true, nil
+}
+
+// ends returns until when a token from elsewhere that was verified at now is good, in unix seconds. Where
+// clocks differ, it may have ended already: it is good for the request that brought it.
+func (s *Service) ends(claims *jwt.Claims, now time.Time) int64 {
+	return max(min(claims.Expires, claims.IssuedAt+int64(s.o.MaxAge/time.Second)), now.Unix()+1)
 }
 
 // Found returns the digest or mark by which a token from elsewhere is known, if it is.
@@ -79,7 +82,7 @@ func (s *Service) Verified(ctx context.Context, token []byte, now time.Time) (*s
 	if err != nil {
 		return nil, err
 	}
-	rec, _ := s.directory.session(user, min(claims.Expires, claims.IssuedAt+int64(s.o.MaxAge/time.Second)), claimsOf(s.marker, claims.All))
+	rec, _ := s.directory.session(user, s.ends(claims, now), claimsOf(s.marker, claims.All))
 	return rec, nil
 }
 

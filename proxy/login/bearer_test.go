@@ -193,6 +193,14 @@ func TestVerifiedChangesNothing(t *testing.T) {
 	if _, err := verified(anna[:len(anna)-8]); err == nil || strings.Contains(err.Error(), "anna") {
 		t.Errorf("one with another signature: got %v", err)
 	}
+	now := time.Now()
+	late := token(t, i, "anna", time.Hour, -5*time.Second) // within what clocks may differ
+	if rec, err := f.Verified(context.Background(), late, now); err != nil || !rec.Token.Alive(now.Unix()) {
+		t.Errorf("one that requests are still let in with: got %+v, %v", rec, err)
+	}
+	if _, ok := f.bearer(late); !ok {
+		t.Error("no request is let in with it")
+	}
 	if _, known := f.Found(anna); known {
 		t.Error("it is remembered")
 	}
