@@ -22,6 +22,9 @@ func (f *initFlags) addresses() error {
 		if err := addressFlag(flag, text); err != nil {
 			return err
 		}
+		if host, _ := hostPort(text); f.compose && host != "" && net.ParseIP(host) == nil {
+			return fmt.Errorf("--%s: with --compose expected an IP address before the port, or none: docker publishes a port on no name such as %q", flag, host)
+		}
 	}
 	return nil
 }

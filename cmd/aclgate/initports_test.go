@@ -61,6 +61,7 @@ func TestInitPortsInWords(t *testing.T) {
 	for call, want := range map[string]string{
 		"--listen 8081":                 `--listen: expected host:port such as 127.0.0.1:8080, found "8081"`,
 		"--admin-listen localhost:http": `--admin-listen: expected host:port such as 127.0.0.1:8080, found "localhost:http"`,
+		"--compose --listen gw:8081":    `--listen: with --compose expected an IP address before the port, or none`,
 		"--listen 127.0.0.1:9090":       "--listen and --admin-listen: ",
 		"--listen 127.0.0.1:9000":       "is where the gateway itself would listen: name the backend, or another address with --listen",
 	} {
