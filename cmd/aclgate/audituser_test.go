@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"aclgate/config"
+	"aclgate/metrics/record"
 	"aclgate/proxy/login/jwt/jwttest"
 )
 
@@ -259,4 +261,14 @@ func TestWhyOfUsers(t *testing.T) {
 	check("ended", "machine", "Verdict DENY (no-entry)", note)
 	p.policy(strings.Split(peoplePolicy, "realms:")[0] + "tokens: []\n")
 	check("without users", "anna", "is not in the policy: it was removed, or its user was")
+}
+
+// The names of roles are people's, too: what turns text around on a terminal is not printed as it is.
+func TestWhyPrintsRolesHarmlessly(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	(&env{stdout: &out}).printLine(&config.Settings{}, &record.Line{Roles: []string{"viewer", "a\u202eb"}})
+	if !strings.Contains(out.String(), `Roles     viewer, a\u202eb`+"\n") {
+		t.Errorf("got\n%s", out.String())
+	}
 }

@@ -121,7 +121,7 @@ func (e *env) printLine(s *config.Settings, l *record.Line) {
 	fmt.Fprintf(e.stdout, "Asked     %s\n", asked(l))
 	fmt.Fprintf(e.stdout, "By        %s\n", asker(l))
 	if l.Roles != nil {
-		fmt.Fprintf(e.stdout, "Roles     %s\n", cmp.Or(strings.Join(l.Roles, ", "), "none"))
+		fmt.Fprintf(e.stdout, "Roles     %s\n", cmp.Or(printable(strings.Join(l.Roles, ", ")), "none"))
 	}
 	fmt.Fprintf(e.stdout, "Decided   %s (%s), answered %d\n", strings.ToUpper(l.Verdict), l.Reason, l.Status)
 	if l.Entry > 0 {
