@@ -111,5 +111,12 @@ func FuzzPlain(f *testing.F) {
 	for _, doc := range append(plainDocs, oddDocs...) {
 		f.Add([]byte(doc))
 	}
+	b := func(acl string) string {
+		return `{"id":2,"key_sha256":"` + plainDigest + `","cid":2,"expire":5,"access":{"type":2,"acl":[` + acl + `]}}`
+	}
+	e := `{"uri":"u","methods":["GET","GET"]`
+	for _, a := range []string{e + `,"ids":[1,1,2,01]}`, e + `,"ids":[9223372036854775807,9223372036854775808]}`, e + `,"ids":[5,4,4],"submodules":[{"name":"a","methods":["GET"]},{"name":"a","methods":["GET"]}]}`, e + `},`, ``, `{"uri":"mqtt","methods":[],"topic":"a/#","actions":["publish"]}`, e + `,"topic":"x"}`, `{"uri":"*","methods":["DELETE"],"ids":"in-groups"}`} {
+		f.Add([]byte(b(a)))
+	}
 	f.Fuzz(func(t *testing.T, doc []byte) { checkPlain(t, doc) })
 }
