@@ -256,6 +256,17 @@ func TestExplainTopicsLive(t *testing.T) {
 	}
 }
 
+// Where the backend judges, what no role permits is not said to be missing: nobody has looked.
+func TestExplainUserLiveByHeader(t *testing.T) {
+	users := "realms: [{id: 1, cid: 11, public_id: ours, name: Ours}]\nroles: [{id: 3, name: dispatcher, realm_id: 1, reach: branch, access: {type: acl, acl: [{uri: gw/devices, methods: [DELETE], ids: [101]}]}}]\n" +
+		"users:\n  - {id: 5, realm_id: 1, cid: 11, name: anna, roles: [dispatcher]}\n"
+	g := startGate(t, siteOptions{policy: livePolicy + users, settings: "scope: {mode: header}\n"})
+	const want = "gw/devices 102 denied: no role that they have permits it, or there is no such item"
+	if code, stdout, stderr := once(t, "explain", "--live", "--user", "5", "DELETE", "/gw/devices/102", "-c", g.file()); code != exitOK || !strings.Contains(strings.Join(strings.Fields(stdout), " "), want) {
+		t.Errorf("got %d %s%s, want %q", code, stdout, stderr, want)
+	}
+}
+
 // explain --live --user says what a session of the user could do in the running gateway, which obeys a
 // change of the user at once.
 func TestExplainUserLive(t *testing.T) {

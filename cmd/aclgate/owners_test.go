@@ -170,6 +170,10 @@ func TestUnownedItems(t *testing.T) {
 	g.sees(ownersRoot, 1, 2, 3, 4, 5)
 	g.sees(ownersFleet)
 	g.sees(ownersDepot, 1, 2, 3, 4)
+	const nobodys = "gw/devices 5 denied: nobody owns it, so only root accounts reach it (`aclgate item assign gw/devices 5 --cid ACCOUNT` gives it to one)"
+	if _, stdout, stderr := once(t, "explain", "--live", "--token", "2", "GET", "/gw/devices/5", "-c", g.file()); !strings.Contains(strings.Join(strings.Fields(stdout), " "), nobodys) {
+		t.Errorf("got %s%s, want %q", stdout, stderr, nobodys)
+	}
 	if code := g.end(); code != exitOK {
 		t.Fatalf("the gateway ended with %d", code)
 	}

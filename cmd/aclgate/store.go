@@ -246,7 +246,7 @@ For PostgreSQL, print the line of pg_dump that does it, with the login of
 				return errors.New("with PostgreSQL, backup needs --url-file FILE, with the DSN of a login in aclgate_owner, as store migrate does: the others may not read everything")
 			case s.Store.Kind == config.StorePostgres:
 				fmt.Fprintf(e.stdout, "(umask 077; pg_dump --format custom --schema aclgate --file %s --dbname \"$(cat %s)\")\n", quoted(args[0]), quoted(owner))
-				fmt.Fprintf(e.stderr, "This line writes the backup: append | sh to run it. While it runs, others on this machine can see the password of that DSN: leave it out there, and put it into ~/.pgpass. To restore a backup, see first what was revoked since: aclgate changes\n"+
+				fmt.Fprintf(e.stderr, "This line writes the backup: append | sh to run it. While it runs, others on this machine can see the password of that DSN: leave it out there, and put it into ~/.pgpass. To restore a backup, see first what was changed since: aclgate changes\n"+
 					"Then, with all gateways stopped, keep what is there, which alone has this history, by such a line with another file, and restore as a superuser:\n"+
 					"pg_restore --clean --if-exists --single-transaction -d DATABASE %s\n"+
 					"psql -d DATABASE -c %s\n"+
@@ -271,7 +271,7 @@ For PostgreSQL, print the line of pg_dump that does it, with the login of
 var skipIDs = fmt.Sprintf("INSERT INTO aclgate.ids AS i SELECT k, 1 + %[1]d FROM generate_series(1, 7) k WHERE k > 1 OR EXISTS (SELECT FROM aclgate.ids WHERE kind = 1)"+
 	" ON CONFLICT (kind) DO UPDATE SET next = least(i.next, 9223372036854775806 - %[1]d) + %[1]d", store.BackupGap)
 
-const revokeAgain = "Before the start, revoke again what was revoked since: aclgate token revoke ID --offline\n"
+const revokeAgain = "Before the start, do again what aclgate changes names, with --offline: revoke tokens (aclgate token revoke ID --offline), disable users and accounts, take back grants and roles, give items to whom they belong.\n"
 
 // sayBackup says what was written, and the way back.
 func (e *env) sayBackup(s *config.Settings, file string) error {
@@ -280,7 +280,7 @@ func (e *env) sayBackup(s *config.Settings, file string) error {
 		return err
 	}
 	db, aside := quoted(s.Store.Path.Path), quoted(filepath.Join(filepath.Dir(s.Store.Path.Path), "before-restore"))
-	fmt.Fprintf(e.stdout, "wrote %[1]s, %[2]d KiB, for its owner alone. To restore it, see first what was revoked since: aclgate changes\n"+
+	fmt.Fprintf(e.stdout, "wrote %[1]s, %[2]d KiB, for its owner alone. To restore it, see first what was changed since: aclgate changes\n"+
 		"Then, with the gateway stopped, move the database aside, which alone has this history, and put the copy in its place:\n"+
 		"mkdir %[3]s && mv %[4]s %[3]s && for f in %[4]s-wal %[4]s-shm; do [ ! -e \"$f\" ] || mv \"$f\" %[3]s; done && cp %[5]s %[4]s\n"+revokeAgain,
 		file, (info.Size()+1023)/1024, aside, db, quoted(file))

@@ -126,6 +126,9 @@ func (e *env) printLine(s *config.Settings, l *record.Line) {
 	fmt.Fprintf(e.stdout, "Decided   %s (%s), answered %d\n", strings.ToUpper(l.Verdict), l.Reason, l.Status)
 	if l.Entry > 0 {
 		place := fmt.Sprintf("%d of the token's ACL was chosen", l.Entry)
+		if l.User != 0 {
+			place = fmt.Sprintf("%d of those that the user had was chosen", l.Entry)
+		}
 		if l.Line > 0 {
 			place += fmt.Sprintf(", %s:%d", s.Store.Path.Text, l.Line)
 		}

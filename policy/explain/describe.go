@@ -129,6 +129,8 @@ func (x *explainer) place(line int) string {
 func (x *explainer) accountName(cid int64) string {
 	a, found := x.in.Tree.Account(cid)
 	switch {
+	case cid == policy.AtRoots:
+		return "none (nobody owns it)"
 	case !found:
 		return fmt.Sprintf("%d (not in the tree)", cid)
 	case a.Name == "":

@@ -277,10 +277,18 @@ func (x *explainer) whyDenied(i int, b limits, id int64) string {
 		return "not permitted"
 	}
 	cid, known := x.ask.Items.Account(x.req.Selectors[i].Collection, id)
+	if known && cid == policy.AtRoots {
+		uri := x.req.Selectors[i].Collection.URI
+		return fmt.Sprintf("nobody owns it, so only root accounts reach it (`aclgate item assign %s %d --cid ACCOUNT` gives it to one)", uri, id)
+	}
 	if x.in.Token.IsUser && known {
 		return fmt.Sprintf("it belongs to account %s, and no role that reaches it permits this", x.accountName(cid)) + x.ungranted(i, id, cid)
 	}
 	switch {
+	case !known && !x.engine.Mode.Index() && x.in.Token.IsUser:
+		return "no role that they have permits it, or there is no such item"
+	case !known && !x.engine.Mode.Index():
+		return "no entry permits it, or there is no such item"
 	case !known:
 		return "no such item is known"
 	case x.in.CrossAccount():
