@@ -206,6 +206,9 @@ func TestExplainSessionKey(t *testing.T) {
 	if out := explains(p.machine, exitOK, append([]string{"--live"}, request...)...); !strings.Contains(out, "the role consultant") || !strings.Contains(out, "claims.roles of realm 2") {
 		t.Errorf("got %s", out)
 	}
+	if out := explains(p.machine, exitFailed, "--live", "--mqtt", "subscribe", "flespi/#"); !strings.Contains(out, "which MQTT lets nobody in with") {
+		t.Errorf("got %s", out)
+	}
 	if out := explains(p.gone, exitFailed, append([]string{"--live"}, request...)...); !strings.Contains(out, `does not accept this token: user 8 "gone" of realm 2 "Corp", by a token of issuer "corp": the user, the realm or the account is closed`) {
 		t.Errorf("got %s", out)
 	}

@@ -248,6 +248,9 @@ func (f *explainFlags) find(stdin io.Reader, pol *policyFile, ends int64) (*stor
 	if err == nil || !mayBeSession(pol, key) {
 		return rec, err
 	}
+	if f.mqtt && app.IsBearer(key) {
+		return nil, errors.New("this is a token from elsewhere, which MQTT lets nobody in with: requests take it, in Authorization")
+	}
 	if !f.live {
 		return nil, errors.New("no token of the policy has this key: if it is that of a session (a login, or a token of an issuer), it lives in the memory of the running gateway: " +
 			"add --live, which asks the gateway who this is, or explain --user ID")
