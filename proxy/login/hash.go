@@ -23,9 +23,12 @@ func condensed(password string) []byte {
 	return text
 }
 
-// Hash returns a verifier of a password. It takes a long time: see Hashers.
-func Hash(password string, cost int) (string, error) {
-	hash, err := hashBcrypt(condensed(password), cost, newPacer(false).rest)
+// Hash returns a verifier of a password, for a program that serves nobody meanwhile.
+func Hash(password string, cost int) (string, error) { return hashWith(password, cost, func() {}) }
+
+// hashWith is Hash, which calls rest between the rounds of bcrypt.
+func hashWith(password string, cost int, rest func()) (string, error) {
+	hash, err := hashBcrypt(condensed(password), cost, rest)
 	if err != nil {
 		return "", fmt.Errorf("cannot hash a password: %w", err)
 	}
@@ -34,7 +37,7 @@ func Hash(password string, cost int) (string, error) {
 
 // Hash returns a verifier of a password when a hasher is free, or an error where too many wait for one.
 func (s *Service) Hash(password string) (verifier string, err error) {
-	busy := s.hashers.do(func() { verifier, err = Hash(password, s.o.Cost) })
+	busy := s.hashers.do(func() { verifier, err = hashWith(password, s.o.Cost, newPacer(false).rest) })
 	return verifier, errors.Join(busy, err)
 }
 

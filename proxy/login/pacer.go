@@ -9,8 +9,9 @@ import (
 // is what others wait for, so it works in slices.
 const (
 	// sliceShared is how long it works before it lets others go first. They wait for no longer; where
-	// nobody wants the core it goes on at once.
-	sliceShared = 200 * time.Microsecond
+	// nobody wants the core it goes on at once. Where all cores are always wanted, whoever gives way waits
+	// for the slices of all others, of 1.4 ms and more: with shorter slices of its own a login would take many seconds then.
+	sliceShared = 500 * time.Microsecond
 
 	// Of those that are held back a hasher works for one tenth of the time. The kernel would do the same
 	// for a thread of low priority, and let the garbage collector, which has to stop it first, wait with it.
