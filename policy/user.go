@@ -53,10 +53,7 @@ func cutName(name string) string {
 
 // String returns who it is in words. Names are quoted, and what a terminal would obey in them is escaped.
 func (u *User) String() string {
-	text := fmt.Sprintf("user %d", u.ID)
-	if u.Name != "" {
-		text += fmt.Sprintf(" %q", u.Name)
-	}
+	text := u.named()
 	if u.RealmID != 0 {
 		text += fmt.Sprintf(" of realm %d", u.RealmID)
 		if u.Realm != "" {
@@ -69,12 +66,17 @@ func (u *User) String() string {
 	return text
 }
 
+// named names the user alone.
+func (u *User) named() string {
+	if u.Name == "" {
+		return fmt.Sprintf("user %d", u.ID)
+	}
+	return fmt.Sprintf("user %d %q", u.ID, u.Name)
+}
+
 // Short returns who it is in a few words.
 func (u *User) Short() string {
-	text := fmt.Sprintf("user %d", u.ID)
-	if u.Name != "" {
-		text += fmt.Sprintf(" %q", u.Name)
-	}
+	text := u.named()
 	if u.RealmID != 0 {
 		text += fmt.Sprintf(" (realm %d)", u.RealmID)
 	}

@@ -35,9 +35,14 @@ func hashWith(password string, cost int, rest func()) (string, error) {
 	return realm.OwnMark + hash, nil
 }
 
+// hash is Hash for whoever has a hasher: requests that are served meanwhile go first.
+func (s *Service) hash(password string) (string, error) {
+	return hashWith(password, s.o.Cost, newPacer(false).rest)
+}
+
 // Hash returns a verifier of a password when a hasher is free, or an error where too many wait for one.
 func (s *Service) Hash(password string) (verifier string, err error) {
-	busy := s.hashers.do(func() { verifier, err = hashWith(password, s.o.Cost, newPacer(false).rest) })
+	busy := s.hashers.do(func() { verifier, err = s.hash(password) })
 	return verifier, errors.Join(busy, err)
 }
 

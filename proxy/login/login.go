@@ -200,7 +200,7 @@ func (s *Service) check(r *realm.Realm, name, password string, heldBack bool) (i
 // renew makes the verifier of a password anew, and returns the one in force. What fails is tried
 // again at the next login.
 func (s *Service) renew(user int64, before, password string) string {
-	verifier, err := hashWith(password, s.o.Cost, newPacer(false).rest)
+	verifier, err := s.hash(password)
 	if err == nil {
 		err = s.o.Write(context.Background(), "login", func(tx *store.Tx) error {
 			if now, err := tx.Secret(user); err != nil || now != before {

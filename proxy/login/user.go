@@ -115,7 +115,7 @@ func (s *Service) changePassword(ctx context.Context, t *policy.Token, change *r
 	verifier, failed := "", error(nil)
 	err = s.hashers.do(func() {
 		if matches(before, old.Text, newPacer(false).rest) {
-			verifier, failed = hashWith(fresh.Text, s.o.Cost, newPacer(false).rest)
+			verifier, failed = s.hash(fresh.Text)
 		}
 	})
 	switch {
