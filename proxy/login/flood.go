@@ -8,10 +8,15 @@ import (
 // Bounds of failures, of whatever names and addresses.
 const (
 	// Every failureLasts one failure is forgotten. While more than floodBegins are not, logins flood in.
-	floodBegins  = 20
+	floodBegins  = 10
 	failureLasts = 5 * time.Second
 	// floodLasts is how long that holds after the last failure, at most.
 	floodLasts = time.Minute
+
+	// triesAtOnce is how many tries of an address that are not forgotten are checked at full speed,
+	// flood or not: those of somebody who mistypes, or of a few who log in together. Each takes a quarter of a
+	// second of a core.
+	triesAtOnce = 5
 
 	knownFor = 30 * 24 * time.Hour
 	maxKnown = 1 << 16
@@ -42,11 +47,12 @@ func (f *flood) failed(now time.Time) (begins bool) {
 
 func (f *flood) beyond(now time.Time) bool { return f.forgets.Sub(now) > floodBegins*failureLasts }
 
-// holdsBack reports whether a login from an address must be held back.
-func (f *flood) holdsBack(address uint64, now time.Time) bool {
+// holdsBack reports whether a login from an address must be held back, which is this many tries there with
+// those that are not forgotten.
+func (f *flood) holdsBack(address uint64, tries int, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.beyond(now) && now.Sub(f.known[address]) > knownFor
+	return (f.beyond(now) || tries > triesAtOnce) && now.Sub(f.known[address]) > knownFor
 }
 
 // succeeded remembers an address that somebody has logged in from. Only who has a password makes this

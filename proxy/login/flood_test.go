@@ -88,7 +88,7 @@ func TestPacer(t *testing.T) {
 		}
 	}
 	work := 4096 * round
-	if share := float64(work) / float64(work+slept); share > 0.12 || share < 0.08 {
+	if share := float64(work) / float64(work+slept); share > 0.13 || share < 0.08 {
 		t.Errorf("it works for %.3f of the time", share)
 	}
 	if longest >= sliceHeld+round {
@@ -123,15 +123,15 @@ func TestFloodBeginsAndEnds(t *testing.T) {
 		if begins := f.failed(now); begins != (i == floodBegins) {
 			t.Fatalf("failure %d: begins is %v", i, begins)
 		}
-		if got := f.holdsBack(1, now); got != (i >= floodBegins) {
+		if got := f.holdsBack(1, 1, now); got != (i >= floodBegins) {
 			t.Fatalf("failure %d: held back is %v", i, got)
 		}
 	}
 	f.succeeded(2, now)
-	if f.holdsBack(2, now) || !f.holdsBack(1, now) {
+	if f.holdsBack(2, 1, now) || !f.holdsBack(1, 1, now) {
 		t.Error("where somebody has logged in from is held back, or others are not")
 	}
-	if !f.holdsBack(1, now.Add(floodLasts-time.Second)) || f.holdsBack(1, now.Add(floodLasts+time.Second)) {
+	if !f.holdsBack(1, 1, now.Add(floodLasts-time.Second)) || f.holdsBack(1, 1, now.Add(floodLasts+time.Second)) {
 		t.Error("it does not last as long as it should")
 	}
 	// One failure every few seconds, for a day, neither is a flood nor keeps one going.
@@ -139,8 +139,11 @@ func TestFloodBeginsAndEnds(t *testing.T) {
 		now = now.Add(2 * failureLasts)
 		f.failed(now)
 	}
-	if f.holdsBack(1, now) {
+	if f.holdsBack(1, triesAtOnce, now) {
 		t.Error("people who mistype now and then are held back")
+	}
+	if !f.holdsBack(1, triesAtOnce+1, now) || f.holdsBack(2, triesPerAddress, now) {
+		t.Error("where many tries come from is not held back, or where somebody has logged in from is")
 	}
 	for i := range uint64(2 * maxKnown) {
 		f.succeeded(i, now)
@@ -148,7 +151,7 @@ func TestFloodBeginsAndEnds(t *testing.T) {
 	if len(f.known) != maxKnown {
 		t.Errorf("%d addresses are known", len(f.known))
 	}
-	if later := now.Add(knownFor + time.Second); !func() bool { f.forgets = later.Add(time.Hour); return f.holdsBack(2*maxKnown-1, later) }() {
+	if later := now.Add(knownFor + time.Second); !func() bool { f.forgets = later.Add(time.Hour); return f.holdsBack(2*maxKnown-1, 1, later) }() {
 		t.Error("an address is known for ever")
 	}
 }

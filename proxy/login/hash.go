@@ -104,10 +104,14 @@ type hashers struct {
 
 func newHashers(n, queue int) *hashers { return &hashers{slots: make(chan struct{}, n), queue: queue} }
 
+// full reports whether do would return errBusy now.
+func (h *hashers) full() bool { return h.waiting.Load() >= h.most() }
+
+func (h *hashers) most() int64 { return int64(cap(h.slots) * (1 + h.queue)) }
+
 // do calls work when a hasher is free, or returns errBusy.
 func (h *hashers) do(work func()) error {
-	most := int64(cap(h.slots) * (1 + h.queue))
-	if h.waiting.Add(1) > most {
+	if h.waiting.Add(1) > h.most() {
 		h.waiting.Add(-1)
 		return errBusy
 	}

@@ -121,15 +121,22 @@ func (s *Service) Login(ctx context.Context, a Attempt) Answer {
 	if fault != "" {
 		return Answer{Reason: policy.BadBody, Text: fault}
 	}
+	address := s.addresses.key(a.From, 0, "")
+	tried, wait := s.addresses.take(address, a.Began)
+	if wait > 0 { // of a flood nearly all end here
+		return s.counts.answer(Answer{Reason: policy.LoginLimited, Retry: wait})
+	}
+	heldBack := s.flood.holdsBack(address, tried, a.Began)
+	if s.hashersFor(heldBack).full() { // before anything is looked up: of a flood from many addresses nearly all end here
+		s.addresses.giveBack(address)
+		return s.counts.answer(Answer{Reason: policy.LoginBusy})
+	}
 	r := s.directory.realm(s.directory.current().realms[a.PublicID])
-	address, ofUser := s.addresses.key(a.From, 0, ""), s.users.key(a.From, r.ID, realm.Fold(name))
-	if wait := s.addresses.take(address, a.Began); wait > 0 {
+	ofUser := s.users.key(a.From, r.ID, realm.Fold(name))
+	if _, wait := s.users.take(ofUser, a.Began); wait > 0 {
 		return s.counts.answer(Answer{Reason: policy.LoginLimited, Retry: wait})
 	}
-	if wait := s.users.take(ofUser, a.Began); wait > 0 {
-		return s.counts.answer(Answer{Reason: policy.LoginLimited, Retry: wait})
-	}
-	u, verifier, err := s.check(&r, name, password, s.flood.holdsBack(address, a.Began))
+	u, verifier, err := s.check(&r, name, password, heldBack)
 	answer, in := Answer{}, false
 	if err == nil && u != 0 {
 		answer, in, err = s.admit(ctx, u, verifier)
@@ -182,11 +189,8 @@ func (s *Service) check(r *realm.Realm, name, password string, heldBack bool) (i
 	case id == 0 || realm.FormOf(verifier) == realm.NoForm:
 		verifier = s.nobody
 	}
-	right, hashers := false, s.hashers
-	if heldBack {
-		hashers = s.held
-	}
-	err = hashers.do(func() {
+	right := false
+	err = s.hashersFor(heldBack).do(func() {
 		if right = matches(verifier, password, newPacer(heldBack).rest); right && s.o.Write != nil && renewable(verifier, s.o.Cost) {
 			verifier = s.renew(id, verifier, password)
 		}
@@ -195,6 +199,13 @@ func (s *Service) check(r *realm.Realm, name, password string, heldBack bool) (i
 		return 0, "", err
 	}
 	return id, verifier, nil
+}
+
+func (s *Service) hashersFor(heldBack bool) *hashers {
+	if heldBack {
+		return s.held
+	}
+	return s.hashers
 }
 
 // renew makes the verifier of a password anew, and returns the one in force. What fails is tried

@@ -15,8 +15,9 @@ const (
 
 	// Of those that are held back a hasher works for one tenth of the time. The kernel would do the same
 	// for a thread of low priority, and let the garbage collector, which has to stop it first, wait with it.
-	sliceHeld = 500 * time.Microsecond
-	restHeld  = 9 * sliceHeld
+	// A round takes 60 to 100 µs, and Go rests in whole milliseconds.
+	sliceHeld = 100 * time.Microsecond
+	restHeld  = 1 * time.Millisecond
 
 	// With one processor whoever lets others go first is the next to run again, before Go looks at the
 	// network. Only a rest helps, and Go rests in whole milliseconds.

@@ -43,9 +43,9 @@ func newTries(n int, window time.Duration) *tries {
 	return &tries{interval: int64(window) / int64(n), window: int64(window), seed: maphash.MakeSeed(), sets: make([]trySet, setCount)}
 }
 
-// take charges one try, and returns 0, or how long it takes until one would pass. Whoever turns out
-// not to have failed gives it back.
-func (t *tries) take(key uint64, now time.Time) time.Duration {
+// take charges one try, and returns how many the bucket holds with it, or how long it takes until one
+// would pass. Whoever turns out not to have failed gives it back.
+func (t *tries) take(key uint64, now time.Time) (n int, wait time.Duration) {
 	at := now.UnixNano()
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -65,10 +65,10 @@ func (t *tries) take(key uint64, now time.Time) time.Duration {
 	}
 	full := max(slot.full, at) + t.interval
 	if wait := full - at - t.window; wait > 0 {
-		return time.Duration(wait)
+		return 0, time.Duration(wait)
 	}
 	slot.full = full
-	return 0
+	return int((full - at + t.interval - 1) / t.interval), 0
 }
 
 // giveBack undoes a take.

@@ -102,7 +102,7 @@ func (s *Service) changePassword(ctx context.Context, t *policy.Token, change *r
 		return Answer{Reason: policy.BadBody, Text: fault.Reason()}
 	}
 	key := s.users.userKey(u.ID)
-	if wait := s.users.take(key, began); wait > 0 {
+	if _, wait := s.users.take(key, began); wait > 0 {
 		return Answer{Reason: policy.LoginLimited, Retry: wait}
 	}
 	before, err := s.o.Records.Secret(u.ID)
