@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"aclgate/bench/child"
 	"aclgate/bench/hist"
 	"aclgate/bench/load"
 	"aclgate/bench/oracle"
@@ -24,7 +25,7 @@ const (
 	writeRate      = 200 // a second
 	writeConns     = 8
 	writeReads     = 1000 // reads a second, beside and alone
-	writeRounds    = 5    // of each
+	writeRounds    = 20   // of each kind
 	writtenTokens  = 200
 	writeMaster    = "master-of-the-bench-that-writes"
 	writeMasterID  = 1_000_000
@@ -45,8 +46,9 @@ type WriteStore struct {
 
 // Writes measures administration over HTTP: how long 200 writes a second take, and what they cost the
 // reads beside them. Both are due at fixed times, and count from those. Rounds with and without writes
-// alternate, since a shared machine moves by more than what is looked for; of the ratio the median counts.
-// Slices of the options are how long it writes, in all rounds.
+// alternate, since a shared machine moves by more than what is looked for. Between them are rounds beside a
+// process that takes as much CPU as the gateway took for the writes, as often, and does nothing else: what
+// reads lose there they lose to the machine. Slices of the options are how long it writes, in all rounds.
 func Writes(ctx context.Context, o Options, db WriteStore) (*report.Result, error) {
 	if o.Against != "" {
 		return nil, errors.New("bench writes changes tokens: it needs a gateway of its own, not --against")
@@ -134,62 +136,115 @@ func writeCalls() (calls []workload.Call) {
 
 // writeRounds measures in rounds.
 func (s *rig) writeRounds(ctx context.Context, w *workload.Workload, gateway *proxy, db *WriteStore, result *report.Result) error {
-	var alone, beside, ratio []float64
 	writes := &load.Lane{Name: "writes", Addr: gateway.addr, Calls: writeCalls(), Afresh: true, Judge: func(a *load.Answer) oracle.Finding {
 		if a.Status != http.StatusOK {
 			return oracle.Fault
 		}
 		return oracle.OK
 	}}
-	var all hist.Histogram
-	for range writeRounds {
-		quiet, err := s.writeRound(ctx, w, gateway, nil, result)
-		if err != nil {
+	var alone, beside, busy writeReadings
+	r := writeRound{rig: s, gateway: gateway, workload: w, result: result}
+	r.length = s.Slice * time.Duration(s.Slices) / writeRounds
+	r.warmup = min(time.Second, r.length)
+	for round := range writeRounds {
+		if err := r.read(ctx, &alone, nil); err != nil {
 			return err
 		}
-		busy, err := s.writeRound(ctx, w, gateway, writes, result)
-		if err != nil {
+		if err := r.read(ctx, &beside, r.write(writes)); err != nil {
 			return err
 		}
-		alone, beside, ratio = append(alone, ms(quiet)), append(beside, ms(busy)), append(ratio, float64(busy)/float64(quiet))
+		made := float64(round+1) * (r.warmup + r.length).Seconds() * writeRate
+		each := time.Duration(float64(max(beside.cpu-alone.cpu, 0)) / made)
+		if err := r.read(ctx, &busy, r.burn(each)); err != nil {
+			return err
+		}
 	}
-	all.Add(&writes.Corrected)
+	all := &writes.Corrected
 	if all.Count() == 0 {
 		return errors.New("no write was answered: write for longer")
 	}
 	if writes.Counts.Faults > 0 {
 		return fmt.Errorf("%d of %d writes were not answered with 200: %s", writes.Counts.Faults, writes.Counts.Requests, strings.TrimSpace(writes.Bad))
 	}
+	p99 := func(r *writeReadings) float64 { return ms(r.took.Quantile(.99)) }
+	ratio, floor := p99(&beside)/p99(&alone), p99(&busy)/p99(&alone)
 	for name, v := range map[string]report.Figure{
 		"writes/p50_ms": report.Exact(ms(all.Quantile(.5)), "ms"), "writes/p99_ms": report.Exact(ms(all.Quantile(.99)), "ms"),
-		"writes/unsent": report.Exact(float64(writes.Counts.Unsent), ""), "writes/max_ms": report.Exact(ms(all.Max()), "ms"), "reads/p99_alone_ms": report.Median(alone, "ms"),
-		"reads/p99_beside_ms": report.Median(beside, "ms"), "reads/p99_ratio": report.Median(ratio, ""),
+		"writes/unsent": report.Exact(float64(writes.Counts.Unsent), ""), "writes/max_ms": report.Exact(ms(all.Max()), "ms"),
+		"reads/p99_alone_ms": report.Exact(p99(&alone), "ms"), "reads/p99_beside_ms": report.Exact(p99(&beside), "ms"), "reads/p99_ratio": report.Exact(ratio, ""),
+		"reads/p99_busy_ms": report.Exact(p99(&busy), "ms"), "reads/p99_busy_ratio": report.Exact(floor, ""),
 	} {
 		result.Figures[name] = v
 	}
 	s.Say("%d writes, %d a second, and %d that were due and never sent: median %.1f ms, p99 %.1f ms (target %.0f ms), longest %.1f ms\n", all.Count(), writeRate, writes.Counts.Unsent,
 		ms(all.Quantile(.5)), ms(all.Quantile(.99)), db.Target, ms(all.Max()))
-	s.Say("%d reads a second: p99 %.2f ms alone, %.2f ms beside the writes: a ratio of %.2f (target 1.20), from %.2f to %.2f\n", writeReads,
-		report.Median(alone, "ms").Value, report.Median(beside, "ms").Value, report.Median(ratio, "").Value, result.Figures["reads/p99_ratio"].Low, result.Figures["reads/p99_ratio"].High)
+	s.Say("%d reads a second: p99 %.2f ms alone, %.2f ms beside the writes: a ratio of %.2f (target 1.20)\n", writeReads, p99(&alone), p99(&beside), ratio)
+	s.Say("beside a process that takes as much CPU and does nothing else: %.2f ms, a ratio of %.2f\n", p99(&busy), floor)
 	return nil
 }
 
-// writeRound reads for a while, beside writes unless they are nil, and returns the p99 of the reads.
-func (s *rig) writeRound(ctx context.Context, w *workload.Workload, gateway *proxy, writes *load.Lane, result *report.Result) (time.Duration, error) {
-	reads := gateway.lane(w)
-	round := s.Slice * time.Duration(s.Slices) / writeRounds
-	options := load.Options{Conns: s.Conns, Rate: writeReads, Warmup: min(time.Second, round), Slice: round, Slices: 1}
-	written := make(chan error, 1)
-	if writes != nil {
-		o := options
-		o.Conns, o.Rate = writeConns, writeRate
-		go func() { written <- load.Run(ctx, []*load.Lane{writes}, o) }()
-	} else {
-		written <- nil
-	}
-	err := errors.Join(load.Run(ctx, []*load.Lane{reads}, options), <-written)
-	result.Add(report.Run{Mix: "writes", Rate: writeReads, Conns: s.Conns, Lanes: []report.Lane{
+// writeReadings are what the reads of all rounds of one kind took, and the CPU of the gateway meanwhile.
+type writeReadings struct {
+	took hist.Histogram
+	cpu  time.Duration
+}
+
+// writeRound reads for a while, beside something else.
+type writeRound struct {
+	*rig
+	gateway        *proxy
+	workload       *workload.Workload
+	result         *report.Result
+	warmup, length time.Duration
+}
+
+func (r *writeRound) options(conns int, rate float64) load.Options {
+	return load.Options{Conns: conns, Rate: rate, Warmup: r.warmup, Slice: r.length, Slices: 1}
+}
+
+// read reads while other, which may be nil, goes on, and adds what it reads to into.
+func (r *writeRound) read(ctx context.Context, into *writeReadings, other func(context.Context) error) error {
+	reads, done := r.gateway.lane(r.workload), make(chan error, 1)
+	before := child.CPU(r.gateway.process.PID())
+	go func() {
+		if other == nil {
+			done <- nil
+			return
+		}
+		done <- other(ctx)
+	}()
+	err := errors.Join(load.Run(ctx, []*load.Lane{reads}, r.options(r.Conns, writeReads)), <-done)
+	into.cpu += child.CPU(r.gateway.process.PID()) - before
+	into.took.Add(&reads.Corrected)
+	r.result.Add(report.Run{Mix: "writes", Rate: writeReads, Conns: r.Conns, Lanes: []report.Lane{
 		{Name: report.Subject, Counts: reads.Counts, Bad: reads.Bad, Service: reads.Service.Buckets(), Corrected: reads.Corrected.Buckets()},
 	}})
-	return reads.Corrected.Quantile(.99), err
+	return err
+}
+
+// write makes writes for as long as a round takes.
+func (r *writeRound) write(writes *load.Lane) func(context.Context) error {
+	return func(ctx context.Context) error {
+		return load.Run(ctx, []*load.Lane{writes}, r.options(writeConns, writeRate))
+	}
+}
+
+// burn takes CPU for as long as a round takes, as often as writes come.
+func (r *writeRound) burn(each time.Duration) func(context.Context) error {
+	return func(ctx context.Context) error {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		p, err := child.Start("what takes CPU", r.cpus, []string{self, "bench", "burn", (time.Second / writeRate).String(), each.String()})
+		if err != nil {
+			return err
+		}
+		defer p.Stop()
+		select {
+		case <-ctx.Done():
+		case <-time.After(r.warmup + r.length):
+		}
+		return nil
+	}
 }

@@ -45,7 +45,7 @@ line of --gate that is broken (exit code 5).`
 		e.benchKind("quick", "One minute, one line: the ratio to a bare proxy, and leaks", &benchFlags{duration: 15 * time.Second}, bench.Quick),
 		e.benchKind("stream", "Answers of 1 GB and of 100 MB in chunks: first byte, CPU, extra memory, beside nginx", new(benchFlags), bench.Stream),
 		e.benchCapacity(), e.benchRevoke(), e.benchSize(), e.benchStore(), e.benchWrites(), e.benchWorld(), e.benchBackend(),
-		benchBare(), benchStreams(), benchPinned())
+		benchBare(), benchBurn(), benchStreams(), benchPinned())
 	return c
 }
 

@@ -132,6 +132,23 @@ func benchBare() *cobra.Command {
 	}
 }
 
+// benchBurn takes CPU, a process of its own.
+func benchBurn() *cobra.Command {
+	return &cobra.Command{
+		Use:    "burn EVERY BUSY",
+		Hidden: true,
+		Args:   cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			every, err := time.ParseDuration(args[0])
+			busy, err2 := time.ParseDuration(args[1])
+			if err = errors.Join(err, err2); err != nil {
+				return err
+			}
+			return failed(stub.Burn(cmd.Context(), every, busy))
+		},
+	}
+}
+
 // benchPinned becomes another program on the given cores.
 func benchPinned() *cobra.Command {
 	return &cobra.Command{

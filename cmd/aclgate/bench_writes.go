@@ -45,9 +45,10 @@ func (e *env) benchWrites() *cobra.Command {
 			return bench.Writes(ctx, o, db)
 		})
 	c.Long = `Start a gateway with a SQLite database in a folder of its own, and send it 1000
-reads a second by tokens with an ACL, in rounds: with 200 writes a second beside
-them, which make tokens and change some as a master does, and without. All count
-from the moment at which they were due. It takes a minute.
+reads a second by tokens with an ACL, in rounds: alone, with 200 writes a second
+beside them, which make tokens and change some as a master does, and beside a
+process that takes as much CPU as those and does nothing else. All count from the
+moment at which they were due. It takes two minutes.
 
 With --postgres URL the same with a PostgreSQL database without a store, which it
 takes away again; its login is a superuser, or in the three roles that
