@@ -367,6 +367,9 @@ func TestBackupLeavesIDsOut(t *testing.T) {
 			}
 		}
 		copied := path + ".copy"
+		if err := os.WriteFile(copied+".part", []byte("left by a backup that was killed"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		if err := e.Backup(t.Context(), copied); err != nil {
 			t.Fatal(err)
 		}
@@ -411,4 +414,18 @@ func TestIdlePollsReadNothing(t *testing.T) {
 		}
 	}
 	t.Logf("%v an idle poll", time.Since(began)/200)
+}
+
+// A backup that fails leaves nothing that looks like one.
+func TestBackupThatFails(t *testing.T) {
+	e, path := fresh(t)
+	copied := path + ".copy"
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := e.Backup(ctx, copied); err == nil {
+		t.Error("it succeeds")
+	}
+	if left, _ := filepath.Glob(copied + "*"); len(left) > 0 {
+		t.Errorf("%v is left", left)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -126,17 +127,44 @@ func (e *Engine) migrate(ctx context.Context) (m Migration, err error) {
 // Backup writes a copy of the database as it is at one moment to a file that is not there yet. Only the
 // ids that are given next are others, store.BackupGap further on: those that are given after the copy was
 // made are given to nobody else where it is put back. Items, logs and grants elsewhere may still name them.
+// Until it is whole the file is empty, and the copy grows in another one, whose name ends in ".part".
 func (e *Engine) Backup(ctx context.Context, path string) error {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // VACUUM would make it readable for all
-	if err != nil {
+	if err := reserve(path); err != nil {
 		return fmt.Errorf("cannot make the backup: %w", err)
 	}
-	file.Close()
-	if _, err := e.write.ExecContext(ctx, vacuumTo, path); err != nil {
-		return errors.Join(e.explain(err), os.Remove(path))
+	part := path + ".part"
+	if err := e.backup(ctx, part); err != nil {
+		return errors.Join(e.explain(err), removeIfThere(part), os.Remove(path))
 	}
-	if err := skipIDs(ctx, path); err != nil {
-		return errors.Join(e.explain(err), os.Remove(path))
+	if err := os.Rename(part, path); err != nil {
+		return errors.Join(fmt.Errorf("cannot make the backup: %w", err), os.Remove(part), os.Remove(path))
+	}
+	return nil
+}
+
+// backup writes a copy in the place of what a backup that was killed may have left.
+func (e *Engine) backup(ctx context.Context, path string) error {
+	if err := errors.Join(removeIfThere(path), reserve(path)); err != nil {
+		return err
+	}
+	if _, err := e.write.ExecContext(ctx, vacuumTo, path); err != nil {
+		return err
+	}
+	return skipIDs(ctx, path)
+}
+
+// reserve makes an empty file: VACUUM would make one that everybody reads.
+func reserve(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }
