@@ -63,7 +63,7 @@ func (e *env) alter(ctx context.Context, done string, k *recordKind, method, pat
 func (e *env) nameOf(ctx context.Context, k *recordKind, path string) string {
 	a, err := e.platform(ctx, http.MethodGet, path+"?fields="+k.nameFields(), nil)
 	if err != nil || len(a.Result) == 0 {
-		return k.word() + path[strings.LastIndexByte(path, '/'):]
+		return k.word() + " " + path[strings.LastIndexByte(path, '/')+1:]
 	}
 	return k.named(a.Result[0])
 }

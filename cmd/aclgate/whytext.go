@@ -129,10 +129,12 @@ func (e *env) printLine(s *config.Settings, l *record.Line) {
 		if l.User != 0 {
 			place = fmt.Sprintf("%d of those that the user had was chosen", l.Entry)
 		}
+		then := "as it was then"
 		if l.Line > 0 {
 			place += fmt.Sprintf(", %s:%d", s.Store.Path.Text, l.Line)
+			then = "as the file was then"
 		}
-		fmt.Fprintf(e.stdout, "Entry     %s, as the file was then\n", place)
+		fmt.Fprintf(e.stdout, "Entry     %s, %s\n", place, then)
 	}
 	if l.DryRun != "" {
 		fmt.Fprintf(e.stdout, "Entries   would have made it %s (%s); policy.enforce was false\n", l.DryRun, l.DryRunReason)
