@@ -15,9 +15,11 @@ const (
 
 	// Of those that are held back a hasher works for one tenth of the time. The kernel would do the same
 	// for a thread of low priority, and let the garbage collector, which has to stop it first, wait with it.
-	// A round takes 60 to 100 µs, and Go rests in whole milliseconds.
+	// A round takes 60 to 100 µs, and Go rests in whole milliseconds. Where a rest takes longer, on a busy
+	// machine, the next slice is longer too, up to sliceShared: else a login would take ten seconds there.
 	sliceHeld = 100 * time.Microsecond
 	restHeld  = 1 * time.Millisecond
+	restShare = 9 // rests to one of work
 
 	// With one processor whoever lets others go first is the next to run again, before Go looks at the
 	// network. Only a rest helps, and Go rests in whole milliseconds.
@@ -31,11 +33,12 @@ type pacer struct {
 	sleep        func(time.Duration)
 	giveWay      func()
 	slice, pause time.Duration // pause is 0: it gives way in its place
-	began        time.Time     // of the slice
+	heldBack     bool
+	began        time.Time // of the slice
 }
 
 func newPacer(heldBack bool) *pacer {
-	p := &pacer{now: time.Now, sleep: time.Sleep, giveWay: giveWay, slice: sliceShared, began: time.Now()}
+	p := &pacer{now: time.Now, sleep: time.Sleep, giveWay: giveWay, slice: sliceShared, heldBack: heldBack, began: time.Now()}
 	switch {
 	case heldBack:
 		p.slice, p.pause = sliceHeld, restHeld
@@ -50,10 +53,15 @@ func (p *pacer) rest() {
 	if p.now().Sub(p.began) < p.slice {
 		return
 	}
-	if p.pause > 0 {
-		p.sleep(p.pause)
-	} else {
+	if p.pause == 0 {
 		p.giveWay()
+		p.began = p.now()
+		return
 	}
+	worked := p.now()
+	p.sleep(p.pause)
 	p.began = p.now()
+	if p.heldBack {
+		p.slice = min(max(p.began.Sub(worked)/restShare, sliceHeld), sliceShared)
+	}
 }
