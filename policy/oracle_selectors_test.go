@@ -215,7 +215,6 @@ func (t *trial) outcome(i int, s selection, b bound) (o outcome) {
 		o.asked = true
 		return o
 	case s.kind == "ids":
-	case t.cross && isMatch(s) && !t.isOwn(i):
 	case len(b.lists) == 0 && !indexed, isMatch(s) && !t.isOwn(i):
 		o.asked = true
 		return o
