@@ -25,7 +25,7 @@ const (
 	writeRate      = 200 // a second
 	writeConns     = 8
 	writeReads     = 1000 // reads a second, beside and alone
-	writeRounds    = 20   // of each kind
+	writeRounds    = 20   // of each kind at most, a second each at least
 	writtenTokens  = 200
 	writeMaster    = "master-of-the-bench-that-writes"
 	writeMasterID  = 1_000_000
@@ -144,9 +144,11 @@ func (s *rig) writeRounds(ctx context.Context, w *workload.Workload, gateway *pr
 	}}
 	var alone, beside, busy writeReadings
 	r := writeRound{rig: s, gateway: gateway, workload: w, result: result}
-	r.length = s.Slice * time.Duration(s.Slices) / writeRounds
+	whole := s.Slice * time.Duration(s.Slices)
+	rounds := min(max(int(whole/time.Second), 2), writeRounds)
+	r.length = whole / time.Duration(rounds)
 	r.warmup = min(time.Second, r.length)
-	for round := range writeRounds {
+	for round := range rounds {
 		if err := r.read(ctx, &alone, nil); err != nil {
 			return err
 		}
