@@ -149,7 +149,7 @@ func (s *rig) writeRounds(ctx context.Context, w *workload.Workload, gateway *pr
 	r.length = whole / time.Duration(rounds)
 	r.warmup = min(time.Second, r.length)
 	for round := range rounds {
-		if err := r.read(ctx, &alone, nil); err != nil {
+		if err := r.read(ctx, &alone, nothing); err != nil {
 			return err
 		}
 		if err := r.read(ctx, &beside, r.write(writes)); err != nil {
@@ -204,17 +204,11 @@ func (r *writeRound) options(conns int, rate float64) load.Options {
 	return load.Options{Conns: conns, Rate: rate, Warmup: r.warmup, Slice: r.length, Slices: 1}
 }
 
-// read reads while other, which may be nil, goes on, and adds what it reads to into.
+// read reads while other goes on, and adds what it reads to into.
 func (r *writeRound) read(ctx context.Context, into *writeReadings, other func(context.Context) error) error {
 	reads, done := r.gateway.lane(r.workload), make(chan error, 1)
 	before := child.CPU(r.gateway.process.PID())
-	go func() {
-		if other == nil {
-			done <- nil
-			return
-		}
-		done <- other(ctx)
-	}()
+	go func() { done <- other(ctx) }()
 	err := errors.Join(load.Run(ctx, []*load.Lane{reads}, r.options(r.Conns, writeReads)), <-done)
 	into.cpu += child.CPU(r.gateway.process.PID()) - before
 	into.took.Add(&reads.Corrected)
@@ -223,6 +217,9 @@ func (r *writeRound) read(ctx context.Context, into *writeReadings, other func(c
 	}})
 	return err
 }
+
+// nothing is what reads alone have beside them.
+func nothing(context.Context) error { return nil }
 
 // write makes writes for as long as a round takes.
 func (r *writeRound) write(writes *load.Lane) func(context.Context) error {
@@ -246,6 +243,9 @@ func (r *writeRound) burn(each time.Duration) func(context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-time.After(r.warmup + r.length):
+		}
+		if child.CPU(p.PID()) == 0 {
+			return fmt.Errorf("what takes CPU took none: %s", p.Output())
 		}
 		return nil
 	}

@@ -9,8 +9,12 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
+	"time"
+
+	"aclgate/bench/sys"
 )
 
 // start runs a server until the test ends and returns a connection to it.
@@ -136,6 +140,33 @@ func TestStream(t *testing.T) {
 		}
 	}
 	http.DefaultClient.CloseIdleConnections()
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// Burn takes CPU until its context ends.
+func TestBurn(t *testing.T) {
+	began, err := sys.CPUTime(os.Getpid())
+	if err != nil {
+		t.Skip(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- Burn(ctx, time.Millisecond, 20*time.Millisecond) }()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		now, err := sys.CPUTime(os.Getpid())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if now-began > 200*time.Millisecond {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("it took %v of CPU", now-began)
+		}
+	}
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
