@@ -123,11 +123,11 @@ func (s *Service) Login(ctx context.Context, a Attempt) Answer {
 	}
 	address := s.addresses.key(a.From, 0, "")
 	tried, wait := s.addresses.take(address, a.Began)
-	if wait > 0 { // of a flood nearly all end here
+	if wait > 0 {
 		return s.counts.answer(Answer{Reason: policy.LoginLimited, Retry: wait})
 	}
 	heldBack := s.flood.holdsBack(address, tried, a.Began)
-	if s.hashersFor(heldBack).full() { // before anything is looked up: of a flood from many addresses nearly all end here
+	if s.hashersFor(heldBack).full() { // before anything is looked up: of a flood nearly all end here
 		s.addresses.giveBack(address)
 		return s.counts.answer(Answer{Reason: policy.LoginBusy})
 	}

@@ -50,7 +50,8 @@ func newPacer(heldBack bool) *pacer {
 
 // rest gives way or sleeps if the slice is over.
 func (p *pacer) rest() {
-	if p.now().Sub(p.began) < p.slice {
+	worked := p.now()
+	if worked.Sub(p.began) < p.slice {
 		return
 	}
 	if p.pause == 0 {
@@ -58,7 +59,6 @@ func (p *pacer) rest() {
 		p.began = p.now()
 		return
 	}
-	worked := p.now()
 	p.sleep(p.pause)
 	p.began = p.now()
 	if p.heldBack {
